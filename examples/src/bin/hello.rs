@@ -1,0 +1,48 @@
+//! The smallest actor: a struct, a process, a question.
+//!
+//! `cargo run --bin hello`
+
+#![allow(clippy::print_stdout, reason = "an example prints what it shows")]
+
+use phalanx::prelude::*;
+
+/// Counts words, in a process of its own.
+#[actor]
+struct WordCount {
+    total: u64,
+}
+
+#[actor]
+impl WordCount {
+    /// Adds the words of `text`, and answers the new total.
+    fn add(&mut self, text: String) -> u64 {
+        self.total += text.split_whitespace().count() as u64;
+        self.total
+    }
+
+    /// Starts again from nothing. Nobody waits for an answer.
+    #[tell]
+    fn reset(&mut self) {
+        self.total = 0;
+    }
+}
+
+#[phalanx::main]
+fn main() -> phalanx::Result<()> {
+    // The value moves into a new process; what stays here is a reference to send messages with.
+    let counter = WordCount { total: 0 }.spawn()?;
+
+    // An ask: calling the method sends, `wait` blocks until the answer is here or cannot come any more.
+    let total = counter.add("to be or not to be".into()).wait()?;
+    println!("{total} words, counted by process {}", counter.pid()?);
+
+    // A tell: there is nothing to wait for. Messages of one sender are handled in order.
+    counter.reset()?;
+
+    // Calls can be sent ahead and collected later.
+    let first = counter.add("that is".into());
+    let second = counter.add("the question".into());
+    println!("{} words, then {}", first.wait()?, second.wait()?);
+    Ok(())
+    // Here, at the end of main, the actor is stopped.
+}

@@ -1,0 +1,53 @@
+//! The small examples print what they claim to, and leave no process behind.
+
+#![allow(unreachable_pub, dead_code, reason = "the support module serves several tests")]
+
+mod support;
+
+use support::{run, stderr, stdout};
+
+/// What the program printed; it must have ended well and said nothing else.
+#[track_caller]
+fn output_of(program: &str) -> String {
+    let output = run(program, &[]);
+    assert!(output.status.success(), "{}: {}", output.status, stderr(&output));
+    assert_eq!(stderr(&output), "");
+    stdout(&output)
+}
+
+#[test]
+fn hello_counts_words() {
+    let text = output_of(env!("CARGO_BIN_EXE_hello"));
+    let lines: Vec<_> = text.lines().collect();
+    let pid = lines[0].strip_prefix("6 words, counted by process ").expect("the first line");
+    assert!(pid.parse::<u32>().is_ok_and(|pid| pid > 1), "{text}");
+    assert_eq!(lines[1..], ["2 words, then 4"]);
+}
+
+#[test]
+fn nested_actors_end_with_the_one_that_spawned_them() {
+    let expected = "\
+workers in the team: 1
+workers in the team: 2
+workers in the team: 3
+worker-1 answers 1; spawned by the team: true
+worker-2 answers 4; spawned by the team: true
+worker-3 answers 9; spawned by the team: true
+children of the program: [\"team\"]
+children of the team: [\"worker-1\", \"worker-2\", \"worker-3\"]
+the team was killed by SIGKILL
+its workers are gone: true
+";
+    assert_eq!(output_of(env!("CARGO_BIN_EXE_nested")), expected);
+}
+
+#[test]
+fn tokio_awaits_replies() {
+    let expected = "\
+both slept for 1s and slept for 1s; one after the other: false
+100 answers, their sum is 10100
+given up: true
+and the next answer is 42
+";
+    assert_eq!(output_of(env!("CARGO_BIN_EXE_from_tokio")), expected);
+}

@@ -1,0 +1,174 @@
+//! What is generated beside the user's impl block.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Generics, ItemImpl, LitStr, Path, Type, TypePath, parse_quote};
+
+use super::client;
+use super::model::{Block, Function, Role};
+use crate::options::duration_expr;
+use crate::signature::{Output, Params, is_result};
+
+pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
+    let private = &block.private;
+    let ItemImpl { self_ty, generics, .. } = &block.item;
+    let generics = portable(generics, private);
+    let (params, _, clause) = generics.split_for_impl();
+    let variants = block.messages().map(|message| {
+        let (ident, cfgs) = (&message.sig.ident, message.attributes("cfg"));
+        quote!(#(#cfgs)* #ident,)
+    });
+    let methods = block.messages().map(|message| client::methods(message, self_ty, private));
+    let starters = starters(block);
+    let actor_impl = actor_impl(block, &generics);
+    quote! {
+        #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+        const _: () = {
+            // The place of each message in `METHODS`, which depends on the `cfg`s of those before it.
+            #[allow(non_camel_case_types)]
+            enum __Index { #(#variants)* }
+            impl #params #calls #clause {
+                #(#methods)*
+            }
+            impl #params #self_ty #clause {
+                #starters
+            }
+            #actor_impl
+        };
+    }
+}
+
+/// What an actor is generic over travels with it and in its messages.
+fn portable(generics: &Generics, private: &Path) -> Generics {
+    let mut portable = generics.clone();
+    for param in generics.type_params().map(|param| &param.ident) {
+        portable.make_where_clause().predicates.push(parse_quote!(#param: #private::Portable));
+    }
+    portable
+}
+
+fn starters(block: &Block) -> TokenStream {
+    if block.init_is_wrong || block.starts_itself {
+        return TokenStream::new();
+    }
+    let private = &block.private;
+    let (vis, receiver, argument, told) = match block.in_role(Role::Init) {
+        Some(init) => {
+            let params = Params::of(&init.sig, Some(&block.item.self_ty));
+            let docs = init.attributes("doc");
+            let vis = &init.vis;
+            let docs = (!docs.is_empty()).then(|| quote!(#[doc = ""] #(#docs)*));
+            (quote!(#vis), params.declared(), params.tuple(&init.sig.ident), docs)
+        }
+        None => (quote!(pub), quote!(self), quote!(self), None),
+    };
+    quote! {
+        /// Starts the actor in a process of its own, and waits until it is ready.
+        #told
+        ///
+        /// # Errors
+        ///
+        /// When the process could not be started, or the actor did not become ready in it.
+        #vis fn spawn(#receiver) -> ::core::result::Result<#private::ActorRef<Self>, #private::SpawnError> {
+            #private::spawn::<Self>(#argument)
+        }
+        /// Sets the actor up; the builder's `spawn` starts it.
+        #vis fn builder(#receiver) -> #private::ActorBuilder<Self> {
+            #private::builder::<Self>(#argument)
+        }
+    }
+}
+
+fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
+    let private = &block.private;
+    let self_ty = &block.item.self_ty;
+    let (params, _, clause) = generics.split_for_impl();
+    let methods = block.messages().map(|message| method(message, private));
+    let arms = block.messages().map(|message| arm(message, self_ty, private));
+    let (init_ty, init) = init(block);
+    let on_stop = block.in_role(Role::OnStop).map(|function| {
+        let (ident, cfgs) = (&function.sig.ident, function.attributes("cfg"));
+        quote!(#(#cfgs)* fn on_stop(&mut self) { Self::#ident(self); })
+    });
+    quote! {
+        #[automatically_derived]
+        impl #params #private::Actor for #self_ty #clause {
+            type Init = #init_ty;
+            const METHODS: &'static [#private::Method] = &[#(#methods)*];
+            fn init(init: Self::Init) -> ::core::result::Result<Self, #private::InitFailure> {
+                #init
+            }
+            fn handle(&mut self, call: #private::Call<'_>) -> #private::Answer {
+                match call.method() {
+                    #(#arms)*
+                    _ => call.unknown(),
+                }
+            }
+            #on_stop
+        }
+    }
+}
+
+/// The type of what the actor starts from, and the body that makes it of that.
+fn init(block: &Block) -> (TokenStream, TokenStream) {
+    let (private, self_ty) = (&block.private, &block.item.self_ty);
+    if block.init_is_wrong {
+        return (quote!(()), quote!(::core::unreachable!()));
+    }
+    let Some(init) = block.in_role(Role::Init) else {
+        // Whoever reads that this type is not serde looks at the type, not at the attribute.
+        return (quote_spanned!(self_ty.span()=> Self), quote!(::core::result::Result::Ok(init)));
+    };
+    let params = Params::of(&init.sig, Some(self_ty));
+    let (ident, names, tuple) = (&init.sig.ident, &params.names, params.tuple(&init.sig.ident));
+    let made = quote!(Self::#ident(#(#names),*));
+    let made = match &init.sig.output {
+        syn::ReturnType::Type(_, ty) if is_result(ty) => {
+            // Where an error that cannot be displayed is shown.
+            let error = Ident::new("error", Span::call_site().located_at(ty.span()));
+            quote! {
+                ::core::result::Result::map_err(
+                    #private::ResultLike::into_result(#made),
+                    |#error| #private::InitFailure::new(#error),
+                )
+            }
+        }
+        _ => quote!(::core::result::Result::Ok(#made)),
+    };
+    (params.tuple_type(ident), quote!(let #tuple = init; #made))
+}
+
+fn method(message: &Function, private: &Path) -> TokenStream {
+    let cfgs = message.attributes("cfg");
+    let name = LitStr::new(&message.name(), message.sig.ident.span());
+    let kind = match message.role {
+        Role::Tell(_) => quote!(tell),
+        _ => quote!(ask),
+    };
+    let deadline = message.role.deadline().map(duration_expr).map(|deadline| quote!(.deadline(#deadline)));
+    quote!(#(#cfgs)* #private::Method::#kind(#name) #deadline,)
+}
+
+fn arm(message: &Function, self_ty: &Type, private: &Path) -> TokenStream {
+    let cfgs = message.attributes("cfg");
+    let ident = &message.sig.ident;
+    let params = Params::of(&message.sig, Some(self_ty));
+    let output = Output::of(&message.sig, Some(self_ty), private);
+    let (names, tuple, tuple_type) = (&params.names, params.tuple(ident), params.tuple_type(ident));
+    let answer = match &message.role {
+        Role::Tell(_) => format_ident!("tell"),
+        _ => output.carrier("ask"),
+    };
+    let value = output.resolved(quote!(Self::#ident(self #(, #names)*)), private);
+    let handler = quote_spanned!(call_site_at(ident)=> |#tuple: #tuple_type| #value);
+    quote! {
+        #(#cfgs)*
+        index if index == __Index::#ident as u32 => call.#answer(#handler),
+    }
+}
+
+/// The place of `ident` for errors, and the names of the expansion.
+fn call_site_at(ident: &Ident) -> Span {
+    Span::call_site().located_at(ident.span())
+}

@@ -1,0 +1,230 @@
+//! Signatures of functions whose arguments and results travel: what they must not contain, and what they say.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::spanned::Spanned;
+use syn::{
+    FnArg, GenericArgument, GenericParam, Ident, Pat, Path, PathArguments, ReturnType, Safety, Signature,
+    Type, parse_quote,
+};
+
+use crate::errors::Errors;
+use crate::owned::{self, Way};
+use crate::util::{attributes, last_segment, peel, unraw, without_self};
+
+/// Notes what no function that is called from another process can be: `async`, generic, `unsafe`, `extern`, variadic.
+///
+/// `what` names the function in the messages: "a message", "a task".
+pub(crate) fn check_kind(sig: &Signature, what: &str, errors: &mut Errors) {
+    if let Some(token) = &sig.asyncness {
+        let reason = "handlers and tasks are synchronous, they may block the process that is theirs";
+        errors.at(
+            token,
+            format!("{what} cannot be `async`: {reason}; remove `async`, or start an executor inside"),
+        );
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        errors.at(
+            token,
+            format!("{what} cannot be `unsafe`: the caller is in another process and can promise nothing"),
+        );
+    }
+    if let Some(abi) = &sig.abi {
+        errors.at(abi, format!("{what} cannot be `extern`: nobody calls it by its address; remove `extern`"));
+    }
+    if let Some(variadic) = &sig.variadic {
+        errors.at(variadic, format!("{what} cannot be variadic: take a `Vec`"));
+    }
+    check_generics(sig, what, errors);
+}
+
+fn check_generics(sig: &Signature, what: &str, errors: &mut Errors) {
+    for lifetime in sig.generics.lifetimes() {
+        errors.at(lifetime, format!("{what} has no lifetimes, it owns its data: remove this one"));
+    }
+    let remedy = match what {
+        "a task" => "name the types; a generic function can be run by `Process::spawn`",
+        _ => "name the types, or make them parameters of the actor",
+    };
+    for param in sig.generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_))) {
+        errors.at(
+            param,
+            format!(
+                "{what} cannot be generic, it is decoded where the caller's types are not known: {remedy}"
+            ),
+        );
+    }
+    if let (true, Some(clause)) = (sig.generics.params.is_empty(), &sig.generics.where_clause) {
+        errors.at(clause, format!("{what} cannot have a `where` clause: put the bounds on the impl block"));
+    }
+}
+
+/// Notes arguments that cannot travel.
+pub(crate) fn check_arguments(sig: &Signature, errors: &mut Errors) {
+    for arg in sig.inputs.iter().filter_map(typed) {
+        for cfg in attributes(&arg.attrs, &["cfg", "cfg_attr"]) {
+            errors.at(cfg, "`cfg` on a single argument is not supported: put it on the method, and write the method twice");
+        }
+        owned::check(&arg.ty, Way::In, errors);
+    }
+}
+
+/// Notes a result that cannot travel.
+pub(crate) fn check_output(sig: &Signature, what: &str, errors: &mut Errors) {
+    let ReturnType::Type(_, ty) = &sig.output else { return };
+    match peel(ty) {
+        Type::Never(never) => {
+            errors.at(
+                never,
+                format!("{what} that never returns has no result to send: leave the return type out"),
+            );
+        }
+        ty => owned::check(ty, Way::Out, errors),
+    }
+}
+
+fn typed(arg: &FnArg) -> Option<&syn::PatType> {
+    match arg {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    }
+}
+
+/// The arguments of a function, without the receiver.
+pub(crate) struct Params {
+    pub(crate) names: Vec<Ident>,
+    pub(crate) types: Vec<Type>,
+}
+
+impl Params {
+    /// Arguments that are not simply named (`_`, `(a, b)`) get names by their place.
+    pub(crate) fn of(sig: &Signature, self_ty: Option<&Type>) -> Params {
+        let mut params = Params { names: Vec::new(), types: Vec::new() };
+        let given: Vec<String> =
+            sig.inputs.iter().filter_map(typed).filter_map(|arg| name(&arg.pat)).map(unraw).collect();
+        for (place, arg) in sig.inputs.iter().filter_map(typed).enumerate() {
+            let mut placed = format_ident!("arg{place}");
+            while given.contains(&placed.to_string()) {
+                placed = format_ident!("{placed}_");
+            }
+            params.names.push(name(&arg.pat).cloned().unwrap_or(placed));
+            params
+                .types
+                .push(self_ty.map_or_else(|| (*arg.ty).clone(), |self_ty| without_self(&arg.ty, self_ty)));
+        }
+        params
+    }
+
+    /// `a: A, b: B`
+    pub(crate) fn declared(&self) -> TokenStream {
+        let Params { names, types } = self;
+        quote!(#(#names: #types),*)
+    }
+
+    /// `(a, b,)`, as a pattern and as an expression: how arguments travel.
+    ///
+    /// It has the place of the type in it, or of the function's `name` if there are several, for the compiler to underline when it
+    /// cannot travel.
+    pub(crate) fn tuple(&self, name: &Ident) -> TokenStream {
+        self.parenthesized(name, &self.names)
+    }
+
+    /// `(A, B,)`, in the same place.
+    pub(crate) fn tuple_type(&self, name: &Ident) -> TokenStream {
+        self.parenthesized(name, &self.types)
+    }
+
+    fn parenthesized(&self, name: &Ident, elements: &[impl ToTokens]) -> TokenStream {
+        let mut tuple = Group::new(Delimiter::Parenthesis, quote!(#(#elements,)*));
+        let place = match &self.types[..] {
+            [only] => only.span(),
+            _ => name.span(),
+        };
+        tuple.set_span(Span::call_site().located_at(place));
+        tuple.into_token_stream()
+    }
+}
+
+fn name(pat: &Pat) -> Option<&Ident> {
+    match pat {
+        Pat::Ident(pat) => Some(&pat.ident),
+        _ => None,
+    }
+}
+
+/// What a function returns, as its caller sees it.
+pub(crate) enum Output {
+    Plain(Type),
+    /// A `Result`; `direct` says that the two types could be read off it, an alias is resolved by the compiler.
+    Result {
+        ok: Type,
+        err: Box<Type>,
+        direct: bool,
+    },
+}
+
+impl Output {
+    pub(crate) fn of(sig: &Signature, self_ty: Option<&Type>, private: &Path) -> Output {
+        let ReturnType::Type(_, ty) = &sig.output else { return Output::Plain(parse_quote!(())) };
+        let ty = self_ty.map_or_else(|| (**ty).clone(), |self_ty| without_self(ty, self_ty));
+        if !is_result(&ty) {
+            return Output::Plain(ty);
+        }
+        match two_arguments(&ty) {
+            Some((ok, err)) => Output::Result { ok, err: Box::new(err), direct: true },
+            None => Output::Result {
+                ok: parse_quote!(<#ty as #private::ResultLike>::Ok),
+                err: Box::new(parse_quote!(<#ty as #private::ResultLike>::Err)),
+                direct: false,
+            },
+        }
+    }
+
+    /// `T`, or `T, E`: the type arguments of a reply and of a process.
+    pub(crate) fn arguments(&self) -> TokenStream {
+        match self {
+            Output::Plain(ty) => ty.to_token_stream(),
+            Output::Result { ok, err, .. } => quote!(#ok, #err),
+        }
+    }
+
+    /// The method or function called `plain` if there is no error to carry, and its twin `plain_result` if there is.
+    ///
+    /// It has the place of the return type, for the compiler to underline when that cannot travel.
+    pub(crate) fn carrier(&self, plain: &str) -> Ident {
+        match self {
+            Output::Plain(ty) => located(plain, ty),
+            Output::Result { ok, .. } => located(&format!("{plain}_result"), ok),
+        }
+    }
+
+    /// `value` as a plain value or a `core` result.
+    pub(crate) fn resolved(&self, value: TokenStream, private: &Path) -> TokenStream {
+        match self {
+            Output::Result { direct: false, .. } => quote!(#private::ResultLike::into_result(#value)),
+            _ => value,
+        }
+    }
+}
+
+/// An identifier of the expansion that errors show where the user wrote `place`.
+fn located(name: &str, place: &Type) -> Ident {
+    Ident::new(name, Span::call_site().located_at(place.span()))
+}
+
+/// Whether `ty` is called `Result`, by whatever path: aliases such as `io::Result<T>` keep the name.
+pub(crate) fn is_result(ty: &Type) -> bool {
+    matches!(peel(ty), Type::Path(ty) if last_segment(&ty.path).is_some_and(|segment| segment.ident == "Result"))
+}
+
+fn two_arguments(ty: &Type) -> Option<(Type, Type)> {
+    let Type::Path(ty) = peel(ty) else { return None };
+    let PathArguments::AngleBracketed(arguments) = &last_segment(&ty.path)?.arguments else { return None };
+    let mut types = arguments.args.iter();
+    match (types.next(), types.next(), types.next()) {
+        (Some(GenericArgument::Type(ok)), Some(GenericArgument::Type(err)), None) => {
+            Some((ok.clone(), err.clone()))
+        }
+        _ => None,
+    }
+}

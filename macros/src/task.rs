@@ -1,0 +1,96 @@
+//! `#[task]`: a function that can be run in a process of its own.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{FnArg, ItemFn, LitStr, Signature};
+
+use crate::errors::Errors;
+use crate::options::{Options, Place};
+use crate::signature::{self, Output, Params};
+use crate::util::{attributes, unraw};
+
+/// Expands `#[task(options)] fn ..`.
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let function = match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(function) => function,
+        Err(_) => {
+            let message =
+                "`#[task]` stands on a function; for a struct and its impl block there is `#[actor]`";
+            let error = syn::Error::new_spanned(&item, message).into_compile_error();
+            return quote!(#item #error);
+        }
+    };
+    let mut errors = Errors::default();
+    let options = Options::parse(Place::Task, options, &mut errors);
+    let starter = errors.none_in(|errors| check(&function.sig, errors)).then(|| starter(&function, &options));
+    let errors = errors.into_tokens();
+    quote! {
+        // What a task takes comes from another process, so it cannot be borrowed.
+        #[allow(clippy::needless_pass_by_value)]
+        #function
+        #starter
+        #errors
+    }
+}
+
+fn check(sig: &Signature, errors: &mut Errors) {
+    if let Some(receiver @ FnArg::Receiver(_)) = sig.inputs.first() {
+        errors.at(receiver, "a task is a free function without `self`: pass the value as an argument, or make an `#[actor]` of it");
+    }
+    signature::check_kind(sig, "a task", errors);
+    signature::check_arguments(sig, errors);
+    signature::check_output(sig, "a task", errors);
+}
+
+/// A type with the name of the function, for it to be started by: `square::spawn(4)`.
+fn starter(function: &ItemFn, options: &Options) -> TokenStream {
+    let private = options.private();
+    let ItemFn { vis, sig, .. } = function;
+    let ident = &sig.ident;
+    let copied: Vec<_> = attributes(&function.attrs, &["cfg", "deprecated", "doc"]).collect();
+    let cfgs: Vec<_> = attributes(&function.attrs, &["cfg"]).collect();
+    let (params, output) = (Params::of(sig, None), Output::of(sig, None, &private));
+    let (declared, arguments) = (params.declared(), output.arguments());
+    let call = build_call(ident, &params, &output, options);
+    let names = &params.names;
+    let blank = attributes(&function.attrs, &["doc"]).next().map(|_| quote!(#[doc = ""]));
+    let usage = format!(" `{}::spawn(..)` runs this function in a process of its own.", unraw(ident));
+    let spawn_doc = format!(" Runs [`{0}`](fn@{0}) in a process of its own.", unraw(ident));
+    let builder_doc = format!(" Sets a process up that will run [`{0}`](fn@{0}).", unraw(ident));
+    let struct_ident = format_ident!("{ident}");
+    quote! {
+        #(#copied)*
+        #blank
+        #[doc = #usage]
+        #[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+        #vis struct #struct_ident {}
+        #(#cfgs)*
+        #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+        const _: () = {
+            impl #struct_ident {
+                #[doc = #spawn_doc]
+                #[doc = ""]
+                #[doc = " # Errors"]
+                #[doc = ""]
+                #[doc = " When the process could not be started."]
+                #vis fn spawn(#declared) -> ::core::result::Result<#private::Process<#arguments>, #private::SpawnError> {
+                    Self::builder(#(#names),*).spawn()
+                }
+                #[doc = #builder_doc]
+                #vis fn builder(#declared) -> #private::ProcessBuilder<#arguments> {
+                    #call
+                }
+            }
+        };
+    }
+}
+
+fn build_call(ident: &syn::Ident, params: &Params, output: &Output, options: &Options) -> TokenStream {
+    let private = options.private();
+    let (names, tuple, tuple_type) = (&params.names, params.tuple(ident), params.tuple_type(ident));
+    let value = output.resolved(quote!(#ident(#(#names),*)), &private);
+    let name = LitStr::new(&unraw(ident), ident.span());
+    let function = output.carrier("task_builder");
+    let options = options.to_expr();
+    quote!(#private::#function(|#tuple: #tuple_type| #value, #tuple, #name, #options))
+}

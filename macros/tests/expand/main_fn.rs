@@ -1,0 +1,6 @@
+fn main() -> phalanx::Result<()> {
+    ::phalanx::__private::run_main(|| -> phalanx::Result<()> {
+        run()?;
+        Ok(())
+    })
+}

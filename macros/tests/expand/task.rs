@@ -1,0 +1,37 @@
+#[allow(clippy::needless_pass_by_value)]
+/// The square of `n`.
+pub fn square(n: u64) -> u64 {
+    n * n
+}
+/// The square of `n`.
+///
+/// `square::spawn(..)` runs this function in a process of its own.
+#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+pub struct square {}
+#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+const _: () = {
+    impl square {
+        /// Runs [`square`](fn@square) in a process of its own.
+        ///
+        /// # Errors
+        ///
+        /// When the process could not be started.
+        pub fn spawn(
+            n: u64,
+        ) -> ::core::result::Result<
+            ::phalanx::__private::Process<u64>,
+            ::phalanx::__private::SpawnError,
+        > {
+            Self::builder(n).spawn()
+        }
+        /// Sets a process up that will run [`square`](fn@square).
+        pub fn builder(n: u64) -> ::phalanx::__private::ProcessBuilder<u64> {
+            ::phalanx::__private::task_builder(
+                |(n,): (u64,)| square(n),
+                (n,),
+                "square",
+                ::phalanx::__private::Options::DEFAULT,
+            )
+        }
+    }
+};

@@ -1,0 +1,39 @@
+#[allow(clippy::needless_pass_by_value)]
+fn divide(a: u64, b: u64) -> Result<u64, String> {
+    a.checked_div(b).ok_or_else(|| "division by zero".to_owned())
+}
+/// `divide::spawn(..)` runs this function in a process of its own.
+#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+struct divide {}
+#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+const _: () = {
+    impl divide {
+        /// Runs [`divide`](fn@divide) in a process of its own.
+        ///
+        /// # Errors
+        ///
+        /// When the process could not be started.
+        fn spawn(
+            a: u64,
+            b: u64,
+        ) -> ::core::result::Result<
+            ::phalanx::__private::Process<u64, String>,
+            ::phalanx::__private::SpawnError,
+        > {
+            Self::builder(a, b).spawn()
+        }
+        /// Sets a process up that will run [`divide`](fn@divide).
+        fn builder(a: u64, b: u64) -> ::phalanx::__private::ProcessBuilder<u64, String> {
+            ::phalanx::__private::task_builder_result(
+                |(a, b): (u64, u64)| divide(a, b),
+                (a, b),
+                "divide",
+                ::phalanx::__private::Options {
+                    name: ::core::option::Option::Some("divider"),
+                    daemon: true,
+                    ..::phalanx::__private::Options::DEFAULT
+                },
+            )
+        }
+    }
+};

@@ -1,0 +1,198 @@
+//! What the `#[actor]` attribute writes, and what it writes it against.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::actor_ref::RawRef;
+use crate::codec::{self, Encoded, Portable};
+use crate::mailbox::envelope::{Body, Status};
+
+/// A type whose values live in processes of their own. Implemented by `#[actor]`, not by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an actor",
+    label = "needs `#[actor]` on the type and on the impl block with its messages",
+    note = "write `#[actor] impl {Self} {{ .. }}`, empty if it has no messages"
+)]
+pub trait Actor: ActorStruct {
+    /// What travels to the new process to make the actor: itself, or the arguments of its `#[init]`.
+    type Init: Portable;
+
+    #[doc(hidden)]
+    const METHODS: &'static [Method];
+
+    #[doc(hidden)]
+    fn init(init: Self::Init) -> Result<Self, InitFailure>;
+
+    #[doc(hidden)]
+    fn handle(&mut self, call: Call<'_>) -> Answer;
+
+    #[doc(hidden)]
+    fn on_stop(&mut self) {}
+}
+
+/// The half of [`Actor`] that the attribute on the type writes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an actor",
+    label = "needs `#[actor]` on the type",
+    note = "the attribute goes on the struct and on the impl block with its messages"
+)]
+pub trait ActorStruct: Sized + 'static {
+    /// The type whose methods are the actor's messages; an [`ActorRef`](crate::ActorRef) derefs to it.
+    type Calls: Calls;
+
+    #[doc(hidden)]
+    const OPTIONS: Options;
+}
+
+/// A generated type whose methods send. Implemented by `#[actor]`.
+pub trait Calls: Clone + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn from_raw(raw: RawRef) -> Self;
+
+    #[doc(hidden)]
+    fn raw(&self) -> &RawRef;
+}
+
+/// The options of an attribute.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub name: Option<&'static str>,
+    pub mailbox: Option<u32>,
+    pub daemon: bool,
+    pub deadline: Option<Duration>,
+    pub start: Option<Duration>,
+    pub grace: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub memory: Option<u64>,
+}
+
+impl Options {
+    pub const DEFAULT: Options = Options {
+        name: None,
+        mailbox: None,
+        daemon: false,
+        deadline: None,
+        start: None,
+        grace: None,
+        timeout: None,
+        memory: None,
+    };
+}
+
+/// One message of an actor.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    pub(crate) name: &'static str,
+    pub(crate) tell: bool,
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Method {
+    pub const fn ask(name: &'static str) -> Method {
+        Method { name, tell: false, deadline: None }
+    }
+
+    pub const fn tell(name: &'static str) -> Method {
+        Method { name, tell: true, deadline: None }
+    }
+
+    pub const fn deadline(self, deadline: Duration) -> Method {
+        Method { deadline: Some(deadline), ..self }
+    }
+}
+
+/// The name of a method by its index.
+pub(crate) fn method_name(methods: &'static [Method], index: u32) -> &'static str {
+    methods.get(index as usize).map_or("?", |method| method.name)
+}
+
+/// Why an `#[init]` did not make an actor.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct InitFailure(pub(crate) String);
+
+impl InitFailure {
+    pub fn new(error: impl fmt::Display) -> InitFailure {
+        InitFailure(error.to_string())
+    }
+}
+
+/// A message on its way into its handler.
+#[doc(hidden)]
+pub struct Call<'a> {
+    pub(crate) method: u32,
+    pub(crate) body: &'a Body,
+    pub(crate) fds: Vec<std::os::fd::OwnedFd>,
+}
+
+/// What came of a message, encoded.
+#[doc(hidden)]
+pub struct Answer {
+    pub(crate) status: Status,
+    pub(crate) encoded: Encoded,
+}
+
+impl Answer {
+    pub(crate) fn codec(text: &str) -> Answer {
+        Answer { status: Status::Codec, encoded: Encoded { bytes: text.as_bytes().to_vec(), refs: Vec::new() } }
+    }
+
+    fn of<T: Portable>(status: Status, value: &T) -> Answer {
+        codec::encode(value).map_or_else(|error| Answer::codec(&error), |encoded| Answer { status, encoded })
+    }
+}
+
+impl Call<'_> {
+    pub fn method(&self) -> u32 {
+        self.method
+    }
+
+    fn arguments<A: Portable>(self) -> Result<A, Answer> {
+        codec::decode(self.body, self.fds).map_err(|error| Answer::codec(&error))
+    }
+
+    pub fn ask<A: Portable, T: Portable>(self, handler: impl FnOnce(A) -> T) -> Answer {
+        match self.arguments() {
+            Ok(args) => Answer::of(Status::Value, &handler(args)),
+            Err(answer) => answer,
+        }
+    }
+
+    pub fn ask_result<A: Portable, T: Portable, E: Portable>(self, handler: impl FnOnce(A) -> Result<T, E>) -> Answer {
+        match self.arguments().map(handler) {
+            Ok(Ok(value)) => Answer::of(Status::Value, &value),
+            Ok(Err(error)) => Answer::of(Status::App, &error),
+            Err(answer) => answer,
+        }
+    }
+
+    pub fn tell<A: Portable>(self, handler: impl FnOnce(A)) -> Answer {
+        match self.arguments().map(handler) {
+            Ok(()) => Answer { status: Status::Value, encoded: Encoded::default() },
+            Err(answer) => answer,
+        }
+    }
+
+    pub fn unknown(self) -> Answer {
+        Answer::codec("there is no such method")
+    }
+}
+
+/// `Result` under any of its names, such as `io::Result<T>`.
+#[doc(hidden)]
+pub trait ResultLike {
+    type Ok;
+    type Err;
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
+}
+
+impl<T, E> ResultLike for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+}

@@ -1,0 +1,330 @@
+//! A ref: the address of an actor, and the hand on its process.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::actor::{Actor, ActorStruct, Calls, Method, method_name};
+use crate::codec::{self, Portable};
+use crate::current;
+use crate::error::{At, CallError, SendError, TrySendError};
+use crate::exit::ExitReason;
+use crate::handle::Handle;
+use crate::mailbox::envelope::Outgoing;
+use crate::mailbox::ledger::Ledger;
+use crate::mailbox::peer::{Call, Card, Failure, Peer};
+use crate::mailbox::router::Router;
+use crate::mailbox::slot::Slot;
+use crate::monitor::Monitor;
+use crate::reply::{Address, Reply};
+use crate::sys::time;
+
+/// Identifies an actor over its whole life, in every process: a random number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ActorId(pub(crate) u64);
+
+impl fmt::Display for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The address of an actor of type `A`: its messages are this type's methods.
+///
+/// Calling a method sends, and answers a [`Reply`]; a `#[tell]` method answers whether it was sent. Each message also has a
+/// twin `try_..` that never waits: a full mailbox is an error that gives the arguments back. Methods that are
+/// not the actor's own, such as [`pid`](Self::pid) or [`stop`](Self::stop), concern its process.
+///
+/// A ref is cheap to clone, can be used from any thread, and travels: in messages, answers, init arguments and state.
+/// Dropping refs does not end the actor; it ends when it is stopped, when it dies, or with the program.
+///
+/// **Blocking.** Sending waits while the mailbox is full (256 messages unless the `mailbox` option says otherwise), at
+/// most for the call's deadline. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within).
+pub struct ActorRef<A: ActorStruct> {
+    calls: A::Calls,
+    kind: PhantomData<fn() -> A>,
+}
+
+/// A ref without the type: what generated methods send through.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct RawRef {
+    pub(crate) peer: Arc<Peer>,
+    methods: &'static [Method],
+    within: Option<Duration>,
+}
+
+/// What a call needs before it is sent.
+struct Prepared {
+    router: &'static Router,
+    outgoing: Outgoing,
+    deadline: u64,
+}
+
+impl RawRef {
+    fn address(&self, method: u32) -> Address {
+        Address { peer: Arc::clone(&self.peer), method: method_name(self.methods, method) }
+    }
+
+    fn at(&self, method: u32) -> At {
+        self.address(method).at()
+    }
+
+    fn prepare<A: Portable>(&self, method: u32, args: &A) -> Result<Prepared, SendError> {
+        let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
+        let router = Router::get().map_err(unreachable)?;
+        let encoded = codec::encode(args).map_err(|error| SendError::Codec(error, self.at(method)))?;
+        let outgoing = Outgoing::new(encoded).map_err(unreachable)?;
+        let deadline = time::after(self.within.unwrap_or(self.peer.card.timeout));
+        Ok(Prepared { router, outgoing, deadline })
+    }
+
+    fn failure(&self, method: u32, failure: Failure) -> SendError {
+        match failure {
+            Failure::Full => SendError::Full(self.at(method)),
+            Failure::Gone => SendError::Gone(self.address(method).at_gone()),
+            Failure::Io(error) => SendError::Unreachable(error.to_string(), self.at(method)),
+        }
+    }
+
+    /// Sends a call whose answer is expected; `patient` waits for room.
+    fn call<A: Portable, T, E>(&self, method: u32, args: &A, patient: bool) -> Result<Reply<T, E>, CallError<E>> {
+        if current::is_handling(self.peer.card.id) {
+            return Err(CallError::CallingSelf(self.at(method)));
+        }
+        let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
+        let slot = Arc::new(Slot::default());
+        let seq = router.expect(&self.peer, &slot);
+        let reply = Reply::sent(router, slot, seq, deadline, self.address(method));
+        let call = Call { seq, method, deadline };
+        match self.peer.send(router, call, outgoing, if patient { deadline } else { 0 }) {
+            Ok(()) => Ok(reply),
+            Err(failure) => Err(self.failure(method, failure).into()),
+        }
+    }
+
+    fn send<A: Portable>(&self, method: u32, args: &A, patient: bool) -> Result<(), SendError> {
+        let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
+        // A tell has no deadline of its own unless `within` gave it one: nobody waits for it.
+        let expires = if self.within.is_some() { deadline } else { 0 };
+        let call = Call { seq: 0, method, deadline: expires };
+        let sent = self.peer.send(router, call, outgoing, if patient { deadline } else { 0 });
+        sent.map_err(|failure| self.failure(method, failure))
+    }
+
+    pub fn ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Reply<T> {
+        self.call(method, &args, true).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    pub fn ask_result<A: Portable, T: Portable, E: Portable>(&self, method: u32, args: A) -> Reply<T, E> {
+        self.call(method, &args, true).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    pub fn try_ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Result<Reply<T>, TrySendError<A>> {
+        self.try_call(method, args)
+    }
+
+    pub fn try_ask_result<A: Portable, T: Portable, E: Portable>(&self, method: u32, args: A) -> Result<Reply<T, E>, TrySendError<A>> {
+        self.try_call(method, args)
+    }
+
+    fn try_call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, TrySendError<A>> {
+        match self.call(method, &args, false) {
+            Ok(reply) => Ok(reply),
+            Err(CallError::Full(at)) => Err(TrySendError { args, error: SendError::Full(at) }),
+            Err(CallError::Gone(at)) => Err(TrySendError { args, error: SendError::Gone(at) }),
+            Err(CallError::Codec(error, at)) => Err(TrySendError { args, error: SendError::Codec(error, at) }),
+            Err(CallError::Unreachable(error, at)) => Err(TrySendError { args, error: SendError::Unreachable(error, at) }),
+            // An actor that calls itself, too: the reply says so.
+            Err(error) => Ok(Reply::failed(error, self.address(method))),
+        }
+    }
+
+    pub fn tell<A: Portable>(&self, method: u32, args: A) -> Result<(), SendError> {
+        self.send(method, &args, true)
+    }
+
+    pub fn try_tell<A: Portable>(&self, method: u32, args: A) -> Result<(), TrySendError<A>> {
+        self.send(method, &args, false).map_err(|error| TrySendError { args, error })
+    }
+}
+
+impl<A: Actor> ActorRef<A> {
+    pub(crate) fn of(peer: Arc<Peer>) -> ActorRef<A> {
+        ActorRef { calls: A::Calls::from_raw(RawRef { peer, methods: A::METHODS, within: None }), kind: PhantomData }
+    }
+}
+
+impl<A: ActorStruct> ActorRef<A> {
+    fn raw(&self) -> &RawRef {
+        self.calls.raw()
+    }
+
+    fn handle(&self) -> Handle<'_> {
+        Handle(&self.raw().peer)
+    }
+
+    /// The actor's messages with a deadline: `counter.within(limit).add(1)`.
+    ///
+    /// The callee sees it ([`Current::deadline`](crate::Current::deadline)); a message whose deadline has passed before its turn comes is not run.
+    pub fn within(&self, limit: Duration) -> A::Calls {
+        A::Calls::from_raw(RawRef { within: Some(limit), ..self.raw().clone() })
+    }
+
+    /// The process id of the actor.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if there is no such process any more.
+    pub fn pid(&self) -> Result<u32, SendError> {
+        self.handle().pid()
+    }
+
+    /// The actor's name: that of the option `name`, or that of the type.
+    pub fn name(&self) -> &str {
+        &self.raw().peer.card.name
+    }
+
+    /// What identifies the actor everywhere.
+    pub fn id(&self) -> ActorId {
+        ActorId(self.raw().peer.card.id)
+    }
+
+    /// Whether it was started as a daemon, and so does not keep the program alive.
+    pub fn daemon(&self) -> bool {
+        self.raw().peer.card.daemon
+    }
+
+    /// Whether its process exists: true from the start until it is reaped, also while it is stopping.
+    pub fn is_alive(&self) -> bool {
+        self.handle().is_alive()
+    }
+
+    /// Blocks until the actor has ended and is reaped; answers why. As often as you like, however late.
+    pub fn join(&self) -> ExitReason {
+        self.handle().join()
+    }
+
+    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
+        self.handle().join_until(Some(time::after(limit)))
+    }
+
+    /// Sends SIGTERM: the actor finishes the message in progress, runs `#[on_stop]` and exits. Does not wait.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead.
+    pub fn terminate(&self) -> Result<(), SendError> {
+        self.handle().terminate()
+    }
+
+    /// Sends SIGKILL: the actor ends at once, without `#[on_stop]`. Does not wait.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it has ended.
+    pub fn kill(&self) -> Result<(), SendError> {
+        self.handle().kill()
+    }
+
+    /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it had ended before.
+    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        self.handle().stop(grace)
+    }
+
+    /// Python's exit code, as the operating system reports it (−N for signal N); `None` while it runs.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.handle().exit_code()
+    }
+
+    /// Why it ended; `None` while it runs.
+    pub fn exit_reason(&self) -> Option<ExitReason> {
+        self.handle().exit_reason()
+    }
+
+    /// Watches the actor: exactly one [`Down`](crate::Down) comes when it ends, or at once if it has ended (OTP's `monitor/2`).
+    pub fn monitor(&self) -> Monitor {
+        self.handle().monitor()
+    }
+
+    /// How many messages wait in its mailbox. Read from shared memory: a hung actor is not asked.
+    pub fn depth(&self) -> usize {
+        self.handle().depth()
+    }
+
+    /// How many messages its mailbox takes.
+    pub fn capacity(&self) -> usize {
+        self.raw().peer.ledger.capacity() as usize
+    }
+
+    /// How many messages it has handled.
+    pub fn handled(&self) -> u64 {
+        self.raw().peer.ledger.handled()
+    }
+
+    /// How often it has been started; 1 for the first process.
+    pub fn incarnation(&self) -> u64 {
+        self.raw().peer.ledger.incarnation()
+    }
+}
+
+impl<A: ActorStruct> Deref for ActorRef<A> {
+    type Target = A::Calls;
+
+    fn deref(&self) -> &A::Calls {
+        &self.calls
+    }
+}
+
+impl<A: ActorStruct> Clone for ActorRef<A> {
+    fn clone(&self) -> Self {
+        ActorRef { calls: self.calls.clone(), kind: PhantomData }
+    }
+}
+
+impl<A: ActorStruct> PartialEq for ActorRef<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl<A: ActorStruct> Eq for ActorRef<A> {}
+
+impl<A: ActorStruct> fmt::Debug for ActorRef<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorRef({}, {})", self.name(), self.id())
+    }
+}
+
+/// "`name`, process 4711", or how it ended.
+impl<A: ActorStruct> fmt::Display for ActorRef<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle().fmt(f)
+    }
+}
+
+impl<A: ActorStruct> Serialize for ActorRef<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !codec::put_ref(&self.raw().peer) {
+            return Err(S::Error::custom("an ActorRef travels in phalanx messages only: it is two descriptors, not bytes"));
+        }
+        self.raw().peer.card.serialize(serializer)
+    }
+}
+
+impl<'de, A: Actor> Deserialize<'de> for ActorRef<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let card = Card::deserialize(deserializer)?;
+        let (mailbox, ledger) = codec::take_ref().ok_or_else(|| D::Error::custom("an ActorRef without its descriptors"))?;
+        let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
+        let peer = peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)?;
+        Ok(ActorRef::of(peer))
+    }
+}

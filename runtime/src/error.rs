@@ -1,0 +1,374 @@
+//! What can go wrong, one small type per kind of call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::exit::ExitReason;
+
+/// Where a call was going: the actor, its process, the method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At(Arc<Place>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    actor: Arc<str>,
+    pid: u32,
+    method: &'static str,
+    ended: Option<ExitReason>,
+}
+
+impl At {
+    pub(crate) fn new(actor: &Arc<str>, pid: u32, method: &'static str, ended: Option<ExitReason>) -> At {
+        At(Arc::new(Place { actor: Arc::clone(actor), pid, method, ended }))
+    }
+
+    /// The actor's name.
+    pub fn actor(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// The actor's process id at the time of the error; `None` if it never had one.
+    pub fn pid(&self) -> Option<u32> {
+        Some(self.0.pid).filter(|&pid| pid != 0)
+    }
+
+    /// The method that was called.
+    pub fn method(&self) -> &str {
+        self.0.method
+    }
+
+    /// For an actor that was gone before the call: how it had ended.
+    pub fn ended(&self) -> Option<&ExitReason> {
+        self.0.ended.as_ref()
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` of actor `{}`", self.0.method, self.0.actor)?;
+        if self.0.pid != 0 { write!(f, " (process {})", self.0.pid) } else { Ok(()) }
+    }
+}
+
+/// The error of a handler that cannot fail: there is no value of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Never {}
+
+impl fmt::Display for Never {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+impl Serialize for Never {
+    fn serialize<S: Serializer>(&self, _: S) -> std::result::Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> std::result::Result<Never, D::Error> {
+        Err(serde::de::Error::custom("an error where there cannot be one"))
+    }
+}
+
+/// Why a call has no answer. `E` is the handler's own error.
+///
+/// Each variant that is not the handler's says actor, process and method (see [`At`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError<E = Never> {
+    /// The handler answered `Err`. The actor is well.
+    App(E),
+    /// The actor died, with this call in its mailbox or in its hands.
+    Died(ExitReason, At),
+    /// No answer within the deadline. The call may still run, its answer is dropped.
+    Timeout(At),
+    /// The mailbox stayed full until the deadline. The call was not sent.
+    Full(At),
+    /// The actor was stopped before the call's turn came.
+    Stopped(At),
+    /// The actor does not exist any more, and will not come back. The call was not sent.
+    Gone(At),
+    /// Arguments or answer could not be encoded or decoded; the actor is well.
+    Codec(String, At),
+    /// An actor called itself: its handler would wait for itself. Call the method on `self`, or tell.
+    CallingSelf(At),
+    /// The operating system refused (no descriptors, no memory), or the answer was lost.
+    Unreachable(String, At),
+}
+
+impl<E> CallError<E> {
+    /// Where the call was going; `None` for the handler's own error.
+    pub fn at(&self) -> Option<&At> {
+        match self {
+            CallError::App(_) => None,
+            CallError::Died(_, at) | CallError::Timeout(at) | CallError::Full(at) | CallError::Stopped(at) => Some(at),
+            CallError::Gone(at) | CallError::Codec(_, at) | CallError::CallingSelf(at) | CallError::Unreachable(_, at) => Some(at),
+        }
+    }
+
+    /// Why the actor ended, if that is why there is no answer.
+    pub fn exit_reason(&self) -> Option<&ExitReason> {
+        match self {
+            CallError::Died(reason, _) => Some(reason),
+            CallError::Gone(at) => at.ended(),
+            _ => None,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::App(error) => error.fmt(f),
+            CallError::Died(reason, at) => write!(f, "{at}: the actor died: {reason}"),
+            CallError::Timeout(at) => write!(f, "{at}: no answer within the deadline"),
+            CallError::Full(at) => write!(f, "{at}: the mailbox is full"),
+            CallError::Stopped(at) => write!(f, "{at}: the actor was stopped first"),
+            CallError::Gone(at) => gone(f, at),
+            CallError::Codec(error, at) => write!(f, "{at}: {error}"),
+            CallError::CallingSelf(at) => write!(f, "{at}: an actor cannot wait for itself"),
+            CallError::Unreachable(error, at) => write!(f, "{at}: {error}"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
+
+fn gone(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
+    write!(f, "{at}: the actor is gone")?;
+    at.ended().map_or(Ok(()), |ended| write!(f, " ({ended})"))
+}
+
+/// Why a message could not be sent, or a process not be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The mailbox is full (and stayed so until the deadline, where there is one).
+    Full(At),
+    /// The actor does not exist any more, and will not come back.
+    Gone(At),
+    /// An argument could not be encoded.
+    Codec(String, At),
+    /// The operating system refused: no descriptors, no memory, no permission.
+    Unreachable(String, At),
+}
+
+impl SendError {
+    /// Where the message was going.
+    pub fn at(&self) -> &At {
+        match self {
+            SendError::Full(at) | SendError::Gone(at) | SendError::Codec(_, at) | SendError::Unreachable(_, at) => at,
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SendError::Full(at) => write!(f, "{at}: the mailbox is full"),
+            SendError::Gone(at) => gone(f, at),
+            SendError::Codec(error, at) | SendError::Unreachable(error, at) => write!(f, "{at}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+impl<E> From<SendError> for CallError<E> {
+    fn from(error: SendError) -> CallError<E> {
+        match error {
+            SendError::Full(at) => CallError::Full(at),
+            SendError::Gone(at) => CallError::Gone(at),
+            SendError::Codec(error, at) => CallError::Codec(error, at),
+            SendError::Unreachable(error, at) => CallError::Unreachable(error, at),
+        }
+    }
+}
+
+/// A send that did not wait and failed; it gives the arguments back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrySendError<A> {
+    /// The arguments, as one tuple.
+    pub args: A,
+    /// Why.
+    pub error: SendError,
+}
+
+impl<A> fmt::Debug for TrySendError<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrySendError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<A> fmt::Display for TrySendError<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<A> std::error::Error for TrySendError<A> {}
+
+/// Why a process could not be started. Nothing of it is left running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// Its `#[init]` answered an error.
+    InitFailed {
+        /// The actor's name.
+        actor: String,
+        /// The error's text.
+        error: String,
+    },
+    /// It died before it was ready.
+    Died {
+        /// The actor's name.
+        actor: String,
+        /// How.
+        reason: ExitReason,
+    },
+    /// It was not ready within its start limit, and was killed.
+    StartTimeout {
+        /// The actor's name.
+        actor: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// Its state or arguments could not be encoded or decoded.
+    Codec {
+        /// The actor's name.
+        actor: String,
+        /// Which, and why.
+        error: String,
+    },
+    /// Its code does not lie in the program's executable, so a new process would not find it.
+    NotInExecutable {
+        /// The actor's name.
+        actor: String,
+    },
+    /// The supervisor runs another build of the program, and refused to start foreign code.
+    Mismatch {
+        /// The actor's name.
+        actor: String,
+    },
+    /// A limit of the operating system is reached.
+    Limit {
+        /// The actor's name.
+        actor: String,
+        /// Which limit, by its name in setrlimit(2) where it has one.
+        limit: &'static str,
+        /// What the system said.
+        error: String,
+    },
+    /// An option has a value that cannot be.
+    Option {
+        /// The actor's name.
+        actor: String,
+        /// Which, and what it may be.
+        error: String,
+    },
+    /// The supervisor was killed. The next spawn starts a new tree.
+    SupervisorDied {
+        /// The actor's name.
+        actor: String,
+    },
+    /// The program is ending.
+    ShuttingDown {
+        /// The actor's name.
+        actor: String,
+    },
+    /// Another error of the operating system.
+    Io {
+        /// The actor's name.
+        actor: String,
+        /// What was being done, and what the system said.
+        error: String,
+    },
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpawnError::InitFailed { actor, error } => write!(f, "cannot start `{actor}`: init failed: {error}"),
+            SpawnError::Died { actor, reason } => write!(f, "cannot start `{actor}`: {reason}"),
+            SpawnError::StartTimeout { actor, after } => write!(f, "cannot start `{actor}`: not ready after {after:?}"),
+            SpawnError::NotInExecutable { actor } => {
+                write!(f, "cannot start `{actor}`: its code is not in the program's executable but in a shared library")
+            }
+            SpawnError::Mismatch { actor } => write!(f, "cannot start `{actor}`: the supervisor runs another build"),
+            SpawnError::Limit { actor, limit, error } => write!(f, "cannot start `{actor}`: {limit} is reached: {error}"),
+            SpawnError::SupervisorDied { actor } => write!(f, "cannot start `{actor}`: the supervisor died"),
+            SpawnError::ShuttingDown { actor } => write!(f, "cannot start `{actor}`: the program is ending"),
+            SpawnError::Codec { actor, error } | SpawnError::Option { actor, error } | SpawnError::Io { actor, error } => {
+                write!(f, "cannot start `{actor}`: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SpawnError {}
+
+/// Any error: what `main` and handlers answer that pass on the errors of others with `?`.
+///
+/// It is made from every [`std::error::Error`], keeps the text of the whole chain, and can travel
+/// between processes (as that text), so that a handler may answer `phalanx::Result<T>`.
+///
+/// ```
+/// fn port() -> phalanx::Result<u16> {
+///     Ok("eighty".parse()?)
+/// }
+/// assert_eq!(port().unwrap_err().to_string(), "invalid digit found in string");
+/// ```
+pub struct Error(String);
+
+/// A result with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of one's own words.
+    pub fn new(text: impl fmt::Display) -> Error {
+        Error(text.to_string())
+    }
+}
+
+impl<E: std::error::Error> From<E> for Error {
+    fn from(error: E) -> Error {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Error(text)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The same as `Display`: it is what a `main` that answers `Err` prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Error, D::Error> {
+        String::deserialize(deserializer).map(Error)
+    }
+}

@@ -1,0 +1,142 @@
+//! Why a process ended.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Why an actor or a task ended, as exactly as the operating system and the ledger can tell.
+///
+/// The words are those of OTP's exit reasons and of wait(2). `exit(137)` is not SIGKILL: the one is
+/// [`Exited`](ExitReason::Exited), the other [`Signaled`](ExitReason::Signaled).
+///
+/// ```
+/// use phalanx::ExitReason;
+/// let killed = ExitReason::Signaled { signal: 9, core_dumped: false };
+/// assert_eq!(killed.code(), -9);
+/// assert_eq!(killed.to_string(), "killed by SIGKILL");
+/// assert_eq!(ExitReason::Exited(137).code(), 137);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// A task returned.
+    Normal,
+    /// A graceful stop: the message in progress was finished, `#[on_stop]` has run.
+    Stopped(StoppedBy),
+    /// Code of its own called `exit` with this code, 0 included.
+    Exited(i32),
+    /// A signal ended it.
+    Signaled {
+        /// The number, 1 to 64.
+        signal: i32,
+        /// Whether a core was dumped.
+        core_dumped: bool,
+    },
+    /// It panicked, and the panic was not caught.
+    Panicked {
+        /// The panic's message, its first 1024 bytes.
+        message: String,
+        /// File, line and column.
+        location: String,
+        /// The method in progress, if it was handling a message.
+        method: Option<String>,
+    },
+    /// Its `#[init]` answered this error.
+    InitFailed(String),
+    /// A handler ran longer than the actor's deadline allows, and was killed.
+    DeadlineExceeded {
+        /// The method.
+        method: String,
+        /// How long it had run.
+        after: Duration,
+    },
+    /// An allocation failed under the actor's memory limit.
+    OutOfMemory,
+    /// It was replaced on purpose, after its current message.
+    Recycled,
+    /// Its supervisor was killed, and it with it.
+    SupervisorDied,
+    /// Its supervisor gave up: too many restarts in too short a time.
+    IntensityReached,
+}
+
+/// Who asked for a graceful stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum StoppedBy {
+    /// The end of the program (or of the actor that had spawned it).
+    Program = 0,
+    /// Somebody who holds a ref: `terminate` or `stop`.
+    Ref = 1,
+    /// Its supervisor.
+    Supervisor = 2,
+    /// SIGTERM from outside, for instance by `kill`.
+    Signal = 3,
+}
+
+impl ExitReason {
+    /// Python's exit code: the code of an exit, −N for signal N, 101 for a panic, 0 for an orderly end.
+    ///
+    /// `exit_code()` of a handle answers what the operating system reported; for a process that was killed because of
+    /// its deadline, for instance, the signal.
+    pub fn code(&self) -> i32 {
+        match self {
+            ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Recycled => 0,
+            ExitReason::Exited(code) => *code,
+            ExitReason::Signaled { signal, .. } => -signal,
+            ExitReason::Panicked { .. } => 101,
+            ExitReason::InitFailed(_) | ExitReason::IntensityReached => 1,
+            ExitReason::DeadlineExceeded { .. } | ExitReason::OutOfMemory => -6,
+            ExitReason::SupervisorDied => -9,
+        }
+    }
+
+    /// The signal that ended it, if one did.
+    pub fn signal(&self) -> Option<i32> {
+        match self {
+            ExitReason::Signaled { signal, .. } => Some(*signal),
+            _ => None,
+        }
+    }
+
+    /// Whether it ended without anything going wrong: [`Normal`](Self::Normal), [`Stopped`](Self::Stopped), [`Recycled`](Self::Recycled).
+    pub fn is_orderly(&self) -> bool {
+        matches!(self, ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Recycled)
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExitReason::Normal => f.write_str("ended normally"),
+            ExitReason::Stopped(by) => write!(f, "stopped by {by}"),
+            ExitReason::Exited(code) => write!(f, "exited with code {code}"),
+            ExitReason::Signaled { signal, core_dumped } => {
+                write!(f, "killed by {}", crate::sys::signal::name(*signal))?;
+                if *core_dumped { f.write_str(" (core dumped)") } else { Ok(()) }
+            }
+            ExitReason::Panicked { message, location, method } => {
+                write!(f, "panicked at {location}: {message}")?;
+                method.as_ref().map_or(Ok(()), |method| write!(f, " (in `{method}`)"))
+            }
+            ExitReason::InitFailed(error) => write!(f, "init failed: {error}"),
+            ExitReason::DeadlineExceeded { method, after } => write!(f, "`{method}` exceeded its deadline, killed after {after:.1?}"),
+            ExitReason::OutOfMemory => f.write_str("out of memory under its limit"),
+            ExitReason::Recycled => f.write_str("recycled"),
+            ExitReason::SupervisorDied => f.write_str("its supervisor died"),
+            ExitReason::IntensityReached => f.write_str("restart intensity reached"),
+        }
+    }
+}
+
+impl fmt::Display for StoppedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StoppedBy::Program => "the end of the program",
+            StoppedBy::Ref => "a holder of its ref",
+            StoppedBy::Supervisor => "its supervisor",
+            StoppedBy::Signal => "SIGTERM",
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! The hand on a process, shared by refs of actors and by tasks.
+
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::error::{At, SendError};
+use crate::exit::{ExitReason, StoppedBy};
+use crate::mailbox::ledger::{Epitaph, State, StopMode};
+use crate::mailbox::peer::{Peer, orphaned};
+use crate::mailbox::router::Router;
+use crate::mailbox::slot::{Outcome, Slot};
+use crate::monitor::Monitor;
+use crate::process::root;
+use crate::sys::{process, time};
+
+pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Peer>);
+
+impl Handle<'_> {
+    fn at(&self, what: &'static str) -> At {
+        At::new(&self.0.card.name, self.0.ledger.pid(), what, self.0.ended())
+    }
+
+    pub(crate) fn pid(&self) -> Result<u32, SendError> {
+        if self.0.is_dead() { Err(SendError::Gone(self.at("pid"))) } else { Ok(self.0.ledger.pid()) }
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.0.is_dead()
+    }
+
+    pub(crate) fn join(&self) -> ExitReason {
+        self.join_until(None).unwrap_or(ExitReason::SupervisorDied)
+    }
+
+    pub(crate) fn join_until(&self, deadline: Option<u64>) -> Option<ExitReason> {
+        self.epitaph_until(deadline).map(|epitaph| epitaph.reason.clone())
+    }
+
+    /// Waits for the death; everything that is known of it.
+    ///
+    /// The supervisor reaps first and rings then, so once this answers there is no zombie either. When the program is
+    /// interrupted, a wait that this ends stays asleep: what comes next is the end of the program.
+    pub(crate) fn epitaph_until(&self, deadline: Option<u64>) -> Option<Arc<Epitaph>> {
+        let router = Router::get().ok()?;
+        let slot = Arc::new(Slot::default());
+        self.0.on_death(&slot);
+        router.visit(self.0);
+        let done = router.wait(&slot, deadline);
+        self.0.forget(&slot);
+        if !done {
+            return None;
+        }
+        match slot.take() {
+            Some(Outcome::Dead(epitaph)) => {
+                root::park_if_interrupted();
+                Some(epitaph.unwrap_or_else(|| Arc::new(orphaned())))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.0.epitaph().map(|epitaph| epitaph.code)
+    }
+
+    pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
+        self.0.ended()
+    }
+
+    pub(crate) fn terminate(&self) -> Result<(), SendError> {
+        self.signal(process::SIGTERM, "terminate", || self.0.ledger.request_stop(StopMode::Stop, StoppedBy::Ref))
+    }
+
+    pub(crate) fn kill(&self) -> Result<(), SendError> {
+        self.signal(process::SIGKILL, "kill", || ())
+    }
+
+    pub(crate) fn interrupt(&self) -> Result<(), SendError> {
+        self.signal(process::SIGINT, "interrupt", || ())
+    }
+
+    pub(crate) fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        let deadline = time::after(grace);
+        self.terminate()?;
+        if let Some(reason) = self.join_until(Some(deadline)) {
+            return Ok(reason);
+        }
+        // Its supervisor kills what is left of its group when it has gone.
+        match self.kill() {
+            Ok(()) | Err(SendError::Gone(_)) => Ok(self.join()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Signals the process and no other: the handle is opened first, and only then does the ledger say whether the pid
+    /// was still the actor's; its supervisor writes the death down before it reaps.
+    fn signal(&self, signal: i32, what: &'static str, before: impl FnOnce()) -> Result<(), SendError> {
+        let (ledger, incarnation) = (&self.0.ledger, self.0.ledger.incarnation());
+        let gone = || Err(SendError::Gone(self.at(what)));
+        if self.0.is_dead() || ledger.pid() == 0 {
+            return gone();
+        }
+        let refused = |error: io::Error| match error.raw_os_error() {
+            Some(code) if code == process::NO_SUCH_PROCESS => SendError::Gone(self.at(what)),
+            _ => SendError::Unreachable(error.to_string(), self.at(what)),
+        };
+        let pidfd = process::pidfd(ledger.pid() as i32).map_err(refused)?;
+        if ledger.state() == State::Dead || ledger.incarnation() != incarnation || self.0.is_dead() {
+            return gone();
+        }
+        before();
+        process::signal(pidfd.as_fd(), signal).map_err(refused)
+    }
+
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::new(self.0)
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.0.ledger.depth().load(Ordering::SeqCst) as usize
+    }
+}
+
+impl fmt::Display for Handle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, pid) = (&self.0.card.name, self.0.ledger.pid());
+        match self.0.ended() {
+            Some(reason) => write!(f, "`{name}`, process {pid}, {reason}"),
+            None => write!(f, "`{name}`, process {pid}, started"),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What lies in the packets, and how they are moved.
+//!
+//! One message is one packet. A payload that is too large for that travels as a sealed memory file beside it, and so
+//! a sender that is killed anywhere has either sent a message or not.
+
+use std::io;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::codec::Encoded;
+use crate::mailbox::peer::Peer;
+use crate::sys::{frame, memfd};
+
+/// Payloads above this many bytes travel as memory files.
+const INLINE: usize = 32 * 1024;
+
+/// The largest payload that is accepted from anybody: 1 TiB, a bound against nonsense and not against use.
+const LARGEST: u64 = 1 << 40;
+
+/// A packet in a mailbox; `P` is bytes, borrowed while writing.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Envelope<P = ByteBuf> {
+    /// Who calls: a random number that this caller uses with this actor only.
+    pub(crate) session: u64,
+    /// Which call; 0 for a tell.
+    pub(crate) seq: u64,
+    /// The method's index.
+    pub(crate) method: u32,
+    /// After this moment nobody waits for the answer (nanoseconds of the monotonic clock); 0 for never.
+    pub(crate) deadline: u64,
+    /// The first descriptor is the caller's reply channel.
+    pub(crate) announce: bool,
+    /// The payload is the next descriptor.
+    pub(crate) large: bool,
+    pub(crate) payload: P,
+}
+
+/// A packet in a reply channel.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Answered<P = ByteBuf> {
+    pub(crate) session: u64,
+    pub(crate) seq: u64,
+    pub(crate) incarnation: u64,
+    pub(crate) status: Status,
+    pub(crate) large: bool,
+    pub(crate) payload: P,
+}
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Status {
+    /// The value.
+    Value,
+    /// The handler's `Err`.
+    App,
+    /// Text: the arguments could not be decoded, or the answer could not be encoded.
+    Codec,
+    /// The deadline had passed before the message's turn came, and it was not run.
+    Expired,
+    /// Text: the answer was too much for a caller who does not read.
+    Dropped,
+}
+
+/// A payload on its way out: in the packet, or beside it.
+pub(crate) struct Outgoing {
+    inline: Vec<u8>,
+    file: Option<OwnedFd>,
+    refs: Vec<Arc<Peer>>,
+}
+
+impl Outgoing {
+    /// # Errors
+    /// If there is no memory (or no descriptor) for a large payload, or it holds too many refs for one message.
+    pub(crate) fn new(encoded: Encoded) -> io::Result<Outgoing> {
+        let Encoded { bytes, refs } = encoded;
+        // One descriptor may be needed for the reply channel and one for the payload.
+        if 2 * refs.len() + 2 > frame::MAX_FDS {
+            let text = format!("{} refs in one message, at most {} fit", refs.len(), (frame::MAX_FDS - 2) / 2);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        if bytes.len() <= INLINE {
+            return Ok(Outgoing { inline: bytes, file: None, refs });
+        }
+        Ok(Outgoing { inline: Vec::new(), file: Some(memfd::payload(&bytes)?), refs })
+    }
+
+    pub(crate) fn text(text: &str) -> Outgoing {
+        Outgoing { inline: text.as_bytes().to_vec(), file: None, refs: Vec::new() }
+    }
+
+    pub(crate) fn is_large(&self) -> bool {
+        self.file.is_some()
+    }
+
+    pub(crate) fn bytes(&self) -> &serde_bytes::Bytes {
+        serde_bytes::Bytes::new(&self.inline)
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let refs = self.refs.iter().flat_map(|peer| peer.descriptors());
+        self.file.iter().map(AsFd::as_fd).chain(refs)
+    }
+}
+
+/// A packet that is ready to be sent, as often as it takes.
+pub(crate) struct Sealed {
+    packet: Vec<u8>,
+    outgoing: Outgoing,
+}
+
+impl Sealed {
+    /// Puts a header around the payload; `header` has `outgoing.bytes()` and `outgoing.is_large()` in it.
+    pub(crate) fn new(outgoing: Outgoing, packet: Vec<u8>) -> Sealed {
+        Sealed { packet, outgoing }
+    }
+
+    pub(crate) fn into_outgoing(self) -> Outgoing {
+        self.outgoing
+    }
+
+    /// Sends it; `first` goes in front of the other descriptors. Never blocks.
+    ///
+    /// # Errors
+    /// As [`frame::send`].
+    pub(crate) fn send(&mut self, socket: BorrowedFd<'_>, first: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let fds: Vec<BorrowedFd<'_>> = first.iter().copied().chain(self.outgoing.descriptors()).collect();
+        frame::send(socket, &mut self.packet, &fds)
+    }
+}
+
+/// Encodes a header behind room for the two sizes.
+pub(crate) fn packet(header: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut packet = Vec::with_capacity(256);
+    packet.resize(frame::HEADER, 0);
+    postcard::to_extend(header, packet).map_err(io::Error::other)
+}
+
+/// A payload that came in.
+pub(crate) enum Body {
+    Inline(Vec<u8>),
+    Mapped(memfd::Payload),
+}
+
+impl Body {
+    /// Takes the payload's memory file from the front of `fds`, if it came as one.
+    pub(crate) fn open(inline: ByteBuf, large: bool, fds: &mut std::vec::IntoIter<OwnedFd>) -> io::Result<Body> {
+        if !large {
+            return Ok(Body::Inline(inline.into_vec()));
+        }
+        let file = fds.next().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a large payload without its file"))?;
+        memfd::Payload::open(file.as_fd(), LARGEST).map(Body::Mapped)
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Body::Inline(bytes) => bytes,
+            Body::Mapped(payload) => payload,
+        }
+    }
+}
+
+/// Reads the header in a packet's data; `None` if it is not exactly one.
+pub(crate) fn parse<H: DeserializeOwned>(packet: &[u8]) -> Option<H> {
+    match postcard::take_from_bytes(frame::data(packet)?) {
+        Ok((header, [])) => Some(header),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_survives_the_wire() {
+        let outgoing = Outgoing::text("hello");
+        let envelope = Envelope {
+            session: u64::MAX,
+            seq: 3,
+            method: 1,
+            deadline: 9,
+            announce: true,
+            large: outgoing.is_large(),
+            payload: outgoing.bytes(),
+        };
+        let mut packet = packet(&envelope).unwrap();
+        let (total, data) = (packet.len(), packet.len() - frame::HEADER);
+        packet[..8].copy_from_slice(&total.to_ne_bytes());
+        packet[8..16].copy_from_slice(&data.to_ne_bytes());
+        let read: Envelope = parse(&packet).unwrap();
+        assert_eq!((read.session, read.seq, read.method, read.deadline, read.announce), (u64::MAX, 3, 1, 9, true));
+        assert_eq!(read.payload.as_slice(), b"hello");
+    }
+
+    #[test]
+    fn rubbish_is_no_envelope() {
+        for rubbish in [&b""[..], b"x", &[0; 16], &[0xff; 64]] {
+            assert!(parse::<Envelope>(rubbish).is_none());
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! One thing that somebody waits for: an answer, a start, a death.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::mailbox::envelope::{Body, Status};
+use crate::mailbox::ledger::Epitaph;
+use crate::sys::time;
+
+/// What comes of waiting.
+pub(crate) enum Outcome {
+    Answer { status: Status, body: Body, fds: Vec<OwnedFd> },
+    /// A packet that should have been an answer and was not.
+    Garbled(String),
+    /// The actor is ready to work.
+    Ready,
+    /// It is gone. `None`: with its supervisor, which left no word.
+    Dead(Option<Arc<Epitaph>>),
+    /// The deadline passed (said to async waiters; others look at the clock themselves).
+    Late,
+}
+
+#[derive(Default)]
+struct Inner {
+    outcome: Option<Outcome>,
+    waker: Option<Waker>,
+    /// The router's lead has been handed to whoever waits here.
+    lead: bool,
+}
+
+/// A place for one outcome, with whoever waits for it.
+#[derive(Default)]
+pub(crate) struct Slot {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the outcome in, unless there is one, and wakes the waiter.
+    pub(crate) fn complete(&self, outcome: Outcome) {
+        let mut inner = self.lock();
+        if inner.outcome.is_none() {
+            inner.outcome = Some(outcome);
+        }
+        let waker = inner.waker.take();
+        drop(inner);
+        self.changed.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.lock().outcome.is_some()
+    }
+
+    pub(crate) fn take(&self) -> Option<Outcome> {
+        self.lock().outcome.take()
+    }
+
+    /// Takes the outcome, or remembers whom to wake when there is one.
+    pub(crate) fn poll(&self, waker: &Waker) -> Option<Outcome> {
+        let mut inner = self.lock();
+        if inner.outcome.is_none() {
+            inner.waker = Some(waker.clone());
+        }
+        inner.outcome.take()
+    }
+
+    /// Whether an executor waits here.
+    pub(crate) fn has_waker(&self) -> bool {
+        self.lock().waker.is_some()
+    }
+
+    /// Hands the lead over to whoever waits here.
+    pub(crate) fn hand_lead(&self) {
+        self.lock().lead = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes the lead, if it was handed over.
+    pub(crate) fn take_lead(&self) -> bool {
+        std::mem::take(&mut self.lock().lead)
+    }
+
+    /// Sleeps until there is an outcome, the lead, or the deadline (`None`: no deadline).
+    pub(crate) fn sleep(&self, deadline: Option<u64>) {
+        let mut inner = self.lock();
+        while inner.outcome.is_none() && !inner.lead {
+            let limit = deadline.map_or(Duration::from_secs(3600), time::until);
+            if limit.is_zero() {
+                return;
+            }
+            inner = self.changed.wait_timeout(inner, limit).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Wakes the sleeper without an outcome, to look around.
+    pub(crate) fn nudge(&self) {
+        self.hand_lead();
+    }
+}

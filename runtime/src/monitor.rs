@@ -1,0 +1,187 @@
+//! Watching an actor: one `Down` when it ends.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::actor_ref::ActorId;
+use crate::exit::ExitReason;
+use crate::mailbox::ledger::Epitaph;
+use crate::mailbox::peer::{Peer, orphaned};
+use crate::mailbox::router::Router;
+use crate::mailbox::slot::{Outcome, Slot};
+use crate::sys::time;
+
+/// The report of an actor's end (OTP's `'DOWN'` message).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Down {
+    /// Whose.
+    pub who: Who,
+    /// Which of its processes, counted from 1.
+    pub incarnation: u64,
+    /// Why.
+    pub reason: ExitReason,
+    /// The message that it was handling, if any.
+    pub in_progress: Option<InProgress>,
+}
+
+/// An actor, named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Who {
+    /// Its name.
+    pub name: String,
+    /// Its identity.
+    pub id: ActorId,
+    /// The process that ended.
+    pub pid: u32,
+}
+
+/// A message that was being handled when its actor died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InProgress {
+    /// The method.
+    pub method: String,
+    /// How long it had run.
+    pub running: Duration,
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` (process {}): {}", self.who.name, self.who.pid, self.reason)?;
+        match &self.in_progress {
+            Some(busy) => write!(f, ", {:.1?} into `{}`", busy.running, busy.method),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Watches one actor; exactly one [`Down`] comes out of it. Also a future of that `Down`.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # use phalanx::ExitReason;
+/// # #[actor] struct Fragile;
+/// #[actor]
+/// impl Fragile {
+///     fn touch(&self) {
+///         std::process::abort()
+///     }
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let fragile = Fragile.spawn()?;
+/// let mut monitor = fragile.monitor();
+/// let _ = fragile.touch().wait();
+/// let down = monitor.recv();
+/// assert!(matches!(down.reason, ExitReason::Signaled { signal: 6, .. }));
+/// assert_eq!(down.in_progress.unwrap().method, "touch");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Monitor {
+    peer: Arc<Peer>,
+    router: Option<&'static Router>,
+    slot: Arc<Slot>,
+    future: Option<(u64, u64)>,
+    down: Option<Down>,
+}
+
+impl Monitor {
+    pub(crate) fn new(peer: &Arc<Peer>) -> Monitor {
+        let slot = Arc::new(Slot::default());
+        // There is a router: the peer is known to it.
+        let router = Router::get().ok();
+        peer.on_death(&slot);
+        if let Some(router) = router {
+            router.visit(peer);
+        }
+        Monitor { peer: Arc::clone(peer), router, slot, future: None, down: None }
+    }
+
+    /// Blocks until the actor has ended. Asked again, answers the same again.
+    pub fn recv(&mut self) -> Down {
+        self.recv_until(None).unwrap_or_else(|| self.report(&orphaned()))
+    }
+
+    /// As [`recv`](Self::recv), for `limit` at most.
+    pub fn recv_timeout(&mut self, limit: Duration) -> Option<Down> {
+        self.recv_until(Some(time::after(limit)))
+    }
+
+    /// The report, if the actor has ended. Does not block.
+    pub fn try_recv(&mut self) -> Option<Down> {
+        self.router?.look_around();
+        self.recv_until(Some(0))
+    }
+
+    fn recv_until(&mut self, deadline: Option<u64>) -> Option<Down> {
+        if self.down.is_none() && self.router?.wait(&self.slot, deadline) {
+            let outcome = self.slot.take();
+            self.keep(outcome);
+        }
+        self.down.clone()
+    }
+
+    fn keep(&mut self, outcome: Option<Outcome>) {
+        if let Some(Outcome::Dead(epitaph)) = outcome {
+            let epitaph = epitaph.unwrap_or_else(|| Arc::new(orphaned()));
+            self.down = Some(self.report(&epitaph));
+        }
+    }
+
+    fn report(&self, epitaph: &Epitaph) -> Down {
+        let (card, ledger) = (&self.peer.card, &self.peer.ledger);
+        let busy = epitaph.in_progress.clone();
+        Down {
+            who: Who { name: card.name.to_string(), id: ActorId(card.id), pid: ledger.pid() },
+            incarnation: ledger.incarnation(),
+            reason: epitaph.reason.clone(),
+            in_progress: busy.map(|busy| InProgress { method: busy.method, running: busy.running }),
+        }
+    }
+}
+
+impl Future for Monitor {
+    type Output = Down;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Down> {
+        if self.down.is_none() {
+            let outcome = self.slot.poll(context.waker());
+            self.keep(outcome);
+        }
+        if let Some(down) = &self.down {
+            return Poll::Ready(down.clone());
+        }
+        if self.future.is_none() {
+            let attended = self.router.map(|router| router.attend_future(&self.slot, u64::MAX));
+            match attended {
+                Some(Ok(key)) => self.future = Some(key),
+                // Without a thread to wake the executor, waiting here is all that is left.
+                _ => return Poll::Ready(self.recv()),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.peer.forget(&self.slot);
+        if let (Some(router), Some(key)) = (self.router, self.future) {
+            router.release_future(key);
+        }
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Monitor({})", self.peer.card.name)
+    }
+}

@@ -1,0 +1,67 @@
+//! From a re-executed image to the root supervisor.
+//!
+//! The program starts itself again with a token in the environment and a socket as standard input. The hook in
+//! `sys::image` sees the token before `main`, and this module decides whether it is meant.
+
+use std::env;
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use crate::process::supervisor::{self, Supervisor};
+use crate::sys::{fd, frame, process, rlimit, signal, title};
+
+/// The variable that holds the token: the pid of the program, a dash, a random number.
+pub(crate) const TOKEN: &str = "PHALANX_BOOT";
+pub(crate) const TOKEN_C: &CStr = c"PHALANX_BOOT";
+
+/// The variable that marks every process of a tree, whoever started it, with the tree's random number.
+pub(crate) const TREE: &str = "PHALANX_TREE";
+
+/// A start that is meant: the program waits at the other end.
+pub(crate) struct Boot {
+    control: OwnedFd,
+    program: i32,
+}
+
+/// Decides whether this image is to become a supervisor. The token is used up either way.
+pub(crate) fn accept() -> Option<Boot> {
+    let token = env::var(TOKEN).ok()?;
+    title::unset_environment(TOKEN_C);
+    let program: i32 = token.split_once('-')?.0.parse().ok()?;
+    // A token that somebody copied: the socket is missing, or the parent is not who made it.
+    let socket = fd::duplicate(0).ok()?;
+    if process::parent() != program || !fd::is_seqpacket(socket.as_fd()) {
+        return None;
+    }
+    let control = fd::take_stdin().ok()?;
+    frame::send_raw(control.as_fd(), token.as_bytes(), &[]).ok()?;
+    Some(Boot { control, program })
+}
+
+/// Becomes the root supervisor, for good.
+pub(crate) fn take_over(boot: Boot) -> ! {
+    fd::fill_standard();
+    fd::close_all_except(&[boot.control.as_raw_fd()]);
+    signal::reset();
+    if !process::confirm_single_thread() {
+        // An initialiser of some library has started a thread; a supervisor that forks must not have any.
+        let _ = frame::send_raw(boot.control.as_fd(), supervisor::NOT_SINGLE, &[]);
+        process::exit_now(1);
+    }
+    let descriptors = rlimit::raise_descriptors();
+    process::become_subreaper();
+    title::set(&format!("phx-root: {}", program_name()));
+    let owner = process::pidfd(boot.program).ok();
+    let supervisor = Supervisor::new(boot.control, owner, descriptors);
+    match supervisor {
+        Ok(mut supervisor) => supervisor.run(),
+        Err(_) => process::exit_now(1),
+    }
+}
+
+/// The file name of the executable.
+fn program_name() -> String {
+    let path = env::current_exe().ok();
+    let name = path.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| "program".to_owned()).trim_end_matches(" (deleted)").to_owned()
+}

@@ -1,0 +1,127 @@
+//! From the fork to user code: everything that a new process is before it is an actor.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::panic;
+
+use crate::current::{self, Identity};
+use crate::mailbox::envelope::Body;
+use crate::mailbox::ledger::Ledger;
+use crate::process::entry::Entry;
+use crate::process::request::{Kind, Spawn, Spec};
+use crate::process::tree;
+use crate::sys::poll::Event;
+use crate::sys::{fd, frame, poll, process, rlimit, signal, title};
+
+/// Test hook: how many milliseconds to wait between fork and set-up, so that a supervisor can be killed there.
+const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
+
+/// What a supervisor hands to a child it forks.
+pub(crate) struct Birth {
+    pub(crate) spawn: Spawn,
+    pub(crate) entry: &'static Entry,
+    /// The sending end of the child's requests.
+    pub(crate) control: OwnedFd,
+    pub(crate) doorbell: OwnedFd,
+    pub(crate) supervisor: i32,
+    pub(crate) descriptors: u64,
+}
+
+/// What user code starts with.
+pub(crate) struct Start {
+    pub(crate) spec: Spec,
+    pub(crate) init: Body,
+    pub(crate) fds: Vec<OwnedFd>,
+    pub(crate) receiver: OwnedFd,
+    /// Mapped for good: signal handlers and the panic hook write to it.
+    pub(crate) ledger: &'static Ledger,
+}
+
+/// Goes on as the child. The order matters: first what makes sure that nothing outlives its parent, then what keeps the
+/// supervisor's things away, then identity, and limits last.
+pub(crate) fn enter(birth: Birth) -> ! {
+    process::own_group();
+    if !process::die_with(birth.supervisor, process::SIGKILL) {
+        process::exit_now(0);
+    }
+    wait_at_fault_point(birth.supervisor);
+    let Birth { spawn, entry, control, doorbell, descriptors, .. } = birth;
+    let Spawn { spec, receiver, sender, ledger, init, fds } = spawn;
+    close_foreign(&[&receiver, &sender, &ledger, &control, &doorbell], &fds);
+    let Ok(ledger) = Ledger::open(ledger) else { process::exit_now(1) };
+    let ledger: &'static Ledger = Box::leak(Box::new(ledger));
+    take_signals(spec.kind, sender);
+    title::set(&spec.name);
+    process::volunteer_for_oom();
+    // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
+    process::become_subreaper();
+    rlimit::set_descriptors(descriptors);
+    identify(&spec);
+    tree::inherit(control, Event::from_fd(doorbell), ledger);
+    keep_last_words(ledger);
+    if let Some(filter) = &spec.log {
+        crate::logging::inherit(filter);
+    }
+    if let Some(limit) = spec.memory {
+        signal::explain_aborts(ledger.out_of_memory_word(), limit);
+        rlimit::set_memory(limit);
+    }
+    let code = (entry.run)(Start { spec, init, fds, receiver, ledger });
+    std::process::exit(code)
+}
+
+fn close_foreign(own: &[&OwnedFd], fds: &[OwnedFd]) {
+    let keep: Vec<i32> = own.iter().map(|fd| fd.as_raw_fd()).chain(fds.iter().map(AsRawFd::as_raw_fd)).collect();
+    fd::close_all_except(&keep);
+}
+
+/// Default dispositions and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
+/// of its own), so that it is never lost between looking and waiting.
+fn take_signals(kind: Kind, sender: OwnedFd) {
+    signal::forget();
+    signal::reset_dispositions();
+    if kind == Kind::Actor {
+        let sender: &'static OwnedFd = Box::leak(Box::new(sender));
+        signal::wake_through(sender.as_fd(), false);
+        signal::watch_quietly(process::SIGTERM);
+    }
+    signal::Mask::of(&[]).install();
+}
+
+fn identify(spec: &Spec) {
+    current::become_someone(Identity {
+        id: spec.id,
+        name: spec.name.clone(),
+        parent: spec.parent,
+        daemon: spec.daemon,
+        incarnation: 1,
+    });
+}
+
+/// A panic of the main thread leaves message, place and method in the ledger, before the default hook prints it.
+fn keep_last_words(ledger: &'static Ledger) {
+    let main = std::thread::current().id();
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == main {
+            let message = info.payload_as_str().unwrap_or("(a panic without a text)");
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            ledger.last_words(message, &place, ledger.method_in_progress());
+        }
+        print(info);
+    }));
+}
+
+fn wait_at_fault_point(supervisor: i32) {
+    let Some(millis) = std::env::var(FAULT).ok().and_then(|text| text.parse().ok()) else { return };
+    poll::pause(std::time::Duration::from_millis(millis));
+    if process::parent() != supervisor {
+        process::exit_now(0);
+    }
+}
+
+/// Tells those who wait for it that the process is ready.
+pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
+    ledger.ready();
+    // The mailbox, rung from its inner side.
+    let _ = frame::send_raw(receiver.as_fd(), b"r", &[]);
+}

@@ -1,0 +1,51 @@
+//! Which code a new process runs: a constant in the executable, found by its offset.
+//!
+//! Every actor and task type has its own, made by the compiler when the type is spawned somewhere, so generics
+//! work and nothing is registered. The offset is checked, against the constant's own marks, the type's name and the build, before anything
+//! is called.
+
+use std::marker::PhantomData;
+
+use crate::actor::{Actor, Method};
+use crate::codec::Portable;
+use crate::process::child::Start;
+use crate::sys::image::Located;
+use crate::{process::actor_loop, task};
+
+/// What a process of one type needs from its code.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) run: fn(Start) -> i32,
+    pub(crate) type_name: fn() -> &'static str,
+    pub(crate) methods: &'static [Method],
+}
+
+/// The entry of an actor type.
+pub(crate) struct OfActor<A>(PhantomData<A>);
+
+impl<A: Actor> OfActor<A> {
+    pub(crate) const ENTRY: &'static Located<Entry> =
+        &Located::new(Entry { run: actor_loop::run::<A>, type_name: std::any::type_name::<A>, methods: A::METHODS });
+}
+
+/// The entry of a task type: a function `F` from `A` to `T`, or to a `Result<T, E>`.
+pub(crate) struct OfTask<F, A, T, E>(PhantomData<(F, A, T, E)>);
+
+impl<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable> OfTask<F, A, T, ()> {
+    pub(crate) const ENTRY: &'static Located<Entry> =
+        &Located::new(Entry { run: task::run::value::<F, A, T>, type_name: std::any::type_name::<F>, methods: TASK });
+}
+
+impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E: Portable> OfTask<F, A, T, (E,)> {
+    pub(crate) const FALLIBLE: &'static Located<Entry> =
+        &Located::new(Entry { run: task::run::result::<F, A, T, E>, type_name: std::any::type_name::<F>, methods: TASK });
+}
+
+/// A task is one message to itself.
+const TASK: &[Method] = &[Method::ask("task")];
+
+/// The entry at this offset, if it is that of the type named.
+pub(crate) fn find(offset: u64, type_name: &str) -> Option<&'static Entry> {
+    let found = &Located::<Entry>::at(offset)?.value;
+    ((found.type_name)() == type_name).then_some(found)
+}

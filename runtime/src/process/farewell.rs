@@ -1,0 +1,76 @@
+//! Why a child ended: from its wait status, its ledger, and what its supervisor did to it.
+
+use std::time::Duration;
+
+use crate::actor::{Method, method_name};
+use crate::exit::ExitReason;
+use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal, State};
+use crate::process::request::Spec;
+use crate::sys::process::{SIGABRT, Wait};
+use crate::sys::time;
+
+/// Why a supervisor ends a child.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    StartTimeout,
+    DeadlineExceeded { method: u32, after: Duration },
+}
+
+/// What is to be said of a child that has ended.
+pub(crate) fn epitaph(_spec: &Spec, methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Option<Verdict>) -> Epitaph {
+    let unready = ledger.state() < State::Ready;
+    let code = match wait {
+        Wait::Exited(code) => code,
+        Wait::Signaled { signal, .. } => -signal,
+    };
+    let in_progress = ledger.progress().map(|busy| InProgressRecord {
+        seq: busy.seq,
+        method: method_name(methods, busy.method).to_owned(),
+        running: Duration::from_nanos(time::now().saturating_sub(busy.since)),
+    });
+    let refusal = refusal(ledger, wait, verdict.as_ref());
+    Epitaph { reason: reason(methods, ledger, wait, verdict), code, unready, refusal, in_progress }
+}
+
+fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {
+    match (verdict, wait) {
+        (Some(Verdict::StartTimeout), _) => Some(Refusal::StartTimeout),
+        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {
+            Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Option<Verdict>) -> ExitReason {
+    if let Some(Verdict::DeadlineExceeded { method, after }) = verdict {
+        return ExitReason::DeadlineExceeded { method: method_name(methods, method).to_owned(), after };
+    }
+    match wait {
+        Wait::Exited(code) => exited(methods, ledger, code),
+        Wait::Signaled { signal: SIGABRT, .. } if ledger.ran_out_of_memory() => ExitReason::OutOfMemory,
+        // A panic that could not unwind.
+        Wait::Signaled { signal: SIGABRT, .. } if ledger.words().is_some_and(|words| !words.0.is_empty()) => panicked(methods, ledger),
+        Wait::Signaled { signal, core_dumped } => ExitReason::Signaled { signal, core_dumped },
+    }
+}
+
+/// An exit that the runtime did not announce was user code's, code 0 included.
+fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason {
+    match ledger.farewell() {
+        Some(Farewell::Stopped) => ExitReason::Stopped(ledger.stopped_by()),
+        Some(Farewell::Returned) => ExitReason::Normal,
+        Some(Farewell::Panicked) => panicked(methods, ledger),
+        Some(Farewell::InitFailed) => ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default()),
+        Some(Farewell::Undecodable) | None => ExitReason::Exited(code),
+    }
+}
+
+fn panicked(methods: &'static [Method], ledger: &Ledger) -> ExitReason {
+    let (message, location, method) = ledger.words().unwrap_or_default();
+    let method = match method {
+        Some(index) => Some(method_name(methods, index).to_owned()),
+        None => (ledger.phase() == Phase::Stopping).then(|| "on_stop".to_owned()),
+    };
+    ExitReason::Panicked { message, location, method }
+}

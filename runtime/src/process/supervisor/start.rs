@@ -1,0 +1,138 @@
+//! Starting children: actors, tasks, and the supervisors of actors.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use super::{Child, Nested, Supervisor};
+use crate::actor::Method;
+use crate::exit::ExitReason;
+use crate::mailbox::ledger::{Epitaph, Ledger, Refusal};
+use crate::process::child::{self, Birth};
+use crate::process::entry::{self, Entry};
+use crate::process::request::Spawn;
+use crate::sys::process::Fork;
+use crate::sys::signal;
+use crate::sys::{fd, process, time, title};
+
+impl Supervisor {
+    /// Starts a child, or writes down why not.
+    pub(super) fn start(&mut self, spawn: Spawn) {
+        // A ledger that cannot be mapped cannot be written to; the one who asks sees the mailbox close.
+        let Ok(ledger) = spawn.ledger.try_clone().and_then(Ledger::open) else { return };
+        // Other children are forked from this process and have no business with this page.
+        ledger.keep_from_children();
+        let refusal = match self.entry_of(&spawn) {
+            Ok(entry) => match self.fork_child(spawn, ledger, entry) {
+                Ok(()) => return,
+                Err((error, spawn, ledger)) => (Refusal::Fork(error.to_string()), spawn, ledger),
+            },
+            Err(refusal) => (refusal, spawn, ledger),
+        };
+        let (refusal, spawn, ledger) = refusal;
+        let reason = ExitReason::Exited(1);
+        ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal: Some(refusal), in_progress: None });
+        fd::shut_down(spawn.receiver.as_fd());
+    }
+
+    fn entry_of(&self, spawn: &Spawn) -> Result<&'static Entry, Refusal> {
+        if self.ending.is_some() {
+            return Err(Refusal::ShuttingDown);
+        }
+        let found = entry::find(spawn.spec.entry, &spawn.spec.type_name);
+        found.filter(|_| spawn.spec.build == self.build).ok_or(Refusal::Mismatch)
+    }
+
+    fn fork_child(&mut self, spawn: Spawn, ledger: Ledger, entry: &'static Entry) -> Result<(), (io::Error, Spawn, Ledger)> {
+        let prepared = fd::seqpacket_pair().and_then(|pair| Ok((pair, self.doorbell.as_fd().try_clone_to_owned()?)));
+        let ((control_in, control_out), doorbell) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Err((error, spawn, ledger)),
+        };
+        let supervisor = process::pid();
+        match process::fork() {
+            Err(error) => Err((error, spawn, ledger)),
+            Ok(Fork::Child) => {
+                // Nothing of the supervisor is touched or dropped from here on: `enter` does not return.
+                child::enter(Birth { spawn, entry, control: control_out, doorbell, supervisor, descriptors: self.descriptors })
+            }
+            Ok(Fork::Parent(pid)) => {
+                process::group_of(pid);
+                ledger.started(pid, 1);
+                let (now, methods) = (time::now(), entry.methods);
+                self.started += 1;
+                let mut child = Child {
+                    pid,
+                    methods,
+                    ledger,
+                    receiver: spawn.receiver,
+                    control: Some(control_in),
+                    order: self.started,
+                    start_until: Some(now.saturating_add(time::nanos(spawn.spec.start))),
+                    check_at: None,
+                    kill_at: None,
+                    asked: None,
+                    verdict: None,
+                    spec: spawn.spec,
+                };
+                child.check_at = child.shortest_limit().map(|limit| now.saturating_add(limit));
+                self.children.insert(pid, child);
+                Ok(())
+            }
+        }
+    }
+
+    /// Forks a supervisor for each actor that wants one.
+    pub(super) fn grant_supervisors(&mut self) {
+        let wishes: Vec<i32> =
+            self.children.values().filter(|child| child.ledger.take_supervisor_wish()).map(|child| child.pid).collect();
+        for pid in wishes {
+            self.grant_supervisor(pid);
+        }
+    }
+
+    fn grant_supervisor(&mut self, owner: i32) {
+        let Some(child) = self.children.get_mut(&owner) else { return };
+        // Closed, if it cannot be forked: then the actor's spawn fails.
+        let Some(control) = child.control.take() else { return };
+        let (parent, name) = (process::pid(), child.spec.name.clone());
+        match process::fork() {
+            Err(_) => {}
+            Ok(Fork::Parent(pid)) => {
+                process::group_of(pid);
+                self.nested.insert(pid, Nested::of(owner));
+            }
+            Ok(Fork::Child) => {
+                process::own_group();
+                if !process::die_with(parent, process::SIGKILL) {
+                    process::exit_now(0);
+                }
+                // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
+                // parent's death is ours.
+                let handle = process::pidfd(owner).ok();
+                let keep: Vec<i32> = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]).collect();
+                fd::close_all_except(&keep);
+                signal::forget();
+                process::become_subreaper();
+                process::confirm_single_thread();
+                title::set(&format!("phx-sup: {name}"));
+                match Supervisor::new(control, handle, self.descriptors) {
+                    Ok(mut nested) => nested.run(),
+                    Err(_) => process::exit_now(1),
+                }
+            }
+        }
+    }
+}
+
+impl Child {
+    /// The limit on a handler of this method, in nanoseconds.
+    pub(super) fn limit(&self, method: u32) -> Option<u64> {
+        let own = self.methods.get(method as usize).and_then(|method: &Method| method.deadline);
+        own.or(self.spec.deadline).map(time::nanos)
+    }
+
+    /// The shortest limit on any of its handlers.
+    pub(super) fn shortest_limit(&self) -> Option<u64> {
+        (0..self.methods.len() as u32).filter_map(|method| self.limit(method)).chain(self.spec.deadline.map(time::nanos)).min()
+    }
+}

@@ -1,0 +1,254 @@
+//! The answer to a call, before it is there.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::codec::{self, Portable};
+use crate::error::{At, CallError, Never};
+use crate::exit::ExitReason;
+use crate::mailbox::envelope::{Body, Status};
+use crate::mailbox::ledger::Epitaph;
+use crate::mailbox::peer::{Peer, orphaned};
+use crate::mailbox::router::Router;
+use crate::mailbox::slot::{Outcome, Slot};
+use crate::sys::time;
+
+/// The answer to a call that has been sent: wait for it, poll it or await it.
+///
+/// Calls are pipelined by calling first and waiting later. Dropping a reply drops the answer, not the call.
+/// A reply is a future for any executor; while it is awaited, a background thread of phalanx (one per process) wakes
+/// the executor, nothing polls.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// #[actor]
+/// struct Squarer;
+///
+/// #[actor]
+/// impl Squarer {
+///     fn square(&self, n: u64) -> u64 {
+///         n * n
+///     }
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let squarer = Squarer.spawn()?;
+/// let replies: Vec<_> = (1..=10).map(|n| squarer.square(n)).collect();
+/// let squares: Result<Vec<u64>, _> = replies.into_iter().map(|reply| reply.wait()).collect();
+/// assert_eq!(squares?, [1, 4, 9, 16, 25, 36, 49, 64, 81, 100]);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a reply that is dropped drops the answer; for messages without one there is `#[tell]`"]
+pub struct Reply<T, E = Never> {
+    state: State<E>,
+    at: Arc<Address>,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// Where a call went, for the errors.
+pub(crate) struct Address {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) method: &'static str,
+}
+
+impl Address {
+    pub(crate) fn at(&self) -> At {
+        At::new(&self.peer.card.name, self.peer.ledger.pid(), self.method, None)
+    }
+
+    /// The place of a call to somebody who was gone before.
+    pub(crate) fn at_gone(&self) -> At {
+        At::new(&self.peer.card.name, self.peer.ledger.pid(), self.method, self.peer.ended())
+    }
+}
+
+enum State<E> {
+    /// Under way.
+    Sent(Waiting),
+    /// Failed before it was sent.
+    Failed(CallError<E>),
+    /// The answer has been given out.
+    Taken,
+}
+
+struct Waiting {
+    router: &'static Router,
+    slot: Arc<Slot>,
+    seq: u64,
+    deadline: u64,
+    future: Option<(u64, u64)>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.router.abandon(self.seq);
+        if let Some(key) = self.future {
+            self.router.release_future(key);
+        }
+    }
+}
+
+impl<T, E> Reply<T, E> {
+    pub(crate) fn sent(router: &'static Router, slot: Arc<Slot>, seq: u64, deadline: u64, at: Address) -> Reply<T, E> {
+        let waiting = Waiting { router, slot, seq, deadline, future: None };
+        Reply { state: State::Sent(waiting), at: Arc::new(at), kind: PhantomData }
+    }
+
+    pub(crate) fn failed(error: CallError<E>, at: Address) -> Reply<T, E> {
+        Reply { state: State::Failed(error), at: Arc::new(at), kind: PhantomData }
+    }
+}
+
+impl<T: Portable, E: Portable> Reply<T, E> {
+    /// Blocks until the answer is there, the actor is dead, or the call's deadline passes (60 s unless the actor's
+    /// `timeout` option or [`within`](crate::ActorRef::within) say otherwise).
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    ///
+    /// # Panics
+    /// If the answer has been taken already, by [`try_get`](Self::try_get) or [`wait_timeout`](Self::wait_timeout).
+    pub fn wait(mut self) -> Result<T, CallError<E>> {
+        let deadline = match &self.state {
+            State::Sent(waiting) => waiting.deadline,
+            _ => 0,
+        };
+        self.wait_until(deadline)
+    }
+
+    /// As [`wait`](Self::wait), but blocks for `limit` at most; never answers `Timeout` early.
+    ///
+    /// After [`CallError::Timeout`] the reply is still good: a later wait may get the answer.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    ///
+    /// # Panics
+    /// If the answer has been taken already.
+    pub fn wait_timeout(&mut self, limit: Duration) -> Result<T, CallError<E>> {
+        self.wait_until(time::after(limit))
+    }
+
+    /// The answer, if it is there. Does not block.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # #[actor] struct Echo;
+    /// # #[actor] impl Echo { fn echo(&self, text: String) -> String { text } }
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let echo = Echo.spawn()?;
+    /// let mut reply = echo.echo("hello".into());
+    /// while !reply.is_done() {
+    ///     std::thread::yield_now(); // or something useful
+    /// }
+    /// assert_eq!(reply.try_get().unwrap()?, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_get(&mut self) -> Option<Result<T, CallError<E>>> {
+        if !self.is_done() {
+            return None;
+        }
+        match std::mem::replace(&mut self.state, State::Taken) {
+            State::Taken => None,
+            State::Failed(error) => Some(Err(error)),
+            State::Sent(waiting) => waiting.slot.take().map(|outcome| self.read(outcome)),
+        }
+    }
+
+    /// Whether there is an answer (or a failure) to be had without waiting. Does not block.
+    pub fn is_done(&mut self) -> bool {
+        match &self.state {
+            State::Sent(waiting) => {
+                if !waiting.slot.is_done() {
+                    waiting.router.look_around();
+                }
+                waiting.slot.is_done()
+            }
+            _ => true,
+        }
+    }
+
+    fn wait_until(&mut self, deadline: u64) -> Result<T, CallError<E>> {
+        if let State::Sent(waiting) = &self.state {
+            let deadline = deadline.min(waiting.deadline);
+            if !waiting.router.wait(&waiting.slot, Some(deadline)) {
+                return Err(CallError::Timeout(self.at.at()));
+            }
+        }
+        match std::mem::replace(&mut self.state, State::Taken) {
+            State::Failed(error) => Err(error),
+            State::Sent(waiting) => match waiting.slot.take() {
+                Some(outcome) => self.read(outcome),
+                None => Err(CallError::Timeout(self.at.at())),
+            },
+            State::Taken => panic!("the answer of {} has been taken already", self.at.at()),
+        }
+    }
+
+    fn read(&self, outcome: Outcome) -> Result<T, CallError<E>> {
+        match outcome {
+            Outcome::Answer { status, body, fds } => read_answer(status, &body, fds, &self.at),
+            Outcome::Dead(epitaph) => Err(died(epitaph.as_deref(), &self.at)),
+            Outcome::Garbled(error) => Err(CallError::Unreachable(error, self.at.at())),
+            Outcome::Late | Outcome::Ready => Err(CallError::Timeout(self.at.at())),
+        }
+    }
+}
+
+fn read_answer<T: Portable, E: Portable>(status: Status, body: &Body, fds: Vec<OwnedFd>, at: &Address) -> Result<T, CallError<E>> {
+    let text = |body: &Body| String::from_utf8_lossy(body).into_owned();
+    match status {
+        Status::Value => codec::decode(body, fds).map_err(|error| CallError::Codec(error, at.at())),
+        Status::App => Err(codec::decode(body, fds).map_or_else(|error| CallError::Codec(error, at.at()), CallError::App)),
+        Status::Codec => Err(CallError::Codec(text(body), at.at())),
+        Status::Expired => Err(CallError::Timeout(at.at())),
+        Status::Dropped => Err(CallError::Unreachable(text(body), at.at())),
+    }
+}
+
+fn died<E>(epitaph: Option<&Epitaph>, at: &Address) -> CallError<E> {
+    match epitaph.map_or_else(|| orphaned().reason, |epitaph| epitaph.reason.clone()) {
+        ExitReason::Stopped(_) => CallError::Stopped(at.at()),
+        reason => CallError::Died(reason, at.at()),
+    }
+}
+
+impl<T, E> Unpin for Reply<T, E> {}
+
+impl<T: Portable, E: Portable> Future for Reply<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let State::Sent(waiting) = &mut self.state else {
+            let none = Duration::ZERO;
+            return Poll::Ready(self.wait_timeout(none));
+        };
+        if let Some(outcome) = waiting.slot.poll(context.waker()) {
+            self.state = State::Taken;
+            return Poll::Ready(self.read(outcome));
+        }
+        if waiting.future.is_none() {
+            match waiting.router.attend_future(&waiting.slot, waiting.deadline) {
+                Ok(key) => waiting.future = Some(key),
+                Err(error) => return Poll::Ready(Err(CallError::Unreachable(error.to_string(), self.at.at()))),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<T, E> fmt::Debug for Reply<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({})", self.at.at())
+    }
+}

@@ -1,0 +1,100 @@
+//! Descriptors: duplicating, inspecting, closing what a new process must not have.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use super::check;
+
+/// A private copy of the descriptor with this number, close-on-exec.
+///
+/// # Errors
+/// `EBADF` if the number is not an open descriptor, `EMFILE` at the descriptor limit.
+pub(crate) fn duplicate(raw: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes integers only; a number that is not open is an error, not undefined behaviour.
+    let copy = check(unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 3) })?;
+    // SAFETY: the kernel has just made `copy` for us, nobody else knows the number.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Takes over a descriptor that this process was started with, such as number 0 of a new supervisor.
+///
+/// The number is given a fresh, close-on-exec descriptor; the original is replaced by the null device.
+pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
+    let taken = duplicate(0)?;
+    null_stdin()?;
+    Ok(taken)
+}
+
+/// Makes descriptor 0 the null device: no actor reads what was typed for the program.
+pub(crate) fn null_stdin() -> io::Result<()> {
+    let null = std::fs::File::open("/dev/null")?;
+    // SAFETY: dup2 onto 0 replaces whatever was there in one step; both numbers stay valid, std does not own 0.
+    check(unsafe { libc::dup2(null.as_raw_fd(), 0) }).map(drop)
+}
+
+/// Makes sure that 0, 1 and 2 are open, so that no descriptor of ours ever gets one of these numbers.
+pub(crate) fn fill_standard() {
+    for number in 0..3 {
+        // SAFETY: F_GETFD on any number is harmless.
+        if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+            // SAFETY: the path is a NUL-terminated literal; the lowest free number, which is `number`, is taken.
+            unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+        }
+    }
+}
+
+/// Whether this is a sequenced-packet socket, as the ends of an ipc-channel are.
+pub(crate) fn is_seqpacket(fd: BorrowedFd<'_>) -> bool {
+    use nix::sys::socket::{SockType, getsockopt, sockopt};
+    matches!(getsockopt(&fd, sockopt::SockType), Ok(SockType::SeqPacket))
+}
+
+/// A connected pair of sequenced-packet sockets, close-on-exec.
+pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Whether the other end of this socket is closed for good; never blocks.
+pub(crate) fn hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: one valid pollfd, no timeout.
+    let ready = unsafe { libc::poll(&mut entry, 1, 0) };
+    ready > 0 && entry.revents & (libc::POLLHUP | libc::POLLERR) != 0
+}
+
+/// Ends the conversation on this socket for every process that holds either end of it.
+pub(crate) fn shut_down(fd: BorrowedFd<'_>) {
+    // SAFETY: shutdown takes integers only; an error means that it is already closed.
+    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
+}
+
+/// Closes every descriptor from 3 up, except those of `keep`.
+///
+/// For a process that has just been forked or executed: no owner of a closed number may run afterwards, so
+/// the caller must be about to leave all inherited Rust values alone for ever.
+pub(crate) fn close_all_except(keep: &[RawFd]) {
+    let mut keep: Vec<u32> = keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).filter(|&fd| fd > 2).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for fd in keep {
+        close_range(first, fd - 1);
+        first = first.max(fd + 1);
+    }
+    close_range(first, u32::MAX);
+}
+
+fn close_range(first: u32, last: u32) {
+    if first > last {
+        return;
+    }
+    // SAFETY: closing numbers is defined for any range; who owns them is the caller's promise (see above).
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if done != 0 {
+        // A kernel or a sandbox without close_range: one by one, up to the highest number that can be open.
+        for fd in first..=last.min(super::rlimit::descriptors().saturating_sub(1)) {
+            // SAFETY: as above.
+            unsafe { libc::close(fd as RawFd) };
+        }
+    }
+}

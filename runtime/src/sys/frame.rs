@@ -1,0 +1,164 @@
+//! One packet of an ipc-channel, written and read without its blocking, panicking and allocating paths.
+//!
+//! The bytes on the wire are exactly those of ipc-channel 0.23.1 for a message of one fragment: the size of the
+//! packet, the size of the data, the data; descriptors beside them. A test talks to a plain `IpcSender` and
+//! `IpcReceiver` in both directions, and the version is pinned.
+
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use super::retry;
+
+/// The two sizes in front of the data.
+pub(crate) const HEADER: usize = 2 * size_of::<usize>();
+
+/// The largest data of one packet that we send; larger payloads travel as shared memory.
+pub(crate) const MAX_DATA: usize = 60 * 1024;
+
+/// As many descriptors as ipc-channel allows in one message.
+pub(crate) const MAX_FDS: usize = 64;
+
+/// A buffer for one packet, to be used again and again.
+pub(crate) fn buffer() -> Vec<u8> {
+    vec![0; HEADER + MAX_DATA]
+}
+
+/// Room for the control message of [`MAX_FDS`] descriptors, aligned as the kernel wants it.
+#[repr(C, align(8))]
+struct Control([u8; 16 + MAX_FDS * size_of::<RawFd>()]);
+
+/// Sends one packet: `packet` starts with [`HEADER`] bytes that are filled in here. Never blocks, never raises SIGPIPE.
+///
+/// # Errors
+/// `WouldBlock` if the socket is full, `BrokenPipe` or `ConnectionReset` if the other end is gone.
+pub(crate) fn send(socket: BorrowedFd<'_>, packet: &mut [u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    assert!(packet.len() >= HEADER && packet.len() <= HEADER + MAX_DATA && fds.len() <= MAX_FDS);
+    let (total, data) = (packet.len(), packet.len() - HEADER);
+    packet[..HEADER / 2].copy_from_slice(&total.to_ne_bytes());
+    packet[HEADER / 2..HEADER].copy_from_slice(&data.to_ne_bytes());
+    send_raw(socket, packet, fds)
+}
+
+/// Sends bytes as they are, as one packet. Never blocks, never raises SIGPIPE.
+pub(crate) fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    assert!(fds.len() <= MAX_FDS);
+    let mut iov = libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() };
+    let mut control = Control([0; 16 + MAX_FDS * size_of::<RawFd>()]);
+    // SAFETY: msghdr is a plain C structure for which all zeroes is a valid value.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = &mut iov;
+    message.msg_iovlen = 1;
+    if !fds.is_empty() {
+        attach(&mut message, &mut control, fds);
+    }
+    retry(|| {
+        // SAFETY: `message` points to `iov`, `packet` and `control`, all of which outlive the call, and the
+        // kernel only reads them.
+        let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    })
+    .map_err(|error| match error.raw_os_error() {
+        // The kernel has no buffer for now: the same as a full socket to us.
+        Some(libc::ENOBUFS) => io::ErrorKind::WouldBlock.into(),
+        _ => error,
+    })
+}
+
+fn attach(message: &mut libc::msghdr, control: &mut Control, fds: &[BorrowedFd<'_>]) {
+    let bytes = (fds.len() * size_of::<RawFd>()) as u32;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
+    message.msg_controllen = unsafe { libc::CMSG_SPACE(bytes) } as _;
+    let header = control.0.as_mut_ptr().cast::<libc::cmsghdr>();
+    // SAFETY: `control` is aligned for a cmsghdr and has room for MAX_FDS descriptors, which `send_raw` has asserted.
+    unsafe {
+        (*header).cmsg_len = libc::CMSG_LEN(bytes) as _;
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        let data = libc::CMSG_DATA(header).cast::<RawFd>();
+        for (index, fd) in fds.iter().enumerate() {
+            ptr::write_unaligned(data.add(index), fd.as_raw_fd());
+        }
+    }
+}
+
+/// What one receive brought.
+pub(crate) struct Packet {
+    /// How many bytes of the buffer are filled.
+    pub(crate) len: usize,
+    /// The descriptors that came along, close-on-exec.
+    pub(crate) fds: Vec<OwnedFd>,
+    /// The packet, or its descriptors, did not fit, and the rest is lost.
+    pub(crate) truncated: bool,
+}
+
+/// Receives one packet as it is; with `wait`, blocks until there is one.
+///
+/// `Ok(None)` means that the other end is closed. A socket that somebody switched to non-blocking is waited for all the same.
+///
+/// # Errors
+/// `WouldBlock` without `wait` if there is nothing; `Interrupted` if a signal handler ran while waiting.
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
+    loop {
+        match receive_once(socket, buffer, wait) {
+            Err(error) if wait && error.kind() == io::ErrorKind::WouldBlock => {
+                super::poll::readable(socket, None)?;
+            }
+            other => return other,
+        }
+    }
+}
+
+fn receive_once(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
+    let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut control = Control([0; 16 + MAX_FDS * size_of::<RawFd>()]);
+    // SAFETY: as in `send_raw`.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = &mut iov;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = control.0.len() as _;
+    let flags = libc::MSG_CMSG_CLOEXEC | if wait { 0 } else { libc::MSG_DONTWAIT };
+    // SAFETY: the kernel writes at most `iov_len` bytes to `buffer` and `msg_controllen` bytes to `control`.
+    let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, flags) };
+    if got < 0 {
+        let error = io::Error::last_os_error();
+        // A peer that died with packets of ours unread; what it sent before was delivered first.
+        return if error.raw_os_error() == Some(libc::ECONNRESET) { Ok(None) } else { Err(error) };
+    }
+    let fds = detach(&message);
+    if got == 0 && fds.is_empty() {
+        return Ok(None);
+    }
+    let truncated = message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
+    Ok(Some(Packet { len: got as usize, fds, truncated }))
+}
+
+fn detach(message: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut fds = Vec::new();
+    // SAFETY: the kernel has filled in the control buffer that `message` points to; the CMSG functions stay inside
+    // `msg_controllen`, and every SCM_RIGHTS number in it is a new descriptor that only we know.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(message);
+        while !header.is_null() {
+            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
+                let data = libc::CMSG_DATA(header).cast::<RawFd>();
+                let bytes = ((*header).cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
+                for index in 0..bytes / size_of::<RawFd>() {
+                    fds.push(OwnedFd::from_raw_fd(ptr::read_unaligned(data.add(index))));
+                }
+            }
+            header = libc::CMSG_NXTHDR(message, header);
+        }
+    }
+    fds
+}
+
+/// The data of a packet that claims to be a whole ipc-channel message, or `None` if its sizes do not say so.
+pub(crate) fn data(packet: &[u8]) -> Option<&[u8]> {
+    let total = usize::from_ne_bytes(packet.get(..HEADER / 2)?.try_into().ok()?);
+    let data = usize::from_ne_bytes(packet.get(HEADER / 2..HEADER)?.try_into().ok()?);
+    (total == packet.len() && data == packet.len() - HEADER).then(|| &packet[HEADER..])
+}

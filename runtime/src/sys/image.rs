@@ -1,0 +1,154 @@
+//! The executable of this process: what lies where in it, and the hook that runs before `main`.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+
+/// Marks a place in the executable that may be entered; with the size of what follows.
+const MAGIC: u64 = 0x7068_616c_616e_7831;
+
+/// A constant that another process of the same executable can find by its offset.
+///
+/// There is one `T` in this crate (an actor's entry), so a magic word that is in place means that kind of thing.
+#[repr(C)]
+pub(crate) struct Located<T: 'static> {
+    magic: u64,
+    size: u64,
+    pub(crate) value: T,
+}
+
+impl<T: Copy + 'static> Located<T> {
+    pub(crate) const fn new(value: T) -> Located<T> {
+        Located { magic: MAGIC, size: size_of::<T>() as u64, value }
+    }
+
+    /// Where this constant lies in the main executable, or `None` if it lies elsewhere (in a shared library).
+    pub(crate) fn offset(&'static self) -> Option<u64> {
+        let address = std::ptr::from_ref(self).addr() as u64;
+        let (base, segments) = segments();
+        let inside = |&(start, end): &(u64, u64)| start <= address && address + size_of::<Self>() as u64 <= end;
+        segments.iter().any(inside).then(|| address - base)
+    }
+
+    /// The constant at this offset, or `None` if there is none.
+    pub(crate) fn at(offset: u64) -> Option<&'static Located<T>> {
+        let (base, segments) = segments();
+        let address = base.checked_add(offset)?;
+        let end = address.checked_add(size_of::<Self>() as u64)?;
+        let inside = segments.iter().any(|&(first, last)| first <= address && end <= last);
+        if !inside || address % align_of::<Self>() as u64 != 0 {
+            return None;
+        }
+        let pointer = std::ptr::with_exposed_provenance::<u64>(address as usize);
+        // SAFETY: two aligned words inside a segment that is mapped readable for the life of the process.
+        let (magic, size) = unsafe { (*pointer, *pointer.add(1)) };
+        if magic != MAGIC || size != size_of::<T>() as u64 {
+            return None;
+        }
+        // SAFETY: inside a segment, aligned, and the two words say that the compiler put a `Located<T>` here; it is
+        // a constant, so nobody writes to it.
+        Some(unsafe { &*pointer.cast::<Located<T>>() })
+    }
+}
+
+/// The load address of the main executable, and its readable segments as address ranges.
+fn segments() -> (u64, &'static [(u64, u64)]) {
+    static SEGMENTS: OnceLock<(u64, Vec<(u64, u64)>)> = OnceLock::new();
+    let (base, segments) = SEGMENTS.get_or_init(read_segments);
+    (*base, segments)
+}
+
+fn read_segments() -> (u64, Vec<(u64, u64)>) {
+    // SAFETY: getauxval takes an integer.
+    let (start, count) = unsafe { (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM)) };
+    if start == 0 {
+        return (0, Vec::new());
+    }
+    let table = std::ptr::with_exposed_provenance::<libc::Elf64_Phdr>(start as usize);
+    // SAFETY: the kernel says that the program headers of the main executable lie there; they stay mapped.
+    let headers = unsafe { std::slice::from_raw_parts(table, count as usize) };
+    // Where the table is, minus where the file says it is, is how far everything was moved. Without such an entry
+    // the executable is not position-independent, and was not moved.
+    let base = headers.iter().find(|header| header.p_type == libc::PT_PHDR).map_or(0, |header| start - header.p_vaddr);
+    let readable = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_R != 0;
+    let range = |header: &libc::Elf64_Phdr| (base + header.p_vaddr, base + header.p_vaddr + header.p_memsz);
+    (base, headers.iter().filter(readable).map(range).collect())
+}
+
+/// A number that is the same in two processes only if they run the same build of the same program.
+pub(crate) fn build_hash() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let Ok(file) = std::fs::metadata("/proc/self/exe") {
+        for part in [file.dev(), file.ino(), file.size(), file.mtime() as u64, file.mtime_nsec() as u64] {
+            hasher.write_u64(part);
+        }
+    }
+    let (base, segments) = segments();
+    for (start, end) in segments {
+        hasher.write_u64(start - base);
+        hasher.write_u64(end - base);
+    }
+    hasher.finish()
+}
+
+/// A value of a type that has no data: a function item, or a closure that captures nothing.
+///
+/// `None` if the type has data.
+pub(crate) fn conjure<F: Copy + 'static>() -> Option<F> {
+    if size_of::<F>() != 0 {
+        return None;
+    }
+    // SAFETY: `F` has no bytes, is `Copy`, and a value of it existed where the entry was taken (the callers are
+    // generic over the type of a value that they were given), so another one may exist.
+    Some(unsafe { std::mem::MaybeUninit::<F>::uninit().assume_init() })
+}
+
+type Initialiser = extern "C" fn(libc::c_int, *const *const libc::c_char, *const *const libc::c_char);
+
+/// Runs before `main` in every program that can spawn: see [`crate::process::boot`].
+#[used]
+#[unsafe(link_section = ".init_array")]
+static HOOK: Initialiser = hook;
+
+unsafe extern "C" {
+    static __init_array_start: [usize; 0];
+    static __init_array_end: [usize; 0];
+}
+
+/// Keeps the hook in every program that refers to this function.
+pub(crate) fn hook_is_linked() -> bool {
+    std::hint::black_box(&HOOK) as *const _ as usize != 0
+}
+
+extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
+    // SAFETY: getenv is given a C string; no other thread exists yet that could change the environment.
+    if unsafe { libc::getenv(crate::process::boot::TOKEN_C.as_ptr()) }.is_null() {
+        return;
+    }
+    let Some(boot) = crate::process::boot::accept() else { return };
+    if cfg!(target_env = "gnu") {
+        // SAFETY: glibc passes the arguments of `main` to initialisers.
+        unsafe { super::title::remember(argc, argv) };
+    }
+    run_remaining(argc, argv, envp);
+    crate::process::boot::take_over(boot)
+}
+
+/// Runs the initialisers that come after ours, as the loader would do if we returned.
+fn run_remaining(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
+    let own = hook as Initialiser as usize;
+    // SAFETY: the linker puts the two symbols at the ends of the table; only their addresses are used.
+    let (mut at, end) = unsafe { ((&raw const __init_array_start).cast::<usize>(), (&raw const __init_array_end).cast::<usize>()) };
+    let mut seen = false;
+    while at < end {
+        // SAFETY: `at` is inside the table, whose entries are words.
+        let entry = unsafe { *at };
+        at = at.wrapping_add(1);
+        if seen && entry != 0 && entry != usize::MAX {
+            // SAFETY: the entries of the table are initialisers with this signature.
+            let initialise = unsafe { std::mem::transmute::<usize, Initialiser>(entry) };
+            initialise(argc, argv, envp);
+        }
+        seen |= entry == own;
+    }
+}

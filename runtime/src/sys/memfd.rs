@@ -1,0 +1,223 @@
+//! Memory files: the shared page of an actor, and large payloads.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::ptr::NonNull;
+
+use super::check;
+
+/// Payload files can neither shrink under a reader (SIGBUS) nor change while they are decoded.
+const PAYLOAD_SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+
+fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
+    // SAFETY: `name` is NUL-terminated and only read.
+    let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags | libc::MFD_CLOEXEC) })?;
+    // SAFETY: the kernel has just made `fd` for us.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
+    // SAFETY: F_ADD_SEALS takes integers only.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }).map(drop)
+}
+
+/// A sealed memory file with these bytes.
+pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let file = create(c"phalanx-payload", libc::MFD_ALLOW_SEALING)?;
+    file.write_all_at(bytes, 0)?;
+    seal(&file, PAYLOAD_SEALS)?;
+    Ok(file.into())
+}
+
+/// Memory mapped from a file; unmapped on drop.
+struct Mapped {
+    start: NonNull<libc::c_void>,
+    len: usize,
+}
+
+// SAFETY: a mapping is plain memory, valid in every thread until it is unmapped by its one owner.
+unsafe impl Send for Mapped {}
+// SAFETY: as above; what is read and written through it is up to the two types below.
+unsafe impl Sync for Mapped {}
+
+impl Mapped {
+    fn new(fd: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapped> {
+        // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
+        match NonNull::new(start) {
+            Some(start) if start.as_ptr() != libc::MAP_FAILED => Ok(Mapped { start, len }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: the region was mapped by `new` and nobody can reach it after its owner is dropped.
+        unsafe { libc::munmap(self.start.as_ptr(), self.len) };
+    }
+}
+
+/// A payload that somebody sent, mapped read-only.
+pub(crate) struct Payload(Option<Mapped>);
+
+impl Payload {
+    /// Maps a received memory file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// If it is not a sealed memory file, or too large: then the sender is not one of us.
+    pub(crate) fn open(fd: BorrowedFd<'_>, limit: u64) -> io::Result<Payload> {
+        // SAFETY: F_GET_SEALS takes no argument.
+        let seals = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) })?;
+        let len = File::from(fd.try_clone_to_owned()?).metadata()?.size();
+        if seals & PAYLOAD_SEALS != PAYLOAD_SEALS || len > limit {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a sealed payload of acceptable size"));
+        }
+        if len == 0 {
+            return Ok(Payload(None));
+        }
+        Mapped::new(fd, len as usize, libc::PROT_READ).map(|mapped| Payload(Some(mapped)))
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |mapped| {
+            // SAFETY: `len` bytes are mapped readable, and the seals, checked in `open`, keep them in place and unchanged.
+            unsafe { std::slice::from_raw_parts(mapped.start.as_ptr().cast::<u8>(), mapped.len) }
+        })
+    }
+}
+
+/// The size of the shared page of an actor.
+pub(crate) const PAGE: usize = 4096;
+
+/// A type that may lie in memory which other processes write to.
+///
+/// # Safety
+/// Only atomics and arrays of atomics, `repr(C)`, valid for every bit pattern, at most [`PAGE`] bytes.
+pub(crate) unsafe trait Shared {}
+
+macro_rules! shared {
+    ($($name:ty),*) => { $(
+        // SAFETY: an atomic integer.
+        unsafe impl Shared for $name {}
+    )* };
+}
+shared!(std::sync::atomic::AtomicU8, std::sync::atomic::AtomicU32, std::sync::atomic::AtomicI32, std::sync::atomic::AtomicU64);
+
+// SAFETY: an array of shared things has no padding and no invalid pattern either.
+unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
+
+/// Declares a `repr(C)` structure of atomics that can be shared between processes.
+macro_rules! shared_struct {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
+        $(#[$meta])*
+        #[repr(C)]
+        $vis struct $name { $($(#[$field_meta])* pub(super) $field: $ty,)* }
+
+        impl $name {
+            /// The compiler checks that each field is `Shared`, and that all of them fit on a page.
+            const CHECKED: () = {
+                const fn shared<T: $crate::sys::memfd::Shared>() {}
+                $(shared::<$ty>();)*
+                assert!(std::mem::size_of::<$name>() <= $crate::sys::memfd::PAGE);
+            };
+        }
+
+        $crate::sys::memfd::shared_impl!($name);
+    };
+}
+
+/// The `impl` of [`shared_struct`], here because it is unsafe.
+macro_rules! shared_impl {
+    ($name:ident) => {
+        const _: () = $name::CHECKED;
+        // SAFETY: `CHECKED` has looked at each field and at the size; the macro adds repr(C).
+        #[allow(unsafe_code, reason = "written by a macro of sys/, argued there")]
+        unsafe impl $crate::sys::memfd::Shared for $name {}
+    };
+}
+pub(crate) use {shared_impl, shared_struct};
+
+/// A page that several processes have mapped, seen as a `T`.
+pub(crate) struct Page<T: Shared> {
+    mapped: Mapped,
+    file: OwnedFd,
+    kind: std::marker::PhantomData<T>,
+}
+
+impl<T: Shared> Page<T> {
+    /// A new page of zeroes that cannot shrink; `growable` leaves room for bytes behind it.
+    pub(crate) fn create(growable: bool) -> io::Result<Page<T>> {
+        let file = create(c"phalanx-ledger", libc::MFD_ALLOW_SEALING)?;
+        file.set_len(PAGE as u64)?;
+        let grow = if growable { 0 } else { libc::F_SEAL_GROW };
+        seal(&file, libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL | grow)?;
+        Page::open(file.into())
+    }
+
+    /// Maps a page that somebody sent.
+    ///
+    /// # Errors
+    /// If the file is not a memory file of that size which cannot shrink.
+    pub(crate) fn open(file: OwnedFd) -> io::Result<Page<T>> {
+        // SAFETY: F_GET_SEALS takes no argument.
+        let seals = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })?;
+        let len = File::from(file.try_clone()?).metadata()?.size();
+        if seals & libc::F_SEAL_SHRINK == 0 || len < PAGE as u64 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a ledger"));
+        }
+        let mapped = Mapped::new(file.as_fd(), PAGE, libc::PROT_READ | libc::PROT_WRITE)?;
+        Ok(Page { mapped, file, kind: std::marker::PhantomData })
+    }
+
+    /// Keeps the page out of processes that are forked from now on.
+    pub(crate) fn keep_from_children(&self) {
+        // SAFETY: the region is ours; MADV_DONTFORK only concerns later forks.
+        unsafe { libc::madvise(self.mapped.start.as_ptr(), PAGE, libc::MADV_DONTFORK) };
+    }
+
+    /// The address of a field, for a signal handler.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Writes bytes behind the page, in one piece.
+    pub(crate) fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        File::from(self.file.try_clone()?).write_all_at(bytes, PAGE as u64)
+    }
+
+    /// Reads `len` bytes from behind the page, if they are there.
+    pub(crate) fn appended(&self, len: u64) -> io::Result<Vec<u8>> {
+        let file = File::from(self.file.try_clone()?);
+        if file.metadata()?.size() < len.saturating_add(PAGE as u64) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = vec![0; len as usize];
+        file.read_exact_at(&mut bytes, PAGE as u64)?;
+        Ok(bytes)
+    }
+}
+
+impl<T: Shared> Deref for Page<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: a whole page is mapped for as long as `self` lives and cannot shrink (checked in `open`); `T` fits on
+        // it, page alignment satisfies it, and by `Shared` every bit pattern that others may write is a valid `T`.
+        unsafe { self.mapped.start.cast::<T>().as_ref() }
+    }
+}
+
+impl<T: Shared> std::fmt::Debug for Page<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Page({})", self.file.as_raw_fd())
+    }
+}

@@ -1,0 +1,33 @@
+//! The only place that talks to the kernel: one family of system calls per file.
+//!
+//! All `unsafe`, all of `nix` and all of `libc` of the crate are here, and what leaves this module is safe to
+//! call in any order with any argument. The rest of the crate denies `unsafe_code`, and a test greps for it.
+
+pub(crate) mod fd;
+pub(crate) mod frame;
+pub(crate) mod futex;
+pub(crate) mod image;
+pub(crate) mod memfd;
+pub(crate) mod poll;
+pub(crate) mod process;
+pub(crate) mod rlimit;
+pub(crate) mod signal;
+pub(crate) mod time;
+pub(crate) mod title;
+
+use std::io;
+
+/// The result of a raw call that reports errors by −1.
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Repeats a call for as long as a signal handler interrupts it.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Processes: fork, wait, signals by pid and by pidfd, attributes of the own process.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{check, retry};
+
+pub(crate) use libc::{ESRCH as NO_SUCH_PROCESS, SIGABRT, SIGCHLD, SIGINT, SIGKILL, SIGTERM};
+
+/// How a process ended, as the kernel says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Exited(i32),
+    Signaled { signal: i32, core_dumped: bool },
+}
+
+/// Which side of a fork this is.
+pub(crate) enum Fork {
+    Child,
+    Parent(i32),
+}
+
+static SINGLE: AtomicBool = AtomicBool::new(false);
+
+/// Notes that this process has one thread, by counting them, and answers whether it has.
+pub(crate) fn confirm_single_thread() -> bool {
+    let single = std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1);
+    SINGLE.store(single, Ordering::Relaxed);
+    single
+}
+
+/// Forks.
+///
+/// # Errors
+/// If [`confirm_single_thread`] has not said that this process has a single thread: only then may the
+/// child do more than call exec. Else what `fork(2)` says: `EAGAIN` at the process limit, `ENOMEM`.
+pub(crate) fn fork() -> io::Result<Fork> {
+    if !SINGLE.load(Ordering::Relaxed) {
+        return Err(io::Error::other("only a single-threaded supervisor forks"));
+    }
+    // SAFETY: there is one thread, so no lock of libc or std is held by a thread that the child will not have.
+    match check(unsafe { libc::fork() })? {
+        0 => {
+            // The child may start threads; whether it may fork is for it to confirm anew.
+            SINGLE.store(false, Ordering::Relaxed);
+            Ok(Fork::Child)
+        }
+        pid => Ok(Fork::Parent(pid)),
+    }
+}
+
+/// A child that has ended but is not reaped yet, so its pid cannot be anybody else's.
+pub(crate) fn ended_child() -> Option<(i32, Wait)> {
+    wait_for(libc::P_ALL, 0, libc::WNOWAIT)
+}
+
+/// Reaps this child, if it has ended.
+pub(crate) fn reap(pid: i32) -> Option<Wait> {
+    wait_for(libc::P_PID, pid, 0).map(|(_, wait)| wait)
+}
+
+fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
+    // SAFETY: siginfo_t is a plain C structure; all zeroes is valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let result = retry(|| {
+        // SAFETY: `info` is valid for writing.
+        check(unsafe { libc::waitid(kind, pid as libc::id_t, &mut info, libc::WEXITED | libc::WNOHANG | flags) })
+    });
+    // SAFETY: waitid has filled in the fields of a SIGCHLD siginfo, or left the zeroes.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if result.is_err() || pid == 0 {
+        return None;
+    }
+    let wait = match info.si_code {
+        libc::CLD_EXITED => Wait::Exited(status),
+        code => Wait::Signaled { signal: status, core_dumped: code == libc::CLD_DUMPED },
+    };
+    Some((pid, wait))
+}
+
+/// Sends a signal to a child that is not reaped yet; a negative pid means its whole group.
+///
+/// Only for whoever reaps that child: for everybody else the number may be another process by now.
+pub(crate) fn kill(pid: i32, signal: i32) {
+    debug_assert!(pid != 0 && pid != -1);
+    // SAFETY: kill takes integers only.
+    unsafe { libc::kill(pid, signal) };
+}
+
+/// A handle on a process that cannot come to mean another one.
+pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: integers only.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = check(fd as libc::c_int)?;
+    // SAFETY: the kernel has just made `fd` for us (close-on-exec by definition).
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sends a signal through a handle.
+///
+/// # Errors
+/// `ESRCH` if the process is gone, `EPERM` if it is not ours to signal.
+pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let null = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed and means the one of kill(2).
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, null, 0) };
+    check(result as libc::c_int).map(drop)
+}
+
+/// Ends this process at once: no destructors, no exit handlers, no flushing.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit does not return and touches no Rust state.
+    unsafe { libc::_exit(code) }
+}
+
+pub(crate) fn pid() -> i32 {
+    std::process::id() as i32
+}
+
+pub(crate) fn parent() -> i32 {
+    // SAFETY: getppid cannot fail.
+    unsafe { libc::getppid() }
+}
+
+/// Makes this process the leader of a group of its own.
+pub(crate) fn own_group() {
+    // SAFETY: integers only; it fails only for a session leader, which leads its group already.
+    unsafe { libc::setpgid(0, 0) };
+}
+
+/// The same from the parent's side, so that neither side can be late.
+pub(crate) fn group_of(pid: i32) {
+    // SAFETY: integers only; the child may have done it or be gone.
+    unsafe { libc::setpgid(pid, pid) };
+}
+
+/// The process group of a process, if it exists.
+pub(crate) fn group(pid: i32) -> Option<i32> {
+    // SAFETY: integers only.
+    check(unsafe { libc::getpgid(pid) }).ok()
+}
+
+/// Asks for a signal when the thread that forked this process ends, or answers `false` if `parent` is not the parent any more.
+pub(crate) fn die_with(parent_pid: i32, signal: i32) -> bool {
+    // SAFETY: PR_SET_PDEATHSIG takes an integer.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) };
+    // The parent may have died just before: then the request came too late and the parent is another one.
+    parent() == parent_pid
+}
+
+/// Takes over the orphans among the descendants of this process.
+pub(crate) fn become_subreaper() {
+    // SAFETY: PR_SET_CHILD_SUBREAPER takes an integer.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+}
+
+/// Lets the kernel's memory killer choose this process before the program and the supervisors.
+pub(crate) fn volunteer_for_oom() {
+    // Not being allowed to is no reason not to run.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "300");
+}
+
+/// The next number of a source that other processes cannot guess.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0_u8; 8];
+    // SAFETY: eight bytes are written to a local array; with these flags it only blocks before the system has booted.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if got == 8 { u64::from_ne_bytes(bytes).max(1) } else { super::time::now() ^ u64::from(std::process::id()) << 32 }
+}

@@ -1,0 +1,28 @@
+//! Resource limits.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// How many descriptors this process may have open (the soft limit).
+pub(crate) fn descriptors() -> u32 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft.min(1 << 20) as u32)
+}
+
+/// Raises the soft limit on descriptors to the hard one; answers the soft limit as it was.
+pub(crate) fn raise_descriptors() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    // Failing to raise it leaves the limit as it was, and reaching it is a typed error later.
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20).max(soft), hard);
+    soft
+}
+
+/// Sets the soft limit on descriptors, within the hard one.
+pub(crate) fn set_descriptors(soft: u64) {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard);
+    }
+}
+
+/// Limits the private writable memory of this process (`RLIMIT_DATA`, which counts heap and private mappings).
+pub(crate) fn set_memory(bytes: u64) {
+    let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
+}

@@ -1,0 +1,220 @@
+//! Signals: masks, dispositions, and the handlers of the three roles (root, supervisor, actor).
+//!
+//! A handler only stores to atomics and makes one async-signal-safe call to wake whoever waits.
+
+use std::io;
+use std::mem::zeroed;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+
+use super::check;
+
+/// A set of signals.
+pub(crate) struct Mask(libc::sigset_t);
+
+impl Mask {
+    pub(crate) fn of(signals: &[i32]) -> Mask {
+        // SAFETY: sigset_t is plain data, filled in by sigemptyset right away.
+        let mut set: libc::sigset_t = unsafe { zeroed() };
+        // SAFETY: `set` is valid; bad signal numbers are refused by sigaddset.
+        unsafe {
+            libc::sigemptyset(&mut set);
+            for &signal in signals {
+                libc::sigaddset(&mut set, signal);
+            }
+        }
+        Mask(set)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const libc::sigset_t {
+        &self.0
+    }
+
+    /// Makes this the mask of the calling thread.
+    pub(crate) fn install(&self) {
+        // SAFETY: a valid set; the old one is not asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
+}
+
+fn action(handler: libc::sighandler_t, flags: libc::c_int) -> libc::sigaction {
+    // SAFETY: sigaction is plain data; zero means no flags, empty mask, default action.
+    let mut action: libc::sigaction = unsafe { zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = flags;
+    action
+}
+
+fn install(signal: i32, handler: libc::sighandler_t, flags: libc::c_int) -> io::Result<()> {
+    let action = action(handler, flags);
+    // SAFETY: `handler` is SIG_DFL, SIG_IGN or a function of this file with the right signature.
+    check(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// [`reset_dispositions`], and nothing blocked.
+pub(crate) fn reset() {
+    reset_dispositions();
+    Mask::of(&[]).install();
+}
+
+/// Default dispositions for every signal, but SIGPIPE ignored, as Rust's own start does.
+pub(crate) fn reset_dispositions() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // Those that cannot be changed (KILL, STOP, those of libc) say so, and that is all right.
+        let _ = install(signal, libc::SIG_DFL, 0);
+    }
+    // A closed pipe is an error of the write.
+    let _ = install(libc::SIGPIPE, libc::SIG_IGN, 0);
+}
+
+/// Whether this signal has its default disposition.
+pub(crate) fn is_default(signal: i32) -> bool {
+    let mut old = action(libc::SIG_DFL, 0);
+    // SAFETY: a null new action only asks for the old one.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &mut old) };
+    asked == 0 && old.sa_sigaction == libc::SIG_DFL
+}
+
+/// The signals that have come for a role and not been looked at yet, as a bit set.
+static PENDING: AtomicU32 = AtomicU32::new(0);
+/// Where to write to wake the one who waits; −1 for nobody.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+/// Whether the waker is an eventfd (eight bytes) or a socket (one).
+static WAKE_IS_EVENT: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note(signal: libc::c_int) {
+    // SAFETY: errno is thread-local and always there; it is put back for the code that was interrupted.
+    let errno = unsafe { *libc::__errno_location() };
+    PENDING.fetch_or(1 << (signal as u32 % 32), Ordering::SeqCst);
+    let fd = WAKE.load(Ordering::Relaxed);
+    if fd >= 0 {
+        let one = 1_u64;
+        if WAKE_IS_EVENT.load(Ordering::Relaxed) {
+            // SAFETY: write is async-signal-safe; a full counter wakes as well.
+            unsafe { libc::write(fd, std::ptr::from_ref(&one).cast(), 8) };
+        } else {
+            // SAFETY: send is async-signal-safe and does not block; a full mailbox wakes by itself.
+            unsafe { libc::send(fd, std::ptr::from_ref(&one).cast(), 1, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+        }
+    }
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// From now on this signal is noted, and whoever is in a system call comes back with `EINTR`.
+pub(crate) fn watch(signal: i32) {
+    let _ = install(signal, note as extern "C" fn(libc::c_int) as libc::sighandler_t, 0);
+}
+
+/// As [`watch`], but system calls go on.
+pub(crate) fn watch_quietly(signal: i32) {
+    let _ = install(signal, note as extern "C" fn(libc::c_int) as libc::sighandler_t, libc::SA_RESTART);
+}
+
+/// Each noted signal also writes to `fd`, which stays open for the life of the process.
+pub(crate) fn wake_through(fd: BorrowedFd<'static>, is_event: bool) {
+    WAKE_IS_EVENT.store(is_event, Ordering::Relaxed);
+    WAKE.store(fd.as_raw_fd(), Ordering::Relaxed);
+}
+
+/// Whether the signal has been noted since the last [`take`].
+pub(crate) fn is_noted(signal: i32) -> bool {
+    PENDING.load(Ordering::SeqCst) & (1 << signal) != 0
+}
+
+/// Whether the signal has been noted; forgets it.
+pub(crate) fn take(signal: i32) -> bool {
+    PENDING.fetch_and(!(1 << signal), Ordering::SeqCst) & (1 << signal) != 0
+}
+
+/// Forgets what the process this one was forked from had noted, and its waker.
+pub(crate) fn forget() {
+    WAKE.store(-1, Ordering::Relaxed);
+    PENDING.store(0, Ordering::SeqCst);
+}
+
+/// Ends this process by the signal's default action.
+pub(crate) fn die_of(signal: i32) -> ! {
+    let _ = install(signal, libc::SIG_DFL, 0);
+    Mask::of(&[]).install();
+    // SAFETY: integers only.
+    unsafe { libc::kill(libc::getpid(), signal) };
+    super::process::exit_now(128 + signal)
+}
+
+/// The word that [`witness_abort`] sets, in memory that the supervisor can read.
+static OUT_OF_MEMORY: AtomicPtr<u32> = AtomicPtr::new(std::ptr::null_mut());
+static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(0);
+
+/// On SIGABRT, finds out whether memory was the reason, says so in `word`, and lets the process die of the signal.
+pub(crate) fn explain_aborts(word: &'static AtomicU32, limit: u64) {
+    OUT_OF_MEMORY.store(word.as_ptr(), Ordering::Relaxed);
+    MEMORY_LIMIT.store(limit as usize, Ordering::Relaxed);
+    let handler = witness_abort as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    let _ = install(libc::SIGABRT, handler, libc::SA_RESETHAND);
+}
+
+/// Rust aborts after an allocation that failed, C++ after an uncaught `bad_alloc`: the signal alone does not tell
+/// them from any other abort. Evidence is either a stack that has been through `handle_alloc_error`, or a
+/// process that uses a good part of its limit.
+extern "C" fn witness_abort(_: libc::c_int) {
+    let word = OUT_OF_MEMORY.load(Ordering::Relaxed);
+    if !word.is_null() && (failed_allocation_on_stack() || private_memory() >= MEMORY_LIMIT.load(Ordering::Relaxed) / 3) {
+        // SAFETY: `explain_aborts` got a 'static atomic word.
+        unsafe { AtomicU32::from_ptr(word) }.store(1, Ordering::SeqCst);
+    }
+    // SAFETY: integers only. The disposition is the default again (SA_RESETHAND), so this one ends the process
+    // as soon as the handler returns, also when the signal was sent from outside.
+    unsafe { libc::kill(libc::getpid(), libc::SIGABRT) };
+}
+
+/// Whether a return address into `handle_alloc_error` lies on the stack of the thread that aborts.
+#[inline(never)]
+fn failed_allocation_on_stack() -> bool {
+    let target = std::alloc::handle_alloc_error as fn(std::alloc::Layout) -> ! as usize;
+    let marker = 0_usize;
+    let start = std::ptr::from_ref(&marker);
+    // The signal frame and the frames of abort lie between here and the caller; 16 KiB is more than all of it, and
+    // less than what is mapped above a frame this deep in any thread (its first frames, arguments, environment).
+    for index in 0..2048 {
+        let address = start.wrapping_add(index);
+        if index % 512 == 0 && !is_mapped(address.addr() + 4096) {
+            return false;
+        }
+        // SAFETY: the page of `address` and the next one are mapped (checked every 512 words, that is once a page),
+        // the address is aligned, and any bit pattern is a usize.
+        let word = unsafe { std::ptr::read_volatile(address) };
+        if word > target && word - target < 64 {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_mapped(address: usize) -> bool {
+    let page = (address & !4095) as *mut libc::c_void;
+    let mut residency = 0_u8;
+    // SAFETY: mincore reads no memory of ours but writes one byte per page to `residency`; ENOMEM means not mapped.
+    unsafe { libc::mincore(page, 1, &mut residency) == 0 }
+}
+
+/// The private writable memory of this process in bytes (`VmData`), read without allocating.
+fn private_memory() -> usize {
+    let mut text = [0_u8; 256];
+    // SAFETY: open, read and close are async-signal-safe; at most 256 bytes are written to `text`.
+    let got = unsafe {
+        let fd = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let got = libc::read(fd, text.as_mut_ptr().cast(), text.len());
+        libc::close(fd);
+        got
+    };
+    let text = text.get(..usize::try_from(got).unwrap_or(0)).unwrap_or(&[]);
+    // size resident shared text lib data: the sixth field, in pages.
+    let data = text.split(|&byte| byte == b' ').nth(5).unwrap_or(&[]);
+    data.iter().filter(|byte| byte.is_ascii_digit()).fold(0_usize, |sum, digit| sum * 10 + usize::from(digit - b'0')) * 4096
+}
+
+/// The name of a signal, such as "SIGSEGV"; "signal N" for those without one.
+pub(crate) fn name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |known| known.as_str().to_owned())
+}

@@ -1,0 +1,53 @@
+//! What `ps`, `top` and `pstree` call this process.
+
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+static START: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+static ROOM: AtomicUsize = AtomicUsize::new(0);
+
+/// How much room the first argument of a supervisor leaves for titles.
+pub(crate) const TITLE: usize = 120;
+
+/// Remembers where the kernel keeps the first argument of this process, so that [`set`] can write there.
+///
+/// # Safety
+/// `argv` is what the kernel passed to this process: null, or an array of `argc` C strings.
+pub(crate) unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_char) {
+    if argc < 1 || argv.is_null() {
+        return;
+    }
+    // SAFETY: there is at least one argument.
+    let first = unsafe { *argv };
+    // SAFETY: it is a C string.
+    let len = unsafe { libc::strlen(first) };
+    START.store(first.cast_mut().cast(), Ordering::Relaxed);
+    ROOM.store(len, Ordering::Relaxed);
+}
+
+/// Names the process, its short name (15 bytes) as well as its command line.
+pub(crate) fn set(title: &str) {
+    let clean: Vec<u8> = title.bytes().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
+    let mut short = clean[..clean.len().min(15)].to_vec();
+    short.push(0);
+    // SAFETY: PR_SET_NAME reads a NUL-terminated string of at most 16 bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, short.as_ptr()) };
+    let (start, room) = (START.load(Ordering::Relaxed), ROOM.load(Ordering::Relaxed));
+    if start.is_null() || room < TITLE {
+        return;
+    }
+    let len = clean.len().min(room);
+    // SAFETY: `room` bytes from `start` are the first argument of this process, writable memory of its stack that
+    // nothing in a supervisor or its children refers to as `&str`; the NUL behind them stays.
+    unsafe {
+        std::ptr::write_bytes(start, 0, room);
+        std::ptr::copy_nonoverlapping(clean.as_ptr(), start, len);
+    }
+}
+
+/// Removes a variable from the environment of this process.
+///
+/// Only for an image that has not reached `main`: there are no other threads that could read it meanwhile.
+pub(crate) fn unset_environment(name: &std::ffi::CStr) {
+    // SAFETY: called by the hook before `main`, in a process whose only thread is this one.
+    unsafe { libc::unsetenv(name.as_ptr()) };
+}

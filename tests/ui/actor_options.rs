@@ -1,0 +1,44 @@
+//! Every wrong option is shown at once, and the item is there nevertheless.
+
+use phalanx::prelude::*;
+
+#[actor(restart = transient, name = "", mailbox = 0, deadline = "2 seconds", start = "0s", grace = 5)]
+struct One {
+    value: u64,
+}
+
+#[actor]
+impl One {
+    fn value(&self) -> u64 {
+        self.value
+    }
+}
+
+#[actor(name = 3, name = "two", mailbox = 65536, memory = "64MB", timeout = "1.s", daemon = "yes")]
+struct Two;
+
+#[actor(name = "two", daemon)]
+impl Two {
+    #[ask(deadline = "soon")]
+    fn value(&self) -> u64 {
+        2
+    }
+
+    #[tell(timeout = "1s")]
+    fn reset(&self) {}
+}
+
+#[actor(memory = 0, crate)]
+struct Three;
+
+#[actor(name "three")]
+struct Four;
+
+#[actor(name = "a\nb")]
+struct Five;
+
+fn main() {
+    let _ = One { value: 1 }.spawn();
+    let _ = Two.spawn();
+    let _ = (Three, Four, Five);
+}
