@@ -85,17 +85,16 @@ impl Options {
 #[derive(Clone, Copy, Debug)]
 pub struct Method {
     pub(crate) name: &'static str,
-    pub(crate) tell: bool,
     pub(crate) deadline: Option<Duration>,
 }
 
 impl Method {
     pub const fn ask(name: &'static str) -> Method {
-        Method { name, tell: false, deadline: None }
+        Method { name, deadline: None }
     }
 
     pub const fn tell(name: &'static str) -> Method {
-        Method { name, tell: true, deadline: None }
+        Method { name, deadline: None }
     }
 
     pub const fn deadline(self, deadline: Duration) -> Method {
@@ -136,7 +135,10 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn codec(text: &str) -> Answer {
-        Answer { status: Status::Codec, encoded: Encoded { bytes: text.as_bytes().to_vec(), refs: Vec::new() } }
+        Answer {
+            status: Status::Codec,
+            encoded: Encoded { bytes: text.as_bytes().to_vec(), refs: Vec::new() },
+        }
     }
 
     fn of<T: Portable>(status: Status, value: &T) -> Answer {
@@ -160,7 +162,10 @@ impl Call<'_> {
         }
     }
 
-    pub fn ask_result<A: Portable, T: Portable, E: Portable>(self, handler: impl FnOnce(A) -> Result<T, E>) -> Answer {
+    pub fn ask_result<A: Portable, T: Portable, E: Portable>(
+        self,
+        handler: impl FnOnce(A) -> Result<T, E>,
+    ) -> Answer {
         match self.arguments().map(handler) {
             Ok(Ok(value)) => Answer::of(Status::Value, &value),
             Ok(Err(error)) => Answer::of(Status::App, &error),

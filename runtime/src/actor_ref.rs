@@ -94,7 +94,12 @@ impl RawRef {
     }
 
     /// Sends a call whose answer is expected; `patient` waits for room.
-    fn call<A: Portable, T, E>(&self, method: u32, args: &A, patient: bool) -> Result<Reply<T, E>, CallError<E>> {
+    fn call<A: Portable, T, E>(
+        &self,
+        method: u32,
+        args: &A,
+        patient: bool,
+    ) -> Result<Reply<T, E>, CallError<E>> {
         if current::is_handling(self.peer.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
         }
@@ -126,11 +131,19 @@ impl RawRef {
         self.call(method, &args, true).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
     }
 
-    pub fn try_ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Result<Reply<T>, TrySendError<A>> {
+    pub fn try_ask<A: Portable, T: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T>, TrySendError<A>> {
         self.try_call(method, args)
     }
 
-    pub fn try_ask_result<A: Portable, T: Portable, E: Portable>(&self, method: u32, args: A) -> Result<Reply<T, E>, TrySendError<A>> {
+    pub fn try_ask_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T, E>, TrySendError<A>> {
         self.try_call(method, args)
     }
 
@@ -139,8 +152,12 @@ impl RawRef {
             Ok(reply) => Ok(reply),
             Err(CallError::Full(at)) => Err(TrySendError { args, error: SendError::Full(at) }),
             Err(CallError::Gone(at)) => Err(TrySendError { args, error: SendError::Gone(at) }),
-            Err(CallError::Codec(error, at)) => Err(TrySendError { args, error: SendError::Codec(error, at) }),
-            Err(CallError::Unreachable(error, at)) => Err(TrySendError { args, error: SendError::Unreachable(error, at) }),
+            Err(CallError::Codec(error, at)) => {
+                Err(TrySendError { args, error: SendError::Codec(error, at) })
+            }
+            Err(CallError::Unreachable(error, at)) => {
+                Err(TrySendError { args, error: SendError::Unreachable(error, at) })
+            }
             // An actor that calls itself, too: the reply says so.
             Err(error) => Ok(Reply::failed(error, self.address(method))),
         }
@@ -157,7 +174,10 @@ impl RawRef {
 
 impl<A: Actor> ActorRef<A> {
     pub(crate) fn of(peer: Arc<Peer>) -> ActorRef<A> {
-        ActorRef { calls: A::Calls::from_raw(RawRef { peer, methods: A::METHODS, within: None }), kind: PhantomData }
+        ActorRef {
+            calls: A::Calls::from_raw(RawRef { peer, methods: A::METHODS, within: None }),
+            kind: PhantomData,
+        }
     }
 }
 
@@ -313,7 +333,9 @@ impl<A: ActorStruct> fmt::Display for ActorRef<A> {
 impl<A: ActorStruct> Serialize for ActorRef<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !codec::put_ref(&self.raw().peer) {
-            return Err(S::Error::custom("an ActorRef travels in phalanx messages only: it is two descriptors, not bytes"));
+            return Err(S::Error::custom(
+                "an ActorRef travels in phalanx messages only: it is two descriptors, not bytes",
+            ));
         }
         self.raw().peer.card.serialize(serializer)
     }
@@ -322,7 +344,8 @@ impl<A: ActorStruct> Serialize for ActorRef<A> {
 impl<'de, A: Actor> Deserialize<'de> for ActorRef<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let card = Card::deserialize(deserializer)?;
-        let (mailbox, ledger) = codec::take_ref().ok_or_else(|| D::Error::custom("an ActorRef without its descriptors"))?;
+        let (mailbox, ledger) =
+            codec::take_ref().ok_or_else(|| D::Error::custom("an ActorRef without its descriptors"))?;
         let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
         let peer = peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)?;
         Ok(ActorRef::of(peer))

@@ -25,6 +25,7 @@ use crate::mailbox::peer::Peer;
 )]
 pub trait Portable: Serialize + DeserializeOwned + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Portable for T {}
 
 /// Bytes, and the refs that were in the value, in the order of their appearance.
@@ -67,7 +68,8 @@ impl<T: 'static> Drop for Scope<T> {
 /// What its `Serialize` said.
 pub(crate) fn encode<T: Portable>(value: &T) -> Result<Encoded, String> {
     let scope = Scope::enter(&OUTGOING, Vec::new());
-    let bytes = postcard::to_stdvec(value).map_err(|error| format!("cannot encode {}: {error}", std::any::type_name::<T>()))?;
+    let bytes = postcard::to_stdvec(value)
+        .map_err(|error| format!("cannot encode {}: {error}", std::any::type_name::<T>()))?;
     let refs = { scope }.leave();
     if cfg!(debug_assertions) && refs.is_empty() && bytes.len() <= 64 * 1024 {
         check_round_trip::<T>(&bytes)?;

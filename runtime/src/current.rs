@@ -107,14 +107,10 @@ pub(crate) fn become_someone(identity: Identity) {
     let _ = IDENTITY.set(identity);
 }
 
-/// Whether this process is one that a supervisor forked.
-pub(crate) fn is_child() -> bool {
-    IDENTITY.get().is_some()
-}
-
 /// Whether this thread is handling a message of that actor.
 pub(crate) fn is_handling(id: u64) -> bool {
-    HANDLING.with(|handling| handling.load(Ordering::Relaxed)) && IDENTITY.get().is_some_and(|own| own.id == id)
+    HANDLING.with(|handling| handling.load(Ordering::Relaxed))
+        && IDENTITY.get().is_some_and(|own| own.id == id)
 }
 
 /// Notes the message in progress, for as long as the guard lives.

@@ -106,8 +106,14 @@ impl<E> CallError<E> {
     pub fn at(&self) -> Option<&At> {
         match self {
             CallError::App(_) => None,
-            CallError::Died(_, at) | CallError::Timeout(at) | CallError::Full(at) | CallError::Stopped(at) => Some(at),
-            CallError::Gone(at) | CallError::Codec(_, at) | CallError::CallingSelf(at) | CallError::Unreachable(_, at) => Some(at),
+            CallError::Died(_, at)
+            | CallError::Timeout(at)
+            | CallError::Full(at)
+            | CallError::Stopped(at) => Some(at),
+            CallError::Gone(at)
+            | CallError::Codec(_, at)
+            | CallError::CallingSelf(at)
+            | CallError::Unreachable(_, at) => Some(at),
         }
     }
 
@@ -162,7 +168,10 @@ impl SendError {
     /// Where the message was going.
     pub fn at(&self) -> &At {
         match self {
-            SendError::Full(at) | SendError::Gone(at) | SendError::Codec(_, at) | SendError::Unreachable(_, at) => at,
+            SendError::Full(at)
+            | SendError::Gone(at)
+            | SendError::Codec(_, at)
+            | SendError::Unreachable(_, at) => at,
         }
     }
 }
@@ -293,17 +302,30 @@ pub enum SpawnError {
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SpawnError::InitFailed { actor, error } => write!(f, "cannot start `{actor}`: init failed: {error}"),
-            SpawnError::Died { actor, reason } => write!(f, "cannot start `{actor}`: {reason}"),
-            SpawnError::StartTimeout { actor, after } => write!(f, "cannot start `{actor}`: not ready after {after:?}"),
-            SpawnError::NotInExecutable { actor } => {
-                write!(f, "cannot start `{actor}`: its code is not in the program's executable but in a shared library")
+            SpawnError::InitFailed { actor, error } => {
+                write!(f, "cannot start `{actor}`: init failed: {error}")
             }
-            SpawnError::Mismatch { actor } => write!(f, "cannot start `{actor}`: the supervisor runs another build"),
-            SpawnError::Limit { actor, limit, error } => write!(f, "cannot start `{actor}`: {limit} is reached: {error}"),
+            SpawnError::Died { actor, reason } => write!(f, "cannot start `{actor}`: {reason}"),
+            SpawnError::StartTimeout { actor, after } => {
+                write!(f, "cannot start `{actor}`: not ready after {after:?}")
+            }
+            SpawnError::NotInExecutable { actor } => {
+                write!(
+                    f,
+                    "cannot start `{actor}`: its code is not in the program's executable but in a shared library"
+                )
+            }
+            SpawnError::Mismatch { actor } => {
+                write!(f, "cannot start `{actor}`: the supervisor runs another build")
+            }
+            SpawnError::Limit { actor, limit, error } => {
+                write!(f, "cannot start `{actor}`: {limit} is reached: {error}")
+            }
             SpawnError::SupervisorDied { actor } => write!(f, "cannot start `{actor}`: the supervisor died"),
             SpawnError::ShuttingDown { actor } => write!(f, "cannot start `{actor}`: the program is ending"),
-            SpawnError::Codec { actor, error } | SpawnError::Option { actor, error } | SpawnError::Io { actor, error } => {
+            SpawnError::Codec { actor, error }
+            | SpawnError::Option { actor, error }
+            | SpawnError::Io { actor, error } => {
                 write!(f, "cannot start `{actor}`: {error}")
             }
         }

@@ -121,7 +121,9 @@ impl fmt::Display for ExitReason {
                 method.as_ref().map_or(Ok(()), |method| write!(f, " (in `{method}`)"))
             }
             ExitReason::InitFailed(error) => write!(f, "init failed: {error}"),
-            ExitReason::DeadlineExceeded { method, after } => write!(f, "`{method}` exceeded its deadline, killed after {after:.1?}"),
+            ExitReason::DeadlineExceeded { method, after } => {
+                write!(f, "`{method}` exceeded its deadline, killed after {after:.1?}")
+            }
             ExitReason::OutOfMemory => f.write_str("out of memory under its limit"),
             ExitReason::Recycled => f.write_str("recycled"),
             ExitReason::SupervisorDied => f.write_str("its supervisor died"),

@@ -72,7 +72,9 @@ impl Handle<'_> {
     }
 
     pub(crate) fn terminate(&self) -> Result<(), SendError> {
-        self.signal(process::SIGTERM, "terminate", || self.0.ledger.request_stop(StopMode::Stop, StoppedBy::Ref))
+        self.signal(process::SIGTERM, "terminate", || {
+            self.0.ledger.request_stop(StopMode::Stop, StoppedBy::Ref)
+        })
     }
 
     pub(crate) fn kill(&self) -> Result<(), SendError> {

@@ -17,6 +17,7 @@ use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::{Peer, orphaned};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
+use crate::process::root;
 use crate::sys::time;
 
 /// The answer to a call that has been sent: wait for it, poll it or await it.
@@ -97,7 +98,13 @@ impl Drop for Waiting {
 }
 
 impl<T, E> Reply<T, E> {
-    pub(crate) fn sent(router: &'static Router, slot: Arc<Slot>, seq: u64, deadline: u64, at: Address) -> Reply<T, E> {
+    pub(crate) fn sent(
+        router: &'static Router,
+        slot: Arc<Slot>,
+        seq: u64,
+        deadline: u64,
+        at: Address,
+    ) -> Reply<T, E> {
         let waiting = Waiting { router, slot, seq, deadline, future: None };
         Reply { state: State::Sent(waiting), at: Arc::new(at), kind: PhantomData }
     }
@@ -198,18 +205,29 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     fn read(&self, outcome: Outcome) -> Result<T, CallError<E>> {
         match outcome {
             Outcome::Answer { status, body, fds } => read_answer(status, &body, fds, &self.at),
-            Outcome::Dead(epitaph) => Err(died(epitaph.as_deref(), &self.at)),
+            Outcome::Dead(epitaph) => {
+                root::park_if_interrupted();
+                Err(died(epitaph.as_deref(), &self.at))
+            }
             Outcome::Garbled(error) => Err(CallError::Unreachable(error, self.at.at())),
             Outcome::Late | Outcome::Ready => Err(CallError::Timeout(self.at.at())),
         }
     }
 }
 
-fn read_answer<T: Portable, E: Portable>(status: Status, body: &Body, fds: Vec<OwnedFd>, at: &Address) -> Result<T, CallError<E>> {
+fn read_answer<T: Portable, E: Portable>(
+    status: Status,
+    body: &Body,
+    fds: Vec<OwnedFd>,
+    at: &Address,
+) -> Result<T, CallError<E>> {
     let text = |body: &Body| String::from_utf8_lossy(body).into_owned();
     match status {
         Status::Value => codec::decode(body, fds).map_err(|error| CallError::Codec(error, at.at())),
-        Status::App => Err(codec::decode(body, fds).map_or_else(|error| CallError::Codec(error, at.at()), CallError::App)),
+        Status::App => {
+            Err(codec::decode(body, fds)
+                .map_or_else(|error| CallError::Codec(error, at.at()), CallError::App))
+        }
         Status::Codec => Err(CallError::Codec(text(body), at.at())),
         Status::Expired => Err(CallError::Timeout(at.at())),
         Status::Dropped => Err(CallError::Unreachable(text(body), at.at())),
@@ -233,6 +251,10 @@ impl<T: Portable, E: Portable> Future for Reply<T, E> {
             let none = Duration::ZERO;
             return Poll::Ready(self.wait_timeout(none));
         };
+        if root::is_interrupted() {
+            // The program is about to end by a signal; what the end of its actors would report is not news.
+            return Poll::Pending;
+        }
         if let Some(outcome) = waiting.slot.poll(context.waker()) {
             self.state = State::Taken;
             return Poll::Ready(self.read(outcome));
@@ -240,7 +262,9 @@ impl<T: Portable, E: Portable> Future for Reply<T, E> {
         if waiting.future.is_none() {
             match waiting.router.attend_future(&waiting.slot, waiting.deadline) {
                 Ok(key) => waiting.future = Some(key),
-                Err(error) => return Poll::Ready(Err(CallError::Unreachable(error.to_string(), self.at.at()))),
+                Err(error) => {
+                    return Poll::Ready(Err(CallError::Unreachable(error.to_string(), self.at.at())));
+                }
             }
         }
         Poll::Pending

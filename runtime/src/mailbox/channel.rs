@@ -19,7 +19,7 @@ use crate::sys::fd;
 /// `EMFILE` at the descriptor limit; an error if ipc-channel is not built on sequenced-packet sockets.
 pub(crate) fn pair<T>() -> io::Result<(OwnedFd, OwnedFd)>
 where
-    T: for<'de> Deserialize<'de> + Serialize,
+    T: for<'de> Deserialize<'de> + Serialize + Debug,
 {
     let (sender, receiver) = ipc::channel::<T>().map_err(io::Error::other)?;
     Ok((descriptor(&sender)?, descriptor(&receiver)?))
@@ -39,10 +39,11 @@ fn unexpected(text: &str) -> io::Error {
     io::Error::other(format!("ipc-channel is not what it was: {text}"))
 }
 
-/// The one number after the last opening bracket or colon.
+/// The number behind one of the two words that ipc-channel prints before it.
 fn printed_number(text: &str) -> Option<RawFd> {
-    let start = text.rfind(['(', ':'])? + 1;
-    let digits: String = text[start..].trim_start().chars().take_while(char::is_ascii_digit).collect();
+    let known = ["SharedFileDescriptor(", "Cell { value: "];
+    let start = known.iter().find_map(|word| text.find(word).map(|at| at + word.len()))?;
+    let digits: String = text[start..].chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
 
@@ -81,7 +82,8 @@ mod tests {
         let (sender, receiver) = ipc::channel::<(u32, String)>().unwrap();
         sender.send((7, "seven".to_owned())).unwrap();
         let mut buffer = frame::buffer();
-        let packet = frame::receive(descriptor(&receiver).unwrap().as_fd(), &mut buffer, true).unwrap().unwrap();
+        let packet =
+            frame::receive(descriptor(&receiver).unwrap().as_fd(), &mut buffer, true).unwrap().unwrap();
         let data = frame::data(&buffer[..packet.len]).unwrap();
         assert_eq!(postcard::from_bytes::<(u32, String)>(data).unwrap(), (7, "seven".to_owned()));
     }
@@ -102,7 +104,9 @@ mod tests {
         // `try_recv` switches the shared description; a process killed in between leaves it so. Here for good:
         let end = descriptor(&receiver).unwrap();
         std::os::unix::net::UnixStream::from(end.try_clone().unwrap()).set_nonblocking(true).unwrap();
-        let reader = std::thread::spawn(move || frame::receive(end.as_fd(), &mut frame::buffer(), true).unwrap().is_some());
+        let reader = std::thread::spawn(move || {
+            frame::receive(end.as_fd(), &mut frame::buffer(), true).unwrap().is_some()
+        });
         std::thread::yield_now();
         sender.send(1).unwrap();
         assert!(reader.join().unwrap());

@@ -80,7 +80,8 @@ impl Outgoing {
         let Encoded { bytes, refs } = encoded;
         // One descriptor may be needed for the reply channel and one for the payload.
         if 2 * refs.len() + 2 > frame::MAX_FDS {
-            let text = format!("{} refs in one message, at most {} fit", refs.len(), (frame::MAX_FDS - 2) / 2);
+            let text =
+                format!("{} refs in one message, at most {} fit", refs.len(), (frame::MAX_FDS - 2) / 2);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         if bytes.len() <= INLINE {
@@ -148,11 +149,17 @@ pub(crate) enum Body {
 
 impl Body {
     /// Takes the payload's memory file from the front of `fds`, if it came as one.
-    pub(crate) fn open(inline: ByteBuf, large: bool, fds: &mut std::vec::IntoIter<OwnedFd>) -> io::Result<Body> {
+    pub(crate) fn open(
+        inline: ByteBuf,
+        large: bool,
+        fds: &mut std::vec::IntoIter<OwnedFd>,
+    ) -> io::Result<Body> {
         if !large {
             return Ok(Body::Inline(inline.into_vec()));
         }
-        let file = fds.next().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a large payload without its file"))?;
+        let file = fds
+            .next()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a large payload without its file"))?;
         memfd::Payload::open(file.as_fd(), LARGEST).map(Body::Mapped)
     }
 }
@@ -197,7 +204,10 @@ mod tests {
         packet[..8].copy_from_slice(&total.to_ne_bytes());
         packet[8..16].copy_from_slice(&data.to_ne_bytes());
         let read: Envelope = parse(&packet).unwrap();
-        assert_eq!((read.session, read.seq, read.method, read.deadline, read.announce), (u64::MAX, 3, 1, 9, true));
+        assert_eq!(
+            (read.session, read.seq, read.method, read.deadline, read.announce),
+            (u64::MAX, 3, 1, 9, true)
+        );
         assert_eq!(read.payload.as_slice(), b"hello");
     }
 

@@ -7,7 +7,10 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::{Acquire, Relaxed, Release, SeqCst}};
+use std::sync::atomic::{
+    AtomicU8, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -237,7 +240,13 @@ impl Ledger {
         if self.state() != State::Dead {
             return None;
         }
-        let lost = Epitaph { reason: ExitReason::SupervisorDied, code: -9, unready: false, refusal: None, in_progress: None };
+        let lost = Epitaph {
+            reason: ExitReason::SupervisorDied,
+            code: -9,
+            unready: false,
+            refusal: None,
+            in_progress: None,
+        };
         let bytes = read_text(&self.0.epitaph, &self.0.epitaph_len);
         Some(postcard::from_bytes(&bytes).unwrap_or(lost))
     }
@@ -247,7 +256,9 @@ impl Ledger {
     pub(crate) fn ready(&self) {
         let page = &self.0;
         let starting = |state: &mut u32| *state < State::Ready as u32;
-        let _ = page.state.fetch_update(SeqCst, SeqCst, |mut state| starting(&mut state).then_some(State::Ready as u32));
+        let _ = page
+            .state
+            .fetch_update(SeqCst, SeqCst, |mut state| starting(&mut state).then_some(State::Ready as u32));
     }
 
     pub(crate) fn begin(&self, seq: u64, method: u32) {
@@ -329,7 +340,8 @@ impl Ledger {
     pub(crate) fn progress(&self) -> Option<Progress> {
         for _ in 0..100 {
             let before = self.0.progress.load(SeqCst);
-            let (seq, method, since) = (self.0.seq.load(Relaxed), self.0.method.load(Relaxed), self.0.since.load(Relaxed));
+            let (seq, method, since) =
+                (self.0.seq.load(Relaxed), self.0.method.load(Relaxed), self.0.since.load(Relaxed));
             let phase = self.phase();
             let after = self.0.progress.load(SeqCst);
             if before == after && before % 2 == 0 {

@@ -78,7 +78,13 @@ impl Peer {
     }
 
     /// Sends one message, and waits for room until `deadline` (0: not at all).
-    pub(crate) fn send(&self, router: &Router, call: Call, outgoing: Outgoing, deadline: u64) -> Result<(), Failure> {
+    pub(crate) fn send(
+        &self,
+        router: &Router,
+        call: Call,
+        outgoing: Outgoing,
+        deadline: u64,
+    ) -> Result<(), Failure> {
         let mut announcing = call.seq != 0 && !self.announced.load(Ordering::Acquire);
         let bytes = packet(&self.envelope(call, &outgoing, announcing)).map_err(Failure::Io)?;
         let mut sealed = Sealed::new(outgoing, bytes);
@@ -92,13 +98,20 @@ impl Peer {
                 sealed = Sealed::new(outgoing, packet);
             }
             match self.send_now(router, &mut sealed, announcing) {
-                Err(Failure::Full) if deadline > time::now() => capacity::wait_for_change(&self.ledger, seen, deadline),
+                Err(Failure::Full) if deadline > time::now() => {
+                    capacity::wait_for_change(&self.ledger, seen, deadline)
+                }
                 other => return other,
             }
         }
     }
 
-    fn envelope<'a>(&self, call: Call, outgoing: &'a Outgoing, announce: bool) -> Envelope<&'a serde_bytes::Bytes> {
+    fn envelope<'a>(
+        &self,
+        call: Call,
+        outgoing: &'a Outgoing,
+        announce: bool,
+    ) -> Envelope<&'a serde_bytes::Bytes> {
         Envelope {
             session: if call.seq == 0 { 0 } else { self.session },
             seq: call.seq,
@@ -130,7 +143,9 @@ impl Peer {
                 capacity::release(&self.ledger);
                 Err(match error.kind() {
                     io::ErrorKind::WouldBlock => Failure::Full,
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => Failure::Gone,
+                    io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::NotConnected => Failure::Gone,
                     _ => Failure::Io(error),
                 })
             }

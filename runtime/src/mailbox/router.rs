@@ -130,7 +130,8 @@ impl Router {
     fn fail_calls_to(&self, peer: &Peer, dead: Option<Arc<Epitaph>>) -> bool {
         self.read_answers(None);
         let mut inner = self.inner();
-        let lost: Vec<u64> = inner.pending.iter().filter(|(_, call)| call.peer == peer.card.id).map(|(&seq, _)| seq).collect();
+        let lost: Vec<u64> =
+            inner.pending.iter().filter(|(_, call)| call.peer == peer.card.id).map(|(&seq, _)| seq).collect();
         let lost: Vec<Pending> = lost.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
         drop(inner);
         for call in lost {
@@ -284,7 +285,9 @@ impl Router {
         if inner.background.is_none() {
             let own = Arc::new(Slot::default());
             let for_thread = Arc::clone(&own);
-            std::thread::Builder::new().name("phalanx-router".into()).spawn(move || self.run_background(&for_thread))?;
+            std::thread::Builder::new()
+                .name("phalanx-router".into())
+                .spawn(move || self.run_background(&for_thread))?;
             inner.background = Some(own);
         }
         if let Some(background) = &inner.background {

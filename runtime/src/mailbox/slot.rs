@@ -11,7 +11,11 @@ use crate::sys::time;
 
 /// What comes of waiting.
 pub(crate) enum Outcome {
-    Answer { status: Status, body: Body, fds: Vec<OwnedFd> },
+    Answer {
+        status: Status,
+        body: Body,
+        fds: Vec<OwnedFd>,
+    },
     /// A packet that should have been an answer and was not.
     Garbled(String),
     /// The actor is ready to work.
@@ -71,11 +75,6 @@ impl Slot {
             inner.waker = Some(waker.clone());
         }
         inner.outcome.take()
-    }
-
-    /// Whether an executor waits here.
-    pub(crate) fn has_waker(&self) -> bool {
-        self.lock().waker.is_some()
     }
 
     /// Hands the lead over to whoever waits here.

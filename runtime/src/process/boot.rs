@@ -7,7 +7,7 @@ use std::env;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use crate::process::supervisor::{self, Supervisor};
+use crate::process::supervisor::Supervisor;
 use crate::sys::{fd, frame, process, rlimit, signal, title};
 
 /// The variable that holds the token: the pid of the program, a dash, a random number.
@@ -17,10 +17,14 @@ pub(crate) const TOKEN_C: &CStr = c"PHALANX_BOOT";
 /// The variable that marks every process of a tree, whoever started it, with the tree's random number.
 pub(crate) const TREE: &str = "PHALANX_TREE";
 
+/// What is said instead of the token by an image that cannot be a supervisor, because it has more than one thread.
+pub(crate) const NOT_SINGLE: &[u8] = b"threads";
+
 /// A start that is meant: the program waits at the other end.
 pub(crate) struct Boot {
     control: OwnedFd,
     program: i32,
+    token: String,
 }
 
 /// Decides whether this image is to become a supervisor. The token is used up either way.
@@ -34,8 +38,7 @@ pub(crate) fn accept() -> Option<Boot> {
         return None;
     }
     let control = fd::take_stdin().ok()?;
-    frame::send_raw(control.as_fd(), token.as_bytes(), &[]).ok()?;
-    Some(Boot { control, program })
+    Some(Boot { control, program, token })
 }
 
 /// Becomes the root supervisor, for good.
@@ -45,7 +48,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     signal::reset();
     if !process::confirm_single_thread() {
         // An initialiser of some library has started a thread; a supervisor that forks must not have any.
-        let _ = frame::send_raw(boot.control.as_fd(), supervisor::NOT_SINGLE, &[]);
+        let _ = frame::send_raw(boot.control.as_fd(), NOT_SINGLE, &[]);
         process::exit_now(1);
     }
     let descriptors = rlimit::raise_descriptors();
@@ -54,7 +57,10 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     let owner = process::pidfd(boot.program).ok();
     let supervisor = Supervisor::new(boot.control, owner, descriptors);
     match supervisor {
-        Ok(mut supervisor) => supervisor.run(),
+        Ok(mut supervisor) => {
+            let _ = frame::send_raw(supervisor.control(), boot.token.as_bytes(), &[]);
+            supervisor.run()
+        }
         Err(_) => process::exit_now(1),
     }
 }
@@ -62,6 +68,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
 /// The file name of the executable.
 fn program_name() -> String {
     let path = env::current_exe().ok();
-    let name = path.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let name =
+        path.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| "program".to_owned()).trim_end_matches(" (deleted)").to_owned()
 }

@@ -28,7 +28,6 @@ pub(crate) struct Birth {
 
 /// What user code starts with.
 pub(crate) struct Start {
-    pub(crate) spec: Spec,
     pub(crate) init: Body,
     pub(crate) fds: Vec<OwnedFd>,
     pub(crate) receiver: OwnedFd,
@@ -65,12 +64,13 @@ pub(crate) fn enter(birth: Birth) -> ! {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
-    let code = (entry.run)(Start { spec, init, fds, receiver, ledger });
+    let code = (entry.run)(Start { init, fds, receiver, ledger });
     std::process::exit(code)
 }
 
 fn close_foreign(own: &[&OwnedFd], fds: &[OwnedFd]) {
-    let keep: Vec<i32> = own.iter().map(|fd| fd.as_raw_fd()).chain(fds.iter().map(AsRawFd::as_raw_fd)).collect();
+    let keep: Vec<i32> =
+        own.iter().map(|fd| fd.as_raw_fd()).chain(fds.iter().map(AsRawFd::as_raw_fd)).collect();
     fd::close_all_except(&keep);
 }
 

@@ -24,21 +24,32 @@ pub(crate) struct Entry {
 pub(crate) struct OfActor<A>(PhantomData<A>);
 
 impl<A: Actor> OfActor<A> {
-    pub(crate) const ENTRY: &'static Located<Entry> =
-        &Located::new(Entry { run: actor_loop::run::<A>, type_name: std::any::type_name::<A>, methods: A::METHODS });
+    pub(crate) const ENTRY: &'static Located<Entry> = &Located::new(Entry {
+        run: actor_loop::run::<A>,
+        type_name: std::any::type_name::<A>,
+        methods: A::METHODS,
+    });
 }
 
 /// The entry of a task type: a function `F` from `A` to `T`, or to a `Result<T, E>`.
 pub(crate) struct OfTask<F, A, T, E>(PhantomData<(F, A, T, E)>);
 
 impl<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable> OfTask<F, A, T, ()> {
-    pub(crate) const ENTRY: &'static Located<Entry> =
-        &Located::new(Entry { run: task::run::value::<F, A, T>, type_name: std::any::type_name::<F>, methods: TASK });
+    pub(crate) const ENTRY: &'static Located<Entry> = &Located::new(Entry {
+        run: task::run::value::<F, A, T>,
+        type_name: std::any::type_name::<F>,
+        methods: TASK,
+    });
 }
 
-impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E: Portable> OfTask<F, A, T, (E,)> {
-    pub(crate) const FALLIBLE: &'static Located<Entry> =
-        &Located::new(Entry { run: task::run::result::<F, A, T, E>, type_name: std::any::type_name::<F>, methods: TASK });
+impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E: Portable>
+    OfTask<F, A, T, (E,)>
+{
+    pub(crate) const FALLIBLE: &'static Located<Entry> = &Located::new(Entry {
+        run: task::run::result::<F, A, T, E>,
+        type_name: std::any::type_name::<F>,
+        methods: TASK,
+    });
 }
 
 /// A task is one message to itself.

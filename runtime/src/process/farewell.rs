@@ -17,7 +17,13 @@ pub(crate) enum Verdict {
 }
 
 /// What is to be said of a child that has ended.
-pub(crate) fn epitaph(_spec: &Spec, methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Option<Verdict>) -> Epitaph {
+pub(crate) fn epitaph(
+    _spec: &Spec,
+    methods: &'static [Method],
+    ledger: &Ledger,
+    wait: Wait,
+    verdict: Option<Verdict>,
+) -> Epitaph {
     let unready = ledger.state() < State::Ready;
     let code = match wait {
         Wait::Exited(code) => code,
@@ -50,7 +56,9 @@ fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Opti
         Wait::Exited(code) => exited(methods, ledger, code),
         Wait::Signaled { signal: SIGABRT, .. } if ledger.ran_out_of_memory() => ExitReason::OutOfMemory,
         // A panic that could not unwind.
-        Wait::Signaled { signal: SIGABRT, .. } if ledger.words().is_some_and(|words| !words.0.is_empty()) => panicked(methods, ledger),
+        Wait::Signaled { signal: SIGABRT, .. } if ledger.words().is_some_and(|words| !words.0.is_empty()) => {
+            panicked(methods, ledger)
+        }
         Wait::Signaled { signal, core_dumped } => ExitReason::Signaled { signal, core_dumped },
     }
 }
@@ -61,7 +69,9 @@ fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason 
         Some(Farewell::Stopped) => ExitReason::Stopped(ledger.stopped_by()),
         Some(Farewell::Returned) => ExitReason::Normal,
         Some(Farewell::Panicked) => panicked(methods, ledger),
-        Some(Farewell::InitFailed) => ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default()),
+        Some(Farewell::InitFailed) => {
+            ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default())
+        }
         Some(Farewell::Undecodable) | None => ExitReason::Exited(code),
     }
 }

@@ -97,7 +97,13 @@ pub(crate) enum Asked {
 ///
 /// # Errors
 /// `TimedOut` if the supervisor takes no requests until `deadline`, `BrokenPipe` if it is gone.
-pub(crate) fn spawn(control: BorrowedFd<'_>, spec: Spec, init: Encoded, ends: &Ends<'_>, deadline: u64) -> io::Result<()> {
+pub(crate) fn spawn(
+    control: BorrowedFd<'_>,
+    spec: Spec,
+    init: Encoded,
+    ends: &Ends<'_>,
+    deadline: u64,
+) -> io::Result<()> {
     let outgoing = Outgoing::new(init)?;
     let payload = Payload { large: outgoing.is_large(), bytes: outgoing.bytes() };
     let bytes = packet(&Request::Spawn(Box::new(spec), payload))?;

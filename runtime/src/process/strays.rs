@@ -47,7 +47,8 @@ pub(crate) fn sweep(tree: &str) {
     let mark = format!("{TREE}={tree}");
     let deadline = time::after(SWEEP);
     loop {
-        let marked: Vec<i32> = processes().filter(|&pid| pid != process::pid() && bears(pid, &mark)).collect();
+        let marked: Vec<i32> =
+            processes().filter(|&pid| pid != process::pid() && bears(pid, &mark)).collect();
         for &pid in &marked {
             // The handle first, then the look: so it is this process that is signalled, and no later one of its number.
             let Ok(handle) = process::pidfd(pid) else { continue };
@@ -75,7 +76,11 @@ mod tests {
     #[test]
     fn children_are_found_both_ways() {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        assert!(processes().filter(|&pid| parent_of(pid) == Some(process::pid())).any(|pid| pid == child.id() as i32));
+        assert!(
+            processes()
+                .filter(|&pid| parent_of(pid) == Some(process::pid()))
+                .any(|pid| pid == child.id() as i32)
+        );
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -74,7 +74,8 @@ pub(crate) fn shut_down(fd: BorrowedFd<'_>) {
 /// For a process that has just been forked or executed: no owner of a closed number may run afterwards, so
 /// the caller must be about to leave all inherited Rust values alone for ever.
 pub(crate) fn close_all_except(keep: &[RawFd]) {
-    let mut keep: Vec<u32> = keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).filter(|&fd| fd > 2).collect();
+    let mut keep: Vec<u32> =
+        keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).filter(|&fd| fd > 2).collect();
     keep.sort_unstable();
     let mut first = 3;
     for fd in keep {
@@ -96,5 +97,24 @@ fn close_range(first: u32, last: u32) {
             // SAFETY: as above.
             unsafe { libc::close(fd as RawFd) };
         }
+    }
+}
+
+/// Makes a socket's buffer wide enough for this many small messages, as far as the system allows.
+pub(crate) fn widen(socket: &OwnedFd, messages: u32) {
+    // A small packet is accounted for with its bookkeeping; 1 KiB covers both.
+    let bytes = (messages.max(256) as libc::c_int).saturating_mul(1024);
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    for option in [libc::SO_SNDBUF, libc::SO_SNDBUFFORCE] {
+        // SAFETY: a c_int is read from a local variable. Refusal (FORCE is for root) leaves the buffer as it was.
+        unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                std::ptr::from_ref(&bytes).cast(),
+                size,
+            )
+        };
     }
 }

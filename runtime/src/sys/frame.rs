@@ -56,7 +56,8 @@ pub(crate) fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<
     retry(|| {
         // SAFETY: `message` points to `iov`, `packet` and `control`, all of which outlive the call, and the
         // kernel only reads them.
-        let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+        let sent =
+            unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     })
     .map_err(|error| match error.raw_os_error() {

@@ -26,7 +26,8 @@ impl<T: Copy + 'static> Located<T> {
     pub(crate) fn offset(&'static self) -> Option<u64> {
         let address = std::ptr::from_ref(self).addr() as u64;
         let (base, segments) = segments();
-        let inside = |&(start, end): &(u64, u64)| start <= address && address + size_of::<Self>() as u64 <= end;
+        let inside =
+            |&(start, end): &(u64, u64)| start <= address && address + size_of::<Self>() as u64 <= end;
         segments.iter().any(inside).then(|| address - base)
     }
 
@@ -69,8 +70,12 @@ fn read_segments() -> (u64, Vec<(u64, u64)>) {
     let headers = unsafe { std::slice::from_raw_parts(table, count as usize) };
     // Where the table is, minus where the file says it is, is how far everything was moved. Without such an entry
     // the executable is not position-independent, and was not moved.
-    let base = headers.iter().find(|header| header.p_type == libc::PT_PHDR).map_or(0, |header| start - header.p_vaddr);
-    let readable = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_R != 0;
+    let base = headers
+        .iter()
+        .find(|header| header.p_type == libc::PT_PHDR)
+        .map_or(0, |header| start - header.p_vaddr);
+    let readable =
+        |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_R != 0;
     let range = |header: &libc::Elf64_Phdr| (base + header.p_vaddr, base + header.p_vaddr + header.p_memsz);
     (base, headers.iter().filter(readable).map(range).collect())
 }
@@ -137,8 +142,9 @@ extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *c
 /// Runs the initialisers that come after ours, as the loader would do if we returned.
 fn run_remaining(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
     let own = hook as Initialiser as usize;
-    // SAFETY: the linker puts the two symbols at the ends of the table; only their addresses are used.
-    let (mut at, end) = unsafe { ((&raw const __init_array_start).cast::<usize>(), (&raw const __init_array_end).cast::<usize>()) };
+    // The linker puts the two symbols at the ends of the table; only their addresses are used.
+    let mut at = (&raw const __init_array_start).cast::<usize>();
+    let end = (&raw const __init_array_end).cast::<usize>();
     let mut seen = false;
     while at < end {
         // SAFETY: `at` is inside the table, whose entries are words.

@@ -47,7 +47,8 @@ unsafe impl Sync for Mapped {}
 impl Mapped {
     fn new(fd: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapped> {
         // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
+        let start =
+            unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
         match NonNull::new(start) {
             Some(start) if start.as_ptr() != libc::MAP_FAILED => Ok(Mapped { start, len }),
             _ => Err(io::Error::last_os_error()),
@@ -75,7 +76,10 @@ impl Payload {
         let seals = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) })?;
         let len = File::from(fd.try_clone_to_owned()?).metadata()?.size();
         if seals & PAYLOAD_SEALS != PAYLOAD_SEALS || len > limit {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a sealed payload of acceptable size"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "not a sealed payload of acceptable size",
+            ));
         }
         if len == 0 {
             return Ok(Payload(None));
@@ -110,7 +114,12 @@ macro_rules! shared {
         unsafe impl Shared for $name {}
     )* };
 }
-shared!(std::sync::atomic::AtomicU8, std::sync::atomic::AtomicU32, std::sync::atomic::AtomicI32, std::sync::atomic::AtomicU64);
+shared!(
+    std::sync::atomic::AtomicU8,
+    std::sync::atomic::AtomicU32,
+    std::sync::atomic::AtomicI32,
+    std::sync::atomic::AtomicU64
+);
 
 // SAFETY: an array of shared things has no padding and no invalid pattern either.
 unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}

@@ -27,10 +27,16 @@ pub(crate) fn readable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Resul
 ///
 /// # Errors
 /// `Interrupted` if a signal handler ran.
-pub(crate) fn wait(fds: &[(BorrowedFd<'_>, bool)], limit: Option<Duration>, mask: Option<&Mask>) -> io::Result<Vec<bool>> {
+pub(crate) fn wait(
+    fds: &[(BorrowedFd<'_>, bool)],
+    limit: Option<Duration>,
+    mask: Option<&Mask>,
+) -> io::Result<Vec<bool>> {
     let events = |write: bool| if write { libc::POLLOUT } else { libc::POLLIN };
-    let mut entries: Vec<libc::pollfd> =
-        fds.iter().map(|(fd, write)| libc::pollfd { fd: fd.as_raw_fd(), events: events(*write), revents: 0 }).collect();
+    let mut entries: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|(fd, write)| libc::pollfd { fd: fd.as_raw_fd(), events: events(*write), revents: 0 })
+        .collect();
     let limit = limit.map(timespec);
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
     let mask = mask.map_or(ptr::null(), |mask| mask.as_ptr());
@@ -108,7 +114,11 @@ impl Epoll {
     }
 
     /// The tokens of what is ready, at most after `limit` (rounded up to a millisecond); empty after a time-out.
-    pub(crate) fn wait<'a>(&self, events: &'a mut Events, limit: Option<Duration>) -> impl Iterator<Item = u64> + 'a {
+    pub(crate) fn wait<'a>(
+        &self,
+        events: &'a mut Events,
+        limit: Option<Duration>,
+    ) -> impl Iterator<Item = u64> + 'a {
         let limit = match limit {
             None => EpollTimeout::NONE,
             Some(limit) => {
@@ -128,7 +138,9 @@ pub(crate) fn drain_bell(fd: BorrowedFd<'_>, most: usize) -> bool {
     for _ in 0..most {
         let got = retry(|| {
             // SAFETY: at most 16 bytes are written to `scratch`.
-            let got = unsafe { libc::recv(fd.as_raw_fd(), scratch.as_mut_ptr().cast(), scratch.len(), libc::MSG_DONTWAIT) };
+            let got = unsafe {
+                libc::recv(fd.as_raw_fd(), scratch.as_mut_ptr().cast(), scratch.len(), libc::MSG_DONTWAIT)
+            };
             if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got) }
         });
         match got {

@@ -65,7 +65,9 @@ fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, 
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let result = retry(|| {
         // SAFETY: `info` is valid for writing.
-        check(unsafe { libc::waitid(kind, pid as libc::id_t, &mut info, libc::WEXITED | libc::WNOHANG | flags) })
+        check(unsafe {
+            libc::waitid(kind, pid as libc::id_t, &mut info, libc::WEXITED | libc::WNOHANG | flags)
+        })
     });
     // SAFETY: waitid has filled in the fields of a SIGCHLD siginfo, or left the zeroes.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
@@ -166,5 +168,31 @@ pub(crate) fn random() -> u64 {
     let mut bytes = [0_u8; 8];
     // SAFETY: eight bytes are written to a local array; with these flags it only blocks before the system has booted.
     let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    if got == 8 { u64::from_ne_bytes(bytes).max(1) } else { super::time::now() ^ u64::from(std::process::id()) << 32 }
+    if got == 8 {
+        u64::from_ne_bytes(bytes).max(1)
+    } else {
+        super::time::now() ^ u64::from(std::process::id()) << 32
+    }
+}
+
+/// Which limit an error of the operating system speaks of, by its name in setrlimit(2).
+pub(crate) fn limit_of(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error()? {
+        libc::EMFILE => Some("RLIMIT_NOFILE"),
+        libc::ENFILE => Some("fs.file-max"),
+        libc::EAGAIN => Some("RLIMIT_NPROC"),
+        libc::ENOMEM => Some("memory"),
+        libc::ETOOMANYREFS => Some("RLIMIT_NOFILE"),
+        _ => None,
+    }
+}
+
+/// The same for an error that another process has put into words.
+pub(crate) fn limit_in(error: &str) -> Option<&'static str> {
+    let numbers = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
+    numbers
+        .map(io::Error::from_raw_os_error)
+        .iter()
+        .find(|known| known.to_string() == error)
+        .and_then(limit_of)
 }

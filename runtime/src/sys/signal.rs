@@ -94,7 +94,9 @@ extern "C" fn note(signal: libc::c_int) {
             unsafe { libc::write(fd, std::ptr::from_ref(&one).cast(), 8) };
         } else {
             // SAFETY: send is async-signal-safe and does not block; a full mailbox wakes by itself.
-            unsafe { libc::send(fd, std::ptr::from_ref(&one).cast(), 1, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+            unsafe {
+                libc::send(fd, std::ptr::from_ref(&one).cast(), 1, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+            };
         }
     }
     // SAFETY: as above.
@@ -159,7 +161,9 @@ pub(crate) fn explain_aborts(word: &'static AtomicU32, limit: u64) {
 /// process that uses a good part of its limit.
 extern "C" fn witness_abort(_: libc::c_int) {
     let word = OUT_OF_MEMORY.load(Ordering::Relaxed);
-    if !word.is_null() && (failed_allocation_on_stack() || private_memory() >= MEMORY_LIMIT.load(Ordering::Relaxed) / 3) {
+    if !word.is_null()
+        && (failed_allocation_on_stack() || private_memory() >= MEMORY_LIMIT.load(Ordering::Relaxed) / 3)
+    {
         // SAFETY: `explain_aborts` got a 'static atomic word.
         unsafe { AtomicU32::from_ptr(word) }.store(1, Ordering::SeqCst);
     }
@@ -211,10 +215,14 @@ fn private_memory() -> usize {
     let text = text.get(..usize::try_from(got).unwrap_or(0)).unwrap_or(&[]);
     // size resident shared text lib data: the sixth field, in pages.
     let data = text.split(|&byte| byte == b' ').nth(5).unwrap_or(&[]);
-    data.iter().filter(|byte| byte.is_ascii_digit()).fold(0_usize, |sum, digit| sum * 10 + usize::from(digit - b'0')) * 4096
+    data.iter()
+        .filter(|byte| byte.is_ascii_digit())
+        .fold(0_usize, |sum, digit| sum * 10 + usize::from(digit - b'0'))
+        * 4096
 }
 
 /// The name of a signal, such as "SIGSEGV"; "signal N" for those without one.
 pub(crate) fn name(signal: i32) -> String {
-    nix::sys::signal::Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |known| known.as_str().to_owned())
+    nix::sys::signal::Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |known| known.as_str().to_owned())
 }

@@ -30,7 +30,7 @@ pub(crate) struct Parser;
 impl Parser {
     /// Reads, parses and counts one file. A file that cannot be surveyed is an error with a plain reason; one
     /// that breaks the parser ends this process, and the caller hears how.
-    fn survey(&self, source: Source) -> Result<Counts, String> {
+    pub(crate) fn survey(&self, source: Source) -> Result<Counts, String> {
         match source {
             Source::Poison(poison) => poison.take(),
             Source::File(path) => count::count(&read(path)?),

@@ -35,12 +35,12 @@ pub(crate) struct Totals {
 impl Totals {
     /// Adds one surveyed file of the crate in folder `krate`.
     #[tell]
-    fn add(&mut self, krate: String, counts: Counts) {
+    pub(crate) fn add(&mut self, krate: String, counts: Counts) {
         self.include(krate, counts);
     }
 
     /// What has been added up to now.
-    fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> Report {
         self.sorted()
     }
 }

@@ -31,7 +31,13 @@ impl Supervisor {
             if let Some(child) = self.children.remove(&pid) {
                 // Its group, while its pid still is the group's.
                 process::kill(-pid, process::SIGKILL);
-                child.ledger.bury(&epitaph(&child.spec, child.methods, &child.ledger, wait, child.verdict.clone()));
+                child.ledger.bury(&epitaph(
+                    &child.spec,
+                    child.methods,
+                    &child.ledger,
+                    wait,
+                    child.verdict.clone(),
+                ));
                 process::reap(pid);
                 self.kill_strays();
                 fd::shut_down(child.receiver.as_fd());
@@ -52,7 +58,10 @@ impl Supervisor {
         if child.control.is_none() {
             let at = time::now() + AFTER_OWNER;
             // There may be several; one whose actor lives is not among those that this hurries.
-            self.nested.values_mut().filter(|nested| nested.owner == child.pid).for_each(|nested| nested.kill_at = Some(at));
+            self.nested
+                .values_mut()
+                .filter(|nested| nested.owner == child.pid)
+                .for_each(|nested| nested.kill_at = Some(at));
         }
     }
 
@@ -93,7 +102,8 @@ impl Supervisor {
             daemons.for_each(|child| child.ask_to_stop(StopMode::Stop));
             return;
         }
-        let waits_for_tasks = mode == StopMode::Drain && self.children.values().any(|child| child.spec.kind == Kind::Task);
+        let waits_for_tasks =
+            mode == StopMode::Drain && self.children.values().any(|child| child.spec.kind == Kind::Task);
         if waits_for_tasks {
             return;
         }
@@ -162,7 +172,8 @@ impl Child {
         if due > now {
             return Some(due.min(now.saturating_add(shortest)));
         }
-        self.verdict = Some(Verdict::DeadlineExceeded { method: busy.method, after: Duration::from_nanos(now - since) });
+        self.verdict =
+            Some(Verdict::DeadlineExceeded { method: busy.method, after: Duration::from_nanos(now - since) });
         self.kill_at = Some(now.saturating_add(AFTER_ABORT));
         process::kill(self.pid, process::SIGABRT);
         None
@@ -175,7 +186,8 @@ impl Child {
             return None;
         }
         let idle_since = self.ledger.since().clamp(asked, now);
-        let stuck = self.ledger.phase() != Phase::Handling && now - idle_since >= time::nanos(self.spec.grace);
+        let stuck =
+            self.ledger.phase() != Phase::Handling && now - idle_since >= time::nanos(self.spec.grace);
         if stuck {
             self.kill_at = Some(now);
         }

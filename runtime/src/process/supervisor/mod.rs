@@ -9,7 +9,7 @@ mod start;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Method;
 use crate::mailbox::ledger::{Ledger, StopMode};
@@ -18,9 +18,6 @@ use crate::process::request::{self, Asked, Spec};
 use crate::sys::poll::Event;
 use crate::sys::signal::{self, Mask};
 use crate::sys::{frame, image, poll, process, time};
-
-/// What a supervisor-to-be says when it cannot be one, because it has more than one thread.
-pub(crate) const NOT_SINGLE: &[u8] = b"threads";
 
 /// How many requests are taken before everything else has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;
@@ -89,6 +86,10 @@ impl Supervisor {
         })
     }
 
+    pub(crate) fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
     /// Supervises until there is nothing left to supervise and nobody to do it for.
     pub(crate) fn run(&mut self) -> ! {
         Mask::of(&[process::SIGCHLD, process::SIGTERM]).install();
@@ -118,7 +119,11 @@ impl Supervisor {
 
     /// The one wait. What is ready: requests, doorbell, the owner's death.
     fn wait(&self) -> Vec<bool> {
-        let due = self.children.values().filter_map(Child::due).chain(self.nested.values().filter_map(|nested| nested.kill_at));
+        let due = self
+            .children
+            .values()
+            .filter_map(Child::due)
+            .chain(self.nested.values().filter_map(|nested| nested.kill_at));
         let limit = due.min().map(time::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
         fds.extend(self.owner.iter().map(|owner| (owner.as_fd(), false)));

@@ -42,8 +42,14 @@ impl Supervisor {
         found.filter(|_| spawn.spec.build == self.build).ok_or(Refusal::Mismatch)
     }
 
-    fn fork_child(&mut self, spawn: Spawn, ledger: Ledger, entry: &'static Entry) -> Result<(), (io::Error, Spawn, Ledger)> {
-        let prepared = fd::seqpacket_pair().and_then(|pair| Ok((pair, self.doorbell.as_fd().try_clone_to_owned()?)));
+    fn fork_child(
+        &mut self,
+        spawn: Spawn,
+        ledger: Ledger,
+        entry: &'static Entry,
+    ) -> Result<(), (io::Error, Spawn, Ledger)> {
+        let prepared =
+            fd::seqpacket_pair().and_then(|pair| Ok((pair, self.doorbell.as_fd().try_clone_to_owned()?)));
         let ((control_in, control_out), doorbell) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return Err((error, spawn, ledger)),
@@ -53,7 +59,14 @@ impl Supervisor {
             Err(error) => Err((error, spawn, ledger)),
             Ok(Fork::Child) => {
                 // Nothing of the supervisor is touched or dropped from here on: `enter` does not return.
-                child::enter(Birth { spawn, entry, control: control_out, doorbell, supervisor, descriptors: self.descriptors })
+                child::enter(Birth {
+                    spawn,
+                    entry,
+                    control: control_out,
+                    doorbell,
+                    supervisor,
+                    descriptors: self.descriptors,
+                })
             }
             Ok(Fork::Parent(pid)) => {
                 process::group_of(pid);
@@ -83,8 +96,12 @@ impl Supervisor {
 
     /// Forks a supervisor for each actor that wants one.
     pub(super) fn grant_supervisors(&mut self) {
-        let wishes: Vec<i32> =
-            self.children.values().filter(|child| child.ledger.take_supervisor_wish()).map(|child| child.pid).collect();
+        let wishes: Vec<i32> = self
+            .children
+            .values()
+            .filter(|child| child.ledger.take_supervisor_wish())
+            .map(|child| child.pid)
+            .collect();
         for pid in wishes {
             self.grant_supervisor(pid);
         }
@@ -109,7 +126,8 @@ impl Supervisor {
                 // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
                 // parent's death is ours.
                 let handle = process::pidfd(owner).ok();
-                let keep: Vec<i32> = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]).collect();
+                let keep: Vec<i32> =
+                    handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]).collect();
                 fd::close_all_except(&keep);
                 signal::forget();
                 process::become_subreaper();
@@ -133,6 +151,9 @@ impl Child {
 
     /// The shortest limit on any of its handlers.
     pub(super) fn shortest_limit(&self) -> Option<u64> {
-        (0..self.methods.len() as u32).filter_map(|method| self.limit(method)).chain(self.spec.deadline.map(time::nanos)).min()
+        (0..self.methods.len() as u32)
+            .filter_map(|method| self.limit(method))
+            .chain(self.spec.deadline.map(time::nanos))
+            .min()
     }
 }

@@ -1,0 +1,88 @@
+//! Supervised OS-process actors: annotate a struct, get a process.
+//!
+//! ```
+//! use phalanx::prelude::*;
+//!
+//! /// Counts words, in a process of its own.
+//! #[actor]
+//! struct WordCount {
+//!     total: u64,
+//! }
+//!
+//! #[actor]
+//! impl WordCount {
+//!     /// Adds the words of `text`, and answers the new total.
+//!     fn add(&mut self, text: String) -> u64 {
+//!         self.total += text.split_whitespace().count() as u64;
+//!         self.total
+//!     }
+//!
+//!     #[tell]
+//!     fn reset(&mut self) {
+//!         self.total = 0
+//!     }
+//! }
+//!
+//! #[phalanx::main]
+//! fn main() -> phalanx::Result<()> {
+//!     let counter = WordCount { total: 0 }.spawn()?; // a new process
+//!     let total = counter.add("to be or not to be".into()).wait()?; // ask
+//!     counter.reset()?; // tell
+//!     println!("{total} words, counted by process {}", counter.pid()?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! * [`actor`](macro@actor) makes a struct an actor; its methods, called on an [`ActorRef`], are messages and answer a [`Reply`].
+//! * [`task`](macro@task) makes a function a [`Process`].
+//! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained and stopped.
+//! * What ends, says why: [`ExitReason`]; who waits, is told: [`CallError`], [`Monitor`].
+//!
+//! Nothing has to be called first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel 5.10 or later).
+
+#[allow(unsafe_code, reason = "the one place for it; every block argues")]
+mod sys;
+
+mod actor;
+mod actor_ref;
+mod builder;
+mod codec;
+mod current;
+mod error;
+mod exit;
+mod handle;
+pub mod logging;
+mod mailbox;
+mod monitor;
+mod process;
+mod program;
+mod reply;
+mod task;
+
+pub use phalanx_macros::{actor, main, task};
+
+pub use actor::{Actor, ActorStruct, Calls};
+pub use actor_ref::{ActorId, ActorRef};
+pub use builder::ActorBuilder;
+pub use codec::Portable;
+pub use current::{Current, current};
+pub use error::{At, CallError, Error, Never, Result, SendError, SpawnError, TrySendError};
+pub use exit::{ExitReason, StoppedBy};
+pub use monitor::{Down, InProgress, Monitor, Who};
+pub use process::tree::{Child, children};
+pub use program::{parallelism, shutdown};
+pub use reply::Reply;
+pub use task::{Process, ProcessBuilder};
+
+/// What most programs use.
+pub mod prelude {
+    pub use crate::{
+        ActorRef, CallError, Down, ExitReason, Monitor, Process, Reply, SendError, SpawnError, TrySendError,
+        actor, task,
+    };
+}
+
+/// What the macros write against. Not for anybody else, and free to change.
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;

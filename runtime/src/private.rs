@@ -1,0 +1,50 @@
+//! The paths that the macros expand to.
+
+pub use serde;
+
+pub use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options, ResultLike};
+pub use crate::actor_ref::{ActorRef, RawRef};
+pub use crate::builder::ActorBuilder;
+pub use crate::codec::Portable;
+pub use crate::error::{SendError, SpawnError, TrySendError};
+pub use crate::program::run_main;
+pub use crate::reply::Reply;
+pub use crate::task::{Process, ProcessBuilder};
+
+/// Starts an actor with the options of its attribute.
+///
+/// # Errors
+/// See [`SpawnError`].
+pub fn spawn<A: Actor>(init: A::Init) -> Result<ActorRef<A>, SpawnError> {
+    builder(init).spawn()
+}
+
+/// An actor to be.
+pub fn builder<A: Actor>(init: A::Init) -> ActorBuilder<A> {
+    ActorBuilder::new(&init)
+}
+
+/// A task to be.
+pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(
+    function: F,
+    args: A,
+    _name: &'static str,
+    options: Options,
+) -> ProcessBuilder<T> {
+    Process::builder(function, args).with(options)
+}
+
+/// A task to be whose function answers a `Result`.
+pub fn task_builder_result<
+    F: FnOnce(A) -> Result<T, E> + Copy + 'static,
+    A: Portable,
+    T: Portable,
+    E: Portable,
+>(
+    function: F,
+    args: A,
+    _name: &'static str,
+    options: Options,
+) -> ProcessBuilder<T, E> {
+    Process::fallible(function, &args).with(options)
+}

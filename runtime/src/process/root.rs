@@ -1,0 +1,209 @@
+//! The program's side: starting the root supervisor, watching it, ending it, and Ctrl-C.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::mailbox::ledger::StopMode;
+use crate::process::boot::{NOT_SINGLE, TOKEN, TREE};
+use crate::process::request;
+use crate::process::strays;
+use crate::process::tree::{PATIENCE, Tree};
+use crate::sys::poll::{self, Event};
+use crate::sys::{fd, frame, image, process, signal, time, title};
+
+/// The program's tree, if it has one, and how many root supervisors are not reaped yet.
+#[derive(Default)]
+struct Root {
+    tree: Option<Arc<Tree>>,
+    unreaped: usize,
+}
+
+static ROOT: Mutex<Option<Root>> = Mutex::new(None);
+static REAPED: Condvar = Condvar::new();
+/// A first SIGINT or SIGTERM has come, and the program is on its way out.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// What the signal handlers write to; made once, lives as long as the program.
+static SIGNALS: once_cell::sync::OnceCell<Event> = once_cell::sync::OnceCell::new();
+
+fn root() -> MutexGuard<'static, Option<Root>> {
+    ROOT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The program's tree; started if there is none, or none any more.
+pub(crate) fn tree() -> io::Result<Arc<Tree>> {
+    let mut root = root();
+    let root = root.get_or_insert_default();
+    if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone()) {
+        return Ok(Arc::clone(tree));
+    }
+    let (control, supervisor, mark) = start()?;
+    let tree = Arc::new(Tree::new(control));
+    watch(supervisor, Arc::clone(&tree), mark)?;
+    root.unreaped += 1;
+    root.tree = Some(Arc::clone(&tree));
+    Ok(tree)
+}
+
+/// Starts this executable again, as a supervisor, and waits until it says that it is one.
+fn start() -> io::Result<(OwnedFd, Child, String)> {
+    if !image::hook_is_linked() {
+        return Err(io::Error::other("the start-up hook is not part of this executable"));
+    }
+    let (ours, theirs) = fd::seqpacket_pair()?;
+    let mark = format!("{:016x}", process::random());
+    let token = format!("{}-{:016x}", process::pid(), process::random());
+    let child = Command::new("/proc/self/exe")
+        .arg0(format!("{:width$}", "phalanx", width = title::TITLE))
+        .env(TOKEN, &token)
+        .env(TREE, &mark)
+        .stdin(Stdio::from(theirs))
+        .process_group(0)
+        .spawn()?;
+    let mut child = Abort(Some(child));
+    await_word(&ours, &token)?;
+    let child = child.0.take().ok_or(io::ErrorKind::NotFound)?;
+    Ok((ours, child, mark))
+}
+
+/// Kills and reaps a supervisor that did not get as far as it should.
+struct Abort(Option<Child>);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The new image repeats the token, so that a program that does something else with our environment is not mistaken for a supervisor.
+fn await_word(control: &OwnedFd, token: &str) -> io::Result<()> {
+    let deadline = time::after(PATIENCE);
+    let mut buffer = [0; 64];
+    while time::now() < deadline {
+        match poll::readable(control.as_fd(), Some(time::until(deadline))) {
+            Ok(true) => match frame::receive(control.as_fd(), &mut buffer, false)? {
+                Some(packet) if &buffer[..packet.len] == token.as_bytes() => return Ok(()),
+                Some(packet) if &buffer[..packet.len] == NOT_SINGLE => {
+                    return Err(io::Error::other(
+                        "an initialiser of the program starts a thread before `main`; a supervisor has to be single-threaded",
+                    ));
+                }
+                _ => {
+                    return Err(io::Error::other(
+                        "the executable, started again, did not become a supervisor",
+                    ));
+                }
+            },
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, "the supervisor did not start"))
+}
+
+/// Watches a root supervisor, and the program's signals, from a thread of its own.
+fn watch(supervisor: Child, tree: Arc<Tree>, mark: String) -> io::Result<()> {
+    let pidfd = process::pidfd(supervisor.id() as i32)?;
+    let signals = take_signals()?;
+    let watcher = Watcher { supervisor, pidfd, tree, mark, signals };
+    std::thread::Builder::new().name("phalanx-root".into()).spawn(move || watcher.run())?;
+    Ok(())
+}
+
+struct Watcher {
+    supervisor: Child,
+    pidfd: OwnedFd,
+    tree: Arc<Tree>,
+    mark: String,
+    signals: &'static Event,
+}
+
+impl Watcher {
+    fn run(mut self) {
+        loop {
+            let ready = poll::wait(&[(self.pidfd.as_fd(), false), (self.signals.as_fd(), false)], None, None);
+            let Ok(ready) = ready else { continue };
+            if ready[1] {
+                self.signals.clear();
+                self.interrupt();
+            }
+            if ready[0] {
+                break;
+            }
+        }
+        // One that left in order has left nothing behind; for one that was killed, or threw up its hands, we clean up.
+        let orderly = self.supervisor.wait().is_ok_and(|status| status.success());
+        if !orderly {
+            strays::sweep(&self.mark);
+        }
+        if let Some(signal) = INTERRUPTED.load(Ordering::SeqCst).then(interrupting_signal) {
+            signal::die_of(signal);
+        }
+        if let Some(root) = root().as_mut() {
+            root.unreaped -= 1;
+        }
+        REAPED.notify_all();
+    }
+
+    /// The first signal ends the tree in order, and then the program by that signal; the second one ends it all at once.
+    fn interrupt(&self) {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            signal::die_of(interrupting_signal());
+        }
+        let asked =
+            request::shut_down(self.tree.control(), StopMode::Stop, time::after(Duration::from_secs(1)));
+        if asked.is_err() {
+            signal::die_of(interrupting_signal());
+        }
+    }
+}
+
+/// Has SIGINT and SIGTERM noted, unless the program handles (or ignores) them itself.
+fn take_signals() -> io::Result<&'static Event> {
+    let event = SIGNALS.get_or_try_init(Event::new)?;
+    signal::wake_through(event.as_fd(), true);
+    for number in [process::SIGINT, process::SIGTERM] {
+        if signal::is_default(number) {
+            signal::watch_quietly(number);
+        }
+    }
+    Ok(event)
+}
+
+fn interrupting_signal() -> i32 {
+    if signal::is_noted(process::SIGTERM) { process::SIGTERM } else { process::SIGINT }
+}
+
+/// In a program that was interrupted, a wait that the end of the tree has ended does not return: what it would
+/// report is not an error, and the program is about to end by the signal.
+pub(crate) fn park_if_interrupted() {
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park_timeout(Duration::from_secs(1));
+    }
+}
+
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Ends the program's tree by `end`, and waits until its supervisor is reaped.
+pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
+    let tree = root().as_mut().and_then(|root| root.tree.take());
+    if let Some(tree) = tree {
+        end(&tree);
+    }
+    let mut guard = root();
+    while guard.as_ref().is_some_and(|root| root.unreaped > 0) {
+        guard = REAPED.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
+    }
+    drop(guard);
+    park_if_interrupted();
+}

@@ -1,0 +1,144 @@
+//! The supervision tree below this process: asking it for children, and ending it.
+//!
+//! In the program the tree is started on demand ([`super::root`]) and started anew if its supervisor was killed. An actor has
+//! its control channel from birth, and a supervisor is forked for it when it first wants one.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+use crate::mailbox::ledger::{Ledger, StopMode};
+use crate::mailbox::peer::Peer;
+use crate::process::{request, root};
+use crate::sys::poll::{self, Event};
+use crate::sys::{fd, time};
+
+/// How long a supervisor may leave a request lying.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The way to a supervisor.
+pub(crate) struct Tree {
+    control: OwnedFd,
+    /// Rung with every request: a supervisor that does not exist yet comes into being by it.
+    bell: Option<(Event, &'static Ledger)>,
+}
+
+/// What an actor is born with.
+static INHERITED: OnceCell<Arc<Tree>> = OnceCell::new();
+
+/// The processes that this one has spawned, in order.
+static SPAWNED: Mutex<Vec<Weak<Peer>>> = Mutex::new(Vec::new());
+
+impl Tree {
+    pub(crate) fn new(control: OwnedFd) -> Tree {
+        Tree { control, bell: None }
+    }
+
+    pub(crate) fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// Whether its supervisor is gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        fd::hung_up(self.control())
+    }
+
+    /// Makes sure that there is somebody who reads what was sent.
+    pub(crate) fn ring(&self) {
+        if let Some((bell, ledger)) = &self.bell {
+            ledger.want_supervisor();
+            bell.set();
+        }
+    }
+
+    /// Asks the supervisor to end everything, and waits until it is gone.
+    fn end(&self, mode: StopMode) {
+        let asked = request::shut_down(self.control(), mode, time::after(PATIENCE));
+        self.ring();
+        while asked.is_ok() && !self.is_gone() {
+            // Ends with the supervisor's death, which is what this waits for.
+            let _ = poll::readable(self.control(), Some(Duration::from_secs(1)));
+        }
+    }
+}
+
+/// In a new actor or task: remembers how to get a supervisor.
+pub(crate) fn inherit(control: OwnedFd, bell: Event, ledger: &'static Ledger) {
+    let _ = INHERITED.set(Arc::new(Tree { control, bell: Some((bell, ledger)) }));
+}
+
+/// The tree to spawn into.
+pub(crate) fn get() -> io::Result<Arc<Tree>> {
+    INHERITED.get().map_or_else(root::tree, |tree| Ok(Arc::clone(tree)))
+}
+
+fn spawned() -> MutexGuard<'static, Vec<Weak<Peer>>> {
+    SPAWNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes a child of this process.
+pub(crate) fn adopt(peer: &Arc<Peer>) {
+    let mut spawned = spawned();
+    spawned.retain(|known| known.strong_count() > 0);
+    spawned.push(Arc::downgrade(peer));
+}
+
+/// Ends everything that this process has started, in order: see [`crate::shutdown`].
+pub(crate) fn shut_down(mode: StopMode) {
+    match INHERITED.get() {
+        Some(tree) if has_spawned() => tree.end(mode),
+        Some(_) => {}
+        None => root::shut_down(|tree| tree.end(mode)),
+    }
+}
+
+fn has_spawned() -> bool {
+    !spawned().is_empty()
+}
+
+/// A process that this one has spawned and that is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Child {
+    /// Its name.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Whether it is a daemon.
+    pub daemon: bool,
+}
+
+/// The living processes that this one has spawned and still holds a handle of, in the order of their start (Python's `active_children`).
+///
+/// ```
+/// use phalanx::prelude::*;
+///
+/// #[task]
+/// fn nap() {
+///     std::thread::sleep(std::time::Duration::from_secs(100))
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let napping = nap::builder().name("nap").spawn()?;
+/// assert_eq!(phalanx::children()[0].name, "nap");
+/// napping.kill()?;
+/// let _ = napping.join();
+/// assert!(phalanx::children().is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub fn children() -> Vec<Child> {
+    let known: Vec<Arc<Peer>> = spawned().iter().filter_map(Weak::upgrade).collect();
+    let alive = known.iter().filter(|peer| !peer.is_dead());
+    alive
+        .map(|peer| Child {
+            name: peer.card.name.to_string(),
+            pid: peer.ledger.pid(),
+            daemon: peer.card.daemon,
+        })
+        .collect()
+}

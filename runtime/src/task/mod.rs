@@ -1,0 +1,6 @@
+//! Functions as processes: Python's `Process`, with types.
+
+mod process;
+pub(crate) mod run;
+
+pub use process::{Process, ProcessBuilder};

@@ -1,0 +1,266 @@
+//! The handle of a task.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::actor::Options;
+use crate::builder::{Plan, options};
+use crate::codec::{self, Portable};
+use crate::error::{At, CallError, Never, SendError, SpawnError};
+use crate::exit::ExitReason;
+use crate::handle::Handle;
+use crate::mailbox::ledger::Epitaph;
+use crate::mailbox::peer::Peer;
+use crate::monitor::Monitor;
+use crate::process::entry::OfTask;
+use crate::process::request::Kind;
+use crate::sys::time;
+use crate::task::run::Left;
+
+/// A function that runs in a process of its own; Python's `multiprocessing.Process`, with a typed result.
+///
+/// It is started by [`Process::spawn`] or by what `#[task]` makes of a function. Dropping the handle does not end it; the end of the
+/// program waits for it unless it is a daemon.
+///
+/// ```
+/// use phalanx::prelude::*;
+///
+/// #[task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let process = square::spawn(12)?;
+/// assert_eq!(process.join()?, 144);
+/// assert_eq!(process.exit_code(), Some(0));
+/// assert_eq!(square(12), 144); // it still is a function
+/// # Ok(())
+/// # }
+/// ```
+pub struct Process<T, E = Never> {
+    peer: Arc<Peer>,
+    kind: PhantomData<fn() -> (T, E)>,
+}
+
+/// A task to be: options, then [`spawn`](Self::spawn).
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct ProcessBuilder<T, E = Never> {
+    plan: Plan,
+    named: bool,
+    kind: PhantomData<fn() -> (T, E)>,
+}
+
+/// Tasks without a name are numbered from 1.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+impl<T: Portable> Process<T> {
+    /// Runs a function, or a closure that captures nothing, in a new process.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let process = Process::spawn(|n: u64| n + 1, 41)?;
+    /// assert_eq!(process.join()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn spawn<F: FnOnce(A) -> T + Copy + 'static, A: Portable>(
+        function: F,
+        args: A,
+    ) -> Result<Process<T>, SpawnError> {
+        Process::builder(function, args).spawn()
+    }
+
+    /// The same with options.
+    pub fn builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable>(_: F, args: A) -> ProcessBuilder<T> {
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "the function runs in another process: it cannot capture data; pass it as arguments"
+            )
+        };
+        let entry = OfTask::<F, A, T, ()>::ENTRY;
+        let plan = Plan {
+            name: String::new(),
+            kind: Kind::Task,
+            entry,
+            init: codec::encode(&args),
+            options: Options::DEFAULT,
+        };
+        ProcessBuilder { plan, named: false, kind: PhantomData }
+    }
+}
+
+impl<T: Portable, E: Portable> Process<T, E> {
+    pub(crate) fn fallible<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable>(
+        _: F,
+        args: &A,
+    ) -> ProcessBuilder<T, E> {
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "the function runs in another process: it cannot capture data; pass it as arguments"
+            )
+        };
+        let entry = OfTask::<F, A, T, (E,)>::FALLIBLE;
+        let plan = Plan {
+            name: String::new(),
+            kind: Kind::Task,
+            entry,
+            init: codec::encode(args),
+            options: Options::DEFAULT,
+        };
+        ProcessBuilder { plan, named: false, kind: PhantomData }
+    }
+
+    /// Blocks until the process has ended and is reaped; answers its function's result. As often as you like, however late.
+    ///
+    /// # Errors
+    /// [`CallError::App`] if the function answered `Err`, [`CallError::Died`] if it did not answer: it panicked, was killed, or called `exit`.
+    pub fn join(&self) -> Result<T, CallError<E>> {
+        let epitaph = self.handle().epitaph_until(None);
+        self.result(epitaph.as_deref())
+    }
+
+    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    pub fn join_timeout(&self, limit: Duration) -> Option<Result<T, CallError<E>>> {
+        let epitaph = self.handle().epitaph_until(Some(time::after(limit)))?;
+        Some(self.result(Some(&epitaph)))
+    }
+
+    fn result(&self, epitaph: Option<&Epitaph>) -> Result<T, CallError<E>> {
+        let at = || At::new(&self.peer.card.name, self.peer.ledger.pid(), "task", None);
+        let reason = epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason.clone());
+        let codec = |error| CallError::Codec(error, at());
+        let left = match self.peer.ledger.result() {
+            Some(bytes) if reason == ExitReason::Normal => {
+                bytes.map_err(|error| CallError::Unreachable(error.to_string(), at()))?
+            }
+            _ => return Err(CallError::Died(reason, at())),
+        };
+        match postcard::from_bytes(&left).map_err(|error| codec(error.to_string()))? {
+            Left::Value(bytes) => codec::decode(&bytes, Vec::new()).map_err(codec),
+            Left::App(bytes) => Err(codec::decode(&bytes, Vec::new()).map_or_else(codec, CallError::App)),
+            Left::Codec(error) => Err(codec(error)),
+        }
+    }
+}
+
+impl<T, E> Process<T, E> {
+    fn handle(&self) -> Handle<'_> {
+        Handle(&self.peer)
+    }
+
+    /// The process id. It stays the same after the end, when the process does not exist any more.
+    pub fn pid(&self) -> u32 {
+        self.peer.ledger.pid()
+    }
+
+    /// Its name; `Process-N` unless it was given one.
+    pub fn name(&self) -> &str {
+        &self.peer.card.name
+    }
+
+    /// Whether it is a daemon.
+    pub fn daemon(&self) -> bool {
+        self.peer.card.daemon
+    }
+
+    /// Whether the process exists: true until it is reaped, false after a join.
+    pub fn is_alive(&self) -> bool {
+        self.handle().is_alive()
+    }
+
+    /// Sends SIGTERM, which ends it unless its function handles the signal. Does not wait.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead.
+    pub fn terminate(&self) -> Result<(), SendError> {
+        self.handle().terminate()
+    }
+
+    /// Sends SIGKILL. Does not wait.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it has ended.
+    pub fn kill(&self) -> Result<(), SendError> {
+        self.handle().kill()
+    }
+
+    /// Sends SIGINT. Does not wait.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it has ended.
+    pub fn interrupt(&self) -> Result<(), SendError> {
+        self.handle().interrupt()
+    }
+
+    /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it had ended before.
+    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        self.handle().stop(grace)
+    }
+
+    /// Python's exit code (−N for signal N); `None` while it runs.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.handle().exit_code()
+    }
+
+    /// Why it ended; `None` while it runs.
+    pub fn exit_reason(&self) -> Option<ExitReason> {
+        self.handle().exit_reason()
+    }
+
+    /// Watches it: exactly one [`Down`](crate::Down) comes when it ends.
+    pub fn monitor(&self) -> Monitor {
+        self.handle().monitor()
+    }
+}
+
+/// "`name`, process 4711, started", or how it ended.
+impl<T, E> fmt::Display for Process<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle().fmt(f)
+    }
+}
+
+impl<T, E> fmt::Debug for Process<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Process({self})")
+    }
+}
+
+impl<T, E> ProcessBuilder<T, E> {
+    /// The options of a `#[task]`.
+    pub(crate) fn with(mut self, options: Options) -> Self {
+        self.plan.options = options;
+        match options.name {
+            Some(name) => self.name(name),
+            None => self,
+        }
+    }
+
+    options!();
+
+    /// Starts the process, and waits until it runs the function.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn spawn(mut self) -> Result<Process<T, E>, SpawnError> {
+        if self.plan.name.is_empty() && !self.named {
+            self.plan.name = format!("Process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        }
+        self.plan.spawn().map(|peer| Process { peer, kind: PhantomData })
+    }
+}

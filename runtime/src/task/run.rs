@@ -1,0 +1,92 @@
+//! What runs in a task's process.
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{self, Encoded, Portable};
+use crate::current;
+use crate::mailbox::ledger::{Farewell, Ledger, StopMode};
+use crate::process::actor_loop::PANICKED;
+use crate::process::child::{Start, announce_ready};
+use crate::process::tree;
+use crate::sys::image;
+
+/// What a task leaves behind: bytes that lie behind its ledger, where they outlive it.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Left {
+    Value(#[serde(with = "serde_bytes")] Vec<u8>),
+    App(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// The result could not be encoded.
+    Codec(String),
+}
+
+/// Runs a function that answers a value.
+pub(crate) fn value<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(start: Start) -> i32 {
+    run::<F, A>(start, |function, args| left(Left::Value, codec::encode(&function(args))))
+}
+
+/// Runs a function that answers a `Result`.
+pub(crate) fn result<F, A, T, E>(start: Start) -> i32
+where
+    F: FnOnce(A) -> Result<T, E> + Copy + 'static,
+    A: Portable,
+    T: Portable,
+    E: Portable,
+{
+    run::<F, A>(start, |function, args| match function(args) {
+        Ok(value) => left(Left::Value, codec::encode(&value)),
+        Err(error) => left(Left::App, codec::encode(&error)),
+    })
+}
+
+fn left(kind: fn(Vec<u8>) -> Left, encoded: Result<Encoded, String>) -> Left {
+    match encoded {
+        Ok(Encoded { bytes, refs }) if refs.is_empty() => kind(bytes),
+        Ok(_) => {
+            Left::Codec("the result of a task outlives its process, so there cannot be refs in it".to_owned())
+        }
+        Err(error) => Left::Codec(error),
+    }
+}
+
+fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> Left) -> i32 {
+    let Start { init, fds, receiver, ledger, .. } = start;
+    let (Some(function), args) = (image::conjure::<F>(), codec::decode::<A>(&init, fds)) else {
+        return fail(ledger, "the function captures data");
+    };
+    let args = match args {
+        Ok(args) => args,
+        Err(error) => return fail(ledger, &error),
+    };
+    announce_ready(ledger, &receiver);
+    ledger.begin(1, 0);
+    let handling = current::handling(0);
+    let outcome = catch_unwind(AssertUnwindSafe(|| call(function, args)));
+    drop(handling);
+    let Ok(left) = outcome else {
+        ledger.say_farewell(Farewell::Panicked);
+        return PANICKED;
+    };
+    ledger.finish();
+    // What a main program does at its end, a task does too: its own children first.
+    tree::shut_down(StopMode::Drain);
+    let _ = std::io::stdout().flush();
+    let kept = postcard::to_stdvec(&left)
+        .map_err(std::io::Error::other)
+        .and_then(|bytes| ledger.leave_result(&bytes));
+    match kept {
+        Ok(()) => {
+            ledger.say_farewell(Farewell::Returned);
+            0
+        }
+        Err(error) => fail(ledger, &error.to_string()),
+    }
+}
+
+fn fail(ledger: &Ledger, error: &str) -> i32 {
+    ledger.last_words(error, "", None);
+    ledger.say_farewell(Farewell::Undecodable);
+    1
+}
