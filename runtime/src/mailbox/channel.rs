@@ -116,7 +116,7 @@ mod tests {
     fn a_gone_receiver_is_a_broken_pipe_and_no_signal() {
         let (sender, receiver) = pair::<u32>().unwrap();
         drop(receiver);
-        let error = frame::send(sender.as_fd(), &mut vec![0; frame::HEADER], &[]).unwrap_err();
+        let error = frame::send(sender.as_fd(), &mut [0; frame::HEADER], &[]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -344,7 +344,7 @@ impl Ledger {
                 (self.0.seq.load(Relaxed), self.0.method.load(Relaxed), self.0.since.load(Relaxed));
             let phase = self.phase();
             let after = self.0.progress.load(SeqCst);
-            if before == after && before % 2 == 0 {
+            if before == after && before.is_multiple_of(2) {
                 return (phase == Phase::Handling).then_some(Progress { seq, method, since });
             }
         }

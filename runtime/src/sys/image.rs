@@ -103,9 +103,9 @@ pub(crate) fn conjure<F: Copy + 'static>() -> Option<F> {
     if size_of::<F>() != 0 {
         return None;
     }
-    // SAFETY: `F` has no bytes, is `Copy`, and a value of it existed where the entry was taken (the callers are
+    // SAFETY: reading no bytes is allowed at any aligned address. `F` is `Copy`, and a value of it existed where the entry was taken (the callers are
     // generic over the type of a value that they were given), so another one may exist.
-    Some(unsafe { std::mem::MaybeUninit::<F>::uninit().assume_init() })
+    Some(unsafe { std::ptr::NonNull::<F>::dangling().read() })
 }
 
 type Initialiser = extern "C" fn(libc::c_int, *const *const libc::c_char, *const *const libc::c_char);

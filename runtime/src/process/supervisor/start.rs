@@ -1,7 +1,7 @@
 //! Starting children: actors, tasks, and the supervisors of actors.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::{Child, Nested, Supervisor};
 use crate::actor::Method;
@@ -21,17 +21,25 @@ impl Supervisor {
         let Ok(ledger) = spawn.ledger.try_clone().and_then(Ledger::open) else { return };
         // Other children are forked from this process and have no business with this page.
         ledger.keep_from_children();
-        let refusal = match self.entry_of(&spawn) {
-            Ok(entry) => match self.fork_child(spawn, ledger, entry) {
-                Ok(()) => return,
-                Err((error, spawn, ledger)) => (Refusal::Fork(error.to_string()), spawn, ledger),
-            },
-            Err(refusal) => (refusal, spawn, ledger),
+        let prepared = self.entry_of(&spawn).and_then(|entry| Ok((entry, self.lines().map_err(refused)?)));
+        let (entry, lines) = match prepared {
+            Ok(prepared) => prepared,
+            Err(refusal) => return refuse(&spawn, &ledger, refusal),
         };
-        let (refusal, spawn, ledger) = refusal;
-        let reason = ExitReason::Exited(1);
-        ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal: Some(refusal), in_progress: None });
-        fd::shut_down(spawn.receiver.as_fd());
+        let supervisor = process::pid();
+        match process::fork() {
+            Err(error) => refuse(&spawn, &ledger, refused(error)),
+            // Nothing of the supervisor is touched or dropped from here on: `enter` does not return.
+            Ok(Fork::Child) => child::enter(Birth {
+                spawn,
+                entry,
+                control: lines.sender,
+                doorbell: lines.doorbell,
+                supervisor,
+                descriptors: self.descriptors,
+            }),
+            Ok(Fork::Parent(pid)) => self.adopt(pid, spawn, ledger, entry.methods, lines.receiver),
+        }
     }
 
     fn entry_of(&self, spawn: &Spawn) -> Result<&'static Entry, Refusal> {
@@ -42,56 +50,40 @@ impl Supervisor {
         found.filter(|_| spawn.spec.build == self.build).ok_or(Refusal::Mismatch)
     }
 
-    fn fork_child(
+    /// What a child needs to ask for a supervisor of its own one day.
+    fn lines(&self) -> io::Result<Lines> {
+        let (receiver, sender) = fd::seqpacket_pair()?;
+        Ok(Lines { receiver, sender, doorbell: self.doorbell.as_fd().try_clone_to_owned()? })
+    }
+
+    fn adopt(
         &mut self,
+        pid: i32,
         spawn: Spawn,
         ledger: Ledger,
-        entry: &'static Entry,
-    ) -> Result<(), (io::Error, Spawn, Ledger)> {
-        let prepared =
-            fd::seqpacket_pair().and_then(|pair| Ok((pair, self.doorbell.as_fd().try_clone_to_owned()?)));
-        let ((control_in, control_out), doorbell) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return Err((error, spawn, ledger)),
+        methods: &'static [Method],
+        control: OwnedFd,
+    ) {
+        process::group_of(pid);
+        ledger.started(pid, 1);
+        let now = time::now();
+        self.started += 1;
+        let mut child = Child {
+            pid,
+            methods,
+            ledger,
+            receiver: spawn.receiver,
+            control: Some(control),
+            order: self.started,
+            start_until: Some(now.saturating_add(time::nanos(spawn.spec.start))),
+            check_at: None,
+            kill_at: None,
+            asked: None,
+            verdict: None,
+            spec: spawn.spec,
         };
-        let supervisor = process::pid();
-        match process::fork() {
-            Err(error) => Err((error, spawn, ledger)),
-            Ok(Fork::Child) => {
-                // Nothing of the supervisor is touched or dropped from here on: `enter` does not return.
-                child::enter(Birth {
-                    spawn,
-                    entry,
-                    control: control_out,
-                    doorbell,
-                    supervisor,
-                    descriptors: self.descriptors,
-                })
-            }
-            Ok(Fork::Parent(pid)) => {
-                process::group_of(pid);
-                ledger.started(pid, 1);
-                let (now, methods) = (time::now(), entry.methods);
-                self.started += 1;
-                let mut child = Child {
-                    pid,
-                    methods,
-                    ledger,
-                    receiver: spawn.receiver,
-                    control: Some(control_in),
-                    order: self.started,
-                    start_until: Some(now.saturating_add(time::nanos(spawn.spec.start))),
-                    check_at: None,
-                    kill_at: None,
-                    asked: None,
-                    verdict: None,
-                    spec: spawn.spec,
-                };
-                child.check_at = child.shortest_limit().map(|limit| now.saturating_add(limit));
-                self.children.insert(pid, child);
-                Ok(())
-            }
-        }
+        child.check_at = child.shortest_limit().map(|limit| now.saturating_add(limit));
+        self.children.insert(pid, child);
     }
 
     /// Forks a supervisor for each actor that wants one.
@@ -140,6 +132,23 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// The ends of a child's control channel, and the doorbell.
+struct Lines {
+    receiver: OwnedFd,
+    sender: OwnedFd,
+    doorbell: OwnedFd,
+}
+
+fn refused(error: io::Error) -> Refusal {
+    Refusal::Fork(error.to_string())
+}
+
+fn refuse(spawn: &Spawn, ledger: &Ledger, refusal: Refusal) {
+    let reason = ExitReason::Exited(1);
+    ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal: Some(refusal), in_progress: None });
+    fd::shut_down(spawn.receiver.as_fd());
 }
 
 impl Child {
