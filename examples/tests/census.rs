@@ -80,7 +80,7 @@ fn people_get_a_table_and_plain_progress() {
 #[test]
 fn every_poison_is_named_with_its_true_reason_and_the_rest_is_surveyed() {
     let start = Instant::now();
-    let value = json(&["--demo-poison", "--deadline", "2s", small().path()]);
+    let value = json(&["--demo-poison", "--deadline", "5s", small().path()]);
     assert_eq!((value["files"].as_u64(), value["surveyed"].as_u64()), (Some(7), Some(2)), "{value}");
     assert_eq!(value["restarts"].as_u64(), Some(5), "{value}");
     let expected = [

@@ -22,7 +22,12 @@ fn unique() -> String {
 #[track_caller]
 pub fn run(program: &str, args: &[&str]) -> Output {
     let mark = unique();
-    let output = Command::new(program).args(args).env(MARK, &mark).stdin(Stdio::null()).output();
+    let output = Command::new(program)
+        .args(args)
+        .env(MARK, &mark)
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::null())
+        .output();
     let output = output.expect("the program starts");
     assert_nothing_left(&mark);
     output

@@ -58,7 +58,7 @@ impl Poison {
             Poison::Allocate => {
                 let mut leak = Vec::new();
                 loop {
-                    leak.push(vec![1u8; LEAK]);
+                    leak.push(vec![0u8; LEAK]);
                     std::hint::black_box(&leak);
                 }
             }
