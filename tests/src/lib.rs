@@ -1,1 +1,16 @@
-//! What the tests share.
+//! What the tests of phalanx share.
+//!
+//! Every case runs in a program of its own ([`alone`]): under a hard limit of time, with a temporary directory of its
+//! own, and with a leak check at its end. Cases that are about whole programs run one of `src/bin` ([`Program`]).
+
+// A case says on standard output that it has passed.
+#[allow(clippy::print_stdout)]
+mod case;
+mod leaks;
+pub mod processes;
+mod program;
+mod wait;
+
+pub use case::{alone, outcome};
+pub use program::{Program, Run};
+pub use wait::{eventually, until};

@@ -1,0 +1,139 @@
+//! A test case in a program of its own.
+
+use std::any::type_name;
+use std::env;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use phalanx::prelude::*;
+
+use crate::leaks::{Snapshot, nothing_left};
+use crate::processes::{self, MARK};
+
+/// A case that runs longer than this has failed.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Says to this test binary that it is the program of one case.
+const CASE: &str = "PHALANX_TESTS_CASE";
+
+/// Said at the end of a case that passed.
+const PASSED: &str = "the case has passed";
+
+/// Runs the body of a `#[test]` in a program of its own, and makes sure that nothing of it is left.
+///
+/// The body starts with no tree running. A process, zombie, descriptor, mapping, shared-memory or temporary file that is
+/// there a second after its end and was not before fails the case; so does taking longer than 30 s.
+///
+/// # Panics
+/// If the case fails.
+#[track_caller]
+pub fn alone<F: FnOnce() + 'static>(body: F) {
+    if let Err(error) = outcome(body) {
+        panic!("{error}");
+    }
+}
+
+/// As [`alone`], but a case that fails is an answer.
+///
+/// # Errors
+/// How it failed.
+pub fn outcome<F: FnOnce() + 'static>(body: F) -> Result<(), String> {
+    // `crate::module::test::{{closure}}`; libtest knows it without the crate, and without the closure.
+    let path = type_name::<F>();
+    let test = path.split_once("::").map_or(path, |(_, rest)| rest).trim_end_matches("::{{closure}}");
+    if env::var(CASE).is_ok_and(|case| case == test) {
+        run_here(body);
+        // What the test says of the outcome is for the other process to run.
+        println!("{PASSED}");
+        process::exit(0);
+    }
+    run_elsewhere(test)
+}
+
+/// This is the program of the case.
+fn run_here(body: impl FnOnce()) {
+    // What every program keeps once it has started a tree does not count as a leak.
+    Process::spawn(|()| (), ()).expect("a process starts").join().expect("it ends");
+    phalanx::shutdown();
+    let before = Snapshot::take();
+    body();
+    phalanx::shutdown();
+    before.assert_restored();
+}
+
+/// This is the test: starts the program of the case, and watches it.
+fn run_elsewhere(test: &str) -> Result<(), String> {
+    let place = Place::new();
+    let output = place.0.join("output");
+    let file = File::create(&output).expect("a file for the output");
+    let mut command = Command::new(env::current_exe().expect("this program has a path"));
+    command
+        .args([test, "--exact", "--nocapture", "--include-ignored"])
+        .env(CASE, test)
+        .env(MARK, place.mark())
+        .env("TMPDIR", place.temporary())
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(file.try_clone().expect("a second handle"))
+        .stderr(file)
+        .process_group(0);
+    let mut child = command.spawn().expect("the program of the case starts");
+    let status = wait(&mut child);
+    if status.is_none() {
+        processes::marked(&place.mark()).iter().for_each(|process| processes::kill(process.pid));
+        let _ = child.wait();
+    }
+    let said = String::from_utf8_lossy(&fs::read(&output).unwrap_or_default()).into_owned();
+    match status {
+        None => return Err(format!("`{test}` ran for {LIMIT:?}:\n{said}")),
+        Some(status) if !status.success() => return Err(format!("`{test}`: {status}:\n{said}")),
+        Some(_) if !said.contains(PASSED) => return Err(format!("`{test}` did not run:\n{said}")),
+        Some(_) => {}
+    }
+    nothing_left(&place.mark(), &place.temporary())
+}
+
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < LIMIT {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    None
+}
+
+/// A directory of a run, which goes away with it.
+pub(crate) struct Place(pub(crate) PathBuf);
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let place = Place(env::temp_dir().join(name));
+        fs::create_dir_all(place.temporary()).expect("a directory for the run");
+        place
+    }
+
+    /// What the processes of the run carry.
+    pub(crate) fn mark(&self) -> String {
+        self.0.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The run's own temporary directory.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        // One level down: what a case leaves in its `TMPDIR` is not mixed with what we put beside it.
+        self.0.join("tmp")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

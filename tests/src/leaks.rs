@@ -1,0 +1,123 @@
+//! What a case must not leave behind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::{Duration, Instant};
+
+use crate::processes;
+
+/// Nothing may be left this long after the end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What there is at one moment, of everything that can leak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// Children of this process, zombies included.
+    children: Vec<String>,
+    /// Open descriptors by kind.
+    descriptors: BTreeMap<String, usize>,
+    /// Mapped memory files.
+    mappings: usize,
+    /// Shared-memory and temporary files.
+    files: Vec<PathBuf>,
+    /// Threads that watch a tree.
+    watchers: usize,
+}
+
+impl Snapshot {
+    pub(crate) fn take() -> Snapshot {
+        let shown = |child: processes::Stat| format!("{} `{}` {}", child.pid, child.name, child.state);
+        Snapshot {
+            children: processes::children(process::id()).into_iter().map(shown).collect(),
+            descriptors: descriptors(),
+            mappings: mappings(),
+            files: files(),
+            watchers: watchers(),
+        }
+    }
+
+    /// Waits until everything is as it was, for as long as is granted.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub(crate) fn assert_restored(&self) {
+        let start = Instant::now();
+        loop {
+            let now = Snapshot::take();
+            if self.covers(&now) {
+                return;
+            }
+            assert!(start.elapsed() < GRACE, "left behind:\nbefore {self:#?}\nafter {now:#?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn covers(&self, now: &Snapshot) -> bool {
+        let descriptors = |(kind, &count): (&String, &usize)| {
+            count <= self.descriptors.get(kind).copied().unwrap_or_default()
+        };
+        now.children == self.children
+            && now.mappings <= self.mappings
+            && now.watchers <= self.watchers
+            && now.files.iter().all(|file| self.files.contains(file))
+            && now.descriptors.iter().all(descriptors)
+    }
+}
+
+/// Counted by what they are, without the numbers in `socket:[123]`.
+fn descriptors() -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for entry in fs::read_dir("/proc/self/fd").expect("/proc is there").flatten() {
+        // The descriptor of this very listing is gone when it is looked at.
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let target = target.to_string_lossy().into_owned();
+        if target != format!("/proc/{}/fd", process::id()) {
+            let kind = target.split(['[', ' ']).next().unwrap_or_default().to_owned();
+            *kinds.entry(kind).or_default() += 1;
+        }
+    }
+    kinds
+}
+
+fn mappings() -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").expect("/proc is there");
+    maps.lines().filter(|line| line.contains("memfd:") || line.contains("/dev/shm")).count()
+}
+
+fn files() -> Vec<PathBuf> {
+    let list = |directory: &Path| -> Vec<PathBuf> {
+        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let mut files = list(Path::new("/dev/shm"));
+    files.extend(list(&std::env::temp_dir()));
+    files
+}
+
+fn watchers() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("/proc is there").flatten();
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    tasks.map(name).filter(|name| name.starts_with("phalanx-root")).count()
+}
+
+/// Waits until no process carries the mark of a run and its temporary directory is empty, for as long as is granted.
+///
+/// # Errors
+/// What is left. Processes are killed then, so that they disturb nobody else.
+pub(crate) fn nothing_left(mark: &str, temporary: &Path) -> Result<(), String> {
+    let start = Instant::now();
+    loop {
+        let left = processes::marked(mark);
+        let files: Vec<PathBuf> =
+            fs::read_dir(temporary).into_iter().flatten().flatten().map(|file| file.path()).collect();
+        if left.is_empty() && files.is_empty() {
+            return Ok(());
+        }
+        if start.elapsed() >= GRACE {
+            left.iter().for_each(|process| processes::kill(process.pid));
+            return Err(format!("processes left behind: {left:#?}, files left behind: {files:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

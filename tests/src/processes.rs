@@ -1,0 +1,100 @@
+//! The process table, as `/proc` shows it.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+/// In the environment of every process of a case, so that whatever is left of it can be found.
+pub(crate) const MARK: &str = "PHALANX_TESTS_RUN";
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The process.
+    pub pid: u32,
+    /// Its name, 15 bytes at most.
+    pub name: String,
+    /// `R`, `S`, `D`, `T`, `Z`...
+    pub state: char,
+    /// Its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+}
+
+/// Looks at one process; `None` if it does not exist.
+pub fn stat(pid: u32) -> Option<Stat> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (front, back) = line.rsplit_once(')')?;
+    let mut words = back.split_ascii_whitespace();
+    Some(Stat {
+        pid,
+        name: front.split_once('(')?.1.to_owned(),
+        state: words.next()?.chars().next()?,
+        parent: words.next()?.parse().ok()?,
+        group: words.next()?.parse().ok()?,
+    })
+}
+
+/// Whether the process exists, a zombie included.
+pub fn exists(pid: u32) -> bool {
+    stat(pid).is_some()
+}
+
+/// Whether the process exists and is not a zombie.
+pub fn runs(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+}
+
+/// All processes of this machine.
+pub fn all() -> Vec<Stat> {
+    let entries = fs::read_dir("/proc").expect("/proc is there").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(stat).collect()
+}
+
+/// The children of a process, zombies included.
+pub fn children(pid: u32) -> Vec<Stat> {
+    all().into_iter().filter(|process| process.parent == pid).collect()
+}
+
+/// The descendants of a process, zombies included.
+pub fn descendants(pid: u32) -> Vec<Stat> {
+    let all = all();
+    let mut family = vec![pid];
+    let mut found = Vec::new();
+    while let Some(parent) = family.pop() {
+        for child in all.iter().filter(|process| process.parent == parent) {
+            family.push(child.pid);
+            found.push(child.clone());
+        }
+    }
+    found
+}
+
+/// The root supervisor of a program, if it runs.
+pub fn root_supervisor(program: u32) -> Option<u32> {
+    children(program).into_iter().find(|child| child.name.starts_with("phx-root")).map(|child| child.pid)
+}
+
+/// Processes whose environment carries the mark of this run.
+pub fn marked(mark: &str) -> Vec<Stat> {
+    let entry = format!("{MARK}={mark}");
+    let carries = |pid: u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|variable| variable == entry.as_bytes())
+    };
+    all().into_iter().filter(|process| carries(process.pid)).collect()
+}
+
+/// Sends a signal by its name (`KILL`, `STOP`, `INT`...); a negative number means a process group.
+pub fn signal(name: &str, pid: i64) {
+    // The shell's own `kill`, which every system has.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("kill -{name} -- {pid}")]).stderr(Stdio::null());
+    let _ = shell.status().expect("there is a shell");
+}
+
+/// SIGKILL.
+pub fn kill(pid: u32) {
+    signal("KILL", i64::from(pid));
+}

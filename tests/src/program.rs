@@ -1,0 +1,186 @@
+//! Whole programs, for cases that are about the end of one.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use crate::case::Place;
+use crate::leaks::nothing_left;
+use crate::processes::{self, MARK};
+use crate::wait::until;
+
+/// No line and no end is waited for longer than this.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A program to be run, with its temporary directory and its mark.
+pub struct Program {
+    command: Command,
+    place: Place,
+}
+
+impl Program {
+    /// The executable at this path.
+    pub fn new(path: &str) -> Program {
+        let place = Place::new();
+        let mut command = Command::new(path);
+        command
+            .env(MARK, place.mark())
+            .env("TMPDIR", place.temporary())
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        Program { command, place }
+    }
+
+    /// Adds arguments.
+    pub fn args<const N: usize>(mut self, args: [&str; N]) -> Program {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: &str, value: &str) -> Program {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[track_caller]
+    pub fn start(mut self) -> Run {
+        let mut child = self.command.spawn().expect("the program starts");
+        let stdout = lines(child.stdout.take().expect("a pipe"));
+        let stderr = lines(child.stderr.take().expect("a pipe"));
+        Run { child, stdout, stderr, place: self.place }
+    }
+}
+
+/// The lines of a pipe, read by a thread so that no wait for one is without a deadline.
+fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// A program that runs, or has run.
+pub struct Run {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    place: Place,
+}
+
+impl Run {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its root supervisor.
+    ///
+    /// # Panics
+    /// If none appears.
+    #[track_caller]
+    pub fn root_supervisor(&self) -> u32 {
+        until("a root supervisor", LIMIT, || processes::root_supervisor(self.pid()))
+    }
+
+    /// Every process that carries its mark.
+    pub fn processes(&self) -> Vec<processes::Stat> {
+        processes::marked(&self.place.mark())
+    }
+
+    /// The next line of its standard output.
+    ///
+    /// # Panics
+    /// If none comes.
+    #[track_caller]
+    pub fn line(&self) -> String {
+        match self.stdout.recv_timeout(LIMIT) {
+            Ok(line) => line,
+            Err(error) => panic!("no line: {error}; on standard error: {:?}", self.rest_of_stderr()),
+        }
+    }
+
+    /// The lines of standard output that have not been read yet, to the end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    #[track_caller]
+    pub fn rest(&self) -> Vec<String> {
+        rest(&self.stdout)
+    }
+
+    /// The lines of standard error, to the end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    #[track_caller]
+    pub fn rest_of_stderr(&self) -> Vec<String> {
+        rest(&self.stderr)
+    }
+
+    /// Sends it a signal by name.
+    pub fn signal(&self, name: &str) {
+        processes::signal(name, i64::from(self.pid()));
+    }
+
+    /// Waits for its end; answers code, or minus signal.
+    ///
+    /// # Panics
+    /// If it does not end.
+    #[track_caller]
+    pub fn wait(&mut self) -> i32 {
+        let code = |status: ExitStatus| {
+            status.code().unwrap_or_else(|| -status.signal().expect("a program ends by code or by signal"))
+        };
+        code(until("the end of the program", LIMIT, || self.child.try_wait().expect("a child of ours")))
+    }
+
+    /// Waits for its end, and makes sure that it leaves nothing behind.
+    ///
+    /// # Panics
+    /// If it does.
+    #[track_caller]
+    pub fn finish(mut self) -> i32 {
+        let code = self.wait();
+        if let Err(left) = nothing_left(&self.place.mark(), &self.place.temporary()) {
+            panic!("{left}");
+        }
+        code
+    }
+}
+
+#[track_caller]
+fn rest(lines: &Receiver<String>) -> Vec<String> {
+    let mut rest = Vec::new();
+    loop {
+        match lines.recv_timeout(LIMIT) {
+            Ok(line) => rest.push(line),
+            Err(RecvTimeoutError::Disconnected) => return rest,
+            Err(RecvTimeoutError::Timeout) => panic!("the output does not end; so far: {rest:?}"),
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // A case that failed in the middle leaves nothing running either.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.processes().iter().for_each(|process| processes::kill(process.pid));
+    }
+}

@@ -1,0 +1,1 @@
+//! Asking and telling: from threads, from executors, with deadlines, through signals.

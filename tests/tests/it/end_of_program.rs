@@ -1,0 +1,1 @@
+//! How programs end: daemons, tasks, actors, Ctrl-C.

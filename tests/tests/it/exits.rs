@@ -1,0 +1,1 @@
+//! How actors end, and what is said of it.

@@ -1,0 +1,1 @@
+//! The program of the README, typed into a crate of its own.

@@ -1,0 +1,1 @@
+//! Mailboxes: order, capacity, and callers that do not read.

@@ -1,0 +1,17 @@
+//! The promises of phalanx, each tested through real processes.
+
+// A test that cannot go on has failed.
+#![allow(clippy::unwrap_used)]
+
+mod architecture;
+mod calls;
+mod end_of_program;
+mod exits;
+mod fresh_crate;
+mod guard;
+mod mailbox;
+mod nothing_left;
+mod os;
+mod payloads;
+mod start;
+mod tasks;

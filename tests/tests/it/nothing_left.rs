@@ -1,0 +1,1 @@
+//! Whoever is killed, nothing is left behind.

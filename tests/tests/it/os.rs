@@ -1,0 +1,1 @@
+//! What the operating system does to processes, and what it sees of them.
