@@ -80,7 +80,7 @@ impl RawRef {
         let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
         let router = Router::get().map_err(unreachable)?;
         let encoded = codec::encode(args).map_err(|error| SendError::Codec(error, self.at(method)))?;
-        let outgoing = Outgoing::new(encoded).map_err(unreachable)?;
+        let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
         let deadline = time::after(self.within.unwrap_or(self.peer.card.timeout));
         Ok(Prepared { router, outgoing, deadline })
     }

@@ -76,6 +76,7 @@ impl Plan {
         let offset = self.entry.offset().ok_or(Failure::NotInExecutable)?;
         let router = Router::get().map_err(Failure::Io)?;
         let tree = tree::get().map_err(Failure::Io)?;
+        let term = tree.term();
         let options = self.options;
         let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
         let capacity = options.mailbox.unwrap_or(MAILBOX);
@@ -113,11 +114,16 @@ impl Plan {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::SupervisorDied,
             _ => Failure::Io(error),
         })?;
-        await_start(router, &peer, start).map(|()| peer)
+        await_start(router, &peer, start, &|| tree.is_gone(term)).map(|()| peer)
     }
 }
 
-fn await_start(router: &'static Router, peer: &Arc<Peer>, start: Duration) -> Result<(), Failure> {
+fn await_start(
+    router: &'static Router,
+    peer: &Arc<Peer>,
+    start: Duration,
+    supervisor_is_gone: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
     let slot = Arc::new(Slot::default());
     peer.on_ready(&slot);
     router.visit(peer);
@@ -126,9 +132,7 @@ fn await_start(router: &'static Router, peer: &Arc<Peer>, start: Duration) -> Re
         Some(Outcome::Ready) => Ok(()),
         Some(Outcome::Dead(Some(epitaph))) => judge(&epitaph, start),
         // Nobody took the mailbox: the request's descriptors did not fit into the supervisor.
-        Some(Outcome::Dead(None))
-            if peer.ledger.pid() == 0 && !tree::get().is_ok_and(|tree| tree.is_gone()) =>
-        {
+        Some(Outcome::Dead(None)) if peer.ledger.pid() == 0 && !supervisor_is_gone() => {
             Err(Failure::Descriptors)
         }
         Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),

@@ -48,3 +48,6 @@ pub fn task_builder_result<
 ) -> ProcessBuilder<T, E> {
     Process::fallible(function, &args).with(options)
 }
+
+#[cfg(feature = "floors")]
+pub use crate::process::floor;

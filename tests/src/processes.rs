@@ -88,13 +88,31 @@ pub fn marked(mark: &str) -> Vec<Stat> {
 
 /// Sends a signal by its name (`KILL`, `STOP`, `INT`...); a negative number means a process group.
 pub fn signal(name: &str, pid: i64) {
-    // The shell's own `kill`, which every system has.
+    // The shell's own `kill`, which every system has. It says so if the process is gone, which is not an error here.
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("kill -{name} -- {pid}")]).stderr(Stdio::null());
+    shell.args(["-c", &format!("kill -{name} {pid}")]).stderr(Stdio::null());
     let _ = shell.status().expect("there is a shell");
 }
 
 /// SIGKILL.
 pub fn kill(pid: u32) {
     signal("KILL", i64::from(pid));
+}
+
+/// The supervisors of actors of a program, at whatever depth.
+pub fn nested_supervisors(program: u32) -> Vec<u32> {
+    let named = |process: &Stat| process.name.starts_with("phx-sup");
+    descendants(program).into_iter().filter(named).map(|process| process.pid).collect()
+}
+
+/// Starts a process that is hard to get hold of: it has a session of its own, ignores the signals that ask, and whoever
+/// started it has ended. Answers its pid.
+///
+/// # Panics
+/// If there is no shell.
+pub fn leave_a_stray() -> u32 {
+    let script = "trap '' TERM INT HUP; setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
+    let output = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).output();
+    let said = output.expect("there is a shell").stdout;
+    String::from_utf8_lossy(&said).trim().parse().expect("the shell says which process it is")
 }

@@ -75,13 +75,14 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// # Errors
-    /// If there is no memory (or no descriptor) for a large payload, or it holds too many refs for one message.
-    pub(crate) fn new(encoded: Encoded) -> io::Result<Outgoing> {
+    /// If there is no memory (or no descriptor) for a large payload, or it holds too many refs for one message;
+    /// `others` descriptors travel beside it.
+    pub(crate) fn new(encoded: Encoded, others: usize) -> io::Result<Outgoing> {
         let Encoded { bytes, refs } = encoded;
-        // One descriptor may be needed for the reply channel and one for the payload.
-        if 2 * refs.len() + 2 > frame::MAX_FDS {
-            let text =
-                format!("{} refs in one message, at most {} fit", refs.len(), (frame::MAX_FDS - 2) / 2);
+        // One descriptor may be needed for the payload.
+        let room = (frame::MAX_FDS - others - 1) / 2;
+        if refs.len() > room {
+            let text = format!("{} refs in one message, at most {room} fit", refs.len());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         if bytes.len() <= INLINE {

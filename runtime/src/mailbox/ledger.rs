@@ -41,6 +41,8 @@ shared_struct! {
         waiting: AtomicU32,
         /// Actor: it wants a supervisor of its own.
         wants_supervisor: AtomicU32,
+        /// Supervisor: how many supervisors of this actor's own have ended; the word on which it waits for that.
+        supervisors_ended: AtomicU32,
         /// Actor: messages handled since the mailbox was made.
         handled: AtomicU64,
         /// Actor: odd while the four fields below change; even and not zero while a message is in progress.
@@ -288,6 +290,16 @@ impl Ledger {
         self.0.farewell.store(farewell as u32, SeqCst);
     }
 
+    /// How many supervisors of this actor's own have ended.
+    pub(crate) fn supervisors_ended(&self) -> u32 {
+        self.0.supervisors_ended.load(SeqCst)
+    }
+
+    /// Sleeps until another one has, or a second has passed.
+    pub(crate) fn await_supervisor_end(&self, seen: u32) {
+        futex::wait(&self.0.supervisors_ended, seen, Duration::from_secs(1));
+    }
+
     pub(crate) fn want_supervisor(&self) {
         self.0.wants_supervisor.store(1, SeqCst);
     }
@@ -349,6 +361,12 @@ impl Ledger {
             }
         }
         None
+    }
+
+    /// The actor's own supervisor has ended, and is the `count`th to do so.
+    pub(crate) fn supervisor_ended(&self, count: u32) {
+        self.0.supervisors_ended.store(count, SeqCst);
+        futex::wake(&self.0.supervisors_ended, i32::MAX);
     }
 
     pub(crate) fn take_supervisor_wish(&self) -> bool {

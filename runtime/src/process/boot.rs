@@ -55,7 +55,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     process::become_subreaper();
     title::set(&format!("phx-root: {}", program_name()));
     let owner = process::pidfd(boot.program).ok();
-    let supervisor = Supervisor::new(boot.control, owner, descriptors);
+    let supervisor = Supervisor::new(boot.control, 0, owner, descriptors);
     match supervisor {
         Ok(mut supervisor) => {
             let _ = frame::send_raw(supervisor.control(), boot.token.as_bytes(), &[]);

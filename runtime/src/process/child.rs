@@ -48,6 +48,8 @@ pub(crate) fn enter(birth: Birth) -> ! {
     close_foreign(&[&receiver, &sender, &ledger, &control, &doorbell], &fds);
     let Ok(ledger) = Ledger::open(ledger) else { process::exit_now(1) };
     let ledger: &'static Ledger = Box::leak(Box::new(ledger));
+    // Its parent writes the same, but may come to it only when others know already that this process is ready.
+    ledger.started(process::pid(), 1);
     take_signals(spec.kind, sender);
     title::set(&spec.name);
     process::volunteer_for_oom();

@@ -10,6 +10,8 @@ pub(crate) mod boot;
 pub(crate) mod child;
 pub(crate) mod entry;
 pub(crate) mod farewell;
+#[cfg(feature = "floors")]
+pub mod floor;
 pub(crate) mod request;
 pub(crate) mod root;
 pub(crate) mod strays;

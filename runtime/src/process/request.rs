@@ -19,8 +19,8 @@ use crate::sys::{frame, poll, time};
 pub(crate) enum Request<P = ByteBuf> {
     /// Descriptors: mailbox (receiving end), mailbox (sending end), ledger; those of the payload.
     Spawn(Box<Spec>, Payload<P>),
-    /// The end of the program: everything is to end, in order.
-    Shutdown(StopMode),
+    /// The end of the program: everything is to end, in order. Means the supervisor of this term only: see [`shut_down`].
+    Shutdown(StopMode, u32),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub(crate) struct Spawn {
 /// What came in on a control channel.
 pub(crate) enum Asked {
     Spawn(Box<Spawn>),
-    Shutdown(StopMode),
+    Shutdown(StopMode, u32),
     /// Not a request, or without its descriptors (there was no room for them): those that came are closed, which the
     /// one who asks sees at the mailbox.
     Nonsense,
@@ -104,16 +104,18 @@ pub(crate) fn spawn(
     ends: &Ends<'_>,
     deadline: u64,
 ) -> io::Result<()> {
-    let outgoing = Outgoing::new(init)?;
+    let first = [ends.receiver, ends.sender, ends.ledger];
+    let outgoing = Outgoing::new(init, first.len())?;
     let payload = Payload { large: outgoing.is_large(), bytes: outgoing.bytes() };
     let bytes = packet(&Request::Spawn(Box::new(spec), payload))?;
     let mut sealed = Sealed::new(outgoing, bytes);
-    until_sent(deadline, || sealed.send(control, &[ends.receiver, ends.sender, ends.ledger]))
+    until_sent(deadline, || sealed.send(control, &first))
 }
 
-/// Asks for the end.
-pub(crate) fn shut_down(control: BorrowedFd<'_>, mode: StopMode, deadline: u64) -> io::Result<()> {
-    let mut bytes = packet(&Request::<ByteBuf>::Shutdown(mode))?;
+/// Asks for the end of the supervisor of this term (how many an actor had before it; always 0 for the program's), and of
+/// no later one that finds the request still lying there.
+pub(crate) fn shut_down(control: BorrowedFd<'_>, mode: StopMode, term: u32, deadline: u64) -> io::Result<()> {
+    let mut bytes = packet(&Request::<ByteBuf>::Shutdown(mode, term))?;
     until_sent(deadline, || frame::send(control, &mut bytes, &[]))
 }
 
@@ -143,13 +145,18 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
         return Asked::Nonsense;
     }
     match parse::<Request>(&buffer[..packet.len]) {
-        Some(Request::Shutdown(mode)) => Asked::Shutdown(mode),
+        Some(Request::Shutdown(mode, term)) => Asked::Shutdown(mode, term),
         Some(Request::Spawn(spec, payload)) => match open(*spec, payload, packet.fds) {
             Some(spawn) => Asked::Spawn(Box::new(spawn)),
             None => Asked::Nonsense,
         },
         None => Asked::Nonsense,
     }
+}
+
+/// Drops the requests that nobody will serve, without looking at them: whoever asked sees the mailboxes close.
+pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
+    while let Ok(Some(_)) = frame::receive(control, buffer, false) {}
 }
 
 fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {

@@ -1,5 +1,6 @@
 //! The program's side: starting the root supervisor, watching it, ending it, and Ctrl-C.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -16,11 +17,12 @@ use crate::process::tree::{PATIENCE, Tree};
 use crate::sys::poll::{self, Event};
 use crate::sys::{fd, frame, image, process, signal, time, title};
 
-/// The program's tree, if it has one, and how many root supervisors are not reaped yet.
+/// The program's tree, if it has one, and which root supervisors are not reaped yet, numbered as they come.
 #[derive(Default)]
 struct Root {
     tree: Option<Arc<Tree>>,
-    unreaped: usize,
+    started: u64,
+    unreaped: BTreeSet<u64>,
 }
 
 static ROOT: Mutex<Option<Root>> = Mutex::new(None);
@@ -38,19 +40,20 @@ fn root() -> MutexGuard<'static, Option<Root>> {
 pub(crate) fn tree() -> io::Result<Arc<Tree>> {
     let mut root = root();
     let root = root.get_or_insert_default();
-    if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone()) {
+    if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone(0)) {
         return Ok(Arc::clone(tree));
     }
     let (control, supervisor, mark) = start()?;
     let tree = Arc::new(Tree::new(control));
-    watch(supervisor, Arc::clone(&tree), mark)?;
-    root.unreaped += 1;
+    watch(supervisor, Arc::clone(&tree), mark, root.started)?;
+    root.unreaped.insert(root.started);
+    root.started += 1;
     root.tree = Some(Arc::clone(&tree));
     Ok(tree)
 }
 
 /// Starts this executable again, as a supervisor, and waits until it says that it is one.
-fn start() -> io::Result<(OwnedFd, Child, String)> {
+fn start() -> io::Result<(OwnedFd, Abort, String)> {
     if !image::hook_is_linked() {
         return Err(io::Error::other("the start-up hook is not part of this executable"));
     }
@@ -64,9 +67,8 @@ fn start() -> io::Result<(OwnedFd, Child, String)> {
         .stdin(Stdio::from(theirs))
         .process_group(0)
         .spawn()?;
-    let mut child = Abort(Some(child));
+    let child = Abort(Some(child));
     await_word(&ours, &token)?;
-    let child = child.0.take().ok_or(io::ErrorKind::NotFound)?;
     Ok((ours, child, mark))
 }
 
@@ -110,19 +112,21 @@ fn await_word(control: &OwnedFd, token: &str) -> io::Result<()> {
 }
 
 /// Watches a root supervisor, and the program's signals, from a thread of its own.
-fn watch(supervisor: Child, tree: Arc<Tree>, mark: String) -> io::Result<()> {
-    let pidfd = process::pidfd(supervisor.id() as i32)?;
+fn watch(supervisor: Abort, tree: Arc<Tree>, mark: String, number: u64) -> io::Result<()> {
+    let pid = supervisor.0.as_ref().map_or(0, Child::id);
+    let pidfd = process::pidfd(pid as i32)?;
     let signals = take_signals()?;
-    let watcher = Watcher { supervisor, pidfd, tree, mark, signals };
+    let watcher = Watcher { supervisor, pidfd, tree, mark, number, signals };
     std::thread::Builder::new().name("phalanx-root".into()).spawn(move || watcher.run())?;
     Ok(())
 }
 
 struct Watcher {
-    supervisor: Child,
+    supervisor: Abort,
     pidfd: OwnedFd,
     tree: Arc<Tree>,
     mark: String,
+    number: u64,
     signals: &'static Event,
 }
 
@@ -140,7 +144,8 @@ impl Watcher {
             }
         }
         // One that left in order has left nothing behind; for one that was killed, or threw up its hands, we clean up.
-        let orderly = self.supervisor.wait().is_ok_and(|status| status.success());
+        let supervisor = self.supervisor.0.take();
+        let orderly = supervisor.is_some_and(|mut child| child.wait().is_ok_and(|status| status.success()));
         if !orderly {
             strays::sweep(&self.mark);
         }
@@ -148,7 +153,7 @@ impl Watcher {
             signal::die_of(signal);
         }
         if let Some(root) = root().as_mut() {
-            root.unreaped -= 1;
+            root.unreaped.remove(&self.number);
         }
         REAPED.notify_all();
     }
@@ -159,7 +164,7 @@ impl Watcher {
             signal::die_of(interrupting_signal());
         }
         let asked =
-            request::shut_down(self.tree.control(), StopMode::Stop, time::after(Duration::from_secs(1)));
+            request::shut_down(self.tree.control(), StopMode::Stop, 0, time::after(Duration::from_secs(1)));
         if asked.is_err() {
             signal::die_of(interrupting_signal());
         }
@@ -194,14 +199,15 @@ pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Ends the program's tree by `end`, and waits until its supervisor is reaped.
+/// Ends the program's tree by `end`, and waits until its supervisor is reaped, and those before it; not for one that another
+/// thread starts meanwhile.
 pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
-    let tree = root().as_mut().and_then(|root| root.tree.take());
+    let (tree, until) = root().as_mut().map_or((None, 0), |root| (root.tree.take(), root.started));
     if let Some(tree) = tree {
         end(&tree);
     }
     let mut guard = root();
-    while guard.as_ref().is_some_and(|root| root.unreaped > 0) {
+    while guard.as_ref().is_some_and(|root| root.unreaped.first().is_some_and(|&oldest| oldest < until)) {
         guard = REAPED.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
     }
     drop(guard);

@@ -1,7 +1,8 @@
 //! The supervision tree below this process: asking it for children, and ending it.
 //!
 //! In the program the tree is started on demand ([`super::root`]) and started anew if its supervisor was killed. An actor has
-//! its control channel from birth, and a supervisor is forked for it when it first wants one.
+//! its control channel from birth, and a supervisor is forked for it when it first wants one, and again if that one has
+//! ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -41,9 +42,14 @@ impl Tree {
         self.control.as_fd()
     }
 
-    /// Whether its supervisor is gone.
-    pub(crate) fn is_gone(&self) -> bool {
-        fd::hung_up(self.control())
+    /// Which supervisor it has: a number that changes when that one ends.
+    pub(crate) fn term(&self) -> u32 {
+        self.bell.as_ref().map_or(0, |(_, ledger)| ledger.supervisors_ended())
+    }
+
+    /// Whether the supervisor of this term is gone.
+    pub(crate) fn is_gone(&self, term: u32) -> bool {
+        self.term() != term || fd::hung_up(self.control())
     }
 
     /// Makes sure that there is somebody who reads what was sent.
@@ -56,11 +62,15 @@ impl Tree {
 
     /// Asks the supervisor to end everything, and waits until it is gone.
     fn end(&self, mode: StopMode) {
-        let asked = request::shut_down(self.control(), mode, time::after(PATIENCE));
+        let term = self.term();
+        let asked = request::shut_down(self.control(), mode, term, time::after(PATIENCE));
         self.ring();
-        while asked.is_ok() && !self.is_gone() {
-            // Ends with the supervisor's death, which is what this waits for.
-            let _ = poll::readable(self.control(), Some(Duration::from_secs(1)));
+        while asked.is_ok() && !self.is_gone(term) {
+            // Both end with the supervisor's death, which is what this waits for.
+            match &self.bell {
+                Some((_, ledger)) => ledger.await_supervisor_end(term),
+                None => drop(poll::readable(self.control(), Some(Duration::from_secs(1)))),
+            }
         }
     }
 }

@@ -112,7 +112,7 @@ impl Callers {
 }
 
 fn seal(session: u64, seq: u64, incarnation: u64, answer: Answer) -> Option<Sealed> {
-    let (status, outgoing) = match Outgoing::new(answer.encoded) {
+    let (status, outgoing) = match Outgoing::new(answer.encoded, 0) {
         Ok(outgoing) => (answer.status, outgoing),
         Err(error) => (Status::Codec, Outgoing::text(&format!("cannot send the answer: {error}"))),
     };

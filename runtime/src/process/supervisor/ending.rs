@@ -41,28 +41,27 @@ impl Supervisor {
                 process::reap(pid);
                 self.kill_strays();
                 fd::shut_down(child.receiver.as_fd());
-                self.expect_end_of_nested(child);
+                self.expect_end_of_nested(child.pid);
             } else {
                 // A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
-                if self.nested.remove(&pid).is_none() {
+                let nested = self.nested.remove(&pid);
+                if nested.is_none() {
                     process::kill(-pid, process::SIGKILL);
                 }
                 process::reap(pid);
                 self.kill_strays();
+                if let Some(nested) = nested {
+                    self.note_end_of_nested(nested.owner);
+                }
             }
         }
     }
 
     /// The supervisor of a dead actor notices by itself; if it does not, it is killed.
-    fn expect_end_of_nested(&mut self, child: Child) {
-        if child.control.is_none() {
-            let at = time::now() + AFTER_OWNER;
-            // There may be several; one whose actor lives is not among those that this hurries.
-            self.nested
-                .values_mut()
-                .filter(|nested| nested.owner == child.pid)
-                .for_each(|nested| nested.kill_at = Some(at));
-        }
+    fn expect_end_of_nested(&mut self, owner: i32) {
+        let at = time::now() + AFTER_OWNER;
+        let bereft = self.nested.values_mut().filter(|nested| nested.owner == owner);
+        bereft.for_each(|nested| nested.kill_at = Some(at));
     }
 
     /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster parent.

@@ -25,6 +25,8 @@ const REQUESTS_AT_A_TIME: usize = 16;
 pub(crate) struct Supervisor {
     /// Where requests come from; closed when the owner is gone.
     control: OwnedFd,
+    /// How many supervisors the owner had before.
+    term: u32,
     /// The process this supervisor belongs to: the program, or an actor.
     owner: Option<OwnedFd>,
     /// What an actor rings when it wants a supervisor of its own.
@@ -49,8 +51,10 @@ struct Child {
     ledger: Ledger,
     /// The mailbox, which outlives the process.
     receiver: OwnedFd,
-    /// The receiving end of its requests, until it wants a supervisor.
-    control: Option<OwnedFd>,
+    /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.
+    control: OwnedFd,
+    /// How many supervisors of its own have ended.
+    supervisors_ended: u32,
     order: u64,
     /// When it must be ready.
     start_until: Option<u64>,
@@ -71,9 +75,15 @@ struct Nested {
 }
 
 impl Supervisor {
-    pub(crate) fn new(control: OwnedFd, owner: Option<OwnedFd>, descriptors: u64) -> io::Result<Supervisor> {
+    pub(crate) fn new(
+        control: OwnedFd,
+        term: u32,
+        owner: Option<OwnedFd>,
+        descriptors: u64,
+    ) -> io::Result<Supervisor> {
         Ok(Supervisor {
             control,
+            term,
             owner,
             doorbell: Event::new()?,
             children: BTreeMap::new(),
@@ -135,8 +145,8 @@ impl Supervisor {
             let asked = request::receive(self.control.as_fd(), &mut self.buffer);
             match asked {
                 Asked::Spawn(spawn) => self.start(*spawn),
-                Asked::Shutdown(mode) => self.ending = Some(mode),
-                Asked::Nonsense => {}
+                Asked::Shutdown(mode, term) if term == self.term => self.ending = Some(mode),
+                Asked::Shutdown(..) | Asked::Nonsense => {}
                 Asked::Nothing => return,
                 Asked::Closed => self.tear_down(),
             }

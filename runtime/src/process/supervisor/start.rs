@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use super::{Child, Nested, Supervisor};
 use crate::actor::Method;
@@ -9,10 +10,9 @@ use crate::exit::ExitReason;
 use crate::mailbox::ledger::{Epitaph, Ledger, Refusal};
 use crate::process::child::{self, Birth};
 use crate::process::entry::{self, Entry};
-use crate::process::request::Spawn;
+use crate::process::request::{self, Spawn};
 use crate::sys::process::Fork;
-use crate::sys::signal;
-use crate::sys::{fd, process, time, title};
+use crate::sys::{fd, poll, process, signal, time, title};
 
 impl Supervisor {
     /// Starts a child, or writes down why not.
@@ -73,7 +73,8 @@ impl Supervisor {
             methods,
             ledger,
             receiver: spawn.receiver,
-            control: Some(control),
+            control,
+            supervisors_ended: 0,
             order: self.started,
             start_until: Some(now.saturating_add(time::nanos(spawn.spec.start))),
             check_at: None,
@@ -86,7 +87,7 @@ impl Supervisor {
         self.children.insert(pid, child);
     }
 
-    /// Forks a supervisor for each actor that wants one.
+    /// Forks a supervisor for each actor that wants one and has none.
     pub(super) fn grant_supervisors(&mut self) {
         let wishes: Vec<i32> = self
             .children
@@ -100,17 +101,22 @@ impl Supervisor {
     }
 
     fn grant_supervisor(&mut self, owner: i32) {
-        let Some(child) = self.children.get_mut(&owner) else { return };
-        // Closed, if it cannot be forked: then the actor's spawn fails.
-        let Some(control) = child.control.take() else { return };
-        let (parent, name) = (process::pid(), child.spec.name.clone());
-        match process::fork() {
-            Err(_) => {}
-            Ok(Fork::Parent(pid)) => {
+        if self.nested.values().any(|nested| nested.owner == owner) {
+            return;
+        }
+        let Some(child) = self.children.get(&owner) else { return };
+        let (parent, name, term) = (process::pid(), child.spec.name.clone(), child.supervisors_ended);
+        let forked = child.control.try_clone().and_then(|control| Ok((control, process::fork()?)));
+        match forked {
+            Err(_) => {
+                request::discard(child.control.as_fd(), &mut self.buffer);
+                self.note_end_of_nested(owner);
+            }
+            Ok((_, Fork::Parent(pid))) => {
                 process::group_of(pid);
                 self.nested.insert(pid, Nested::of(owner));
             }
-            Ok(Fork::Child) => {
+            Ok((control, Fork::Child)) => {
                 process::own_group();
                 if !process::die_with(parent, process::SIGKILL) {
                     process::exit_now(0);
@@ -125,11 +131,25 @@ impl Supervisor {
                 process::become_subreaper();
                 process::confirm_single_thread();
                 title::set(&format!("phx-sup: {name}"));
-                match Supervisor::new(control, handle, self.descriptors) {
+                match Supervisor::new(control, term, handle, self.descriptors) {
                     Ok(mut nested) => nested.run(),
                     Err(_) => process::exit_now(1),
                 }
             }
+        }
+    }
+}
+
+impl Supervisor {
+    /// The supervisor of this actor has ended, or could not be forked. Requests that it has not read are for another one.
+    pub(super) fn note_end_of_nested(&mut self, owner: i32) {
+        let Some(child) = self.children.get_mut(&owner) else { return };
+        child.supervisors_ended += 1;
+        child.ledger.supervisor_ended(child.supervisors_ended);
+        let control = child.control.as_fd();
+        if !fd::hung_up(control) && poll::readable(control, Some(Duration::ZERO)).is_ok_and(|waiting| waiting)
+        {
+            self.grant_supervisor(owner);
         }
     }
 }

@@ -1,0 +1,94 @@
+//! What the benchmarks share: rounds in which everything that is compared takes turns, medians, ratios.
+
+use std::time::{Duration, Instant};
+
+/// How much is measured: a full run under `cargo bench`, else just enough to see that it works.
+pub(crate) struct Size {
+    /// How often everything takes its turn.
+    pub(crate) rounds: usize,
+    /// How often each thing is done in a turn.
+    pub(crate) times: usize,
+}
+
+impl Size {
+    /// `times` of `cargo bench`.
+    pub(crate) fn of(times: usize) -> Size {
+        let full = std::env::args().any(|argument| argument == "--bench");
+        if full { Size { rounds: 7, times } } else { Size { rounds: 1, times: times.div_ceil(100) } }
+    }
+}
+
+/// One thing that is measured: the medians of its rounds.
+pub(crate) struct Row {
+    name: &'static str,
+    medians: Vec<Duration>,
+    tails: Vec<Duration>,
+}
+
+impl Row {
+    /// A row without figures.
+    pub(crate) fn new(name: &'static str) -> Row {
+        Row { name, medians: Vec::new(), tails: Vec::new() }
+    }
+
+    /// One round: does it `times` times, after a tenth for warming up; `undo` is not measured.
+    pub(crate) fn round<T>(
+        &mut self,
+        times: usize,
+        mut measured: impl FnMut() -> T,
+        mut undo: impl FnMut(T),
+    ) {
+        for _ in 0..times.div_ceil(10) {
+            undo(measured());
+        }
+        let mut taken: Vec<Duration> = (0..times)
+            .map(|_| {
+                let start = Instant::now();
+                let done = measured();
+                let taken = start.elapsed();
+                undo(done);
+                taken
+            })
+            .collect();
+        taken.sort_unstable();
+        self.medians.push(taken[taken.len() / 2]);
+        self.tails.push(taken[taken.len() * 99 / 100]);
+    }
+
+    /// The median of the rounds' medians.
+    pub(crate) fn median(&self) -> Duration {
+        middle(&self.medians)
+    }
+
+    /// The same for one of `count` that were measured together.
+    #[allow(dead_code, reason = "not every benchmark measures several at once")]
+    pub(crate) fn divided_by(mut self, count: u32) -> Row {
+        self.medians.iter_mut().chain(&mut self.tails).for_each(|taken| *taken /= count);
+        self
+    }
+
+    /// Prints the row, and how it compares with `floor`.
+    pub(crate) fn print(&self, floor: Option<(&Row, f64)>) {
+        let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
+        let (least, most) = (self.medians.iter().min(), self.medians.iter().max());
+        let ratio = floor.map_or(String::new(), |(floor, target)| {
+            let ratio = self.median().as_secs_f64() / floor.median().as_secs_f64();
+            let verdict = if ratio <= target { "kept" } else { "MISSED" };
+            format!("{ratio:.2}x (target {target}x, {verdict})")
+        });
+        println!(
+            "{:<44} {:>8.1} us  ({:.1} to {:.1})  p99 {:>8.1} us  {ratio}",
+            self.name,
+            micros(self.median()),
+            least.map_or(0.0, |&least| micros(least)),
+            most.map_or(0.0, |&most| micros(most)),
+            micros(middle(&self.tails)),
+        );
+    }
+}
+
+fn middle(durations: &[Duration]) -> Duration {
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}

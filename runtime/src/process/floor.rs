@@ -1,0 +1,80 @@
+//! The least that a process costs when a zygote forks it: what the benchmarks compare with.
+//!
+//! No mailbox, no ledger, no types: one packet asks for a fork, one packet says that the child is there. Made of the same
+//! system calls as the real thing, so that the ratio between the two says what everything else costs.
+
+use std::env;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+
+use crate::sys::{fd, frame, process};
+
+/// Says to a benchmark, started again, that it is to be the zygote.
+const ZYGOTE: &str = "PHALANX_FLOOR_ZYGOTE";
+
+/// A single-threaded process that forks on request and does nothing else.
+pub struct Zygote {
+    child: Child,
+    control: OwnedFd,
+}
+
+/// A forked child that has sent its first packet, and ends when this is dropped.
+pub struct Forked(#[expect(dead_code, reason = "it is held open")] OwnedFd);
+
+impl Zygote {
+    /// Starts the running executable again, whose `main` has to begin with [`serve_if_asked`].
+    pub fn start() -> io::Result<Zygote> {
+        let (control, theirs) = fd::seqpacket_pair()?;
+        let child = Command::new(env::current_exe()?).env(ZYGOTE, "1").stdin(Stdio::from(theirs)).spawn()?;
+        Ok(Zygote { child, control })
+    }
+
+    /// Asks for a child, and waits for its first packet.
+    pub fn fork(&self) -> io::Result<Forked> {
+        let (ours, theirs) = fd::seqpacket_pair()?;
+        frame::send_raw(self.control.as_fd(), b"f", &[theirs.as_fd()])?;
+        drop(theirs);
+        let mut buffer = [0; 16];
+        match frame::receive(ours.as_fd(), &mut buffer, true)? {
+            Some(_) => Ok(Forked(ours)),
+            None => Err(io::Error::other("the child of the zygote said nothing")),
+        }
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// In the image that [`Zygote::start`] has started, serves until its parent is gone; in any other, does nothing.
+pub fn serve_if_asked() {
+    if env::var_os(ZYGOTE).is_some() {
+        let served = serve();
+        process::exit_now(i32::from(served.is_err()));
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let control = fd::take_stdin()?;
+    if !process::confirm_single_thread() {
+        return Err(io::Error::other("a zygote has one thread"));
+    }
+    let mut buffer = [0; 16];
+    while let Some(packet) = frame::receive(control.as_fd(), &mut buffer, true)? {
+        while let Some((pid, _)) = process::ended_child() {
+            process::reap(pid);
+        }
+        let Some(socket) = packet.fds.first() else { continue };
+        if let process::Fork::Child = process::fork()? {
+            frame::send_raw(socket.as_fd(), b"1", &[])?;
+            // Until the other end is closed.
+            let _ = frame::receive(socket.as_fd(), &mut buffer, true);
+            process::exit_now(0);
+        }
+    }
+    Ok(())
+}
