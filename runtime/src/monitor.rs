@@ -27,6 +27,8 @@ pub struct Down {
     pub reason: ExitReason,
     /// The message that it was handling, if any.
     pub in_progress: Option<InProgress>,
+    /// How many messages lay in its mailbox: asks, whose callers are told, and tells, which are dead letters.
+    pub unserved: usize,
 }
 
 /// An actor, named.
@@ -144,6 +146,7 @@ impl Monitor {
             incarnation: ledger.incarnation(),
             reason: epitaph.reason.clone(),
             in_progress: busy.map(|busy| InProgress { method: busy.method, running: busy.running }),
+            unserved: epitaph.unserved as usize,
         }
     }
 }

@@ -139,6 +139,8 @@ pub(crate) struct Epitaph {
     pub(crate) unready: bool,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) in_progress: Option<InProgressRecord>,
+    /// How many messages lay in its mailbox.
+    pub(crate) unserved: u32,
 }
 
 /// Why a supervisor did not start an actor, or why its start failed in the runtime.
@@ -248,6 +250,7 @@ impl Ledger {
             unready: false,
             refusal: None,
             in_progress: None,
+            unserved: 0,
         };
         let bytes = read_text(&self.0.epitaph, &self.0.epitaph_len);
         Some(postcard::from_bytes(&bytes).unwrap_or(lost))

@@ -124,7 +124,8 @@ impl Peer {
     }
 
     fn send_now(&self, router: &Router, sealed: &mut Sealed, announcing: bool) -> Result<(), Failure> {
-        if self.is_dead() {
+        // What its supervisor could not write down any more, the socket says when we send.
+        if self.ledger.state() == State::Dead {
             return Err(Failure::Gone);
         }
         if !capacity::reserve(&self.ledger) {
@@ -230,7 +231,8 @@ pub(crate) struct Call {
 
 /// What is known of an actor whose supervisor was killed before it could write anything down.
 pub(crate) fn orphaned() -> Epitaph {
-    Epitaph { reason: ExitReason::SupervisorDied, code: -9, unready: false, refusal: None, in_progress: None }
+    let reason = ExitReason::SupervisorDied;
+    Epitaph { reason, code: -9, unready: false, refusal: None, in_progress: None, unserved: 0 }
 }
 
 impl Drop for Peer {

@@ -2,7 +2,7 @@
 //!
 //! There is no thread for it: of those who wait, one *leads*. It waits in the kernel for everything that concerns this
 //! process, hands out what comes, and passes the lead on when it has what it came for; the others sleep on their
-//! slots. So a lone caller costs two system calls, and nobody is woken for somebody else's answer. Only when an
+//! slots. So a call of a lone caller is three system calls (send, wait, receive), and nobody is woken for somebody else's answer. Only when an
 //! executor waits (a future was polled), a background thread takes part, and leads for as long as futures wait.
 
 use std::collections::{BTreeSet, HashMap};
@@ -18,6 +18,7 @@ use crate::mailbox::envelope::{Answered, Body, parse};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
 use crate::mailbox::slot::{Outcome, Slot};
+use crate::process::tree;
 use crate::sys::poll::{self, Epoll, Event};
 use crate::sys::{frame, time};
 
@@ -120,14 +121,17 @@ impl Router {
 
     /// Looks at an actor's facts: hands out what is new, its death above all.
     pub(crate) fn visit(&self, peer: &Peer) {
-        if peer.look().is_some_and(|dead| self.fail_calls_to(peer, dead)) {
-            tracing::debug!(actor = %peer.card.name, "gone");
+        if let Some(dead) = peer.look() {
+            self.fail_calls_to(peer, dead.as_ref());
+            if let Some(epitaph) = dead.filter(|_| tree::is_ours(peer)) {
+                report(peer, &epitaph);
+            }
         }
         peer.announce_death();
     }
 
     /// What it answered before it died is in our channel already, and counts.
-    fn fail_calls_to(&self, peer: &Peer, dead: Option<Arc<Epitaph>>) -> bool {
+    fn fail_calls_to(&self, peer: &Peer, dead: Option<&Arc<Epitaph>>) {
         self.read_answers(None);
         let mut inner = self.inner();
         let lost: Vec<u64> =
@@ -135,9 +139,8 @@ impl Router {
         let lost: Vec<Pending> = lost.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
         drop(inner);
         for call in lost {
-            call.slot.complete(Outcome::Dead(dead.clone()));
+            call.slot.complete(Outcome::Dead(dead.cloned()));
         }
-        true
     }
 
     // Calls.
@@ -346,5 +349,20 @@ fn offer_lead(inner: &Inner) {
     let background = inner.background.as_ref().filter(|_| !inner.futures.is_empty());
     if let Some(heir) = background.or(inner.followers.last()) {
         heir.hand_lead();
+    }
+}
+
+/// Says in the log of the one process that has spawned it how an actor ended, and what was lost with it.
+fn report(peer: &Peer, epitaph: &Epitaph) {
+    let (actor, pid, reason) = (&*peer.card.name, peer.ledger.pid(), &epitaph.reason);
+    if epitaph.unready {
+        // Its spawn says so.
+    } else if reason.is_orderly() {
+        tracing::debug!(actor, pid, %reason, "ended");
+    } else {
+        tracing::warn!(actor, pid, %reason, "died");
+    }
+    if epitaph.unserved > 0 {
+        tracing::warn!(actor, pid, messages = epitaph.unserved, "dead letters");
     }
 }

@@ -32,6 +32,8 @@ struct Inner {
     waker: Option<Waker>,
     /// The router's lead has been handed to whoever waits here.
     lead: bool,
+    /// How many threads sleep here. Usually none: the one who waits is who leads, and waking nobody is a system call too.
+    sleepers: usize,
 }
 
 /// A place for one outcome, with whoever waits for it.
@@ -52,9 +54,11 @@ impl Slot {
         if inner.outcome.is_none() {
             inner.outcome = Some(outcome);
         }
-        let waker = inner.waker.take();
+        let (waker, sleepers) = (inner.waker.take(), inner.sleepers);
         drop(inner);
-        self.changed.notify_all();
+        if sleepers > 0 {
+            self.changed.notify_all();
+        }
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -79,8 +83,11 @@ impl Slot {
 
     /// Hands the lead over to whoever waits here.
     pub(crate) fn hand_lead(&self) {
-        self.lock().lead = true;
-        self.changed.notify_all();
+        let mut inner = self.lock();
+        inner.lead = true;
+        if inner.sleepers > 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// Takes the lead, if it was handed over.
@@ -96,7 +103,9 @@ impl Slot {
             if limit.is_zero() {
                 return;
             }
+            inner.sleepers += 1;
             inner = self.changed.wait_timeout(inner, limit).unwrap_or_else(PoisonError::into_inner).0;
+            inner.sleepers -= 1;
         }
     }
 

@@ -45,8 +45,13 @@ pub(crate) fn enter(birth: Birth) -> ! {
     wait_at_fault_point(birth.supervisor);
     let Birth { spawn, entry, control, doorbell, descriptors, .. } = birth;
     let Spawn { spec, receiver, sender, ledger, init, fds } = spawn;
-    close_foreign(&[&receiver, &sender, &ledger, &control, &doorbell], &fds);
-    let Ok(ledger) = Ledger::open(ledger) else { process::exit_now(1) };
+    let own = [receiver.as_raw_fd(), sender.as_raw_fd(), control.as_raw_fd(), doorbell.as_raw_fd()];
+    let keep: Vec<i32> = own
+        .into_iter()
+        .chain([ledger.file().as_raw_fd()])
+        .chain(fds.iter().map(AsRawFd::as_raw_fd))
+        .collect();
+    fd::close_all_except(&keep);
     let ledger: &'static Ledger = Box::leak(Box::new(ledger));
     // Its parent writes the same, but may come to it only when others know already that this process is ready.
     ledger.started(process::pid(), 1);
@@ -70,17 +75,12 @@ pub(crate) fn enter(birth: Birth) -> ! {
     std::process::exit(code)
 }
 
-fn close_foreign(own: &[&OwnedFd], fds: &[OwnedFd]) {
-    let keep: Vec<i32> =
-        own.iter().map(|fd| fd.as_raw_fd()).chain(fds.iter().map(AsRawFd::as_raw_fd)).collect();
-    fd::close_all_except(&keep);
-}
-
-/// Default dispositions and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
+/// Default dispositions (the supervisor has changed two) and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
 /// of its own), so that it is never lost between looking and waiting.
 fn take_signals(kind: Kind, sender: OwnedFd) {
     signal::forget();
-    signal::reset_dispositions();
+    signal::unwatch(process::SIGCHLD);
+    signal::unwatch(process::SIGTERM);
     if kind == Kind::Actor {
         let sender: &'static OwnedFd = Box::leak(Box::new(sender));
         signal::wake_through(sender.as_fd(), false);

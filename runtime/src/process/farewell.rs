@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::actor::{Method, method_name};
 use crate::exit::ExitReason;
 use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal, State};
-use crate::process::request::Spec;
 use crate::sys::process::{SIGABRT, Wait};
 use crate::sys::time;
 
@@ -18,7 +17,6 @@ pub(crate) enum Verdict {
 
 /// What is to be said of a child that has ended.
 pub(crate) fn epitaph(
-    _spec: &Spec,
     methods: &'static [Method],
     ledger: &Ledger,
     wait: Wait,
@@ -35,7 +33,8 @@ pub(crate) fn epitaph(
         running: Duration::from_nanos(time::now().saturating_sub(busy.since)),
     });
     let refusal = refusal(ledger, wait, verdict.as_ref());
-    Epitaph { reason: reason(methods, ledger, wait, verdict), code, unready, refusal, in_progress }
+    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
+    Epitaph { reason: reason(methods, ledger, wait, verdict), code, unready, refusal, in_progress, unserved }
 }
 
 fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {

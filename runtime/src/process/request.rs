@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 
 use crate::codec::Encoded;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
-use crate::mailbox::ledger::StopMode;
+use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::sys::{frame, poll, time};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ pub(crate) struct Spawn {
     pub(crate) spec: Spec,
     pub(crate) receiver: OwnedFd,
     pub(crate) sender: OwnedFd,
-    pub(crate) ledger: OwnedFd,
+    pub(crate) ledger: Ledger,
     pub(crate) init: Body,
     pub(crate) fds: Vec<OwnedFd>,
 }
@@ -84,8 +84,8 @@ pub(crate) struct Spawn {
 pub(crate) enum Asked {
     Spawn(Box<Spawn>),
     Shutdown(StopMode, u32),
-    /// Not a request, or without its descriptors (there was no room for them): those that came are closed, which the
-    /// one who asks sees at the mailbox.
+    /// Not a request, or without its descriptors (there was no room for them), or with a ledger that cannot be mapped: those that
+    /// came are closed, which the one who asks sees at the mailbox.
     Nonsense,
     /// Nothing now.
     Nothing,
@@ -163,6 +163,7 @@ fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
     let mut fds = fds.into_iter();
     let (receiver, sender, ledger) = (fds.next()?, fds.next()?, fds.next()?);
     let init = Body::open(payload.bytes, payload.large, &mut fds).ok()?;
+    let ledger = Ledger::open(ledger).ok()?;
     Some(Spawn { spec, receiver, sender, ledger, init, fds: fds.collect() })
 }
 

@@ -20,9 +20,15 @@ pub(crate) const MAX_DATA: usize = 60 * 1024;
 /// As many descriptors as ipc-channel allows in one message.
 pub(crate) const MAX_FDS: usize = 64;
 
+/// How large a buffer is. A packet needs less, but from this size on an allocator maps zero pages instead of writing zeroes,
+/// so that a process only pays for what it receives.
+const BUFFER: usize = 160 * 1024;
+
+const _: () = assert!(BUFFER >= HEADER + MAX_DATA);
+
 /// A buffer for one packet, to be used again and again.
 pub(crate) fn buffer() -> Vec<u8> {
-    vec![0; HEADER + MAX_DATA]
+    vec![0; BUFFER]
 }
 
 /// Room for the control message of [`MAX_FDS`] descriptors, aligned as the kernel wants it.

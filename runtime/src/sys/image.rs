@@ -82,6 +82,11 @@ fn read_segments() -> (u64, Vec<(u64, u64)>) {
 
 /// A number that is the same in two processes only if they run the same build of the same program.
 pub(crate) fn build_hash() -> u64 {
+    static HASH: OnceLock<u64> = OnceLock::new();
+    *HASH.get_or_init(hash_build)
+}
+
+fn hash_build() -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Ok(file) = std::fs::metadata("/proc/self/exe") {
         for part in [file.dev(), file.ino(), file.size(), file.mtime() as u64, file.mtime_nsec() as u64] {

@@ -179,7 +179,9 @@ impl<T: Shared> Page<T> {
     pub(crate) fn open(file: OwnedFd) -> io::Result<Page<T>> {
         // SAFETY: F_GET_SEALS takes no argument.
         let seals = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })?;
-        let len = File::from(file.try_clone()?).metadata()?.size();
+        let file = File::from(file);
+        let len = file.metadata()?.size();
+        let file = OwnedFd::from(file);
         if seals & libc::F_SEAL_SHRINK == 0 || len < PAGE as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a ledger"));
         }

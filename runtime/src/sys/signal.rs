@@ -51,20 +51,15 @@ fn install(signal: i32, handler: libc::sighandler_t, flags: libc::c_int) -> io::
     check(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
 }
 
-/// [`reset_dispositions`], and nothing blocked.
+/// Default dispositions for every signal, but SIGPIPE ignored, as Rust's own start does; and nothing blocked.
 pub(crate) fn reset() {
-    reset_dispositions();
-    Mask::of(&[]).install();
-}
-
-/// Default dispositions for every signal, but SIGPIPE ignored, as Rust's own start does.
-pub(crate) fn reset_dispositions() {
     for signal in 1..=libc::SIGRTMAX() {
         // Those that cannot be changed (KILL, STOP, those of libc) say so, and that is all right.
         let _ = install(signal, libc::SIG_DFL, 0);
     }
     // A closed pipe is an error of the write.
     let _ = install(libc::SIGPIPE, libc::SIG_IGN, 0);
+    Mask::of(&[]).install();
 }
 
 /// Whether this signal has its default disposition.
@@ -106,6 +101,11 @@ extern "C" fn note(signal: libc::c_int) {
 /// From now on this signal is noted, and whoever is in a system call comes back with `EINTR`.
 pub(crate) fn watch(signal: i32) {
     let _ = install(signal, note as extern "C" fn(libc::c_int) as libc::sighandler_t, 0);
+}
+
+/// The signal has its default disposition again.
+pub(crate) fn unwatch(signal: i32) {
+    let _ = install(signal, libc::SIG_DFL, 0);
 }
 
 /// As [`watch`], but system calls go on.

@@ -31,13 +31,7 @@ impl Supervisor {
             if let Some(child) = self.children.remove(&pid) {
                 // Its group, while its pid still is the group's.
                 process::kill(-pid, process::SIGKILL);
-                child.ledger.bury(&epitaph(
-                    &child.spec,
-                    child.methods,
-                    &child.ledger,
-                    wait,
-                    child.verdict.clone(),
-                ));
+                child.ledger.bury(&epitaph(child.methods, &child.ledger, wait, child.verdict.clone()));
                 process::reap(pid);
                 self.kill_strays();
                 fd::shut_down(child.receiver.as_fd());

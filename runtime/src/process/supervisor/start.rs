@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Child, Nested, Supervisor};
 use crate::actor::Method;
 use crate::exit::ExitReason;
-use crate::mailbox::ledger::{Epitaph, Ledger, Refusal};
+use crate::mailbox::ledger::{Epitaph, Refusal};
 use crate::process::child::{self, Birth};
 use crate::process::entry::{self, Entry};
 use crate::process::request::{self, Spawn};
@@ -17,18 +17,14 @@ use crate::sys::{fd, poll, process, signal, time, title};
 impl Supervisor {
     /// Starts a child, or writes down why not.
     pub(super) fn start(&mut self, spawn: Spawn) {
-        // A ledger that cannot be mapped cannot be written to; the one who asks sees the mailbox close.
-        let Ok(ledger) = spawn.ledger.try_clone().and_then(Ledger::open) else { return };
-        // Other children are forked from this process and have no business with this page.
-        ledger.keep_from_children();
         let prepared = self.entry_of(&spawn).and_then(|entry| Ok((entry, self.lines().map_err(refused)?)));
         let (entry, lines) = match prepared {
             Ok(prepared) => prepared,
-            Err(refusal) => return refuse(&spawn, &ledger, refusal),
+            Err(refusal) => return refuse(&spawn, refusal),
         };
         let supervisor = process::pid();
         match process::fork() {
-            Err(error) => refuse(&spawn, &ledger, refused(error)),
+            Err(error) => refuse(&spawn, refused(error)),
             // Nothing of the supervisor is touched or dropped from here on: `enter` does not return.
             Ok(Fork::Child) => child::enter(Birth {
                 spawn,
@@ -38,7 +34,7 @@ impl Supervisor {
                 supervisor,
                 descriptors: self.descriptors,
             }),
-            Ok(Fork::Parent(pid)) => self.adopt(pid, spawn, ledger, entry.methods, lines.receiver),
+            Ok(Fork::Parent(pid)) => self.adopt(pid, spawn, entry.methods, lines.receiver),
         }
     }
 
@@ -56,15 +52,11 @@ impl Supervisor {
         Ok(Lines { receiver, sender, doorbell: self.doorbell.as_fd().try_clone_to_owned()? })
     }
 
-    fn adopt(
-        &mut self,
-        pid: i32,
-        spawn: Spawn,
-        ledger: Ledger,
-        methods: &'static [Method],
-        control: OwnedFd,
-    ) {
+    fn adopt(&mut self, pid: i32, spawn: Spawn, methods: &'static [Method], control: OwnedFd) {
         process::group_of(pid);
+        let ledger = spawn.ledger;
+        // Other children are forked from this process too, and have no business with this page.
+        ledger.keep_from_children();
         ledger.started(pid, 1);
         let now = time::now();
         self.started += 1;
@@ -165,9 +157,10 @@ fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
 }
 
-fn refuse(spawn: &Spawn, ledger: &Ledger, refusal: Refusal) {
+fn refuse(spawn: &Spawn, refusal: Refusal) {
     let reason = ExitReason::Exited(1);
-    ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal: Some(refusal), in_progress: None });
+    let (refusal, in_progress) = (Some(refusal), None);
+    spawn.ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal, in_progress, unserved: 0 });
     fd::shut_down(spawn.receiver.as_fd());
 }
 
