@@ -59,7 +59,7 @@ use proc_macro::TokenStream;
 /// | `crate = path` | where to find the crate `phalanx` (also on the impl block) |
 ///
 /// Durations are a number and one of the units `us`, `ms`, `s`, `m`, `h`; memory is in bytes, or in `KiB`, `MiB`, `GiB`, `TiB`. The builder
-/// has methods of the same names, and what it says counts.
+/// has methods of the same names, and what it says counts. A limit on one method (`#[ask(deadline = "..")]`) counts before both.
 ///
 /// # On the impl block
 ///

@@ -3,6 +3,7 @@
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::actor::{Actor, ActorStruct, Options};
@@ -33,7 +34,8 @@ const START_SLACK: Duration = Duration::from_secs(5);
 
 /// A process to be: everything but its type.
 pub(crate) struct Plan {
-    pub(crate) name: String,
+    /// `None`: a task that is numbered when it is spawned.
+    pub(crate) name: Option<String>,
     pub(crate) kind: Kind,
     pub(crate) entry: &'static Located<Entry>,
     pub(crate) init: Result<Encoded, String>,
@@ -43,9 +45,9 @@ pub(crate) struct Plan {
 impl Plan {
     /// Starts it, and waits until it is ready, dead or too late.
     pub(crate) fn spawn(self) -> Result<Arc<Peer>, SpawnError> {
-        let name = self.name.clone();
-        self.check_options()?;
-        let started = self.start().map_err(|failure| failure.named(&name));
+        let name = self.name.clone().unwrap_or_else(next_name);
+        self.check_options(&name)?;
+        let started = self.start(&name).map_err(|failure| failure.named(&name));
         if started.is_err() {
             root::park_if_interrupted();
         }
@@ -54,9 +56,8 @@ impl Plan {
         Ok(peer)
     }
 
-    fn check_options(&self) -> Result<(), SpawnError> {
-        let wrong =
-            |error: &str| Err(SpawnError::Option { actor: self.name.clone(), error: error.to_owned() });
+    fn check_options(&self, name: &str) -> Result<(), SpawnError> {
+        let wrong = |error: &str| Err(SpawnError::Option { actor: name.to_owned(), error: error.to_owned() });
         let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
         let options = &self.options;
         if options.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
@@ -65,13 +66,13 @@ impl Plan {
         if zero(options.deadline) || zero(options.start) || zero(options.timeout) {
             return wrong("the options `deadline`, `start` and `timeout` are longer than nothing");
         }
-        if self.name.is_empty() || self.name.len() > 255 || self.name.contains('\0') {
+        if name.is_empty() || name.len() > 255 || name.contains('\0') {
             return wrong("the option `name` has 1 to 255 bytes, none of them 0");
         }
         Ok(())
     }
 
-    fn start(self) -> Result<Arc<Peer>, Failure> {
+    fn start(self, name: &str) -> Result<Arc<Peer>, Failure> {
         let init = self.init.map_err(Failure::Codec)?;
         let offset = self.entry.offset().ok_or(Failure::NotInExecutable)?;
         let router = Router::get().map_err(Failure::Io)?;
@@ -84,14 +85,14 @@ impl Plan {
         let ledger = Ledger::create(capacity, self.kind == Kind::Task).map_err(Failure::Io)?;
         let card = Card {
             id: process::random() | 2,
-            name: self.name.as_str().into(),
+            name: name.into(),
             daemon: options.daemon,
             timeout: options.timeout.unwrap_or(TIMEOUT),
         };
         let start = options.start.unwrap_or(START);
         let spec = Spec {
             id: card.id,
-            name: self.name,
+            name: name.to_owned(),
             kind: self.kind,
             daemon: options.daemon,
             entry: offset,
@@ -116,6 +117,12 @@ impl Plan {
         })?;
         await_start(router, &peer, start, &|| tree.is_gone(term)).map(|()| peer)
     }
+}
+
+/// Tasks without a name are numbered from 1.
+fn next_name() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    format!("Process-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 fn await_start(
@@ -200,7 +207,7 @@ macro_rules! options {
     () => {
         /// The name of the process, in `ps` and `top` too (where its first 15 bytes count). Default: that of the type; for tasks `Process-N`.
         pub fn name(mut self, name: impl Into<String>) -> Self {
-            self.plan.name = name.into();
+            self.plan.name = Some(name.into());
             self
         }
 
@@ -264,7 +271,7 @@ impl<A: Actor> ActorBuilder<A> {
         let name = options.name.unwrap_or_else(|| short_name(std::any::type_name::<A>()));
         let (init, entry) = (codec::encode(init), OfActor::<A>::ENTRY);
         ActorBuilder {
-            plan: Plan { name: name.to_owned(), kind: Kind::Actor, entry, init, options },
+            plan: Plan { name: Some(name.to_owned()), kind: Kind::Actor, entry, init, options },
             kind: PhantomData,
         }
     }

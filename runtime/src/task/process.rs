@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::actor::Options;
@@ -51,12 +50,8 @@ pub struct Process<T, E = Never> {
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct ProcessBuilder<T, E = Never> {
     plan: Plan,
-    named: bool,
     kind: PhantomData<fn() -> (T, E)>,
 }
-
-/// Tasks without a name are numbered from 1.
-static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 impl<T: Portable> Process<T> {
     /// Runs a function, or a closure that captures nothing, in a new process.
@@ -90,13 +85,13 @@ impl<T: Portable> Process<T> {
         };
         let entry = OfTask::<F, A, T, ()>::ENTRY;
         let plan = Plan {
-            name: String::new(),
+            name: None,
             kind: Kind::Task,
             entry,
             init: codec::encode(&args),
             options: Options::DEFAULT,
         };
-        ProcessBuilder { plan, named: false, kind: PhantomData }
+        ProcessBuilder { plan, kind: PhantomData }
     }
 }
 
@@ -113,13 +108,13 @@ impl<T: Portable, E: Portable> Process<T, E> {
         };
         let entry = OfTask::<F, A, T, (E,)>::FALLIBLE;
         let plan = Plan {
-            name: String::new(),
+            name: None,
             kind: Kind::Task,
             entry,
             init: codec::encode(args),
             options: Options::DEFAULT,
         };
-        ProcessBuilder { plan, named: false, kind: PhantomData }
+        ProcessBuilder { plan, kind: PhantomData }
     }
 
     /// Blocks until the process has ended and is reaped; answers its function's result. As often as you like, however late.
@@ -257,10 +252,7 @@ impl<T, E> ProcessBuilder<T, E> {
     ///
     /// # Errors
     /// See [`SpawnError`].
-    pub fn spawn(mut self) -> Result<Process<T, E>, SpawnError> {
-        if self.plan.name.is_empty() && !self.named {
-            self.plan.name = format!("Process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        }
+    pub fn spawn(self) -> Result<Process<T, E>, SpawnError> {
         self.plan.spawn().map(|peer| Process { peer, kind: PhantomData })
     }
 }
