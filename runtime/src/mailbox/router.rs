@@ -26,8 +26,8 @@ use crate::sys::{frame, time};
 const ANSWERS: u64 = 0;
 const WAKE: u64 = 1;
 
-/// How many calls may be outstanding before a sender looks for answers by itself.
-const DRAIN_EVERY: usize = 64;
+/// After how many calls a sender looks for answers by itself, also for those that nobody waits for any more.
+const DRAIN_EVERY: u64 = 64;
 
 pub(crate) struct Router {
     reply_sender: OwnedFd,
@@ -149,12 +149,8 @@ impl Router {
     pub(crate) fn expect(&self, peer: &Peer, slot: &Arc<Slot>) -> u64 {
         let seq = self.next.fetch_add(1, Ordering::Relaxed);
         let pending = Pending { slot: Arc::clone(slot), peer: peer.card.id, session: peer.session() };
-        let outstanding = {
-            let mut inner = self.inner();
-            inner.pending.insert(seq, pending);
-            inner.pending.len()
-        };
-        if outstanding % DRAIN_EVERY == 0 {
+        self.inner().pending.insert(seq, pending);
+        if seq.is_multiple_of(DRAIN_EVERY) {
             self.look_around();
         }
         seq

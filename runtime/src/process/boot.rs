@@ -8,6 +8,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::process::supervisor::Supervisor;
+use crate::process::warden;
 use crate::sys::{fd, frame, process, rlimit, signal, title};
 
 /// The variable that holds the token: the pid of the program, a dash, a random number.
@@ -32,10 +33,14 @@ pub(crate) fn accept() -> Option<Boot> {
     let token = env::var(TOKEN).ok()?;
     title::unset_environment(TOKEN_C);
     let program: i32 = token.split_once('-')?.0.parse().ok()?;
-    // A token that somebody copied: the socket is missing, or the parent is not who made it.
+    // Without the socket it is a token that somebody copied, and this is a program like any other.
     let socket = fd::duplicate(0).ok()?;
-    if process::parent() != program || !fd::is_seqpacket(socket.as_fd()) {
+    if !fd::is_seqpacket(socket.as_fd()) {
         return None;
+    }
+    // The program has been killed meanwhile. Its `main` must not run a second time here.
+    if process::parent() != program {
+        process::exit_now(0);
     }
     let control = fd::take_stdin().ok()?;
     Some(Boot { control, program, token })
@@ -58,6 +63,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     let supervisor = Supervisor::new(boot.control, 0, owner, descriptors);
     match supervisor {
         Ok(mut supervisor) => {
+            supervisor.adopt_warden(warden::start());
             let _ = frame::send_raw(supervisor.control(), boot.token.as_bytes(), &[]);
             supervisor.run()
         }

@@ -17,3 +17,4 @@ pub(crate) mod root;
 pub(crate) mod strays;
 pub(crate) mod supervisor;
 pub(crate) mod tree;
+pub(crate) mod warden;

@@ -23,12 +23,22 @@ const LAST_TRY: std::time::Duration = std::time::Duration::from_millis(200);
 struct Caller {
     channel: OwnedFd,
     kept: VecDeque<Sealed>,
+    /// Calls whose answers were not kept. They do not count against the bound: a caller that has dropped its replies and
+    /// then reads again gets its next answer.
+    lost: VecDeque<u64>,
+}
+
+impl Caller {
+    fn is_blocked(&self) -> bool {
+        !self.kept.is_empty() || !self.lost.is_empty()
+    }
 }
 
 /// All of them, by the number with which each signs its calls.
 #[derive(Default)]
 pub(super) struct Callers {
     known: HashMap<u64, Caller>,
+    /// How many of them have not got all their answers.
     blocked: usize,
     sweep_at: usize,
 }
@@ -42,7 +52,11 @@ impl Callers {
             self.sweep_at = (2 * self.known.len()).max(16);
             self.count_blocked();
         }
-        self.known.entry(session).and_modify(|_| ()).or_insert(Caller { channel, kept: VecDeque::new() });
+        self.known.entry(session).and_modify(|_| ()).or_insert(Caller {
+            channel,
+            kept: VecDeque::new(),
+            lost: VecDeque::new(),
+        });
     }
 
     /// Sends an answer, or keeps it.
@@ -56,10 +70,10 @@ impl Callers {
                 Err(_) => return self.forget(session),
             }
         }
-        match caller.kept.len() {
-            0..KEPT => caller.kept.push_back(sealed),
-            KEPT..REMEMBERED => caller.kept.extend(seal_lost(session, seq, incarnation)),
-            _ => {}
+        if caller.kept.len() < KEPT {
+            caller.kept.push_back(sealed);
+        } else if caller.lost.len() < REMEMBERED {
+            caller.lost.push_back(seq);
         }
         self.count_blocked();
     }
@@ -70,7 +84,7 @@ impl Callers {
     }
 
     fn count_blocked(&mut self) {
-        self.blocked = self.known.values().filter(|caller| !caller.kept.is_empty()).count();
+        self.blocked = self.known.values().filter(|caller| caller.is_blocked()).count();
     }
 
     /// Whether answers wait for room.
@@ -80,7 +94,7 @@ impl Callers {
 
     /// The channels that answers wait for.
     pub(super) fn blocked(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.known.values().filter(|caller| !caller.kept.is_empty()).map(|caller| caller.channel.as_fd())
+        self.known.values().filter(|caller| caller.is_blocked()).map(|caller| caller.channel.as_fd())
     }
 
     /// Sends what has been kept, as far as there is room.
@@ -88,14 +102,9 @@ impl Callers {
         if self.blocked == 0 {
             return;
         }
-        self.known.retain(|_, caller| {
-            while let Some(sealed) = caller.kept.front_mut() {
-                match sealed.send(caller.channel.as_fd(), &[]) {
-                    Ok(()) => drop(caller.kept.pop_front()),
-                    Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-                }
-            }
-            true
+        self.known.retain(|&session, caller| match caller.flush(session) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         });
         self.count_blocked();
     }
@@ -111,6 +120,22 @@ impl Callers {
     }
 }
 
+impl Caller {
+    fn flush(&mut self, session: u64) -> io::Result<()> {
+        while let Some(sealed) = self.kept.front_mut() {
+            sealed.send(self.channel.as_fd(), &[])?;
+            self.kept.pop_front();
+        }
+        while let Some(&seq) = self.lost.front() {
+            if let Some(mut sealed) = seal_lost(session, seq) {
+                sealed.send(self.channel.as_fd(), &[])?;
+            }
+            self.lost.pop_front();
+        }
+        Ok(())
+    }
+}
+
 fn seal(session: u64, seq: u64, incarnation: u64, answer: Answer) -> Option<Sealed> {
     let (status, outgoing) = match Outgoing::new(answer.encoded, 0) {
         Ok(outgoing) => (answer.status, outgoing),
@@ -119,9 +144,9 @@ fn seal(session: u64, seq: u64, incarnation: u64, answer: Answer) -> Option<Seal
     seal_as(session, seq, incarnation, status, outgoing)
 }
 
-fn seal_lost(session: u64, seq: u64, incarnation: u64) -> Option<Sealed> {
+fn seal_lost(session: u64, seq: u64) -> Option<Sealed> {
     let text = Outgoing::text("the answer was dropped: the caller did not read its answers");
-    seal_as(session, seq, incarnation, Status::Dropped, text)
+    seal_as(session, seq, 0, Status::Dropped, text)
 }
 
 fn seal_as(session: u64, seq: u64, incarnation: u64, status: Status, outgoing: Outgoing) -> Option<Sealed> {

@@ -42,6 +42,9 @@ impl Supervisor {
                 if nested.is_none() {
                     process::kill(-pid, process::SIGKILL);
                 }
+                if self.warden == Some(pid) {
+                    self.warden = None;
+                }
                 process::reap(pid);
                 self.kill_strays();
                 if let Some(nested) = nested {
@@ -61,7 +64,8 @@ impl Supervisor {
     /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster parent.
     fn kill_strays(&self) {
         for pid in strays::children(process::pid()) {
-            if !self.children.contains_key(&pid) && !self.nested.contains_key(&pid) {
+            let known = self.children.contains_key(&pid) || self.nested.contains_key(&pid);
+            if !known && self.warden != Some(pid) {
                 strays::kill_with_group(pid);
             }
         }
@@ -71,15 +75,17 @@ impl Supervisor {
     pub(super) fn tear_down(&mut self) -> ! {
         let deadline = time::after(TEAR_DOWN);
         loop {
-            for pid in strays::children(process::pid()) {
-                strays::kill_with_group(pid);
-            }
-            for &pid in self.children.keys().chain(self.nested.keys()) {
-                process::kill(pid, process::SIGKILL);
-            }
+            let left: Vec<i32> = strays::children(process::pid())
+                .into_iter()
+                .filter(|&pid| Some(pid) != self.warden)
+                .collect();
+            left.iter().for_each(|&pid| strays::kill_with_group(pid));
             self.bury_the_dead();
-            if strays::children(process::pid()).is_empty() || time::now() > deadline {
-                process::exit_now(0);
+            if left.is_empty() || time::now() > deadline {
+                // The warden last: until here somebody may still kill us.
+                let Some(warden) = self.warden.take() else { process::exit_now(0) };
+                process::kill(warden, process::SIGKILL);
+                continue;
             }
             // SIGCHLD interrupts this; a child that was born meanwhile is found after it.
             let _ = poll::wait(&[], Some(Duration::from_millis(5)), Some(&Mask::of(&[])));

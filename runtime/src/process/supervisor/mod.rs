@@ -34,6 +34,8 @@ pub(crate) struct Supervisor {
     children: BTreeMap<i32, Child>,
     /// Supervisors of actors: by pid.
     nested: BTreeMap<i32, Nested>,
+    /// The root supervisor's warden.
+    warden: Option<i32>,
     /// How many children have been started; their order.
     started: u64,
     ending: Option<StopMode>,
@@ -88,12 +90,17 @@ impl Supervisor {
             doorbell: Event::new()?,
             children: BTreeMap::new(),
             nested: BTreeMap::new(),
+            warden: None,
             started: 0,
             ending: None,
             descriptors,
             build: image::build_hash(),
             buffer: frame::buffer(),
         })
+    }
+
+    pub(crate) fn adopt_warden(&mut self, warden: Option<i32>) {
+        self.warden = warden;
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
