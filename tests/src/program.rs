@@ -138,6 +138,14 @@ impl Run {
         processes::signal(name, i64::from(self.pid()));
     }
 
+    /// SIGKILL, without the detour by a shell.
+    ///
+    /// # Panics
+    /// If it cannot be sent.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of ours");
+    }
+
     /// Waits for its end; answers code, or minus signal.
     ///
     /// # Panics

@@ -33,6 +33,34 @@ pub fn run(program: &str, args: &[&str]) -> Output {
     output
 }
 
+/// Runs a program, kills it with SIGKILL after `moment` unless it has ended before, and makes sure that a second later
+/// neither a process of it is left, nor a temporary file, nor shared memory.
+#[track_caller]
+pub fn run_and_kill(program: &str, args: &[&str], moment: Duration) {
+    let (mark, temporary, memory) = (unique(), Dir::new(), files_in("/dev/shm"));
+    let child = Command::new(program)
+        .args(args)
+        .env(MARK, &mark)
+        .env("TMPDIR", temporary.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.expect("the program starts");
+    thread::sleep(moment);
+    child.kill().expect("a child can be killed");
+    child.wait().expect("a child can be waited for");
+    assert_nothing_left(&mark);
+    assert_eq!(files_in(temporary.path()), [""; 0], "temporary files left behind");
+    let new: Vec<_> = files_in("/dev/shm").into_iter().filter(|file| !memory.contains(file)).collect();
+    assert_eq!(new, [""; 0], "shared memory left behind");
+}
+
+fn files_in(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// Waits until no process carries the mark; fails when one still does after the time that is granted.
 #[track_caller]
 fn assert_nothing_left(mark: &str) {

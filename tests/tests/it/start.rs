@@ -1,5 +1,11 @@
 //! Starting processes.
 
+mod init;
+mod kinds;
+mod options;
+mod places;
+mod processes;
+
 use phalanx::prelude::*;
 use phalanx_tests::alone;
 
@@ -11,6 +17,10 @@ impl Echo {
     fn echo(&self, text: String) -> String {
         text
     }
+
+    fn own_pid(&self) -> u32 {
+        std::process::id()
+    }
 }
 
 #[test]
@@ -18,6 +28,17 @@ fn an_actor_answers_from_a_process_of_its_own() {
     alone(|| {
         let echo = Echo.spawn().unwrap();
         assert_ne!(echo.pid().unwrap(), std::process::id());
+        assert_eq!(echo.own_pid().wait().unwrap(), echo.pid().unwrap());
         assert_eq!(echo.echo("hello".into()).wait().unwrap(), "hello");
+    });
+}
+
+#[test]
+fn an_actor_lives_on_when_the_last_ref_is_dropped() {
+    alone(|| {
+        let pid = Echo.spawn().unwrap().pid().unwrap();
+        let other = Echo.spawn().unwrap();
+        assert_eq!(other.echo("hello".into()).wait().unwrap(), "hello");
+        assert!(phalanx_tests::processes::runs(pid));
     });
 }

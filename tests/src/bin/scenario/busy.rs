@@ -1,0 +1,69 @@
+//! A tree in which much is going on: three levels, actors that come and go by themselves, orphans with sessions of their own.
+
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx_tests::processes;
+
+use crate::cast::FOREVER;
+
+/// The lowest level.
+#[actor]
+struct Leaf;
+
+#[actor]
+impl Leaf {
+    fn work(&self, round: u64) -> u64 {
+        match round % 5 {
+            0 => std::process::abort(),
+            1 => std::process::exit(1),
+            2 => u64::from(processes::leave_a_stray()),
+            _ => round,
+        }
+    }
+}
+
+/// The middle: starts leaves, works with them, replaces those that die.
+#[actor]
+struct Branch;
+
+#[actor]
+impl Branch {
+    #[tell]
+    fn grow(&self) {
+        for round in 0.. {
+            let Ok(leaf) = Leaf.spawn() else { return };
+            // Dies of it, or does not.
+            let _ = leaf.work(round).wait();
+            if round % 3 == 0 {
+                let _ = leaf.stop(Duration::from_millis(100));
+            }
+            let keep = if round % 2 == 0 { leaf.kill() } else { Ok(()) };
+            drop(keep);
+        }
+    }
+}
+
+/// Ends when its supervisor is gone, with the error that says so.
+#[phalanx::main]
+pub(crate) fn run() -> phalanx::Result<()> {
+    let branches = [Branch.spawn()?, Branch.spawn()?];
+    for branch in &branches {
+        branch.grow()?;
+    }
+    println!("busy");
+    loop {
+        let task = Process::spawn(|()| processes::leave_a_stray(), ())?;
+        let branch = Branch.spawn()?;
+        branch.grow()?;
+        let _ = task.join();
+        let _ = branch.join_timeout(Duration::from_millis(50));
+        match branch.kill() {
+            Ok(()) | Err(SendError::Gone(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if branch.join_timeout(FOREVER) == Some(ExitReason::SupervisorDied) {
+            return Err(phalanx::Error::new("the supervisor died"));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Programs that wait to be interrupted. The first line says which process they are.
+
+use std::process;
+use std::time::Duration;
+
+use crate::cast::{FOREVER, Stubborn, witness};
+use crate::ends::tree;
+
+fn say_ready() {
+    println!("{}", process::id());
+}
+
+/// Waits for an actor, in a tree of depth 3.
+#[phalanx::main]
+pub(crate) fn waiting() -> phalanx::Result<()> {
+    let first = tree()?;
+    say_ready();
+    let reason = first.join();
+    eprintln!("main goes on: {reason}");
+    Ok(())
+}
+
+/// Has nothing to do with actors at that moment.
+#[phalanx::main]
+pub(crate) fn computing() -> phalanx::Result<()> {
+    tree()?;
+    say_ready();
+    std::thread::sleep(FOREVER);
+    Ok(())
+}
+
+/// One of its actors does not stop.
+#[phalanx::main]
+pub(crate) fn hanging() -> phalanx::Result<()> {
+    witness("early")?;
+    let stubborn = Stubborn.builder().grace(FOREVER).spawn()?;
+    say_ready();
+    stubborn.join();
+    Ok(())
+}
+
+/// One of its actors is in a handler that takes very long.
+#[phalanx::main]
+pub(crate) fn handling() -> phalanx::Result<()> {
+    let actor = crate::cast::Witness.builder().name("worker").grace(Duration::from_millis(300)).spawn()?;
+    actor.work(FOREVER.as_millis() as u64)?;
+    say_ready();
+    actor.join();
+    Ok(())
+}

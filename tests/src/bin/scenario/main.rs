@@ -1,0 +1,54 @@
+//! Programs for the cases that are about whole programs: `scenario NAME [ARGUMENT]`.
+//!
+//! Those that end by the protocol carry `#[phalanx::main]` on their function; the others just return from `main`.
+
+#![allow(clippy::print_stdout, reason = "the cases read what their programs print")]
+
+mod busy;
+mod cast;
+mod ends;
+mod image;
+mod interrupted;
+mod limits;
+mod plain;
+mod strays;
+mod tasks;
+
+fn main() -> phalanx::Result<()> {
+    match argument(1).as_str() {
+        "busy" => busy::run(),
+        "daemons-first" => ends::daemons_first(),
+        "daemon-with-children" => ends::daemon_with_children(),
+        "drains" => ends::drains(),
+        "ends-in-order" => ends::ends_in_order(),
+        "exits" => ends::exits(),
+        "fails" => ends::fails(),
+        "hangs" => ends::hangs(),
+        "late-task" => ends::late_task(),
+        "panics" => ends::panics(),
+        "nested-task" => ends::nested_task(),
+        "replaced" => image::replaced(),
+        "replaced-before" => image::replaced_before(),
+        "interrupted" => interrupted::waiting(),
+        "interrupted-in-main" => interrupted::computing(),
+        "interrupted-twice" => interrupted::hanging(),
+        "interrupted-in-handler" => interrupted::handling(),
+        "many-actors" => limits::many_actors(),
+        "prints-a-lot" => limits::prints_a_lot(),
+        "plain" => plain::returns(),
+        "counts-runs" => plain::counts_runs(),
+        "stray" => strays::stray(),
+        "spawns-once" => strays::spawns_once(),
+        "names" => tasks::names(),
+        "task-panics" => tasks::panics(),
+        "descriptors" => tasks::descriptors(),
+        // Whoever starts this executable without arguments and lets it run `main` is seen by what stays.
+        "" => plain::stays(),
+        name => Err(phalanx::Error::new(format!("no scenario is called `{name}`"))),
+    }
+}
+
+/// An argument of the command line; empty if it is not there.
+fn argument(at: usize) -> String {
+    std::env::args().nth(at).unwrap_or_default()
+}

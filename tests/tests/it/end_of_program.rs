@@ -1,1 +1,0 @@
-//! How programs end: daemons, tasks, actors, Ctrl-C.

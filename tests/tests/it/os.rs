@@ -1,1 +1,0 @@
-//! What the operating system does to processes, and what it sees of them.

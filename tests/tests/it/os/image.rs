@@ -1,0 +1,47 @@
+//! An executable that is replaced on disk while its program runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use phalanx_tests::Program;
+
+/// A copy of the scenarios, which goes away with its directory.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn named(name: &str) -> Copy {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_scenario"), place.join("program")).unwrap();
+        Copy(place)
+    }
+
+    #[track_caller]
+    fn says(&self, scenario: &str, expected: &[&str]) {
+        let path = self.0.join("program");
+        let run = Program::new(path.to_str().unwrap()).args([scenario]).start();
+        assert_eq!(
+            (run.rest(), run.rest_of_stderr()),
+            (expected.iter().map(|&line| line.to_owned()).collect(), vec![])
+        );
+        assert_eq!(run.finish(), 0);
+        assert!(fs::read_to_string(path).unwrap().contains("an impostor"));
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// New types, and a new tree after the death of the root supervisor, too.
+#[test]
+fn a_program_whose_executable_is_replaced_goes_on_with_the_old_one() {
+    Copy::named("replaced").says("replaced", &["the early actor answers", "42", "42"]);
+}
+
+#[test]
+fn a_program_whose_executable_was_replaced_before_its_first_spawn_starts_the_old_one() {
+    Copy::named("replaced-before").says("replaced-before", &["42"]);
+}

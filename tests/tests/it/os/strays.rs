@@ -1,0 +1,112 @@
+//! Processes that are hard to get hold of, and deaths at an unlucky moment.
+
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx_tests::{Program, Run, alone, eventually, processes, until};
+
+use super::PATIENCE;
+
+const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
+
+/// Within this, nothing may be left.
+const PROMPTLY: Duration = Duration::from_secs(1);
+
+#[actor]
+struct Parent;
+
+#[actor]
+impl Parent {
+    fn leave_a_stray(&self) -> u32 {
+        processes::leave_a_stray()
+    }
+}
+
+/// Waits until it is what it is to be: in a session of its own, and its starter gone.
+fn settle(stray: u32) {
+    until("a stray", PATIENCE, || processes::stat(stray).filter(|process| process.group == stray));
+}
+
+#[test]
+fn an_orphan_among_the_descendants_of_a_killed_actor_dies_with_it() {
+    alone(|| {
+        let parent = Parent.spawn().unwrap();
+        let stray = parent.leave_a_stray().wait().unwrap();
+        settle(stray);
+        parent.kill().unwrap();
+        eventually("its end", PROMPTLY, || !processes::exists(stray));
+    });
+}
+
+#[test]
+fn an_orphan_among_the_descendants_of_an_actor_that_is_stopped_dies_with_it() {
+    alone(|| {
+        let parent = Parent.spawn().unwrap();
+        let stray = parent.leave_a_stray().wait().unwrap();
+        settle(stray);
+        assert!(parent.stop(PATIENCE).unwrap().is_orderly());
+        eventually("its end", PROMPTLY, || !processes::exists(stray));
+    });
+}
+
+fn with_stray() -> (Run, u32) {
+    let run = Program::new(SCENARIO).args(["stray"]).start();
+    let stray = run.line().parse().unwrap();
+    settle(stray);
+    (run, stray)
+}
+
+#[test]
+fn an_orphan_among_the_descendants_dies_with_the_program() {
+    let (run, stray) = with_stray();
+    run.signal("KILL");
+    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    assert_eq!(run.finish(), -9);
+}
+
+#[test]
+fn an_orphan_among_the_descendants_dies_with_the_root_supervisor() {
+    let (run, stray) = with_stray();
+    processes::kill(run.root_supervisor());
+    // Init is its parent then, and reaps it when it likes.
+    eventually("its end", PROMPTLY, || !processes::runs(stray));
+    assert_eq!(run.rest(), ["its supervisor died"]);
+    assert_eq!(run.finish(), 0);
+}
+
+#[test]
+fn an_orphan_among_the_descendants_dies_at_the_end_of_the_program() {
+    let (run, stray) = with_stray();
+    run.signal("TERM");
+    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    assert_eq!(run.finish(), -15);
+}
+
+/// A program whose supervisor has just forked a child, which is not set up yet.
+fn at_the_fault_point() -> (Run, u32) {
+    let run =
+        Program::new(SCENARIO).args(["spawns-once"]).env("PHALANX_FAULT_BEFORE_SETUP_MS", "5000").start();
+    let root = run.root_supervisor();
+    until("a child that is not set up", PATIENCE, || processes::children(root).pop());
+    (run, root)
+}
+
+#[test]
+fn a_child_whose_supervisor_dies_before_its_set_up_never_runs_user_code() {
+    for _ in 0..20 {
+        let (run, root) = at_the_fault_point();
+        processes::kill(root);
+        assert_eq!(run.rest(), ["the supervisor died"]);
+        assert_eq!(run.finish(), 0);
+    }
+}
+
+#[test]
+fn a_child_whose_program_dies_before_its_set_up_never_runs_user_code() {
+    for _ in 0..20 {
+        let (run, _) = at_the_fault_point();
+        run.signal("KILL");
+        assert_eq!(run.rest(), [""; 0]);
+        assert_eq!(run.finish(), -9);
+    }
+}

@@ -1,0 +1,163 @@
+//! Functions as processes.
+
+mod descriptors;
+mod ends;
+mod results;
+mod trees;
+
+use std::env;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx_tests::{Program, alone, eventually};
+
+/// Longer than anything here takes, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What holds tasks back until a case has looked at them.
+struct Gate(PathBuf);
+
+impl Gate {
+    fn closed(name: &str) -> Gate {
+        Gate(env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+
+    fn open(&self) {
+        File::create(&self.0).unwrap();
+    }
+
+    /// In the task: waits.
+    fn pass(path: &str) {
+        eventually("an open gate", PATIENCE, || fs::exists(path).unwrap());
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[task]
+fn nap() {
+    std::thread::sleep(Duration::from_secs(100));
+}
+
+/// Name, daemon, pid: what a task knows of itself.
+#[task]
+fn report(gate: String) -> (String, bool, u32) {
+    Gate::pass(&gate);
+    let me = phalanx::current();
+    (me.name().to_owned(), me.daemon(), std::process::id())
+}
+
+#[test]
+fn a_task_is_listed_while_it_runs_and_knows_who_it_is() {
+    alone(|| {
+        let gate = Gate::closed("gate");
+        let builder = report::builder(gate.path()).name("reporter").daemon(true);
+        assert_eq!(phalanx::children(), []);
+
+        let process = builder.spawn().unwrap();
+        assert!(process.is_alive());
+        assert_eq!((process.name(), process.daemon(), process.exit_code()), ("reporter", true, None));
+        let [child] = &phalanx::children()[..] else { panic!("{:?}", phalanx::children()) };
+        assert_eq!((&*child.name, child.pid, child.daemon), ("reporter", process.pid(), true));
+
+        gate.open();
+        assert_eq!(process.join().unwrap(), ("reporter".to_owned(), true, process.pid()));
+        assert_eq!((process.exit_code(), process.is_alive()), (Some(0), false));
+        assert_eq!(process.exit_reason(), Some(ExitReason::Normal));
+        assert_eq!(phalanx::children(), []);
+    });
+}
+
+#[test]
+fn children_are_listed_in_the_order_of_their_start() {
+    alone(|| {
+        let names = ["c", "a", "b"];
+        let naps = names.map(|name| nap::builder().name(name).spawn().unwrap());
+        assert_eq!(phalanx::children().iter().map(|child| &*child.name).collect::<Vec<_>>(), names);
+        naps[1].kill().unwrap();
+        naps[1].join().unwrap_err();
+        assert_eq!(phalanx::children().iter().map(|child| &*child.name).collect::<Vec<_>>(), ["c", "b"]);
+        naps.iter().for_each(|nap| drop(nap.kill()));
+    });
+}
+
+#[test]
+fn a_task_is_a_daemon_only_if_one_says_so() {
+    alone(|| {
+        let builders = [nap::builder(), nap::builder().daemon(true), nap::builder().daemon(false)];
+        let naps = builders.map(|builder| builder.spawn().unwrap());
+        assert_eq!(naps.each_ref().map(Process::daemon), [false, true, false]);
+        let listed: Vec<bool> = phalanx::children().iter().map(|child| child.daemon).collect();
+        assert_eq!(listed, [false, true, false]);
+        naps.iter().for_each(|nap| nap.kill().unwrap());
+    });
+}
+
+#[task(name = "by attribute", daemon)]
+fn dressed() -> (String, bool) {
+    (phalanx::current().name().to_owned(), phalanx::current().daemon())
+}
+
+#[test]
+fn options_of_the_attribute_hold_unless_the_builder_says_otherwise() {
+    alone(|| {
+        assert_eq!(dressed::spawn().unwrap().join().unwrap(), ("by attribute".into(), true));
+        let other = dressed::builder().name("by builder").daemon(false).spawn().unwrap();
+        assert_eq!((other.name(), other.daemon()), ("by builder", false));
+        assert_eq!(other.join().unwrap(), ("by builder".into(), false));
+    });
+}
+
+#[test]
+fn tasks_without_a_name_are_numbered_from_1() {
+    let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["names"]).start();
+    assert_eq!(run.rest(), ["Process-1 Process-1", "Process-2 Process-2", "Process-3 Process-3"]);
+    assert_eq!(run.finish(), 0);
+}
+
+#[test]
+fn an_option_that_cannot_be_is_refused_by_name() {
+    alone(|| {
+        let names = [String::new(), "x".repeat(256), "a\0b".to_owned()];
+        let mut builders: Vec<_> =
+            names.map(|name| (nap::builder().name(name), "`name`")).into_iter().collect();
+        builders.push((nap::builder().deadline(Duration::ZERO), "`deadline`"));
+        builders.push((nap::builder().start(Duration::ZERO), "`start`"));
+        for (builder, option) in builders {
+            match builder.spawn() {
+                Err(SpawnError::Option { error, .. }) => assert!(error.contains(option), "{error}"),
+                other => panic!("{option}: {other:?}"),
+            }
+        }
+        assert_eq!(phalanx::children(), []);
+    });
+}
+
+#[test]
+fn a_name_may_be_long_and_of_any_script() {
+    alone(|| {
+        for name in ["x".repeat(255), "приёмник 受信機".to_owned()] {
+            let gate = Gate::closed("gate");
+            let process = report::builder(gate.path()).name(&name).spawn().unwrap();
+            gate.open();
+            assert_eq!(process.join().unwrap().0, name);
+        }
+    });
+}
+
+#[test]
+fn a_task_still_is_a_function() {
+    let gate = Gate::closed("gate of a plain call");
+    gate.open();
+    assert_eq!(report(gate.path()), ("main".to_owned(), false, std::process::id()));
+}
