@@ -107,6 +107,19 @@ fn a_process_that_is_killed_leaves_nothing() {
     rounds("any", |run, random| random.pick(&run.processes()).map(|process| process.pid));
 }
 
+/// Whichever of the two the signal reaches first.
+#[test]
+fn a_program_and_its_root_supervisor_that_are_killed_together_leave_nothing() {
+    let mut random = Random::seeded("together");
+    for _ in 0..ROUNDS {
+        let run = busy(&mut random);
+        let mut both = [run.pid(), run.root_supervisor()];
+        both.rotate_left(random.below(2));
+        processes::kill_together(&both);
+        assert_eq!(run.finish(), -9);
+    }
+}
+
 /// Returns as soon as there is one, so without a pause between two looks.
 fn await_first_child(program: u32) {
     let (list, start) = (format!("/proc/{program}/task/{program}/children"), Instant::now());

@@ -5,8 +5,6 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx_tests::processes;
 
-use crate::cast::FOREVER;
-
 /// The lowest level.
 #[actor]
 struct Leaf;
@@ -44,26 +42,22 @@ impl Branch {
     }
 }
 
-/// Ends when its supervisor is gone, with the error that says so.
+/// Ends when its tree is gone, with the error that says so.
 #[phalanx::main]
 pub(crate) fn run() -> phalanx::Result<()> {
-    let branches = [Branch.spawn()?, Branch.spawn()?];
-    for branch in &branches {
-        branch.grow()?;
-    }
+    let first = Branch.spawn()?;
+    first.grow()?;
+    Branch.spawn()?.grow()?;
     println!("busy");
-    loop {
+    // A new spawn would start a new tree.
+    while first.exit_reason() != Some(ExitReason::SupervisorDied) {
         let task = Process::spawn(|()| processes::leave_a_stray(), ())?;
         let branch = Branch.spawn()?;
         branch.grow()?;
         let _ = task.join();
         let _ = branch.join_timeout(Duration::from_millis(50));
-        match branch.kill() {
-            Ok(()) | Err(SendError::Gone(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if branch.join_timeout(FOREVER) == Some(ExitReason::SupervisorDied) {
-            return Err(phalanx::Error::new("the supervisor died"));
-        }
+        let _ = branch.kill();
+        branch.join();
     }
+    Err(phalanx::Error::new("the supervisor died"))
 }
