@@ -14,12 +14,12 @@ const CENSUS: &str = env!("CARGO_BIN_EXE_census");
 /// At how many moments.
 const MOMENTS: u64 = 100;
 
-/// Three hundred files with something to parse.
+/// Two hundred files with something to parse.
 fn sources() -> Dir {
     let function =
         "/// Documented.\npub fn f<T: Clone>(x: &T) -> Vec<T> { unsafe { g(x) }; vec![x.clone(); 3] }\n";
     let dir = Dir::new();
-    for number in 0..300 {
+    for number in 0..200 {
         dir.file(&format!("crate-{}/src/file-{number}.rs", number % 7), function.repeat(20));
     }
     dir

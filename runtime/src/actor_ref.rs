@@ -226,6 +226,9 @@ impl<A: ActorStruct> ActorRef<A> {
     }
 
     /// Blocks until the actor has ended and is reaped; answers why. As often as you like, however late.
+    ///
+    /// # Panics
+    /// In a handler of this very actor, which would wait for ever.
     pub fn join(&self) -> ExitReason {
         self.handle().join()
     }
@@ -254,7 +257,7 @@ impl<A: ActorStruct> ActorRef<A> {
     /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
     ///
     /// # Errors
-    /// [`SendError::Gone`] if it had ended before.
+    /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a handler of this very actor.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
         self.handle().stop(grace)
     }

@@ -137,13 +137,17 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Stopped(at) => write!(f, "{at}: the actor was stopped first"),
             CallError::Gone(at) => gone(f, at),
             CallError::Codec(error, at) => write!(f, "{at}: {error}"),
-            CallError::CallingSelf(at) => write!(f, "{at}: an actor cannot wait for itself"),
+            CallError::CallingSelf(at) => calling_self(f, at),
             CallError::Unreachable(error, at) => write!(f, "{at}: {error}"),
         }
     }
 }
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
+
+fn calling_self(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
+    write!(f, "{at}: an actor cannot wait for itself")
+}
 
 fn gone(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
     write!(f, "{at}: the actor is gone")?;
@@ -160,6 +164,8 @@ pub enum SendError {
     Gone(At),
     /// An argument could not be encoded.
     Codec(String, At),
+    /// An actor wants to wait for its own end. It can ask for it without waiting: `terminate`.
+    CallingSelf(At),
     /// The operating system refused: no descriptors, no memory, no permission.
     Unreachable(String, At),
 }
@@ -171,6 +177,7 @@ impl SendError {
             SendError::Full(at)
             | SendError::Gone(at)
             | SendError::Codec(_, at)
+            | SendError::CallingSelf(at)
             | SendError::Unreachable(_, at) => at,
         }
     }
@@ -182,6 +189,7 @@ impl fmt::Display for SendError {
             SendError::Full(at) => write!(f, "{at}: the mailbox is full"),
             SendError::Gone(at) => gone(f, at),
             SendError::Codec(error, at) | SendError::Unreachable(error, at) => write!(f, "{at}: {error}"),
+            SendError::CallingSelf(at) => calling_self(f, at),
         }
     }
 }
@@ -194,6 +202,7 @@ impl<E> From<SendError> for CallError<E> {
             SendError::Full(at) => CallError::Full(at),
             SendError::Gone(at) => CallError::Gone(at),
             SendError::Codec(error, at) => CallError::Codec(error, at),
+            SendError::CallingSelf(at) => CallError::CallingSelf(at),
             SendError::Unreachable(error, at) => CallError::Unreachable(error, at),
         }
     }

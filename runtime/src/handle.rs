@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::current;
 use crate::error::{At, SendError};
 use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::ledger::{Epitaph, State, StopMode};
@@ -32,7 +33,12 @@ impl Handle<'_> {
         !self.0.is_dead()
     }
 
+    fn is_self(&self) -> bool {
+        current::is_handling(self.0.card.id)
+    }
+
     pub(crate) fn join(&self) -> ExitReason {
+        assert!(!self.is_self(), "actor `{}` waits for its own end, for ever", self.0.card.name);
         self.join_until(None).unwrap_or(ExitReason::SupervisorDied)
     }
 
@@ -86,6 +92,9 @@ impl Handle<'_> {
     }
 
     pub(crate) fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        if self.is_self() {
+            return Err(SendError::CallingSelf(self.at("stop")));
+        }
         let deadline = time::after(grace);
         self.terminate()?;
         if let Some(reason) = self.join_until(Some(deadline)) {

@@ -440,6 +440,6 @@ fn read_text<const N: usize>(room: &[AtomicU8; N], len: &AtomicU32) -> Vec<u8> {
 }
 
 /// The longest prefix of `text` that fits into `room` bytes.
-fn cut(text: &str, room: usize) -> &str {
+pub(crate) fn cut(text: &str, room: usize) -> &str {
     &text[..text.floor_char_boundary(room)]
 }

@@ -12,6 +12,7 @@ use crate::mailbox::capacity::{self, Correction};
 use crate::mailbox::envelope::{Body, Envelope, Status, parse};
 use crate::mailbox::ledger::{Farewell, Ledger, Phase, StopMode};
 use crate::process::child::{Start, announce_ready};
+use crate::process::last_words;
 use crate::process::tree;
 use crate::sys::{frame, poll, process, signal, time};
 use callers::Callers;
@@ -30,7 +31,8 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     announce_ready(ledger, &receiver);
     let mut mailbox = Mailbox::new(receiver, ledger);
     let served = catch_unwind(AssertUnwindSafe(|| mailbox.serve(&mut actor)));
-    if served.is_err() {
+    if let Err(payload) = served {
+        last_words::correct(ledger, &*payload);
         // The state may be half-changed: it is not dropped, nobody runs code on it.
         std::mem::forget(actor);
         return farewell(ledger, Farewell::Panicked, PANICKED);
@@ -45,7 +47,10 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     mailbox.callers.flush_before_exit();
     match stopped {
         Ok(()) => farewell(ledger, Farewell::Stopped, 0),
-        Err(_) => farewell(ledger, Farewell::Panicked, PANICKED),
+        Err(payload) => {
+            last_words::correct(ledger, &*payload);
+            farewell(ledger, Farewell::Panicked, PANICKED)
+        }
     }
 }
 
@@ -65,7 +70,10 @@ fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, 
             ledger.last_words(&error.0, "", None);
             Err(farewell(ledger, Farewell::InitFailed, 1))
         }
-        Err(_) => Err(farewell(ledger, Farewell::Panicked, PANICKED)),
+        Err(payload) => {
+            last_words::correct(ledger, &*payload);
+            Err(farewell(ledger, Farewell::Panicked, PANICKED))
+        }
     }
 }
 

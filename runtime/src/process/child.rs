@@ -1,12 +1,12 @@
 //! From the fork to user code: everything that a new process is before it is an actor.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::panic;
 
 use crate::current::{self, Identity};
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::Ledger;
 use crate::process::entry::Entry;
+use crate::process::last_words;
 use crate::process::request::{Kind, Spawn, Spec};
 use crate::process::tree;
 use crate::sys::poll::Event;
@@ -63,7 +63,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     rlimit::set_descriptors(descriptors);
     identify(&spec);
     tree::inherit(control, Event::from_fd(doorbell), ledger);
-    keep_last_words(ledger);
+    last_words::keep(ledger);
     if let Some(filter) = &spec.log {
         crate::logging::inherit(filter);
     }
@@ -97,20 +97,6 @@ fn identify(spec: &Spec) {
         daemon: spec.daemon,
         incarnation: 1,
     });
-}
-
-/// A panic of the main thread leaves message, place and method in the ledger, before the default hook prints it.
-fn keep_last_words(ledger: &'static Ledger) {
-    let main = std::thread::current().id();
-    let print = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if std::thread::current().id() == main {
-            let message = info.payload_as_str().unwrap_or("(a panic without a text)");
-            let place = info.location().map(ToString::to_string).unwrap_or_default();
-            ledger.last_words(message, &place, ledger.method_in_progress());
-        }
-        print(info);
-    }));
 }
 
 fn wait_at_fault_point(supervisor: i32) {

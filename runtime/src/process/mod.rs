@@ -12,6 +12,7 @@ pub(crate) mod entry;
 pub(crate) mod farewell;
 #[cfg(feature = "floors")]
 pub mod floor;
+pub(crate) mod last_words;
 pub(crate) mod request;
 pub(crate) mod root;
 pub(crate) mod strays;

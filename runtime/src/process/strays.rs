@@ -2,13 +2,21 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::process::boot::TREE;
+use crate::process::warden;
 use crate::sys::{poll, process, time};
 
-/// How long the program looks for strays of a tree whose root supervisor was killed.
+/// How long is looked for strays of a tree whose root supervisor was killed.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How often in a row nothing must have been found.
+const CLEAN_LOOKS: u32 = 3;
+
+/// A process that is not older than this may be about to become another program: while it does, it has no environment.
+const YOUNG: Duration = Duration::from_secs(2);
 
 /// The children of a single-threaded process, zombies included.
 pub(crate) fn children(pid: i32) -> Vec<i32> {
@@ -25,9 +33,14 @@ fn processes() -> impl Iterator<Item = i32> {
 }
 
 fn parent_of(pid: i32) -> Option<i32> {
+    stat_field(pid, 1)
+}
+
+/// A number in `/proc/PID/stat`, counted from the state, which is number 0.
+fn stat_field<N: FromStr>(pid: i32, index: usize) -> Option<N> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in brackets may hold anything; behind the last bracket come state and parent.
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(index)?.parse().ok()
 }
 
 /// Kills an own child that is not reaped yet, and its group if that is another one than ours.
@@ -41,32 +54,70 @@ pub(crate) fn kill_with_group(pid: i32) {
 
 /// Kills every process that bears the mark of this tree, until there is none.
 ///
-/// For a program whose root supervisor was killed: actors die with their supervisor by themselves, but what they had
+/// For a tree whose root supervisor was killed: actors die with their supervisor by themselves, but what they had
 /// started and orphaned has gone to init.
 pub(crate) fn sweep(tree: &str) {
     let mark = format!("{TREE}={tree}");
-    let deadline = time::after(SWEEP);
-    loop {
-        let marked: Vec<i32> =
-            processes().filter(|&pid| pid != process::pid() && bears(pid, &mark)).collect();
-        for &pid in &marked {
-            // The handle first, then the look: so it is this process that is signalled, and no later one of its number.
-            let Ok(handle) = process::pidfd(pid) else { continue };
-            if bears(pid, &mark) {
-                let _ = process::signal(handle.as_fd(), process::SIGKILL);
-            }
+    let (patience, deadline) = (time::after(SWEEP / 2), time::after(SWEEP));
+    let mut clean = 0;
+    while clean < CLEAN_LOOKS && time::now() < deadline {
+        let mut found = false;
+        for pid in processes().filter(|&pid| pid != process::pid()) {
+            found |= match mark_of(pid, &mark) {
+                // It sweeps too and leaves by itself; killed, it could not go on if we are killed next.
+                Marked::Yes if warden::is_warden(pid) && time::now() < patience => true,
+                Marked::Yes => {
+                    kill_marked(pid, &mark);
+                    true
+                }
+                Marked::NotYet => true,
+                Marked::No => false,
+            };
         }
-        if marked.is_empty() || time::now() > deadline {
-            return;
-        }
+        clean = if found { 0 } else { clean + 1 };
         poll::pause(Duration::from_millis(5));
     }
 }
 
-/// Whether the environment that this process was started with has the mark in it. A zombie has none.
-fn bears(pid: i32, mark: &str) -> bool {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
+/// The handle first, then a second look: so it is this process that is signalled, and no later one of its number.
+fn kill_marked(pid: i32, mark: &str) {
+    let Ok(handle) = process::pidfd(pid) else { return };
+    if matches!(mark_of(pid, mark), Marked::Yes) {
+        let _ = process::signal(handle.as_fd(), process::SIGKILL);
+    }
+}
+
+/// Whether a process bears a mark.
+enum Marked {
+    Yes,
+    No,
+    /// It is in the middle of `execve`, or may be.
+    NotYet,
+}
+
+/// Looks at the environment that a process was started with. A zombie has none, nor has the kernel's own, nor, for a moment, a
+/// process that executes another program.
+fn mark_of(pid: i32, mark: &str) -> Marked {
+    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return Marked::No };
+    if environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes()) {
+        return Marked::Yes;
+    }
+    // Zombies and the kernel's own have no executable either.
+    let undecided =
+        environment.is_empty() && fs::read_link(format!("/proc/{pid}/exe")).is_ok() && is_young(pid);
+    if undecided { Marked::NotYet } else { Marked::No }
+}
+
+/// Whether a process was started a short while ago.
+fn is_young(pid: i32) -> bool {
+    // In hundredths of a second since the machine was started; user space is always told in these.
+    let started = stat_field(pid, 19).map(|ticks: u64| Duration::from_millis(ticks * 10));
+    let uptime = fs::read_to_string("/proc/uptime").ok();
+    let now = uptime.and_then(|text| text.split_ascii_whitespace().next()?.parse().ok());
+    match (started, now.map(Duration::from_secs_f64)) {
+        (Some(started), Some(now)) => now.saturating_sub(started) < YOUNG,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,13 @@ use crate::process::strays;
 use crate::sys::process::Fork;
 use crate::sys::{fd, poll, process, title};
 
+const NAME: &str = "phx-warden";
+
+/// Whether a process of a tree is its warden.
+pub(crate) fn is_warden(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == NAME)
+}
+
 /// Starts the warden of this root supervisor; answers its pid. Without one (at a limit of the system) the tree works all
 /// the same.
 pub(crate) fn start() -> Option<i32> {
@@ -28,7 +35,7 @@ pub(crate) fn start() -> Option<i32> {
 fn keep_watch(supervisor: i32, mark: &str) -> ! {
     // Out of reach of what is meant for the supervisor's group.
     process::own_group();
-    title::set("phx-warden");
+    title::set(NAME);
     let handle = process::pidfd(supervisor).ok();
     fd::close_all_except(&handle.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>());
     while process::parent() == supervisor {

@@ -10,6 +10,7 @@ use crate::current;
 use crate::mailbox::ledger::{Farewell, Ledger, StopMode};
 use crate::process::actor_loop::PANICKED;
 use crate::process::child::{Start, announce_ready};
+use crate::process::last_words;
 use crate::process::tree;
 use crate::sys::image;
 
@@ -65,9 +66,13 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     let handling = current::handling(0);
     let outcome = catch_unwind(AssertUnwindSafe(|| call(function, args)));
     drop(handling);
-    let Ok(left) = outcome else {
-        ledger.say_farewell(Farewell::Panicked);
-        return PANICKED;
+    let left = match outcome {
+        Ok(left) => left,
+        Err(payload) => {
+            last_words::correct(ledger, &*payload);
+            ledger.say_farewell(Farewell::Panicked);
+            return PANICKED;
+        }
     };
     ledger.finish();
     // What a main program does at its end, a task does too: its own children first.

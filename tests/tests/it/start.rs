@@ -7,7 +7,7 @@ mod places;
 mod processes;
 
 use phalanx::prelude::*;
-use phalanx_tests::alone;
+use phalanx_tests::{alone, processes as table};
 
 #[actor]
 struct Echo;
@@ -21,6 +21,16 @@ impl Echo {
     fn own_pid(&self) -> u32 {
         std::process::id()
     }
+}
+
+/// What runs below this program's root supervisor, apart from its warden.
+fn supervised() -> Vec<u32> {
+    let supervisor = table::root_supervisor(std::process::id());
+    let children = supervisor.map_or(Vec::new(), table::children);
+    let others = children.iter().filter(|child| child.name != "phx-warden");
+    let mut pids: Vec<u32> = others.map(|child| child.pid).collect();
+    pids.sort_unstable();
+    pids
 }
 
 #[test]
@@ -39,6 +49,6 @@ fn an_actor_lives_on_when_the_last_ref_is_dropped() {
         let pid = Echo.spawn().unwrap().pid().unwrap();
         let other = Echo.spawn().unwrap();
         assert_eq!(other.echo("hello".into()).wait().unwrap(), "hello");
-        assert!(phalanx_tests::processes::runs(pid));
+        assert!(table::runs(pid));
     });
 }

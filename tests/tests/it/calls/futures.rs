@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx_tests::alone;
+use phalanx_tests::{alone, eventually, processes};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{LIMIT, log};
@@ -142,16 +142,21 @@ fn threads_and_futures_wait_side_by_side() {
 fn a_future_that_is_dropped_halfway_harms_nobody() {
     alone(|| {
         let (slow, quick) = (log(), log());
+        let pid = slow.pid().unwrap();
+        processes::signal("STOP", i64::from(pid));
+        eventually("the process to stop", LIMIT, || {
+            processes::stat(pid).is_some_and(|stat| stat.state == 'T')
+        });
         single_threaded().block_on(async {
             for number in 0..20 {
-                let given_up =
-                    tokio::time::timeout(Duration::from_millis(5), slow.sleep(Duration::from_millis(15)));
+                let given_up = tokio::time::timeout(Duration::from_millis(5), slow.ask(0, number));
                 assert!(given_up.await.is_err());
                 assert_eq!(quick.ask(0, number).await.unwrap(), (0, number));
             }
+            processes::signal("CONT", i64::from(pid));
             assert_eq!(slow.ask(1, 1).await.unwrap(), (1, 1));
         });
-        assert_eq!(slow.handled(), 21);
+        assert_eq!(slow.entries().wait().unwrap().len(), 21);
     });
 }
 
@@ -191,7 +196,7 @@ fn a_future_is_told_of_its_actors_death() {
         let killer = log.clone();
         let killer = thread::spawn(move || {
             let begun = || killer.depth() == 9;
-            phalanx_tests::eventually("the first call to begin", LIMIT, begun);
+            eventually("the first call to begin", LIMIT, begun);
             killer.kill().unwrap();
         });
         for answer in block_on(All(waiting)) {
@@ -206,7 +211,7 @@ fn a_future_is_told_of_its_actors_death() {
 fn a_reply_may_be_looked_at_then_awaited_and_by_another_executor() {
     alone(|| {
         let log = log();
-        let time = Duration::from_millis(400);
+        let time = Duration::from_millis(1500);
         let mut reply = log.sleep(time);
         assert!(matches!(reply.wait_timeout(Duration::from_millis(10)), Err(CallError::Timeout(_))));
         let short = Duration::from_millis(10);

@@ -13,7 +13,7 @@ use super::{LIMIT, log};
 fn a_reply_is_not_done_before_its_answer_and_gives_it_out_once() {
     alone(|| {
         let log = log();
-        let time = Duration::from_millis(300);
+        let time = Duration::from_millis(1000);
         let mut reply = log.sleep(time);
         assert!(!reply.is_done());
         assert!(reply.try_get().is_none());

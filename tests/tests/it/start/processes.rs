@@ -7,7 +7,7 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually, processes};
 
-use super::Echo;
+use super::{Echo, supervised};
 
 fn short_name(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim_end().to_owned()
@@ -68,11 +68,9 @@ fn actors_are_children_of_the_root_supervisor_and_it_is_the_programs() {
         }
         assert_eq!(parent(supervisor), process::id());
         assert_eq!(processes::root_supervisor(process::id()), Some(supervisor));
-        let mut children: Vec<u32> = processes::children(supervisor).iter().map(|child| child.pid).collect();
-        children.sort_unstable();
         let mut expected: Vec<u32> = echoes.iter().map(|echo| echo.pid().unwrap()).collect();
         expected.sort_unstable();
-        assert_eq!(children, expected);
+        assert_eq!(supervised(), expected);
     });
 }
 
@@ -113,7 +111,7 @@ fn the_supervisor_of_an_actor_carries_its_name_and_comes_when_it_is_needed() {
     alone(|| {
         let boss = Boss { workers: Vec::new() }.builder().name("boss").spawn().unwrap();
         let root = parent(boss.pid().unwrap());
-        assert_eq!(processes::children(root).len(), 1);
+        assert_eq!(supervised(), [boss.pid().unwrap()]);
         let first = boss.hire().wait().unwrap();
         let second = boss.hire().wait().unwrap();
         let supervisor = parent(first);

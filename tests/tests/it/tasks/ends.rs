@@ -47,7 +47,11 @@ fn an_interrupted_task_has_code_minus_2() {
 
 #[test]
 fn a_signal_from_outside_is_reported_as_what_it_is() {
-    alone(|| ends_by(|process| Ok(processes::signal("USR1", i64::from(process.pid()))), 10));
+    let from_outside = |process: &Process<()>| {
+        processes::signal("USR1", i64::from(process.pid()));
+        Ok(())
+    };
+    alone(move || ends_by(from_outside, 10));
 }
 
 #[test]

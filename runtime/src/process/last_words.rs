@@ -1,0 +1,53 @@
+//! What is kept of a panic: in the ledger, where it outlives the process.
+
+use std::any::Any;
+use std::panic::{self, PanicHookInfo};
+
+use crate::mailbox::ledger::{Ledger, WORDS, cut};
+
+/// What is said of a panic whose payload is not text.
+const NO_TEXT: &str = "(a panic without a text)";
+
+/// Between a panic's message and that of one before it in the same message: a panic in a destructor, while the first one
+/// unwound; or one that had been caught.
+const BEFORE: &str = "; before it: ";
+
+/// From now on a panic of this thread leaves message, place and method in the ledger, before the usual hook prints it.
+pub(crate) fn keep(ledger: &'static Ledger) {
+    let main = std::thread::current().id();
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == main {
+            write(ledger, info);
+        }
+        print(info);
+    }));
+}
+
+fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or(NO_TEXT);
+    let earlier = ledger.words().map(|words| words.0).filter(|words| !words.is_empty());
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    match earlier {
+        // The language gives up: a panic in a destructor, or one that may not unwind. The cause has been said.
+        Some(_) if place.contains("core/src/panicking.rs") => {}
+        Some(earlier) => {
+            ledger.last_words(&format!("{message}{BEFORE}{earlier}"), &place, ledger.method_in_progress())
+        }
+        None => ledger.last_words(message, &place, ledger.method_in_progress()),
+    }
+}
+
+/// A panic has unwound to the runtime, with this payload: corrects what the hook has written. It may have written of another
+/// panic, which was caught, or nothing at all, of one that was resumed.
+pub(crate) fn correct(ledger: &Ledger, payload: &(dyn Any + Send)) {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = cut(text.or(payload.downcast_ref::<&str>().copied()).unwrap_or(NO_TEXT), WORDS);
+    match ledger.words() {
+        Some((said, ..)) if said == text => {}
+        Some((said, place, method)) if said.starts_with(&format!("{text}{BEFORE}")) => {
+            ledger.last_words(text, &place, method)
+        }
+        _ => ledger.last_words(text, "", ledger.method_in_progress()),
+    }
+}

@@ -1,0 +1,266 @@
+//! Graceful stops and forced ones.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use phalanx::prelude::*;
+use phalanx::{ExitReason, StoppedBy};
+use phalanx_tests::{alone, eventually, processes};
+
+use super::{LIMIT, Note, busy};
+
+/// Takes notes of its end.
+#[actor]
+struct Careful {
+    stopped: Note,
+    dropped: Note,
+    /// Does not come to an end.
+    hangs: bool,
+}
+
+#[actor]
+impl Careful {
+    fn wait_for(&self, note: Note) -> u32 {
+        note.wait();
+        42
+    }
+
+    fn answer(&self) -> u32 {
+        42
+    }
+
+    fn end_yourself(&self, me: ActorRef<Careful>) -> bool {
+        me.terminate().is_ok()
+    }
+
+    fn stop_yourself(&self, me: ActorRef<Careful>) -> Result<ExitReason, String> {
+        me.stop(Duration::from_secs(2)).map_err(|error| error.to_string())
+    }
+
+    fn start_a_child(&self) -> u32 {
+        // Its own process ends with the shell; what it started stays in the actor's group.
+        let script = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
+        let output = Command::new("sh").args(["-c", script]).output().expect("there is a shell");
+        String::from_utf8_lossy(&output.stdout).trim().parse().expect("a pid")
+    }
+
+    #[on_stop]
+    fn take_note(&mut self) {
+        self.stopped.write();
+        if self.hangs {
+            loop {
+                thread::park();
+            }
+        }
+    }
+}
+
+impl Drop for Careful {
+    fn drop(&mut self) {
+        // The value from which it was made is dropped in the program.
+        if phalanx::current().parent().is_some() {
+            self.dropped.write();
+        }
+    }
+}
+
+fn careful(hangs: bool) -> (ActorRef<Careful>, Note, Note) {
+    let (stopped, dropped) = (Note::new("stopped"), Note::new("dropped"));
+    let state = Careful { stopped: stopped.clone(), dropped: dropped.clone(), hangs };
+    (state.spawn().unwrap(), stopped, dropped)
+}
+
+#[test]
+fn on_stop_has_run_when_stop_returns() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        assert_eq!(careful.stop(LIMIT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert!(stopped.remove() && dropped.remove());
+        assert_eq!((careful.exit_code(), careful.is_alive()), (Some(0), false));
+    });
+}
+
+#[test]
+fn a_sigterm_from_outside_is_a_graceful_stop() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        processes::signal("TERM", i64::from(careful.pid().unwrap()));
+        assert_eq!(careful.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Signal)));
+        assert!(stopped.remove() && dropped.remove());
+        assert_eq!(careful.exit_code(), Some(0));
+    });
+}
+
+#[test]
+fn many_sigterms_are_one_stop() {
+    alone(|| {
+        for _ in 0..5 {
+            let (careful, stopped, dropped) = careful(false);
+            let pid = careful.pid().unwrap();
+            let script =
+                format!("i=0; while [ $i -lt 200 ]; do kill -TERM {pid} || exit 0; i=$((i+1)); done");
+            let mut shell =
+                Command::new("sh").args(["-c", &script]).stderr(std::process::Stdio::null()).spawn().unwrap();
+            assert_eq!(careful.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Signal)));
+            assert!(stopped.remove() && dropped.remove());
+            shell.wait().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_kill_runs_nothing() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        careful.kill().unwrap();
+        assert_eq!(careful.join().signal(), Some(9));
+        assert!(!stopped.remove() && !dropped.remove());
+    });
+}
+
+#[test]
+fn a_stop_that_hangs_is_killed_when_the_grace_is_over_and_not_before() {
+    alone(|| {
+        for grace in [Duration::ZERO, Duration::from_millis(1500)] {
+            let (careful, stopped, dropped) = careful(true);
+            let start = Instant::now();
+            let reason = careful.stop(grace).unwrap();
+            assert!(start.elapsed() >= grace && start.elapsed() < LIMIT);
+            assert_eq!(reason.signal(), Some(9), "{reason:?}");
+            assert!(stopped.remove() || grace.is_zero());
+            assert!(!dropped.remove());
+        }
+    });
+}
+
+#[test]
+fn a_stop_finishes_the_message_in_progress_and_not_those_behind_it() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        let gate = Note::new("gate");
+        let in_progress = careful.wait_for(gate.clone());
+        busy(&careful, 0);
+        let queued: Vec<_> = (0..5).map(|_| careful.answer()).collect();
+        careful.terminate().unwrap();
+        // Not before the message is finished.
+        assert_eq!(careful.join_timeout(Duration::from_millis(100)), None);
+        assert!(!stopped.is_there());
+        gate.write();
+        assert_eq!(in_progress.wait().unwrap(), 42);
+        for reply in queued {
+            let error = reply.wait().unwrap_err();
+            assert!(matches!(&error, CallError::Stopped(at) if at.method() == "answer"), "{error:?}");
+        }
+        assert_eq!(careful.join(), ExitReason::Stopped(StoppedBy::Ref));
+        assert!(stopped.remove() && dropped.remove() && gate.remove());
+    });
+}
+
+#[test]
+fn terminate_returns_at_once_and_the_actor_is_alive_until_it_is_reaped() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        let (pid, gate) = (careful.pid().unwrap(), Note::new("gate"));
+        let in_progress = careful.wait_for(gate.clone());
+        busy(&careful, 0);
+        for _ in 0..3 {
+            careful.terminate().unwrap();
+            assert!(careful.is_alive() && processes::runs(pid));
+            assert_eq!((careful.exit_code(), careful.exit_reason()), (None, None));
+        }
+        gate.write();
+        assert_eq!(in_progress.wait().unwrap(), 42);
+        assert!(careful.join().is_orderly());
+        assert!(!careful.is_alive() && !processes::exists(pid));
+        assert!(stopped.remove() && dropped.remove() && gate.remove());
+    });
+}
+
+#[test]
+fn an_actor_may_end_itself_and_its_caller_is_answered() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        assert!(careful.end_yourself(careful.clone()).wait().unwrap());
+        assert_eq!(careful.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Ref)));
+        assert!(stopped.remove() && dropped.remove());
+    });
+}
+
+#[test]
+fn an_actor_that_waits_for_its_own_stop_is_told_that_it_cannot() {
+    alone(|| {
+        let (careful, ..) = careful(false);
+        let error = careful.stop_yourself(careful.clone()).wait().unwrap_err();
+        let CallError::App(text) = &error else { panic!("{error:?}") };
+        assert!(text.contains("`stop` of actor `Careful`"), "{text}");
+        assert_eq!(careful.answer().wait().unwrap(), 42);
+        careful.kill().unwrap();
+    });
+}
+
+#[test]
+fn the_dead_cannot_be_stopped_killed_or_terminated() {
+    alone(|| {
+        let (careful, ..) = careful(false);
+        careful.kill().unwrap();
+        let _ = careful.join();
+        let gone = |error: SendError, what: &str| {
+            let SendError::Gone(at) = &error else { panic!("{error:?}") };
+            assert_eq!((at.actor(), at.method()), ("Careful", what));
+            assert_eq!(at.ended().and_then(ExitReason::signal), Some(9));
+        };
+        gone(careful.kill().unwrap_err(), "kill");
+        gone(careful.terminate().unwrap_err(), "terminate");
+        assert!(matches!(careful.stop(LIMIT), Err(SendError::Gone(_))));
+    });
+}
+
+#[test]
+fn several_may_stop_an_actor_at_once() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| careful.stop(LIMIT))).collect();
+            for thread in threads {
+                // Who comes too late is told that it is gone.
+                let outcome = thread.join().unwrap();
+                let expected = Ok(ExitReason::Stopped(StoppedBy::Ref));
+                assert!(outcome == expected || matches!(outcome, Err(SendError::Gone(_))), "{outcome:?}");
+            }
+        });
+        assert!(stopped.remove() && dropped.remove());
+    });
+}
+
+#[test]
+fn what_an_actor_started_by_itself_ends_with_it_however_it_ends() {
+    type End = fn(&ActorRef<Careful>);
+    let ends: [End; 3] = [
+        |careful| drop(careful.stop(LIMIT).unwrap()),
+        |careful| careful.kill().unwrap(),
+        |careful| processes::signal("SEGV", i64::from(careful.pid().unwrap())),
+    ];
+    alone(move || {
+        for end in ends {
+            let (careful, stopped, dropped) = careful(false);
+            let child = careful.start_a_child().wait().unwrap();
+            assert!(processes::runs(child));
+            end(&careful);
+            let _ = careful.join();
+            eventually("the end of the child", LIMIT, || !processes::exists(child));
+            let _ = (stopped.remove(), dropped.remove());
+        }
+    });
+}
+
+#[test]
+fn actors_stop_by_the_end_of_the_program_with_their_hook() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        assert_eq!(careful.answer().wait().unwrap(), 42);
+        phalanx::shutdown();
+        assert_eq!(careful.exit_reason(), Some(ExitReason::Stopped(StoppedBy::Program)));
+        assert!(stopped.remove() && dropped.remove());
+    });
+}
