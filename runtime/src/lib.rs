@@ -40,7 +40,6 @@
 //!
 //! Nothing has to be called first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel 5.10 or later).
 
-#[allow(unsafe_code, reason = "the one place for it; every block argues")]
 mod sys;
 
 mod actor;

@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::wait::until;
 
 /// In the environment of every process of a case, so that whatever is left of it can be found.
 pub(crate) const MARK: &str = "PHALANX_TESTS_RUN";
@@ -123,4 +126,18 @@ pub fn kill_together(pids: &[u32]) {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("kill -KILL {}", list.join(" "))]).stderr(Stdio::null());
     let _ = shell.status().expect("there is a shell");
+}
+
+/// Waits until a look finds no process any more.
+///
+/// # Panics
+/// When the limit has passed; the panic says which are left.
+#[track_caller]
+pub fn until_none(limit: Duration, mut look: impl FnMut() -> Vec<Stat>) {
+    let start = Instant::now();
+    let left = until("a look", limit * 2, || {
+        let left = look();
+        (left.is_empty() || start.elapsed() >= limit).then_some(left)
+    });
+    assert!(left.is_empty(), "after {limit:?}, still there: {left:#?}");
 }

@@ -2,6 +2,7 @@
 //!
 //! All `unsafe`, all of `nix` and all of `libc` of the crate are here, and what leaves this module is safe to
 //! call in any order with any argument. The rest of the crate denies `unsafe_code`, and a test greps for it.
+#![allow(unsafe_code, reason = "the one place for it; every block argues")]
 
 pub(crate) mod fd;
 pub(crate) mod frame;

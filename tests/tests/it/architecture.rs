@@ -39,6 +39,11 @@ fn uses(directory: &str, exempt: &str, words: &[&str]) -> Vec<String> {
 #[test]
 fn unsafe_code_and_system_calls_are_in_sys_only() {
     assert_eq!(uses("runtime/src", "/src/sys/", &["unsafe", "nix", "libc"]), [""; 0]);
+    let outside =
+        sources("runtime/src").into_iter().filter(|(path, _)| !path.to_string_lossy().contains("/src/sys/"));
+    for (path, text) in outside {
+        assert!(!text.contains("unsafe"), "{}", path.display());
+    }
 }
 
 /// That they have no unsafe code either is for the compiler to say: the workspace denies it.

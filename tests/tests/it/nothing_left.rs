@@ -56,14 +56,20 @@ fn busy(random: &mut Random) -> Run {
 /// Nothing of the run that does not belong to its tree.
 #[track_caller]
 fn assert_no_strays(run: &Run) {
-    eventually("the end of those outside of the tree", PROMPTLY, || {
+    processes::until_none(PROMPTLY, || {
         let first = run.processes();
         let tree: BTreeSet<u32> =
             processes::descendants(run.pid()).iter().map(|process| process.pid).collect();
-        let outside = first.iter().filter(|process| process.pid != run.pid() && !tree.contains(&process.pid));
+        let outside =
+            first.into_iter().filter(|process| process.pid != run.pid() && !tree.contains(&process.pid));
         // Some of them have ended between the two looks.
-        !outside.into_iter().any(|process| processes::runs(process.pid))
+        running(outside.map(|process| process.pid))
     });
+}
+
+/// Those that exist and are no zombies. Whoever is orphaned by a kill is reaped by init, when it likes.
+fn running(pids: impl IntoIterator<Item = u32>) -> Vec<processes::Stat> {
+    pids.into_iter().filter(|&pid| processes::runs(pid)).filter_map(processes::stat).collect()
 }
 
 /// Kills somebody in each round, and looks for what is left of it, and at last of the program.
@@ -74,11 +80,10 @@ fn rounds(test: &str, victim: impl Fn(&Run, &mut Random) -> Option<u32>) {
     for _ in 0..ROUNDS {
         let run = busy(&mut random);
         if let Some(victim) = victim(&run, &mut random) {
-            let below: Vec<u32> = processes::descendants(victim).iter().map(|process| process.pid).collect();
+            let mut below = vec![victim];
+            below.extend(processes::descendants(victim).iter().map(|process| process.pid));
             processes::kill(victim);
-            eventually("the end of it and of all below", PROMPTLY, || {
-                !processes::runs(victim) && !below.iter().any(|&pid| processes::runs(pid))
-            });
+            processes::until_none(PROMPTLY, || running(below.iter().copied()));
             assert_no_strays(&run);
         }
         run.signal("KILL");

@@ -6,8 +6,12 @@ mod options;
 mod places;
 mod processes;
 
+use std::time::Duration;
+
 use phalanx::prelude::*;
-use phalanx_tests::{alone, processes as table};
+use phalanx_tests::{alone, processes as table, until};
+
+const WARDEN: &str = "phx-warden";
 
 #[actor]
 struct Echo;
@@ -25,10 +29,14 @@ impl Echo {
 
 /// What runs below this program's root supervisor, apart from its warden.
 fn supervised() -> Vec<u32> {
-    let supervisor = table::root_supervisor(std::process::id());
-    let children = supervisor.map_or(Vec::new(), table::children);
-    let others = children.iter().filter(|child| child.name != "phx-warden");
-    let mut pids: Vec<u32> = others.map(|child| child.pid).collect();
+    let Some(supervisor) = table::root_supervisor(std::process::id()) else { return Vec::new() };
+    // Just forked, the warden is still called what the supervisor is called.
+    let children = until("the warden to take its name", Duration::from_secs(10), || {
+        let children = table::children(supervisor);
+        children.iter().any(|child| child.name == WARDEN).then_some(children)
+    });
+    let mut pids: Vec<u32> =
+        children.iter().filter(|child| child.name != WARDEN).map(|child| child.pid).collect();
     pids.sort_unstable();
     pids
 }
