@@ -4,15 +4,15 @@
 
 mod support;
 
-use support::{run, stderr, stdout};
+use support::run;
 
 /// What the program printed; it must have ended well and said nothing else.
 #[track_caller]
 fn output_of(program: &str) -> String {
     let output = run(program, &[]);
-    assert!(output.status.success(), "{}: {}", output.status, stderr(&output));
-    assert_eq!(stderr(&output), "");
-    stdout(&output)
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(output.stderr, "");
+    output.stdout
 }
 
 #[test]

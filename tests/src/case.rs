@@ -4,14 +4,13 @@ use std::any::type_name;
 use std::env;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{self, Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 
-use crate::leaks::{Snapshot, nothing_left};
+use crate::leaks::Snapshot;
+use crate::place::Place;
 use crate::processes::{self, MARK};
 
 /// A case that runs longer than this has failed.
@@ -68,7 +67,7 @@ fn run_here(body: impl FnOnce()) {
 /// This is the test: starts the program of the case, and watches it.
 fn run_elsewhere(test: &str) -> Result<(), String> {
     let place = Place::new();
-    let output = place.0.join("output");
+    let output = place.path().join("output");
     let file = File::create(&output).expect("a file for the output");
     let mut command = Command::new(env::current_exe().expect("this program has a path"));
     command
@@ -94,7 +93,7 @@ fn run_elsewhere(test: &str) -> Result<(), String> {
         Some(_) if !said.contains(PASSED) => return Err(format!("`{test}` did not run:\n{said}")),
         Some(_) => {}
     }
-    nothing_left(&place.mark(), &place.temporary())
+    place.nothing_left()
 }
 
 fn wait(child: &mut Child) -> Option<ExitStatus> {
@@ -106,34 +105,4 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
         std::thread::sleep(Duration::from_millis(2));
     }
     None
-}
-
-/// A directory of a run, which goes away with it.
-pub(crate) struct Place(pub(crate) PathBuf);
-
-impl Place {
-    pub(crate) fn new() -> Place {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let place = Place(env::temp_dir().join(name));
-        fs::create_dir_all(place.temporary()).expect("a directory for the run");
-        place
-    }
-
-    /// What the processes of the run carry.
-    pub(crate) fn mark(&self) -> String {
-        self.0.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-    }
-
-    /// The run's own temporary directory.
-    pub(crate) fn temporary(&self) -> PathBuf {
-        // One level down: what a case leaves in its `TMPDIR` is not mixed with what we put beside it.
-        self.0.join("tmp")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -1,15 +1,13 @@
 //! What a case must not leave behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::{Duration, Instant};
 
+use crate::place::{files, grace_is_over};
 use crate::processes;
-
-/// Nothing may be left this long after the end.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What there is at one moment, of everything that can leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub(crate) struct Snapshot {
     /// Mapped memory files.
     mappings: usize,
     /// Shared-memory and temporary files.
-    files: Vec<PathBuf>,
+    files: BTreeSet<PathBuf>,
     /// Threads that watch a tree.
     watchers: usize,
 }
@@ -33,7 +31,7 @@ impl Snapshot {
             children: processes::children(process::id()).into_iter().map(shown).collect(),
             descriptors: descriptors(),
             mappings: mappings(),
-            files: files(),
+            files: &files(Path::new("/dev/shm")) | &files(&std::env::temp_dir()),
             watchers: watchers(),
         }
     }
@@ -49,7 +47,7 @@ impl Snapshot {
             if self.covers(&now) {
                 return;
             }
-            assert!(start.elapsed() < GRACE, "left behind:\nbefore {self:#?}\nafter {now:#?}");
+            assert!(!grace_is_over(start), "left behind:\nbefore {self:#?}\nafter {now:#?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -61,7 +59,7 @@ impl Snapshot {
         now.children == self.children
             && now.mappings <= self.mappings
             && now.watchers <= self.watchers
-            && now.files.iter().all(|file| self.files.contains(file))
+            && now.files.is_subset(&self.files)
             && now.descriptors.iter().all(descriptors)
     }
 }
@@ -86,38 +84,8 @@ fn mappings() -> usize {
     maps.lines().filter(|line| line.contains("memfd:") || line.contains("/dev/shm")).count()
 }
 
-fn files() -> Vec<PathBuf> {
-    let list = |directory: &Path| -> Vec<PathBuf> {
-        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-    };
-    let mut files = list(Path::new("/dev/shm"));
-    files.extend(list(&std::env::temp_dir()));
-    files
-}
-
 fn watchers() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("/proc is there").flatten();
     let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
     tasks.map(name).filter(|name| name.starts_with("phalanx-root")).count()
-}
-
-/// Waits until no process carries the mark of a run and its temporary directory is empty, for as long as is granted.
-///
-/// # Errors
-/// What is left. Processes are killed then, so that they disturb nobody else.
-pub(crate) fn nothing_left(mark: &str, temporary: &Path) -> Result<(), String> {
-    let start = Instant::now();
-    loop {
-        let left = processes::marked(mark);
-        let files: Vec<PathBuf> =
-            fs::read_dir(temporary).into_iter().flatten().flatten().map(|file| file.path()).collect();
-        if left.is_empty() && files.is_empty() {
-            return Ok(());
-        }
-        if start.elapsed() >= GRACE {
-            left.iter().for_each(|process| processes::kill(process.pid));
-            return Err(format!("processes left behind: {left:#?}, files left behind: {files:?}"));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

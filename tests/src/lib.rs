@@ -7,6 +7,7 @@
 #[allow(clippy::print_stdout)]
 mod case;
 mod leaks;
+mod place;
 pub mod processes;
 mod program;
 mod wait;

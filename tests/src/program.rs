@@ -7,13 +7,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::case::Place;
-use crate::leaks::nothing_left;
+use crate::place::Place;
 use crate::processes::{self, MARK};
 use crate::wait::until;
 
 /// No line and no end is waited for longer than this.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A program to be run, with its temporary directory and its mark.
 pub struct Program {
@@ -38,7 +37,7 @@ impl Program {
     }
 
     /// Adds arguments.
-    pub fn args<const N: usize>(mut self, args: [&str; N]) -> Program {
+    pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Program {
         self.command.args(args);
         self
     }
@@ -165,7 +164,7 @@ impl Run {
     #[track_caller]
     pub fn finish(mut self) -> i32 {
         let code = self.wait();
-        if let Err(left) = nothing_left(&self.place.mark(), &self.place.temporary()) {
+        if let Err(left) = self.place.nothing_left() {
             panic!("{left}");
         }
         code

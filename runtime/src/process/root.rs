@@ -44,8 +44,9 @@ pub(crate) fn tree() -> io::Result<Arc<Tree>> {
         return Ok(Arc::clone(tree));
     }
     let (control, supervisor, mark) = start()?;
-    let tree = Arc::new(Tree::new(control));
-    watch(supervisor, Arc::clone(&tree), mark, root.started)?;
+    let pidfd = process::pidfd(supervisor.0.as_ref().map_or(0, Child::id) as i32)?;
+    let tree = Arc::new(Tree::new(control, pidfd.try_clone()?));
+    watch(supervisor, pidfd, Arc::clone(&tree), mark, root.started)?;
     root.unreaped.insert(root.started);
     root.started += 1;
     root.tree = Some(Arc::clone(&tree));
@@ -112,9 +113,7 @@ fn await_word(control: &OwnedFd, token: &str) -> io::Result<()> {
 }
 
 /// Watches a root supervisor, and the program's signals, from a thread of its own.
-fn watch(supervisor: Abort, tree: Arc<Tree>, mark: String, number: u64) -> io::Result<()> {
-    let pid = supervisor.0.as_ref().map_or(0, Child::id);
-    let pidfd = process::pidfd(pid as i32)?;
+fn watch(supervisor: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> io::Result<()> {
     let signals = take_signals()?;
     let watcher = Watcher { supervisor, pidfd, tree, mark, number, signals };
     std::thread::Builder::new().name("phalanx-root".into()).spawn(move || watcher.run())?;

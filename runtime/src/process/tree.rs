@@ -23,6 +23,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// The way to a supervisor.
 pub(crate) struct Tree {
     control: OwnedFd,
+    /// The process itself, if it is the program's: copies of its end of `control` may outlive it for a moment, in forks that have
+    /// not run yet.
+    supervisor: Option<OwnedFd>,
     /// Rung with every request: a supervisor that does not exist yet comes into being by it.
     bell: Option<(Event, &'static Ledger)>,
 }
@@ -34,8 +37,8 @@ static INHERITED: OnceCell<Arc<Tree>> = OnceCell::new();
 static SPAWNED: Mutex<Vec<Weak<Peer>>> = Mutex::new(Vec::new());
 
 impl Tree {
-    pub(crate) fn new(control: OwnedFd) -> Tree {
-        Tree { control, bell: None }
+    pub(crate) fn new(control: OwnedFd, supervisor: OwnedFd) -> Tree {
+        Tree { control, supervisor: Some(supervisor), bell: None }
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -49,7 +52,9 @@ impl Tree {
 
     /// Whether the supervisor of this term is gone.
     pub(crate) fn is_gone(&self, term: u32) -> bool {
-        self.term() != term || fd::hung_up(self.control())
+        let ended =
+            |process: &OwnedFd| poll::readable(process.as_fd(), Some(Duration::ZERO)).unwrap_or(false);
+        self.term() != term || self.supervisor.as_ref().is_some_and(ended) || fd::hung_up(self.control())
     }
 
     /// Makes sure that there is somebody who reads what was sent.
@@ -69,7 +74,10 @@ impl Tree {
             // Both end with the supervisor's death, which is what this waits for.
             match &self.bell {
                 Some((_, ledger)) => ledger.await_supervisor_end(term),
-                None => drop(poll::readable(self.control(), Some(Duration::from_secs(1)))),
+                None => {
+                    let process = self.supervisor.as_ref().map_or(self.control(), AsFd::as_fd);
+                    drop(poll::readable(process, Some(Duration::from_secs(1))));
+                }
             }
         }
     }
@@ -77,7 +85,7 @@ impl Tree {
 
 /// In a new actor or task: remembers how to get a supervisor.
 pub(crate) fn inherit(control: OwnedFd, bell: Event, ledger: &'static Ledger) {
-    let _ = INHERITED.set(Arc::new(Tree { control, bell: Some((bell, ledger)) }));
+    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell: Some((bell, ledger)) }));
 }
 
 /// The tree to spawn into.

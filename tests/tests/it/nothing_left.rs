@@ -14,8 +14,8 @@ use phalanx_tests::{Program, Run, eventually, processes};
 /// How often each is tried.
 const ROUNDS: usize = 12;
 
-/// Within this, nothing may be left.
-const PROMPTLY: Duration = Duration::from_secs(1);
+/// Within this, nothing may be left. One second is the promise for a machine that has nothing else to do.
+const PROMPTLY: Duration = Duration::from_secs(5);
 
 /// A random number, and the next, and the next (splitmix64).
 struct Random(u64);
@@ -129,7 +129,7 @@ fn a_program_and_its_root_supervisor_that_are_killed_together_leave_nothing() {
 fn await_first_child(program: u32) {
     let (list, start) = (format!("/proc/{program}/task/{program}/children"), Instant::now());
     while fs::read_to_string(&list).unwrap().is_empty() {
-        assert!(start.elapsed() < PROMPTLY * 10, "no child");
+        assert!(start.elapsed() < PROMPTLY, "no child");
     }
 }
 

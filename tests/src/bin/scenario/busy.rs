@@ -30,6 +30,8 @@ impl Branch {
     #[tell]
     fn grow(&self) {
         for round in 0.. {
+            // Much is to be going on, but a kill is to be noticed by those who wait for the processor.
+            std::thread::sleep(Duration::from_millis(4));
             let Ok(leaf) = Leaf.spawn() else { return };
             // Dies of it, or does not.
             let _ = leaf.work(round).wait();

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use phalanx_tests::Program;
 
-/// A copy of the scenarios, which goes away with its directory.
-struct Copy(PathBuf);
+/// The scenarios by another name, which goes away with its directory.
+struct Other(PathBuf);
 
-impl Copy {
-    fn named(name: &str) -> Copy {
+impl Other {
+    fn named(name: &str) -> Other {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_scenario"), place.join("program")).unwrap();
-        Copy(place)
+        // Not a copy: while it is written, another thread may fork, and what is open for writing cannot be executed.
+        fs::hard_link(env!("CARGO_BIN_EXE_scenario"), place.join("program")).unwrap();
+        Other(place)
     }
 
     #[track_caller]
@@ -29,7 +30,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for Other {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -38,10 +39,10 @@ impl Drop for Copy {
 /// New types, and a new tree after the death of the root supervisor, too.
 #[test]
 fn a_program_whose_executable_is_replaced_goes_on_with_the_old_one() {
-    Copy::named("replaced").says("replaced", &["the early actor answers", "42", "42"]);
+    Other::named("replaced").says("replaced", &["the early actor answers", "42", "42"]);
 }
 
 #[test]
 fn a_program_whose_executable_was_replaced_before_its_first_spawn_starts_the_old_one() {
-    Copy::named("replaced-before").says("replaced-before", &["42"]);
+    Other::named("replaced-before").says("replaced-before", &["42"]);
 }

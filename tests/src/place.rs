@@ -1,0 +1,96 @@
+//! Where a run has its files, how its processes are known, and what must not be left of it.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::processes;
+
+/// Nothing may be left this long after the end, on a machine that has time for it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The same where more wants to run than there are cores: the dead have to run to die.
+const GRACE_WHEN_BUSY: Duration = Duration::from_secs(5);
+
+/// Whether nothing may be left any more.
+pub(crate) fn grace_is_over(start: Instant) -> bool {
+    let passed = start.elapsed();
+    passed >= GRACE_WHEN_BUSY || (passed >= GRACE && !machine_is_busy())
+}
+
+fn machine_is_busy() -> bool {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    // The fourth word is how many want to run now, of how many there are.
+    let running = load.split_ascii_whitespace().nth(3).and_then(|word| word.split_once('/')?.0.parse().ok());
+    running.is_some_and(|running: usize| running > phalanx::parallelism())
+}
+
+/// A directory that goes away with the run, and a mark that all its processes carry.
+pub(crate) struct Place {
+    path: PathBuf,
+    shared_memory: BTreeSet<PathBuf>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = env::temp_dir().join(name);
+        let place = Place { path, shared_memory: files(Path::new("/dev/shm")) };
+        fs::create_dir_all(place.temporary()).expect("a directory for the run");
+        place
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the processes of the run carry.
+    pub(crate) fn mark(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The run's own temporary directory.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        // One level down: what a case leaves in its `TMPDIR` is not mixed with what we put beside it.
+        self.path.join("tmp")
+    }
+
+    /// Waits until no process carries the mark, no temporary file is there and no shared memory that was not there before,
+    /// for as long as is granted.
+    ///
+    /// # Errors
+    /// What is left. Processes are killed then, so that they disturb nobody else.
+    pub(crate) fn nothing_left(&self) -> Result<(), String> {
+        let start = Instant::now();
+        loop {
+            let left = processes::marked(&self.mark());
+            let mut names = files(Path::new("/dev/shm"));
+            names.retain(|file| !self.shared_memory.contains(file));
+            names.extend(files(&self.temporary()));
+            if left.is_empty() && names.is_empty() {
+                return Ok(());
+            }
+            if grace_is_over(start) {
+                left.iter().for_each(|process| processes::kill(process.pid));
+                return Err(format!("processes left behind: {left:#?}, files left behind: {names:?}"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+pub(crate) fn files(directory: &Path) -> BTreeSet<PathBuf> {
+    fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
