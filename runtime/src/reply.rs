@@ -234,7 +234,7 @@ fn read_answer<T: Portable, E: Portable>(
     }
 }
 
-fn died<E>(epitaph: Option<&Epitaph>, at: &Address) -> CallError<E> {
+pub(crate) fn died<E>(epitaph: Option<&Epitaph>, at: &Address) -> CallError<E> {
     match epitaph.map_or_else(|| orphaned().reason, |epitaph| epitaph.reason.clone()) {
         ExitReason::Stopped(_) => CallError::Stopped(at.at()),
         reason => CallError::Died(reason, at.at()),

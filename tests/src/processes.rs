@@ -55,6 +55,15 @@ pub fn all() -> Vec<Stat> {
     pids.filter_map(stat).collect()
 }
 
+/// Whether this process ignores SIGINT or SIGQUIT.
+pub(crate) fn ignores_interrupts() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    // Signal N is bit N - 1.
+    mask & 0b110 != 0
+}
+
 /// The children of a process, zombies included.
 pub fn children(pid: u32) -> Vec<Stat> {
     all().into_iter().filter(|process| process.parent == pid).collect()

@@ -24,7 +24,7 @@ impl Program {
     /// The executable at this path.
     pub fn new(path: &str) -> Program {
         let place = Place::new();
-        let mut command = Command::new(path);
+        let mut command = with_default_signals(path);
         command
             .env(MARK, place.mark())
             .env("TMPDIR", place.temporary())
@@ -59,6 +59,17 @@ impl Program {
         let stderr = lines(child.stderr.take().expect("a pipe"));
         Run { child, stdout, stderr, place: self.place }
     }
+}
+
+/// A command that does not ignore Ctrl-C, even if we do: a shell has its background jobs ignore it, and that is inherited.
+fn with_default_signals(path: &str) -> Command {
+    if !processes::ignores_interrupts() {
+        return Command::new(path);
+    }
+    // Replaces itself by the program.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,QUIT", path]);
+    command
 }
 
 /// The lines of a pipe, read by a thread so that no wait for one is without a deadline.
