@@ -3,6 +3,8 @@
 //! An `ActorRef` in a message is two descriptors beside it. Its serde implementation puts them aside here, in a
 //! thread-local that is set up for exactly one encode or decode: a failing one leaves nothing behind for the next.
 
+mod explain;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -68,8 +70,10 @@ impl<T: 'static> Drop for Scope<T> {
 /// What its `Serialize` said.
 pub(crate) fn encode<T: Portable>(value: &T) -> Result<Encoded, String> {
     let scope = Scope::enter(&OUTGOING, Vec::new());
-    let bytes = postcard::to_stdvec(value)
-        .map_err(|error| format!("cannot encode {}: {error}", std::any::type_name::<T>()))?;
+    let bytes = postcard::to_stdvec(value).map_err(|error| {
+        let text = explain::refusal(value).unwrap_or_else(|| error.to_string());
+        format!("cannot encode {}: {text}", std::any::type_name::<T>())
+    })?;
     let refs = { scope }.leave();
     if cfg!(debug_assertions) && refs.is_empty() && bytes.len() <= 64 * 1024 {
         check_round_trip::<T>(&bytes)?;
