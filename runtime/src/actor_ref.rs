@@ -17,7 +17,7 @@ use crate::error::{At, CallError, SendError, TrySendError};
 use crate::exit::ExitReason;
 use crate::handle::Handle;
 use crate::mailbox::envelope::Outgoing;
-use crate::mailbox::ledger::{Ledger, State};
+use crate::mailbox::ledger::Ledger;
 use crate::mailbox::peer::{Call, Card, Failure, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::Slot;
@@ -88,7 +88,7 @@ impl RawRef {
     fn failure(&self, method: u32, failure: Failure) -> SendError {
         match failure {
             Failure::Full => SendError::Full(self.at(method)),
-            Failure::Gone => SendError::Gone(self.address(method).at_gone()),
+            Failure::Gone | Failure::Died => SendError::Gone(self.address(method).at_gone()),
             Failure::Io(error) => SendError::Unreachable(error.to_string(), self.at(method)),
         }
     }
@@ -103,7 +103,6 @@ impl RawRef {
         if current::is_handling(self.peer.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
         }
-        let was_there = self.peer.ledger.state() != State::Dead;
         let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
         let slot = Arc::new(Slot::default());
         let seq = router.expect(&self.peer, &slot);
@@ -111,10 +110,7 @@ impl RawRef {
         let call = Call { seq, method, deadline };
         match self.peer.send(router, call, outgoing, if patient { deadline } else { 0 }) {
             Ok(()) => Ok(reply),
-            // It died while we encoded, or waited for room.
-            Err(Failure::Gone) if was_there && patient => {
-                Err(died(self.peer.epitaph().as_deref(), &self.address(method)))
-            }
+            Err(Failure::Died) => Err(died(self.peer.epitaph().as_deref(), &self.address(method))),
             Err(failure) => Err(self.failure(method, failure).into()),
         }
     }

@@ -50,7 +50,10 @@ pub(crate) struct Fate {
 /// Why a message was not sent.
 pub(crate) enum Failure {
     Full,
+    /// It was gone before.
     Gone,
+    /// It died while the message waited for room.
+    Died,
     Io(io::Error),
 }
 
@@ -88,6 +91,7 @@ impl Peer {
         let mut announcing = call.seq != 0 && !self.announced.load(Ordering::Acquire);
         let bytes = packet(&self.envelope(call, &outgoing, announcing)).map_err(Failure::Io)?;
         let mut sealed = Sealed::new(outgoing, bytes);
+        let mut has_waited = false;
         loop {
             let seen = self.ledger.depth().load(Ordering::SeqCst);
             if announcing && self.announced.load(Ordering::Acquire) {
@@ -99,8 +103,10 @@ impl Peer {
             }
             match self.send_now(router, &mut sealed, announcing) {
                 Err(Failure::Full) if deadline > time::now() => {
-                    capacity::wait_for_change(&self.ledger, seen, deadline)
+                    capacity::wait_for_change(&self.ledger, seen, deadline);
+                    has_waited = true;
                 }
+                Err(Failure::Gone) if has_waited => return Err(Failure::Died),
                 other => return other,
             }
         }

@@ -175,7 +175,7 @@ fn a_sender_that_waits_for_room_is_told_when_the_actor_dies() {
         let start = Instant::now();
         let error = thread::scope(|scope| {
             let sending = scope.spawn(|| actor.length("x".repeat(1 << 20)).wait());
-            // Sooner or later it sleeps for room; the outcome is the same.
+            // Sooner or later it sleeps for room; killed before that, the actor is gone.
             thread::sleep(Duration::from_millis(100));
             actor.kill().unwrap();
             sending.join().unwrap().unwrap_err()
