@@ -15,7 +15,7 @@ use crate::codec::{self, Portable};
 use crate::current;
 use crate::error::{At, CallError, SendError, TrySendError};
 use crate::exit::ExitReason;
-use crate::handle::Handle;
+use crate::handle::{Handle, process_methods};
 use crate::mailbox::envelope::Outgoing;
 use crate::mailbox::ledger::Ledger;
 use crate::mailbox::peer::{Call, Card, Failure, Peer};
@@ -191,6 +191,8 @@ impl<A: ActorStruct> ActorRef<A> {
         Handle(&self.raw().peer)
     }
 
+    process_methods!();
+
     /// The actor's messages with a deadline: `counter.within(limit).add(1)`.
     ///
     /// The callee sees it ([`Current::deadline`](crate::Current::deadline)); a message whose deadline has passed before its turn comes is not run.
@@ -216,16 +218,6 @@ impl<A: ActorStruct> ActorRef<A> {
         ActorId(self.raw().peer.card.id)
     }
 
-    /// Whether it was started as a daemon, and so does not keep the program alive.
-    pub fn daemon(&self) -> bool {
-        self.raw().peer.card.daemon
-    }
-
-    /// Whether its process exists: true from the start until it is reaped, also while it is stopping.
-    pub fn is_alive(&self) -> bool {
-        self.handle().is_alive()
-    }
-
     /// Blocks until the actor has ended and is reaped; answers why. As often as you like, however late.
     ///
     /// # Panics
@@ -237,45 +229,6 @@ impl<A: ActorStruct> ActorRef<A> {
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
         self.handle().join_until(Some(time::after(limit)))
-    }
-
-    /// Sends SIGTERM: the actor finishes the message in progress, runs `#[on_stop]` and exits. Does not wait.
-    ///
-    /// # Errors
-    /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead.
-    pub fn terminate(&self) -> Result<(), SendError> {
-        self.handle().terminate()
-    }
-
-    /// Sends SIGKILL: the actor ends at once, without `#[on_stop]`. Does not wait.
-    ///
-    /// # Errors
-    /// [`SendError::Gone`] if it has ended.
-    pub fn kill(&self) -> Result<(), SendError> {
-        self.handle().kill()
-    }
-
-    /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
-    ///
-    /// # Errors
-    /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a handler of this very actor.
-    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        self.handle().stop(grace)
-    }
-
-    /// Python's exit code, as the operating system reports it (−N for signal N); `None` while it runs.
-    pub fn exit_code(&self) -> Option<i32> {
-        self.handle().exit_code()
-    }
-
-    /// Why it ended; `None` while it runs.
-    pub fn exit_reason(&self) -> Option<ExitReason> {
-        self.handle().exit_reason()
-    }
-
-    /// Watches the actor: exactly one [`Down`](crate::Down) comes when it ends, or at once if it has ended (OTP's `monitor/2`).
-    pub fn monitor(&self) -> Monitor {
-        self.handle().monitor()
     }
 
     /// How many messages wait in its mailbox. Read from shared memory: a hung actor is not asked.

@@ -136,6 +136,62 @@ impl Handle<'_> {
     }
 }
 
+/// What refs of actors and tasks alike offer of the process behind them.
+macro_rules! process_methods {
+    () => {
+        /// Whether it was started as a daemon, and so does not keep the program alive.
+        pub fn daemon(&self) -> bool {
+            self.handle().0.card.daemon
+        }
+
+        /// Whether the process exists: from its start until it is reaped, also while it is stopping. False after a join.
+        pub fn is_alive(&self) -> bool {
+            self.handle().is_alive()
+        }
+
+        /// Sends SIGTERM: an actor finishes the message in progress, runs `#[on_stop]` and exits; a task ends unless its function
+        /// handles the signal. Does not wait.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead.
+        pub fn terminate(&self) -> Result<(), SendError> {
+            self.handle().terminate()
+        }
+
+        /// Sends SIGKILL: the process ends at once, without `#[on_stop]`. Does not wait.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it has ended.
+        pub fn kill(&self) -> Result<(), SendError> {
+            self.handle().kill()
+        }
+
+        /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a handler of this very actor.
+        pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+            self.handle().stop(grace)
+        }
+
+        /// Python's exit code, as the operating system reports it (−N for signal N); `None` while it runs.
+        pub fn exit_code(&self) -> Option<i32> {
+            self.handle().exit_code()
+        }
+
+        /// Why it ended; `None` while it runs.
+        pub fn exit_reason(&self) -> Option<ExitReason> {
+            self.handle().exit_reason()
+        }
+
+        /// Watches it: exactly one [`Down`](crate::Down) comes when it ends, or at once if it has ended (OTP's `monitor/2`).
+        pub fn monitor(&self) -> Monitor {
+            self.handle().monitor()
+        }
+    };
+}
+pub(crate) use process_methods;
+
 impl fmt::Display for Handle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, pid) = (&self.0.card.name, self.0.ledger.pid());

@@ -10,7 +10,7 @@ use crate::builder::{Plan, options};
 use crate::codec::{self, Portable};
 use crate::error::{At, CallError, Never, SendError, SpawnError};
 use crate::exit::ExitReason;
-use crate::handle::Handle;
+use crate::handle::{Handle, process_methods};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
 use crate::monitor::Monitor;
@@ -155,6 +155,8 @@ impl<T, E> Process<T, E> {
         Handle(&self.peer)
     }
 
+    process_methods!();
+
     /// The process id. It stays the same after the end, when the process does not exist any more.
     pub fn pid(&self) -> u32 {
         self.peer.ledger.pid()
@@ -165,61 +167,12 @@ impl<T, E> Process<T, E> {
         &self.peer.card.name
     }
 
-    /// Whether it is a daemon.
-    pub fn daemon(&self) -> bool {
-        self.peer.card.daemon
-    }
-
-    /// Whether the process exists: true until it is reaped, false after a join.
-    pub fn is_alive(&self) -> bool {
-        self.handle().is_alive()
-    }
-
-    /// Sends SIGTERM, which ends it unless its function handles the signal. Does not wait.
-    ///
-    /// # Errors
-    /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead.
-    pub fn terminate(&self) -> Result<(), SendError> {
-        self.handle().terminate()
-    }
-
-    /// Sends SIGKILL. Does not wait.
-    ///
-    /// # Errors
-    /// [`SendError::Gone`] if it has ended.
-    pub fn kill(&self) -> Result<(), SendError> {
-        self.handle().kill()
-    }
-
     /// Sends SIGINT. Does not wait.
     ///
     /// # Errors
     /// [`SendError::Gone`] if it has ended.
     pub fn interrupt(&self) -> Result<(), SendError> {
         self.handle().interrupt()
-    }
-
-    /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
-    ///
-    /// # Errors
-    /// [`SendError::Gone`] if it had ended before.
-    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        self.handle().stop(grace)
-    }
-
-    /// Python's exit code (−N for signal N); `None` while it runs.
-    pub fn exit_code(&self) -> Option<i32> {
-        self.handle().exit_code()
-    }
-
-    /// Why it ended; `None` while it runs.
-    pub fn exit_reason(&self) -> Option<ExitReason> {
-        self.handle().exit_reason()
-    }
-
-    /// Watches it: exactly one [`Down`](crate::Down) comes when it ends.
-    pub fn monitor(&self) -> Monitor {
-        self.handle().monitor()
     }
 }
 
