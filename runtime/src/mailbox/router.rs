@@ -33,7 +33,7 @@ pub(crate) struct Router {
     reply_sender: OwnedFd,
     reply_receiver: OwnedFd,
     epoll: Epoll,
-    /// Interrupts the background thread's wait.
+    /// Interrupts the leader's wait.
     wake: Event,
     next: AtomicU64,
     inner: Mutex<Inner>,
@@ -178,19 +178,30 @@ impl Router {
             if deadline.is_some_and(|deadline| deadline <= time::now()) {
                 return false;
             }
-            if self.lead_or_follow(slot) {
-                while !slot.is_done() && deadline.is_none_or(|deadline| deadline > time::now()) {
-                    self.serve(deadline.map(time::until), Some(slot));
+            let leads = self.lead_or_follow(slot) || {
+                slot.sleep(deadline);
+                self.stop_following(slot)
+            };
+            if leads {
+                if slot.begin_to_lead() {
+                    while !slot.is_done() && deadline.is_none_or(|deadline| deadline > time::now()) {
+                        self.serve(deadline.map(time::until), Some(slot));
+                    }
+                    slot.end_to_lead();
                 }
                 self.pass_lead();
-            } else {
-                slot.sleep(deadline);
-                self.stop_following(slot, deadline);
             }
         }
     }
 
     // The lead.
+
+    /// Has the leader come back from the kernel and look around.
+    pub(crate) fn wake_leader() {
+        if let Some(router) = Router::existing() {
+            router.wake.set();
+        }
+    }
 
     fn take_lead(&self) -> bool {
         !std::mem::replace(&mut self.inner().leading, true)
@@ -207,14 +218,15 @@ impl Router {
         true
     }
 
-    fn stop_following(&self, slot: &Arc<Slot>, deadline: Option<u64>) {
+    /// Leaves those who follow; answers whether it leads now. An offer is taken here or not at all, even by one who has what it
+    /// came for and only passes the lead on: an offer that was taken note of and then forgotten would leave the others
+    /// asleep with nobody in the kernel for them.
+    fn stop_following(&self, slot: &Arc<Slot>) -> bool {
         let mut inner = self.inner();
         inner.followers.retain(|other| !Arc::ptr_eq(other, slot));
-        let leaves = slot.is_done() || deadline.is_some_and(|deadline| deadline <= time::now());
-        if slot.take_lead() && leaves && !inner.leading {
-            // It was offered the lead and does not need it: the next one may.
-            offer_lead(&inner);
-        }
+        let leads = slot.take_lead() && !inner.leading;
+        inner.leading |= leads;
+        leads
     }
 
     fn pass_lead(&self) {
@@ -307,17 +319,17 @@ impl Router {
     fn run_background(&self, own: &Arc<Slot>) {
         loop {
             let next = self.expire_futures();
-            match next {
-                None => own.sleep(None),
-                Some(_) if self.take_lead() => {
-                    while let Some(next) = self.expire_futures() {
-                        self.serve(Some(time::until(next)), None);
-                    }
-                    self.pass_lead();
+            let leads = next.is_some() && self.take_lead() || {
+                own.sleep(next);
+                // As in `stop_following`: what was offered is taken, or passed on.
+                own.take_lead() && self.take_lead()
+            };
+            if leads {
+                while let Some(next) = self.expire_futures() {
+                    self.serve(Some(time::until(next)), None);
                 }
-                Some(next) => own.sleep(Some(next)),
+                self.pass_lead();
             }
-            own.take_lead();
         }
     }
 

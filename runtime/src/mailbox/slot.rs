@@ -3,10 +3,12 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::mailbox::envelope::{Body, Status};
 use crate::mailbox::ledger::Epitaph;
+use crate::mailbox::router::Router;
 use crate::sys::time;
 
 /// What comes of waiting.
@@ -34,6 +36,8 @@ struct Inner {
     lead: bool,
     /// How many threads sleep here. Usually none: the one who waits is who leads, and waking nobody is a system call too.
     sleepers: usize,
+    /// The thread that waits here, while it leads: it sleeps in the kernel and not on this slot.
+    leader: Option<ThreadId>,
 }
 
 /// A place for one outcome, with whoever waits for it.
@@ -54,10 +58,14 @@ impl Slot {
         if inner.outcome.is_none() {
             inner.outcome = Some(outcome);
         }
-        let (waker, sleepers) = (inner.waker.take(), inner.sleepers);
+        let (waker, sleepers, leader) = (inner.waker.take(), inner.sleepers, inner.leader);
         drop(inner);
         if sleepers > 0 {
             self.changed.notify_all();
+        }
+        // Usually it is the leader itself that hands this out. If not, the event may be gone that would wake it.
+        if leader.is_some_and(|leader| leader != thread::current().id()) {
+            Router::wake_leader();
         }
         if let Some(waker) = waker {
             waker.wake();
@@ -79,6 +87,17 @@ impl Slot {
             inner.waker = Some(waker.clone());
         }
         inner.outcome.take()
+    }
+
+    /// The thread that waits here is about to lead; answers whether there is anything left to wait for.
+    pub(crate) fn begin_to_lead(&self) -> bool {
+        let mut inner = self.lock();
+        inner.leader = Some(thread::current().id()).filter(|_| inner.outcome.is_none());
+        inner.leader.is_some()
+    }
+
+    pub(crate) fn end_to_lead(&self) {
+        self.lock().leader = None;
     }
 
     /// Hands the lead over to whoever waits here.

@@ -153,6 +153,9 @@ impl Watcher {
         }
         if let Some(root) = root().as_mut() {
             root.unreaped.remove(&self.number);
+            if root.unreaped.is_empty() {
+                give_signals_back();
+            }
         }
         REAPED.notify_all();
     }
@@ -180,6 +183,18 @@ fn take_signals() -> io::Result<&'static Event> {
         }
     }
     Ok(event)
+}
+
+/// With no tree to end first, the signals do again what they do in every program. One that came in the meantime does it now.
+fn give_signals_back() {
+    for number in [process::SIGINT, process::SIGTERM] {
+        if signal::is_watched(number) {
+            signal::unwatch(number);
+            if signal::take(number) {
+                signal::die_of(number);
+            }
+        }
+    }
 }
 
 fn interrupting_signal() -> i32 {

@@ -70,6 +70,14 @@ pub(crate) fn is_default(signal: i32) -> bool {
     asked == 0 && old.sa_sigaction == libc::SIG_DFL
 }
 
+/// Whether this signal is noted by our handler, and by nobody else's.
+pub(crate) fn is_watched(signal: i32) -> bool {
+    let mut old = action(libc::SIG_DFL, 0);
+    // SAFETY: a null new action only asks for the old one.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &mut old) };
+    asked == 0 && old.sa_sigaction == note as extern "C" fn(libc::c_int) as libc::sighandler_t
+}
+
 /// The signals that have come for a role and not been looked at yet, as a bit set.
 static PENDING: AtomicU32 = AtomicU32::new(0);
 /// Where to write to wake the one who waits; −1 for nobody.
