@@ -29,6 +29,16 @@ pub(crate) fn computing() -> phalanx::Result<()> {
     Ok(())
 }
 
+/// Has no tree any more.
+#[phalanx::main]
+pub(crate) fn alone_again() -> phalanx::Result<()> {
+    tree()?;
+    phalanx::shutdown();
+    say_ready();
+    std::thread::sleep(FOREVER);
+    Ok(())
+}
+
 /// One of its actors does not stop.
 #[phalanx::main]
 pub(crate) fn hanging() -> phalanx::Result<()> {

@@ -31,6 +31,7 @@ fn main() -> phalanx::Result<()> {
         "replaced-before" => image::replaced_before(),
         "interrupted" => interrupted::waiting(),
         "interrupted-in-main" => interrupted::computing(),
+        "interrupted-after-shutdown" => interrupted::alone_again(),
         "interrupted-twice" => interrupted::hanging(),
         "interrupted-in-handler" => interrupted::handling(),
         "many-actors" => limits::many_actors(),

@@ -40,6 +40,20 @@ fn sigterm_ends_a_program_in_order() {
     ends_in_order("interrupted-in-main", "TERM", -15);
 }
 
+/// What phalanx had changed it has put back: there is nothing left to be ended first.
+#[test]
+fn ctrl_c_ends_a_program_that_has_shut_its_tree_down() {
+    for (signal, code) in [("INT", -2), ("TERM", -15)] {
+        let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["interrupted-after-shutdown"]).start();
+        let mut lines: Vec<String> = (0..IN_ORDER.len()).map(|_| run.line()).collect();
+        lines.sort();
+        assert!(lines.iter().all(|line| line.ends_with("stopped")), "{lines:?}");
+        assert_eq!(run.line(), run.pid().to_string());
+        run.signal(signal);
+        assert_eq!(run.finish(), code);
+    }
+}
+
 #[test]
 fn a_shell_sees_the_signal_that_ended_the_program() {
     for (signal, code) in [("INT", "130"), ("TERM", "143")] {
