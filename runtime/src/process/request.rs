@@ -154,9 +154,14 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
     }
 }
 
+/// How many requests are dropped at a time: more than a socket holds, and still a bound.
+const DISCARDED: usize = 1024;
+
 /// Drops the requests that nobody will serve, without looking at them: whoever asked sees the mailboxes close.
 pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
-    while let Ok(Some(_)) = frame::receive(control, buffer, false) {}
+    for _ in 0..DISCARDED {
+        let Ok(Some(_)) = frame::receive(control, buffer, false) else { return };
+    }
 }
 
 fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {

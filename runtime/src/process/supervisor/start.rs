@@ -101,8 +101,9 @@ impl Supervisor {
         let forked = child.control.try_clone().and_then(|control| Ok((control, process::fork()?)));
         match forked {
             Err(_) => {
+                // What is asked after this has to ring again: an actor that never stops asking holds nobody up.
                 request::discard(child.control.as_fd(), &mut self.buffer);
-                self.note_end_of_nested(owner);
+                self.count_end_of_nested(owner);
             }
             Ok((_, Fork::Parent(pid))) => {
                 process::group_of(pid);
@@ -133,16 +134,22 @@ impl Supervisor {
 }
 
 impl Supervisor {
-    /// The supervisor of this actor has ended, or could not be forked. Requests that it has not read are for another one.
+    /// The supervisor of this actor has ended. Requests that it has not read are for another one.
     pub(super) fn note_end_of_nested(&mut self, owner: i32) {
-        let Some(child) = self.children.get_mut(&owner) else { return };
-        child.supervisors_ended += 1;
-        child.ledger.supervisor_ended(child.supervisors_ended);
+        self.count_end_of_nested(owner);
+        let Some(child) = self.children.get(&owner) else { return };
         let control = child.control.as_fd();
         if !fd::hung_up(control) && poll::readable(control, Some(Duration::ZERO)).is_ok_and(|waiting| waiting)
         {
             self.grant_supervisor(owner);
         }
+    }
+
+    /// Tells the actor, which may wait for it, that its supervisor has ended, or could not be forked.
+    fn count_end_of_nested(&mut self, owner: i32) {
+        let Some(child) = self.children.get_mut(&owner) else { return };
+        child.supervisors_ended += 1;
+        child.ledger.supervisor_ended(child.supervisors_ended);
     }
 }
 
