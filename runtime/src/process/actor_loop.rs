@@ -159,11 +159,13 @@ impl Mailbox {
                 // Our own signal handler, which wakes us.
                 return None;
             }
-            capacity::release(self.ledger);
             match self.read(packet) {
                 Some(message) => return Some(message),
                 // Not from one of us. Dropped, and counted as handled, so that it can be seen.
-                None => self.ledger.finish(),
+                None => {
+                    capacity::release(self.ledger);
+                    self.ledger.finish();
+                }
             }
         }
     }
@@ -189,11 +191,14 @@ impl Mailbox {
         let Message { envelope, body, fds } = message;
         if envelope.deadline != 0 && envelope.deadline <= time::now() {
             // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
+            capacity::release(self.ledger);
             self.ledger.finish();
             return self
                 .answer(&envelope, Answer { status: Status::Expired, encoded: codec::Encoded::default() });
         }
+        // In this order: whoever sees that it has left the queue can rely on its being in progress.
         self.ledger.begin(envelope.seq, envelope.method);
+        capacity::release(self.ledger);
         let handling = current::handling(envelope.deadline);
         let answer = actor.handle(Call { method: envelope.method, body: &body, fds });
         drop(handling);
