@@ -7,6 +7,7 @@ use std::env;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::process::lines;
 use crate::process::supervisor::Supervisor;
 use crate::process::warden;
 use crate::sys::{fd, frame, process, rlimit, signal, title};
@@ -57,6 +58,10 @@ pub(crate) fn take_over(boot: Boot) -> ! {
         process::exit_now(1);
     }
     let descriptors = rlimit::raise_descriptors();
+    if !lines::take_over(boot.control.as_fd()) {
+        // At a limit of the system. The program sees that nobody is there.
+        process::exit_now(1);
+    }
     process::become_subreaper();
     title::set(&format!("phx-root: {}", program_name()));
     let owner = process::pidfd(boot.program).ok();

@@ -7,6 +7,7 @@ use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::Ledger;
 use crate::process::entry::Entry;
 use crate::process::last_words;
+use crate::process::lines;
 use crate::process::request::{Kind, Spawn, Spec};
 use crate::process::tree;
 use crate::sys::poll::Event;
@@ -49,6 +50,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     let keep: Vec<i32> = own
         .into_iter()
         .chain([ledger.file().as_raw_fd()])
+        .chain(lines::descriptors())
         .chain(fds.iter().map(AsRawFd::as_raw_fd))
         .collect();
     fd::close_all_except(&keep);

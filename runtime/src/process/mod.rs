@@ -13,6 +13,7 @@ pub(crate) mod farewell;
 #[cfg(feature = "floors")]
 pub mod floor;
 pub(crate) mod last_words;
+pub(crate) mod lines;
 pub(crate) mod request;
 pub(crate) mod root;
 pub(crate) mod strays;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::mailbox::ledger::StopMode;
 use crate::process::boot::{NOT_SINGLE, TOKEN, TREE};
+use crate::process::lines;
 use crate::process::request;
 use crate::process::strays;
 use crate::process::tree::{PATIENCE, Tree};
@@ -61,6 +62,7 @@ fn start() -> io::Result<(OwnedFd, Abort, String)> {
     let (ours, theirs) = fd::seqpacket_pair()?;
     let mark = format!("{:016x}", process::random());
     let token = format!("{}-{:016x}", process::pid(), process::random());
+    lines::hand_over(ours.as_fd())?;
     let child = Command::new("/proc/self/exe")
         .arg0(format!("{:width$}", "phalanx", width = title::TITLE))
         .env(TOKEN, &token)

@@ -10,6 +10,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::ledger::{Epitaph, Refusal};
 use crate::process::child::{self, Birth};
 use crate::process::entry::{self, Entry};
+use crate::process::lines;
 use crate::process::request::{self, Spawn};
 use crate::sys::process::Fork;
 use crate::sys::{fd, poll, process, signal, time, title};
@@ -117,8 +118,8 @@ impl Supervisor {
                 // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
                 // parent's death is ours.
                 let handle = process::pidfd(owner).ok();
-                let keep: Vec<i32> =
-                    handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]).collect();
+                let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);
+                let keep: Vec<i32> = own.chain(lines::descriptors()).collect();
                 fd::close_all_except(&keep);
                 signal::forget();
                 process::become_subreaper();

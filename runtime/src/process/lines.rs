@@ -1,0 +1,107 @@
+//! The lines of the tree: one-way sockets from every process of it to the program.
+//!
+//! There are two. On `log` everything says what happens to it; on `names` it says by which name it can be found. The program makes both
+//! once, reads them, and hands the sending ends to its root supervisor; everything below inherits those by being forked. So a process has
+//! two descriptors for them, however large the tree, and what was sent is in the socket when its sender is gone. A tree that follows another
+//! one uses the same lines.
+//!
+//! Nobody may wait for room in one, and the program must trust nothing that comes out: every process of the tree can write there.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use once_cell::sync::OnceCell;
+
+use crate::sys::{fd, frame};
+
+/// How much may lie in a line, in packets of the smallest kind; see [`fd::widen`].
+const ROOM: u32 = 4096;
+
+/// The ends that are written to, of this process.
+static SENDING: OnceCell<Ends> = OnceCell::new();
+/// The ends that are read; in the program only.
+static RECEIVING: OnceCell<Ends> = OnceCell::new();
+
+struct Ends {
+    log: OwnedFd,
+    names: OwnedFd,
+}
+
+/// Where this process says what happens; `None` in a program that has not started a tree.
+pub(crate) fn log() -> Option<BorrowedFd<'static>> {
+    SENDING.get().map(|ends| ends.log.as_fd())
+}
+
+/// Where this process says by which name it can be found; `None` in a program that has not started a tree.
+pub(crate) fn names() -> Option<BorrowedFd<'static>> {
+    SENDING.get().map(|ends| ends.names.as_fd())
+}
+
+/// Where the program reads what happens; `None` everywhere else.
+#[allow(dead_code, reason = "for the reader of the log, which comes next")]
+pub(crate) fn incoming_log() -> Option<BorrowedFd<'static>> {
+    RECEIVING.get().map(|ends| ends.log.as_fd())
+}
+
+/// Where the program reads names; `None` everywhere else.
+#[allow(dead_code, reason = "for the registry of names, which comes next")]
+pub(crate) fn incoming_names() -> Option<BorrowedFd<'static>> {
+    RECEIVING.get().map(|ends| ends.names.as_fd())
+}
+
+/// What a new process keeps open: the sending ends.
+pub(crate) fn descriptors() -> impl Iterator<Item = RawFd> {
+    log().into_iter().chain(names()).map(|end| end.as_raw_fd())
+}
+
+/// In the program: puts the sending ends into the control channel of a root supervisor that does not exist yet, where they are the first
+/// thing that it finds. Makes the lines, if there are none.
+///
+/// # Errors
+/// `EMFILE` and the like.
+pub(crate) fn hand_over(control: BorrowedFd<'_>) -> io::Result<()> {
+    RECEIVING.get_or_try_init(open)?;
+    let ends: Vec<BorrowedFd<'_>> = log().into_iter().chain(names()).collect();
+    frame::send_raw(control, b"lines", &ends)
+}
+
+/// Makes both lines. The sending ends are known before anybody can see the others.
+fn open() -> io::Result<Ends> {
+    let ((log, log_sender), (names, names_sender)) = (fd::seqpacket_pair()?, fd::seqpacket_pair()?);
+    fd::widen(&log_sender, ROOM);
+    fd::widen(&names_sender, ROOM);
+    let _ = SENDING.set(Ends { log: log_sender, names: names_sender });
+    Ok(Ends { log, names })
+}
+
+/// In a root supervisor: takes what [`hand_over`] has put into its control channel. Answers whether it was there.
+pub(crate) fn take_over(control: BorrowedFd<'_>) -> bool {
+    let Ok(Some(packet)) = frame::receive(control, &mut [0; 16], false) else { return false };
+    let mut fds = packet.fds.into_iter();
+    let (Some(log), Some(names)) = (fds.next(), fds.next()) else { return false };
+    SENDING.set(Ends { log, names }).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_on_a_line_arrives_in_the_program() {
+        let (ours, theirs) = fd::seqpacket_pair().unwrap();
+        hand_over(ours.as_fd()).unwrap();
+        hand_over(ours.as_fd()).unwrap();
+        // What a root supervisor would find, twice: the same lines.
+        let mut buffer = [0; 16];
+        for word in [b"first ", b"second"] {
+            let packet = frame::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap();
+            assert_eq!(packet.fds.len(), 2);
+            for (end, incoming) in packet.fds.iter().zip([incoming_log(), incoming_names()]) {
+                frame::send_raw(end.as_fd(), word, &[]).unwrap();
+                let came = frame::receive(incoming.unwrap(), &mut buffer, false).unwrap().unwrap();
+                assert_eq!(&buffer[..came.len], word);
+            }
+        }
+        assert_eq!(descriptors().count(), 2);
+    }
+}
