@@ -56,6 +56,7 @@ mod monitor;
 mod process;
 mod program;
 mod reply;
+mod supervise;
 mod task;
 
 pub use phalanx_macros::{actor, main, task};
@@ -71,6 +72,7 @@ pub use monitor::{Down, InProgress, Monitor, Who};
 pub use process::tree::{Child, children};
 pub use program::{parallelism, shutdown};
 pub use reply::Reply;
+pub use supervise::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use task::{Process, ProcessBuilder};
 
 /// What most programs use.

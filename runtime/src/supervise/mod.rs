@@ -1,0 +1,32 @@
+//! Restart policy: what a supervisor does when children end, and what it answers to requests.
+//!
+//! Pure: an event and the time go in, actions come out. No clock, no pid, no system call, and no randomness but a seed that is
+//! given in. The hands that carry the actions out are `process/supervisor/`. Words and rules are those of OTP's
+//! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the function that differs says so.
+
+#![cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "carried out by process/supervisor, which does not use it yet"
+    )
+)]
+
+mod backoff;
+mod intensity;
+#[cfg(test)]
+mod model;
+mod policy;
+mod spec;
+mod units;
+
+pub use spec::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
+
+pub(crate) use policy::{
+    Action, Answer, ChildRules, Counts, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
+};
+pub(crate) use spec::{check, check_child};
+
+/// The monotonic clock, in nanoseconds.
+pub(crate) type Nanos = u64;

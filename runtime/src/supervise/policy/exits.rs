@@ -1,0 +1,230 @@
+//! What becomes of a child whose process has come up or gone.
+
+use crate::supervise::backoff;
+use crate::supervise::policy::children::{Asked, State, Then};
+use crate::supervise::policy::{Action, Answer, End, Exit, Key, Policy};
+use crate::supervise::{AutoShutdown, Nanos, Restart, Strategy, units};
+
+/// What a restart that is due comes to.
+enum Verdict {
+    Bearable,
+    /// The child is done with.
+    ChildGivesUp,
+    /// The supervisor is.
+    Escalate,
+}
+
+impl Policy {
+    pub(super) fn up(&mut self, key: Key, now: Nanos) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        if !matches!(child.state, State::Starting { .. }) {
+            return;
+        }
+        child.trouble = false;
+        let asked = child.asked.take();
+        self.children.set(key, State::Up(now));
+        self.children.not_initial(key);
+        if let Some(asked) = asked {
+            self.answer(asked.ticket(), Answer::Done);
+        }
+    }
+
+    pub(super) fn start_failed(&mut self, key: Key, now: Nanos) {
+        let Some(child) = self.children.get(key) else { return };
+        let is_ordered = child.condemned.is_some();
+        match child.state {
+            State::Stopping { .. } => self.stopped(key),
+            State::Starting { .. } if self.is_ending() => self.stopped(key),
+            // Only the policy tries again by itself. Who asked for a start is told, and decides.
+            State::Starting { .. } if child.asked.is_some() => self.rest(key),
+            State::Starting { .. } if child.initial => {
+                self.children.set(key, State::Down);
+                self.end(End::BootFailed(key));
+            }
+            State::Starting { .. } if is_ordered => self.stopped(key),
+            // It had been recycled.
+            State::Starting { .. } if child.rules.restart == Restart::Temporary => self.is_done(key),
+            State::Starting { .. } => self.in_trouble(key, now),
+            State::Down | State::Parked(_) | State::Up(_) => {}
+        }
+    }
+
+    pub(super) fn ignored(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        match child.state {
+            State::Starting { .. } => {
+                let asked = child.asked.take();
+                self.rest(key);
+                if let Some(asked) = asked {
+                    self.answer(asked.ticket(), Answer::Done);
+                }
+            }
+            State::Stopping { .. } => self.stopped(key),
+            State::Down | State::Parked(_) | State::Up(_) => {}
+        }
+    }
+
+    pub(super) fn exited(&mut self, key: Key, exit: Exit, now: Nanos) {
+        let Some(child) = self.children.get(key) else { return };
+        let is_ordered = self.is_ending() || child.condemned.is_some();
+        match child.state {
+            State::Starting { .. } => self.start_failed(key, now),
+            State::Stopping { .. } => self.stopped(key),
+            State::Up(since) => {
+                let restarts = restarts(child.rules.restart, exit);
+                self.reset_if_healthy(key, now.saturating_sub(since));
+                match (restarts, is_ordered, exit) {
+                    // As good as a stop: it would have been next, and will be started with the others.
+                    (true, true, _) => self.stopped(key),
+                    (true, false, Exit::Recycled) => self.start_alone(key),
+                    (true, false, _) => self.in_trouble(key, now),
+                    (false, ..) => self.is_done(key),
+                }
+            }
+            State::Down | State::Parked(_) => {}
+        }
+    }
+
+    /// A stop that was ordered is over: by whatever end, for an ordered stop is ordered.
+    fn stopped(&mut self, key: Key) {
+        let Some(child) = self.children.get(key) else { return };
+        let is_wanted = child.terminated_by.is_empty() && child.rules.restart != Restart::Temporary;
+        if !self.is_ending() && is_wanted && child.condemned == Some(Then::Park) {
+            self.children.set(key, State::Parked(0));
+        } else {
+            self.rest(key);
+        }
+    }
+
+    /// It has ended by itself, and is not restarted.
+    fn is_done(&mut self, key: Key) {
+        let is_significant = self.children.get(key).is_some_and(|child| child.rules.significant);
+        self.rest(key);
+        let remains =
+            || self.children.iter().any(|(_, child)| child.rules.significant && child.state != State::Down);
+        let ends = match self.rules.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => is_significant,
+            AutoShutdown::AllSignificant => is_significant && !remains(),
+        };
+        if ends {
+            self.end(End::Auto);
+        }
+    }
+
+    /// The child has no process, and gets none unless somebody asks for it. Where there is nobody to ask, it is forgotten: a temporary
+    /// child, one of a dynamic supervisor, one whose addition failed.
+    pub(super) fn rest(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        child.trouble = false;
+        let asked = child.asked.take();
+        let terminated_by = std::mem::take(&mut child.terminated_by);
+        let is_temporary = child.rules.restart == Restart::Temporary;
+        if is_temporary || self.rules.strategy == Strategy::Dynamic || matches!(asked, Some(Asked::Add(_))) {
+            self.children.remove(key);
+            self.act(Action::Forget(key));
+        } else {
+            self.children.not_initial(key);
+            self.children.set(key, State::Down);
+            self.act(Action::Down(key));
+        }
+        asked.into_iter().for_each(|asked| self.answer(asked.ticket(), Answer::StartFailed));
+        terminated_by.into_iter().for_each(|ticket| self.answer(ticket, Answer::Done));
+    }
+
+    /// It has ended, or could not be restarted, and is to be restarted if that is bearable, and its group with it.
+    fn in_trouble(&mut self, key: Key, now: Nanos) {
+        match self.count(key, now) {
+            Verdict::Bearable => {
+                self.wait(key, now);
+                self.condemn_group(key);
+            }
+            Verdict::ChildGivesUp => {
+                self.act(Action::GiveUp(key));
+                self.leave_behind(key);
+                self.is_done(key);
+            }
+            Verdict::Escalate => {
+                self.children.set(key, State::Down);
+                self.end(End::Intensity(key));
+            }
+        }
+    }
+
+    fn count(&mut self, key: Key, now: Nanos) -> Verdict {
+        let Some(child) = self.children.get_mut(key) else { return Verdict::Bearable };
+        let own = child.rules.intensity;
+        let Some(intensity) = own.or(self.rules.intensity) else { return Verdict::Bearable };
+        let recent = if own.is_some() { &mut child.recent } else { &mut self.recent };
+        match recent.one_more_is_too_many(intensity, now) {
+            false => Verdict::Bearable,
+            true if self.rules.intensity.is_some() => Verdict::Escalate,
+            true => Verdict::ChildGivesUp,
+        }
+    }
+
+    fn wait(&mut self, key: Key, now: Nanos) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        child.trouble = true;
+        child.attempts = child.attempts.saturating_add(1);
+        let attempt = child.attempts;
+        let backoff = child.rules.backoff.or(self.rules.backoff);
+        let wait = backoff.map_or(0, |backoff| backoff::wait(backoff, attempt, &mut self.jitter));
+        let until = now.saturating_add(wait);
+        self.children.set(key, State::Parked(until));
+        if until > now {
+            self.act(Action::Waiting(key, until));
+        }
+    }
+
+    /// A child that has been up for so long has got over its troubles.
+    fn reset_if_healthy(&mut self, key: Key, uptime: Nanos) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        let backoff = child.rules.backoff.or(self.rules.backoff).map(|backoff| backoff.max);
+        let window = child.rules.intensity.or(self.rules.intensity).map(|intensity| intensity.window);
+        if uptime >= backoff.max(window).map_or(0, units::nanos) {
+            child.attempts = 0;
+        }
+    }
+
+    /// Those that come and go with this child have to stop. What is not running now stays as it is.
+    fn condemn_group(&mut self, key: Key) {
+        let first = match self.rules.strategy {
+            Strategy::OneForOne | Strategy::Dynamic => return,
+            Strategy::OneForAll => 0,
+            Strategy::RestForOne => key,
+        };
+        let group = self.children.from(first).filter(|(_, child)| child.state.is_alive());
+        let group: Vec<Key> =
+            group.filter(|(_, child)| child.condemned.is_none()).map(|(key, _)| key).collect();
+        group.into_iter().for_each(|key| self.children.condemn(key, Then::Park));
+    }
+
+    /// A child is taken out. If its group had to wait for it, those after it stay down, as in OTP: what they
+    /// depend on will not be there.
+    pub(super) fn leave_behind(&mut self, key: Key) {
+        if !self.is_group() || !self.children.get(key).is_some_and(|child| child.trouble) {
+            return;
+        }
+        let after = self.children.from(key + 1).filter(|(_, child)| !child.initial);
+        let after: Vec<(Key, State, bool)> =
+            after.map(|(key, child)| (key, child.state, child.condemned.is_some())).collect();
+        for (key, state, is_condemned) in after {
+            match state {
+                State::Parked(_) => self.rest(key),
+                _ if is_condemned => self.children.condemn(key, Then::Down),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// OTP's table. By itself a child has ended; who was ordered to is not restarted.
+fn restarts(restart: Restart, exit: Exit) -> bool {
+    match (restart, exit) {
+        (_, Exit::Recycled) => true,
+        (_, Exit::NoRestart) | (Restart::Temporary, _) => false,
+        (Restart::Permanent, Exit::Success | Exit::Crash) | (Restart::Transient, Exit::Crash) => true,
+        (Restart::Transient, Exit::Success) => false,
+    }
+}

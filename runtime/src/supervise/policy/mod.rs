@@ -1,0 +1,262 @@
+//! The machine: `(state, event, now) -> actions`.
+//!
+//! Nothing is planned ahead. Each event changes the states of children: one is up, one is condemned (it has to stop for a sibling's
+//! sake), one is parked (it has no process and will be started). Then the turn is worked out of these states (`turn`): what has
+//! to stop next, or else what may start next. So whatever happens in the middle of a restart of several children is just
+//! one more change of state, and there is no plan to be mended.
+//!
+//! `children` has the states, `exits` what ends of processes do to them, `requests` what users ask.
+
+mod children;
+mod exits;
+mod requests;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+use serde::{Deserialize, Serialize};
+
+use crate::supervise::backoff::Jitter;
+use crate::supervise::intensity::Recent;
+use crate::supervise::{AutoShutdown, Backoff, Intensity, Nanos, Restart, Strategy};
+use children::{Children, State};
+
+/// A child. The hands give each a number of its own, greater than all before.
+pub(crate) type Key = u64;
+
+/// A request that wants an answer.
+pub(crate) type Ticket = u64;
+
+/// What holds for a supervisor as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rules {
+    pub(crate) strategy: Strategy,
+    /// None: any number of restarts is bearable.
+    pub(crate) intensity: Option<Intensity>,
+    /// None: restarts are immediate.
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) auto_shutdown: AutoShutdown,
+    /// How many specs there may be, whatever becomes of them.
+    pub(crate) max_children: Option<u32>,
+    /// For the jitter of the backoff.
+    pub(crate) seed: u64,
+}
+
+/// What holds for one child.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChildRules {
+    pub(crate) restart: Restart,
+    pub(crate) significant: bool,
+    /// An allowance of its own: its restarts are counted apart from the supervisor's. Using it up ends the supervisor if
+    /// that has an intensity, and else only this child.
+    pub(crate) intensity: Option<Intensity>,
+    /// None: the supervisor's.
+    pub(crate) backoff: Option<Backoff>,
+}
+
+/// How a process ended that was up and that nobody here had ordered to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Success,
+    Crash,
+    /// "Do not restart me", or a stop that somebody ordered through a ref.
+    NoRestart,
+    /// It is to be replaced at once, whatever its restart type; it does not count, and nobody else is restarted.
+    Recycled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Start the initial children: in order, each when the one before is up; in a dynamic supervisor all at once.
+    Boot,
+    /// start_child.
+    Add(Ticket, Key, ChildRules),
+    /// The process that `Start` asked for is ready.
+    Up(Key),
+    /// It ended before it was ready, or could not be made. Nothing of it is left.
+    StartFailed(Key),
+    /// Its init answered "ignore": there is no process, and that is no error.
+    Ignored(Key),
+    /// A process that was up has ended, or one that was ordered to stop.
+    Exited(Key, Exit),
+    /// terminate_child.
+    Terminate(Ticket, Key),
+    /// restart_child.
+    Restart(Ticket, Key),
+    /// delete_child.
+    Delete(Ticket, Key),
+    /// End in order: in reverse, one after the other; in a dynamic supervisor all at once.
+    Shutdown,
+    /// Time has passed, see [`Policy::due`].
+    Tick,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Start a process; `Up`, `StartFailed` or `Ignored` follows.
+    Start(Key),
+    /// End its process as its spec says, also one that is not ready yet. `Exited` follows (`StartFailed` and `Ignored` will do, too).
+    Stop(Key),
+    /// It will be started again, but not before then. For introspection.
+    Waiting(Key, Nanos),
+    /// It has no process, and gets none unless somebody asks for it. The spec stays.
+    Down(Key),
+    /// Its spec is gone.
+    Forget(Key),
+    /// Its own allowance is used up. `Down` or `Forget` follows.
+    GiveUp(Key),
+    /// Each initial child has been up (or was ignored, or taken out by request).
+    Booted,
+    Answer(Ticket, Answer),
+    /// All processes are gone, and nothing follows but refusals.
+    End(End),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Done,
+    StartFailed,
+    /// There is such a child, without a process.
+    AlreadyPresent,
+    /// There is such a child, with a process.
+    AlreadyStarted,
+    Running,
+    Restarting,
+    NotFound,
+    MaxChildren,
+    ShuttingDown,
+}
+
+/// Why a supervisor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The first start of this initial child failed.
+    BootFailed(Key),
+    /// This child was to be restarted once too often.
+    Intensity(Key),
+    /// Significant children have ended.
+    Auto,
+    Shutdown,
+}
+
+/// What a child is doing, for those who list children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It has no process: nobody wants one, or it has to wait for a sibling in trouble.
+    Down,
+    /// Its first start (or first since it was down) is under way.
+    Starting,
+    Up,
+    Stopping,
+    /// It ended or could not be started, and is being restarted: it waits, or tries.
+    Restarting,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) specs: usize,
+    /// Those that are up, including those that have just been told to stop.
+    pub(crate) active: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Before `Boot`.
+    New,
+    Booting,
+    Running,
+    /// No start from here on.
+    Ending(End),
+    Ended,
+}
+
+pub(crate) struct Policy {
+    rules: Rules,
+    children: Children,
+    mode: Mode,
+    /// The restarts of all children without an allowance of their own.
+    recent: Recent,
+    jitter: Jitter,
+    /// What the event in hand has led to so far.
+    actions: Vec<Action>,
+}
+
+impl Policy {
+    pub(crate) fn new(rules: Rules, children: Vec<(Key, ChildRules)>) -> Policy {
+        Policy {
+            rules,
+            children: Children::initial(children),
+            mode: Mode::New,
+            recent: Recent::default(),
+            jitter: Jitter::new(rules.seed),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Takes an event, and answers what has to be done about it, in this order. An event that cannot be (about an unknown child, or a
+    /// process that is not there) leads to nothing.
+    pub(crate) fn handle(&mut self, event: Event, now: Nanos) -> Vec<Action> {
+        match event {
+            Event::Boot if self.mode == Mode::New => self.mode = Mode::Booting,
+            Event::Boot | Event::Tick => {}
+            Event::Add(ticket, key, rules) => self.add(ticket, key, rules),
+            Event::Up(key) => self.up(key, now),
+            Event::StartFailed(key) => self.start_failed(key, now),
+            Event::Ignored(key) => self.ignored(key),
+            Event::Exited(key, exit) => self.exited(key, exit, now),
+            Event::Terminate(ticket, key) => self.terminate(ticket, key),
+            Event::Restart(ticket, key) => self.restart(ticket, key),
+            Event::Delete(ticket, key) => self.delete(ticket, key),
+            Event::Shutdown => self.end(End::Shutdown),
+        }
+        self.take_turns(now);
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When `Tick` is wanted: later than the last event, or never.
+    pub(crate) fn due(&self) -> Option<Nanos> {
+        self.next_start().map(|(_, at)| at)
+    }
+
+    /// None: there is no such child.
+    pub(crate) fn status(&self, key: Key) -> Option<Status> {
+        let child = self.children.get(key)?;
+        Some(match child.state {
+            State::Down => Status::Down,
+            State::Parked(_) | State::Starting { .. } if child.trouble => Status::Restarting,
+            State::Parked(_) => Status::Down,
+            State::Starting { .. } => Status::Starting,
+            State::Up(_) => Status::Up,
+            State::Stopping { .. } => Status::Stopping,
+        })
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts { specs: self.children.len(), active: self.children.active() }
+    }
+
+    /// What to answer to somebody who adds this child once more; None: it does not exist.
+    pub(crate) fn presence(&self, key: Key) -> Option<Answer> {
+        Some(match self.status(key)? {
+            Status::Down | Status::Restarting => Answer::AlreadyPresent,
+            Status::Starting | Status::Up | Status::Stopping => Answer::AlreadyStarted,
+        })
+    }
+
+    /// Whether children come and go together.
+    fn is_group(&self) -> bool {
+        matches!(self.rules.strategy, Strategy::OneForAll | Strategy::RestForOne)
+    }
+
+    fn is_ending(&self) -> bool {
+        matches!(self.mode, Mode::Ending(_) | Mode::Ended)
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        self.act(Action::Answer(ticket, answer));
+    }
+}
