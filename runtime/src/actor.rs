@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::actor_ref::RawRef;
 use crate::codec::{self, Encoded, Portable};
 use crate::mailbox::envelope::{Body, Status};
+use crate::process::request::Recycle;
+use crate::supervise::{Backoff, ChildRules, Intensity, Restart, Shutdown};
 
 /// A type whose values live in processes of their own. Implemented by `#[actor]`, not by hand.
 #[diagnostic::on_unimplemented(
@@ -25,6 +27,9 @@ pub trait Actor: ActorStruct {
 
     #[doc(hidden)]
     fn handle(&mut self, call: Call<'_>) -> Answer;
+
+    #[doc(hidden)]
+    fn on_start(&mut self) {}
 
     #[doc(hidden)]
     fn on_stop(&mut self) {}
@@ -65,6 +70,12 @@ pub struct Options {
     pub grace: Option<Duration>,
     pub timeout: Option<Duration>,
     pub memory: Option<u64>,
+    pub restart: Option<Restart>,
+    pub intensity: Option<Intensity>,
+    pub backoff: Option<Backoff>,
+    pub shutdown: Option<Shutdown>,
+    pub significant: bool,
+    pub recycle: Option<Recycle>,
 }
 
 impl Options {
@@ -77,7 +88,30 @@ impl Options {
         grace: None,
         timeout: None,
         memory: None,
+        restart: None,
+        intensity: None,
+        backoff: None,
+        shutdown: None,
+        significant: false,
+        recycle: None,
     };
+}
+
+impl Options {
+    /// How it is stopped; `otherwise` if nothing is said about that.
+    pub(crate) fn how_to_stop(&self, otherwise: Shutdown) -> Shutdown {
+        self.shutdown.or(self.grace.map(Shutdown::Timeout)).unwrap_or(otherwise)
+    }
+
+    /// How its supervisor treats it; `restart` if nothing is said about that.
+    pub(crate) fn rules(&self, restart: Restart) -> ChildRules {
+        ChildRules {
+            restart: self.restart.unwrap_or(restart),
+            significant: self.significant,
+            intensity: self.intensity,
+            backoff: self.backoff,
+        }
+    }
 }
 
 /// One message of an actor.
@@ -86,19 +120,26 @@ impl Options {
 pub struct Method {
     pub(crate) name: &'static str,
     pub(crate) deadline: Option<Duration>,
+    /// How often a message of it may be begun.
+    pub(crate) attempts: u32,
 }
 
 impl Method {
     pub const fn ask(name: &'static str) -> Method {
-        Method { name, deadline: None }
+        Method { name, deadline: None, attempts: 1 }
     }
 
     pub const fn tell(name: &'static str) -> Method {
-        Method { name, deadline: None }
+        Method { name, deadline: None, attempts: 1 }
     }
 
     pub const fn deadline(self, deadline: Duration) -> Method {
         Method { deadline: Some(deadline), ..self }
+    }
+
+    /// It may be handled again if the actor dies of it, so often in all.
+    pub const fn idempotent(self, attempts: u32) -> Method {
+        Method { attempts, ..self }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::{At, CallError, SendError, TrySendError};
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::envelope::Outgoing;
-use crate::mailbox::ledger::Ledger;
+use crate::mailbox::ledger::{Ledger, State};
 use crate::mailbox::peer::{Call, Card, Failure, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::Slot;
@@ -58,6 +58,10 @@ pub struct RawRef {
     pub(crate) peer: Arc<Peer>,
     methods: &'static [Method],
     within: Option<Duration>,
+    /// For how long the handler may run.
+    kill_after: Option<Duration>,
+    /// Not while the actor is being restarted.
+    only_if_up: bool,
 }
 
 /// What a call needs before it is sent.
@@ -74,6 +78,15 @@ impl RawRef {
 
     fn at(&self, method: u32) -> At {
         self.address(method).at()
+    }
+
+    /// Whether there is a process that is ready.
+    fn is_up(&self) -> bool {
+        self.peer.ledger.state() == State::Ready
+    }
+
+    fn limit(&self) -> u64 {
+        self.kill_after.map_or(0, |limit| time::nanos(limit).max(1))
     }
 
     fn prepare<A: Portable>(&self, method: u32, args: &A) -> Result<Prepared, SendError> {
@@ -106,8 +119,12 @@ impl RawRef {
         let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
         let slot = Arc::new(Slot::default());
         let seq = router.expect(&self.peer, &slot);
+        if self.only_if_up && !self.is_up() {
+            router.abandon(seq);
+            return Err(CallError::Unavailable(self.at(method)));
+        }
         let reply = Reply::sent(router, slot, seq, deadline, self.address(method));
-        let call = Call { seq, method, deadline };
+        let call = Call { seq, ask: true, method, deadline, limit: self.limit() };
         match self.peer.send(router, call, outgoing, if patient { deadline } else { 0 }) {
             Ok(()) => Ok(reply),
             Err(Failure::Died) => Err(died(self.peer.epitaph().as_deref(), &self.address(method))),
@@ -117,9 +134,13 @@ impl RawRef {
 
     fn send<A: Portable>(&self, method: u32, args: &A, patient: bool) -> Result<(), SendError> {
         let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
+        if self.only_if_up && !self.is_up() {
+            return Err(SendError::Unavailable(self.at(method)));
+        }
         // A tell has no deadline of its own unless `within` gave it one: nobody waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let call = Call { seq: 0, method, deadline: expires };
+        let limit = self.limit();
+        let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit };
         let sent = self.peer.send(router, call, outgoing, if patient { deadline } else { 0 });
         sent.map_err(|failure| self.failure(method, failure))
     }
@@ -176,7 +197,13 @@ impl RawRef {
 impl<A: Actor> ActorRef<A> {
     pub(crate) fn of(peer: Arc<Peer>) -> ActorRef<A> {
         ActorRef {
-            calls: A::Calls::from_raw(RawRef { peer, methods: A::METHODS, within: None }),
+            calls: A::Calls::from_raw(RawRef {
+                peer,
+                methods: A::METHODS,
+                within: None,
+                kill_after: None,
+                only_if_up: false,
+            }),
             kind: PhantomData,
         }
     }
@@ -198,6 +225,20 @@ impl<A: ActorStruct> ActorRef<A> {
     /// The callee sees it ([`Current::deadline`](crate::Current::deadline)); a message whose deadline has passed before its turn comes is not run.
     pub fn within(&self, limit: Duration) -> A::Calls {
         A::Calls::from_raw(RawRef { within: Some(limit), ..self.raw().clone() })
+    }
+
+    /// The actor's messages for those who would rather not wait for a restart: if the actor has no process that is ready at the
+    /// moment of sending, the call fails at once with [`CallError::Unavailable`], a tell with [`SendError::Unavailable`]. Without it, a message
+    /// waits in the mailbox for the next process (Ray's `ActorUnavailableError`, where one asks for it).
+    pub fn if_up(&self) -> A::Calls {
+        A::Calls::from_raw(RawRef { only_if_up: true, ..self.raw().clone() })
+    }
+
+    /// The actor's messages with a limit on their handlers: one that runs longer is killed (SIGABRT, 50 ms later SIGKILL), and its
+    /// actor with it; the call ends with [`ExitReason::DeadlineExceeded`]. Counted from the moment at which the handler begins. A shorter
+    /// `deadline` of the method or the actor holds all the same.
+    pub fn kill_after(&self, limit: Duration) -> A::Calls {
+        A::Calls::from_raw(RawRef { kill_after: Some(limit), ..self.raw().clone() })
     }
 
     /// The process id of the actor.

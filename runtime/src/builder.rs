@@ -18,9 +18,10 @@ use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::process::entry::{Entry, OfActor};
-use crate::process::request::{self, Ends, Kind, Spec};
+use crate::process::request::{self, Ends, Kind, Place, Spec};
 use crate::process::root;
 use crate::process::tree::{self, PATIENCE};
+use crate::supervise::{Restart, Shutdown};
 use crate::sys::image::{self, Located};
 use crate::sys::{fd, process, time};
 
@@ -83,6 +84,7 @@ impl Plan {
         let capacity = options.mailbox.unwrap_or(MAILBOX);
         fd::widen(&sender, capacity);
         let ledger = Ledger::create(capacity, self.kind == Kind::Task).map_err(Failure::Io)?;
+        ledger.sign(name, self.kind as u32);
         let card = Card {
             id: process::random() | 2,
             name: name.into(),
@@ -101,13 +103,17 @@ impl Plan {
             parent: std::process::id(),
             start,
             deadline: options.deadline,
-            grace: options.grace.unwrap_or(GRACE),
+            shutdown: options.how_to_stop(Shutdown::Timeout(GRACE)),
             memory: options.memory,
             log: crate::logging::filter(),
+            child_id: None,
+            rules: options.rules(Restart::Temporary),
+            recycle: options.recycle,
+            policy: None,
         };
         let peer = router.meet(Peer::new(card, sender, ledger)).map_err(Failure::Io)?;
         let ends = Ends::new(&receiver, peer.mailbox(), peer.ledger.file());
-        let sent = request::spawn(tree.control(), spec, init, &ends, time::after(PATIENCE));
+        let sent = request::spawn(tree.control(), spec, init, &ends, Place::alone(), time::after(PATIENCE));
         tree.ring();
         // From now on the only receiving ends are the supervisor's and the child's: if both are gone, we see it.
         drop(receiver);
@@ -155,6 +161,10 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
         Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
         Some(Refusal::StartTimeout) => Failure::StartTimeout(start),
         Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
+        Some(Refusal::AlreadyStarted(pid)) => Failure::AlreadyStarted(*pid),
+        Some(Refusal::AlreadyPresent) => Failure::AlreadyPresent,
+        Some(Refusal::MaxChildren) => Failure::MaxChildren,
+        Some(Refusal::Ignored) => Failure::Ignored,
         None if !epitaph.unready => return Ok(()),
         None => Failure::Died(epitaph.reason.clone()),
     })
@@ -170,6 +180,10 @@ enum Failure {
     Descriptors,
     SupervisorDied,
     ShuttingDown,
+    AlreadyStarted(u32),
+    AlreadyPresent,
+    MaxChildren,
+    Ignored,
     StartTimeout(Duration),
     Died(crate::ExitReason),
 }
@@ -186,6 +200,10 @@ impl Failure {
                 SpawnError::Limit { actor, limit: "RLIMIT_NOFILE", error }
             }
             Failure::SupervisorDied => SpawnError::SupervisorDied { actor },
+            Failure::AlreadyStarted(pid) => SpawnError::AlreadyStarted { actor, pid },
+            Failure::AlreadyPresent => SpawnError::AlreadyPresent { actor },
+            Failure::MaxChildren => SpawnError::MaxChildren { actor },
+            Failure::Ignored => SpawnError::Ignored { actor },
             Failure::ShuttingDown => SpawnError::ShuttingDown { actor },
             Failure::StartTimeout(after) => SpawnError::StartTimeout { actor, after },
             Failure::Died(crate::ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
@@ -225,6 +243,7 @@ macro_rules! options {
 
         /// How long a stop may take at the end of the program, before the process is killed. Default: 5 s.
         pub fn grace(mut self, grace: Duration) -> Self {
+            self.plan.options.shutdown = None;
             self.plan.options.grace = Some(grace);
             self
         }

@@ -93,6 +93,9 @@ pub enum CallError<E = Never> {
     Stopped(At),
     /// The actor does not exist any more, and will not come back. The call was not sent.
     Gone(At),
+    /// The actor has no process at the moment, there will be one, and the caller did not want to wait ([`if_up`](crate::ActorRef::if_up)).
+    /// The call was not sent.
+    Unavailable(At),
     /// Arguments or answer could not be encoded or decoded; the actor is well.
     Codec(String, At),
     /// An actor called itself: its handler would wait for itself. Call the method on `self`, or tell.
@@ -111,6 +114,7 @@ impl<E> CallError<E> {
             | CallError::Full(at)
             | CallError::Stopped(at) => Some(at),
             CallError::Gone(at)
+            | CallError::Unavailable(at)
             | CallError::Codec(_, at)
             | CallError::CallingSelf(at)
             | CallError::Unreachable(_, at) => Some(at),
@@ -136,6 +140,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Full(at) => write!(f, "{at}: the mailbox is full"),
             CallError::Stopped(at) => write!(f, "{at}: the actor was stopped first"),
             CallError::Gone(at) => gone(f, at),
+            CallError::Unavailable(at) => unavailable(f, at),
             CallError::Codec(error, at) => write!(f, "{at}: {error}"),
             CallError::CallingSelf(at) => calling_self(f, at),
             CallError::Unreachable(error, at) => write!(f, "{at}: {error}"),
@@ -147,6 +152,10 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
 
 fn calling_self(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
     write!(f, "{at}: an actor cannot wait for itself")
+}
+
+fn unavailable(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
+    write!(f, "{at}: the actor is being restarted")
 }
 
 fn gone(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
@@ -162,6 +171,8 @@ pub enum SendError {
     Full(At),
     /// The actor does not exist any more, and will not come back.
     Gone(At),
+    /// It has no process at the moment; there will be one.
+    Unavailable(At),
     /// An argument could not be encoded.
     Codec(String, At),
     /// An actor wants to wait for its own end. It can ask for it without waiting: `terminate`.
@@ -176,6 +187,7 @@ impl SendError {
         match self {
             SendError::Full(at)
             | SendError::Gone(at)
+            | SendError::Unavailable(at)
             | SendError::Codec(_, at)
             | SendError::CallingSelf(at)
             | SendError::Unreachable(_, at) => at,
@@ -188,6 +200,7 @@ impl fmt::Display for SendError {
         match self {
             SendError::Full(at) => write!(f, "{at}: the mailbox is full"),
             SendError::Gone(at) => gone(f, at),
+            SendError::Unavailable(at) => unavailable(f, at),
             SendError::Codec(error, at) | SendError::Unreachable(error, at) => write!(f, "{at}: {error}"),
             SendError::CallingSelf(at) => calling_self(f, at),
         }
@@ -201,6 +214,7 @@ impl<E> From<SendError> for CallError<E> {
         match error {
             SendError::Full(at) => CallError::Full(at),
             SendError::Gone(at) => CallError::Gone(at),
+            SendError::Unavailable(at) => CallError::Unavailable(at),
             SendError::Codec(error, at) => CallError::Codec(error, at),
             SendError::CallingSelf(at) => CallError::CallingSelf(at),
             SendError::Unreachable(error, at) => CallError::Unreachable(error, at),
@@ -289,6 +303,28 @@ pub enum SpawnError {
         /// Which, and what it may be.
         error: String,
     },
+    /// There is a child of this id, and it runs.
+    AlreadyStarted {
+        /// The id.
+        actor: String,
+        /// Its process.
+        pid: u32,
+    },
+    /// There is a child of this id, without a process: it can be started again, or deleted.
+    AlreadyPresent {
+        /// The id.
+        actor: String,
+    },
+    /// The supervisor has as many children as it may have, those included that are being restarted.
+    MaxChildren {
+        /// The actor's name.
+        actor: String,
+    },
+    /// Its `#[init]` wants no process ([`ignore`](crate::ignore)). Not a failure.
+    Ignored {
+        /// The actor's name.
+        actor: String,
+    },
     /// The supervisor was killed. The next spawn starts a new tree.
     SupervisorDied {
         /// The actor's name.
@@ -331,6 +367,16 @@ impl fmt::Display for SpawnError {
                 write!(f, "cannot start `{actor}`: {limit} is reached: {error}")
             }
             SpawnError::SupervisorDied { actor } => write!(f, "cannot start `{actor}`: the supervisor died"),
+            SpawnError::AlreadyStarted { actor, pid } => {
+                write!(f, "cannot start `{actor}`: it runs already, as process {pid}")
+            }
+            SpawnError::AlreadyPresent { actor } => {
+                write!(f, "cannot start `{actor}`: there is a child of this id already, without a process")
+            }
+            SpawnError::MaxChildren { actor } => {
+                write!(f, "cannot start `{actor}`: its supervisor has as many children as it may have")
+            }
+            SpawnError::Ignored { actor } => write!(f, "`{actor}` wants no process"),
             SpawnError::ShuttingDown { actor } => write!(f, "cannot start `{actor}`: the program is ending"),
             SpawnError::Codec { actor, error }
             | SpawnError::Option { actor, error }

@@ -73,6 +73,8 @@ pub enum StoppedBy {
     Supervisor = 2,
     /// SIGTERM from outside, for instance by `kill`.
     Signal = 3,
+    /// Its own code.
+    Itself = 4,
 }
 
 impl ExitReason {
@@ -139,6 +141,7 @@ impl fmt::Display for StoppedBy {
             StoppedBy::Ref => "a holder of its ref",
             StoppedBy::Supervisor => "its supervisor",
             StoppedBy::Signal => "SIGTERM",
+            StoppedBy::Itself => "itself",
         })
     }
 }

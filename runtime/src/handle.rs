@@ -11,7 +11,7 @@ use crate::current;
 use crate::error::{At, SendError};
 use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::ledger::{Epitaph, State, StopMode};
-use crate::mailbox::peer::{Peer, orphaned};
+use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
@@ -26,11 +26,17 @@ impl Handle<'_> {
     }
 
     pub(crate) fn pid(&self) -> Result<u32, SendError> {
-        if self.0.is_dead() { Err(SendError::Gone(self.at("pid"))) } else { Ok(self.0.ledger.pid()) }
+        if self.0.has_process() { Ok(self.0.ledger.pid()) } else { Err(self.no_process("pid")) }
+    }
+
+    /// Why it cannot be reached.
+    fn no_process(&self, what: &'static str) -> SendError {
+        let is_restarting = self.0.ledger.state() == State::Restarting && !self.0.is_dead();
+        if is_restarting { SendError::Unavailable(self.at(what)) } else { SendError::Gone(self.at(what)) }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        !self.0.is_dead()
+        self.0.has_process()
     }
 
     fn is_self(&self) -> bool {
@@ -63,7 +69,7 @@ impl Handle<'_> {
         match slot.take() {
             Some(Outcome::Dead(epitaph)) => {
                 root::park_if_interrupted();
-                Some(epitaph.unwrap_or_else(|| Arc::new(orphaned())))
+                Some(epitaph.unwrap_or_else(|| Arc::new(Epitaph::orphaned())))
             }
             _ => None,
         }
@@ -84,7 +90,8 @@ impl Handle<'_> {
     }
 
     pub(crate) fn kill(&self) -> Result<(), SendError> {
-        self.signal(process::SIGKILL, "kill", || ())
+        // A death that was ordered restarts nothing.
+        self.signal(process::SIGKILL, "kill", || self.0.ledger.request_stop(StopMode::Stop, StoppedBy::Ref))
     }
 
     pub(crate) fn interrupt(&self) -> Result<(), SendError> {
@@ -111,8 +118,8 @@ impl Handle<'_> {
     /// was still the actor's; its supervisor writes the death down before it reaps.
     fn signal(&self, signal: i32, what: &'static str, before: impl FnOnce()) -> Result<(), SendError> {
         let (ledger, incarnation) = (&self.0.ledger, self.0.ledger.incarnation());
-        let gone = || Err(SendError::Gone(self.at(what)));
-        if self.0.is_dead() || ledger.pid() == 0 {
+        let gone = || Err(self.no_process(what));
+        if !self.0.has_process() || ledger.pid() == 0 {
             return gone();
         }
         let refused = |error: io::Error| match error.raw_os_error() {
@@ -120,7 +127,7 @@ impl Handle<'_> {
             _ => SendError::Unreachable(error.to_string(), self.at(what)),
         };
         let pidfd = process::pidfd(ledger.pid() as i32).map_err(refused)?;
-        if ledger.state() == State::Dead || ledger.incarnation() != incarnation || self.0.is_dead() {
+        if ledger.incarnation() != incarnation || !self.0.has_process() {
             return gone();
         }
         before();

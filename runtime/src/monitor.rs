@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::actor_ref::ActorId;
 use crate::exit::ExitReason;
 use crate::mailbox::ledger::Epitaph;
-use crate::mailbox::peer::{Peer, orphaned};
+use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::sys::time;
@@ -63,7 +63,8 @@ impl fmt::Display for Down {
     }
 }
 
-/// Watches one actor; exactly one [`Down`] comes out of it. Also a future of that `Down`.
+/// Watches the process that an actor has now; exactly one [`Down`] comes out of it, when that process ends, whether there will be another or
+/// not (OTP's `monitor`). At once if it has ended already. Also a future of that `Down`.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -91,6 +92,8 @@ pub struct Monitor {
     peer: Arc<Peer>,
     router: Option<&'static Router>,
     slot: Arc<Slot>,
+    /// The process that is watched.
+    incarnation: u64,
     future: Option<(u64, u64)>,
     down: Option<Down>,
 }
@@ -100,16 +103,16 @@ impl Monitor {
         let slot = Arc::new(Slot::default());
         // There is a router: the peer is known to it.
         let router = Router::get().ok();
-        peer.on_death(&slot);
+        let incarnation = peer.on_down(&slot);
         if let Some(router) = router {
             router.visit(peer);
         }
-        Monitor { peer: Arc::clone(peer), router, slot, future: None, down: None }
+        Monitor { peer: Arc::clone(peer), router, slot, incarnation, future: None, down: None }
     }
 
     /// Blocks until the actor has ended. Asked again, answers the same again.
     pub fn recv(&mut self) -> Down {
-        self.recv_until(None).unwrap_or_else(|| self.report(&orphaned()))
+        self.recv_until(None).unwrap_or_else(|| self.report(&Epitaph::orphaned()))
     }
 
     /// As [`recv`](Self::recv), for `limit` at most.
@@ -133,7 +136,7 @@ impl Monitor {
 
     fn keep(&mut self, outcome: Option<Outcome>) {
         if let Some(Outcome::Dead(epitaph)) = outcome {
-            let epitaph = epitaph.unwrap_or_else(|| Arc::new(orphaned()));
+            let epitaph = epitaph.unwrap_or_else(|| Arc::new(Epitaph::orphaned()));
             self.down = Some(self.report(&epitaph));
         }
     }
@@ -143,7 +146,7 @@ impl Monitor {
         let busy = epitaph.in_progress.clone();
         Down {
             who: Who { name: card.name.to_string(), id: ActorId(card.id), pid: ledger.pid() },
-            incarnation: ledger.incarnation(),
+            incarnation: self.incarnation,
             reason: epitaph.reason.clone(),
             in_progress: busy.map(|busy| InProgress { method: busy.method, running: busy.running }),
             unserved: epitaph.unserved as usize,

@@ -14,7 +14,7 @@ use crate::error::{At, CallError, Never};
 use crate::exit::ExitReason;
 use crate::mailbox::envelope::{Body, Status};
 use crate::mailbox::ledger::Epitaph;
-use crate::mailbox::peer::{Peer, orphaned};
+use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::process::root;
@@ -230,12 +230,16 @@ fn read_answer<T: Portable, E: Portable>(
         }
         Status::Codec => Err(CallError::Codec(text(body), at.at())),
         Status::Expired => Err(CallError::Timeout(at.at())),
+        Status::Lost => {
+            let reason = codec::decode(body, fds).unwrap_or(ExitReason::SupervisorDied);
+            Err(CallError::Died(reason, at.at()))
+        }
         Status::Dropped => Err(CallError::Unreachable(text(body), at.at())),
     }
 }
 
 pub(crate) fn died<E>(epitaph: Option<&Epitaph>, at: &Address) -> CallError<E> {
-    match epitaph.map_or_else(|| orphaned().reason, |epitaph| epitaph.reason.clone()) {
+    match epitaph.map_or_else(|| Epitaph::orphaned().reason, |epitaph| epitaph.reason.clone()) {
         ExitReason::Stopped(_) => CallError::Stopped(at.at()),
         reason => CallError::Died(reason, at.at()),
     }

@@ -27,12 +27,16 @@ const LARGEST: u64 = 1 << 40;
 pub(crate) struct Envelope<P = ByteBuf> {
     /// Who calls: a random number that this caller uses with this actor only.
     pub(crate) session: u64,
-    /// Which call; 0 for a tell.
+    /// Which of its messages; never 0.
     pub(crate) seq: u64,
+    /// Whether an answer is expected.
+    pub(crate) ask: bool,
     /// The method's index.
     pub(crate) method: u32,
     /// After this moment nobody waits for the answer (nanoseconds of the monotonic clock); 0 for never.
     pub(crate) deadline: u64,
+    /// For how long its handler may run before it is killed (nanoseconds); 0 for as long as the actor's own limits say.
+    pub(crate) limit: u64,
     /// The first descriptor is the caller's reply channel.
     pub(crate) announce: bool,
     /// The payload is the next descriptor.
@@ -64,6 +68,8 @@ pub(crate) enum Status {
     Expired,
     /// Text: the answer was too much for a caller who does not read.
     Dropped,
+    /// An exit reason: the process that handled it died of it.
+    Lost,
 }
 
 /// A payload on its way out: in the packet, or beside it.
@@ -143,6 +149,7 @@ pub(crate) fn packet(header: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 /// A payload that came in.
+#[derive(Debug)]
 pub(crate) enum Body {
     Inline(Vec<u8>),
     Mapped(memfd::Payload),
@@ -194,8 +201,10 @@ mod tests {
         let envelope = Envelope {
             session: u64::MAX,
             seq: 3,
+            ask: true,
             method: 1,
             deadline: 9,
+            limit: 0,
             announce: true,
             large: outgoing.is_large(),
             payload: outgoing.bytes(),

@@ -23,6 +23,14 @@ use crate::sys::{futex, time};
 pub(crate) const WORDS: usize = 1024;
 const PLACE: usize = 256;
 const EPITAPH: usize = 2048;
+/// How many deaths are remembered, and how much of each.
+pub(crate) const HISTORY: u64 = 8;
+const PLACES: usize = HISTORY as usize;
+const SHORT: usize = 256;
+/// How many callers can be named whose answers a dead incarnation has kept for itself.
+const FORSAKEN: usize = 8;
+/// How much of the name is kept for those who look at the tree.
+const NAME: usize = 64;
 
 shared_struct! {
     /// The page itself.
@@ -47,7 +55,8 @@ shared_struct! {
         handled: AtomicU64,
         /// Actor: odd while the four fields below change; even and not zero while a message is in progress.
         progress: AtomicU64,
-        /// Actor: which call is in progress.
+        /// Actor: whose call is in progress, and which. They stay when it is finished, until the next begins.
+        session: AtomicU64,
         seq: AtomicU64,
         /// Actor: the method's index.
         method: AtomicU32,
@@ -55,6 +64,15 @@ shared_struct! {
         phase: AtomicU32,
         /// Actor: when the message, or the phase, began.
         since: AtomicU64,
+        /// Actor: when the caller of this message wants its handler killed; 0 for never.
+        limit: AtomicU64,
+        /// Supervisor, when a process dies in a message: its incarnation; the next one, once it has dealt with that message: 0.
+        interrupted: AtomicU64,
+        /// Actor: how often the message in progress has been begun.
+        attempts: AtomicU32,
+        /// Actor: callers who would miss answers if it died now; how many more there are is beyond the list.
+        forsaken: [AtomicU64; FORSAKEN],
+        forsaken_len: AtomicU32,
         /// Actor: set just before an exit that the runtime means; tells it from an `exit(0)` of user code.
         farewell: AtomicU32,
         /// Actor: an allocation failed under a memory limit.
@@ -69,11 +87,26 @@ shared_struct! {
         words_method: AtomicU32,
         /// Task: how many bytes of result lie behind the page, plus one.
         result_len: AtomicU64,
-        /// Supervisor: the length of the epitaph.
+        /// Supervisor: odd while the epitaph and its place in the history change.
+        deaths: AtomicU64,
+        /// Supervisor: the length of the epitaph, and which incarnation's it is.
         epitaph_len: AtomicU32,
+        epitaph_of: AtomicU64,
+        /// Supervisor: how often it was restarted after a crash, and how often recycled.
+        restarts: AtomicU32,
+        recycled: AtomicU32,
+        /// Spawner: what kind of process, its name, and the process that spawned it.
+        kind: AtomicU32,
+        owner: AtomicU32,
+        name_len: AtomicU32,
+        name: [AtomicU8; NAME],
         words: [AtomicU8; WORDS],
         place: [AtomicU8; PLACE],
         epitaph: [AtomicU8; EPITAPH],
+        /// Supervisor: the last deaths, briefly; the place of an incarnation is its number modulo [`HISTORY`].
+        history_of: [AtomicU64; PLACES],
+        history_len: [AtomicU32; PLACES],
+        history: [[AtomicU8; SHORT]; PLACES],
     }
 }
 
@@ -86,8 +119,12 @@ pub(crate) enum State {
     Starting = 1,
     /// It handles messages.
     Ready = 2,
+    /// Its process is gone, and there will be another.
+    Restarting = 3,
+    /// It has no process, and gets one only if somebody asks its supervisor for it.
+    Down = 4,
     /// It is gone and does not come back.
-    Dead = 3,
+    Dead = 5,
 }
 
 /// What an actor's main thread is doing.
@@ -96,6 +133,8 @@ pub(crate) enum Phase {
     Idle = 0,
     Handling = 1,
     Stopping = 2,
+    /// The message is handled, and its answer is on the way.
+    Answering = 3,
 }
 
 /// How an actor is to end.
@@ -119,14 +158,29 @@ pub(crate) enum Farewell {
     InitFailed = 4,
     /// Its init arguments could not be decoded.
     Undecodable = 5,
+    /// To be replaced by a fresh process.
+    Recycled = 6,
+    /// Ended by its own code, in order.
+    Itself = 7,
+    /// The same, and it does not want to be restarted.
+    ForGood = 8,
+    /// Its `init` wants no process at all.
+    Ignored = 9,
+    /// A supervisor that has restarted too often.
+    Intensity = 10,
 }
 
 /// The message an actor was busy with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
+    pub(crate) session: u64,
     pub(crate) seq: u64,
     pub(crate) method: u32,
     pub(crate) since: u64,
+    /// When its caller wants it killed; 0 for never.
+    pub(crate) limit: u64,
+    /// It has been handled, and its answer is on the way.
+    pub(crate) answering: bool,
 }
 
 /// What a supervisor leaves behind about a dead actor.
@@ -139,8 +193,12 @@ pub(crate) struct Epitaph {
     pub(crate) unready: bool,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) in_progress: Option<InProgressRecord>,
-    /// How many messages lay in its mailbox.
+    /// How many messages lay in its mailbox, if they are lost with it.
     pub(crate) unserved: u32,
+    /// What lay in its mailbox has been thrown away.
+    pub(crate) swept: bool,
+    /// Callers (by session) whose answers it had kept because they did not read them.
+    pub(crate) forsaken: Vec<u64>,
 }
 
 /// Why a supervisor did not start an actor, or why its start failed in the runtime.
@@ -151,14 +209,25 @@ pub(crate) enum Refusal {
     Fork(String),
     StartTimeout,
     Codec(String),
+    /// There is a child of this id, with or without a process.
+    AlreadyStarted(u32),
+    AlreadyPresent,
+    MaxChildren,
+    /// Its `init` wants no process.
+    Ignored,
 }
 
 /// See [`crate::InProgress`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InProgressRecord {
+    pub(crate) session: u64,
     pub(crate) seq: u64,
     pub(crate) method: String,
     pub(crate) running: Duration,
+    /// It had been handled, and its answer was on the way.
+    pub(crate) answering: bool,
+    /// It will be handled again.
+    pub(crate) again: bool,
 }
 
 /// One actor's ledger, mapped.
@@ -172,6 +241,19 @@ impl Ledger {
         Ok(Ledger(page))
     }
 
+    /// Writes on it whose it is, for those who look at the tree from outside.
+    pub(crate) fn sign(&self, name: &str, kind: u32) {
+        self.0.kind.store(kind, Relaxed);
+        self.0.owner.store(std::process::id(), Relaxed);
+        write_text(&self.0.name, &self.0.name_len, cut(name, NAME).as_bytes());
+    }
+
+    /// Whose it is: name, kind, and the process that spawned it.
+    pub(crate) fn signature(&self) -> (String, u32, u32) {
+        let name = read_text(&self.0.name, &self.0.name_len);
+        (String::from_utf8_lossy(&name).into_owned(), self.0.kind.load(Relaxed), self.0.owner.load(Relaxed))
+    }
+
     pub(crate) fn open(file: OwnedFd) -> io::Result<Ledger> {
         Page::open(file).map(Ledger)
     }
@@ -180,9 +262,9 @@ impl Ledger {
         self.0.file()
     }
 
-    /// Keeps the page out of the processes that this one forks.
-    pub(crate) fn keep_from_children(&self) {
-        self.0.keep_from_children();
+    /// Keeps the page out of the processes that this one forks, or lets the next ones have it.
+    pub(crate) fn keep_from_children(&self, keep: bool) {
+        self.0.keep_from_children(keep);
     }
 
     pub(crate) fn state(&self) -> State {
@@ -190,6 +272,8 @@ impl Ledger {
             0 => State::New,
             1 => State::Starting,
             2 => State::Ready,
+            3 => State::Restarting,
+            4 => State::Down,
             _ => State::Dead,
         }
     }
@@ -225,51 +309,128 @@ impl Ledger {
         self.0.incarnation.store(incarnation, Release);
         self.0.pid.store(pid as u32, Release);
         // The child may have become ready before its parent gets here.
-        let _ = self.0.state.compare_exchange(State::New as u32, State::Starting as u32, SeqCst, SeqCst);
+        let without = |state: u32| (state != State::Ready as u32).then_some(State::Starting as u32);
+        let _ = self.0.state.fetch_update(SeqCst, SeqCst, without);
     }
 
-    /// Publishes the death. Before the process is reaped, so that a pid read under `state < Dead` is not yet anybody else's.
-    pub(crate) fn bury(&self, epitaph: &Epitaph) {
-        let mut buffer = [0_u8; EPITAPH];
-        let bytes: &[u8] = match postcard::to_slice(epitaph, &mut buffer) {
-            Ok(bytes) => bytes,
-            Err(_) => &[],
-        };
-        write_text(&self.0.epitaph, &self.0.epitaph_len, bytes);
-        self.0.state.store(State::Dead as u32, SeqCst);
-        futex::wake(&self.0.depth, i32::MAX);
-    }
-
-    pub(crate) fn epitaph(&self) -> Option<Epitaph> {
-        if self.state() != State::Dead {
-            return None;
+    /// Readies the page for the next process: what the last one has said of itself is not the next one's.
+    pub(crate) fn renew(&self) {
+        let page = &self.0;
+        for word in [&page.farewell, &page.out_of_memory, &page.stop_mode, &page.stop_by] {
+            word.store(0, SeqCst);
         }
-        let lost = Epitaph {
-            reason: ExitReason::SupervisorDied,
-            code: -9,
-            unready: false,
-            refusal: None,
-            in_progress: None,
-            unserved: 0,
-        };
-        let bytes = read_text(&self.0.epitaph, &self.0.epitaph_len);
-        Some(postcard::from_bytes(&bytes).unwrap_or(lost))
+        for word in [&page.words_len, &page.place_len, &page.words_method, &page.wants_supervisor] {
+            word.store(0, SeqCst);
+        }
+        page.forsaken_len.store(0, SeqCst);
+        page.phase.store(Phase::Idle as u32, SeqCst);
+        // A process that was killed while it wrote has left an odd number.
+        let odd = |count: u64| (!count.is_multiple_of(2)).then(|| count + 1);
+        let _ = page.progress.fetch_update(SeqCst, SeqCst, odd);
+    }
+
+    /// Publishes that a process has died, and what comes next. Before it is reaped, so that a pid which was read while the
+    /// state said that there is a process is not yet anybody else's.
+    pub(crate) fn bury(&self, epitaph: &Epitaph, next: State) {
+        let page = &self.0;
+        let incarnation = self.incarnation();
+        let mut buffer = [0_u8; EPITAPH];
+        let bytes: &[u8] = postcard::to_slice(epitaph, &mut buffer).map_or(&[], |bytes| bytes);
+        let mut room = [0_u8; SHORT];
+        let short = epitaph.shortened();
+        let short: &[u8] = postcard::to_slice(&short, &mut room).map_or(&[], |bytes| bytes);
+        let place = (incarnation % HISTORY) as usize;
+        // Odd in any case: a supervisor that was killed in here has left it so.
+        let writing = page.deaths.load(SeqCst) | 1;
+        page.deaths.store(writing, SeqCst);
+        write_text(&page.epitaph, &page.epitaph_len, bytes);
+        page.epitaph_of.store(incarnation, SeqCst);
+        write_text(&page.history[place], &page.history_len[place], short);
+        page.history_of[place].store(incarnation, SeqCst);
+        if epitaph.in_progress.is_some() {
+            page.interrupted.store(incarnation, SeqCst);
+        }
+        page.deaths.store(writing + 1, SeqCst);
+        self.settle(next);
+    }
+
+    /// The supervisor has decided what becomes of an actor without a process.
+    pub(crate) fn settle(&self, next: State) {
+        self.0.state.store(next as u32, SeqCst);
+        if next == State::Dead || next == State::Down {
+            futex::wake(&self.0.depth, i32::MAX);
+        }
+    }
+
+    pub(crate) fn count_restart(&self, recycled: bool) {
+        let counter = if recycled { &self.0.recycled } else { &self.0.restarts };
+        counter.fetch_add(1, SeqCst);
+    }
+
+    /// How often it was restarted, and how often recycled.
+    pub(crate) fn restarts(&self) -> (u32, u32) {
+        (self.0.restarts.load(Relaxed), self.0.recycled.load(Relaxed))
+    }
+
+    /// How it ended, if it has no process and gets none by itself.
+    pub(crate) fn epitaph(&self) -> Option<Epitaph> {
+        matches!(self.state(), State::Dead | State::Down)
+            .then(|| self.last_death().map_or_else(Epitaph::orphaned, |last| last.1))
+    }
+
+    /// The last death of a process of this actor, and which incarnation it was.
+    pub(crate) fn last_death(&self) -> Option<(u64, Epitaph)> {
+        let page = &self.0;
+        let (of, bytes) = self
+            .consistently(|| (page.epitaph_of.load(SeqCst), read_text(&page.epitaph, &page.epitaph_len)))?;
+        (of != 0 || !bytes.is_empty())
+            .then(|| (of, postcard::from_bytes(&bytes).unwrap_or_else(|_| Epitaph::orphaned())))
+    }
+
+    /// The death of this incarnation, if it is not too long ago.
+    pub(crate) fn death_of(&self, incarnation: u64) -> Option<Epitaph> {
+        if let Some((of, epitaph)) = self.last_death()
+            && of == incarnation
+        {
+            return Some(epitaph);
+        }
+        let page = &self.0;
+        let place = (incarnation % HISTORY) as usize;
+        let bytes = self.consistently(|| {
+            let known = page.history_of[place].load(SeqCst) == incarnation;
+            known.then(|| read_text(&page.history[place], &page.history_len[place]))
+        })??;
+        postcard::from_bytes(&bytes).ok()
+    }
+
+    /// Reads what a supervisor writes about deaths, in one piece.
+    fn consistently<T>(&self, read: impl Fn() -> T) -> Option<T> {
+        for _ in 0..1000 {
+            let before = self.0.deaths.load(SeqCst);
+            let found = read();
+            if before.is_multiple_of(2) && self.0.deaths.load(SeqCst) == before {
+                return Some(found);
+            }
+            std::hint::spin_loop();
+        }
+        // A supervisor that was killed while it wrote; who follows it writes anew.
+        None
     }
 
     // What the actor writes.
 
     pub(crate) fn ready(&self) {
         let page = &self.0;
-        let starting = |state: &mut u32| *state < State::Ready as u32;
-        let _ = page
-            .state
-            .fetch_update(SeqCst, SeqCst, |mut state| starting(&mut state).then_some(State::Ready as u32));
+        let starting = |state: u32| (state < State::Ready as u32).then_some(State::Ready as u32);
+        let _ = page.state.fetch_update(SeqCst, SeqCst, starting);
     }
 
-    pub(crate) fn begin(&self, seq: u64, method: u32) {
+    pub(crate) fn begin(&self, session: u64, seq: u64, method: u32, limit: u64) {
         let page = &self.0;
         page.progress.fetch_add(1, SeqCst);
+        page.session.store(session, Relaxed);
         page.seq.store(seq, Relaxed);
+        page.limit.store(limit, Relaxed);
         page.method.store(method, Relaxed);
         page.since.store(time::now(), Relaxed);
         page.phase.store(Phase::Handling as u32, Relaxed);
@@ -278,8 +439,12 @@ impl Ledger {
     }
 
     pub(crate) fn finish(&self) {
-        self.0.handled.fetch_add(1, Relaxed);
+        self.count_handled();
         self.enter(Phase::Idle);
+    }
+
+    pub(crate) fn count_handled(&self) {
+        self.0.handled.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
@@ -287,6 +452,55 @@ impl Ledger {
         self.0.since.store(time::now(), Relaxed);
         self.0.phase.store(phase as u32, Relaxed);
         self.0.progress.fetch_add(1, SeqCst);
+    }
+
+    /// Whether this message is the one that was begun last, in this process or in an earlier one.
+    pub(crate) fn has_begun(&self, session: u64, seq: u64) -> bool {
+        self.0.session.load(SeqCst) == session && self.0.seq.load(SeqCst) == seq
+    }
+
+    /// The process that died in the message that was begun last, if one did; 0 if that message was finished.
+    pub(crate) fn interrupted(&self) -> u64 {
+        self.0.interrupted.load(SeqCst)
+    }
+
+    /// That message has been dealt with.
+    pub(crate) fn settle_interrupted(&self) {
+        self.0.interrupted.store(0, SeqCst);
+    }
+
+    /// Counts how often a message has been begun: once more, or for the first time.
+    pub(crate) fn count_attempt(&self, again: bool) {
+        let attempts = if again { self.attempts().saturating_add(1) } else { 1 };
+        self.0.attempts.store(attempts, SeqCst);
+    }
+
+    /// How often the message that was begun last has been begun.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.0.attempts.load(SeqCst)
+    }
+
+    /// Names the callers who would miss answers if this process died now.
+    pub(crate) fn forsake(&self, sessions: impl Iterator<Item = u64>) {
+        let mut count = 0;
+        for session in sessions {
+            if let Some(place) = self.0.forsaken.get(count) {
+                place.store(session, SeqCst);
+            }
+            count += 1;
+        }
+        self.0.forsaken_len.store(count as u32, SeqCst);
+    }
+
+    /// Those callers; a 0 among them stands for all that the list has no room for.
+    pub(crate) fn forsaken(&self) -> Vec<u64> {
+        let len = self.0.forsaken_len.load(SeqCst) as usize;
+        let mut sessions: Vec<u64> =
+            self.0.forsaken.iter().take(len).map(|session| session.load(SeqCst)).collect();
+        if len > FORSAKEN {
+            sessions.push(0);
+        }
+        sessions
     }
 
     pub(crate) fn say_farewell(&self, farewell: Farewell) {
@@ -341,6 +555,7 @@ impl Ledger {
         match self.0.phase.load(Relaxed) {
             1 => Phase::Handling,
             2 => Phase::Stopping,
+            3 => Phase::Answering,
             _ => Phase::Idle,
         }
     }
@@ -355,12 +570,21 @@ impl Ledger {
     pub(crate) fn progress(&self) -> Option<Progress> {
         for _ in 0..100 {
             let before = self.0.progress.load(SeqCst);
-            let (seq, method, since) =
-                (self.0.seq.load(Relaxed), self.0.method.load(Relaxed), self.0.since.load(Relaxed));
+            let (session, seq) = (self.0.session.load(Relaxed), self.0.seq.load(Relaxed));
+            let (method, since) = (self.0.method.load(Relaxed), self.0.since.load(Relaxed));
+            let limit = self.0.limit.load(Relaxed);
             let phase = self.phase();
             let after = self.0.progress.load(SeqCst);
             if before == after && before.is_multiple_of(2) {
-                return (phase == Phase::Handling).then_some(Progress { seq, method, since });
+                let busy = matches!(phase, Phase::Handling | Phase::Answering);
+                return busy.then_some(Progress {
+                    session,
+                    seq,
+                    method,
+                    since,
+                    limit,
+                    answering: phase == Phase::Answering,
+                });
             }
         }
         None
@@ -383,6 +607,11 @@ impl Ledger {
             3 => Farewell::Panicked,
             4 => Farewell::InitFailed,
             5 => Farewell::Undecodable,
+            6 => Farewell::Recycled,
+            7 => Farewell::Itself,
+            8 => Farewell::ForGood,
+            9 => Farewell::Ignored,
+            10 => Farewell::Intensity,
             _ => return None,
         })
     }
@@ -417,13 +646,55 @@ impl Ledger {
         }
     }
 
+    /// Whether somebody has asked for its end through a ref, or its supervisor has.
+    pub(crate) fn was_ordered(&self) -> bool {
+        matches!(self.0.stop_by.load(SeqCst), 1..=3)
+    }
+
     pub(crate) fn stopped_by(&self) -> StoppedBy {
         match self.0.stop_by.load(SeqCst) {
             1 => StoppedBy::Program,
             2 => StoppedBy::Ref,
             3 => StoppedBy::Supervisor,
+            5 => StoppedBy::Itself,
             _ => StoppedBy::Signal,
         }
+    }
+}
+
+impl Epitaph {
+    /// What is known of an actor whose supervisor was killed before it could write anything down.
+    pub(crate) fn orphaned() -> Epitaph {
+        Epitaph {
+            reason: ExitReason::SupervisorDied,
+            code: -9,
+            unready: false,
+            refusal: None,
+            in_progress: None,
+            unserved: 0,
+            swept: false,
+            forsaken: Vec::new(),
+        }
+    }
+
+    /// The same with texts that fit into the history.
+    fn shortened(&self) -> Epitaph {
+        let short = |text: &String| cut(text, 80).to_owned();
+        let reason = match &self.reason {
+            ExitReason::Panicked { message, location, .. } => {
+                ExitReason::Panicked { message: short(message), location: short(location), method: None }
+            }
+            ExitReason::InitFailed(text) => ExitReason::InitFailed(short(text)),
+            ExitReason::DeadlineExceeded { method, after } => {
+                ExitReason::DeadlineExceeded { method: short(method), after: *after }
+            }
+            other => other.clone(),
+        };
+        let in_progress =
+            self.in_progress.clone().map(|busy| InProgressRecord { method: short(&busy.method), ..busy });
+        // Those beyond two are told by their deadlines: this is for a process that has not looked for several deaths.
+        let forsaken = self.forsaken.iter().copied().take(2).collect();
+        Epitaph { reason, refusal: None, in_progress, forsaken, ..self.clone() }
     }
 }
 

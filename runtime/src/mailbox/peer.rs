@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitReason;
 use crate::mailbox::capacity;
 use crate::mailbox::envelope::{Envelope, Outgoing, Sealed, packet};
-use crate::mailbox::ledger::{Epitaph, Ledger, State};
+use crate::mailbox::ledger::{Epitaph, HISTORY, Ledger, State};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
-use crate::sys::{fd, poll, process, time};
+use crate::sys::{fd, process, time};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,13 +38,32 @@ pub(crate) struct Peer {
     fate: Mutex<Fate>,
 }
 
-/// What this process knows of the actor's end, and who wants to hear of it.
+/// What this process knows of the actor's deaths, and who wants to hear of them.
 #[derive(Default)]
 pub(crate) struct Fate {
     /// `Some(None)`: it went with its supervisor, which left no word.
     dead: Option<Option<Arc<Epitaph>>>,
+    /// The last incarnation whose death has been handed out.
+    seen: u64,
     until_ready: Vec<Arc<Slot>>,
     until_dead: Vec<Arc<Slot>>,
+    /// Those who watch one incarnation.
+    until_down: Vec<(u64, Arc<Slot>)>,
+}
+
+/// What a look at an actor's facts brought.
+pub(crate) struct News {
+    /// It is gone for good, and this is new.
+    pub(crate) ended: Option<Option<Arc<Epitaph>>>,
+    pub(crate) lost: Vec<Lost>,
+}
+
+/// Calls that get no answer.
+pub(crate) struct Lost {
+    /// Which one; `None`: all that were made while this incarnation was the last, or earlier.
+    pub(crate) seq: Option<u64>,
+    pub(crate) incarnation: u64,
+    pub(crate) epitaph: Option<Arc<Epitaph>>,
 }
 
 /// Why a message was not sent.
@@ -88,7 +107,7 @@ impl Peer {
         outgoing: Outgoing,
         deadline: u64,
     ) -> Result<(), Failure> {
-        let mut announcing = call.seq != 0 && !self.announced.load(Ordering::Acquire);
+        let mut announcing = call.ask && !self.announced.load(Ordering::Acquire);
         let bytes = packet(&self.envelope(call, &outgoing, announcing)).map_err(Failure::Io)?;
         let mut sealed = Sealed::new(outgoing, bytes);
         let mut has_waited = false;
@@ -119,10 +138,12 @@ impl Peer {
         announce: bool,
     ) -> Envelope<&'a serde_bytes::Bytes> {
         Envelope {
-            session: if call.seq == 0 { 0 } else { self.session },
+            session: self.session,
             seq: call.seq,
+            ask: call.ask,
             method: call.method,
             deadline: call.deadline,
+            limit: call.limit,
             announce,
             large: outgoing.is_large(),
             payload: outgoing.bytes(),
@@ -131,7 +152,7 @@ impl Peer {
 
     fn send_now(&self, router: &Router, sealed: &mut Sealed, announcing: bool) -> Result<(), Failure> {
         // What its supervisor could not write down any more, the socket says when we send.
-        if self.ledger.state() == State::Dead {
+        if matches!(self.ledger.state(), State::Dead | State::Down) {
             return Err(Failure::Gone);
         }
         if !capacity::reserve(&self.ledger) {
@@ -164,7 +185,12 @@ impl Peer {
         self.ledger.state() == State::Dead || fd::hung_up(self.mailbox())
     }
 
-    /// How it ended, if it has.
+    /// Whether it has a process, or is about to.
+    pub(crate) fn has_process(&self) -> bool {
+        self.ledger.state() < State::Restarting && !fd::hung_up(self.mailbox())
+    }
+
+    /// How it ended, if it has and is not about to be restarted.
     pub(crate) fn epitaph(&self) -> Option<Arc<Epitaph>> {
         if let Some(Some(known)) = &self.fate().dead {
             return Some(Arc::clone(known));
@@ -172,7 +198,7 @@ impl Peer {
         if let Some(read) = self.ledger.epitaph() {
             return Some(Arc::new(read));
         }
-        fd::hung_up(self.mailbox()).then(|| Arc::new(orphaned()))
+        fd::hung_up(self.mailbox()).then(|| Arc::new(Epitaph::orphaned()))
     }
 
     pub(crate) fn ended(&self) -> Option<ExitReason> {
@@ -193,36 +219,96 @@ impl Peer {
         }
     }
 
-    pub(crate) fn forget(&self, slot: &Arc<Slot>) {
-        self.fate().until_dead.retain(|other| !Arc::ptr_eq(other, slot));
+    /// Has `slot` completed when the process that the actor has now is gone (at once if that is so already); answers its
+    /// incarnation. [`Router::visit`] comes next.
+    pub(crate) fn on_down(&self, slot: &Arc<Slot>) -> u64 {
+        let incarnation = self.ledger.incarnation();
+        let mut fate = self.fate();
+        match &fate.dead {
+            Some(dead) => slot.complete(Outcome::Dead(dead.clone())),
+            None => fate.until_down.push((incarnation, Arc::clone(slot))),
+        }
+        incarnation
     }
 
-    /// Its bell rang: looks at the facts. Answers how it ended if this is news.
-    pub(crate) fn look(&self) -> Option<Option<Arc<Epitaph>>> {
-        let open = poll::drain_bell(self.mailbox(), 64);
+    pub(crate) fn forget(&self, slot: &Arc<Slot>) {
         let mut fate = self.fate();
-        if self.ledger.state() == State::Ready {
+        fate.until_dead.retain(|other| !Arc::ptr_eq(other, slot));
+        fate.until_ready.retain(|other| !Arc::ptr_eq(other, slot));
+        fate.until_down.retain(|(_, other)| !Arc::ptr_eq(other, slot));
+    }
+
+    /// Its bell rang: looks at the facts.
+    pub(crate) fn look(&self) -> News {
+        let open = !fd::hung_up(self.mailbox());
+        let (state, last) = (self.ledger.state(), self.ledger.last_death());
+        let mut fate = self.fate();
+        if state == State::Ready {
             for slot in fate.until_ready.drain(..) {
                 slot.complete(Outcome::Ready);
             }
         }
-        let dead = self.ledger.epitaph().map(Arc::new).map(Some).or((!open).then_some(None))?;
+        let mut news = News { ended: None, lost: Vec::new() };
         if fate.dead.is_some() {
-            return None;
+            return news;
         }
-        fate.dead = Some(dead.clone());
-        Some(dead)
+        let latest = last.as_ref().map_or(0, |(incarnation, _)| *incarnation);
+        // The last one that is known is looked at again: what becomes of the queue is decided after the death.
+        // And no more of them than are remembered, whatever the page says.
+        for incarnation in fate.seen.max(latest.saturating_sub(HISTORY)).max(1)..=latest {
+            if let Some(epitaph) = self.ledger.death_of(incarnation).map(Arc::new) {
+                news.lost.extend(self.lost_with(incarnation, &epitaph));
+            }
+        }
+        fate.seen = fate.seen.max(latest);
+        let dead = match (state, open) {
+            (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(Epitaph::orphaned, |last| last.1)))),
+            (_, false) => Some(None),
+            _ => None,
+        };
+        if let Some(dead) = dead {
+            fate.dead = Some(dead.clone());
+            news.lost.push(Lost { seq: None, incarnation: u64::MAX, epitaph: dead.clone() });
+            news.ended = Some(dead);
+        }
+        news
     }
 
-    /// Tells those who watch that it is gone.
-    pub(crate) fn announce_death(&self) {
+    /// Which calls of this process ended with that incarnation.
+    fn lost_with(&self, incarnation: u64, epitaph: &Arc<Epitaph>) -> Option<Lost> {
+        let all =
+            epitaph.swept || epitaph.forsaken.iter().any(|&session| session == 0 || session == self.session);
+        let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == self.session && !busy.again);
+        let seq = if all { None } else { Some(busy?.seq) };
+        Some(Lost { seq, incarnation, epitaph: Some(Arc::clone(epitaph)) })
+    }
+
+    /// Tells those who watch what has happened.
+    pub(crate) fn announce(&self) {
         let mut fate = self.fate();
-        let Some(dead) = fate.dead.clone() else { return };
-        let until_ready = std::mem::take(&mut fate.until_ready);
-        let watching = std::mem::take(&mut fate.until_dead);
+        let without_process = match self.ledger.state() {
+            State::Down => Some(self.ledger.last_death().map(|last| Arc::new(last.1))),
+            _ => None,
+        };
+        let dead = fate.dead.clone();
+        let mut told = Vec::new();
+        if let Some(gone) = dead.clone().or(without_process) {
+            let watching =
+                std::mem::take(&mut fate.until_dead).into_iter().chain(std::mem::take(&mut fate.until_ready));
+            told.extend(watching.map(|slot| (slot, gone.clone())));
+        }
+        let seen = fate.seen;
+        for (incarnation, slot) in std::mem::take(&mut fate.until_down) {
+            if incarnation <= seen || dead.is_some() {
+                let known = self.ledger.death_of(incarnation).map(Arc::new);
+                told.push((slot, known.or_else(|| dead.clone().flatten())));
+            } else {
+                fate.until_down.push((incarnation, slot));
+            }
+        }
         drop(fate);
-        for slot in until_ready.into_iter().chain(watching) {
-            slot.complete(Outcome::Dead(dead.clone()));
+        for (slot, epitaph) in told {
+            slot.complete(Outcome::Dead(epitaph));
         }
     }
 }
@@ -231,14 +317,10 @@ impl Peer {
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) seq: u64,
+    pub(crate) ask: bool,
     pub(crate) method: u32,
     pub(crate) deadline: u64,
-}
-
-/// What is known of an actor whose supervisor was killed before it could write anything down.
-pub(crate) fn orphaned() -> Epitaph {
-    let reason = ExitReason::SupervisorDied;
-    Epitaph { reason, code: -9, unready: false, refusal: None, in_progress: None, unserved: 0 }
+    pub(crate) limit: u64,
 }
 
 impl Drop for Peer {

@@ -16,7 +16,7 @@ use once_cell::sync::OnceCell;
 use crate::mailbox::channel;
 use crate::mailbox::envelope::{Answered, Body, parse};
 use crate::mailbox::ledger::Epitaph;
-use crate::mailbox::peer::Peer;
+use crate::mailbox::peer::{Lost, Peer};
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::process::tree;
 use crate::sys::poll::{self, Epoll, Event};
@@ -58,6 +58,8 @@ struct Pending {
     slot: Arc<Slot>,
     peer: u64,
     session: u64,
+    /// The actor's incarnation when the call was made.
+    incarnation: u64,
 }
 
 static ROUTER: OnceCell<Router> = OnceCell::new();
@@ -103,7 +105,11 @@ impl Router {
             return Ok(known);
         }
         let peer = Arc::new(peer);
-        self.epoll.add_edge(peer.mailbox(), peer.card.id)?;
+        if let Err(error) = self.epoll.add_edge(peer.mailbox(), peer.card.id) {
+            // The peer is dropped after the lock is released: dropping it takes the lock.
+            drop(inner);
+            return Err(error);
+        }
         inner.peers.insert(peer.card.id, Arc::downgrade(&peer));
         Ok(peer)
     }
@@ -119,36 +125,49 @@ impl Router {
         }
     }
 
-    /// Looks at an actor's facts: hands out what is new, its death above all.
+    /// Looks at an actor's facts: hands out what is new, its deaths above all.
     pub(crate) fn visit(&self, peer: &Peer) {
-        if let Some(dead) = peer.look() {
-            self.fail_calls_to(peer, dead.as_ref());
-            if let Some(epitaph) = dead.filter(|_| tree::is_ours(peer)) {
-                report(peer, &epitaph);
-            }
+        let news = peer.look();
+        if !news.lost.is_empty() {
+            // What it answered before it died is in our channel already, and counts.
+            self.read_answers(None);
+            news.lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost));
         }
-        peer.announce_death();
+        if let Some(Some(epitaph)) = news.ended.filter(|_| tree::is_ours(peer)) {
+            report(peer, &epitaph);
+        }
+        peer.announce();
     }
 
-    /// What it answered before it died is in our channel already, and counts.
-    fn fail_calls_to(&self, peer: &Peer, dead: Option<&Arc<Epitaph>>) {
-        self.read_answers(None);
+    fn fail_calls_to(&self, peer: &Peer, lost: &Lost) {
         let mut inner = self.inner();
-        let lost: Vec<u64> =
-            inner.pending.iter().filter(|(_, call)| call.peer == peer.card.id).map(|(&seq, _)| seq).collect();
-        let lost: Vec<Pending> = lost.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
+        let is_lost = |seq: u64, call: &Pending| {
+            call.peer == peer.card.id
+                && lost.seq.is_none_or(|lost| lost == seq)
+                && call.incarnation <= lost.incarnation
+        };
+        let seqs: Vec<u64> =
+            inner.pending.iter().filter(|&(&seq, call)| is_lost(seq, call)).map(|(&seq, _)| seq).collect();
+        let calls: Vec<Pending> = seqs.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
         drop(inner);
-        for call in lost {
-            call.slot.complete(Outcome::Dead(dead.cloned()));
+        for call in calls {
+            call.slot.complete(Outcome::Dead(lost.epitaph.clone()));
         }
     }
 
     // Calls.
 
+    /// A number for a message, used once in this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Registers a call before it is sent; answers its number.
     pub(crate) fn expect(&self, peer: &Peer, slot: &Arc<Slot>) -> u64 {
-        let seq = self.next.fetch_add(1, Ordering::Relaxed);
-        let pending = Pending { slot: Arc::clone(slot), peer: peer.card.id, session: peer.session() };
+        let seq = self.number();
+        let incarnation = peer.ledger.incarnation();
+        let pending =
+            Pending { slot: Arc::clone(slot), peer: peer.card.id, session: peer.session(), incarnation };
         self.inner().pending.insert(seq, pending);
         if seq.is_multiple_of(DRAIN_EVERY) {
             self.look_around();

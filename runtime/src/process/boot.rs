@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::process::lines;
-use crate::process::supervisor::Supervisor;
+use crate::process::supervisor::{Office, Supervisor};
 use crate::process::warden;
 use crate::sys::{fd, frame, process, rlimit, signal, title};
 
@@ -65,7 +65,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     process::become_subreaper();
     title::set(&format!("phx-root: {}", program_name()));
     let owner = process::pidfd(boot.program).ok();
-    let supervisor = Supervisor::new(boot.control, 0, owner, descriptors);
+    let supervisor = Supervisor::new(Office { control: boot.control, term: 0, owner, descriptors });
     match supervisor {
         Ok(mut supervisor) => {
             supervisor.adopt_warden(warden::start());

@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use crate::current::{self, Identity};
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::Ledger;
+use crate::process::attic::Attic;
 use crate::process::entry::Entry;
 use crate::process::last_words;
 use crate::process::lines;
-use crate::process::request::{Kind, Spawn, Spec};
+use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
 use crate::sys::poll::Event;
 use crate::sys::{fd, frame, poll, process, rlimit, signal, title};
@@ -20,6 +21,9 @@ const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
 pub(crate) struct Birth {
     pub(crate) spawn: Spawn,
     pub(crate) entry: &'static Entry,
+    pub(crate) incarnation: u64,
+    /// What it shares with those before and after it.
+    pub(crate) attic: Option<Attic>,
     /// The sending end of the child's requests.
     pub(crate) control: OwnedFd,
     pub(crate) doorbell: OwnedFd,
@@ -34,6 +38,8 @@ pub(crate) struct Start {
     pub(crate) receiver: OwnedFd,
     /// Mapped for good: signal handlers and the panic hook write to it.
     pub(crate) ledger: &'static Ledger,
+    pub(crate) attic: Option<Attic>,
+    pub(crate) recycle: Option<Recycle>,
 }
 
 /// Goes on as the child. The order matters: first what makes sure that nothing outlives its parent, then what keeps the
@@ -44,26 +50,28 @@ pub(crate) fn enter(birth: Birth) -> ! {
         process::exit_now(0);
     }
     wait_at_fault_point(birth.supervisor);
-    let Birth { spawn, entry, control, doorbell, descriptors, .. } = birth;
-    let Spawn { spec, receiver, sender, ledger, init, fds } = spawn;
-    let own = [receiver.as_raw_fd(), sender.as_raw_fd(), control.as_raw_fd(), doorbell.as_raw_fd()];
+    let Birth { spawn, entry, control, doorbell, descriptors, attic, incarnation, .. } = birth;
+    let Spawn { spec, receiver, sender, ledger, init, fds, .. } = spawn;
+    let own = [receiver.as_raw_fd(), control.as_raw_fd(), doorbell.as_raw_fd()];
     let keep: Vec<i32> = own
         .into_iter()
+        .chain(sender.iter().map(AsRawFd::as_raw_fd))
         .chain([ledger.file().as_raw_fd()])
         .chain(lines::descriptors())
+        .chain(attic.iter().flat_map(Attic::descriptors))
         .chain(fds.iter().map(AsRawFd::as_raw_fd))
         .collect();
     fd::close_all_except(&keep);
     let ledger: &'static Ledger = Box::leak(Box::new(ledger));
     // Its parent writes the same, but may come to it only when others know already that this process is ready.
-    ledger.started(process::pid(), 1);
+    ledger.started(process::pid(), incarnation);
     take_signals(spec.kind, sender);
     title::set(&spec.name);
     process::volunteer_for_oom();
     // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
     process::become_subreaper();
     rlimit::set_descriptors(descriptors);
-    identify(&spec);
+    identify(&spec, incarnation);
     tree::inherit(control, Event::from_fd(doorbell), ledger);
     last_words::keep(ledger);
     if let Some(filter) = &spec.log {
@@ -73,17 +81,17 @@ pub(crate) fn enter(birth: Birth) -> ! {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
-    let code = (entry.run)(Start { init, fds, receiver, ledger });
+    let code = (entry.run)(Start { init, fds, receiver, ledger, attic, recycle: spec.recycle });
     std::process::exit(code)
 }
 
 /// Default dispositions (the supervisor has changed two) and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
 /// of its own), so that it is never lost between looking and waiting.
-fn take_signals(kind: Kind, sender: OwnedFd) {
+fn take_signals(kind: Kind, sender: Option<OwnedFd>) {
     signal::forget();
     signal::unwatch(process::SIGCHLD);
     signal::unwatch(process::SIGTERM);
-    if kind == Kind::Actor {
+    if let Some(sender) = sender.filter(|_| kind == Kind::Actor) {
         let sender: &'static OwnedFd = Box::leak(Box::new(sender));
         signal::wake_through(sender.as_fd(), false);
         signal::watch_quietly(process::SIGTERM);
@@ -91,13 +99,13 @@ fn take_signals(kind: Kind, sender: OwnedFd) {
     signal::Mask::of(&[]).install();
 }
 
-fn identify(spec: &Spec) {
+fn identify(spec: &Spec, incarnation: u64) {
     current::become_someone(Identity {
         id: spec.id,
         name: spec.name.clone(),
         parent: spec.parent,
         daemon: spec.daemon,
-        incarnation: 1,
+        incarnation,
     });
 }
 
@@ -112,6 +120,7 @@ fn wait_at_fault_point(supervisor: i32) {
 /// Tells those who wait for it that the process is ready.
 pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
     ledger.ready();
+    tree::ask_to_watch();
     // The mailbox, rung from its inner side.
     let _ = frame::send_raw(receiver.as_fd(), b"r", &[]);
 }

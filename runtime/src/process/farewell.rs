@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::actor::{Method, method_name};
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal, State};
+use crate::supervise::Exit;
 use crate::sys::process::{SIGABRT, Wait};
 use crate::sys::time;
 
@@ -27,14 +28,24 @@ pub(crate) fn epitaph(
         Wait::Exited(code) => code,
         Wait::Signaled { signal, .. } => -signal,
     };
-    let in_progress = ledger.progress().map(|busy| InProgressRecord {
+    let in_progress = in_progress(methods, ledger);
+    let refusal = refusal(ledger, wait, verdict.as_ref());
+    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
+    let (swept, forsaken) = (false, ledger.forsaken());
+    let reason = reason(methods, ledger, wait, verdict);
+    Epitaph { reason, code, unready, refusal, in_progress, unserved, swept, forsaken }
+}
+
+/// The message that a process is busy with, or was when it ended.
+pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option<InProgressRecord> {
+    ledger.progress().map(|busy| InProgressRecord {
+        session: busy.session,
         seq: busy.seq,
         method: method_name(methods, busy.method).to_owned(),
         running: Duration::from_nanos(time::now().saturating_sub(busy.since)),
-    });
-    let refusal = refusal(ledger, wait, verdict.as_ref());
-    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
-    Epitaph { reason: reason(methods, ledger, wait, verdict), code, unready, refusal, in_progress, unserved }
+        answering: busy.answering,
+        again: false,
+    })
 }
 
 fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {
@@ -43,7 +54,20 @@ fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Ref
         (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {
             Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
         }
+        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Ignored) => Some(Refusal::Ignored),
         _ => None,
+    }
+}
+
+/// What a restart policy makes of it.
+pub(crate) fn exit(ledger: &Ledger, epitaph: &Epitaph) -> Exit {
+    if ledger.was_ordered() || ledger.farewell() == Some(Farewell::ForGood) {
+        return Exit::NoRestart;
+    }
+    match &epitaph.reason {
+        ExitReason::Recycled => Exit::Recycled,
+        ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Exited(0) => Exit::Success,
+        _ => Exit::Crash,
     }
 }
 
@@ -66,7 +90,10 @@ fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Opti
 fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason {
     match ledger.farewell() {
         Some(Farewell::Stopped) => ExitReason::Stopped(ledger.stopped_by()),
-        Some(Farewell::Returned) => ExitReason::Normal,
+        Some(Farewell::Returned | Farewell::Ignored) => ExitReason::Normal,
+        Some(Farewell::Recycled) => ExitReason::Recycled,
+        Some(Farewell::Itself | Farewell::ForGood) => ExitReason::Stopped(StoppedBy::Itself),
+        Some(Farewell::Intensity) => ExitReason::IntensityReached,
         Some(Farewell::Panicked) => panicked(methods, ledger),
         Some(Farewell::InitFailed) => {
             ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default())

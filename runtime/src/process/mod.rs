@@ -6,6 +6,7 @@
 //! which code a new process runs, [`request`] what is asked of a supervisor.
 
 pub(crate) mod actor_loop;
+pub(crate) mod attic;
 pub(crate) mod boot;
 pub(crate) mod child;
 pub(crate) mod entry;

@@ -4,23 +4,81 @@
 //! ledger that comes with it, and the mailbox's bell says when to look.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::codec::Encoded;
+use crate::exit::ExitReason;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::mailbox::ledger::{Ledger, StopMode};
-use crate::sys::{frame, poll, time};
+use crate::supervise::{ChildRules, Restart, Rules, Shutdown, Status};
+use crate::sys::{fd, frame, poll, time};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<P = ByteBuf> {
     /// Descriptors: mailbox (receiving end), mailbox (sending end), ledger; those of the payload.
-    Spawn(Box<Spec>, Payload<P>),
+    Spawn(Box<Spec>, Payload<P>, Place),
+    /// Something about the children of a supervisor. Descriptor: where the answer goes.
+    Ask(Operation),
     /// The end of the program: everything is to end, in order. Means the supervisor of this term only: see [`shut_down`].
     Shutdown(StopMode, u32),
+}
+
+/// A supervisor comes with its children, a packet for each; this says which belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// A random number that all packets of a tree have in common.
+    pub(crate) batch: u64,
+    /// Below which of the packets before it, counted from 0; of no meaning in the first.
+    pub(crate) under: u32,
+    pub(crate) last: bool,
+}
+
+impl Place {
+    pub(crate) fn alone() -> Place {
+        Place { batch: 0, under: 0, last: true }
+    }
+}
+
+/// What can be asked of a supervisor about its children, which are named by their ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Operation {
+    Terminate(String),
+    Restart(String),
+    Delete(String),
+    Children,
+}
+
+/// The answer to an [`Operation`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Answered {
+    Done,
+    /// With its pid.
+    Running(u32),
+    Restarting,
+    NotFound,
+    ShuttingDown,
+    /// It was started and did not come up.
+    Failed(ExitReason),
+    Children(Vec<ChildFacts>),
+}
+
+/// What a supervisor knows of a child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChildFacts {
+    pub(crate) id: String,
+    pub(crate) pid: Option<u32>,
+    pub(crate) status: Status,
+    pub(crate) kind: Kind,
+    pub(crate) restart: Restart,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
+    pub(crate) daemon: bool,
+    pub(crate) incarnation: u64,
+    pub(crate) restarts: u32,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +94,22 @@ pub(crate) enum Kind {
     Actor,
     /// Runs a function and ends.
     Task,
+    /// Supervises.
+    Supervisor,
+}
+
+/// When an actor is replaced by a fresh process.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recycle {
+    /// After so many messages.
+    pub messages: Option<u64>,
+    /// Above so many resident bytes.
+    pub memory: Option<u64>,
+    /// At this age.
+    pub age: Option<Duration>,
+    /// Up to so many percent earlier.
+    pub jitter: u8,
 }
 
 /// Everything a supervisor has to know of a process to be.
@@ -55,12 +129,30 @@ pub(crate) struct Spec {
     pub(crate) start: Duration,
     /// How long a handler may run, if there is a limit.
     pub(crate) deadline: Option<Duration>,
-    /// How long it may take to stop once it is asked to.
-    pub(crate) grace: Duration,
+    /// How it is stopped.
+    pub(crate) shutdown: Shutdown,
     /// The limit on its private memory, in bytes.
     pub(crate) memory: Option<u64>,
     /// The filter of the log, if the program has one.
     pub(crate) log: Option<String>,
+    /// By which name its supervisor's user knows it, if it is the child of a declared supervisor.
+    pub(crate) child_id: Option<String>,
+    pub(crate) rules: ChildRules,
+    pub(crate) recycle: Option<Recycle>,
+    /// For a supervisor: how it treats its children.
+    pub(crate) policy: Option<Rules>,
+}
+
+impl Spec {
+    /// Whether there may be another process after the first, for the same mailbox.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.kind != Kind::Supervisor && (self.rules.restart != Restart::Temporary || self.recycle.is_some())
+    }
+
+    /// The id, or the name where there is none.
+    pub(crate) fn id(&self) -> &str {
+        self.child_id.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// The descriptors of a spawn, apart from those of the payload.
@@ -71,18 +163,38 @@ pub(crate) struct Ends<'a> {
 }
 
 /// A spawn as it comes in.
+#[derive(Debug)]
 pub(crate) struct Spawn {
     pub(crate) spec: Spec,
     pub(crate) receiver: OwnedFd,
-    pub(crate) sender: OwnedFd,
+    /// For its own signal handler, and for ringing; kept only where there may be a second start.
+    pub(crate) sender: Option<OwnedFd>,
     pub(crate) ledger: Ledger,
     pub(crate) init: Body,
     pub(crate) fds: Vec<OwnedFd>,
+    /// Of a supervisor.
+    pub(crate) children: Vec<Spawn>,
+}
+
+impl Spawn {
+    /// All descriptors of this process to be and of those below it.
+    pub(crate) fn descriptors(&self) -> Vec<RawFd> {
+        let own = [self.receiver.as_raw_fd(), self.ledger.file().as_raw_fd()];
+        let own = own.into_iter().chain(self.sender.iter().chain(&self.fds).map(AsRawFd::as_raw_fd));
+        own.chain(self.children.iter().flat_map(Spawn::descriptors)).collect()
+    }
+
+    /// Keeps the ledgers of this process to be, and of those below it, out of the next forks, or not.
+    pub(crate) fn keep_from_children(&self, keep: bool) {
+        self.ledger.keep_from_children(keep);
+        self.children.iter().for_each(|child| child.keep_from_children(keep));
+    }
 }
 
 /// What came in on a control channel.
 pub(crate) enum Asked {
-    Spawn(Box<Spawn>),
+    Spawn(Box<Spawn>, Place),
+    Ask(Operation, OwnedFd),
     Shutdown(StopMode, u32),
     /// Not a request, or without its descriptors (there was no room for them), or with a ledger that cannot be mapped: those that
     /// came are closed, which the one who asks sees at the mailbox.
@@ -102,14 +214,58 @@ pub(crate) fn spawn(
     spec: Spec,
     init: Encoded,
     ends: &Ends<'_>,
+    place: Place,
     deadline: u64,
 ) -> io::Result<()> {
     let first = [ends.receiver, ends.sender, ends.ledger];
     let outgoing = Outgoing::new(init, first.len())?;
     let payload = Payload { large: outgoing.is_large(), bytes: outgoing.bytes() };
-    let bytes = packet(&Request::Spawn(Box::new(spec), payload))?;
+    let bytes = packet(&Request::Spawn(Box::new(spec), payload, place))?;
     let mut sealed = Sealed::new(outgoing, bytes);
     until_sent(deadline, || sealed.send(control, &first))
+}
+
+/// Asks something of a supervisor, and waits for its answer, however long it takes to stop a child.
+///
+/// # Errors
+/// `BrokenPipe` if the supervisor is gone, or goes before it answers; `TimedOut` if it does not read.
+pub(crate) fn ask(control: BorrowedFd<'_>, operation: Operation, deadline: u64) -> io::Result<Answered> {
+    let (ours, theirs) = fd::seqpacket_pair()?;
+    let mut bytes = packet(&Request::<ByteBuf>::Ask(operation))?;
+    until_sent(deadline, || frame::send(control, &mut bytes, &[theirs.as_fd()]))?;
+    drop(theirs);
+    let mut buffer = frame::buffer();
+    loop {
+        match frame::receive(ours.as_fd(), &mut buffer, true) {
+            Ok(Some(packet)) => {
+                let answer = parse::<LongAnswer>(&buffer[..packet.len]);
+                let LongAnswer { large, bytes } = answer.ok_or(io::ErrorKind::InvalidData)?;
+                let body = Body::open(bytes, large, &mut packet.fds.into_iter())?;
+                return postcard::from_bytes(&body).map_err(io::Error::other);
+            }
+            Ok(None) => return Err(io::ErrorKind::BrokenPipe.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Answers an [`ask`]. Does not wait: the socket is new and empty, and whoever does not read it is not waited for.
+pub(crate) fn answer(to: &OwnedFd, answer: &Answered) {
+    let sent = postcard::to_stdvec(answer).map_err(io::Error::other).and_then(|bytes| {
+        let outgoing = Outgoing::new(Encoded { bytes, refs: Vec::new() }, 0)?;
+        let header = LongAnswer { large: outgoing.is_large(), bytes: outgoing.bytes() };
+        let packet = packet(&header)?;
+        Sealed::new(outgoing, packet).send(to.as_fd(), &[])
+    });
+    // If it could not be sent, the socket is closed, which says so too.
+    drop(sent);
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LongAnswer<P = ByteBuf> {
+    large: bool,
+    bytes: P,
 }
 
 /// Asks for the end of the supervisor of this term (how many an actor had before it; always 0 for the program's), and of
@@ -146,8 +302,12 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
     }
     match parse::<Request>(&buffer[..packet.len]) {
         Some(Request::Shutdown(mode, term)) => Asked::Shutdown(mode, term),
-        Some(Request::Spawn(spec, payload)) => match open(*spec, payload, packet.fds) {
-            Some(spawn) => Asked::Spawn(Box::new(spawn)),
+        Some(Request::Spawn(spec, payload, place)) => match open(*spec, payload, packet.fds) {
+            Some(spawn) => Asked::Spawn(Box::new(spawn), place),
+            None => Asked::Nonsense,
+        },
+        Some(Request::Ask(operation)) => match packet.fds.into_iter().next() {
+            Some(answer) => Asked::Ask(operation, answer),
             None => Asked::Nonsense,
         },
         None => Asked::Nonsense,
@@ -169,7 +329,15 @@ fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
     let (receiver, sender, ledger) = (fds.next()?, fds.next()?, fds.next()?);
     let init = Body::open(payload.bytes, payload.large, &mut fds).ok()?;
     let ledger = Ledger::open(ledger).ok()?;
-    Some(Spawn { spec, receiver, sender, ledger, init, fds: fds.collect() })
+    Some(Spawn {
+        spec,
+        receiver,
+        sender: Some(sender),
+        ledger,
+        init,
+        fds: fds.collect(),
+        children: Vec::new(),
+    })
 }
 
 impl<'a> Ends<'a> {

@@ -88,6 +88,13 @@ pub(crate) fn inherit(control: OwnedFd, bell: Event, ledger: &'static Ledger) {
     let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell: Some((bell, ledger)) }));
 }
 
+/// In an actor: its supervisor is to look at the limit of the message that has just begun.
+pub(crate) fn ask_to_watch() {
+    if let Some((bell, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
+        bell.set();
+    }
+}
+
 /// The tree to spawn into.
 pub(crate) fn get() -> io::Result<Arc<Tree>> {
     INHERITED.get().map_or_else(root::tree, |tree| Ok(Arc::clone(tree)))

@@ -108,8 +108,37 @@ pub(crate) struct Packet {
 /// # Errors
 /// `WouldBlock` without `wait` if there is nothing; `Interrupted` if a signal handler ran while waiting.
 pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
+    receive_with(socket, buffer, wait, 0)
+}
+
+/// As [`receive`], but leaves the packet in the socket, as the first one; its descriptors are copies.
+///
+/// # Errors
+/// As [`receive`].
+pub(crate) fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
+    receive_with(socket, buffer, wait, libc::MSG_PEEK)
+}
+
+/// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; answers whether there was one.
+pub(crate) fn skip(socket: BorrowedFd<'_>) -> bool {
+    let mut byte = 0_u8;
+    let got = retry(|| {
+        // SAFETY: at most one byte is written to `byte`; what does not fit is discarded by the kernel.
+        let got =
+            unsafe { libc::recv(socket.as_raw_fd(), ptr::from_mut(&mut byte).cast(), 1, libc::MSG_DONTWAIT) };
+        if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got) }
+    });
+    got.is_ok_and(|got| got > 0)
+}
+
+fn receive_with(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    wait: bool,
+    flags: libc::c_int,
+) -> io::Result<Option<Packet>> {
     loop {
-        match receive_once(socket, buffer, wait) {
+        match receive_once(socket, buffer, wait, flags) {
             Err(error) if wait && error.kind() == io::ErrorKind::WouldBlock => {
                 super::poll::readable(socket, None)?;
             }
@@ -118,7 +147,12 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> 
     }
 }
 
-fn receive_once(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
+fn receive_once(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    wait: bool,
+    flags: libc::c_int,
+) -> io::Result<Option<Packet>> {
     let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = Control([0; 16 + MAX_FDS * size_of::<RawFd>()]);
     // SAFETY: as in `send_raw`.
@@ -127,7 +161,7 @@ fn receive_once(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Re
     message.msg_iovlen = 1;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
-    let flags = libc::MSG_CMSG_CLOEXEC | if wait { 0 } else { libc::MSG_DONTWAIT };
+    let flags = flags | libc::MSG_CMSG_CLOEXEC | if wait { 0 } else { libc::MSG_DONTWAIT };
     // SAFETY: the kernel writes at most `iov_len` bytes to `buffer` and `msg_controllen` bytes to `control`.
     let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, flags) };
     if got < 0 {

@@ -34,6 +34,7 @@ pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
 }
 
 /// Memory mapped from a file; unmapped on drop.
+#[derive(Debug)]
 struct Mapped {
     start: NonNull<libc::c_void>,
     len: usize,
@@ -64,6 +65,7 @@ impl Drop for Mapped {
 }
 
 /// A payload that somebody sent, mapped read-only.
+#[derive(Debug)]
 pub(crate) struct Payload(Option<Mapped>);
 
 impl Payload {
@@ -100,7 +102,7 @@ impl Deref for Payload {
 }
 
 /// The size of the shared page of an actor.
-pub(crate) const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 8192;
 
 /// A type that may lie in memory which other processes write to.
 ///
@@ -189,10 +191,11 @@ impl<T: Shared> Page<T> {
         Ok(Page { mapped, file, kind: std::marker::PhantomData })
     }
 
-    /// Keeps the page out of processes that are forked from now on.
-    pub(crate) fn keep_from_children(&self) {
-        // SAFETY: the region is ours; MADV_DONTFORK only concerns later forks.
-        unsafe { libc::madvise(self.mapped.start.as_ptr(), PAGE, libc::MADV_DONTFORK) };
+    /// Keeps the page out of processes that are forked from now on, or not any more.
+    pub(crate) fn keep_from_children(&self, keep: bool) {
+        let advice = if keep { libc::MADV_DONTFORK } else { libc::MADV_DOFORK };
+        // SAFETY: the region is ours; the advice only concerns later forks.
+        unsafe { libc::madvise(self.mapped.start.as_ptr(), PAGE, advice) };
     }
 
     /// The address of a field, for a signal handler.

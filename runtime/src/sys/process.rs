@@ -163,6 +163,15 @@ pub(crate) fn volunteer_for_oom() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "300");
 }
 
+/// How much memory this process has resident, in bytes.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: sysconf takes an integer only.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages.saturating_mul(u64::try_from(page).unwrap_or(4096)))
+}
+
 /// The next number of a source that other processes cannot guess.
 pub(crate) fn random() -> u64 {
     let mut bytes = [0_u8; 8];

@@ -22,6 +22,14 @@ pub(crate) fn set_descriptors(soft: u64) {
     }
 }
 
+/// Does something with the soft limit on descriptors raised to the hard one.
+pub(crate) fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
+    let soft = raise_descriptors();
+    let done = act();
+    set_descriptors(soft);
+    done
+}
+
 /// Limits the private writable memory of this process (`RLIMIT_DATA`, which counts heap and private mappings).
 pub(crate) fn set_memory(bytes: u64) {
     let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);

@@ -62,7 +62,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
         Err(error) => return fail(ledger, &error),
     };
     announce_ready(ledger, &receiver);
-    ledger.begin(1, 0);
+    ledger.begin(0, 1, 0, 0);
     let handling = current::handling(0);
     let outcome = catch_unwind(AssertUnwindSafe(|| call(function, args)));
     drop(handling);

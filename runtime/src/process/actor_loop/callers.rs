@@ -3,12 +3,13 @@
 //! An actor never waits for a caller: an answer that does not fit into a caller's channel is kept, up to a bound, and
 //! sent when there is room; beyond the bound only the fact that it was lost is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Answer;
 use crate::mailbox::envelope::{Answered, Outgoing, Sealed, Status, packet};
+use crate::process::attic::Attic;
 use crate::sys::{fd, poll, time};
 
 /// How many answers are kept for one caller that does not read.
@@ -38,25 +39,62 @@ impl Caller {
 #[derive(Default)]
 pub(super) struct Callers {
     known: HashMap<u64, Caller>,
+    /// Where their channels are kept for the next process, if there may be one.
+    attic: Option<Attic>,
+    /// Those for whom there was no room.
+    unparked: HashSet<u64>,
+    /// Whether those two kinds have changed since somebody asked.
+    changed: bool,
     /// How many of them have not got all their answers.
     blocked: usize,
     sweep_at: usize,
 }
 
 impl Callers {
+    /// Those whom an earlier process of this actor has left.
+    pub(super) fn inherit(attic: Option<Attic>, incarnation: u64) -> Callers {
+        let left = attic.as_ref().filter(|_| incarnation > 1).map(|attic| attic.channels(incarnation));
+        let mut callers = Callers { attic, ..Callers::default() };
+        for (session, channel) in left.unwrap_or_default() {
+            callers.learn(session, channel);
+        }
+        callers
+    }
+
+    fn learn(&mut self, session: u64, channel: OwnedFd) -> bool {
+        let is_new = !self.known.contains_key(&session);
+        if is_new {
+            self.known.insert(session, Caller { channel, kept: VecDeque::new(), lost: VecDeque::new() });
+        }
+        is_new
+    }
+
     /// A caller has sent its reply channel.
     pub(super) fn announce(&mut self, session: u64, channel: OwnedFd) {
         if self.known.len() >= self.sweep_at {
             // Those who are gone do not say so; now and then, in proportion to how many there are, we look.
             self.known.retain(|_, caller| !fd::hung_up(caller.channel.as_fd()));
+            self.unparked.retain(|session| self.known.contains_key(session));
             self.sweep_at = (2 * self.known.len()).max(16);
             self.count_blocked();
         }
-        self.known.entry(session).and_modify(|_| ()).or_insert(Caller {
-            channel,
-            kept: VecDeque::new(),
-            lost: VecDeque::new(),
-        });
+        let parked = self.attic.as_ref().filter(|_| !self.known.contains_key(&session));
+        if parked.is_some_and(|attic| attic.park(session, channel.as_fd()).is_err()) {
+            self.unparked.insert(session);
+            self.changed = true;
+        }
+        self.learn(session, channel);
+    }
+
+    pub(super) fn forsaken_have_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Those who would miss answers if this process ended now.
+    pub(super) fn forsaken(&self) -> impl Iterator<Item = u64> {
+        let blocked =
+            self.known.iter().filter(|(_, caller)| caller.is_blocked()).map(|(&session, _)| session);
+        blocked.chain(self.unparked.iter().copied())
     }
 
     /// Sends an answer, or keeps it.
@@ -80,10 +118,12 @@ impl Callers {
 
     fn forget(&mut self, session: u64) {
         self.known.remove(&session);
+        self.unparked.remove(&session);
         self.count_blocked();
     }
 
     fn count_blocked(&mut self) {
+        self.changed = true;
         self.blocked = self.known.values().filter(|caller| caller.is_blocked()).count();
     }
 

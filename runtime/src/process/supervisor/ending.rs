@@ -1,22 +1,20 @@
 //! How children end: by themselves, by the clock, one after the other, or all at once.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::{Child, Nested, Supervisor};
+use super::hands::kill_group;
+use super::{Child, Life, Nested, Supervisor};
 use crate::exit::StoppedBy;
-use crate::mailbox::ledger::{Phase, State, StopMode};
-use crate::process::farewell::{Verdict, epitaph};
+use crate::mailbox::ledger::{Ledger, Phase, State, StopMode};
+use crate::process::farewell::Verdict;
 use crate::process::request::Kind;
 use crate::process::strays;
+use crate::supervise::{Event, Shutdown};
 use crate::sys::signal::Mask;
-use crate::sys::{fd, poll, process, time};
+use crate::sys::{poll, process, time};
 
 /// How long a process has for its last words after SIGABRT.
 const AFTER_ABORT: u64 = 50_000_000;
-
-/// How long a supervisor whose actor is gone may take to end what it started.
-const AFTER_OWNER: u64 = 500_000_000;
 
 /// How often an actor that is being drained is looked at.
 const WHILE_DRAINING: u64 = 50_000_000;
@@ -25,50 +23,10 @@ const WHILE_DRAINING: u64 = 50_000_000;
 const TEAR_DOWN: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, rings the bell.
-    pub(super) fn bury_the_dead(&mut self) {
-        while let Some((pid, wait)) = process::ended_child() {
-            if let Some(child) = self.children.remove(&pid) {
-                // Its group, while its pid still is the group's.
-                process::kill(-pid, process::SIGKILL);
-                child.ledger.bury(&epitaph(child.methods, &child.ledger, wait, child.verdict.clone()));
-                process::reap(pid);
-                self.kill_strays();
-                fd::shut_down(child.receiver.as_fd());
-                self.expect_end_of_nested(child.pid);
-            } else {
-                // A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
-                let nested = self.nested.remove(&pid);
-                if nested.is_none() {
-                    process::kill(-pid, process::SIGKILL);
-                }
-                if self.warden == Some(pid) {
-                    self.warden = None;
-                }
-                process::reap(pid);
-                self.kill_strays();
-                if let Some(nested) = nested {
-                    self.note_end_of_nested(nested.owner);
-                }
-            }
-        }
-    }
-
-    /// The supervisor of a dead actor notices by itself; if it does not, it is killed.
-    fn expect_end_of_nested(&mut self, owner: i32) {
-        let at = time::now() + AFTER_OWNER;
-        let bereft = self.nested.values_mut().filter(|nested| nested.owner == owner);
-        bereft.for_each(|nested| nested.kill_at = Some(at));
-    }
-
-    /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster parent.
-    fn kill_strays(&self) {
-        for pid in strays::children(process::pid()) {
-            let known = self.children.contains_key(&pid) || self.nested.contains_key(&pid);
-            if !known && self.warden != Some(pid) {
-                strays::kill_with_group(pid);
-            }
-        }
+    /// SIGTERM: a declared supervisor is told by its page how to end.
+    pub(super) fn begin_to_end(&mut self) {
+        let asked = self.own.as_ref().and_then(Ledger::stop_requested);
+        self.ending = Some(asked.unwrap_or(StopMode::Stop));
     }
 
     /// Everything ends now: the owner is gone.
@@ -83,7 +41,7 @@ impl Supervisor {
             self.bury_the_dead();
             if left.is_empty() || time::now() > deadline {
                 // The warden last: until here somebody may still kill us.
-                let Some(warden) = self.warden.take() else { process::exit_now(0) };
+                let Some(warden) = self.warden.take() else { process::exit_now(self.code) };
                 process::kill(warden, process::SIGKILL);
                 continue;
             }
@@ -92,21 +50,30 @@ impl Supervisor {
         }
     }
 
-    /// The next step of an orderly end, if one has begun: daemons first; then tasks end by themselves, and
-    /// actors are stopped in reverse order of their start, one after the other.
+    /// The next step of an orderly end, if one has begun: daemons first. Then a declared supervisor does what its policy says; in
+    /// one that belongs to a process, tasks end by themselves, and actors are stopped in reverse order of their start, one after the other.
     pub(super) fn go_on_ending(&mut self) {
         let Some(mode) = self.ending else { return };
-        if self.children.values().any(|child| child.spec.daemon) {
-            let daemons = self.children.values_mut().filter(|child| child.spec.daemon);
-            daemons.for_each(|child| child.ask_to_stop(StopMode::Stop));
+        let mut daemons = false;
+        for child in self.children.values_mut().filter(|child| child.spec().daemon && child.life.is_some()) {
+            child.ask_to_stop(StopMode::Stop);
+            daemons = true;
+        }
+        if daemons {
             return;
         }
-        let waits_for_tasks =
-            mode == StopMode::Drain && self.children.values().any(|child| child.spec.kind == Kind::Task);
-        if waits_for_tasks {
+        if self.own.is_some() {
+            if !self.told_to_end {
+                self.told_to_end = true;
+                self.tell_policy(Event::Shutdown);
+            }
             return;
         }
-        match self.children.values_mut().max_by_key(|child| child.order) {
+        let alive = || self.children.values().filter(|child| child.life.is_some());
+        if mode == StopMode::Drain && alive().any(|child| child.spec().kind == Kind::Task) {
+            return;
+        }
+        match self.children.values_mut().rev().find(|child| child.life.is_some()) {
             Some(last) => last.ask_to_stop(mode),
             None if self.nested.is_empty() => self.leave(),
             None => {}
@@ -114,83 +81,120 @@ impl Supervisor {
     }
 
     /// Leaves, with nothing behind.
-    fn leave(&mut self) -> ! {
+    pub(super) fn leave(&mut self) -> ! {
+        self.settle_children();
         self.tear_down()
     }
 }
 
 impl Child {
-    /// SIGTERM, and force when the grace is over; the first time only.
+    /// As [`Self::ask_to_stop`], by its own supervisor's policy.
+    pub(super) fn order_to_stop(&mut self, mode: StopMode) {
+        self.ledger().request_stop(mode, StoppedBy::Supervisor);
+        self.ask_to_stop(mode);
+    }
+
+    /// Stops it as its spec says; the first time only.
     fn ask_to_stop(&mut self, mode: StopMode) {
-        if self.asked.is_some_and(|(asked, _)| asked == StopMode::Stop || asked == mode) {
+        let Child { spawn, life: Some(life), .. } = self else { return };
+        if life.asked.is_some_and(|(asked, _)| asked == StopMode::Stop || asked == mode) {
             return;
         }
-        let (now, grace) = (time::now(), time::nanos(self.spec.grace));
-        self.asked = Some((mode, now));
-        self.ledger.request_stop(mode, StoppedBy::Program);
-        match mode {
-            StopMode::Stop => self.kill_at = Some(now.saturating_add(grace)),
+        let now = time::now();
+        life.asked = Some((mode, now));
+        spawn.ledger.request_stop(mode, StoppedBy::Program);
+        match (mode, spawn.spec.shutdown) {
+            (_, Shutdown::BrutalKill) => life.kill_at = Some(now),
+            (StopMode::Stop, Shutdown::Timeout(grace)) => {
+                life.kill_at = Some(now.saturating_add(time::nanos(grace)));
+            }
             // As long as it works, it is left to work.
-            StopMode::Drain => self.check_at = Some(now.saturating_add(WHILE_DRAINING)),
+            (StopMode::Drain, _) => life.check_at = Some(now.saturating_add(WHILE_DRAINING)),
+            (StopMode::Stop, Shutdown::Infinity) => {}
         }
-        process::kill(self.pid, process::SIGTERM);
+        match life.kill_at.filter(|&at| at <= now) {
+            Some(_) => life.use_force(),
+            None => process::kill(life.pid, process::SIGTERM),
+        }
     }
 
     /// Does what is due: start limit, handler limit, grace.
     pub(super) fn look_at_the_clock(&mut self, now: u64) {
-        if self.start_until.is_some_and(|at| at <= now) {
-            self.start_until = None;
-            if self.ledger.state() < State::Ready {
-                self.verdict = Some(Verdict::StartTimeout);
-                process::kill(self.pid, process::SIGKILL);
+        let Child { spawn, life: Some(life), .. } = self else { return };
+        if life.start_until.is_some_and(|at| at <= now) {
+            life.start_until = None;
+            if spawn.ledger.state() < State::Ready {
+                life.verdict = Some(Verdict::StartTimeout);
+                process::kill(life.pid, process::SIGKILL);
             }
         }
-        if self.kill_at.is_some_and(|at| at <= now) {
-            self.kill_at = None;
-            process::kill(-self.pid, process::SIGKILL);
-            process::kill(self.pid, process::SIGKILL);
+        if life.kill_at.is_some_and(|at| at <= now) {
+            life.use_force();
         }
-        if self.check_at.is_some_and(|at| at <= now) {
+        if life.check_at.is_some_and(|at| at <= now) {
             let handler = self.check_handler(now);
             let drain = self.check_drain(now);
-            self.check_at = [handler, drain].into_iter().flatten().min();
+            if let Some(life) = &mut self.life {
+                life.check_at = [handler, drain].into_iter().flatten().min();
+            }
+        }
+    }
+
+    /// A message may have begun whose caller has set a limit of its own.
+    pub(super) fn look_for_limit(&mut self, now: u64) {
+        let limited = self.life.is_some() && self.ledger().progress().is_some_and(|busy| busy.limit != 0);
+        if let Some(life) = self.life.as_mut().filter(|_| limited) {
+            life.check_at = Some(now);
         }
     }
 
     /// Ends a handler that overruns its limit. Answers when to look again.
     fn check_handler(&mut self, now: u64) -> Option<u64> {
-        let shortest = self.shortest_limit()?;
-        if self.verdict.is_some() {
+        let shortest = self.shortest_limit();
+        let busy = self.ledger().progress();
+        let own = busy.and_then(|busy| self.limit(busy.method));
+        let callers = busy.map(|busy| busy.limit).filter(|&limit| limit != 0);
+        let life = self.life.as_mut()?;
+        if life.verdict.is_some() {
             return None;
         }
-        let Some(busy) = self.ledger.progress() else { return Some(now.saturating_add(shortest)) };
-        let Some(limit) = self.limit(busy.method) else { return Some(now.saturating_add(shortest)) };
+        let limit = [own, callers].into_iter().flatten().min();
+        let (Some(busy), Some(limit)) = (busy, limit) else { return Some(now.saturating_add(shortest?)) };
         // Whatever the child claims, the next look is neither now nor later than a limit from now.
         let since = busy.since.min(now);
         let due = since.saturating_add(limit);
         if due > now {
-            return Some(due.min(now.saturating_add(shortest)));
+            return Some(due.min(now.saturating_add(shortest.unwrap_or(limit).min(limit))));
         }
-        self.verdict =
-            Some(Verdict::DeadlineExceeded { method: busy.method, after: Duration::from_nanos(now - since) });
-        self.kill_at = Some(now.saturating_add(AFTER_ABORT));
-        process::kill(self.pid, process::SIGABRT);
+        let after = Duration::from_nanos(now - since);
+        life.verdict = Some(Verdict::DeadlineExceeded { method: busy.method, after });
+        life.kill_at = Some(now.saturating_add(AFTER_ABORT));
+        process::kill(life.pid, process::SIGABRT);
         None
     }
 
     /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Answers when to look again.
     fn check_drain(&mut self, now: u64) -> Option<u64> {
-        let (mode, asked) = self.asked?;
+        let (phase, since) = (self.ledger().phase(), self.ledger().since());
+        let shutdown = self.spec().shutdown;
+        let life = self.life.as_mut()?;
+        let (mode, asked) = life.asked?;
+        let Shutdown::Timeout(grace) = shutdown else { return None };
         if mode != StopMode::Drain {
             return None;
         }
-        let idle_since = self.ledger.since().clamp(asked, now);
-        let stuck =
-            self.ledger.phase() != Phase::Handling && now - idle_since >= time::nanos(self.spec.grace);
-        if stuck {
-            self.kill_at = Some(now);
+        let idle_since = since.clamp(asked, now);
+        if phase != Phase::Handling && now - idle_since >= time::nanos(grace) {
+            life.kill_at = Some(now);
         }
         Some(now.saturating_add(WHILE_DRAINING))
+    }
+}
+
+impl Life {
+    fn use_force(&mut self) {
+        self.kill_at = None;
+        kill_group(self.pid);
     }
 }
 

@@ -3,61 +3,101 @@
 //! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and, with SIGCHLD and
 //! SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It never decodes what a child
 //! wrote: signals go down; wait statuses and the ledger's numbers come up.
+//!
+//! What is to be done about a death is decided elsewhere, in `supervise/`, without a system call; here it is done.
+//!
+//! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends with it: the program's is
+//! the root of the tree. A *declared* supervisor is itself a child of another one, with children that came with it.
 
+mod assembly;
 mod ending;
+mod exits;
+mod hands;
+mod orders;
 mod start;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Method;
 use crate::mailbox::ledger::{Ledger, StopMode};
+use crate::process::attic::Attic;
 use crate::process::farewell::Verdict;
-use crate::process::request::{self, Asked, Spec};
-use crate::sys::poll::Event;
+use crate::process::request::{self, Asked, Spawn, Spec};
+use crate::supervise::{Event, Key, Policy, Rules, Ticket};
+use crate::sys::poll::Event as Bell;
 use crate::sys::signal::{self, Mask};
 use crate::sys::{frame, image, poll, process, time};
+use assembly::Assembly;
 
 /// How many requests are taken before everything else has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;
 
 pub(crate) struct Supervisor {
-    /// Where requests come from; closed when the owner is gone.
+    /// Where requests come from; of an own supervisor, closed when the owner is gone.
     control: OwnedFd,
     /// How many supervisors the owner had before.
     term: u32,
     /// The process this supervisor belongs to: the program, or an actor.
     owner: Option<OwnedFd>,
-    /// What an actor rings when it wants a supervisor of its own.
-    doorbell: Event,
-    children: BTreeMap<i32, Child>,
+    /// Its own page, if it is a declared supervisor.
+    own: Option<Ledger>,
+    /// The doorbell of the supervisor above, in that case.
+    above: Option<Bell>,
+    /// What a child rings when its ledger says something new: it is up, it wants a supervisor.
+    doorbell: Bell,
+    policy: Policy,
+    children: BTreeMap<Key, Child>,
+    /// The children that have a process.
+    pids: BTreeMap<i32, Key>,
+    /// Those among them that are not ready yet.
+    rising: BTreeSet<Key>,
+    /// Those that are to be started when nothing is left of what they were.
+    held: BTreeSet<Key>,
     /// Supervisors of actors: by pid.
     nested: BTreeMap<i32, Nested>,
     /// The root supervisor's warden.
     warden: Option<i32>,
-    /// How many children have been started; their order.
-    started: u64,
+    assembly: Assembly,
+    /// Who waits for an answer, and which child it is about.
+    answers: BTreeMap<Ticket, OwnedFd>,
+    subjects: BTreeMap<Ticket, Key>,
+    /// Numbers for children and for those who ask.
+    next: u64,
+    /// An orderly end has begun.
     ending: Option<StopMode>,
+    /// The policy has been told so.
+    told_to_end: bool,
+    /// With what code to leave.
+    code: i32,
     /// The soft descriptor limit as it was, for the children.
     descriptors: u64,
     build: u64,
     buffer: Vec<u8>,
 }
 
-/// One actor or task.
+/// One child: an actor, a task or a declared supervisor.
 struct Child {
-    pid: i32,
-    spec: Spec,
+    /// What is needed to start it; what only a first start needs is dropped after it, if there is no second one.
+    spawn: Spawn,
     methods: &'static [Method],
-    ledger: Ledger,
-    /// The mailbox, which outlives the process.
-    receiver: OwnedFd,
+    attic: Option<Attic>,
+    /// It came with its supervisor, and comes back with it.
+    initial: bool,
+    incarnation: u64,
+    /// The pid of its last process.
+    last_pid: i32,
+    life: Option<Life>,
+}
+
+/// The process of a child.
+struct Life {
+    pid: i32,
     /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.
-    control: OwnedFd,
+    control: Option<OwnedFd>,
     /// How many supervisors of its own have ended.
     supervisors_ended: u32,
-    order: u64,
     /// When it must be ready.
     start_until: Option<u64>,
     /// When to look at what it is doing.
@@ -76,23 +116,49 @@ struct Nested {
     kill_at: Option<u64>,
 }
 
+/// What makes a supervisor, beside what is always the same.
+pub(crate) struct Office {
+    pub(crate) control: OwnedFd,
+    pub(crate) term: u32,
+    pub(crate) owner: Option<OwnedFd>,
+    pub(crate) descriptors: u64,
+}
+
 impl Supervisor {
-    pub(crate) fn new(
-        control: OwnedFd,
-        term: u32,
-        owner: Option<OwnedFd>,
-        descriptors: u64,
+    /// The supervisor of a program or of an actor.
+    pub(crate) fn new(office: Office) -> io::Result<Supervisor> {
+        Supervisor::with(office, None, Policy::new(Rules::default(), Vec::new()), BTreeMap::new())
+    }
+
+    fn with(
+        office: Office,
+        own: Option<Ledger>,
+        policy: Policy,
+        children: BTreeMap<Key, Child>,
     ) -> io::Result<Supervisor> {
+        let Office { control, term, owner, descriptors } = office;
+        let next = children.len() as u64 + 1;
         Ok(Supervisor {
             control,
             term,
             owner,
-            doorbell: Event::new()?,
-            children: BTreeMap::new(),
+            own,
+            above: None,
+            doorbell: Bell::new()?,
+            policy,
+            children,
+            pids: BTreeMap::new(),
+            rising: BTreeSet::new(),
+            held: BTreeSet::new(),
             nested: BTreeMap::new(),
             warden: None,
-            started: 0,
+            assembly: Assembly::default(),
+            answers: BTreeMap::new(),
+            subjects: BTreeMap::new(),
+            next,
             ending: None,
+            told_to_end: false,
+            code: 0,
             descriptors,
             build: image::build_hash(),
             buffer: frame::buffer(),
@@ -112,16 +178,17 @@ impl Supervisor {
         Mask::of(&[process::SIGCHLD, process::SIGTERM]).install();
         signal::watch(process::SIGCHLD);
         signal::watch(process::SIGTERM);
+        self.tell_policy(Event::Boot);
         loop {
             let ready = self.wait();
             // The dead first: their pids are not anybody else's for as long as they are not reaped.
             self.bury_the_dead();
             if signal::take(process::SIGTERM) {
-                self.ending = Some(StopMode::Stop);
+                self.begin_to_end();
             }
             if ready[1] {
                 self.doorbell.clear();
-                self.grant_supervisors();
+                self.answer_the_door();
             }
             if ready[0] {
                 self.take_requests();
@@ -139,8 +206,10 @@ impl Supervisor {
         let due = self
             .children
             .values()
-            .filter_map(Child::due)
-            .chain(self.nested.values().filter_map(|nested| nested.kill_at));
+            .filter_map(|child| child.life.as_ref().and_then(Life::due))
+            .chain(self.nested.values().filter_map(|nested| nested.kill_at))
+            .chain(self.policy.due())
+            .chain(self.assembly.due());
         let limit = due.min().map(time::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
         fds.extend(self.owner.iter().map(|owner| (owner.as_fd(), false)));
@@ -151,10 +220,17 @@ impl Supervisor {
         for _ in 0..REQUESTS_AT_A_TIME {
             let asked = request::receive(self.control.as_fd(), &mut self.buffer);
             match asked {
-                Asked::Spawn(spawn) => self.start(*spawn),
+                Asked::Spawn(spawn, place) => {
+                    if let Some(spawn) = self.assembly.add(*spawn, place) {
+                        self.add(spawn);
+                    }
+                }
+                Asked::Ask(operation, answer) => self.carry_out(operation, answer),
                 Asked::Shutdown(mode, term) if term == self.term => self.ending = Some(mode),
                 Asked::Shutdown(..) | Asked::Nonsense => {}
                 Asked::Nothing => return,
+                // Nobody can ask any more. A declared supervisor lives as long as the one above wants it to.
+                Asked::Closed if self.own.is_some() => return,
                 Asked::Closed => self.tear_down(),
             }
         }
@@ -171,10 +247,35 @@ impl Supervisor {
                 process::kill(pid, process::SIGKILL);
             }
         }
+        self.assembly.forget_late(now);
+        if self.policy.due().is_some_and(|at| at <= now) {
+            self.tell_policy(Event::Tick);
+        }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 }
 
 impl Child {
+    fn new(spawn: Spawn, initial: bool) -> Child {
+        // Where an earlier supervisor of these children stopped counting.
+        let incarnation = spawn.ledger.incarnation();
+        Child { spawn, methods: &[], attic: None, initial, incarnation, last_pid: 0, life: None }
+    }
+
+    fn spec(&self) -> &Spec {
+        &self.spawn.spec
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.spawn.ledger
+    }
+}
+
+impl Life {
     /// When something is to be done about it.
     fn due(&self) -> Option<u64> {
         [self.start_until, self.check_at, self.kill_at].into_iter().flatten().min()

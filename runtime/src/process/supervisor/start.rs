@@ -1,50 +1,73 @@
-//! Starting children: actors, tasks, and the supervisors of actors.
+//! Starting children: actors, tasks, declared supervisors, and the supervisors of actors.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::{Child, Nested, Supervisor};
+use super::{Child, Life, Nested, Office, Supervisor};
 use crate::actor::Method;
 use crate::exit::ExitReason;
-use crate::mailbox::ledger::{Epitaph, Refusal};
+use crate::mailbox::envelope::Body;
+use crate::mailbox::ledger::{Epitaph, Refusal, State};
+use crate::process::attic::Attic;
 use crate::process::child::{self, Birth};
-use crate::process::entry::{self, Entry};
+use crate::process::entry;
 use crate::process::lines;
-use crate::process::request::{self, Spawn};
+use crate::process::request::{self, Kind, Spawn};
+use crate::supervise::{Event, Key, Policy};
 use crate::sys::process::Fork;
 use crate::sys::{fd, poll, process, signal, time, title};
 
 impl Supervisor {
-    /// Starts a child, or writes down why not.
-    pub(super) fn start(&mut self, spawn: Spawn) {
-        let prepared = self.entry_of(&spawn).and_then(|entry| Ok((entry, self.lines().map_err(refused)?)));
-        let (entry, lines) = match prepared {
-            Ok(prepared) => prepared,
-            Err(refusal) => return refuse(&spawn, refusal),
-        };
-        let supervisor = process::pid();
-        match process::fork() {
-            Err(error) => refuse(&spawn, refused(error)),
-            // Nothing of the supervisor is touched or dropped from here on: `enter` does not return.
-            Ok(Fork::Child) => child::enter(Birth {
-                spawn,
-                entry,
-                control: lines.sender,
-                doorbell: lines.doorbell,
-                supervisor,
-                descriptors: self.descriptors,
-            }),
-            Ok(Fork::Parent(pid)) => self.adopt(pid, spawn, entry.methods, lines.receiver),
+    /// Starts a child's next process; answers what the policy has to hear if there is none.
+    pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
+        let prepared = self.prepare(key);
+        let forked = prepared.and_then(|lines| Ok((lines, process::fork().map_err(refused)?)));
+        match forked {
+            Err(refusal) => {
+                let child = self.children.get(&key)?;
+                let comes_back = child.initial || child.incarnation > 0;
+                note_refusal(&child.spawn, refusal, if comes_back { State::Restarting } else { State::Dead });
+                child.ring();
+                Some(Event::StartFailed(key))
+            }
+            Ok((lines, Fork::Parent(pid))) => {
+                self.adopt(key, pid, lines.receiver);
+                None
+            }
+            // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
+            Ok((lines, Fork::Child)) => match self.children.remove(&key) {
+                Some(child) if child.spec().kind == Kind::Supervisor => self.become_supervisor(child),
+                Some(child) => self.become_child(child, lines),
+                None => process::exit_now(1),
+            },
         }
     }
 
-    fn entry_of(&self, spawn: &Spawn) -> Result<&'static Entry, Refusal> {
-        if self.ending.is_some() {
-            return Err(Refusal::ShuttingDown);
+    /// Everything that can fail, before the fork.
+    fn prepare(&mut self, key: Key) -> Result<Lines, Refusal> {
+        let build = self.build;
+        let lines = self.lines().map_err(refused)?;
+        let child = self.children.get_mut(&key).ok_or(Refusal::Mismatch)?;
+        if child.spec().kind != Kind::Supervisor {
+            let entry = entry::find(child.spec().entry, &child.spec().type_name);
+            let entry = entry.filter(|_| child.spec().build == build).ok_or(Refusal::Mismatch)?;
+            child.methods = entry.methods;
+            if child.spec().is_durable() && child.attic.is_none() {
+                child.attic = Some(Attic::new().map_err(refused)?);
+            }
         }
-        let found = entry::find(spawn.spec.entry, &spawn.spec.type_name);
-        found.filter(|_| spawn.spec.build == self.build).ok_or(Refusal::Mismatch)
+        if child.incarnation > 0 {
+            let last = child.ledger().last_death();
+            child
+                .ledger()
+                .count_restart(last.is_some_and(|(_, epitaph)| epitaph.reason == ExitReason::Recycled));
+            child.ledger().renew();
+        }
+        child.incarnation += 1;
+        child.spawn.keep_from_children(false);
+        Ok(lines)
     }
 
     /// What a child needs to ask for a supervisor of its own one day.
@@ -53,104 +76,166 @@ impl Supervisor {
         Ok(Lines { receiver, sender, doorbell: self.doorbell.as_fd().try_clone_to_owned()? })
     }
 
-    fn adopt(&mut self, pid: i32, spawn: Spawn, methods: &'static [Method], control: OwnedFd) {
+    /// In the parent: notes the new process.
+    fn adopt(&mut self, key: Key, pid: i32, control: OwnedFd) {
         process::group_of(pid);
-        let ledger = spawn.ledger;
+        let Some(child) = self.children.get_mut(&key) else { return };
         // Other children are forked from this process too, and have no business with this page.
-        ledger.keep_from_children();
-        ledger.started(pid, 1);
+        child.spawn.keep_from_children(true);
+        child.ledger().started(pid, child.incarnation);
         let now = time::now();
-        self.started += 1;
-        let mut child = Child {
+        let start = time::nanos(child.spec().start);
+        child.last_pid = pid;
+        child.life = Some(Life {
             pid,
-            methods,
-            ledger,
-            receiver: spawn.receiver,
-            control,
-            supervisors_ended: 0,
-            order: self.started,
-            start_until: Some(now.saturating_add(time::nanos(spawn.spec.start))),
-            check_at: None,
+            control: (child.spec().kind != Kind::Supervisor).then_some(control),
+            supervisors_ended: child.ledger().supervisors_ended(),
+            start_until: Some(now.saturating_add(start)),
+            check_at: child.shortest_limit().map(|limit| now.saturating_add(limit)),
             kill_at: None,
             asked: None,
             verdict: None,
-            spec: spawn.spec,
-        };
-        child.check_at = child.shortest_limit().map(|limit| now.saturating_add(limit));
-        self.children.insert(pid, child);
+        });
+        if !child.initial && !child.spec().is_durable() && child.spec().kind != Kind::Supervisor {
+            // Only a first start needs these, and there is no second.
+            child.spawn.init = Body::Inline(Vec::new());
+            child.spawn.fds = Vec::new();
+            child.spawn.sender = None;
+        }
+        self.pids.insert(pid, key);
+        self.rising.insert(key);
+    }
+
+    fn become_child(&self, child: Child, lines: Lines) -> ! {
+        let Child { spawn, attic, incarnation, .. } = child;
+        let Some(entry) = entry::find(spawn.spec.entry, &spawn.spec.type_name) else { process::exit_now(1) };
+        child::enter(Birth {
+            spawn,
+            entry,
+            incarnation,
+            attic,
+            control: lines.sender,
+            doorbell: lines.doorbell,
+            supervisor: process::parent(),
+            descriptors: self.descriptors,
+        })
+    }
+
+    /// The child goes on as a supervisor, of the children that came with it.
+    fn become_supervisor(&self, child: Child) -> ! {
+        let supervisor = process::parent();
+        process::own_group();
+        if !process::die_with(supervisor, process::SIGKILL) {
+            process::exit_now(0);
+        }
+        let Child { spawn, incarnation, .. } = child;
+        let doorbell = self.doorbell.as_fd().as_raw_fd();
+        let keep: Vec<i32> =
+            spawn.descriptors().into_iter().chain(lines::descriptors()).chain([doorbell]).collect();
+        fd::close_all_except(&keep);
+        signal::forget();
+        process::become_subreaper();
+        process::confirm_single_thread();
+        title::set(&spawn.spec.name);
+        let Spawn { spec, receiver, ledger, children, .. } = spawn;
+        ledger.started(process::pid(), incarnation);
+        ledger.keep_from_children(true);
+        let children: BTreeMap<Key, Child> =
+            (1..).zip(children.into_iter().map(|spawn| Child::new(spawn, true))).collect();
+        children.values().for_each(|child| child.spawn.keep_from_children(true));
+        let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
+        let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
+        let office = Office { control: receiver, term: 0, owner: None, descriptors: self.descriptors };
+        let above = self.doorbell.as_fd().try_clone_to_owned();
+        match (Supervisor::with(office, Some(ledger), policy, children), above) {
+            (Ok(mut supervisor), Ok(above)) => {
+                supervisor.above = Some(crate::sys::poll::Event::from_fd(above));
+                supervisor.run()
+            }
+            _ => process::exit_now(1),
+        }
     }
 
     /// Forks a supervisor for each actor that wants one and has none.
     pub(super) fn grant_supervisors(&mut self) {
-        let wishes: Vec<i32> = self
+        let wishes: Vec<Key> = self
             .children
-            .values()
-            .filter(|child| child.ledger.take_supervisor_wish())
-            .map(|child| child.pid)
+            .iter()
+            .filter(|(_, child)| child.life.is_some() && child.ledger().take_supervisor_wish())
+            .map(|(&key, _)| key)
             .collect();
-        for pid in wishes {
-            self.grant_supervisor(pid);
+        for key in wishes {
+            self.grant_supervisor(key);
         }
     }
 
-    fn grant_supervisor(&mut self, owner: i32) {
+    fn grant_supervisor(&mut self, key: Key) {
+        let Some((child, life)) =
+            self.children.get(&key).and_then(|child| Some((child, child.life.as_ref()?)))
+        else {
+            return;
+        };
+        let owner = life.pid;
+        let Some(control) = &life.control else { return };
         if self.nested.values().any(|nested| nested.owner == owner) {
             return;
         }
-        let Some(child) = self.children.get(&owner) else { return };
-        let (parent, name, term) = (process::pid(), child.spec.name.clone(), child.supervisors_ended);
-        let forked = child.control.try_clone().and_then(|control| Ok((control, process::fork()?)));
+        let (parent, name, term) = (process::pid(), child.spec().name.clone(), life.supervisors_ended);
+        let forked = control.try_clone().and_then(|control| Ok((control, process::fork()?)));
         match forked {
             Err(_) => {
                 // What is asked after this has to ring again: an actor that never stops asking holds nobody up.
-                request::discard(child.control.as_fd(), &mut self.buffer);
-                self.count_end_of_nested(owner);
+                request::discard(control.as_fd(), &mut self.buffer);
+                self.count_end_of_nested(key);
             }
             Ok((_, Fork::Parent(pid))) => {
                 process::group_of(pid);
                 self.nested.insert(pid, Nested::of(owner));
             }
-            Ok((control, Fork::Child)) => {
-                process::own_group();
-                if !process::die_with(parent, process::SIGKILL) {
-                    process::exit_now(0);
-                }
-                // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
-                // parent's death is ours.
-                let handle = process::pidfd(owner).ok();
-                let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);
-                let keep: Vec<i32> = own.chain(lines::descriptors()).collect();
-                fd::close_all_except(&keep);
-                signal::forget();
-                process::become_subreaper();
-                process::confirm_single_thread();
-                title::set(&format!("phx-sup: {name}"));
-                match Supervisor::new(control, term, handle, self.descriptors) {
-                    Ok(mut nested) => nested.run(),
-                    Err(_) => process::exit_now(1),
-                }
-            }
+            Ok((control, Fork::Child)) => self.become_nested(control, &name, owner, parent, term),
         }
     }
-}
 
-impl Supervisor {
+    fn become_nested(&self, control: OwnedFd, name: &str, owner: i32, parent: i32, term: u32) -> ! {
+        process::own_group();
+        if !process::die_with(parent, process::SIGKILL) {
+            process::exit_now(0);
+        }
+        // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
+        // parent's death is ours.
+        let handle = process::pidfd(owner).ok();
+        let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);
+        let keep: Vec<i32> = own.chain(lines::descriptors()).collect();
+        fd::close_all_except(&keep);
+        signal::forget();
+        process::become_subreaper();
+        process::confirm_single_thread();
+        title::set(&format!("phx-sup: {name}"));
+        match Supervisor::new(Office { control, term, owner: handle, descriptors: self.descriptors }) {
+            Ok(mut nested) => nested.run(),
+            Err(_) => process::exit_now(1),
+        }
+    }
+
     /// The supervisor of this actor has ended. Requests that it has not read are for another one.
     pub(super) fn note_end_of_nested(&mut self, owner: i32) {
-        self.count_end_of_nested(owner);
-        let Some(child) = self.children.get(&owner) else { return };
-        let control = child.control.as_fd();
+        let Some(&key) = self.pids.get(&owner) else { return };
+        self.count_end_of_nested(key);
+        let life = self.children.get(&key).and_then(|child| child.life.as_ref());
+        let Some(control) = life.and_then(|life| life.control.as_ref()) else { return };
+        let control = control.as_fd();
         if !fd::hung_up(control) && poll::readable(control, Some(Duration::ZERO)).is_ok_and(|waiting| waiting)
         {
-            self.grant_supervisor(owner);
+            self.grant_supervisor(key);
         }
     }
 
     /// Tells the actor, which may wait for it, that its supervisor has ended, or could not be forked.
-    fn count_end_of_nested(&mut self, owner: i32) {
-        let Some(child) = self.children.get_mut(&owner) else { return };
-        child.supervisors_ended += 1;
-        child.ledger.supervisor_ended(child.supervisors_ended);
+    fn count_end_of_nested(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        let Some(life) = &mut child.life else { return };
+        life.supervisors_ended += 1;
+        child.spawn.ledger.supervisor_ended(life.supervisors_ended);
     }
 }
 
@@ -165,25 +250,30 @@ fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
 }
 
-fn refuse(spawn: &Spawn, refusal: Refusal) {
-    let reason = ExitReason::Exited(1);
-    let (refusal, in_progress) = (Some(refusal), None);
-    spawn.ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal, in_progress, unserved: 0 });
+fn note_refusal(spawn: &Spawn, refusal: Refusal, next: State) {
+    let (reason, refusal) = (ExitReason::Exited(1), Some(refusal));
+    spawn.ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal, ..Epitaph::orphaned() }, next);
+}
+
+/// Writes down why a child is not started, for it and all below it.
+pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
+    note_refusal(spawn, refusal.clone(), State::Dead);
     fd::shut_down(spawn.receiver.as_fd());
+    spawn.children.iter().for_each(|child| refuse(child, refusal.clone()));
 }
 
 impl Child {
     /// The limit on a handler of this method, in nanoseconds.
     pub(super) fn limit(&self, method: u32) -> Option<u64> {
         let own = self.methods.get(method as usize).and_then(|method: &Method| method.deadline);
-        own.or(self.spec.deadline).map(time::nanos)
+        own.or(self.spec().deadline).map(time::nanos)
     }
 
     /// The shortest limit on any of its handlers.
     pub(super) fn shortest_limit(&self) -> Option<u64> {
         (0..self.methods.len() as u32)
             .filter_map(|method| self.limit(method))
-            .chain(self.spec.deadline.map(time::nanos))
+            .chain(self.spec().deadline.map(time::nanos))
             .min()
     }
 }

@@ -140,7 +140,7 @@ pub(crate) enum End {
 }
 
 /// What a child is doing, for those who list children.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     /// It has no process: nobody wants one, or it has to wait for a sibling in trouble.
     Down,

@@ -1,0 +1,255 @@
+//! The receiving side of an actor: messages in, answers out, one at a time.
+//!
+//! Where there may be another process after this one (`durable`), a message stays in the mailbox, as its first one, until it has been
+//! handled. So a death loses nothing that was queued, and what was begun is still there, for the next process to say
+//! that it is lost, or to handle it again if its method allows that. Otherwise a message is taken out at once, which
+//! saves a system call.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use super::callers::Callers;
+use super::recycling::Recycling;
+use crate::actor::{Actor, Answer, Call, Method, method_name};
+use crate::codec;
+use crate::current;
+use crate::mailbox::capacity::{self, Correction};
+use crate::mailbox::envelope::{Body, Envelope, Status, parse};
+use crate::mailbox::ledger::{Epitaph, Ledger, Phase, StopMode};
+use crate::process::attic::Attic;
+use crate::sys::{frame, poll, process, signal, time};
+
+pub(super) struct Mailbox {
+    receiver: OwnedFd,
+    ledger: &'static Ledger,
+    buffer: Vec<u8>,
+    correction: Correction,
+    pub(super) callers: Callers,
+    durable: bool,
+    pub(super) recycling: Recycling,
+}
+
+/// A message that has come to the front of the mailbox.
+struct Message {
+    envelope: Envelope<()>,
+    body: Body,
+    fds: Vec<OwnedFd>,
+}
+
+impl Mailbox {
+    pub(super) fn new(
+        receiver: OwnedFd,
+        ledger: &'static Ledger,
+        attic: Option<Attic>,
+        recycling: Recycling,
+    ) -> Mailbox {
+        let durable = attic.is_some();
+        let callers = Callers::inherit(attic, ledger.incarnation());
+        let (buffer, correction) = (frame::buffer(), Correction::default());
+        Mailbox { receiver, ledger, buffer, correction, callers, durable, recycling }
+    }
+
+    pub(super) fn receiver(&self) -> &OwnedFd {
+        &self.receiver
+    }
+
+    /// Handles messages until a stop is asked for, or a fresh process; in a drain also those that are queued at that moment.
+    pub(super) fn serve<A: Actor>(&mut self, actor: &mut A) {
+        while let Some(message) = self.next() {
+            self.handle(actor, message);
+            if self.recycling.is_due() {
+                return;
+            }
+        }
+        if self.ledger.stop_requested() == Some(StopMode::Drain) {
+            // Not those that come later: two actors that talk to each other would never end.
+            let queued = self.ledger.depth().load(SeqCst);
+            for _ in 0..queued {
+                let Some(message) = self.take(false) else { break };
+                self.handle(actor, message);
+            }
+        }
+    }
+
+    /// Waits for the next message; `None` when the actor is to end.
+    fn next(&mut self) -> Option<Message> {
+        loop {
+            if signal::is_noted(process::SIGTERM) || self.recycling.is_due() {
+                return None;
+            }
+            self.callers.flush();
+            // Usually nothing is known to wait, and one blocking receive is all there is to do.
+            let idle = self.ledger.depth().load(SeqCst) == 0
+                && !self.callers.are_blocked()
+                && self.recycling.due_in().is_none();
+            if let Some(message) = self.take(idle) {
+                self.correction.queue_moved();
+                return Some(message);
+            }
+            if !idle && !signal::is_noted(process::SIGTERM) {
+                self.wait();
+            }
+        }
+    }
+
+    /// Waits for a message, for callers that have no room for their answers, and for what is to be done at a certain time.
+    fn wait(&mut self) {
+        let counting = self.correction.queue_is_empty(self.ledger);
+        let limit = [counting, self.recycling.due_in()].into_iter().flatten().min();
+        let mut fds = vec![(self.receiver.as_fd(), false)];
+        fds.extend(self.callers.blocked().map(|fd| (fd, true)));
+        if limit.is_some() || fds.len() > 1 {
+            let _ = poll::wait(&fds, limit, None);
+        }
+    }
+
+    /// Gets the first message, if there is one, or waits for it. `None` too for a wake-up and for what is not a message.
+    fn take(&mut self, wait: bool) -> Option<Message> {
+        loop {
+            let socket = self.receiver.as_fd();
+            let packet = match self.durable {
+                true => frame::peek(socket, &mut self.buffer, wait),
+                false => frame::receive(socket, &mut self.buffer, wait),
+            };
+            let packet = match packet {
+                Ok(Some(packet)) => packet,
+                // Closed: the supervisor has given this mailbox up. It is about to end us.
+                Ok(None) => {
+                    poll::pause(Duration::from_millis(10));
+                    return None;
+                }
+                Err(_) => return None,
+            };
+            if packet.len <= 1 {
+                // Our own signal handler, which wakes us.
+                self.done_with_first();
+                return None;
+            }
+            match self.read(packet) {
+                Some(message) => return Some(message),
+                // Not from one of us. Dropped, and counted as handled, so that it can be seen.
+                None => {
+                    capacity::release(self.ledger);
+                    self.ledger.finish();
+                    self.done_with_first();
+                }
+            }
+        }
+    }
+
+    fn done_with_first(&self) {
+        if self.durable {
+            frame::skip(self.receiver.as_fd());
+        }
+    }
+
+    fn read(&mut self, packet: frame::Packet) -> Option<Message> {
+        let Envelope { session, seq, ask, method, deadline, limit, announce, large, payload } =
+            parse::<Envelope>(&self.buffer[..packet.len]).filter(|_| !packet.truncated)?;
+        let mut fds = packet.fds.into_iter();
+        if announce {
+            self.callers.announce(session, fds.next()?);
+            self.name_forsaken();
+        }
+        let envelope = Envelope { session, seq, ask, method, deadline, limit, announce, large, payload: () };
+        match Body::open(payload, large, &mut fds) {
+            Ok(body) => Some(Message { envelope, body, fds: fds.collect() }),
+            Err(error) => {
+                self.answer(&envelope, Answer::codec(&error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn handle<A: Actor>(&mut self, actor: &mut A, message: Message) {
+        let Message { envelope, body, fds } = message;
+        let Envelope { session, seq, method, .. } = envelope;
+        if envelope.deadline != 0 && envelope.deadline <= time::now() {
+            // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
+            capacity::release(self.ledger);
+            self.ledger.finish();
+            self.answer(&envelope, Answer { status: Status::Expired, encoded: codec::Encoded::default() });
+            return self.done_with_first();
+        }
+        // Begun by a process that died of it: it has left the queue before.
+        let again = self.durable && self.ledger.has_begun(session, seq);
+        self.ledger.count_attempt(again);
+        // In this order: whoever sees that it has left the queue can rely on its being in progress.
+        self.ledger.begin(session, seq, method, envelope.limit);
+        if !again {
+            capacity::release(self.ledger);
+        }
+        if envelope.limit != 0 {
+            crate::process::tree::ask_to_watch();
+        }
+        let handling = current::handling(envelope.deadline);
+        let answer = actor.handle(Call { method, body: &body, fds });
+        drop(handling);
+        if !envelope.ask && answer.status == Status::Codec {
+            let reason = String::from_utf8_lossy(&answer.encoded.bytes);
+            tracing::warn!(method = method_name(A::METHODS, method), %reason, "dead letter");
+        }
+        self.ledger.count_handled();
+        if self.durable {
+            // As long as the answer is not out, a death costs this call, and its caller is told so.
+            self.ledger.enter(Phase::Answering);
+            self.answer(&envelope, answer);
+            self.ledger.enter(Phase::Idle);
+            self.done_with_first();
+        } else {
+            self.ledger.enter(Phase::Idle);
+            self.answer(&envelope, answer);
+        }
+        self.recycling.handled_one();
+    }
+
+    fn answer(&mut self, envelope: &Envelope<()>, answer: Answer) {
+        if envelope.ask {
+            self.callers.answer(envelope.session, envelope.seq, self.ledger.incarnation(), answer);
+            self.name_forsaken();
+        }
+    }
+
+    /// Keeps up to date who would miss answers if this process died.
+    fn name_forsaken(&mut self) {
+        if self.durable && self.callers.forsaken_have_changed() {
+            self.ledger.forsake(self.callers.forsaken());
+        }
+    }
+
+    /// Deals with the message that the last process died of, or had just finished, if it is still there.
+    pub(super) fn recover(&mut self, methods: &'static [Method]) {
+        if !self.durable || self.ledger.incarnation() == 1 {
+            return;
+        }
+        let interrupted = self.ledger.interrupted();
+        let first = frame::peek(self.receiver.as_fd(), &mut self.buffer, false);
+        if let Ok(Some(packet)) = first
+            && let Some(message) = self.read(packet)
+            && self.ledger.has_begun(message.envelope.session, message.envelope.seq)
+        {
+            let allowed = methods.get(message.envelope.method as usize).map_or(1, |method| method.attempts);
+            if interrupted == 0 {
+                self.done_with_first();
+            } else if self.ledger.attempts() >= allowed {
+                self.give_up(&message.envelope, methods, interrupted);
+                self.done_with_first();
+            }
+        }
+        self.ledger.settle_interrupted();
+    }
+
+    /// The caller of a lost message has been told by the supervisor's word in the ledger, if it looked in time. This it cannot miss.
+    fn give_up(&mut self, envelope: &Envelope<()>, methods: &'static [Method], incarnation: u64) {
+        let reason = self.ledger.death_of(incarnation).unwrap_or_else(Epitaph::orphaned).reason;
+        let method = method_name(methods, envelope.method);
+        let attempts = self.ledger.attempts();
+        if !envelope.ask || attempts > 1 {
+            tracing::warn!(method, attempts, %reason, "dead letter");
+        }
+        if let Ok(encoded) = codec::encode(&reason) {
+            self.answer(envelope, Answer { status: Status::Lost, encoded });
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! When an actor wants a fresh process: after so many messages, at a certain age, or above a certain size.
+
+use std::time::Duration;
+
+use crate::process::request::Recycle;
+use crate::sys::{process, time};
+
+/// How often the size is looked at, at most.
+const LOOK: u64 = 10_000_000;
+
+/// The limits of one process, with their jitter, so that actors which were started together do not all pause together.
+#[derive(Default)]
+pub(super) struct Recycling {
+    messages_left: Option<u64>,
+    memory: Option<u64>,
+    /// When it is too old.
+    at: Option<u64>,
+    look_at: u64,
+    due: bool,
+}
+
+impl Recycling {
+    pub(super) fn new(limits: Option<&Recycle>) -> Recycling {
+        let Some(limits) = limits else { return Recycling::default() };
+        Recycling {
+            messages_left: limits.messages.map(|messages| jittered(messages, limits.jitter).max(1)),
+            memory: limits.memory,
+            at: limits.age.map(|age| time::now().saturating_add(jittered(time::nanos(age), limits.jitter))),
+            look_at: 0,
+            due: false,
+        }
+    }
+
+    pub(super) fn handled_one(&mut self) {
+        if let Some(left) = &mut self.messages_left {
+            *left = left.saturating_sub(1);
+            self.due |= *left == 0;
+        }
+        if let Some(memory) = self.memory {
+            let now = time::now();
+            if now >= self.look_at {
+                self.look_at = now + LOOK;
+                self.due |= process::resident_bytes().is_some_and(|bytes| bytes > memory);
+            }
+        }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.due || self.at.is_some_and(|at| at <= time::now())
+    }
+
+    /// How long until it is too old, if it can be.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        self.at.map(time::until)
+    }
+}
+
+/// Up to `percent` less.
+fn jittered(number: u64, percent: u8) -> u64 {
+    let most = (u128::from(number) * u128::from(percent.min(100)) / 100) as u64;
+    number - if most == 0 { 0 } else { process::random() % (most + 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_and_jitter_only_makes_it_earlier() {
+        let limits = Recycle { messages: Some(100), jitter: 20, ..Recycle::default() };
+        for _ in 0..50 {
+            let mut recycling = Recycling::new(Some(&limits));
+            let handled = (1..=100).find(|_| {
+                recycling.handled_one();
+                recycling.is_due()
+            });
+            assert!((80..=100).contains(&handled.unwrap()));
+        }
+    }
+
+    #[test]
+    fn without_limits_it_is_never_due() {
+        let mut recycling = Recycling::new(None);
+        (0..1000).for_each(|_| recycling.handled_one());
+        assert!(!recycling.is_due() && recycling.due_in().is_none());
+    }
+}

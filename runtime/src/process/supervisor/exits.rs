@@ -1,0 +1,155 @@
+//! Deaths: who has died, what is left of it, what is published, and what the policy makes of it.
+
+use super::hands::await_return;
+use super::{Child, Supervisor};
+use crate::mailbox::ledger::{Epitaph, Refusal, State};
+use crate::process::farewell;
+use crate::process::request::Kind;
+use crate::process::strays;
+use crate::supervise::{Action, Event, Exit, Key, Restart};
+use crate::sys::process::Wait;
+use crate::sys::{process, time};
+
+/// How long a supervisor whose actor is gone may take to end what it started.
+const AFTER_OWNER: u64 = 500_000_000;
+
+impl Supervisor {
+    /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, and does what the policy says.
+    pub(super) fn bury_the_dead(&mut self) {
+        while let Some((pid, wait)) = process::ended_child() {
+            match self.pids.remove(&pid) {
+                Some(key) => self.bury(key, pid, wait),
+                None => self.bury_other(pid),
+            }
+        }
+        if !self.held.is_empty() {
+            self.start_the_held();
+        }
+    }
+
+    fn bury(&mut self, key: Key, pid: i32, wait: Wait) {
+        self.rising.remove(&key);
+        let Some(child) = self.children.get_mut(&key) else { return };
+        // Its group, while its pid still is the group's.
+        process::kill(-pid, process::SIGKILL);
+        let was_up = child.ledger().state() >= State::Ready;
+        let (epitaph, exit) = child.last_rites(wait);
+        process::reap(pid);
+        self.kill_strays();
+        self.expect_end_of_nested(pid);
+        let event = match (&epitaph.refusal, was_up) {
+            (Some(Refusal::Ignored), false) => Event::Ignored(key),
+            (_, false) => Event::StartFailed(key),
+            // It was up for too short a time to be seen so.
+            (_, true) => {
+                self.tell_policy(Event::Up(key));
+                Event::Exited(key, exit)
+            }
+        };
+        let actions = self.policy.handle(event, time::now());
+        let for_good =
+            |action: &Action| matches!(action, Action::Down(of) | Action::Forget(of) if *of == key);
+        if !actions.iter().any(for_good)
+            && let Some(child) = self.children.get(&key)
+        {
+            // Before another process is started: the caller of what is lost does not wait for that.
+            child.ring();
+            await_return(&child.spawn);
+        }
+        self.act(actions);
+    }
+
+    /// A nested supervisor, the warden, or an orphan that came to us. Its own orphans come to us now.
+    fn bury_other(&mut self, pid: i32) {
+        let nested = self.nested.remove(&pid);
+        if nested.is_none() {
+            process::kill(-pid, process::SIGKILL);
+        }
+        if self.warden == Some(pid) {
+            self.warden = None;
+        }
+        process::reap(pid);
+        self.kill_strays();
+        if let Some(nested) = nested {
+            self.note_end_of_nested(nested.owner);
+        }
+    }
+
+    /// The supervisor of a dead actor notices by itself; if it does not, it is killed.
+    fn expect_end_of_nested(&mut self, owner: i32) {
+        let at = time::now() + AFTER_OWNER;
+        let bereft = self.nested.values_mut().filter(|nested| nested.owner == owner);
+        bereft.for_each(|nested| nested.kill_at = Some(at));
+    }
+
+    /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster parent.
+    pub(super) fn kill_strays(&self) {
+        self.strays().for_each(strays::kill_with_group);
+    }
+
+    fn strays(&self) -> impl Iterator<Item = i32> {
+        let known = |pid: &i32| {
+            self.pids.contains_key(pid) || self.nested.contains_key(pid) || self.warden == Some(*pid)
+        };
+        strays::children(process::pid()).into_iter().filter(move |pid| !known(pid))
+    }
+
+    /// Whether nothing is left of the last process of a child: what it had started has ended, too, and two never overlap.
+    pub(super) fn is_clear(&self, key: Key) -> bool {
+        let Some(child) = self.children.get(&key) else { return true };
+        if child.incarnation == 0 {
+            return true;
+        }
+        let nested = self.nested.values().any(|nested| nested.owner == child.last_pid);
+        !nested && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
+    }
+
+    /// What has come up meanwhile, and who wants a supervisor.
+    pub(super) fn answer_the_door(&mut self) {
+        let up: Vec<Key> = self.rising.iter().copied().filter(|key| self.is_up(*key)).collect();
+        for key in up {
+            self.rising.remove(&key);
+            self.tell_policy(Event::Up(key));
+        }
+        let now = time::now();
+        for child in self.children.values_mut() {
+            child.look_for_limit(now);
+        }
+        self.grant_supervisors();
+    }
+
+    fn is_up(&self, key: Key) -> bool {
+        self.children.get(&key).is_some_and(|child| child.ledger().state() == State::Ready)
+    }
+}
+
+impl Child {
+    /// Publishes the end of its process, and what comes next as far as that is known. Before the process is reaped.
+    fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit) {
+        let verdict = self.life.take().and_then(|life| life.verdict);
+        let mut epitaph = farewell::epitaph(self.methods, self.ledger(), wait, verdict);
+        let exit = farewell::exit(self.ledger(), &epitaph);
+        let comes_back = match (self.spec().rules.restart, exit) {
+            (_, Exit::Recycled) => true,
+            (Restart::Temporary, _) => false,
+            _ => true,
+        };
+        if comes_back || self.initial {
+            epitaph.unserved = 0;
+            if let Some(busy) = &mut epitaph.in_progress {
+                busy.again = self.may_be_repeated();
+            }
+            self.ledger().bury(&epitaph, State::Restarting);
+        } else {
+            self.ledger().bury(&epitaph, State::Dead);
+        }
+        (epitaph, exit)
+    }
+
+    /// Whether the next process will handle the message again that this one died of.
+    fn may_be_repeated(&self) -> bool {
+        let busy = self.ledger().progress();
+        let method = busy.and_then(|busy| self.methods.get(busy.method as usize));
+        method.is_some_and(|method| self.ledger().attempts() < method.attempts)
+    }
+}

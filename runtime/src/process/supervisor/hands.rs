@@ -1,0 +1,211 @@
+//! Carries out what the policy decides.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+
+use super::{Child, Supervisor};
+use crate::mailbox::capacity;
+use crate::mailbox::ledger::{Epitaph, Farewell, Ledger, State, StopMode};
+use crate::process::request::Spawn;
+use crate::supervise::{Action, End, Event, Exit, Key};
+use crate::sys::{fd, frame, poll, process, time};
+
+/// More than any mailbox holds.
+const MOST_MESSAGES: usize = 1 << 17;
+
+impl Supervisor {
+    /// Tells the policy what has happened, and does what it says.
+    pub(super) fn tell_policy(&mut self, event: Event) {
+        let actions = self.policy.handle(event, time::now());
+        self.act(actions);
+    }
+
+    pub(super) fn act(&mut self, actions: Vec<Action>) {
+        let mut queue = VecDeque::from(actions);
+        while let Some(action) = queue.pop_front() {
+            let event = match action {
+                Action::Start(key) => self.start(key),
+                Action::Stop(key) => self.stop(key),
+                Action::Down(key) => self.put_down(key),
+                Action::Forget(key) => self.forget(key),
+                Action::Answer(ticket, answer) => {
+                    self.give_answer(ticket, answer);
+                    None
+                }
+                Action::Booted => self.announce_boot(),
+                Action::End(end) => self.end(end),
+                // Its ledger says so: that it is being restarted, and how it ended last.
+                Action::Waiting(..) | Action::GiveUp(_) => None,
+            };
+            if let Some(event) = event {
+                queue.extend(self.policy.handle(event, time::now()));
+            }
+        }
+    }
+
+    /// Starts a process, unless something of the last one is left; then it is started when that is gone.
+    fn start(&mut self, key: Key) -> Option<Event> {
+        if !self.is_clear(key) {
+            self.held.insert(key);
+            return None;
+        }
+        self.launch(key)
+    }
+
+    /// Starts those for whom the way has become free.
+    pub(super) fn start_the_held(&mut self) {
+        let clear: Vec<Key> = self.held.iter().copied().filter(|&key| self.is_clear(key)).collect();
+        for key in clear {
+            self.held.remove(&key);
+            if let Some(event) = self.launch(key) {
+                self.tell_policy(event);
+            }
+        }
+    }
+
+    fn stop(&mut self, key: Key) -> Option<Event> {
+        let mode = self.ending.unwrap_or(StopMode::Stop);
+        let child = self.children.get_mut(&key)?;
+        if child.life.is_none() {
+            // It was to be started, and is not.
+            self.held.remove(&key);
+            return Some(Event::Exited(key, Exit::NoRestart));
+        }
+        child.order_to_stop(mode);
+        None
+    }
+
+    /// It has no process and gets none by itself: those who wait for it are told, and what lies in its mailbox is dropped.
+    fn put_down(&mut self, key: Key) -> Option<Event> {
+        let ending = self.is_ending();
+        let child = self.children.get_mut(&key)?;
+        if ending && child.initial {
+            // Whoever is above decides whether all of us come back.
+            return None;
+        }
+        put_down(&child.spawn);
+        None
+    }
+
+    /// Its spec is gone.
+    fn forget(&mut self, key: Key) -> Option<Event> {
+        if self.children.get(&key)?.initial {
+            self.put_down(key);
+        }
+        let child = self.children.remove(&key)?;
+        if !child.initial {
+            bury_tree(&child.spawn);
+        }
+        None
+    }
+
+    fn announce_boot(&mut self) -> Option<Event> {
+        if let Some(own) = &self.own {
+            own.ready();
+            // The mailbox, rung from its inner side.
+            let _ = frame::send_raw(self.control.as_fd(), b"r", &[]);
+        }
+        if let Some(above) = &self.above {
+            above.set();
+        }
+        None
+    }
+
+    /// All children have been stopped.
+    fn end(&mut self, end: End) -> Option<Event> {
+        let Some(own) = &self.own else { return None };
+        let farewell = match end {
+            End::Shutdown => Farewell::Stopped,
+            End::Auto => Farewell::Returned,
+            End::Intensity(_) => Farewell::Intensity,
+            End::BootFailed(key) => {
+                own.last_words(&self.cause(key), "", None);
+                Farewell::InitFailed
+            }
+        };
+        own.say_farewell(farewell);
+        self.code = i32::from(!matches!(end, End::Shutdown | End::Auto));
+        self.leave()
+    }
+
+    /// Which child did not start, and why, down to the one that is the cause.
+    fn cause(&self, key: Key) -> String {
+        let Some(child) = self.children.get(&key) else { return "a child".to_owned() };
+        let reason = child.ledger().last_death().map(|(_, epitaph)| epitaph.reason.to_string());
+        format!("`{}`: {}", child.spec().id(), reason.unwrap_or_default())
+    }
+
+    /// What becomes of the mailboxes of the children: those that came with this supervisor stay, whether they come back is not ours to say.
+    pub(super) fn settle_children(&mut self) {
+        for child in self.children.values().filter(|child| !child.initial) {
+            bury_tree(&child.spawn);
+        }
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some() || self.told_to_end
+    }
+}
+
+impl Child {
+    /// Rings: there is something new in the ledger.
+    pub(super) fn ring(&self) {
+        ring(&self.spawn);
+    }
+}
+
+/// Everybody who has a sending end sees this, and nobody takes it away but us, when there is something newer to see.
+pub(super) fn ring(spawn: &Spawn) {
+    if let Some(sender) = &spawn.sender {
+        poll::drain_bell(sender.as_fd(), 64);
+    }
+    let _ = frame::send_raw(spawn.receiver.as_fd(), b"r", &[]);
+}
+
+/// A child, and all below it, that have no process and get none by themselves.
+pub(super) fn put_down(spawn: &Spawn) {
+    rewrite_epitaph(&spawn.ledger, State::Down);
+    if spawn.spec.policy.is_none() {
+        let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
+        (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
+    }
+    ring(spawn);
+    spawn.children.iter().for_each(put_down);
+}
+
+/// A child, and all below it, that will never be there again.
+pub(super) fn bury_tree(spawn: &Spawn) {
+    if spawn.ledger.state() != State::Dead {
+        rewrite_epitaph(&spawn.ledger, State::Dead);
+    }
+    fd::shut_down(spawn.receiver.as_fd());
+    spawn.children.iter().for_each(bury_tree);
+}
+
+/// The last word on a death: what was queued is lost with it, too.
+fn rewrite_epitaph(ledger: &Ledger, state: State) {
+    let known = ledger.last_death().filter(|(of, _)| *of == ledger.incarnation());
+    let epitaph = known.map_or_else(Epitaph::orphaned, |(_, epitaph)| epitaph);
+    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
+    ledger.bury(&Epitaph { swept: true, unserved, ..epitaph }, state);
+}
+
+/// The children of a supervisor that is gone, which will come back with it. What it could not write down any more is written here.
+pub(super) fn await_return(spawn: &Spawn) {
+    for child in &spawn.children {
+        if !matches!(child.ledger.state(), State::Restarting | State::New) {
+            let mut epitaph = Epitaph::orphaned();
+            epitaph.in_progress = crate::process::farewell::in_progress(&[], &child.ledger);
+            epitaph.forsaken = child.ledger.forsaken();
+            child.ledger.bury(&epitaph, State::Restarting);
+        }
+        ring(child);
+        await_return(child);
+    }
+}
+
+/// Ends a group.
+pub(super) fn kill_group(pid: i32) {
+    process::kill(-pid, process::SIGKILL);
+    process::kill(pid, process::SIGKILL);
+}

@@ -1,0 +1,109 @@
+//! What a holder of a supervisor's handle asks for: children to be added, ended, started again, forgotten, listed.
+
+use std::os::fd::OwnedFd;
+
+use super::{Child, Supervisor};
+use crate::exit::ExitReason;
+use crate::mailbox::ledger::Refusal;
+use crate::process::request::{self, Answered, ChildFacts, Operation, Spawn};
+use crate::process::supervisor::start::refuse;
+use crate::supervise::{Answer, Event, Key, Status, Ticket};
+
+impl Supervisor {
+    /// A child is to be added, and started.
+    pub(super) fn add(&mut self, spawn: Spawn) {
+        if let Some(refusal) = self.objection(&spawn) {
+            return refuse(&spawn, refusal);
+        }
+        let (key, rules) = (self.next_number(), spawn.spec.rules);
+        self.children.insert(key, Child::new(spawn, false));
+        let ticket = self.next_number();
+        let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::time::now());
+        let refused = actions.iter().find_map(|action| match action {
+            crate::supervise::Action::Answer(of, Answer::MaxChildren) if *of == ticket => {
+                Some(Refusal::MaxChildren)
+            }
+            crate::supervise::Action::Answer(of, Answer::ShuttingDown) if *of == ticket => {
+                Some(Refusal::ShuttingDown)
+            }
+            _ => None,
+        });
+        if let Some(refusal) = refused
+            && let Some(child) = self.children.remove(&key)
+        {
+            refuse(&child.spawn, refusal);
+        }
+        self.act(actions);
+    }
+
+    fn objection(&self, spawn: &Spawn) -> Option<Refusal> {
+        if self.is_ending() {
+            return Some(Refusal::ShuttingDown);
+        }
+        let key = self.key_of(spawn.spec.child_id.as_deref()?)?;
+        Some(match self.policy.presence(key) {
+            Some(Answer::AlreadyStarted) => Refusal::AlreadyStarted(self.pid_of(key)),
+            _ => Refusal::AlreadyPresent,
+        })
+    }
+
+    fn key_of(&self, id: &str) -> Option<Key> {
+        let named = |child: &Child| child.spec().child_id.as_deref() == Some(id);
+        self.children.iter().find(|(_, child)| named(child)).map(|(&key, _)| key)
+    }
+
+    fn pid_of(&self, key: Key) -> u32 {
+        let life = self.children.get(&key).and_then(|child| child.life.as_ref());
+        life.map_or(0, |life| life.pid.unsigned_abs())
+    }
+
+    pub(super) fn carry_out(&mut self, operation: Operation, answer: OwnedFd) {
+        let (id, event): (_, fn(Ticket, Key) -> Event) = match operation {
+            Operation::Terminate(id) => (id, Event::Terminate),
+            Operation::Restart(id) => (id, Event::Restart),
+            Operation::Delete(id) => (id, Event::Delete),
+            Operation::Children => return request::answer(&answer, &Answered::Children(self.facts())),
+        };
+        let Some(key) = self.key_of(&id) else {
+            return request::answer(&answer, &Answered::NotFound);
+        };
+        let ticket = self.next_number();
+        self.answers.insert(ticket, answer);
+        self.subjects.insert(ticket, key);
+        self.tell_policy(event(ticket, key));
+    }
+
+    /// What the policy answered, with what is known about it.
+    pub(super) fn give_answer(&mut self, ticket: Ticket, answer: Answer) {
+        let Some(to) = self.answers.remove(&ticket) else { return };
+        let key = self.subjects.remove(&ticket).unwrap_or_default();
+        let answered = match answer {
+            Answer::Done => Answered::Done,
+            Answer::NotFound => Answered::NotFound,
+            Answer::ShuttingDown | Answer::MaxChildren => Answered::ShuttingDown,
+            Answer::Restarting | Answer::AlreadyPresent => Answered::Restarting,
+            Answer::Running | Answer::AlreadyStarted => Answered::Running(self.pid_of(key)),
+            Answer::StartFailed => {
+                let last = self.children.get(&key).and_then(|child| child.ledger().last_death());
+                Answered::Failed(last.map_or(ExitReason::SupervisorDied, |(_, epitaph)| epitaph.reason))
+            }
+        };
+        request::answer(&to, &answered);
+    }
+
+    fn facts(&self) -> Vec<ChildFacts> {
+        let facts = |(&key, child): (&Key, &Child)| ChildFacts {
+            id: child.spec().id().to_owned(),
+            pid: child.life.as_ref().map(|life| life.pid.unsigned_abs()),
+            status: self.policy.status(key).unwrap_or(Status::Down),
+            kind: child.spec().kind,
+            restart: child.spec().rules.restart,
+            shutdown: child.spec().shutdown,
+            significant: child.spec().rules.significant,
+            daemon: child.spec().daemon,
+            incarnation: child.incarnation,
+            restarts: child.ledger().restarts().0,
+        };
+        self.children.iter().map(facts).collect()
+    }
+}
