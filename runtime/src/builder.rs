@@ -1,224 +1,15 @@
 //! Starting a process: options, then `spawn`.
 
-use std::io;
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::actor::{Actor, ActorStruct, Options};
+use crate::actor::{Actor, ActorStruct};
 use crate::actor_ref::ActorRef;
 use crate::codec;
-use crate::codec::Encoded;
 use crate::error::SpawnError;
-use crate::mailbox::channel;
-use crate::mailbox::envelope::Envelope;
-use crate::mailbox::ledger::{Epitaph, Ledger, Refusal};
-use crate::mailbox::peer::{Card, Peer};
-use crate::mailbox::router::Router;
-use crate::mailbox::slot::{Outcome, Slot};
-use crate::process::entry::{Entry, OfActor};
-use crate::process::request::{self, Ends, Kind, Place, Spec};
-use crate::process::root;
-use crate::process::tree::{self, PATIENCE};
-use crate::supervise::{Restart, Shutdown};
-use crate::sys::image::{self, Located};
-use crate::sys::{fd, process, time};
-
-const MAILBOX: u32 = 256;
-const MAX_MAILBOX: u32 = 65_535;
-const START: Duration = Duration::from_secs(10);
-const GRACE: Duration = Duration::from_secs(5);
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// How much longer than the start limit we wait for the supervisor's word on it.
-const START_SLACK: Duration = Duration::from_secs(5);
-
-/// A process to be: everything but its type.
-pub(crate) struct Plan {
-    /// `None`: a task that is numbered when it is spawned.
-    pub(crate) name: Option<String>,
-    pub(crate) kind: Kind,
-    pub(crate) entry: &'static Located<Entry>,
-    pub(crate) init: Result<Encoded, String>,
-    pub(crate) options: Options,
-}
-
-impl Plan {
-    /// Starts it, and waits until it is ready, dead or too late.
-    pub(crate) fn spawn(self) -> Result<Arc<Peer>, SpawnError> {
-        let name = self.name.clone().unwrap_or_else(next_name);
-        self.check_options(&name)?;
-        let started = self.start(&name).map_err(|failure| failure.named(&name));
-        if started.is_err() {
-            root::park_if_interrupted();
-        }
-        let peer = started?;
-        tree::adopt(&peer);
-        Ok(peer)
-    }
-
-    fn check_options(&self, name: &str) -> Result<(), SpawnError> {
-        let wrong = |error: &str| Err(SpawnError::Option { actor: name.to_owned(), error: error.to_owned() });
-        let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
-        let options = &self.options;
-        if options.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
-            return wrong("the option `mailbox` is between 1 and 65535 messages");
-        }
-        if zero(options.deadline) || zero(options.start) || zero(options.timeout) {
-            return wrong("the options `deadline`, `start` and `timeout` are longer than nothing");
-        }
-        if name.is_empty() || name.len() > 255 || name.contains('\0') {
-            return wrong("the option `name` has 1 to 255 bytes, none of them 0");
-        }
-        Ok(())
-    }
-
-    fn start(self, name: &str) -> Result<Arc<Peer>, Failure> {
-        let init = self.init.map_err(Failure::Codec)?;
-        let offset = self.entry.offset().ok_or(Failure::NotInExecutable)?;
-        let router = Router::get().map_err(Failure::Io)?;
-        let tree = tree::get().map_err(Failure::Io)?;
-        let term = tree.term();
-        let options = self.options;
-        let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
-        let capacity = options.mailbox.unwrap_or(MAILBOX);
-        fd::widen(&sender, capacity);
-        let ledger = Ledger::create(capacity, self.kind == Kind::Task).map_err(Failure::Io)?;
-        ledger.sign(name, self.kind as u32);
-        let card = Card {
-            id: process::random() | 2,
-            name: name.into(),
-            daemon: options.daemon,
-            timeout: options.timeout.unwrap_or(TIMEOUT),
-        };
-        let start = options.start.unwrap_or(START);
-        let spec = Spec {
-            id: card.id,
-            name: name.to_owned(),
-            kind: self.kind,
-            daemon: options.daemon,
-            entry: offset,
-            type_name: (self.entry.value.type_name)().to_owned(),
-            build: image::build_hash(),
-            parent: std::process::id(),
-            start,
-            deadline: options.deadline,
-            shutdown: options.how_to_stop(Shutdown::Timeout(GRACE)),
-            memory: options.memory,
-            log: crate::logging::filter(),
-            child_id: None,
-            rules: options.rules(Restart::Temporary),
-            recycle: options.recycle,
-            policy: None,
-        };
-        let peer = router.meet(Peer::new(card, sender, ledger)).map_err(Failure::Io)?;
-        let ends = Ends::new(&receiver, peer.mailbox(), peer.ledger.file());
-        let sent = request::spawn(tree.control(), spec, init, &ends, Place::alone(), time::after(PATIENCE));
-        tree.ring();
-        // From now on the only receiving ends are the supervisor's and the child's: if both are gone, we see it.
-        drop(receiver);
-        sent.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::SupervisorDied,
-            _ => Failure::Io(error),
-        })?;
-        await_start(router, &peer, start, &|| tree.is_gone(term)).map(|()| peer)
-    }
-}
-
-/// Tasks without a name are numbered from 1.
-fn next_name() -> String {
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
-    format!("Process-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
-}
-
-fn await_start(
-    router: &'static Router,
-    peer: &Arc<Peer>,
-    start: Duration,
-    supervisor_is_gone: &dyn Fn() -> bool,
-) -> Result<(), Failure> {
-    let slot = Arc::new(Slot::default());
-    peer.on_ready(&slot);
-    router.visit(peer);
-    router.wait(&slot, Some(time::after(start.saturating_add(START_SLACK))));
-    match slot.take() {
-        Some(Outcome::Ready) => Ok(()),
-        Some(Outcome::Dead(Some(epitaph))) => judge(&epitaph, start),
-        // Nobody took the mailbox: the request's descriptors did not fit into the supervisor.
-        Some(Outcome::Dead(None)) if peer.ledger.pid() == 0 && !supervisor_is_gone() => {
-            Err(Failure::Descriptors)
-        }
-        Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),
-        _ => Err(Failure::StartTimeout(start)),
-    }
-}
-
-/// An actor that ended so quickly that its readiness went unseen was started all the same.
-fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
-    Err(match &epitaph.refusal {
-        Some(Refusal::ShuttingDown) => Failure::ShuttingDown,
-        Some(Refusal::Mismatch) => Failure::Mismatch,
-        Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
-        Some(Refusal::StartTimeout) => Failure::StartTimeout(start),
-        Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
-        Some(Refusal::AlreadyStarted(pid)) => Failure::AlreadyStarted(*pid),
-        Some(Refusal::AlreadyPresent) => Failure::AlreadyPresent,
-        Some(Refusal::MaxChildren) => Failure::MaxChildren,
-        Some(Refusal::Ignored) => Failure::Ignored,
-        None if !epitaph.unready => return Ok(()),
-        None => Failure::Died(epitaph.reason.clone()),
-    })
-}
-
-/// A [`SpawnError`] before it knows whose it is.
-enum Failure {
-    Codec(String),
-    NotInExecutable,
-    Mismatch,
-    Io(io::Error),
-    Fork(String),
-    Descriptors,
-    SupervisorDied,
-    ShuttingDown,
-    AlreadyStarted(u32),
-    AlreadyPresent,
-    MaxChildren,
-    Ignored,
-    StartTimeout(Duration),
-    Died(crate::ExitReason),
-}
-
-impl Failure {
-    fn named(self, name: &str) -> SpawnError {
-        let actor = name.to_owned();
-        match self {
-            Failure::Codec(error) => SpawnError::Codec { actor, error },
-            Failure::NotInExecutable => SpawnError::NotInExecutable { actor },
-            Failure::Mismatch => SpawnError::Mismatch { actor },
-            Failure::Descriptors => {
-                let error = "the supervisor has no descriptor left".to_owned();
-                SpawnError::Limit { actor, limit: "RLIMIT_NOFILE", error }
-            }
-            Failure::SupervisorDied => SpawnError::SupervisorDied { actor },
-            Failure::AlreadyStarted(pid) => SpawnError::AlreadyStarted { actor, pid },
-            Failure::AlreadyPresent => SpawnError::AlreadyPresent { actor },
-            Failure::MaxChildren => SpawnError::MaxChildren { actor },
-            Failure::Ignored => SpawnError::Ignored { actor },
-            Failure::ShuttingDown => SpawnError::ShuttingDown { actor },
-            Failure::StartTimeout(after) => SpawnError::StartTimeout { actor, after },
-            Failure::Died(crate::ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
-            Failure::Died(reason) => SpawnError::Died { actor, reason },
-            Failure::Fork(error) => match process::limit_in(&error) {
-                Some(limit) => SpawnError::Limit { actor, limit, error },
-                None => SpawnError::Io { actor, error },
-            },
-            Failure::Io(error) => match process::limit_of(&error) {
-                Some(limit) => SpawnError::Limit { actor, limit, error: error.to_string() },
-                None => SpawnError::Io { actor, error: error.to_string() },
-            },
-        }
-    }
-}
+use crate::plan::Plan;
+use crate::process::entry::OfActor;
+use crate::process::request::{Kind, Recycle};
 
 /// The setters that actors and tasks share. Each overrides the option of the same name in the attribute.
 macro_rules! options {
@@ -254,6 +45,42 @@ macro_rules! options {
             self
         }
 
+        /// When it is started again after it has ended. Default: [`Temporary`](crate::Restart::Temporary), never, for what is spawned;
+        /// [`Permanent`](crate::Restart::Permanent), always, for the child of a supervisor.
+        ///
+        /// With anything but `Temporary`, its mailbox outlives its process: refs stay valid, what is queued is served by the next process, and
+        /// only the message in progress is lost.
+        pub fn restart(mut self, restart: $crate::Restart) -> Self {
+            self.plan.options.restart = Some(restart);
+            self
+        }
+
+        /// How many restarts within which time are bearable. What is spawned and restarted more often stays dead; the child of a supervisor
+        /// takes that one with it, whose restarts are otherwise counted for all its children together. Default: 1 in 10 s for what
+        /// is spawned; that of the supervisor for its children.
+        pub fn intensity(mut self, restarts: u32, window: Duration) -> Self {
+            self.plan.options.intensity = Some($crate::Intensity::new(restarts, window));
+            self
+        }
+
+        /// How long to wait before a restart: `min` the first time, then longer and longer, up to `max`. Default: not at all, or what the supervisor says.
+        pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
+            self.plan.options.backoff = Some($crate::Backoff::new(min, max));
+            self
+        }
+
+        /// How it is stopped. Default: [`Timeout`](crate::Shutdown::Timeout) after the `grace`.
+        pub fn shutdown(mut self, shutdown: $crate::Shutdown) -> Self {
+            self.plan.options.shutdown = Some(shutdown);
+            self
+        }
+
+        /// Its end by itself may end its supervisor (OTP's `significant`, see [`AutoShutdown`](crate::AutoShutdown)). Default: no.
+        pub fn significant(mut self, significant: bool) -> Self {
+            self.plan.options.significant = significant;
+            self
+        }
+
         /// How many bytes of private memory (heap and private mappings, `RLIMIT_DATA`) the process may have; an allocation beyond ends it with
         /// [`ExitReason::OutOfMemory`](crate::ExitReason::OutOfMemory). Default: no limit.
         pub fn memory(mut self, bytes: u64) -> Self {
@@ -280,7 +107,7 @@ pub(crate) use options;
 /// ```
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct ActorBuilder<A> {
-    plan: Plan,
+    pub(crate) plan: Plan,
     kind: PhantomData<fn() -> A>,
 }
 
@@ -290,7 +117,7 @@ impl<A: Actor> ActorBuilder<A> {
         let name = options.name.unwrap_or_else(|| short_name(std::any::type_name::<A>()));
         let (init, entry) = (codec::encode(init), OfActor::<A>::ENTRY);
         ActorBuilder {
-            plan: Plan { name: Some(name.to_owned()), kind: Kind::Actor, entry, init, options },
+            plan: Plan { name: Some(name.to_owned()), ..Plan::new(Kind::Actor, Some(entry), init, options) },
             kind: PhantomData,
         }
     }
@@ -309,6 +136,33 @@ impl<A: Actor> ActorBuilder<A> {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.plan.options.timeout = Some(timeout);
         self
+    }
+
+    fn recycle(mut self, change: impl FnOnce(&mut Recycle)) -> Self {
+        change(self.plan.options.recycle.get_or_insert_with(Recycle::default));
+        self
+    }
+
+    /// Replaces its process by a fresh one after so many messages. After the current one; the mailbox stays, nothing is lost, and it is no
+    /// crash ([`ExitReason::Recycled`](crate::ExitReason::Recycled)). Default: never. (Python's `maxtasksperchild`.)
+    pub fn recycle_after(self, messages: u64) -> Self {
+        self.recycle(|recycle| recycle.messages = Some(messages.max(1)))
+    }
+
+    /// The same when more than so many bytes of it are resident after a message. Default: never.
+    pub fn recycle_above(self, bytes: u64) -> Self {
+        self.recycle(|recycle| recycle.memory = Some(bytes))
+    }
+
+    /// The same when its process is so old. Default: never.
+    pub fn recycle_at_age(self, age: Duration) -> Self {
+        self.recycle(|recycle| recycle.age = Some(age))
+    }
+
+    /// Recycles each process by up to so many percent earlier, at random, so that those which were started together do not all pause together.
+    /// For messages and age. Default: 0.
+    pub fn recycle_jitter(self, percent: u8) -> Self {
+        self.recycle(|recycle| recycle.jitter = percent.min(100))
     }
 
     /// Starts the actor in a new process, and waits until it is ready (its `#[init]` has answered), dead or over its start limit.

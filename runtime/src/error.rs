@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::exit::ExitReason;
+use crate::supervise::SpecError;
 
 /// Where a call was going: the actor, its process, the method.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -325,6 +326,13 @@ pub enum SpawnError {
         /// The actor's name.
         actor: String,
     },
+    /// The specs of a supervisor, or of a child, contradict each other.
+    Specs {
+        /// The supervisor's name, or that of the actor.
+        supervisor: String,
+        /// What is wrong with them.
+        error: SpecError,
+    },
     /// The supervisor was killed. The next spawn starts a new tree.
     SupervisorDied {
         /// The actor's name.
@@ -367,6 +375,7 @@ impl fmt::Display for SpawnError {
                 write!(f, "cannot start `{actor}`: {limit} is reached: {error}")
             }
             SpawnError::SupervisorDied { actor } => write!(f, "cannot start `{actor}`: the supervisor died"),
+            SpawnError::Specs { supervisor, error } => write!(f, "cannot start `{supervisor}`: {error}"),
             SpawnError::AlreadyStarted { actor, pid } => {
                 write!(f, "cannot start `{actor}`: it runs already, as process {pid}")
             }

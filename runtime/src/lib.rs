@@ -53,10 +53,12 @@ mod handle;
 pub mod logging;
 mod mailbox;
 mod monitor;
+mod plan;
 mod process;
 mod program;
 mod reply;
 mod supervise;
+mod supervisor;
 mod task;
 
 pub use phalanx_macros::{actor, main, task};
@@ -70,15 +72,20 @@ pub use error::{At, CallError, Error, Never, Result, SendError, SpawnError, TryS
 pub use exit::{ExitReason, StoppedBy};
 pub use monitor::{Down, InProgress, Monitor, Who};
 pub use process::tree::{Child, children};
-pub use program::{parallelism, shutdown};
+pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown};
 pub use reply::Reply;
 pub use supervise::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
+pub use supervisor::{
+    ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,
+    SupervisorError, SupervisorRef,
+};
 pub use task::{Process, ProcessBuilder};
 
 /// What most programs use.
 pub mod prelude {
     pub use crate::{
-        ActorRef, CallError, Down, ExitReason, Monitor, Process, Reply, SendError, SpawnError, TrySendError,
+        ActorRef, CallError, Down, ExitReason, Monitor, Process, Reply, SendError, SpawnError, Supervisor,
+        SupervisorRef, TrySendError,
         actor, task,
     };
 }

@@ -1,6 +1,7 @@
 //! The program as a whole: its end, and the machine it runs on.
 
-use crate::mailbox::ledger::StopMode;
+use crate::mailbox::ledger::{Farewell, StopMode};
+use crate::process::last_words;
 use crate::process::tree;
 
 /// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return or by panic.
@@ -35,6 +36,44 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
 /// ```
 pub fn shutdown() {
     tree::shut_down(StopMode::Drain);
+}
+
+/// Ends this actor now, in order, from wherever its code is (Ray's `exit_actor`, Erlang's `exit(normal)`). Cannot be caught: nothing behind it runs, not
+/// even `#[on_stop]`. Its reason is [`Stopped`](crate::ExitReason::Stopped) by itself; the caller of the message in progress gets no answer. A permanent
+/// child is restarted all the same, a transient one is not.
+///
+/// In a task or in the program itself it is `std::process::exit(0)`.
+///
+/// ```
+/// use phalanx::prelude::*;
+/// # #[actor] struct Fuse;
+/// #[actor]
+/// impl Fuse {
+///     fn blow(&self) {
+///         phalanx::exit_actor()
+///     }
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let fuse = Fuse.spawn()?;
+/// assert!(matches!(fuse.blow().wait(), Err(CallError::Stopped(_))));
+/// # Ok(())
+/// # }
+/// ```
+pub fn exit_actor() -> ! {
+    last_words::leave(Farewell::Itself)
+}
+
+/// As [`exit_actor`], and it is not to be restarted, whatever its restart type.
+pub fn exit_actor_for_good() -> ! {
+    last_words::leave(Farewell::ForGood)
+}
+
+/// In an `#[init]`: this actor is not needed, and that is no error (OTP's `ignore`). Its spawn answers
+/// [`SpawnError::Ignored`](crate::SpawnError::Ignored); a supervisor goes on with its other children and keeps the spec.
+pub fn ignore() -> ! {
+    last_words::leave(Farewell::Ignored)
 }
 
 /// How many processes can run at the same time on this machine: the number of cores that this program may use, at least 1 (Python's `cpu_count`).

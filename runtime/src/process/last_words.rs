@@ -3,7 +3,12 @@
 use std::any::Any;
 use std::panic::{self, PanicHookInfo};
 
-use crate::mailbox::ledger::{Ledger, WORDS, cut};
+use once_cell::sync::OnceCell;
+
+use crate::mailbox::ledger::{Farewell, Ledger, WORDS, cut};
+
+/// The page of this process, if it is an actor or a task.
+static OWN: OnceCell<&'static Ledger> = OnceCell::new();
 
 /// What is said of a panic whose payload is not text.
 const NO_TEXT: &str = "(a panic without a text)";
@@ -14,6 +19,7 @@ const BEFORE: &str = "; before it: ";
 
 /// From now on a panic of this thread leaves message, place and method in the ledger, before the usual hook prints it.
 pub(crate) fn keep(ledger: &'static Ledger) {
+    let _ = OWN.set(ledger);
     let main = std::thread::current().id();
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -22,6 +28,14 @@ pub(crate) fn keep(ledger: &'static Ledger) {
         }
         print(info);
     }));
+}
+
+/// Ends this process in order, at once, and says why.
+pub(crate) fn leave(farewell: Farewell) -> ! {
+    if let Some(ledger) = OWN.get() {
+        ledger.say_farewell(farewell);
+    }
+    std::process::exit(0)
 }
 
 fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Options;
-use crate::builder::{Plan, options};
+use crate::builder::options;
 use crate::codec::{self, Portable};
 use crate::error::{At, CallError, Never, SendError, SpawnError};
 use crate::exit::ExitReason;
@@ -14,6 +14,7 @@ use crate::handle::{Handle, process_methods};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
 use crate::monitor::Monitor;
+use crate::plan::Plan;
 use crate::process::entry::OfTask;
 use crate::process::request::Kind;
 use crate::sys::time;
@@ -49,7 +50,7 @@ pub struct Process<T, E = Never> {
 /// A task to be: options, then [`spawn`](Self::spawn).
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct ProcessBuilder<T, E = Never> {
-    plan: Plan,
+    pub(crate) plan: Plan,
     kind: PhantomData<fn() -> (T, E)>,
 }
 
@@ -84,13 +85,7 @@ impl<T: Portable> Process<T> {
             )
         };
         let entry = OfTask::<F, A, T, ()>::ENTRY;
-        let plan = Plan {
-            name: None,
-            kind: Kind::Task,
-            entry,
-            init: codec::encode(&args),
-            options: Options::DEFAULT,
-        };
+        let plan = Plan::new(Kind::Task, Some(entry), codec::encode(&args), Options::DEFAULT);
         ProcessBuilder { plan, kind: PhantomData }
     }
 }
@@ -107,13 +102,7 @@ impl<T: Portable, E: Portable> Process<T, E> {
             )
         };
         let entry = OfTask::<F, A, T, (E,)>::FALLIBLE;
-        let plan = Plan {
-            name: None,
-            kind: Kind::Task,
-            entry,
-            init: codec::encode(args),
-            options: Options::DEFAULT,
-        };
+        let plan = Plan::new(Kind::Task, Some(entry), codec::encode(args), Options::DEFAULT);
         ProcessBuilder { plan, kind: PhantomData }
     }
 
@@ -151,6 +140,10 @@ impl<T: Portable, E: Portable> Process<T, E> {
 }
 
 impl<T, E> Process<T, E> {
+    pub(crate) fn of(peer: Arc<Peer>) -> Process<T, E> {
+        Process { peer, kind: PhantomData }
+    }
+
     fn handle(&self) -> Handle<'_> {
         Handle(&self.peer)
     }
@@ -206,6 +199,6 @@ impl<T, E> ProcessBuilder<T, E> {
     /// # Errors
     /// See [`SpawnError`].
     pub fn spawn(self) -> Result<Process<T, E>, SpawnError> {
-        self.plan.spawn().map(|peer| Process { peer, kind: PhantomData })
+        self.plan.spawn().map(Process::of)
     }
 }

@@ -1,0 +1,369 @@
+//! A process to be, from the caller's side: its mailbox, what is asked of a supervisor, and what came of it.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::actor::Options;
+use crate::codec::Encoded;
+use crate::error::SpawnError;
+use crate::exit::ExitReason;
+use crate::mailbox::channel;
+use crate::mailbox::envelope::Envelope;
+use crate::mailbox::ledger::{Epitaph, Ledger, Refusal};
+use crate::mailbox::peer::{Card, Peer};
+use crate::mailbox::router::Router;
+use crate::mailbox::slot::{Outcome, Slot};
+use crate::process::entry::Entry;
+use crate::process::request::{self, Ends, Kind, Place, Spec};
+use crate::process::root;
+use crate::process::tree::{self, PATIENCE};
+use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown};
+use crate::sys::image::{self, Located};
+use crate::sys::{fd, process, time};
+
+const MAILBOX: u32 = 256;
+const MAX_MAILBOX: u32 = 65_535;
+const START: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// A supervisor starts when all its children have, each of which has its own limit.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+/// How much longer than the start limit we wait for the supervisor's word on it.
+const START_SLACK: Duration = Duration::from_secs(5);
+
+/// A process to be: everything but its type.
+pub(crate) struct Plan {
+    /// `None`: a task that is numbered when it is spawned.
+    pub(crate) name: Option<String>,
+    pub(crate) kind: Kind,
+    /// `None` for a supervisor.
+    pub(crate) entry: Option<&'static Located<Entry>>,
+    pub(crate) init: Result<Encoded, String>,
+    pub(crate) options: Options,
+    /// By which name its supervisor knows it.
+    pub(crate) id: Option<String>,
+    /// Its mailbox, if there is a ref to it already.
+    pub(crate) seat: Option<Seat>,
+    /// Of a supervisor.
+    pub(crate) policy: Option<Rules>,
+    pub(crate) children: Vec<Plan>,
+}
+
+/// A mailbox and its ledger, made before the process: refs to it may travel already.
+pub(crate) struct Seat {
+    pub(crate) peer: Arc<Peer>,
+    receiver: OwnedFd,
+}
+
+impl Seat {
+    pub(crate) fn new(name: &str, kind: Kind, options: &Options) -> Result<Seat, Failure> {
+        let router = Router::get().map_err(Failure::Io)?;
+        let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
+        let capacity = options.mailbox.unwrap_or(MAILBOX);
+        fd::widen(&sender, capacity);
+        let ledger = Ledger::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
+        ledger.sign(name, kind as u32);
+        let card = Card {
+            id: process::random() | 2,
+            name: name.into(),
+            daemon: options.daemon,
+            timeout: options.timeout.unwrap_or(TIMEOUT),
+        };
+        let peer = router.meet(Peer::new(card, sender, ledger)).map_err(Failure::Io)?;
+        Ok(Seat { peer, receiver })
+    }
+}
+
+/// Where a process is to be started.
+enum Parent<'a> {
+    /// Below the supervisor of this process.
+    Own,
+    Declared(&'a Arc<Peer>),
+}
+
+impl Plan {
+    pub(crate) fn new(
+        kind: Kind,
+        entry: Option<&'static Located<Entry>>,
+        init: Result<Encoded, String>,
+        options: Options,
+    ) -> Plan {
+        let name = options.name.map(str::to_owned);
+        Plan { name, kind, entry, init, options, id: None, seat: None, policy: None, children: Vec::new() }
+    }
+
+    /// Starts it, and waits until it is ready, dead or too late.
+    pub(crate) fn spawn(self) -> Result<Arc<Peer>, SpawnError> {
+        let peer = self.start(&Parent::Own)?;
+        tree::adopt(&peer);
+        Ok(peer)
+    }
+
+    /// The same, below a declared supervisor.
+    pub(crate) fn spawn_below(self, supervisor: &Arc<Peer>) -> Result<Arc<Peer>, SpawnError> {
+        self.start(&Parent::Declared(supervisor))
+    }
+
+    fn start(mut self, parent: &Parent<'_>) -> Result<Arc<Peer>, SpawnError> {
+        self.settle_name();
+        let name = self.title().to_owned();
+        self.check(matches!(parent, Parent::Declared(_)))?;
+        let started = self.ask_for_it(parent).map_err(|failure| failure.named(&name));
+        if started.is_err() {
+            root::park_if_interrupted();
+        }
+        started
+    }
+
+    /// Tasks without a name are numbered from 1.
+    fn settle_name(&mut self) {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let next = || format!("Process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.name.get_or_insert_with(next);
+    }
+
+    fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// The id among its siblings; the name, where nothing else is said.
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(self.title())
+    }
+
+    /// Everything that can be wrong with it and all below it, before anything is started.
+    fn check(&self, declared: bool) -> Result<(), SpawnError> {
+        let name = self.title();
+        let wrong = |error: &str| Err(SpawnError::Option { actor: name.to_owned(), error: error.to_owned() });
+        let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
+        let options = &self.options;
+        if options.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
+            return wrong("the option `mailbox` is between 1 and 65535 messages");
+        }
+        if zero(options.deadline) || zero(options.start) || zero(options.timeout) {
+            return wrong("the options `deadline`, `start` and `timeout` are longer than nothing");
+        }
+        for (what, text) in [("name", Some(name)), ("id", self.id.as_deref())] {
+            if text.is_some_and(|text| text.is_empty() || text.len() > 255 || text.contains('\0')) {
+                return wrong(&format!("the option `{what}` has 1 to 255 bytes, none of them 0"));
+            }
+        }
+        let specs = |error| SpawnError::Specs { supervisor: name.to_owned(), error };
+        if !declared {
+            supervise::check_child(&Rules::default(), name, &options.rules(Restart::Temporary))
+                .map_err(specs)?;
+        }
+        let Some(rules) = &self.policy else { return Ok(()) };
+        let of = |child: &Plan| child.options.rules(Restart::Permanent);
+        let children: Vec<_> = self.children.iter().map(|child| (child.id(), of(child))).collect();
+        supervise::check(rules, children.iter().map(|(id, rules)| (*id, rules))).map_err(specs)?;
+        self.children.iter().try_for_each(|child| child.check(true))
+    }
+
+    /// How long it may take to be ready.
+    fn start_limit(&self) -> Duration {
+        let usual = if self.kind == Kind::Supervisor { FOR_EVER } else { START };
+        self.options.start.unwrap_or(usual)
+    }
+
+    fn spec(&self, peer: &Peer, declared: bool) -> Result<Spec, Failure> {
+        let offset = match self.entry {
+            Some(entry) => entry.offset().ok_or(Failure::NotInExecutable)?,
+            None => 0,
+        };
+        let is_supervisor = self.kind == Kind::Supervisor;
+        let options = &self.options;
+        let stop = if is_supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
+        Ok(Spec {
+            id: peer.card.id,
+            name: self.title().to_owned(),
+            kind: self.kind,
+            daemon: options.daemon,
+            entry: offset,
+            type_name: self.entry.map_or("", |entry| (entry.value.type_name)()).to_owned(),
+            build: image::build_hash(),
+            parent: std::process::id(),
+            start: self.start_limit(),
+            deadline: options.deadline,
+            shutdown: options.how_to_stop(stop),
+            memory: options.memory,
+            log: crate::logging::filter(),
+            child_id: declared.then(|| self.id().to_owned()),
+            rules: self.rules(declared),
+            recycle: options.recycle,
+            policy: self.policy,
+        })
+    }
+
+    fn rules(&self, declared: bool) -> ChildRules {
+        if declared {
+            return self.options.rules(Restart::Permanent);
+        }
+        let mut rules = self.options.rules(Restart::Temporary);
+        if rules.restart != Restart::Temporary {
+            // The supervisor of a process bears everything, so each child has an allowance of its own.
+            rules.intensity.get_or_insert_with(Intensity::default);
+        }
+        rules
+    }
+
+    /// Makes the mailboxes that are not there yet, of this one and of all below it.
+    pub(crate) fn take_seats(&mut self) -> Result<(), Failure> {
+        self.settle_name();
+        if self.seat.is_none() {
+            self.seat = Some(Seat::new(self.title(), self.kind, &self.options)?);
+        }
+        self.children.iter_mut().try_for_each(Plan::take_seats)
+    }
+
+    fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Peer>, Failure> {
+        let router = Router::get().map_err(Failure::Io)?;
+        let start = self.start_limit();
+        self.take_seats()?;
+        let peer = self.seat.as_ref().map(|seat| Arc::clone(&seat.peer)).ok_or(Failure::SupervisorDied)?;
+        match parent {
+            Parent::Own => {
+                let tree = tree::get().map_err(Failure::Io)?;
+                let term = tree.term();
+                let sent = self.send(tree.control(), false);
+                tree.ring();
+                sent?;
+                await_start(router, &peer, start, &|| tree.is_gone(term))?;
+            }
+            Parent::Declared(supervisor) => {
+                if !supervisor.has_process() && supervisor.ended().is_some() {
+                    return Err(Failure::SupervisorDied);
+                }
+                self.send(supervisor.mailbox(), true)?;
+                await_start(router, &peer, start, &|| supervisor.is_dead())?;
+            }
+        }
+        Ok(peer)
+    }
+
+    /// Sends it, and all below it, a packet for each; then closes what only its supervisor is to have.
+    fn send(self, control: BorrowedFd<'_>, declared: bool) -> Result<(), Failure> {
+        let mut nodes = vec![(0, declared, self)];
+        let mut at = 0;
+        // In the order in which they stand: a child after the one above it, and after its elder siblings.
+        while at < nodes.len() {
+            let below: Vec<Plan> = std::mem::take(&mut nodes[at].2.children);
+            nodes.extend(below.into_iter().map(|plan| (at as u32, true, plan)));
+            at += 1;
+        }
+        let (batch, count) = (process::random(), nodes.len());
+        for (index, (under, declared, plan)) in nodes.into_iter().enumerate() {
+            let alone = Place::alone();
+            let last = index + 1 == count;
+            let place = if count == 1 { alone } else { Place { batch, under, last } };
+            plan.send_one(control, place, declared)?;
+        }
+        Ok(())
+    }
+
+    fn send_one(self, control: BorrowedFd<'_>, place: Place, declared: bool) -> Result<(), Failure> {
+        let Some(seat) = &self.seat else { return Err(Failure::SupervisorDied) };
+        let spec = self.spec(&seat.peer, declared)?;
+        let ends = Ends::new(&seat.receiver, seat.peer.mailbox(), seat.peer.ledger.file());
+        let init = self.init.map_err(Failure::Codec)?;
+        // When this is done, the only receiving ends are the supervisor's and the child's: if both are gone, we see it.
+        request::spawn(control, spec, init, &ends, place, time::after(PATIENCE)).map_err(|error| match error
+            .kind()
+        {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::SupervisorDied,
+            _ => Failure::Io(error),
+        })
+    }
+}
+
+fn await_start(
+    router: &'static Router,
+    peer: &Arc<Peer>,
+    start: Duration,
+    supervisor_is_gone: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let slot = Arc::new(Slot::default());
+    peer.on_ready(&slot);
+    router.visit(peer);
+    router.wait(&slot, Some(time::after(start.saturating_add(START_SLACK))));
+    match slot.take() {
+        Some(Outcome::Ready) => Ok(()),
+        Some(Outcome::Dead(Some(epitaph))) => judge(&epitaph, start),
+        // Nobody took the mailbox: the request's descriptors did not fit into the supervisor.
+        Some(Outcome::Dead(None)) if peer.ledger.pid() == 0 && !supervisor_is_gone() => {
+            Err(Failure::Descriptors)
+        }
+        Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),
+        _ => Err(Failure::StartTimeout(start)),
+    }
+}
+
+/// An actor that ended so quickly that its readiness went unseen was started all the same.
+fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
+    Err(match &epitaph.refusal {
+        Some(Refusal::ShuttingDown) => Failure::ShuttingDown,
+        Some(Refusal::Mismatch) => Failure::Mismatch,
+        Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
+        Some(Refusal::StartTimeout) => Failure::StartTimeout(start),
+        Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
+        Some(Refusal::AlreadyStarted(pid)) => Failure::AlreadyStarted(*pid),
+        Some(Refusal::AlreadyPresent) => Failure::AlreadyPresent,
+        Some(Refusal::MaxChildren) => Failure::MaxChildren,
+        Some(Refusal::Ignored) => Failure::Ignored,
+        None if !epitaph.unready => return Ok(()),
+        None => Failure::Died(epitaph.reason.clone()),
+    })
+}
+
+/// A [`SpawnError`] before it knows whose it is.
+pub(crate) enum Failure {
+    Codec(String),
+    NotInExecutable,
+    Mismatch,
+    Io(io::Error),
+    Fork(String),
+    Descriptors,
+    SupervisorDied,
+    ShuttingDown,
+    AlreadyStarted(u32),
+    AlreadyPresent,
+    MaxChildren,
+    Ignored,
+    StartTimeout(Duration),
+    Died(ExitReason),
+}
+
+impl Failure {
+    pub(crate) fn named(self, name: &str) -> SpawnError {
+        let actor = name.to_owned();
+        match self {
+            Failure::Codec(error) => SpawnError::Codec { actor, error },
+            Failure::NotInExecutable => SpawnError::NotInExecutable { actor },
+            Failure::Mismatch => SpawnError::Mismatch { actor },
+            Failure::Descriptors => {
+                let error = "the supervisor has no descriptor left".to_owned();
+                SpawnError::Limit { actor, limit: "RLIMIT_NOFILE", error }
+            }
+            Failure::SupervisorDied => SpawnError::SupervisorDied { actor },
+            Failure::AlreadyStarted(pid) => SpawnError::AlreadyStarted { actor, pid },
+            Failure::AlreadyPresent => SpawnError::AlreadyPresent { actor },
+            Failure::MaxChildren => SpawnError::MaxChildren { actor },
+            Failure::Ignored => SpawnError::Ignored { actor },
+            Failure::ShuttingDown => SpawnError::ShuttingDown { actor },
+            Failure::StartTimeout(after) => SpawnError::StartTimeout { actor, after },
+            Failure::Died(ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
+            Failure::Died(reason) => SpawnError::Died { actor, reason },
+            Failure::Fork(error) => match process::limit_in(&error) {
+                Some(limit) => SpawnError::Limit { actor, limit, error },
+                None => SpawnError::Io { actor, error },
+            },
+            Failure::Io(error) => match process::limit_of(&error) {
+                Some(limit) => SpawnError::Limit { actor, limit, error: error.to_string() },
+                None => SpawnError::Io { actor, error: error.to_string() },
+            },
+        }
+    }
+}
