@@ -4,19 +4,10 @@
 //! given in. The hands that carry the actions out are `process/supervisor/`. Words and rules are those of OTP's
 //! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the function that differs says so.
 
-#![cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "carried out by process/supervisor, which does not use it yet"
-    )
-)]
+#![allow(dead_code, unused_imports, reason = "carried out by process/supervisor, which does not use it yet")]
 
 mod backoff;
 mod intensity;
-#[cfg(test)]
-mod model;
 mod policy;
 mod spec;
 mod units;

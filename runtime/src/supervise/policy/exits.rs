@@ -31,17 +31,18 @@ impl Policy {
 
     pub(super) fn start_failed(&mut self, key: Key, now: Nanos) {
         let Some(child) = self.children.get(key) else { return };
-        let is_ordered = child.condemned.is_some();
+        let is_condemned = child.condemned.is_some();
+        let is_ordered = self.is_ending() || !child.terminated_by.is_empty();
         match child.state {
             State::Stopping { .. } => self.stopped(key),
-            State::Starting { .. } if self.is_ending() => self.stopped(key),
+            State::Starting { .. } if is_ordered => self.stopped(key),
             // Only the policy tries again by itself. Who asked for a start is told, and decides.
             State::Starting { .. } if child.asked.is_some() => self.rest(key),
             State::Starting { .. } if child.initial => {
                 self.children.set(key, State::Down);
                 self.end(End::BootFailed(key));
             }
-            State::Starting { .. } if is_ordered => self.stopped(key),
+            State::Starting { .. } if is_condemned => self.stopped(key),
             // It had been recycled.
             State::Starting { .. } if child.rules.restart == Restart::Temporary => self.is_done(key),
             State::Starting { .. } => self.in_trouble(key, now),
@@ -66,14 +67,16 @@ impl Policy {
 
     pub(super) fn exited(&mut self, key: Key, exit: Exit, now: Nanos) {
         let Some(child) = self.children.get(key) else { return };
-        let is_ordered = self.is_ending() || child.condemned.is_some();
+        let is_condemned = child.condemned.is_some();
+        let is_ordered = self.is_ending() || !child.terminated_by.is_empty();
         match child.state {
             State::Starting { .. } => self.start_failed(key, now),
             State::Stopping { .. } => self.stopped(key),
+            State::Up(_) if is_ordered => self.stopped(key),
             State::Up(since) => {
                 let restarts = restarts(child.rules.restart, exit);
                 self.reset_if_healthy(key, now.saturating_sub(since));
-                match (restarts, is_ordered, exit) {
+                match (restarts, is_condemned, exit) {
                     // As good as a stop: it would have been next, and will be started with the others.
                     (true, true, _) => self.stopped(key),
                     (true, false, Exit::Recycled) => self.start_alone(key),
@@ -140,8 +143,8 @@ impl Policy {
                 self.condemn_group(key);
             }
             Verdict::ChildGivesUp => {
-                self.act(Action::GiveUp(key));
                 self.leave_behind(key);
+                self.act(Action::GiveUp(key));
                 self.is_done(key);
             }
             Verdict::Escalate => {
