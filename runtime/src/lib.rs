@@ -85,8 +85,7 @@ pub use task::{Process, ProcessBuilder};
 pub mod prelude {
     pub use crate::{
         ActorRef, CallError, Down, ExitReason, Monitor, Process, Reply, SendError, SpawnError, Supervisor,
-        SupervisorRef, TrySendError,
-        actor, task,
+        SupervisorRef, TrySendError, actor, task,
     };
 }
 

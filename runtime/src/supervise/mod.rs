@@ -4,8 +4,6 @@
 //! given in. The hands that carry the actions out are `process/supervisor/`. Words and rules are those of OTP's
 //! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the function that differs says so.
 
-#![allow(dead_code, unused_imports, reason = "carried out by process/supervisor, which does not use it yet")]
-
 mod backoff;
 mod intensity;
 mod policy;
@@ -14,9 +12,7 @@ mod units;
 
 pub use spec::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
 
-pub(crate) use policy::{
-    Action, Answer, ChildRules, Counts, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
-};
+pub(crate) use policy::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};
 pub(crate) use spec::{check, check_child};
 
 /// The monotonic clock, in nanoseconds.

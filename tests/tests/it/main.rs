@@ -14,4 +14,5 @@ mod nothing_left;
 mod os;
 mod payloads;
 mod start;
+mod supervision;
 mod tasks;

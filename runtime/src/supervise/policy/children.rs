@@ -147,6 +147,7 @@ impl Children {
     }
 
     /// How many are up, or were when they were told to stop.
+    #[cfg(test)]
     pub(super) fn active(&self) -> usize {
         self.active
     }

@@ -152,6 +152,7 @@ pub(crate) enum Status {
     Restarting,
 }
 
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) specs: usize,
@@ -231,6 +232,7 @@ impl Policy {
         })
     }
 
+    #[cfg(test)]
     pub(crate) fn counts(&self) -> Counts {
         Counts { specs: self.children.len(), active: self.children.active() }
     }

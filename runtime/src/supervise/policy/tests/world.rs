@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::supervise::policy::Counts;
 use crate::supervise::policy::{
-    Action, Answer, ChildRules, Counts, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
+    Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
 };
 use crate::supervise::{AutoShutdown, Nanos, Restart, Strategy};
 
