@@ -59,19 +59,19 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(name: &str, kind: Kind, options: &Options) -> Result<Seat, Failure> {
+    fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Seat, Failure> {
         let router = Router::get().map_err(Failure::Io)?;
         let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
         let capacity = options.mailbox.unwrap_or(MAILBOX);
         fd::widen(&sender, capacity);
         let ledger = Ledger::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
-        ledger.sign(name, kind as u32);
         let card = Card {
             id: process::random() | 2,
             name: name.into(),
             daemon: options.daemon,
             timeout: options.timeout.unwrap_or(TIMEOUT),
         };
+        ledger.sign(name, kind as u32, card.id, entry);
         let peer = router.meet(Peer::new(card, sender, ledger)).map_err(Failure::Io)?;
         Ok(Seat { peer, receiver })
     }
@@ -169,11 +169,20 @@ impl Plan {
         self.options.start.unwrap_or(usual)
     }
 
+    /// Where its code is; 0 for a supervisor, which has none.
+    fn entry_offset(&self) -> Result<u64, Failure> {
+        self.entry.map_or(Ok(0), |entry| entry.offset().ok_or(Failure::NotInExecutable))
+    }
+
+    /// Writes into the ledgers of all below it who is above them.
+    fn put_below(&self, above: u64) {
+        let Some(seat) = &self.seat else { return };
+        seat.peer.ledger.put_below(above);
+        self.children.iter().for_each(|child| child.put_below(seat.peer.card.id));
+    }
+
     fn spec(&self, peer: &Peer, declared: bool) -> Result<Spec, Failure> {
-        let offset = match self.entry {
-            Some(entry) => entry.offset().ok_or(Failure::NotInExecutable)?,
-            None => 0,
-        };
+        let offset = self.entry_offset()?;
         let is_supervisor = self.kind == Kind::Supervisor;
         let options = &self.options;
         let stop = if is_supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
@@ -214,7 +223,7 @@ impl Plan {
     pub(crate) fn take_seats(&mut self) -> Result<(), Failure> {
         self.settle_name();
         if self.seat.is_none() {
-            self.seat = Some(Seat::new(self.title(), self.kind, &self.options)?);
+            self.seat = Some(Seat::new(self.title(), self.kind, self.entry_offset()?, &self.options)?);
         }
         self.children.iter_mut().try_for_each(Plan::take_seats)
     }
@@ -224,6 +233,10 @@ impl Plan {
         let start = self.start_limit();
         self.take_seats()?;
         let peer = self.seat.as_ref().map(|seat| Arc::clone(&seat.peer)).ok_or(Failure::SupervisorDied)?;
+        self.put_below(match parent {
+            Parent::Own => 0,
+            Parent::Declared(supervisor) => supervisor.card.id,
+        });
         match parent {
             Parent::Own => {
                 let tree = tree::get().map_err(Failure::Io)?;

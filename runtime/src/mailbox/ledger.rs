@@ -95,9 +95,13 @@ shared_struct! {
         /// Supervisor: how often it was restarted after a crash, and how often recycled.
         restarts: AtomicU32,
         recycled: AtomicU32,
-        /// Spawner: what kind of process, its name, and the process that spawned it.
+        /// Spawner: what kind of process, its id, that of the declared supervisor above it (0: none), where its code is, its name.
         kind: AtomicU32,
-        owner: AtomicU32,
+        id: AtomicU64,
+        above: AtomicU64,
+        entry: AtomicU64,
+        /// Supervisor: the pid of the actor's own supervisor.
+        supervisor_pid: AtomicU32,
         name_len: AtomicU32,
         name: [AtomicU8; NAME],
         words: [AtomicU8; WORDS],
@@ -242,16 +246,40 @@ impl Ledger {
     }
 
     /// Writes on it whose it is, for those who look at the tree from outside.
-    pub(crate) fn sign(&self, name: &str, kind: u32) {
+    pub(crate) fn sign(&self, name: &str, kind: u32, id: u64, entry: u64) {
         self.0.kind.store(kind, Relaxed);
-        self.0.owner.store(std::process::id(), Relaxed);
+        self.0.id.store(id, Relaxed);
+        self.0.entry.store(entry, Relaxed);
         write_text(&self.0.name, &self.0.name_len, cut(name, NAME).as_bytes());
     }
 
-    /// Whose it is: name, kind, and the process that spawned it.
-    pub(crate) fn signature(&self) -> (String, u32, u32) {
+    /// And below which supervisor it is to be.
+    pub(crate) fn put_below(&self, supervisor: u64) {
+        self.0.above.store(supervisor, Relaxed);
+    }
+
+    /// Its name, its kind, and where its code is.
+    pub(crate) fn signature(&self) -> (String, u32, u64) {
         let name = read_text(&self.0.name, &self.0.name_len);
-        (String::from_utf8_lossy(&name).into_owned(), self.0.kind.load(Relaxed), self.0.owner.load(Relaxed))
+        let name = String::from_utf8_lossy(&name).into_owned();
+        (name, self.0.kind.load(Relaxed), self.0.entry.load(Relaxed))
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id.load(Relaxed)
+    }
+
+    pub(crate) fn above(&self) -> u64 {
+        self.0.above.load(Relaxed)
+    }
+
+    pub(crate) fn supervisor_pid(&self) -> i32 {
+        self.0.supervisor_pid.load(Relaxed).cast_signed()
+    }
+
+    /// The actor has a supervisor of its own.
+    pub(crate) fn has_supervisor(&self, pid: i32) {
+        self.0.supervisor_pid.store(pid.cast_unsigned(), Relaxed);
     }
 
     pub(crate) fn open(file: OwnedFd) -> io::Result<Ledger> {

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use crate::actor::{Actor, Method};
+use crate::actor::{Actor, Method, method_name};
 use crate::codec::Portable;
 use crate::process::child::Start;
 use crate::sys::image::Located;
@@ -54,6 +54,12 @@ impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E:
 
 /// A task is one message to itself.
 const TASK: &[Method] = &[Method::ask("task")];
+
+/// The name of a method of the entry at this offset.
+pub(crate) fn method_at(offset: u64, index: u32) -> Option<&'static str> {
+    let methods = Located::<Entry>::at(offset)?.value.methods;
+    (index < methods.len() as u32).then(|| method_name(methods, index))
+}
 
 /// The entry at this offset, if it is that of the type named.
 pub(crate) fn find(offset: u64, type_name: &str) -> Option<&'static Entry> {

@@ -27,12 +27,38 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
     }
 }
 
+/// The children of a process that may have several threads.
+pub(crate) fn children_of_all_threads(pid: i32) -> Vec<i32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// The resident memory of a process, in bytes.
+pub(crate) fn resident_bytes(pid: i32) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    let pages = statm.split_ascii_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok());
+    pages.unwrap_or(0).saturating_mul(process::page_size())
+}
+
+/// The processor time that a process has used.
+pub(crate) fn processor_time(pid: i32) -> Duration {
+    let ticks = stat_field::<u64>(pid, 11).unwrap_or(0) + stat_field::<u64>(pid, 12).unwrap_or(0);
+    // The unit of /proc, whatever the kernel's own is.
+    Duration::from_millis(ticks.saturating_mul(10))
+}
+
 fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-fn parent_of(pid: i32) -> Option<i32> {
+/// The parent of a process.
+pub(crate) fn parent_of(pid: i32) -> Option<i32> {
     stat_field(pid, 1)
 }
 

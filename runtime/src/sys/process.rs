@@ -163,13 +163,11 @@ pub(crate) fn volunteer_for_oom() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "300");
 }
 
-/// How much memory this process has resident, in bytes.
-pub(crate) fn resident_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+/// The size of a page of memory, in bytes.
+pub(crate) fn page_size() -> u64 {
     // SAFETY: sysconf takes an integer only.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    Some(pages.saturating_mul(u64::try_from(page).unwrap_or(4096)))
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).unwrap_or(4096)
 }
 
 /// The next number of a source that other processes cannot guess.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::process::request::Recycle;
+use crate::process::strays;
 use crate::sys::{process, time};
 
 /// How often the size is looked at, at most.
@@ -40,7 +41,7 @@ impl Recycling {
             let now = time::now();
             if now >= self.look_at {
                 self.look_at = now + LOOK;
-                self.due |= process::resident_bytes().is_some_and(|bytes| bytes > memory);
+                self.due |= strays::resident_bytes(process::pid()) > memory;
             }
         }
     }

@@ -190,6 +190,7 @@ impl Supervisor {
             }
             Ok((_, Fork::Parent(pid))) => {
                 process::group_of(pid);
+                child.ledger().has_supervisor(pid);
                 self.nested.insert(pid, Nested::of(owner));
             }
             Ok((control, Fork::Child)) => self.become_nested(control, &name, owner, parent, term),

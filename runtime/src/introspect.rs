@@ -1,0 +1,317 @@
+//! The tree as it is now, for people: who runs, who is busy with what since when, who was restarted, and why.
+//!
+//! Nobody is asked, so nobody has to answer: the ledgers are read where the supervisors hold them, and `/proc` says the rest. A hung actor
+//! is seen like any other.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use crate::exit::ExitReason;
+use crate::mailbox::ledger::{Ledger, State};
+use crate::process::entry;
+use crate::process::request::Kind;
+use crate::process::strays;
+use crate::sys::time;
+
+/// No tree is deeper; a bound for a walk over what others write.
+const DEEPEST: usize = 64;
+
+/// A process of the tree, with all below it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: NodeKind,
+    /// Its process id; `None` while it has no process.
+    pub pid: Option<u32>,
+    /// What it is doing.
+    pub state: NodeState,
+    /// How often it has been started; 0 for what phalanx has not started.
+    pub incarnation: u64,
+    /// How often it was restarted after its end.
+    pub restarts: u32,
+    /// How often it was recycled.
+    pub recycled: u32,
+    /// How many messages wait in its mailbox.
+    pub depth: u32,
+    /// How many fit.
+    pub capacity: u32,
+    /// How many it has handled, in all its processes.
+    pub handled: u64,
+    /// The method it is busy with, and for how long.
+    pub in_progress: Option<(String, Duration)>,
+    /// Its resident memory, in bytes.
+    pub rss: u64,
+    /// The processor time it has used, in this process.
+    pub cpu: Duration,
+    /// How its last process ended, if one did.
+    pub last_reason: Option<ExitReason>,
+    /// What is below it.
+    pub children: Vec<Node>,
+}
+
+/// What a process of the tree is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeKind {
+    /// The supervisor that belongs to the program, or to an actor that has spawned something.
+    Own,
+    /// A supervisor that was declared.
+    Supervisor,
+    /// An actor.
+    Actor,
+    /// A task.
+    Task,
+    /// A process that an actor has started by other means.
+    Other,
+}
+
+/// What a process of the tree is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeState {
+    /// It is not ready yet.
+    Starting,
+    /// It is ready.
+    Up,
+    /// It has no process, and will have one.
+    Restarting,
+    /// It has no process.
+    Down,
+}
+
+/// The tree of this program, as it is now; `None` if nothing has been spawned. In an actor, too, it is the whole tree.
+///
+/// Reads shared memory and `/proc`, sends nothing and waits for nobody. What changes while it is read may be half old, half new.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # #[actor] struct Echo;
+/// # #[actor] impl Echo { fn echo(&self, text: String) -> String { text } }
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let echo = Echo.builder().name("echo").spawn()?;
+/// echo.echo("hello".into()).wait()?;
+/// let tree = phalanx::tree().unwrap();
+/// println!("{tree}");
+/// let node = tree.find("echo").unwrap();
+/// assert_eq!((node.pid, node.handled), (Some(echo.pid()?), 1));
+/// # Ok(())
+/// # }
+/// ```
+pub fn tree() -> Option<Node> {
+    let root = root_supervisor()?;
+    let mut node = Node::bare(comm(root)?, NodeKind::Own, root);
+    node.children = Page::all_of(root).below(root, 0, 0);
+    Some(node)
+}
+
+/// Above this process, or, in the program, right below it.
+fn root_supervisor() -> Option<i32> {
+    let is_root = |pid: &i32| comm(*pid).is_some_and(|name| name.starts_with("phx-root"));
+    let mut pid = std::process::id() as i32;
+    if let Some(below) = strays::children_of_all_threads(pid).into_iter().find(is_root) {
+        return Some(below);
+    }
+    for _ in 0..DEEPEST {
+        pid = strays::parent_of(pid).filter(|&pid| pid > 1)?;
+        if is_root(&pid) {
+            return Some(pid);
+        }
+    }
+    None
+}
+
+fn comm(pid: i32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end_matches('\n').to_owned())
+}
+
+/// The ledgers that a supervisor holds: those of its children, and of what its children will start.
+struct Page(Vec<Ledger>);
+
+impl Page {
+    fn all_of(supervisor: i32) -> Page {
+        let entries = fs::read_dir(format!("/proc/{supervisor}/fd")).into_iter().flatten().flatten();
+        let is_ledger = |path: &std::path::PathBuf| {
+            fs::read_link(path)
+                .is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:phalanx-ledger"))
+        };
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_ledger).collect();
+        // In the order in which they came.
+        paths.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+        let open = |path| fs::OpenOptions::new().read(true).write(true).open(path).ok();
+        let files = paths.into_iter().filter_map(open).map(OwnedFd::from);
+        Page(files.filter_map(|file| Ledger::open(file).ok()).collect())
+    }
+
+    /// What is directly below the supervisor with this id (0: one that belongs to a process).
+    fn below(&self, supervisor: i32, id: u64, depth: usize) -> Vec<Node> {
+        if depth >= DEEPEST {
+            return Vec::new();
+        }
+        let mut seen = BTreeSet::new();
+        let direct = self.0.iter().filter(|ledger| ledger.above() == id && ledger.state() != State::Dead);
+        let direct = direct.filter(|ledger| id == 0 || ledger.id() != id);
+        direct
+            .filter(|ledger| seen.insert(ledger.id()))
+            .map(|ledger| self.node(ledger, supervisor, depth))
+            .collect()
+    }
+
+    fn node(&self, ledger: &Ledger, supervisor: i32, depth: usize) -> Node {
+        let mut node = Node::of(ledger);
+        let Some(pid) = node.pid.map(u32::cast_signed) else {
+            if node.kind == NodeKind::Supervisor {
+                node.children = self.below(supervisor, ledger.id(), depth + 1);
+            }
+            return node;
+        };
+        node.children = match node.kind {
+            NodeKind::Supervisor => Page::all_of(pid).below(pid, ledger.id(), depth + 1),
+            _ => {
+                let own = ledger.supervisor_pid();
+                let own = (own != 0 && strays::parent_of(own) == Some(supervisor)).then_some(own);
+                let spawned = own.map(|own| Page::all_of(own).below(own, 0, depth + 1));
+                let others = strays::children_of_all_threads(pid).into_iter();
+                let others = others.filter_map(|pid| Some(Node::bare(comm(pid)?, NodeKind::Other, pid)));
+                spawned.into_iter().flatten().chain(others).collect()
+            }
+        };
+        node
+    }
+}
+
+impl Node {
+    fn bare(name: String, kind: NodeKind, pid: i32) -> Node {
+        Node {
+            name,
+            kind,
+            pid: Some(pid.unsigned_abs()),
+            state: NodeState::Up,
+            incarnation: 0,
+            restarts: 0,
+            recycled: 0,
+            depth: 0,
+            capacity: 0,
+            handled: 0,
+            in_progress: None,
+            rss: strays::resident_bytes(pid),
+            cpu: strays::processor_time(pid),
+            last_reason: None,
+            children: Vec::new(),
+        }
+    }
+
+    fn of(ledger: &Ledger) -> Node {
+        let (name, kind, entry) = ledger.signature();
+        let kind = match kind {
+            kind if kind == Kind::Supervisor as u32 => NodeKind::Supervisor,
+            kind if kind == Kind::Task as u32 => NodeKind::Task,
+            _ => NodeKind::Actor,
+        };
+        let state = match ledger.state() {
+            State::New | State::Starting => NodeState::Starting,
+            State::Ready => NodeState::Up,
+            State::Restarting => NodeState::Restarting,
+            State::Down | State::Dead => NodeState::Down,
+        };
+        let has_process = ledger.pid() != 0 && matches!(state, NodeState::Starting | NodeState::Up);
+        let (restarts, recycled) = ledger.restarts();
+        let busy = ledger.progress().filter(|_| has_process && kind != NodeKind::Supervisor);
+        let method = |index| entry::method_at(entry, index).unwrap_or("?").to_owned();
+        let in_progress = busy
+            .map(|busy| (method(busy.method), Duration::from_nanos(time::now().saturating_sub(busy.since))));
+        Node {
+            state,
+            incarnation: ledger.incarnation(),
+            restarts,
+            recycled,
+            depth: ledger.depth().load(std::sync::atomic::Ordering::Relaxed),
+            capacity: if kind == NodeKind::Actor { ledger.capacity() } else { 0 },
+            handled: if kind == NodeKind::Actor { ledger.handled() } else { 0 },
+            in_progress,
+            last_reason: ledger.last_death().map(|(_, epitaph)| epitaph.reason),
+            ..match has_process {
+                true => Node::bare(name, kind, ledger.pid().cast_signed()),
+                false => Node { pid: None, rss: 0, cpu: Duration::ZERO, ..Node::bare(name, kind, 0) },
+            }
+        }
+    }
+
+    /// All nodes, this one first, each before what is below it.
+    pub fn walk(&self) -> impl Iterator<Item = &Node> {
+        let mut open = vec![self];
+        std::iter::from_fn(move || {
+            let node = open.pop()?;
+            open.extend(node.children.iter().rev());
+            Some(node)
+        })
+    }
+
+    /// The first node of this name.
+    pub fn find(&self, name: &str) -> Option<&Node> {
+        self.walk().find(|node| node.name == name)
+    }
+
+    fn draw(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        let last = self.children.len().saturating_sub(1);
+        for (index, child) in self.children.iter().enumerate() {
+            let (branch, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            write!(f, "\n{indent}{branch}")?;
+            child.line(f)?;
+            child.draw(f, &format!("{indent}{below}"))?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match self.pid {
+            Some(pid) => write!(f, " [{pid}]")?,
+            None => f.write_str(" [-]")?,
+        }
+        match self.state {
+            NodeState::Up => {}
+            NodeState::Starting => f.write_str(" starting")?,
+            NodeState::Restarting => f.write_str(" restarting")?,
+            NodeState::Down => f.write_str(" down")?,
+        }
+        if self.incarnation > 0 {
+            write!(f, " #{}", self.incarnation)?;
+        }
+        if self.restarts + self.recycled > 0 {
+            write!(f, " restarts {}", self.restarts)?;
+        }
+        if self.recycled > 0 {
+            write!(f, " recycled {}", self.recycled)?;
+        }
+        if self.kind == NodeKind::Actor {
+            write!(f, " mailbox {}/{} handled {}", self.depth, self.capacity, self.handled)?;
+        }
+        if let Some((method, since)) = &self.in_progress {
+            write!(f, " in `{method}` for {since:.1?}")?;
+        }
+        if self.pid.is_some() {
+            write!(f, " {:.1} MiB {:.1?}", self.rss as f64 / 1_048_576.0, self.cpu)?;
+        }
+        match &self.last_reason {
+            Some(reason) => write!(f, " last: {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A line for each process: name, pid, what it is doing if not just working, incarnation (`#3`), restarts, mailbox, messages handled, what it is
+/// busy with, resident memory, processor time, how its last process ended.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.line(f)?;
+        self.draw(f, "")
+    }
+}
