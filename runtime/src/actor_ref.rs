@@ -214,8 +214,12 @@ impl<A: ActorStruct> ActorRef<A> {
         self.calls.raw()
     }
 
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.raw().peer
+    }
+
     fn handle(&self) -> Handle<'_> {
-        Handle(&self.raw().peer)
+        Handle(self.peer())
     }
 
     process_methods!();

@@ -1,12 +1,15 @@
 //! Starting a process: options, then `spawn`.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::{Actor, ActorStruct};
 use crate::actor_ref::ActorRef;
 use crate::codec;
 use crate::error::SpawnError;
+use crate::mailbox::peer::Peer;
+use crate::names;
 use crate::plan::Plan;
 use crate::process::entry::OfActor;
 use crate::process::request::{Kind, Recycle};
@@ -108,6 +111,8 @@ pub(crate) use options;
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct ActorBuilder<A> {
     pub(crate) plan: Plan,
+    /// The name that it is to be found by.
+    pub(crate) registered: Option<String>,
     kind: PhantomData<fn() -> A>,
 }
 
@@ -118,11 +123,36 @@ impl<A: Actor> ActorBuilder<A> {
         let (init, entry) = (codec::encode(init), OfActor::<A>::ENTRY);
         ActorBuilder {
             plan: Plan { name: Some(name.to_owned()), ..Plan::new(Kind::Actor, Some(entry), init, options) },
+            registered: None,
             kind: PhantomData,
         }
     }
 
     options!();
+
+    /// The name by which every process of the tree can find the actor; see [`names`](mod@crate::names). Default: none.
+    ///
+    /// Not to be mixed up with the [`name`](Self::name) of the process. Whether it is taken is decided before a process is started
+    /// ([`SpawnError::AlreadyStarted`]); while somebody else starts an actor for the same name, [`spawn`](Self::spawn) waits for the outcome, 60 s at most. When
+    /// a spawn has failed, the name is free by the time it returns. That is OTP's `start_link` with a name, but for one thing: the actor is not found
+    /// before it is ready.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # #[actor] struct Db;
+    /// # #[actor] impl Db {}
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let db = Db.builder().registered("db").spawn()?;
+    /// let error = Db.builder().registered("db").spawn().unwrap_err();
+    /// assert_eq!(error, SpawnError::AlreadyStarted { actor: "db".into(), pid: db.pid()? });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn registered(mut self, name: impl Into<String>) -> Self {
+        self.registered = Some(name.into());
+        self
+    }
 
     /// How many messages the mailbox takes, 1 to 65535. Default: 256.
     ///
@@ -172,7 +202,14 @@ impl<A: Actor> ActorBuilder<A> {
     /// # Errors
     /// See [`SpawnError`]. Nothing of a failed start is left running.
     pub fn spawn(self) -> Result<ActorRef<A>, SpawnError> {
-        self.plan.spawn().map(ActorRef::of)
+        self.spawn_peer().map(ActorRef::of)
+    }
+
+    pub(crate) fn spawn_peer(self) -> Result<Arc<Peer>, SpawnError> {
+        match self.registered {
+            None => self.plan.spawn(),
+            Some(name) => names::start_registered(&name, std::any::type_name::<A>(), || self.plan.spawn()),
+        }
     }
 }
 

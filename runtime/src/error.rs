@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::exit::ExitReason;
+use crate::names::NameError;
 use crate::supervise::SpecError;
 
 /// Where a call was going: the actor, its process, the method.
@@ -304,12 +305,20 @@ pub enum SpawnError {
         /// Which, and what it may be.
         error: String,
     },
-    /// There is a child of this id, and it runs.
+    /// An actor of that name is there already (see [`registered`](crate::ActorBuilder::registered)), or the supervisor has a child of that id,
+    /// which runs.
     AlreadyStarted {
-        /// The id.
+        /// The name by which it is registered, or the id.
         actor: String,
-        /// Its process.
+        /// Its process id.
         pid: u32,
+    },
+    /// It could not have the name by which it was to be found. If it had been started, it was killed.
+    Name {
+        /// That name.
+        actor: String,
+        /// Why.
+        error: NameError,
     },
     /// There is a child of this id, without a process: it can be started again, or deleted.
     AlreadyPresent {
@@ -374,11 +383,12 @@ impl fmt::Display for SpawnError {
             SpawnError::Limit { actor, limit, error } => {
                 write!(f, "cannot start `{actor}`: {limit} is reached: {error}")
             }
+            SpawnError::AlreadyStarted { actor, pid } => {
+                write!(f, "cannot start `{actor}`: it is there already, process {pid}")
+            }
+            SpawnError::Name { actor, error } => write!(f, "cannot start `{actor}`: {error}"),
             SpawnError::SupervisorDied { actor } => write!(f, "cannot start `{actor}`: the supervisor died"),
             SpawnError::Specs { supervisor, error } => write!(f, "cannot start `{supervisor}`: {error}"),
-            SpawnError::AlreadyStarted { actor, pid } => {
-                write!(f, "cannot start `{actor}`: it runs already, as process {pid}")
-            }
             SpawnError::AlreadyPresent { actor } => {
                 write!(f, "cannot start `{actor}`: there is a child of this id already, without a process")
             }

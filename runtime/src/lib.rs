@@ -36,6 +36,7 @@
 //! * [`actor`](macro@actor) makes a struct an actor; its methods, called on an [`ActorRef`], are messages and answer a [`Reply`].
 //! * [`task`](macro@task) makes a function a [`Process`].
 //! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained and stopped.
+//! * [`names`] and [`Group`]s find actors from every process of the tree, without a ref that was handed on.
 //! * What ends, says why: [`ExitReason`]; who waits, is told: [`CallError`], [`Monitor`].
 //!
 //! Nothing has to be called first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel 5.10 or later).
@@ -49,11 +50,13 @@ mod codec;
 mod current;
 mod error;
 mod exit;
+mod group;
 mod handle;
 mod introspect;
 pub mod logging;
 mod mailbox;
 mod monitor;
+pub mod names;
 mod plan;
 mod process;
 mod program;
@@ -71,8 +74,10 @@ pub use codec::Portable;
 pub use current::{Current, current};
 pub use error::{At, CallError, Error, Never, Result, SendError, SpawnError, TrySendError};
 pub use exit::{ExitReason, StoppedBy};
+pub use group::Group;
 pub use introspect::{Node, NodeKind, NodeState, tree};
 pub use monitor::{Down, InProgress, Monitor, Who};
+pub use names::NameError;
 pub use process::tree::{Child, children};
 pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown};
 pub use reply::Reply;

@@ -49,5 +49,10 @@ pub fn task_builder_result<
     Process::fallible(function, &args).with(options)
 }
 
+/// Where every process of a tree writes its requests for names. For the tests that write rubbish there.
+pub fn line_of_names() -> Option<std::os::fd::BorrowedFd<'static>> {
+    crate::process::lines::names()
+}
+
 #[cfg(feature = "floors")]
 pub use crate::process::floor;

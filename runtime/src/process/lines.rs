@@ -44,7 +44,6 @@ pub(crate) fn incoming_log() -> Option<BorrowedFd<'static>> {
 }
 
 /// Where the program reads names; `None` everywhere else.
-#[allow(dead_code, reason = "for the registry of names, which comes next")]
 pub(crate) fn incoming_names() -> Option<BorrowedFd<'static>> {
     RECEIVING.get().map(|ends| ends.names.as_fd())
 }

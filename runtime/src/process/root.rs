@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::mailbox::ledger::StopMode;
+use crate::names;
 use crate::process::boot::{NOT_SINGLE, TOKEN, TREE};
 use crate::process::lines;
 use crate::process::request;
@@ -134,8 +135,13 @@ struct Watcher {
 impl Watcher {
     fn run(mut self) {
         loop {
-            let ready = poll::wait(&[(self.pidfd.as_fd(), false), (self.signals.as_fd(), false)], None, None);
-            let Ok(ready) = ready else { continue };
+            let mut fds = vec![(self.pidfd.as_fd(), false), (self.signals.as_fd(), false)];
+            fds.extend(names::unread_line().map(|line| (line, false)));
+            let Ok(ready) = poll::wait(&fds, None, None) else { continue };
+            if ready.get(2) == Some(&true) && names::start_registry().is_err() {
+                // No thread to be had now. Whoever asks waits for it until their deadline.
+                poll::pause(Duration::from_millis(10));
+            }
             if ready[1] {
                 self.signals.clear();
                 self.interrupt();

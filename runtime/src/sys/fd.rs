@@ -63,6 +63,14 @@ pub(crate) fn hung_up(fd: BorrowedFd<'_>) -> bool {
     ready > 0 && entry.revents & (libc::POLLHUP | libc::POLLERR) != 0
 }
 
+/// Whether nothing more will come out of this socket than what lies in it: so an empty receive is told from an empty packet.
+pub(crate) fn has_ended(fd: BorrowedFd<'_>) -> bool {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one valid pollfd, no timeout.
+    let ready = unsafe { libc::poll(&mut entry, 1, 0) };
+    ready > 0 && entry.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0
+}
+
 /// Ends the conversation on this socket for every process that holds either end of it.
 pub(crate) fn shut_down(fd: BorrowedFd<'_>) {
     // SAFETY: shutdown takes integers only; an error means that it is already closed.

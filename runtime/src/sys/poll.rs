@@ -108,6 +108,12 @@ impl Epoll {
         }
     }
 
+    /// Adds a descriptor that is reported when it has hung up, as [`super::fd::hung_up`] sees it, and until it is removed.
+    pub(crate) fn add_hang_up(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        // Hang-ups and errors are reported unasked.
+        Ok(self.0.add(fd, EpollEvent::new(EpollFlags::empty(), token))?)
+    }
+
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) {
         // Not being a member (any more) is what we want.
         let _ = self.0.delete(fd);
@@ -129,6 +135,13 @@ impl Epoll {
         // An interruption is a wait that ended early: the caller looks at its clock and comes back.
         let count = self.0.wait(events, limit).unwrap_or(0);
         events[..count].iter().map(EpollEvent::data)
+    }
+}
+
+/// Can be read when a wait would report something.
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
     }
 }
 

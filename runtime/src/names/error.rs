@@ -1,0 +1,123 @@
+//! What can go wrong with names.
+
+use std::fmt;
+
+use super::client::Trouble;
+use super::wire::{self, Refusal};
+use crate::mailbox::ledger::cut;
+
+/// Why a name or a group could not be used. Each says which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Nobody has this name.
+    NotFound {
+        /// The name.
+        name: String,
+    },
+    /// Somebody has this name already.
+    AlreadyRegistered {
+        /// The name.
+        name: String,
+        /// Whose it is: the process id.
+        pid: u32,
+    },
+    /// Somebody else is starting an actor that is to have this name, and had not finished in time.
+    Starting {
+        /// The name.
+        name: String,
+    },
+    /// The actor, or the members of the group, are of another type.
+    WrongType {
+        /// The name.
+        name: String,
+        /// The type of those who are there.
+        is: String,
+        /// The type that was asked for.
+        asked: String,
+    },
+    /// The actor that was to be entered is gone.
+    Dead {
+        /// The name.
+        name: String,
+    },
+    /// There is no room for another one.
+    Full {
+        /// The name.
+        name: String,
+        /// What is used up.
+        limit: &'static str,
+    },
+    /// A name has 1 to 255 bytes.
+    BadName {
+        /// Its first 255 bytes.
+        name: String,
+    },
+    /// The program did not answer, or could not be asked.
+    Unreachable {
+        /// The name; empty if the question was about all of them.
+        name: String,
+        /// Why.
+        error: String,
+    },
+}
+
+impl NameError {
+    pub(crate) fn of(trouble: Trouble, name: &str, asked: &str) -> NameError {
+        let name = cut(name, wire::NAME).to_owned();
+        match trouble {
+            Trouble::BadName => NameError::BadName { name },
+            Trouble::Refused(Refusal::NotFound) => NameError::NotFound { name },
+            Trouble::Refused(Refusal::Taken { pid }) => NameError::AlreadyRegistered { name, pid },
+            Trouble::Refused(Refusal::WrongType { is }) => {
+                NameError::WrongType { name, is, asked: asked.to_owned() }
+            }
+            Trouble::Refused(Refusal::Dead) => NameError::Dead { name },
+            Trouble::Refused(Refusal::Full(limit)) => NameError::Full { name, limit: limit.text() },
+            Trouble::Refused(Refusal::Nonsense) => {
+                NameError::Unreachable { name, error: "the program has refused the request".to_owned() }
+            }
+            Trouble::Starting => NameError::Starting { name },
+            Trouble::Unreachable(error) => NameError::Unreachable { name, error },
+        }
+    }
+
+    /// The name, or the group; its first 255 bytes.
+    pub fn name(&self) -> &str {
+        match self {
+            NameError::NotFound { name }
+            | NameError::AlreadyRegistered { name, .. }
+            | NameError::Starting { name }
+            | NameError::WrongType { name, .. }
+            | NameError::Dead { name }
+            | NameError::Full { name, .. }
+            | NameError::BadName { name }
+            | NameError::Unreachable { name, .. } => name,
+        }
+    }
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NameError::NotFound { name } => write!(f, "nobody has the name `{name}`"),
+            NameError::AlreadyRegistered { name, pid } => {
+                write!(f, "the name `{name}` is that of process {pid}")
+            }
+            NameError::Starting { name } => write!(f, "somebody else is still starting `{name}`"),
+            NameError::WrongType { name, is, asked } => {
+                write!(f, "`{name}` is for actors of type {is}, and {asked} was asked for")
+            }
+            NameError::Dead { name } => write!(f, "cannot enter `{name}`: the actor is gone"),
+            NameError::Full { name, limit } => write!(f, "cannot enter `{name}`: {limit} are used up"),
+            NameError::BadName { name } if name.is_empty() => write!(f, "a name has 1 to 255 bytes, not 0"),
+            NameError::BadName { name } => write!(f, "a name has 1 to 255 bytes, and `{name}`.. has more"),
+            NameError::Unreachable { name, error } if name.is_empty() => {
+                write!(f, "the names cannot be listed: {error}")
+            }
+            NameError::Unreachable { name, error } => write!(f, "cannot ask for `{name}`: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
