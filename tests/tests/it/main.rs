@@ -10,6 +10,7 @@ mod exits;
 mod fresh_crate;
 mod guard;
 mod mailbox;
+mod names;
 mod nothing_left;
 mod os;
 mod payloads;

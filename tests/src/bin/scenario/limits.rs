@@ -42,6 +42,35 @@ pub(crate) fn many_actors() -> phalanx::Result<()> {
     Ok(())
 }
 
+/// Starts actors with names, and keeps no ref.
+#[actor]
+struct Namer;
+
+#[actor]
+impl Namer {
+    fn give(&self, wanted: u32) -> String {
+        for number in 0..wanted {
+            let named = Number { number }.builder().registered(format!("number {number}")).spawn();
+            if let Err(error) = named {
+                return format!("{number} names: {error}");
+            }
+        }
+        format!("{wanted} names")
+    }
+}
+
+/// Gives names away from below an actor, as many as it is told, or as many as there can be; and again when those are free.
+#[phalanx::main]
+pub(crate) fn many_names() -> phalanx::Result<()> {
+    for wanted in [argument(2).parse()?, 3] {
+        let namer = Namer.spawn()?;
+        println!("{}", namer.give(wanted).wait()?);
+        namer.stop(Duration::from_secs(10))?;
+    }
+    println!("{} left", phalanx::names::registered()?.len());
+    Ok(())
+}
+
 /// Prints more than a pipe holds.
 #[actor]
 struct Printer;

@@ -35,6 +35,7 @@ fn main() -> phalanx::Result<()> {
         "interrupted-twice" => interrupted::hanging(),
         "interrupted-in-handler" => interrupted::handling(),
         "many-actors" => limits::many_actors(),
+        "many-names" => limits::many_names(),
         "prints-a-lot" => limits::prints_a_lot(),
         "plain" => plain::returns(),
         "counts-runs" => plain::counts_runs(),
