@@ -65,7 +65,7 @@ pub use error::NameError;
 pub use start::get_or_spawn;
 
 pub(crate) use client::{Answered, Trouble, ask};
-pub(crate) use start::start_registered;
+pub(crate) use start::{Claim, start_registered};
 pub(crate) use thread::{start_registry, unread_line};
 pub(crate) use wire::{Refusal, Wanted};
 

@@ -10,12 +10,14 @@ use crate::actor::Options;
 use crate::codec::Encoded;
 use crate::error::SpawnError;
 use crate::exit::ExitReason;
+use crate::handle::Handle;
 use crate::mailbox::channel;
 use crate::mailbox::envelope::Envelope;
 use crate::mailbox::ledger::{Epitaph, Ledger, Refusal};
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
+use crate::names::Claim;
 use crate::process::entry::Entry;
 use crate::process::request::{self, Ends, Kind, Place, Spec};
 use crate::process::root;
@@ -45,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) options: Options,
     /// By which name its supervisor knows it.
     pub(crate) id: Option<String>,
+    /// By which name all can find it, and what type it is.
+    pub(crate) registered: Option<(String, &'static str)>,
     /// Its mailbox, if there is a ref to it already.
     pub(crate) seat: Option<Seat>,
     /// Of a supervisor.
@@ -92,7 +96,8 @@ impl Plan {
         options: Options,
     ) -> Plan {
         let name = options.name.map(str::to_owned);
-        Plan { name, kind, entry, init, options, id: None, seat: None, policy: None, children: Vec::new() }
+        let (id, registered, seat, policy, children) = (None, None, None, None, Vec::new());
+        Plan { name, kind, entry, init, options, id, registered, seat, policy, children }
     }
 
     /// Starts it, and waits until it is ready, dead or too late.
@@ -111,11 +116,34 @@ impl Plan {
         self.settle_name();
         let name = self.title().to_owned();
         self.check(matches!(parent, Parent::Declared(_)))?;
+        let mut claims = Vec::new();
+        self.claim_names(&mut claims)?;
         let started = self.ask_for_it(parent).map_err(|failure| failure.named(&name));
         if started.is_err() {
             root::park_if_interrupted();
         }
-        started
+        let peer = started?;
+        for claim in claims {
+            if let Err(error) = claim.confirm() {
+                // The registry is gone, or does not answer: without its names this is not what was asked for.
+                let handle = Handle(&peer);
+                let _ = handle.kill();
+                let _ = handle.join_until(Some(time::after(PATIENCE)));
+                return Err(error);
+            }
+        }
+        Ok(peer)
+    }
+
+    /// Reserves the names of all below it that are to have one.
+    fn claim_names(&mut self, claims: &mut Vec<Claim>) -> Result<(), SpawnError> {
+        if let Some((name, type_name)) = self.registered.take() {
+            self.take_seats().map_err(|failure| failure.named(&name))?;
+            if let Some(seat) = &self.seat {
+                claims.push(Claim::new(&name, type_name, &seat.peer)?);
+            }
+        }
+        self.children.iter_mut().try_for_each(|child| child.claim_names(claims))
     }
 
     /// Tasks without a name are numbered from 1.

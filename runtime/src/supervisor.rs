@@ -228,7 +228,7 @@ impl<A: Actor> IntoChild for ActorBuilder<A> {
     type Handle = ActorRef<A>;
 
     fn into_child(self) -> ChildSpec {
-        ChildSpec { plan: self.plan }
+        ChildSpec { plan: self.into_plan() }
     }
 }
 
@@ -336,7 +336,8 @@ impl<A: Actor> Reserved<ActorRef<A>> {
     /// ```
     pub fn with(self, builder: ActorBuilder<A>) -> Self {
         let Reserved { plan: reserved, handle } = self;
-        let plan = Plan { name: reserved.name, seat: reserved.seat, id: reserved.id, ..builder.plan };
+        let plan = builder.into_plan();
+        let plan = Plan { name: reserved.name, seat: reserved.seat, id: reserved.id, ..plan };
         Reserved { plan, handle }
     }
 }
@@ -347,7 +348,7 @@ impl<A: Actor> ActorBuilder<A> {
     /// # Errors
     /// [`SpawnError::Limit`] at a limit on descriptors.
     pub fn reserve(self) -> Result<Reserved<ActorRef<A>>, SpawnError> {
-        let mut plan = self.plan;
+        let mut plan = self.into_plan();
         let peer = seat(&mut plan)?;
         Ok(Reserved { plan, handle: ActorRef::of(peer) })
     }

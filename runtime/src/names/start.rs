@@ -78,12 +78,43 @@ pub(crate) fn start_registered(
     type_name: &str,
     spawn: impl FnOnce() -> Result<Arc<Peer>, SpawnError>,
 ) -> Result<Arc<Peer>, SpawnError> {
+    start(name, type_name, reserve_for_start(name, type_name)?, spawn)
+}
+
+fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnError> {
     let actor = || name.to_owned();
-    let reservation = reserve(name, time::after(STARTING)).map_err(|trouble| match trouble {
+    reserve(name, time::after(STARTING)).map_err(|trouble| match trouble {
         Trouble::Refused(Refusal::Taken { pid }) => SpawnError::AlreadyStarted { actor: actor(), pid },
         trouble => SpawnError::Name { actor: actor(), error: NameError::of(trouble, name, type_name) },
-    })?;
-    start(name, type_name, reservation, spawn)
+    })
+}
+
+/// The name of an actor that is started with others, by a supervisor.
+pub(crate) struct Claim {
+    name: String,
+    type_name: &'static str,
+    peer: Arc<Peer>,
+    reservation: Reservation,
+}
+
+impl Claim {
+    /// Reserves the name. Nobody else gets it for as long as the claim exists.
+    pub(crate) fn new(name: &str, type_name: &'static str, peer: &Arc<Peer>) -> Result<Claim, SpawnError> {
+        let reservation = reserve_for_start(name, type_name)?;
+        Ok(Claim { name: name.to_owned(), type_name, peer: Arc::clone(peer), reservation })
+    }
+
+    /// It has been started.
+    pub(crate) fn confirm(self) -> Result<(), SpawnError> {
+        let Claim { name, type_name, peer, reservation } = self;
+        match reservation.confirm(type_name, &peer) {
+            Ok(()) | Err(Trouble::Refused(Refusal::Dead)) => Ok(()),
+            Err(trouble) => {
+                let error = NameError::of(trouble, &name, type_name);
+                Err(SpawnError::Name { actor: name, error })
+            }
+        }
+    }
 }
 
 /// The line is made with the tree.
