@@ -43,6 +43,10 @@ pub struct Node {
     pub capacity: u32,
     /// How many it has handled, in all its processes.
     pub handled: u64,
+    /// How many messages were lost with processes that died of them, or in them.
+    pub interrupted: u32,
+    /// How many more were being answered when a process died: whether the answer got out, only the caller knows.
+    pub cut_answers: u32,
     /// The method it is busy with, and for how long.
     pub in_progress: Option<(String, Duration)>,
     /// Its resident memory, in bytes.
@@ -200,6 +204,8 @@ impl Node {
             depth: 0,
             capacity: 0,
             handled: 0,
+            interrupted: 0,
+            cut_answers: 0,
             in_progress: None,
             rss: strays::resident_bytes(pid),
             cpu: strays::processor_time(pid),
@@ -222,6 +228,7 @@ impl Node {
             State::Down | State::Dead => NodeState::Down,
         };
         let has_process = ledger.pid() != 0 && matches!(state, NodeState::Starting | NodeState::Up);
+        let (interrupted, cut_answers) = ledger.interruptions();
         let (restarts, recycled) = ledger.restarts();
         let busy = ledger.progress().filter(|_| has_process && kind != NodeKind::Supervisor);
         let method = |index| entry::method_at(entry, index).unwrap_or("?").to_owned();
@@ -235,6 +242,8 @@ impl Node {
             depth: ledger.depth().load(std::sync::atomic::Ordering::Relaxed),
             capacity: if kind == NodeKind::Actor { ledger.capacity() } else { 0 },
             handled: if kind == NodeKind::Actor { ledger.handled() } else { 0 },
+            interrupted,
+            cut_answers,
             in_progress,
             last_reason: ledger.last_death().map(|(_, epitaph)| epitaph.reason),
             ..match has_process {

@@ -92,6 +92,9 @@ shared_struct! {
         /// Supervisor: the length of the epitaph, and which incarnation's it is.
         epitaph_len: AtomicU32,
         epitaph_of: AtomicU64,
+        /// Supervisor: how often a process died in a message that it had not answered, and how often while it answered one.
+        interruptions: AtomicU32,
+        cut_answers: AtomicU32,
         /// Supervisor: how often it was restarted after a crash, and how often recycled.
         restarts: AtomicU32,
         recycled: AtomicU32,
@@ -378,6 +381,10 @@ impl Ledger {
         if epitaph.in_progress.is_some() {
             page.interrupted.store(incarnation, SeqCst);
         }
+        if let Some(busy) = epitaph.in_progress.as_ref().filter(|busy| !busy.again) {
+            let counter = if busy.answering { &page.cut_answers } else { &page.interruptions };
+            counter.fetch_add(1, SeqCst);
+        }
         page.deaths.store(writing + 1, SeqCst);
         self.settle(next);
     }
@@ -393,6 +400,11 @@ impl Ledger {
     pub(crate) fn count_restart(&self, recycled: bool) {
         let counter = if recycled { &self.0.recycled } else { &self.0.restarts };
         counter.fetch_add(1, SeqCst);
+    }
+
+    /// How often a process died in a message, and how often while it sent an answer.
+    pub(crate) fn interruptions(&self) -> (u32, u32) {
+        (self.0.interruptions.load(SeqCst), self.0.cut_answers.load(SeqCst))
     }
 
     /// How often it was restarted, and how often recycled.
@@ -616,6 +628,11 @@ impl Ledger {
             }
         }
         None
+    }
+
+    /// A number that changes with everything the actor does.
+    pub(crate) fn moves(&self) -> u64 {
+        self.0.progress.load(SeqCst)
     }
 
     /// The actor's own supervisor has ended, and is the `count`th to do so.

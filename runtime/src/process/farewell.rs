@@ -73,7 +73,8 @@ pub(crate) fn exit(ledger: &Ledger, epitaph: &Epitaph) -> Exit {
 
 fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Option<Verdict>) -> ExitReason {
     if let Some(Verdict::DeadlineExceeded { method, after }) = verdict {
-        return ExitReason::DeadlineExceeded { method: method_name(methods, method).to_owned(), after };
+        let method = if method == u32::MAX { "(taking a message)" } else { method_name(methods, method) };
+        return ExitReason::DeadlineExceeded { method: method.to_owned(), after };
     }
     match wait {
         Wait::Exited(code) => exited(methods, ledger, code),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, retry};
 
-pub(crate) use libc::{ESRCH as NO_SUCH_PROCESS, SIGABRT, SIGCHLD, SIGINT, SIGKILL, SIGTERM};
+pub(crate) use libc::{ESRCH as NO_SUCH_PROCESS, SIGABRT, SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGTERM};
 
 /// How a process ended, as the kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +52,17 @@ pub(crate) fn fork() -> io::Result<Fork> {
 
 /// A child that has ended but is not reaped yet, so its pid cannot be anybody else's.
 pub(crate) fn ended_child() -> Option<(i32, Wait)> {
-    wait_for(libc::P_ALL, 0, libc::WNOWAIT)
+    wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT)
 }
 
 /// Reaps this child, if it has ended.
 pub(crate) fn reap(pid: i32) -> Option<Wait> {
-    wait_for(libc::P_PID, pid, 0).map(|(_, wait)| wait)
+    wait_for(libc::P_PID, pid, libc::WEXITED).map(|(_, wait)| wait)
+}
+
+/// A child that has been stopped by a signal, once for each time.
+pub(crate) fn stopped_child() -> Option<i32> {
+    wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|(pid, _)| pid)
 }
 
 fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
@@ -65,9 +70,7 @@ fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, 
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let result = retry(|| {
         // SAFETY: `info` is valid for writing.
-        check(unsafe {
-            libc::waitid(kind, pid as libc::id_t, &mut info, libc::WEXITED | libc::WNOHANG | flags)
-        })
+        check(unsafe { libc::waitid(kind, pid as libc::id_t, &mut info, libc::WNOHANG | flags) })
     });
     // SAFETY: waitid has filled in the fields of a SIGCHLD siginfo, or left the zeroes.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };

@@ -159,7 +159,8 @@ impl Child {
             return None;
         }
         let limit = [own, callers].into_iter().flatten().min();
-        let (Some(busy), Some(limit)) = (busy, limit) else { return Some(now.saturating_add(shortest?)) };
+        let Some(busy) = busy else { return self.check_idle(now, shortest?) };
+        let Some(limit) = limit else { return Some(now.saturating_add(shortest?)) };
         // Whatever the child claims, the next look is neither now nor later than a limit from now.
         let since = busy.since.min(now);
         let due = since.saturating_add(limit);
@@ -171,6 +172,34 @@ impl Child {
         life.kill_at = Some(now.saturating_add(AFTER_ABORT));
         process::kill(life.pid, process::SIGABRT);
         None
+    }
+
+    /// Ends an actor that takes no messages although there are some: its process has been stopped, or its receiving thread is gone. Answers
+    /// when to look again.
+    fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
+        let (ledger, is_ready) = (&self.spawn.ledger, self.spawn.ledger.state() == State::Ready);
+        let (moves, waiting) = (ledger.moves(), ledger.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);
+        let life = self.life.as_mut()?;
+        let is_idle = is_ready && ledger.phase() == Phase::Idle;
+        if !is_idle || !waiting || self.spawn.spec.kind != Kind::Actor {
+            life.idle = None;
+            return Some(now.saturating_add(limit));
+        }
+        match life.idle {
+            Some((since, seen)) if seen == moves => {
+                if now - since < limit {
+                    return Some(since.saturating_add(limit));
+                }
+                let after = Duration::from_nanos(now - since);
+                life.verdict = Some(Verdict::DeadlineExceeded { method: u32::MAX, after });
+                life.kill_at = Some(now);
+                None
+            }
+            _ => {
+                life.idle = Some((now, moves));
+                Some(now.saturating_add(limit))
+            }
+        }
     }
 
     /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Answers when to look again.

@@ -22,8 +22,36 @@ impl Supervisor {
                 None => self.bury_other(pid),
             }
         }
+        while let Some(pid) = process::stopped_child() {
+            self.wake_supervisor(pid);
+        }
+        self.mourn();
         if !self.held.is_empty() {
             self.start_the_held();
+        }
+    }
+
+    /// A supervisor that does nothing is of no use to anybody, and nobody debugs one. Actors that are stopped have their deadlines.
+    fn wake_supervisor(&self, pid: i32) {
+        let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
+        let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
+        if is_supervisor || self.nested.contains_key(&pid) || self.warden == Some(pid) {
+            process::kill(pid, process::SIGCONT);
+        }
+    }
+
+    /// Writes down for the children of supervisors that are gone what those could not write any more. Not before they have all
+    /// ended: until then they may still be answering.
+    fn mourn(&mut self) {
+        let bereft: Vec<Key> =
+            self.children.iter().filter(|(_, child)| child.left_children).map(|(&key, _)| key).collect();
+        for key in bereft {
+            if self.is_clear(key)
+                && let Some(child) = self.children.get_mut(&key)
+            {
+                child.left_children = false;
+                await_return(&child.spawn);
+            }
         }
     }
 
@@ -33,6 +61,7 @@ impl Supervisor {
         // Its group, while its pid still is the group's.
         process::kill(-pid, process::SIGKILL);
         let was_up = child.ledger().state() >= State::Ready;
+        child.left_children = !child.spawn.children.is_empty();
         let (epitaph, exit) = child.last_rites(wait);
         process::reap(pid);
         self.kill_strays();
@@ -54,7 +83,6 @@ impl Supervisor {
         {
             // Before another process is started: the caller of what is lost does not wait for that.
             child.ring();
-            await_return(&child.spawn);
         }
         self.act(actions);
     }

@@ -86,6 +86,8 @@ struct Child {
     /// It came with its supervisor, and comes back with it.
     initial: bool,
     incarnation: u64,
+    /// It was a supervisor, and what has become of its children is not written down yet.
+    left_children: bool,
     /// The pid of its last process.
     last_pid: i32,
     life: Option<Life>,
@@ -108,6 +110,8 @@ struct Life {
     asked: Option<(StopMode, u64)>,
     /// Why we end it, if we do.
     verdict: Option<Verdict>,
+    /// Since when it has done nothing although messages wait, and what its page said of its progress then.
+    idle: Option<(u64, u64)>,
 }
 
 /// The supervisor of an actor.
@@ -263,7 +267,16 @@ impl Child {
     fn new(spawn: Spawn, initial: bool) -> Child {
         // Where an earlier supervisor of these children stopped counting.
         let incarnation = spawn.ledger.incarnation();
-        Child { spawn, methods: &[], attic: None, initial, incarnation, last_pid: 0, life: None }
+        Child {
+            spawn,
+            methods: &[],
+            attic: None,
+            initial,
+            incarnation,
+            left_children: false,
+            last_pid: 0,
+            life: None,
+        }
     }
 
     fn spec(&self) -> &Spec {

@@ -95,6 +95,7 @@ impl Supervisor {
             kill_at: None,
             asked: None,
             verdict: None,
+            idle: None,
         });
         if !child.initial && !child.spec().is_durable() && child.spec().kind != Kind::Supervisor {
             // Only a first start needs these, and there is no second.
