@@ -28,6 +28,10 @@ pub trait Actor: ActorStruct {
     #[doc(hidden)]
     fn handle(&mut self, call: Call<'_>) -> Answer;
 
+    /// Those who wait for it have been told that it is ready.
+    #[doc(hidden)]
+    fn on_ready(&mut self) {}
+
     #[doc(hidden)]
     fn on_start(&mut self) {}
 
