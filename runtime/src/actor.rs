@@ -28,10 +28,7 @@ pub trait Actor: ActorStruct {
     #[doc(hidden)]
     fn handle(&mut self, call: Call<'_>) -> Answer;
 
-    /// Those who wait for it have been told that it is ready.
-    #[doc(hidden)]
-    fn on_ready(&mut self) {}
-
+    /// Those who wait for it have been told that it is ready; no message has been handled yet.
     #[doc(hidden)]
     fn on_start(&mut self) {}
 

@@ -128,6 +128,16 @@ impl<A: Actor> ActorBuilder<A> {
         }
     }
 
+    pub(crate) fn name_so_far(&self) -> String {
+        self.plan.name.clone().unwrap_or_default()
+    }
+
+    /// The same actor from something else.
+    pub(crate) fn with_init(mut self, init: &A::Init) -> ActorBuilder<A> {
+        self.plan.init = codec::encode(init);
+        self
+    }
+
     options!();
 
     /// The name by which every process of the tree can find the actor; see [`names`](mod@crate::names). Default: none.

@@ -24,7 +24,7 @@ pub enum ExitReason {
     Normal,
     /// A graceful stop: the message in progress was finished, `#[on_stop]` has run.
     Stopped(StoppedBy),
-    /// Code of its own called `exit` with this code, 0 included.
+    /// Code of its own called `exit` with this code, 0 included; or it is a [`Command`](crate::Command) that ended with it.
     Exited(i32),
     /// A signal ended it.
     Signaled {

@@ -35,6 +35,7 @@
 //!
 //! * [`actor`](macro@actor) makes a struct an actor; its methods, called on an [`ActorRef`], are messages and answer a [`Reply`].
 //! * [`task`](macro@task) makes a function a [`Process`].
+//! * [`Command`] makes any executable a child with the same start, stop and end.
 //! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained and stopped.
 //! * [`names`] and [`Group`]s find actors from every process of the tree, without a ref that was handed on.
 //! * What ends, says why: [`ExitReason`]; who waits, is told: [`CallError`], [`Monitor`].
@@ -47,6 +48,7 @@ mod actor;
 mod actor_ref;
 mod builder;
 mod codec;
+mod command;
 mod current;
 mod error;
 mod exit;
@@ -71,6 +73,7 @@ pub use actor::{Actor, ActorStruct, Calls};
 pub use actor_ref::{ActorId, ActorRef};
 pub use builder::ActorBuilder;
 pub use codec::Portable;
+pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
 pub use current::{Current, current};
 pub use error::{At, CallError, Error, Never, Result, SendError, SpawnError, TrySendError};
 pub use exit::{ExitReason, StoppedBy};

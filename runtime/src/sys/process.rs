@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, retry};
@@ -65,12 +67,26 @@ pub(crate) fn stopped_child() -> Option<i32> {
     wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|(pid, _)| pid)
 }
 
+/// Blocks until a child has ended, and leaves it unreaped; `None` if there are no children. Not for a supervisor, which waits elsewhere.
+pub(crate) fn await_ended_child() -> Option<(i32, Wait)> {
+    wait_with(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT)
+}
+
+/// Blocks until no child is left in this process group, and reaps all that were. Not for a supervisor either.
+pub(crate) fn await_group(group: i32) {
+    while wait_with(libc::P_PGID, group, libc::WEXITED).is_some() {}
+}
+
 fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
+    wait_with(kind, pid, libc::WNOHANG | flags)
+}
+
+fn wait_with(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
     // SAFETY: siginfo_t is a plain C structure; all zeroes is valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let result = retry(|| {
         // SAFETY: `info` is valid for writing.
-        check(unsafe { libc::waitid(kind, pid as libc::id_t, &mut info, libc::WNOHANG | flags) })
+        check(unsafe { libc::waitid(kind, id as libc::id_t, &mut info, flags) })
     });
     // SAFETY: waitid has filled in the fields of a SIGCHLD siginfo, or left the zeroes.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
@@ -152,6 +168,29 @@ pub(crate) fn die_with(parent_pid: i32, signal: i32) -> bool {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) };
     // The parent may have died just before: then the request came too late and the parent is another one.
     parent() == parent_pid
+}
+
+/// Prepares a command to be started by this process, to which this thread, which must be the one that starts it, is its life: a group of its own,
+/// SIGKILL when this thread ends, and signals as a program finds them that a shell has started.
+pub(crate) fn prepare(command: &mut Command) {
+    command.process_group(0);
+    let parent = pid();
+    let before_exec = move || {
+        if !die_with(parent, SIGKILL) {
+            exit_now(1);
+        }
+        super::signal::set_defaults();
+        Ok(())
+    };
+    // SAFETY: the closure runs in a fork of a process with several threads, where only async-signal-safe calls are
+    // allowed. It makes prctl, getppid, sigaction, sigprocmask and _exit, and neither allocates nor locks.
+    unsafe { command.pre_exec(before_exec) };
+}
+
+/// From now on this process leaves no core when it dies of a signal.
+pub(crate) fn leave_no_core() {
+    // SAFETY: PR_SET_DUMPABLE takes an integer.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
 }
 
 /// Takes over the orphans among the descendants of this process.

@@ -53,12 +53,17 @@ fn install(signal: i32, handler: libc::sighandler_t, flags: libc::c_int) -> io::
 
 /// Default dispositions for every signal, but SIGPIPE ignored, as Rust's own start does; and nothing blocked.
 pub(crate) fn reset() {
+    set_defaults();
+    // A closed pipe is an error of the write.
+    let _ = install(libc::SIGPIPE, libc::SIG_IGN, 0);
+}
+
+/// Default dispositions for every signal, and nothing blocked. Async-signal-safe.
+pub(crate) fn set_defaults() {
     for signal in 1..=libc::SIGRTMAX() {
         // Those that cannot be changed (KILL, STOP, those of libc) say so, and that is all right.
         let _ = install(signal, libc::SIG_DFL, 0);
     }
-    // A closed pipe is an error of the write.
-    let _ = install(libc::SIGPIPE, libc::SIG_IGN, 0);
     Mask::of(&[]).install();
 }
 
@@ -132,6 +137,14 @@ pub(crate) fn is_noted(signal: i32) -> bool {
     PENDING.load(Ordering::SeqCst) & (1 << signal) != 0
 }
 
+/// Whether the signal has been noted, or has been sent to this process and waits for another thread to note it.
+pub(crate) fn is_sent(signal: i32) -> bool {
+    // The kernel has one thread in mind for it. Whoever unblocks a signal is offered what waits, before this returns.
+    Mask::of(&[signal]).install();
+    Mask::of(&[]).install();
+    is_noted(signal)
+}
+
 /// Whether the signal has been noted; forgets it.
 pub(crate) fn take(signal: i32) -> bool {
     PENDING.fetch_and(!(1 << signal), Ordering::SeqCst) & (1 << signal) != 0
@@ -147,8 +160,9 @@ pub(crate) fn forget() {
 pub(crate) fn die_of(signal: i32) -> ! {
     let _ = install(signal, libc::SIG_DFL, 0);
     Mask::of(&[]).install();
+    // To this very thread: one that the kernel gives to another thread might come later than the exit below.
     // SAFETY: integers only.
-    unsafe { libc::kill(libc::getpid(), signal) };
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::syscall(libc::SYS_gettid), signal) };
     super::process::exit_now(128 + signal)
 }
 

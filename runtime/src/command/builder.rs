@@ -1,0 +1,239 @@
+//! A command to be.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::keeper::{CommandRef, Keeper};
+use super::spec::{CommandSpec, Output, Ready};
+use crate::builder::ActorBuilder;
+use crate::error::SpawnError;
+use crate::sys::process;
+
+/// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then [`spawn`](Self::spawn).
+///
+/// The setters are those of [`std::process::Command`], by value, and the options of an actor. Between the supervisor and the command stands a small
+/// process, the keeper, which bears its name. It starts the command, waits until it is ready and reads its output; and it ends
+/// as the command has ended: with the same code, or of the same signal. So `join`, `monitor`, `exit_code` and [`ExitReason`](crate::ExitReason) speak of the command.
+/// (One thing they do not say is whether it has dumped core; a line in the log does.)
+///
+/// A stop (`stop`, `terminate`, the end of the program) sends the [stop signal](Self::stop_signal) to the process group of the command, waits until every process of
+/// the group has ended, and is reported as [`Stopped`](crate::ExitReason::Stopped). What has not ended when the grace is over is killed. However the command
+/// or its keeper ends, what is left of its descendants is killed too, those in other groups or sessions included.
+///
+/// The command starts with the null device as standard input, with no other descriptors than its standard output and error, with all signals at their
+/// defaults and none blocked, and with the environment and the directory that the spawning process has at that moment.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use phalanx::{Command, ExitReason, Ready};
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let server = Command::shell("echo listening; exec sleep 1000").name("server").ready(Ready::line("listening")).spawn()?;
+/// assert!(server.command_pid()? != server.pid()?);
+/// assert!(server.stop(Duration::from_secs(5))?.is_orderly());
+///
+/// let failed = Command::new("sh").args(["-c", "exit 3"]).spawn()?;
+/// assert_eq!(failed.join(), ExitReason::Exited(3));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a command does nothing until `spawn`"]
+pub struct Command {
+    /// What has been asked for so far; without the environment.
+    spec: CommandSpec,
+    inherits: bool,
+    variables: BTreeMap<OsString, Option<OsString>>,
+    keeper: ActorBuilder<Keeper>,
+}
+
+impl Command {
+    /// The executable at this path or, if there is no slash in it, that of this name in `PATH` (the one in the environment of the command).
+    pub fn new(program: impl AsRef<OsStr>) -> Command {
+        let spec = CommandSpec {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            environment: Vec::new(),
+            directory: None,
+            stop_signal: process::SIGTERM,
+            output: Output::default(),
+            ready: Ready::default(),
+        };
+        let name = Path::new(&spec.program).file_name().unwrap_or(OsStr::new("command")).to_string_lossy();
+        let keeper = ActorBuilder::new(&spec).name(name);
+        Command { spec, inherits: true, variables: BTreeMap::new(), keeper }
+    }
+
+    /// A line for the shell: `/bin/sh -c line`. Its name is `sh` unless it is given another one.
+    ///
+    /// The command is the shell: it ends when the shell ends, and what the line has left in the background ends with it.
+    /// With `exec` in front of the last command of a line, that command takes the place of the shell.
+    ///
+    /// ```
+    /// # use phalanx::{Command, ExitReason};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let line = Command::shell("true && kill -KILL $$").spawn()?;
+    /// assert_eq!(line.join().signal(), Some(9));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shell(line: impl AsRef<OsStr>) -> Command {
+        Command::new("/bin/sh").arg("-c").arg(line)
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Command {
+        self.spec.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        self.spec.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Command {
+        self.variables.insert(name.as_ref().to_owned(), Some(value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes a variable out of its environment.
+    ///
+    /// ```
+    /// # use phalanx::{Command, ExitReason};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let command = Command::shell("test -z \"$HOME\" && test $LEVEL = 3 && test $PWD = /").env_remove("HOME");
+    /// assert_eq!(command.env("LEVEL", "3").current_dir("/").spawn()?.join(), ExitReason::Exited(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Command {
+        self.variables.insert(name.as_ref().to_owned(), None);
+        self
+    }
+
+    /// An empty environment, but for what is set after this and the mark of the tree (`PHALANX_TREE`), which every process has.
+    pub fn env_clear(mut self) -> Command {
+        self.inherits = false;
+        self.variables.clear();
+        self
+    }
+
+    /// The directory in which it starts; a relative one begins in that of the spawning process. A relative path of an executable begins in this directory.
+    pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Command {
+        self.spec.directory = Some(directory.as_ref().as_os_str().to_owned());
+        self
+    }
+
+    /// The name of keeper and command in logs and errors; that of the keeper in `ps` and `top` too. Default: the file name of the executable.
+    pub fn name(mut self, name: impl Into<String>) -> Command {
+        self.keeper = self.keeper.name(name);
+        self
+    }
+
+    /// A daemon is terminated first when the program ends. Default: no.
+    pub fn daemon(mut self, daemon: bool) -> Command {
+        self.keeper = self.keeper.daemon(daemon);
+        self
+    }
+
+    /// How long it may take until it is [ready](Self::ready), before it is killed. Default: 10 s.
+    pub fn start(mut self, limit: Duration) -> Command {
+        self.keeper = self.keeper.start(limit);
+        self
+    }
+
+    /// How long a stop may take at the end of the program, before it is killed. Default: 5 s.
+    pub fn grace(mut self, grace: Duration) -> Command {
+        self.keeper = self.keeper.grace(grace);
+        self
+    }
+
+    /// The number of the signal that asks it to end, 1 to 64: 2 for SIGINT, 3 for SIGQUIT. Default: 15, SIGTERM.
+    pub fn stop_signal(mut self, signal: i32) -> Command {
+        self.spec.stop_signal = signal;
+        self
+    }
+
+    /// What becomes of its output. Default: [`Output::Log`].
+    pub fn output(mut self, output: Output) -> Command {
+        self.spec.output = output;
+        self
+    }
+
+    /// When it is ready. Default: [`Ready::AtOnce`].
+    pub fn ready(mut self, ready: Ready) -> Command {
+        self.spec.ready = ready;
+        self
+    }
+
+    /// Starts the command, and waits until it is ready, has ended or is over its start limit.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; nothing of a failed start is left running. In particular [`InitFailed`](SpawnError::InitFailed), with the program and
+    /// the system's words, if it cannot be executed; the same, with its end and the last line that it wrote on standard error (or else on standard
+    /// output, where they are read: [`Output::Log`], [`Ready::Line`]), if it ended before it was ready; the same if somebody else
+    /// listens already where it is to listen; and [`StartTimeout`](SpawnError::StartTimeout) if it was not ready in time.
+    ///
+    /// ```
+    /// # use phalanx::{Command, Ready, SpawnError};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let error = Command::shell("echo no database >&2; exit 1").ready(Ready::port("127.0.0.1:9")).spawn().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "cannot start `sh`: init failed: `/bin/sh` exited with code 1 before it was ready: no database",
+    /// );
+    /// assert!(matches!(Command::new("no such program").spawn(), Err(SpawnError::InitFailed { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spawn(self) -> Result<CommandRef, SpawnError> {
+        self.check()?;
+        let spec = self.completed();
+        self.keeper.with_init(&spec).spawn()
+    }
+
+    fn check(&self) -> Result<(), SpawnError> {
+        let wrong = |error: &str| {
+            Err(SpawnError::Option { actor: self.keeper.name_so_far(), error: error.to_owned() })
+        };
+        if !(1..=64).contains(&self.spec.stop_signal) {
+            return wrong("the option `stop_signal` is the number of a signal, 1 to 64");
+        }
+        let has_port =
+            |address: &str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if matches!(&self.spec.ready, Ready::Port(address) if !has_port(address)) {
+            return wrong("the option `ready` names a port as `host:port`, for instance `127.0.0.1:80`");
+        }
+        Ok(())
+    }
+
+    /// With everything that the command has from this process, so that it is the same whenever and by whomever it is started.
+    fn completed(&self) -> CommandSpec {
+        let mut environment: BTreeMap<OsString, OsString> = BTreeMap::new();
+        if self.inherits {
+            environment.extend(env::vars_os());
+        }
+        for (name, value) in self.variables.clone() {
+            match value {
+                Some(value) => environment.insert(name, value),
+                None => environment.remove(&name),
+            };
+        }
+        let (own, asked) = (env::current_dir().ok(), self.spec.directory.clone());
+        let directory = match (own, asked) {
+            (Some(own), Some(asked)) => Some(own.join(asked).into_os_string()),
+            (own, asked) => asked.or(own.map(PathBuf::into_os_string)),
+        };
+        CommandSpec { environment: environment.into_iter().collect(), directory, ..self.spec.clone() }
+    }
+}

@@ -1,0 +1,189 @@
+//! The output of a command: lines, and what becomes of them.
+
+use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::course::{Channel, Course};
+use super::spec::{CommandSpec, Output, Ready};
+
+/// The longest line that is kept whole.
+const LINE: usize = 64 << 10;
+const CHUNK: usize = 16 << 10;
+
+/// One of the streams of a command, read by a thread of its own.
+pub(super) struct Stream {
+    channel: Channel,
+    /// The command's name.
+    command: String,
+    output: Output,
+    /// The text by which the command is known to be ready.
+    pattern: Option<String>,
+    course: Arc<Course>,
+    lines: Mutex<Lines>,
+}
+
+impl Stream {
+    /// Starts to read.
+    pub(super) fn read(
+        channel: Channel,
+        spec: &CommandSpec,
+        course: &Arc<Course>,
+        pipe: impl Read + Send + 'static,
+    ) -> io::Result<Arc<Stream>> {
+        let pattern = if let Ready::Line(text) = &spec.ready { Some(text.clone()) } else { None };
+        let stream = Arc::new(Stream {
+            channel,
+            command: crate::current().name().to_owned(),
+            output: spec.output,
+            pattern,
+            course: Arc::clone(course),
+            lines: Mutex::default(),
+        });
+        let reader = Arc::clone(&stream);
+        thread::Builder::new().name(channel.name().to_owned()).spawn(move || reader.run(pipe))?;
+        Ok(stream)
+    }
+
+    fn run(&self, mut pipe: impl Read) {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match pipe.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(len) => {
+                    // Nobody reads it there any more: the command is to see that for itself, by a closed pipe.
+                    if self.pass_on(&chunk[..len]).is_err() {
+                        break;
+                    }
+                    let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+                    lines.push(&chunk[..len], |line| self.deliver(line));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        drop(pipe);
+        self.finish_line();
+        self.course.has_read();
+    }
+
+    fn pass_on(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut out: Box<dyn Write> = match (self.output, self.channel) {
+            (Output::Log | Output::Discard, _) => return Ok(()),
+            (Output::Inherit, Channel::Stdout) => Box::new(io::stdout().lock()),
+            (Output::Inherit, Channel::Stderr) => Box::new(io::stderr().lock()),
+        };
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
+    /// Delivers what there is of a last line, unless the thread that reads is in the middle of another.
+    pub(super) fn finish_line(&self) {
+        if let Ok(mut lines) = self.lines.try_lock() {
+            lines.finish(|line| self.deliver(line));
+        }
+    }
+
+    fn deliver(&self, line: &str) {
+        if self.output == Output::Log {
+            // A subscriber may panic, for instance when nobody reads its own output any more. The command does not depend on it.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.log(line)));
+        }
+        self.course.heard(self.channel, line, self.pattern.as_deref());
+    }
+
+    fn log(&self, line: &str) {
+        let (command, stream) = (&*self.command, self.channel.name());
+        match self.channel {
+            Channel::Stdout => tracing::info!(target: TARGET, command, stream, "{line}"),
+            Channel::Stderr => tracing::warn!(target: TARGET, command, stream, "{line}"),
+        }
+    }
+}
+
+/// What events about commands are filtered by.
+pub(super) const TARGET: &str = "phalanx::command";
+
+impl Channel {
+    fn name(self) -> &'static str {
+        match self {
+            Channel::Stdout => "stdout",
+            Channel::Stderr => "stderr",
+        }
+    }
+}
+
+/// Makes lines of bytes.
+#[derive(Debug, Default)]
+struct Lines {
+    line: Vec<u8>,
+    /// How many bytes of it there was no room for.
+    excess: usize,
+}
+
+impl Lines {
+    fn push(&mut self, mut bytes: &[u8], mut deliver: impl FnMut(&str)) {
+        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
+            self.add(&bytes[..end]);
+            self.end(&mut deliver);
+            bytes = &bytes[end + 1..];
+        }
+        self.add(bytes);
+    }
+
+    /// There will be no more: what has come without an end of line is a line too.
+    fn finish(&mut self, deliver: impl FnMut(&str)) {
+        if !self.line.is_empty() {
+            self.end(deliver);
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let (kept, excess) = bytes.split_at(bytes.len().min(LINE - self.line.len()));
+        self.line.extend_from_slice(kept);
+        self.excess += excess.len();
+    }
+
+    fn end(&mut self, mut deliver: impl FnMut(&str)) {
+        let text = String::from_utf8_lossy(self.line.strip_suffix(b"\r").unwrap_or(&self.line));
+        match self.excess {
+            0 => deliver(&text),
+            excess => deliver(&format!("{text} [cut here, {excess} bytes are missing]")),
+        }
+        self.line.clear();
+        self.excess = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(chunks: &[&[u8]]) -> Vec<String> {
+        let (mut lines, mut said) = (Lines::default(), Vec::new());
+        for chunk in chunks {
+            lines.push(chunk, |line| said.push(line.to_owned()));
+        }
+        lines.finish(|line| said.push(line.to_owned()));
+        said
+    }
+
+    #[test]
+    fn lines_do_not_depend_on_how_they_come() {
+        let text = b"one\n\ntwo\r\nthree \xff\nlast";
+        let whole = lines_of(&[text]);
+        assert_eq!(whole, ["one", "", "two", "three \u{fffd}", "last"]);
+        assert_eq!(lines_of(&text.chunks(1).collect::<Vec<_>>()), whole);
+        assert_eq!(lines_of(&text.chunks(3).collect::<Vec<_>>()), whole);
+        assert_eq!(lines_of(&[b"one\n"]), ["one"]);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_says_so() {
+        let exact = "x".repeat(LINE);
+        assert_eq!(lines_of(&[exact.as_bytes(), b"\n", b"next"]), [exact.as_str(), "next"]);
+        let said = lines_of(&[exact.as_bytes(), b"yy", b"zzz\nnext\n"]);
+        assert_eq!(said, [format!("{exact} [cut here, 5 bytes are missing]").as_str(), "next"]);
+    }
+}

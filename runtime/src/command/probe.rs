@@ -1,0 +1,82 @@
+//! Whether somebody listens at an address.
+
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::TICK;
+use super::spec::{CommandSpec, Ready};
+
+/// How long one that has ended, in an incarnation before, may take to let go of the address.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long an address is tried at a time.
+const CONNECT: Duration = Duration::from_millis(200);
+
+pub(super) enum Probe {
+    Port(Vec<SocketAddr>),
+    Path(PathBuf),
+}
+
+impl Probe {
+    /// The address at which the command is to listen, if that is how it gets ready.
+    ///
+    /// # Errors
+    /// In words, if there is no such address, or if somebody listens there before the command does: nobody could tell one from the other.
+    pub(super) fn of(spec: &CommandSpec) -> Result<Option<Probe>, String> {
+        let (probe, address) = match &spec.ready {
+            Ready::Port(address) => (Probe::Port(resolve(address)?), address.clone()),
+            Ready::Socket(path) => {
+                let path = Path::new(spec.directory.as_deref().unwrap_or_default()).join(path);
+                (Probe::Path(path.clone()), path.display().to_string())
+            }
+            Ready::AtOnce | Ready::Line(_) => return Ok(None),
+        };
+        let start = Instant::now();
+        while probe.is_open() {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("somebody else listens at `{address}`"));
+            }
+            thread::sleep(TICK);
+        }
+        Ok(Some(probe))
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Probe::Port(addresses) => addresses.iter().any(is_open),
+            Probe::Path(path) => UnixStream::connect(path).is_ok(),
+        }
+    }
+}
+
+fn resolve(address: &str) -> Result<Vec<SocketAddr>, String> {
+    let resolved =
+        address.to_socket_addrs().map_err(|error| format!("cannot resolve `{address}`: {error}"))?;
+    Ok(resolved.collect())
+}
+
+fn is_open(address: &SocketAddr) -> bool {
+    let connected = TcpStream::connect_timeout(address, CONNECT);
+    // Where nobody listens, a connection may come to be with itself, if the system happens to give it that very port.
+    connected.is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_open_while_somebody_listens() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(is_open(&address));
+        drop(listener);
+        assert!(!is_open(&address));
+        assert!(resolve("nowhere").unwrap_err().starts_with("cannot resolve `nowhere`: "));
+    }
+}
