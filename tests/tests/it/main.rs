@@ -5,6 +5,7 @@
 
 mod architecture;
 mod calls;
+mod commands;
 mod end_of_program;
 mod exits;
 mod fresh_crate;

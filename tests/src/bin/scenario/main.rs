@@ -6,6 +6,7 @@
 
 mod busy;
 mod cast;
+mod commands;
 mod ends;
 mod image;
 mod interrupted;
@@ -17,6 +18,10 @@ mod tasks;
 fn main() -> phalanx::Result<()> {
     match argument(1).as_str() {
         "busy" => busy::run(),
+        "command" => commands::runs(),
+        "command-dumps" => commands::dumps(),
+        "commands" => commands::several(),
+        "listens" => commands::listens(),
         "daemons-first" => ends::daemons_first(),
         "daemon-with-children" => ends::daemon_with_children(),
         "drains" => ends::drains(),

@@ -1,0 +1,77 @@
+//! Programs with external commands, and some that are such commands.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::thread;
+use std::time::Duration;
+
+use phalanx::{Command, Output, Ready};
+
+use crate::argument;
+use crate::cast::FOREVER;
+
+/// For those that do not stop by themselves.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// Runs a shell line to its end, and says how that was. What becomes of its output, and the line by which it is ready, are arguments.
+#[phalanx::main]
+pub(crate) fn runs() -> phalanx::Result<()> {
+    phalanx::logging::init();
+    let output = match argument(2).as_str() {
+        "inherit" => Output::Inherit,
+        "discard" => Output::Discard,
+        _ => Output::Log,
+    };
+    let mut command = Command::shell(argument(4)).output(output);
+    if !argument(3).is_empty() {
+        command = command.ready(Ready::line(argument(3)));
+    }
+    let reason = command.spawn()?.join();
+    println!("{reason}");
+    Ok(())
+}
+
+/// Runs a command that dumps core, if it may; says how many there are.
+#[phalanx::main]
+pub(crate) fn dumps() -> phalanx::Result<()> {
+    let place = std::env::temp_dir().join("cores");
+    fs::create_dir(&place)?;
+    std::env::set_current_dir(&place)?;
+    println!("{:?}", Command::shell("kill -SEGV $$").spawn()?.join());
+    println!("{}", fs::read_dir(&place)?.count());
+    fs::remove_dir_all(&place)?;
+    Ok(())
+}
+
+/// Has commands that are hard to get hold of, and says which processes they are.
+#[phalanx::main]
+pub(crate) fn several() -> phalanx::Result<()> {
+    let stray = "trap '' TERM INT HUP; setsid sleep 1000 & sleep 1000 & echo begun; wait";
+    let commands = [
+        Command::new("sleep").arg("1000"),
+        Command::shell(stray).ready(Ready::line("begun")),
+        Command::shell(stray).env_clear().ready(Ready::line("begun")),
+    ];
+    let mut started = Vec::new();
+    for (number, command) in commands.into_iter().enumerate() {
+        started.push(command.name(format!("command-{number}")).grace(GRACE).spawn()?);
+    }
+    println!("{}", started[0].pid()?);
+    thread::sleep(FOREVER);
+    Ok(())
+}
+
+/// Listens somewhere after a while: at a port, or at a path if there is a slash in it.
+pub(crate) fn listens() -> phalanx::Result<()> {
+    thread::sleep(Duration::from_millis(300));
+    let address = argument(2);
+    if address.contains('/') {
+        let _listener = UnixListener::bind(&address)?;
+        thread::sleep(FOREVER);
+    } else {
+        let _listener = TcpListener::bind(&address)?;
+        thread::sleep(FOREVER);
+    }
+    Ok(())
+}

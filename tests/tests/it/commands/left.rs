@@ -1,0 +1,55 @@
+//! Whoever is killed, nothing is left of the commands.
+
+use phalanx_tests::{Program, Run, eventually, processes};
+
+use super::{PATIENCE, SCENARIO};
+
+/// A program with several commands; everybody below its root supervisor, and the keeper of the first command.
+fn with_commands() -> (Run, Vec<u32>, u32) {
+    let run = Program::new(SCENARIO).args(["commands"]).env("RUST_LOG", "off").start();
+    let keeper = run.line().parse().unwrap();
+    let below = processes::descendants(run.pid()).iter().map(|process| process.pid).collect::<Vec<_>>();
+    // Root supervisor and warden, three keepers, a plain command, two shells with two children each.
+    assert!(below.len() >= 12, "{below:?}");
+    (run, below, keeper)
+}
+
+/// Those of another parent by now are reaped by it when it likes.
+#[track_caller]
+fn all_end(below: &[u32]) {
+    eventually("the end of all", PATIENCE, || !below.iter().any(|&pid| processes::runs(pid)));
+}
+
+#[test]
+fn a_program_that_is_killed_leaves_nothing_of_its_commands() {
+    let (run, below, _) = with_commands();
+    run.signal("KILL");
+    all_end(&below);
+    assert_eq!(run.finish(), -9);
+}
+
+#[test]
+fn a_root_supervisor_that_is_killed_leaves_nothing_of_its_commands() {
+    let (run, below, _) = with_commands();
+    processes::kill(run.root_supervisor());
+    all_end(&below);
+    run.signal("KILL");
+    run.finish();
+}
+
+#[test]
+fn a_program_and_its_root_supervisor_that_are_killed_together_leave_nothing_of_their_commands() {
+    let (run, below, _) = with_commands();
+    processes::kill_together(&[run.pid(), run.root_supervisor()]);
+    all_end(&below);
+    assert_eq!(run.finish(), -9);
+}
+
+#[test]
+fn ctrl_c_ends_commands_in_order_and_those_that_ignore_it_by_force() {
+    let (run, below, keeper) = with_commands();
+    assert!(processes::runs(keeper));
+    run.signal("INT");
+    all_end(&below);
+    assert_eq!(run.finish(), -2);
+}

@@ -1,0 +1,67 @@
+//! External commands as children.
+
+mod ends;
+mod left;
+mod output;
+mod starts;
+mod stops;
+mod surroundings;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use phalanx::{Command, CommandRef, Ready};
+use phalanx_tests::{processes, until};
+
+const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
+
+/// Longer than anything here takes, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longer than any case.
+const FOREVER: Duration = Duration::from_secs(1000);
+
+/// A shell line that says `begun`, and has said it.
+#[track_caller]
+fn begun(line: &str) -> CommandRef {
+    Command::shell(line).ready(Ready::line("begun")).spawn().unwrap()
+}
+
+/// A file that commands write to.
+struct Paper(PathBuf);
+
+impl Paper {
+    fn new(name: &str) -> Paper {
+        Paper(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    /// What has been written by now.
+    fn text(&self) -> String {
+        fs::read_to_string(&self.0).unwrap_or_default()
+    }
+
+    /// Waits for a number.
+    #[track_caller]
+    fn number(&self) -> u32 {
+        until("a number", PATIENCE, || self.text().strip_suffix('\n')?.parse().ok())
+    }
+}
+
+impl Drop for Paper {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The keepers of this program, and whatever else its root supervisor has.
+fn supervised() -> Vec<processes::Stat> {
+    let root = processes::root_supervisor(std::process::id());
+    let mut children = root.map(processes::children).unwrap_or_default();
+    children.retain(|child| child.name != "phx-warden");
+    children
+}
