@@ -51,3 +51,19 @@ and the next answer is 42
 ";
     assert_eq!(output_of(env!("CARGO_BIN_EXE_from_tokio")), expected);
 }
+
+#[test]
+fn an_external_command_is_started_watched_and_stopped() {
+    let expected = "\
+cannot start `mistake`: init failed: cannot run `no-such-server`: No such file or directory (os error 2)
+cannot start `mistake`: init failed: `/bin/sh` exited with code 2 before it was ready: no licence
+server: accepts connections
+the first server was killed by SIGSEGV; its exit code is Some(-11)
+server: accepts connections
+server: saved
+the second server was stopped by a holder of its ref
+server: accepts connections
+server: saved
+";
+    assert_eq!(output_of(env!("CARGO_BIN_EXE_external")), expected);
+}
