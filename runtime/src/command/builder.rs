@@ -10,6 +10,8 @@ use super::keeper::{CommandRef, Keeper};
 use super::spec::{CommandSpec, Output, Ready};
 use crate::builder::ActorBuilder;
 use crate::error::SpawnError;
+use crate::supervise::{Restart, Shutdown};
+use crate::supervisor::{ChildSpec, IntoChild};
 use crate::sys::process;
 
 /// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then [`spawn`](Self::spawn).
@@ -145,6 +147,37 @@ impl Command {
         self
     }
 
+    /// When it is started again after it has ended; an end with code 0 is none by crash. Default: [`Temporary`](Restart::Temporary), never, for what is
+    /// spawned; [`Permanent`](Restart::Permanent), always, for the child of a supervisor.
+    pub fn restart(mut self, restart: Restart) -> Command {
+        self.keeper = self.keeper.restart(restart);
+        self
+    }
+
+    /// How many restarts within which time are bearable; as for an [actor](ActorBuilder::intensity). Default: 1 in 10 s, or that of the supervisor.
+    pub fn intensity(mut self, restarts: u32, window: Duration) -> Command {
+        self.keeper = self.keeper.intensity(restarts, window);
+        self
+    }
+
+    /// How long to wait before a restart; as for an [actor](ActorBuilder::backoff). Default: not at all, or what the supervisor says.
+    pub fn backoff(mut self, min: Duration, max: Duration) -> Command {
+        self.keeper = self.keeper.backoff(min, max);
+        self
+    }
+
+    /// How it is stopped. Default: [`Timeout`](Shutdown::Timeout) after the `grace`.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Command {
+        self.keeper = self.keeper.shutdown(shutdown);
+        self
+    }
+
+    /// Its end by itself may end its supervisor. Default: no.
+    pub fn significant(mut self, significant: bool) -> Command {
+        self.keeper = self.keeper.significant(significant);
+        self
+    }
+
     /// How long it may take until it is [ready](Self::ready), before it is killed. Default: 10 s.
     pub fn start(mut self, limit: Duration) -> Command {
         self.keeper = self.keeper.start(limit);
@@ -198,8 +231,12 @@ impl Command {
     /// ```
     pub fn spawn(self) -> Result<CommandRef, SpawnError> {
         self.check()?;
+        self.into_keeper().spawn()
+    }
+
+    fn into_keeper(self) -> ActorBuilder<Keeper> {
         let spec = self.completed();
-        self.keeper.with_init(&spec).spawn()
+        self.keeper.with_init(&spec)
     }
 
     fn check(&self) -> Result<(), SpawnError> {
@@ -235,5 +272,14 @@ impl Command {
             (own, asked) => asked.or(own.map(PathBuf::into_os_string)),
         };
         CommandSpec { environment: environment.into_iter().collect(), directory, ..self.spec.clone() }
+    }
+}
+
+/// What is wrong with it is said when it is started, as for everything that the executable refuses.
+impl IntoChild for Command {
+    type Handle = CommandRef;
+
+    fn into_child(self) -> ChildSpec {
+        self.into_keeper().into_child()
     }
 }
