@@ -15,6 +15,7 @@ mod serde_bounds;
 mod signature;
 #[cfg(test)]
 mod snapshots;
+mod supervision;
 mod task;
 mod units;
 mod util;
@@ -55,10 +56,19 @@ use proc_macro::TokenStream;
 /// | `grace = "5s"` | how long a graceful stop may take before the process is killed |
 /// | `timeout = "60s"` | how long a call waits for its answer if it does not say |
 /// | `memory = "64MiB"` | limit of the process |
+/// | `restart = permanent` | when it is started again: `permanent` always, `transient` after a crash, `temporary` never. Default: `temporary` for what is spawned, `permanent` for the child of a supervisor |
+/// | `intensity = "5 in 10s"` | how many restarts within which time are bearable. Default: 1 in 10 s for what is spawned, what the supervisor says for its children |
+/// | `backoff = "100ms..30s"` | the shortest and the longest wait before a restart. Default: none |
+/// | `shutdown = "5s"` | how it is stopped: like `grace`; or `brutal_kill`, by SIGKILL at once; or `infinity`, however long it takes |
+/// | `significant` | its end by itself may end its supervisor. Default: no |
+/// | `recycle_after = 1000` | a fresh process after so many messages; nothing is lost. Default: never |
+/// | `recycle_above = "500MiB"` | the same when more than that is resident |
+/// | `recycle_at_age = "1h"` | the same when it is so old |
+/// | `recycle_jitter = 10` | up to so many percent earlier, at random. Default: 0 |
 /// | `no_derive` | no serde implementations are derived |
 /// | `crate = path` | where to find the crate `phalanx` (also on the impl block) |
 ///
-/// Durations are a number and one of the units `us`, `ms`, `s`, `m`, `h`; memory is in bytes, or in `KiB`, `MiB`, `GiB`, `TiB`. The builder
+/// Durations are a number and one of the units `ns`, `us`, `ms`, `s`, `m`, `h`; memory is in bytes, or in `KiB`, `MiB`, `GiB`, `TiB`. The builder
 /// has methods of the same names, and what it says counts. A limit on one method (`#[ask(deadline = "..")]`) counts before both.
 ///
 /// # On the impl block
@@ -71,8 +81,10 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `#[tell]` | has no reply: the sender goes on as soon as the message is in the mailbox |
 /// | `#[ask(deadline = "1s")]`, `#[tell(deadline = "1s")]` | the time that this handler has |
+/// | `#[idempotent]`, `#[idempotent(5)]` | a message that the actor has died of is handled again by the next process, up to 3 (or 5) times in all. For actors that are restarted |
 /// | `#[local]` | an ordinary method, not a message |
 /// | `#[init]` | `fn new(args..) -> Self` or `-> Result<Self, E>`, `E: Display`: run in the new process, started by `Name::spawn(args..)` |
+/// | `#[on_start]` | `fn start(&mut self)`: run when the actor is ready, before its first message (OTP's `handle_continue`): nobody waits for it |
 /// | `#[on_stop]` | `fn stop(&mut self)`: run when the actor stops gracefully |
 ///
 /// A handler that returns a `Result<T, E>` answers `T`, or an error of the caller's call that carries `E`; it is not a crash. An
@@ -97,7 +109,8 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Arguments and result travel between processes, so they own their data and are serde. A `Result<T, E>` reaches whoever joins the
 /// process as `T`, or as an error that carries `E`.
 ///
-/// Options, with the same meanings as for [`macro@actor`]: `name`, `daemon`, `deadline`, `start`, `grace`, `memory`, `crate`.
+/// Options, with the same meanings as for [`macro@actor`]: `name`, `daemon`, `deadline`, `start`, `grace`, `memory`, `restart`,
+/// `intensity`, `backoff`, `shutdown`, `significant`, `crate`.
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(options.into(), item.into()).into()

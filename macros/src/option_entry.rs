@@ -5,8 +5,9 @@ use std::time::Duration;
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, ExprLit, Lit, LitStr, Path, Token};
+use syn::{Expr, ExprLit, ExprPath, Lit, LitStr, Path, Token};
 
+use crate::supervision::{Backoff, Intensity, Restart, Shutdown};
 use crate::units;
 
 /// One `key`, `key = value`.
@@ -37,7 +38,7 @@ impl Parse for Entry {
 }
 
 impl Entry {
-    fn error(&self, message: impl std::fmt::Display) -> syn::Error {
+    pub(crate) fn error(&self, message: impl std::fmt::Display) -> syn::Error {
         match &self.value {
             Some(Value::Expr(expr)) => syn::Error::new_spanned(expr, message),
             Some(Value::Path(path)) => syn::Error::new_spanned(path, message),
@@ -103,6 +104,77 @@ impl Entry {
             _ => units::bytes(&self.string("64MiB")?.value()),
         };
         bytes.map_err(|message| self.error(message))
+    }
+
+    /// Its value, if that is a word without quotes.
+    fn word(&self) -> Option<String> {
+        match &self.value {
+            Some(Value::Expr(expr)) => match &**expr {
+                Expr::Path(ExprPath { qself: None, path, .. }) => path.get_ident().map(Ident::to_string),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn known<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let word = self.word()?;
+        words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
+    }
+
+    /// One of `words`.
+    pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> syn::Result<T> {
+        self.known(words).ok_or_else(|| {
+            let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+            let example = words.first().map_or("", |(word, _)| word);
+            self.error(format!("`{0}` is one of {list}: `{0} = {example}`", self.key))
+        })
+    }
+
+    pub(crate) fn restart(&self) -> syn::Result<Restart> {
+        self.one_of(Restart::WORDS)
+    }
+
+    pub(crate) fn shutdown(&self) -> syn::Result<Shutdown> {
+        if let Some(known) = self.known(Shutdown::WORDS) {
+            return Ok(known);
+        }
+        let Some(Lit::Str(text)) = self.literal() else {
+            return Err(self.error("`shutdown` is `brutal_kill`, `infinity`, or a time: `shutdown = \"5s\"`"));
+        };
+        match units::any_duration(&text.value()) {
+            Ok(Duration::ZERO) => {
+                Err(self.error("a stop that takes no time at all is `shutdown = brutal_kill`"))
+            }
+            Ok(limit) => Ok(Shutdown::Timeout(limit)),
+            Err(message) => Err(self.error(message)),
+        }
+    }
+
+    pub(crate) fn intensity(&self) -> syn::Result<Intensity> {
+        Intensity::parse(&self.string("5 in 10s")?.value()).map_err(|message| self.error(message))
+    }
+
+    pub(crate) fn backoff(&self) -> syn::Result<Backoff> {
+        Backoff::parse(&self.string("100ms..30s")?.value()).map_err(|message| self.error(message))
+    }
+
+    fn number(&self) -> Option<u64> {
+        match self.literal() {
+            Some(Lit::Int(number)) => number.base10_parse().ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn messages(&self) -> syn::Result<u64> {
+        let wanted = format!("`{0}` takes a number of messages, at least 1: `{0} = 1000`", self.key);
+        self.number().filter(|number| *number > 0).ok_or_else(|| self.error(wanted))
+    }
+
+    pub(crate) fn percent(&self) -> syn::Result<u8> {
+        let wanted = format!("`{0}` takes a percentage, a number from 0 to 100: `{0} = 10`", self.key);
+        let percent = self.number().and_then(|number| u8::try_from(number).ok());
+        percent.filter(|percent| *percent <= 100).ok_or_else(|| self.error(wanted))
     }
 
     pub(crate) fn path(&self) -> syn::Result<Path> {

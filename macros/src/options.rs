@@ -11,6 +11,7 @@ use syn::{LitStr, Path, Token, parse_quote};
 
 use crate::errors::Errors;
 use crate::option_entry::Entry;
+use crate::supervision::{Backoff, Intensity, Recycle, Restart, Shutdown};
 
 /// Where the options stand; each place has its own.
 #[derive(Clone, Copy)]
@@ -34,11 +35,33 @@ impl Place {
                 "grace",
                 "timeout",
                 "memory",
+                "restart",
+                "intensity",
+                "backoff",
+                "shutdown",
+                "significant",
+                "recycle_after",
+                "recycle_above",
+                "recycle_at_age",
+                "recycle_jitter",
                 "crate",
                 "no_derive",
             ],
             Place::ActorImpl | Place::Main => &["crate"],
-            Place::Task => &["name", "daemon", "deadline", "start", "grace", "memory", "crate"],
+            Place::Task => &[
+                "name",
+                "daemon",
+                "deadline",
+                "start",
+                "grace",
+                "memory",
+                "restart",
+                "intensity",
+                "backoff",
+                "shutdown",
+                "significant",
+                "crate",
+            ],
             Place::Handler => &["deadline"],
         }
     }
@@ -58,12 +81,18 @@ impl Place {
 pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) mailbox: Option<u32>,
-    pub(crate) daemon: bool,
+    pub(crate) daemon: Option<bool>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) start: Option<Duration>,
     pub(crate) grace: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) memory: Option<u64>,
+    pub(crate) restart: Option<Restart>,
+    pub(crate) intensity: Option<Intensity>,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) shutdown: Option<Shutdown>,
+    pub(crate) significant: Option<bool>,
+    pub(crate) recycle: Recycle,
     pub(crate) krate: Path,
     pub(crate) no_derive: bool,
 }
@@ -73,12 +102,18 @@ impl Default for Options {
         Options {
             name: None,
             mailbox: None,
-            daemon: false,
+            daemon: None,
             deadline: None,
             start: None,
             grace: None,
             timeout: None,
             memory: None,
+            restart: None,
+            intensity: None,
+            backoff: None,
+            shutdown: None,
+            significant: None,
+            recycle: Recycle::default(),
             krate: parse_quote!(::phalanx),
             no_derive: false,
         }
@@ -90,33 +125,60 @@ impl Options {
     pub(crate) fn parse(place: Place, tokens: TokenStream, errors: &mut Errors) -> Options {
         let mut options = Options::default();
         let entries = Punctuated::<Entry, Token![,]>::parse_terminated.parse2(tokens);
-        let mut seen: Vec<Ident> = Vec::new();
+        let mut seen: Vec<Entry> = Vec::new();
         for entry in errors.ok(entries).into_iter().flatten() {
             let (key, keys) = (entry.key.to_string(), place.keys());
             if !keys.contains(&key.as_str()) {
                 let known = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
                 errors.at(&entry.key, format!("unknown option `{key}`: {} takes {known}", place.title()));
-            } else if seen.contains(&entry.key) {
+            } else if seen.iter().any(|seen| seen.key == entry.key) {
                 errors.at(&entry.key, format!("`{key}` is given twice: remove one of the two"));
             } else {
                 let result = options.set(&entry);
                 errors.ok(result);
             }
-            seen.push(entry.key);
+            seen.push(entry);
         }
+        options.check(&seen, errors);
         options
+    }
+
+    /// Notes what contradicts each other, at the word that came second.
+    fn check(&self, given: &[Entry], errors: &mut Errors) {
+        let mut later = |one: &str, other: &str, message: &str| {
+            if let Some(entry) = given.iter().rfind(|entry| entry.key == one || entry.key == other) {
+                errors.at(&entry.key, message);
+            }
+        };
+        if self.shutdown.is_some() && self.grace.is_some() {
+            let message = "`shutdown` and `grace` both say how long a stop may take: remove one of the two";
+            later("shutdown", "grace", message);
+        }
+        if self.restart == Some(Restart::Permanent) && self.significant == Some(true) {
+            let message = "what is permanent cannot be significant: it never ends by itself; write `restart = transient`, or `temporary`";
+            later("significant", "significant", message);
+        }
     }
 
     fn set(&mut self, entry: &Entry) -> syn::Result<()> {
         match entry.key.to_string().as_str() {
             "name" => self.name = Some(entry.name()?),
             "mailbox" => self.mailbox = Some(entry.mailbox()?),
-            "daemon" => self.daemon = entry.flag()?,
+            "daemon" => self.daemon = Some(entry.flag()?),
             "deadline" => self.deadline = Some(entry.duration()?),
             "start" => self.start = Some(entry.duration()?),
             "grace" => self.grace = Some(entry.duration()?),
             "timeout" => self.timeout = Some(entry.duration()?),
             "memory" => self.memory = Some(entry.memory()?),
+            "restart" => self.restart = Some(entry.restart()?),
+            "intensity" => self.intensity = Some(entry.intensity()?),
+            "backoff" => self.backoff = Some(entry.backoff()?),
+            "shutdown" => self.shutdown = Some(entry.shutdown()?),
+            "significant" => self.significant = Some(entry.flag()?),
+            "recycle_after" => self.recycle.messages = Some(entry.messages()?),
+            "recycle_above" => self.recycle.memory = Some(entry.memory()?),
+            "recycle_at_age" => self.recycle.age = Some(entry.duration()?),
+            "recycle_jitter" => self.recycle.jitter = Some(entry.percent()?),
             "crate" => self.krate = entry.path()?,
             _ => self.no_derive = entry.flag()?,
         }
@@ -132,27 +194,44 @@ impl Options {
     /// The options as a constant expression of the type `Options` of the runtime.
     pub(crate) fn to_expr(&self) -> TokenStream {
         let private = self.private();
-        let some = |field: &str, value: Option<TokenStream>| {
+        self.to_expr_over(&quote!(#private::Options::DEFAULT), &quote!(#private::Recycle::NEVER))
+    }
+
+    /// The same, where all that is not said is as `base` and `recycle` say.
+    pub(crate) fn to_expr_over(&self, base: &TokenStream, recycle: &TokenStream) -> TokenStream {
+        let private = self.private();
+        let field = |field: &str, value: TokenStream| {
             let field = Ident::new(field, proc_macro2::Span::call_site());
-            value.map(|value| quote!(#field: ::core::option::Option::Some(#value),))
+            quote!(#field: #value,)
         };
+        let some = |name: &str, value: Option<TokenStream>| {
+            value.map(|value| field(name, quote!(::core::option::Option::Some(#value))))
+        };
+        let flag =
+            |name: &str, value: Option<bool>| value.map(|value| field(name, value.into_token_stream()));
         let time = |field: &str, value: Option<Duration>| some(field, value.map(duration_expr));
         let fields: Vec<TokenStream> = [
             some("name", self.name.as_ref().map(ToTokens::to_token_stream)),
             some("mailbox", self.mailbox.map(ToTokens::into_token_stream)),
-            self.daemon.then(|| quote!(daemon: true,)),
+            flag("daemon", self.daemon),
             time("deadline", self.deadline),
             time("start", self.start),
             time("grace", self.grace),
             time("timeout", self.timeout),
             some("memory", self.memory.map(ToTokens::into_token_stream)),
+            some("restart", self.restart.map(|restart| restart.to_expr(&private))),
+            some("intensity", self.intensity.map(|intensity| intensity.to_expr(&private))),
+            some("backoff", self.backoff.map(|backoff| backoff.to_expr(&private))),
+            some("shutdown", self.shutdown.map(|shutdown| shutdown.to_expr(&private))),
+            flag("significant", self.significant),
+            some("recycle", self.recycle.to_expr(&private, recycle)),
         ]
         .into_iter()
         .flatten()
         .collect();
         match fields.is_empty() {
-            true => quote!(#private::Options::DEFAULT),
-            false => quote!(#private::Options { #(#fields)* ..#private::Options::DEFAULT }),
+            true => base.clone(),
+            false => quote!(#private::Options { #(#fields)* ..#base }),
         }
     }
 }
@@ -210,7 +289,7 @@ mod tests {
         );
         assert_eq!(errors, "");
         assert_eq!(options.name.map(|name| name.value()).as_deref(), Some("cache"));
-        assert_eq!((options.mailbox, options.daemon, options.no_derive), (Some(65535), true, true));
+        assert_eq!((options.mailbox, options.daemon, options.no_derive), (Some(65535), Some(true), true));
         assert_eq!(options.deadline, Some(Duration::from_micros(250)));
         assert_eq!(options.start, Some(Duration::from_secs(1)));
         assert_eq!(options.grace, Some(Duration::from_secs(120)));
@@ -221,10 +300,48 @@ mod tests {
 
     #[test]
     fn what_is_left_out_stays_open() {
-        let (options, errors) = parsed(Place::Task, quote!(daemon = false));
+        let (options, errors) = parsed(Place::Task, quote!());
         assert_eq!(errors, "");
-        assert!(!options.daemon && options.name.is_none() && options.memory.is_none());
+        assert!(options.daemon.is_none() && options.name.is_none() && options.memory.is_none());
         assert_eq!(options.to_expr().to_string(), quote!(::phalanx::__private::Options::DEFAULT).to_string());
+    }
+
+    #[test]
+    fn all_that_is_said_about_supervision_is_read() {
+        let (options, errors) = parsed(
+            Place::ActorStruct,
+            quote!(
+                restart = transient,
+                intensity = "5 in 10s",
+                backoff = "100ms..30s",
+                shutdown = brutal_kill,
+                significant,
+                recycle_after = 1000,
+                recycle_above = "500MiB",
+                recycle_at_age = "1h",
+                recycle_jitter = 10
+            ),
+        );
+        assert_eq!(errors, "");
+        let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
+        assert_eq!((options.restart, options.significant), (Some(Restart::Transient), Some(true)));
+        assert_eq!(options.intensity, Some(Intensity { restarts: 5, window: ten }));
+        assert_eq!(options.backoff, Some(Backoff { min: Duration::from_millis(100), max: thirty }));
+        assert_eq!(options.shutdown, Some(Shutdown::BrutalKill));
+        let age = Some(Duration::from_secs(3600));
+        let recycle = Recycle { messages: Some(1000), memory: Some(500 << 20), age, jitter: Some(10) };
+        assert_eq!(options.recycle, recycle);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (tokens, word) in [
+            (quote!(shutdown = infinity, grace = "1s"), "remove one of the two"),
+            (quote!(significant, restart = permanent), "cannot be significant"),
+        ] {
+            assert!(parsed(Place::Task, tokens.clone()).1.contains(word), "{tokens} was accepted");
+        }
+        assert_eq!(parsed(Place::Task, quote!(significant = false, restart = permanent)).1, "");
     }
 
     #[test]
@@ -237,7 +354,7 @@ mod tests {
     fn a_wrong_option_leaves_the_others_and_every_error_is_kept() {
         let (options, errors) = parsed(
             Place::ActorStruct,
-            quote!(mailbox = 70000, name = "a", restart = 1, name = "b", grace = "5"),
+            quote!(mailbox = 70000, name = "a", restarts = 1, name = "b", grace = "5"),
         );
         assert_eq!(options.name.map(|name| name.value()).as_deref(), Some("a"));
         assert_eq!(options.mailbox, None);

@@ -125,6 +125,43 @@ fn an_actor_with_init_and_on_stop() {
 }
 
 #[test]
+fn an_actor_that_is_restarted_and_recycled() {
+    let of_struct = actor::expand(
+        quote!(
+            restart = transient,
+            intensity = "5 in 10s",
+            backoff = "100ms..30s",
+            shutdown = "2s",
+            significant,
+            recycle_after = 1000,
+            recycle_jitter = 10
+        ),
+        quote! {
+            struct Importer {
+                seen: u64,
+            }
+        },
+    );
+    let of_impl = actor::expand(
+        none(),
+        quote! {
+            impl Importer {
+                #[on_start]
+                fn catch_up(&mut self) {}
+                #[idempotent]
+                fn import(&mut self, row: Row) -> u64 {
+                    self.seen
+                }
+                #[tell(deadline = "1s")]
+                #[idempotent(5)]
+                fn touch(&mut self) {}
+            }
+        },
+    );
+    check("restarted_actor.rs", quote!(#of_struct #of_impl));
+}
+
+#[test]
 fn a_task() {
     let item = quote! {
         /// The square of `n`.

@@ -1,8 +1,11 @@
 //! Durations (`"2s"`) and amounts of memory (`"64MiB"`) as users write them in options.
+//!
+//! Durations are those of the runtime (`runtime/src/supervise/units.rs`).
 
 use std::time::Duration;
 
 const TIME: &[(&str, u128)] = &[
+    ("ns", 1),
     ("us", 1_000),
     ("ms", 1_000_000),
     ("s", 1_000_000_000),
@@ -13,22 +16,32 @@ const TIME: &[(&str, u128)] = &[
 const MEMORY: &[(&str, u128)] =
     &[("", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
-/// Reads a positive duration: an integer or a decimal number and one of the units us, ms, s, m, h.
+/// Reads a positive duration: an integer or a decimal number and one of the units ns, us, ms, s, m, h.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wanted = "write a number and one of the units us, ms, s, m, h, for example \"250ms\" or \"1.5s\"";
-    let nanos = scaled(text, TIME).ok_or_else(|| format!("`{text}` is not a duration: {wanted}"))?;
-    let nanos = u64::try_from(nanos).map_err(|_| format!("`{text}` is too long: the limit is 500 years"))?;
-    match nanos {
-        0 => Err(format!("`{text}` is no time at all: a duration must be positive")),
-        nanos => Ok(Duration::from_nanos(nanos)),
+    match any_duration(text)? {
+        Duration::ZERO => Err(format!("`{text}` is no time at all: a duration must be positive")),
+        duration => Ok(duration),
     }
+}
+
+/// The same, or no time at all.
+pub(crate) fn any_duration(text: &str) -> Result<Duration, String> {
+    let wanted = "write a number and one of the units ns, us, ms, s, m, h, for example \"250ms\" or \"1.5s\"";
+    let (nanos, rest) = scaled(text, TIME).ok_or_else(|| format!("`{text}` is not a duration: {wanted}"))?;
+    if rest {
+        return Err(format!(
+            "`{text}` is not a whole number of nanoseconds, and nothing shorter can be measured"
+        ));
+    }
+    let nanos = u64::try_from(nanos).map_err(|_| format!("`{text}` is too long: the limit is 500 years"))?;
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// Reads a positive number of bytes: a number alone, or with one of the units KiB, MiB, GiB, TiB.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let wanted =
         "write a number of bytes, or a number and one of the units KiB, MiB, GiB, TiB, for example \"64MiB\"";
-    let bytes =
+    let (bytes, _) =
         scaled(text, MEMORY).ok_or_else(|| format!("`{text}` is not an amount of memory: {wanted}"))?;
     match u64::try_from(bytes) {
         Ok(0) => Err(format!("`{text}` is no memory at all: the limit must be positive")),
@@ -37,8 +50,8 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     }
 }
 
-/// `"1.5s"` in the smallest unit of `units`. Integer arithmetic, so that `"0.1s"` is exactly 100 ms.
-fn scaled(text: &str, units: &[(&str, u128)]) -> Option<u128> {
+/// `"1.5s"` in the smallest unit of `units`, and whether something is left. Integer arithmetic, so that `"0.1s"` is exactly 100 ms.
+fn scaled(text: &str, units: &[(&str, u128)]) -> Option<(u128, bool)> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
@@ -53,7 +66,8 @@ fn scaled(text: &str, units: &[(&str, u128)]) -> Option<u128> {
     }
     let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
     let decimals = u32::try_from(fraction.len()).ok()?;
-    Some(digits.checked_mul(*factor)? / 10u128.pow(decimals))
+    let (scaled, divisor) = (digits.checked_mul(*factor)?, 10u128.pow(decimals));
+    Some((scaled / divisor, !scaled.is_multiple_of(divisor)))
 }
 
 #[cfg(test)]
@@ -62,6 +76,7 @@ mod tests {
 
     #[test]
     fn durations_are_a_number_and_a_unit() {
+        assert_eq!(duration("7ns"), Ok(Duration::from_nanos(7)));
         assert_eq!(duration("250us"), Ok(Duration::from_micros(250)));
         assert_eq!(duration("100ms"), Ok(Duration::from_millis(100)));
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
@@ -83,8 +98,11 @@ mod tests {
         {
             assert!(duration(text).is_err(), "{text:?} was accepted");
         }
-        for text in ["0s", "0.0h", "0.0001us"] {
+        for text in ["0s", "0.0h"] {
             assert!(duration(text).is_err_and(|e| e.contains("positive")), "{text:?}");
+        }
+        for text in ["0.0001us", "1.5ns"] {
+            assert!(duration(text).is_err_and(|e| e.contains("nanoseconds")), "{text:?}");
         }
         assert!(duration("99999999999999999999h").is_err());
         assert!(duration("999999999999999999999h").is_err());

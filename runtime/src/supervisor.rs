@@ -70,7 +70,7 @@ use crate::task::{Process, ProcessBuilder};
 pub enum Supervisor {}
 
 impl Supervisor {
-    fn new(strategy: Strategy) -> SupervisorBuilder {
+    fn with(strategy: Strategy) -> SupervisorBuilder {
         let nothing = Ok(Encoded::default());
         let mut plan = Plan::new(Kind::Supervisor, None, nothing, Options::DEFAULT);
         plan.name = Some("supervisor".to_owned());
@@ -81,23 +81,23 @@ impl Supervisor {
 
     /// If a child ends, it is restarted, and no other.
     pub fn one_for_one() -> SupervisorBuilder {
-        Supervisor::new(Strategy::OneForOne)
+        Supervisor::with(Strategy::OneForOne)
     }
 
     /// If a child ends, all others are stopped, and then all are started.
     pub fn one_for_all() -> SupervisorBuilder {
-        Supervisor::new(Strategy::OneForAll)
+        Supervisor::with(Strategy::OneForAll)
     }
 
     /// If a child ends, those that were started after it are stopped, and then it and they are started.
     pub fn rest_for_one() -> SupervisorBuilder {
-        Supervisor::new(Strategy::RestForOne)
+        Supervisor::with(Strategy::RestForOne)
     }
 
     /// As [`one_for_one`](Self::one_for_one), for children that are added as one goes, any number of them, and stopped all at once (OTP's
     /// `simple_one_for_one`, Elixir's `DynamicSupervisor`).
     pub fn dynamic() -> SupervisorBuilder {
-        Supervisor::new(Strategy::Dynamic)
+        Supervisor::with(Strategy::Dynamic)
     }
 }
 

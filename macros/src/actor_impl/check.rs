@@ -42,6 +42,9 @@ const RESERVED: &[&str] = &[
     "ne",
 ];
 
+const ON_START: &str = "#[on_start]";
+const ON_STOP: &str = "#[on_stop]";
+
 /// Notes what is wrong with the block as a whole, and says which type carries its messages.
 pub(crate) fn block(item: &ItemImpl, errors: &mut Errors) -> Option<TypePath> {
     if let Some((path, _)) = &item.trait_ {
@@ -83,7 +86,7 @@ pub(crate) fn block(item: &ItemImpl, errors: &mut Errors) -> Option<TypePath> {
 pub(crate) fn functions(block: &mut Block, errors: &mut Errors) {
     let Type::Path(self_ty) = peel(&block.item.self_ty).clone() else { return };
     check_twins(block, errors);
-    let (mut init, mut on_stop) = (None, None);
+    let (mut init, mut on_start, mut on_stop) = (None, None, None);
     for function in &mut block.functions {
         let free = errors.none_in(|errors| generated_names(function, errors));
         block.starts_itself |= !free;
@@ -94,8 +97,11 @@ pub(crate) fn functions(block: &mut Block, errors: &mut Errors) {
                 Role::Init => only("#[init]", &mut init, function, errors, |errors| {
                     check_init(function, &self_ty, errors)
                 }),
-                Role::OnStop => only("#[on_stop]", &mut on_stop, function, errors, |errors| {
-                    check_on_stop(function, errors)
+                Role::OnStart => only(ON_START, &mut on_start, function, errors, |errors| {
+                    check_hook(ON_START, function, errors)
+                }),
+                Role::OnStop => only(ON_STOP, &mut on_stop, function, errors, |errors| {
+                    check_hook(ON_STOP, function, errors)
                 }),
                 Role::Plain => (),
             });
@@ -238,19 +244,24 @@ fn check_init(function: &Function, self_ty: &TypePath, errors: &mut Errors) {
     }
 }
 
-fn check_on_stop(function: &Function, errors: &mut Errors) {
-    receiver(function, "`#[on_stop]`", "", errors);
-    signature::check_kind(&function.sig, "`#[on_stop]`", errors);
+/// A function that the runtime calls at a certain moment.
+fn check_hook(hook: &str, function: &Function, errors: &mut Errors) {
+    let what = format!("`{hook}`");
+    receiver(function, &what, "", errors);
+    signature::check_kind(&function.sig, &what, errors);
     for argument in function.sig.inputs.iter().filter(|argument| matches!(argument, FnArg::Typed(_))) {
         errors.at(
             argument,
-            "`#[on_stop]` is called by the runtime, which has nothing to pass: keep it in the actor's state",
+            format!(
+                "{what} is called by the runtime, which has nothing to pass: keep it in the actor's state"
+            ),
         );
     }
     if let Some(ty) = returned(function) {
+        let nobody = if hook == ON_STOP { "nobody is left" } else { "nobody is there" };
         errors.at(
             ty,
-            "nobody is left to take what `#[on_stop]` returns: return nothing, and handle errors inside",
+            format!("{nobody} to take what {what} returns: return nothing, and handle errors inside"),
         );
     }
 }

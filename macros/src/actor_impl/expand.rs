@@ -87,9 +87,12 @@ fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
     let methods = block.messages().map(|message| method(message, private));
     let arms = block.messages().map(|message| arm(message, self_ty, private));
     let (init_ty, init) = init(block);
-    let on_stop = block.in_role(Role::OnStop).map(|function| {
-        let (ident, cfgs) = (&function.sig.ident, function.attributes("cfg"));
-        quote!(#(#cfgs)* fn on_stop(&mut self) { Self::#ident(self); })
+    let hooks = [("on_start", Role::OnStart), ("on_stop", Role::OnStop)].map(|(hook, role)| {
+        block.in_role(role).map(|function| {
+            let (hook, ident) = (format_ident!("{hook}"), &function.sig.ident);
+            let cfgs = function.attributes("cfg");
+            quote!(#(#cfgs)* fn #hook(&mut self) { Self::#ident(self); })
+        })
     });
     quote! {
         #[automatically_derived]
@@ -105,7 +108,7 @@ fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
                     _ => call.unknown(),
                 }
             }
-            #on_stop
+            #(#hooks)*
         }
     }
 }
@@ -147,7 +150,8 @@ fn method(message: &Function, private: &Path) -> TokenStream {
         _ => quote!(ask),
     };
     let deadline = message.role.deadline().map(duration_expr).map(|deadline| quote!(.deadline(#deadline)));
-    quote!(#(#cfgs)* #private::Method::#kind(#name) #deadline,)
+    let idempotent = message.attempts.map(|attempts| quote!(.idempotent(#attempts)));
+    quote!(#(#cfgs)* #private::Method::#kind(#name) #deadline #idempotent,)
 }
 
 fn arm(message: &Function, self_ty: &Type, private: &Path) -> TokenStream {

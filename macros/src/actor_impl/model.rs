@@ -2,14 +2,23 @@
 
 use std::time::Duration;
 
-use syn::{Attribute, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Signature, Visibility, parse_quote};
+use quote::ToTokens;
+use syn::{
+    Attribute, ImplItem, ImplItemFn, ItemImpl, LitInt, Meta, Path, Signature, Visibility, parse_quote,
+};
 
 use crate::errors::Errors;
 use crate::options::{Options, handler_options};
 use crate::util::{attributes, unraw};
 
 /// The helper attributes, which are stripped.
-const HELPERS: &[&str] = &["ask", "tell", "local", "init", "on_stop"];
+const HELPERS: &[&str] = &["ask", "tell", "local", "init", "on_start", "on_stop"];
+
+/// Beside a helper, and stripped as well.
+const IDEMPOTENT: &str = "idempotent";
+
+/// How often a message of an `#[idempotent]` method is begun, unless it says so.
+const ATTEMPTS: u32 = 3;
 
 pub(crate) struct Block {
     /// The user's block without helper attributes.
@@ -24,6 +33,8 @@ pub(crate) struct Block {
 
 pub(crate) struct Function {
     pub(crate) role: Role,
+    /// How often a message may be begun, if more than once.
+    pub(crate) attempts: Option<u32>,
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
@@ -36,6 +47,7 @@ pub(crate) enum Role {
     /// A message without a reply.
     Tell(Option<Duration>),
     Init,
+    OnStart,
     OnStop,
     /// Not the business of this attribute.
     Plain,
@@ -46,8 +58,10 @@ impl Block {
         let mut functions = Vec::new();
         for function in item.items.iter_mut().filter_map(function) {
             let role = read_role(function, errors);
+            let attempts = read_attempts(function, role, errors);
             functions.push(Function {
                 role,
+                attempts,
                 attrs: function.attrs.clone(),
                 vis: function.vis.clone(),
                 sig: function.sig.clone(),
@@ -103,7 +117,7 @@ fn function(item: &mut ImplItem) -> Option<&mut ImplItemFn> {
 }
 
 fn is_helper(attr: &Attribute) -> bool {
-    HELPERS.iter().any(|helper| attr.path().is_ident(helper))
+    attr.path().is_ident(IDEMPOTENT) || HELPERS.iter().any(|helper| attr.path().is_ident(helper))
 }
 
 /// Reads the helper attribute of a function. One with two of them plays neither role.
@@ -131,6 +145,7 @@ fn read_role(function: &ImplItemFn, errors: &mut Errors) -> Role {
             }
             match helper.as_str() {
                 "init" => Role::Init,
+                "on_start" => Role::OnStart,
                 "on_stop" => Role::OnStop,
                 _ => local(function, first, errors),
             }
@@ -143,4 +158,46 @@ fn local(function: &ImplItemFn, attr: &Attribute, errors: &mut Errors) -> Role {
         errors.at(attr, "`#[local]` keeps a method from being a message; a function without `self` is none: remove the attribute");
     }
     Role::Plain
+}
+
+/// Reads `#[idempotent]` and `#[idempotent(5)]`.
+fn read_attempts(function: &ImplItemFn, role: Role, errors: &mut Errors) -> Option<u32> {
+    let mut given = attributes(&function.attrs, &[IDEMPOTENT]);
+    let attr = given.next()?;
+    for second in given {
+        errors.at(second, "`#[idempotent]` is given twice: remove one of the two");
+    }
+    if !role.is_message() {
+        errors.at(
+            attr,
+            "`#[idempotent]` lets a message be handled again after a crash, and this function is no message: remove the attribute",
+        );
+        return None;
+    }
+    match &attr.meta {
+        Meta::Path(_) => Some(ATTEMPTS),
+        Meta::List(list) => {
+            let number = syn::parse2::<LitInt>(list.tokens.clone()).and_then(|number| number.base10_parse());
+            match number {
+                Ok(attempts @ 2..=100) => Some(attempts),
+                _ if list.tokens.is_empty() => {
+                    errors.push(wrong_attempts(attr));
+                    None
+                }
+                _ => {
+                    errors.push(wrong_attempts(&list.tokens));
+                    None
+                }
+            }
+        }
+        Meta::NameValue(pair) => {
+            errors.push(wrong_attempts(&pair.value));
+            None
+        }
+    }
+}
+
+fn wrong_attempts(place: &impl ToTokens) -> syn::Error {
+    let wanted = "`#[idempotent]` takes how often a message is begun at most, a number from 2 to 100: `#[idempotent(5)]`";
+    syn::Error::new_spanned(place, wanted)
 }

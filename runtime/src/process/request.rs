@@ -112,6 +112,10 @@ pub struct Recycle {
     pub jitter: u8,
 }
 
+impl Recycle {
+    pub const NEVER: Recycle = Recycle { messages: None, memory: None, age: None, jitter: 0 };
+}
+
 /// Everything a supervisor has to know of a process to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Spec {
