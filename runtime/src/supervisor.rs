@@ -148,6 +148,13 @@ impl SupervisorBuilder {
         self
     }
 
+    /// How many restarts of the supervisor itself within which time are bearable for the one above it, as for an [actor](ActorBuilder::intensity).
+    /// Default: 1 in 10 s for what is started below a process, that of the supervisor for its children.
+    pub fn own_intensity(mut self, restarts: u32, window: Duration) -> Self {
+        self.plan.options.intensity = Some(Intensity::new(restarts, window));
+        self
+    }
+
     /// How it is stopped. Default: [`Infinity`](Shutdown::Infinity), as each of its children has a limit of its own.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.plan.options.shutdown = Some(shutdown);

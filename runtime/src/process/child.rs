@@ -22,8 +22,6 @@ pub(crate) struct Birth {
     pub(crate) spawn: Spawn,
     pub(crate) entry: &'static Entry,
     pub(crate) incarnation: u64,
-    /// What it shares with those before and after it.
-    pub(crate) attic: Option<Attic>,
     /// The sending end of the child's requests.
     pub(crate) control: OwnedFd,
     pub(crate) doorbell: OwnedFd,
@@ -50,8 +48,8 @@ pub(crate) fn enter(birth: Birth) -> ! {
         process::exit_now(0);
     }
     wait_at_fault_point(birth.supervisor);
-    let Birth { spawn, entry, control, doorbell, descriptors, attic, incarnation, .. } = birth;
-    let Spawn { spec, receiver, sender, ledger, init, fds, .. } = spawn;
+    let Birth { spawn, entry, control, doorbell, descriptors, incarnation, .. } = birth;
+    let Spawn { spec, receiver, sender, ledger, init, fds, attic, .. } = spawn;
     let own = [receiver.as_raw_fd(), control.as_raw_fd(), doorbell.as_raw_fd()];
     let keep: Vec<i32> = own
         .into_iter()

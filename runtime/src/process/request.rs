@@ -14,6 +14,7 @@ use crate::codec::Encoded;
 use crate::exit::ExitReason;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::mailbox::ledger::{Ledger, StopMode};
+use crate::process::attic::Attic;
 use crate::supervise::{ChildRules, Restart, Rules, Shutdown, Status};
 use crate::sys::{fd, frame, poll, time};
 
@@ -176,6 +177,8 @@ pub(crate) struct Spawn {
     pub(crate) ledger: Ledger,
     pub(crate) init: Body,
     pub(crate) fds: Vec<OwnedFd>,
+    /// What its processes share beside the mailbox, if there may be several. Made by the first supervisor that gets this, and held by all below it.
+    pub(crate) attic: Option<Attic>,
     /// Of a supervisor.
     pub(crate) children: Vec<Spawn>,
 }
@@ -185,7 +188,19 @@ impl Spawn {
     pub(crate) fn descriptors(&self) -> Vec<RawFd> {
         let own = [self.receiver.as_raw_fd(), self.ledger.file().as_raw_fd()];
         let own = own.into_iter().chain(self.sender.iter().chain(&self.fds).map(AsRawFd::as_raw_fd));
+        let own = own.chain(self.attic.iter().flat_map(Attic::descriptors));
         own.chain(self.children.iter().flat_map(Spawn::descriptors)).collect()
+    }
+
+    /// Makes what this process to be and those below it need to have successors.
+    ///
+    /// # Errors
+    /// At the limit on descriptors.
+    pub(crate) fn prepare_for_successors(&mut self) -> io::Result<()> {
+        if self.spec.is_durable() && self.attic.is_none() {
+            self.attic = Some(Attic::new()?);
+        }
+        self.children.iter_mut().try_for_each(Spawn::prepare_for_successors)
     }
 
     /// Keeps the ledgers of this process to be, and of those below it, out of the next forks, or not.
@@ -340,6 +355,7 @@ fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
         ledger,
         init,
         fds: fds.collect(),
+        attic: None,
         children: Vec::new(),
     })
 }

@@ -22,7 +22,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Method;
 use crate::mailbox::ledger::{Ledger, StopMode};
-use crate::process::attic::Attic;
 use crate::process::farewell::Verdict;
 use crate::process::request::{self, Asked, Spawn, Spec};
 use crate::supervise::{Event, Key, Policy, Rules, Ticket};
@@ -82,7 +81,6 @@ struct Child {
     /// What is needed to start it; what only a first start needs is dropped after it, if there is no second one.
     spawn: Spawn,
     methods: &'static [Method],
-    attic: Option<Attic>,
     /// It came with its supervisor, and comes back with it.
     initial: bool,
     incarnation: u64,
@@ -267,16 +265,7 @@ impl Child {
     fn new(spawn: Spawn, initial: bool) -> Child {
         // Where an earlier supervisor of these children stopped counting.
         let incarnation = spawn.ledger.incarnation();
-        Child {
-            spawn,
-            methods: &[],
-            attic: None,
-            initial,
-            incarnation,
-            left_children: false,
-            last_pid: 0,
-            life: None,
-        }
+        Child { spawn, methods: &[], initial, incarnation, left_children: false, last_pid: 0, life: None }
     }
 
     fn spec(&self) -> &Spec {

@@ -6,13 +6,14 @@ use super::{Child, Supervisor};
 use crate::exit::ExitReason;
 use crate::mailbox::ledger::Refusal;
 use crate::process::request::{self, Answered, ChildFacts, Operation, Spawn};
-use crate::process::supervisor::start::refuse;
+use crate::process::supervisor::start::{refuse, refused};
 use crate::supervise::{Answer, Event, Key, Status, Ticket};
 
 impl Supervisor {
     /// A child is to be added, and started.
-    pub(super) fn add(&mut self, spawn: Spawn) {
-        if let Some(refusal) = self.objection(&spawn) {
+    pub(super) fn add(&mut self, mut spawn: Spawn) {
+        let prepared = spawn.prepare_for_successors().map_err(refused);
+        if let Some(refusal) = prepared.err().or_else(|| self.objection(&spawn)) {
             return refuse(&spawn, refusal);
         }
         let (key, rules) = (self.next_number(), spawn.spec.rules);

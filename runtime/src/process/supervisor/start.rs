@@ -10,7 +10,6 @@ use crate::actor::Method;
 use crate::exit::ExitReason;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Epitaph, Refusal, State};
-use crate::process::attic::Attic;
 use crate::process::child::{self, Birth};
 use crate::process::entry;
 use crate::process::lines;
@@ -54,9 +53,6 @@ impl Supervisor {
             let entry = entry::find(child.spec().entry, &child.spec().type_name);
             let entry = entry.filter(|_| child.spec().build == build).ok_or(Refusal::Mismatch)?;
             child.methods = entry.methods;
-            if child.spec().is_durable() && child.attic.is_none() {
-                child.attic = Some(Attic::new().map_err(refused)?);
-            }
         }
         if child.incarnation > 0 {
             let last = child.ledger().last_death();
@@ -108,13 +104,12 @@ impl Supervisor {
     }
 
     fn become_child(&self, child: Child, lines: Lines) -> ! {
-        let Child { spawn, attic, incarnation, .. } = child;
+        let Child { spawn, incarnation, .. } = child;
         let Some(entry) = entry::find(spawn.spec.entry, &spawn.spec.type_name) else { process::exit_now(1) };
         child::enter(Birth {
             spawn,
             entry,
             incarnation,
-            attic,
             control: lines.sender,
             doorbell: lines.doorbell,
             supervisor: process::parent(),
@@ -248,7 +243,7 @@ struct Lines {
     doorbell: OwnedFd,
 }
 
-fn refused(error: io::Error) -> Refusal {
+pub(super) fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
 }
 

@@ -1,0 +1,77 @@
+//! The command line.
+
+use std::time::Duration;
+
+pub(crate) const HELP: &str = "\
+Kills what phalanx runs, at random, and looks whether its promises hold.
+
+Usage: chaos [--seconds N] [--seed N] [--json]
+       chaos --crashes N [--seed N] [--json]
+
+  --seconds N   how long to kill (default: 60)
+  --seed N      of the random numbers, printed in the report (default: by the clock)
+  --crashes N   crash one actor N times under load instead, and count the lost calls on both sides
+  --json        the report as one JSON object
+
+Exit code: 0 if every promise held, 1 if one broke, 2 for a wrong command line.
+";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Storm(Options),
+    Crashes(u64, Options),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) time: Duration,
+    pub(crate) seed: u64,
+    pub(crate) json: bool,
+}
+
+pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let mut options =
+        Options { time: Duration::from_secs(60), seed: clock.as_nanos() as u64 & 0xffff_ffff, json: false };
+    let (mut crashes, mut args) = (None, args);
+    while let Some(arg) = args.next() {
+        let mut number = || -> Result<u64, String> {
+            let value = args.next().ok_or_else(|| format!("`{arg}` needs a number"))?;
+            value.parse().map_err(|_| format!("`{arg}` needs a number, not `{value}`"))
+        };
+        match arg.as_str() {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--json" => options.json = true,
+            "--seconds" => options.time = Duration::from_secs(number()?.max(1)),
+            "--seed" => options.seed = number()?,
+            "--crashes" => crashes = Some(number()?),
+            other => return Err(format!("unknown argument `{other}`; `--help` lists all")),
+        }
+    }
+    Ok(crashes.map_or(Command::Storm(options), |times| Command::Crashes(times, options)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Command, String> {
+        parse(args.iter().map(|arg| (*arg).to_owned()))
+    }
+
+    #[test]
+    fn options_are_read() {
+        let expected = Options { time: Duration::from_secs(5), seed: 7, json: true };
+        assert_eq!(parsed(&["--seconds", "5", "--seed", "7", "--json"]), Ok(Command::Storm(expected)));
+        let expected = Options { time: Duration::from_secs(60), seed: 7, json: false };
+        assert_eq!(parsed(&["--crashes", "10", "--seed", "7"]), Ok(Command::Crashes(10, expected)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for args in [&["--sseconds"][..], &["--seed"], &["--seed", "x"], &["--seconds", "-1"]] {
+            assert!(parsed(args).unwrap_err().contains("--s"));
+        }
+    }
+}

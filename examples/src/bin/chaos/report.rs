@@ -1,0 +1,136 @@
+//! What came out, and whether it is what was promised.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use crate::args::Options;
+use crate::client::Account;
+
+pub(crate) struct Report {
+    pub(crate) options: Options,
+    pub(crate) kills: u64,
+    pub(crate) account: Account,
+    /// Messages that processes died in, as their supervisors have counted them.
+    pub(crate) interrupted: u64,
+    /// Answers that were on their way when a process died: whether one got out, only its caller knows.
+    pub(crate) cut: u64,
+    pub(crate) recovered: bool,
+    pub(crate) leftovers: usize,
+    pub(crate) crashes: Option<Crashes>,
+}
+
+/// The calls that were to crash the actor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Crashes {
+    pub(crate) ordered: u64,
+    /// Those that ended by the actor's death, as they should.
+    pub(crate) lost: u64,
+    pub(crate) other: u64,
+    pub(crate) incarnation: u64,
+}
+
+impl Report {
+    /// Calls that ended by a death, on the callers' side.
+    fn lost_calls(&self) -> u64 {
+        self.account.died + self.crashes.map_or(0, |crashes| crashes.lost)
+    }
+
+    /// Messages that were lost without having been in progress: more deaths than can be explained, and what ended in any other error.
+    fn lost_queued(&self) -> u64 {
+        let errors: u64 = self.account.errors.values().sum();
+        let other = errors - self.account.died;
+        other + self.lost_calls().saturating_sub(self.interrupted + self.cut)
+    }
+
+    /// Deaths in a message whose caller was not told.
+    fn untold(&self) -> u64 {
+        self.interrupted.saturating_sub(self.lost_calls())
+    }
+
+    fn unaccounted(&self) -> u64 {
+        let errors: u64 = self.account.errors.values().sum();
+        self.account.calls.abs_diff(self.account.replies + errors)
+    }
+
+    fn crashes_add_up(&self) -> bool {
+        self.crashes.is_none_or(|crashes| {
+            crashes.lost == crashes.ordered
+                && self.account.died == 0
+                && crashes.incarnation == crashes.ordered + 1
+                && (self.interrupted, self.cut) == (crashes.ordered, 0)
+        })
+    }
+
+    fn is_ok(&self) -> bool {
+        self.lost_queued() == 0
+            && self.untold() == 0
+            && self.unaccounted() == 0
+            && self.account.order_violations == 0
+            && self.account.hangs == 0
+            && self.leftovers == 0
+            && self.recovered
+            && self.crashes_add_up()
+    }
+
+    /// Prints it; answers whether every promise held.
+    pub(crate) fn print(&self, as_json: bool) -> phalanx::Result<bool> {
+        let mut out = io::stdout().lock();
+        if as_json {
+            writeln!(out, "{}", self.json())?;
+        } else {
+            self.text(&mut out)?;
+        }
+        Ok(self.is_ok())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut report = json!({
+            "seed": self.options.seed,
+            "seconds": self.options.time.as_secs(),
+            "kills": self.kills,
+            "calls": self.account.calls,
+            "replies": self.account.replies,
+            "errors": self.account.errors,
+            "lost_in_progress": self.interrupted,
+            "cut_answers": self.cut,
+            "lost_queued": self.lost_queued(),
+            "order_violations": self.account.order_violations,
+            "hangs": self.account.hangs,
+            "recovered": self.recovered,
+            "leftovers": self.leftovers,
+            "ok": self.is_ok(),
+        });
+        if let Some(crashes) = self.crashes {
+            report["crashes"] = json!({
+                "ordered": crashes.ordered,
+                "calls_lost": crashes.lost,
+                "incarnations": crashes.incarnation,
+            });
+        }
+        report
+    }
+
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        let account = &self.account;
+        writeln!(out, "seed                        {}", self.options.seed)?;
+        writeln!(out, "blows                       {}", self.kills)?;
+        writeln!(out, "calls                       {}", account.calls)?;
+        writeln!(out, "  answered                  {}", account.replies)?;
+        for (kind, count) in &account.errors {
+            writeln!(out, "  ended as {kind:<16} {count}")?;
+        }
+        if let Some(crashes) = self.crashes {
+            writeln!(out, "calls that crashed it       {} of {}", crashes.lost, crashes.ordered)?;
+            writeln!(out, "processes of the actor      {}", crashes.incarnation)?;
+        }
+        writeln!(out, "messages processes died in  {} (and {} while answering)", self.interrupted, self.cut)?;
+        writeln!(out, "queued messages lost        {}", self.lost_queued())?;
+        writeln!(out, "callers not told            {}", self.untold())?;
+        writeln!(out, "out of order                {}", account.order_violations)?;
+        writeln!(out, "hung past their deadline    {}", account.hangs)?;
+        writeln!(out, "all actors answer again     {}", self.recovered)?;
+        writeln!(out, "processes left              {}", self.leftovers)?;
+        writeln!(out, "{}", if self.is_ok() { "every promise held" } else { "A PROMISE BROKE" })
+    }
+}
