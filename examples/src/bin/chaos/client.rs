@@ -11,7 +11,7 @@ use crate::random::Random;
 use crate::worker::{Worker, WorkerCalls};
 
 /// How long a call may take; longer than anything that happens to an actor here.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
 
 /// How much later than its deadline a call may end, on a machine that is busy with other things.
 const SLACK: Duration = Duration::from_secs(2);
