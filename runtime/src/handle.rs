@@ -31,8 +31,9 @@ impl Handle<'_> {
 
     /// Why it cannot be reached.
     fn no_process(&self, what: &'static str) -> SendError {
-        let is_restarting = self.0.ledger.state() == State::Restarting && !self.0.is_dead();
-        if is_restarting { SendError::Unavailable(self.at(what)) } else { SendError::Gone(self.at(what)) }
+        // One that is reserved, or being restarted.
+        let will_be = matches!(self.0.ledger.state(), State::New | State::Restarting) && !self.0.is_dead();
+        if will_be { SendError::Unavailable(self.at(what)) } else { SendError::Gone(self.at(what)) }
     }
 
     pub(crate) fn is_alive(&self) -> bool {

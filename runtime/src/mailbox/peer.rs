@@ -185,9 +185,9 @@ impl Peer {
         self.ledger.state() == State::Dead || fd::hung_up(self.mailbox())
     }
 
-    /// Whether it has a process, or is about to.
+    /// Whether it has a process.
     pub(crate) fn has_process(&self) -> bool {
-        self.ledger.state() < State::Restarting && !fd::hung_up(self.mailbox())
+        matches!(self.ledger.state(), State::Starting | State::Ready) && !fd::hung_up(self.mailbox())
     }
 
     /// How it ended, if it has and is not about to be restarted.
