@@ -22,7 +22,7 @@ use crate::process::entry::Entry;
 use crate::process::request::{self, Ends, Kind, Place, Spec};
 use crate::process::root;
 use crate::process::tree::{self, PATIENCE};
-use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown};
+use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::sys::image::{self, Located};
 use crate::sys::{fd, process, time};
 
@@ -354,6 +354,7 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
         Some(Refusal::AlreadyPresent) => Failure::AlreadyPresent,
         Some(Refusal::MaxChildren) => Failure::MaxChildren,
         Some(Refusal::Ignored) => Failure::Ignored,
+        Some(Refusal::Specs(error)) => Failure::Specs(error.clone()),
         None if !epitaph.unready => return Ok(()),
         None => Failure::Died(epitaph.reason.clone()),
     })
@@ -373,6 +374,7 @@ pub(crate) enum Failure {
     AlreadyPresent,
     MaxChildren,
     Ignored,
+    Specs(SpecError),
     StartTimeout(Duration),
     Died(ExitReason),
 }
@@ -393,6 +395,7 @@ impl Failure {
             Failure::AlreadyPresent => SpawnError::AlreadyPresent { actor },
             Failure::MaxChildren => SpawnError::MaxChildren { actor },
             Failure::Ignored => SpawnError::Ignored { actor },
+            Failure::Specs(error) => SpawnError::Specs { supervisor: actor, error },
             Failure::ShuttingDown => SpawnError::ShuttingDown { actor },
             Failure::StartTimeout(after) => SpawnError::StartTimeout { actor, after },
             Failure::Died(ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{ExitReason, StoppedBy};
+use crate::supervise::SpecError;
 use crate::sys::memfd::{Page, shared_struct};
 use crate::sys::{futex, time};
 
@@ -222,6 +223,8 @@ pub(crate) enum Refusal {
     MaxChildren,
     /// Its `init` wants no process.
     Ignored,
+    /// Such a child cannot be under this supervisor.
+    Specs(SpecError),
 }
 
 /// See [`crate::InProgress`].

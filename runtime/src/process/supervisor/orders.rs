@@ -7,7 +7,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::ledger::Refusal;
 use crate::process::request::{self, Answered, ChildFacts, Operation, Spawn};
 use crate::process::supervisor::start::{refuse, refused};
-use crate::supervise::{Answer, Event, Key, Status, Ticket};
+use crate::supervise::{Answer, Event, Key, Status, Ticket, check_child};
 
 impl Supervisor {
     /// A child is to be added, and started.
@@ -41,7 +41,12 @@ impl Supervisor {
         if self.is_ending() {
             return Some(Refusal::ShuttingDown);
         }
-        let key = self.key_of(spawn.spec.child_id.as_deref()?)?;
+        let id = spawn.spec.child_id.as_deref()?;
+        // Whoever adds it does not know our rules.
+        if let Err(error) = check_child(self.policy.rules(), id, &spawn.spec.rules) {
+            return Some(Refusal::Specs(error));
+        }
+        let key = self.key_of(id)?;
         Some(match self.policy.presence(key) {
             Some(Answer::AlreadyStarted) => Refusal::AlreadyStarted(self.pid_of(key)),
             _ => Refusal::AlreadyPresent,

@@ -214,6 +214,10 @@ impl Policy {
         std::mem::take(&mut self.actions)
     }
 
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// When `Tick` is wanted: later than the last event, or never.
     pub(crate) fn due(&self) -> Option<Nanos> {
         self.next_start().map(|(_, at)| at)
