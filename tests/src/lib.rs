@@ -13,5 +13,6 @@ mod program;
 mod wait;
 
 pub use case::{alone, outcome};
+pub use place::machine_is_busy;
 pub use program::{Program, Run};
 pub use wait::{eventually, until};

@@ -23,7 +23,8 @@ pub(crate) fn grace_is_over(start: Instant) -> bool {
     passed >= GRACE_WHEN_BUSY || (passed >= GRACE && !machine_is_busy())
 }
 
-fn machine_is_busy() -> bool {
+/// Whether more wants to run than there are cores.
+pub fn machine_is_busy() -> bool {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     // The fourth word is how many want to run now, of how many there are.
     let running = load.split_ascii_whitespace().nth(3).and_then(|word| word.split_once('/')?.0.parse().ok());

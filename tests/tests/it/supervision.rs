@@ -1,6 +1,12 @@
 //! Restarts, and supervisors that are declared.
 
+mod intensity;
+mod order;
 mod restarts;
+mod stage;
+mod starting;
+mod strategies;
+mod types;
 
 use std::time::Duration;
 
