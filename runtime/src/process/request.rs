@@ -200,7 +200,13 @@ impl Spawn {
         if self.spec.is_durable() && self.attic.is_none() {
             self.attic = Some(Attic::new()?);
         }
-        self.children.iter_mut().try_for_each(Spawn::prepare_for_successors)
+        self.children.iter_mut().try_for_each(|child| {
+            // One that is not restarted itself comes back with its supervisor.
+            if child.spec.kind != Kind::Supervisor {
+                child.attic = Some(Attic::new()?);
+            }
+            child.prepare_for_successors()
+        })
     }
 
     /// Keeps the ledgers of this process to be, and of those below it, out of the next forks, or not.
