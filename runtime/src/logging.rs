@@ -1,65 +1,171 @@
-//! One log for the whole tree: each line says which process and which actor it comes from.
+//! One log for the whole tree: what its processes say through `tracing` arrives in the program's subscriber.
+//!
+//! A program that has set a global subscriber gets, beside its own events, those of everything that it spawns from then on, at whatever
+//! depth; [`init`] sets one for programs that have none. A subscriber that is only set for a thread, or for a scope, gets nothing of it. Actors
+//! and tasks need not do anything: they have a subscriber of ours, as of before their own code runs, which sends what is said to the program,
+//! where the thread `phalanx-log` hands it on. In a program that wants nothing there is neither.
+//!
+//! # What arrives
+//!
+//! Level, target, name, place in the code, and all fields with their types (what is neither number, bool, text nor error comes as the text that
+//! its `Debug` has written); so filters by level, target or name do what they do for events of the program. Beside its own, each event has these fields:
+//!
+//! | field | what |
+//! |---|---|
+//! | `actor` | the name of the actor or task |
+//! | `pid` | its process id |
+//! | `incarnation` | how often it had been started by then, 1 for the first time |
+//! | `spans` | the spans it was in, outermost first, as `order{id=7}:payment`; absent outside of spans. The spans themselves do not travel |
+//! | `dropped` | how many events of that process were dropped right before this one; absent if none |
+//!
+//! An event that has a field of such a name itself keeps it, and ours is called `phalanx.actor`, and so on. When it was said, and which number it
+//! has, is what [`origin`] tells. An event that has more than 48 fields or names of more than 4 KiB, or comes from one more than 4096 places in the code,
+//! has the target `phalanx::forwarded`, and in the fields `target`, `name` and `fields` what is else in fields of its own.
+//!
+//! Events of one process arrive in the order in which they were said. The process that says one makes the system call that sends it, so it
+//! arrives even if that process dies in its next instruction.
+//!
+//! # What happens to actors
+//!
+//! Supervisors say it, under the target `phalanx::supervisor`, with `actor`, `pid` and `incarnation` of the process they speak of:
+//!
+//! | message | level | further fields |
+//! |---|---|---|
+//! | `started` | DEBUG | |
+//! | `stopped`, `ended` (a task) | DEBUG | `reason` |
+//! | `not started` | DEBUG; WARN in a restart | `reason` |
+//! | `crashed` | WARN | `reason`: of a panic its message, place and method |
+//! | `killed by the watchdog` | WARN | `method`, `after_ms`; `#[init]` for a start that took too long |
+//! | `dead letters` | WARN | `messages`: how many lay in the mailbox |
+//! | `waiting` before a restart | WARN | `delay_ms` |
+//! | `restarted` | INFO; DEBUG after a recycling | `restarts`, `reason`: why the last one ended |
+//! | `gave up`: it has used up its restarts, and stays dead | ERROR | `reason` |
+//! | `escalated`: it has used up those of its supervisor, which ends | ERROR | `reason` |
+//!
+//! What ends because its owner has ended is no crash of its own, and `stopped`.
+//!
+//! # How much it costs
+//!
+//! Which level the program wants is found out when something is spawned, and events beyond it are not sent. Under [`init`] the filter travels too. An event costs its
+//! process a system call. If the program does not read as fast as its tree writes, who logs waits for room, 100 ms at most; then the event
+//! is dropped, and those after it at once, until there is room again. An event of more than 32 KiB waits too while another one of the same process
+//! has not been read. Texts are cut at 16 MiB per event. Supervisors never wait.
+//!
+//! The end of `#[phalanx::main]`, and [`shutdown`](crate::shutdown), wait until everything has been handed to the subscriber, 1 s at most.
+//! What has not been read when the program is killed is lost.
+
+#[cfg(feature = "logging")]
+mod format;
+mod forward;
+mod inbox;
+pub(crate) mod outbox;
+pub(crate) mod record;
+mod sites;
+mod spans;
+
+use std::time::SystemTime;
 
 use once_cell::sync::OnceCell;
+use serde::{Deserialize, Serialize};
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
-/// The filter that the program has asked for; its children get the same.
+use forward::Forward;
+use record::Severity;
+
+pub(crate) use inbox::settle;
+
+/// What a program wants to have of its tree.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    most: Severity,
+    /// The filter of [`init`], if that has set the subscriber.
+    filter: Option<String>,
+}
+
+impl Wish {
+    pub(crate) fn wants(&self, level: Severity) -> bool {
+        level <= self.most
+    }
+}
+
+/// What this process was born with; in the program, nothing.
+static INHERITED: OnceCell<Option<Wish>> = OnceCell::new();
+
+/// The filter of [`init`], if that has set the subscriber.
 static FILTER: OnceCell<String> = OnceCell::new();
 
-pub(crate) fn filter() -> Option<String> {
-    FILTER.get().cloned()
+/// What is wanted of a process that is spawned now; makes sure that somebody reads it.
+pub(crate) fn wish() -> Option<Wish> {
+    if let Some(inherited) = INHERITED.get() {
+        return inherited.clone();
+    }
+    let most = LevelFilter::current().into_level()?;
+    inbox::open();
+    Some(Wish { most: most.into(), filter: FILTER.get().cloned() })
 }
 
-/// In a new process: the same log as in the program.
-pub(crate) fn inherit(filter: &str) {
-    start(filter);
+/// In a new process: what it says goes to the program, if that wants it.
+pub(crate) fn inherit(wish: Option<Wish>) {
+    if let Some(wish) = &wish {
+        let me = crate::current();
+        let most = LevelFilter::from_level(Level::from(wish.most));
+        forward(Forward::new(me.name().to_owned(), me.incarnation(), most), wish);
+    }
+    let _ = INHERITED.set(wish);
 }
 
-/// Writes the events of `tracing` to standard error, in this process and in every one that it spawns from now on.
+/// An initialiser before `main` may have set a subscriber; then that one stays.
+fn forward(all: Forward, wish: &Wish) {
+    #[cfg(feature = "logging")]
+    if let Some(Ok(filter)) = wish.filter.as_ref().map(tracing_subscriber::EnvFilter::try_new) {
+        use tracing_subscriber::layer::Layer;
+        let _ = tracing::subscriber::set_global_default(filter.with_subscriber(all));
+        return;
+    }
+    let _ = (tracing::subscriber::set_global_default(all), wish);
+}
+
+/// Where an event comes from that was said in another process of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The name of the actor or task.
+    pub actor: String,
+    /// Its process id.
+    pub pid: u32,
+    /// How often it had been started by then, 1 for the first time.
+    pub incarnation: u64,
+    /// When it was said.
+    pub time: SystemTime,
+    /// Which event of its process it is, counted from 1. A supervisor counts what it says of all its actors together.
+    pub number: u64,
+}
+
+/// For subscribers: where the event comes from that this thread is being handed; `None` if it is one of the program itself.
 ///
-/// Each line is one write and names time, level, process and actor. What is written is chosen by the environment variable `RUST_LOG`, or
-/// else everything from `info` up. Does nothing if the program has a subscriber already. Needs the feature `logging` (on by default).
+/// Never blocks. Only says something while the subscriber is in its `event` (a layer: in its `on_event`).
+///
+/// ```
+/// assert_eq!(phalanx::logging::origin(), None); // the program itself
+/// ```
+pub fn origin() -> Option<Origin> {
+    inbox::origin()
+}
+
+/// Writes the events of `tracing` to standard error, those of this process and of everything that it spawns from now on.
+///
+/// Each line is one write and names time, level, process and actor, those that the event comes from. The lines are written by the program. What is written is chosen by the environment
+/// variable `RUST_LOG`, or else everything from `info` up; directives about spans or fields see those of the process that logs. Does nothing if the program has a
+/// subscriber already, and nothing in an actor or task of a program that has one. Needs the feature `logging` (on by default).
 ///
 /// ```
 /// phalanx::logging::init();
 /// ```
 #[cfg(feature = "logging")]
 pub fn init() {
-    start(&std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()));
-}
-
-#[cfg(feature = "logging")]
-fn start(filter: &str) {
-    use tracing_subscriber::EnvFilter;
-    use tracing_subscriber::fmt::format::Format;
-    let chosen = EnvFilter::builder().parse_lossy(filter);
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(chosen).with_writer(std::io::stderr).with_ansi(false);
-    if lines.event_format(Line(Format::default().with_ansi(false))).try_init().is_ok() {
-        let _ = FILTER.set(filter.to_owned());
-    }
-}
-
-#[cfg(not(feature = "logging"))]
-fn start(_: &str) {}
-
-/// The usual line, behind process and actor.
-#[cfg(feature = "logging")]
-struct Line(tracing_subscriber::fmt::format::Format);
-
-#[cfg(feature = "logging")]
-impl<S, N> tracing_subscriber::fmt::FormatEvent<S, N> for Line
-where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-    N: for<'a> tracing_subscriber::fmt::FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &tracing_subscriber::fmt::FmtContext<'_, S, N>,
-        mut writer: tracing_subscriber::fmt::format::Writer<'_>,
-        event: &tracing::Event<'_>,
-    ) -> std::fmt::Result {
-        let me = crate::current();
-        write!(writer, "[{} {}] ", me.pid(), me.name())?;
-        self.0.format_event(context, writer, event)
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    if let Some(filter) = format::install(&filter) {
+        let _ = FILTER.set(filter);
     }
 }

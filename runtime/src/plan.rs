@@ -227,7 +227,7 @@ impl Plan {
             deadline: options.deadline,
             shutdown: options.how_to_stop(stop),
             memory: options.memory,
-            log: crate::logging::filter(),
+            log: crate::logging::wish(),
             child_id: declared.then(|| self.id().to_owned()),
             rules: self.rules(declared),
             recycle: options.recycle,

@@ -56,5 +56,10 @@ pub fn line_of_names() -> Option<std::os::fd::BorrowedFd<'static>> {
     crate::process::lines::names()
 }
 
+/// The sending end of the log of the tree, for the tests that write rubbish to it.
+pub fn log_line() -> Option<std::os::fd::BorrowedFd<'static>> {
+    crate::process::lines::log()
+}
+
 #[cfg(feature = "floors")]
 pub use crate::process::floor;

@@ -38,10 +38,10 @@ pub struct CommandSpec {
 #[non_exhaustive]
 pub enum Output {
     /// Each line is an event of `tracing`, with the target `phalanx::command` and the fields `command` (the name) and `stream`: standard
-    /// output at level INFO, standard error at level WARN. The events happen in the keeper's process, so they are seen if
-    /// [`logging::init`](crate::logging::init) has been called before the first spawn.
+    /// output at level INFO, standard error at level WARN. They arrive in the program's subscriber if it had one when the command was
+    /// spawned, see [`logging`](crate::logging).
     ///
-    /// Whoever writes more than the log takes, waits.
+    /// Whoever writes more than the log takes, waits, 100 ms at most; then lines are dropped, and counted.
     ///
     /// Bytes that are not UTF-8 are replaced; of a line of more than 64 KiB the beginning is kept, with a word on how much is missing.
     #[default]

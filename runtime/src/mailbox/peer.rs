@@ -51,13 +51,6 @@ pub(crate) struct Fate {
     until_down: Vec<(u64, Arc<Slot>)>,
 }
 
-/// What a look at an actor's facts brought.
-pub(crate) struct News {
-    /// It is gone for good, and this is new.
-    pub(crate) ended: Option<Option<Arc<Epitaph>>>,
-    pub(crate) lost: Vec<Lost>,
-}
-
 /// Calls that get no answer.
 pub(crate) struct Lost {
     /// Which one; `None`: all that were made while this incarnation was the last, or earlier.
@@ -238,8 +231,8 @@ impl Peer {
         fate.until_down.retain(|(_, other)| !Arc::ptr_eq(other, slot));
     }
 
-    /// Its bell rang: looks at the facts.
-    pub(crate) fn look(&self) -> News {
+    /// Its bell rang: looks at the facts. Answers the calls that are lost, as far as that is news.
+    pub(crate) fn look(&self) -> Vec<Lost> {
         let open = !fd::hung_up(self.mailbox());
         let (state, last) = (self.ledger.state(), self.ledger.last_death());
         let mut fate = self.fate();
@@ -248,7 +241,7 @@ impl Peer {
                 slot.complete(Outcome::Ready);
             }
         }
-        let mut news = News { ended: None, lost: Vec::new() };
+        let mut news = Vec::new();
         if fate.dead.is_some() {
             return news;
         }
@@ -257,7 +250,7 @@ impl Peer {
         // And no more of them than are remembered, whatever the page says.
         for incarnation in fate.seen.max(latest.saturating_sub(HISTORY)).max(1)..=latest {
             if let Some(epitaph) = self.ledger.death_of(incarnation).map(Arc::new) {
-                news.lost.extend(self.lost_with(incarnation, &epitaph));
+                news.extend(self.lost_with(incarnation, &epitaph));
             }
         }
         fate.seen = fate.seen.max(latest);
@@ -267,9 +260,8 @@ impl Peer {
             _ => None,
         };
         if let Some(dead) = dead {
-            fate.dead = Some(dead.clone());
-            news.lost.push(Lost { seq: None, incarnation: u64::MAX, epitaph: dead.clone() });
-            news.ended = Some(dead);
+            news.push(Lost { seq: None, incarnation: u64::MAX, epitaph: dead.clone() });
+            fate.dead = Some(dead);
         }
         news
     }

@@ -15,10 +15,8 @@ use once_cell::sync::OnceCell;
 
 use crate::mailbox::channel;
 use crate::mailbox::envelope::{Answered, Body, parse};
-use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::{Lost, Peer};
 use crate::mailbox::slot::{Outcome, Slot};
-use crate::process::tree;
 use crate::sys::poll::{self, Epoll, Event};
 use crate::sys::{frame, time};
 
@@ -127,14 +125,11 @@ impl Router {
 
     /// Looks at an actor's facts: hands out what is new, its deaths above all.
     pub(crate) fn visit(&self, peer: &Peer) {
-        let news = peer.look();
-        if !news.lost.is_empty() {
+        let lost = peer.look();
+        if !lost.is_empty() {
             // What it answered before it died is in our channel already, and counts.
             self.read_answers(None);
-            news.lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost));
-        }
-        if let Some(Some(epitaph)) = news.ended.filter(|_| tree::is_ours(peer)) {
-            report(peer, &epitaph);
+            lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost));
         }
         peer.announce();
     }
@@ -376,20 +371,5 @@ fn offer_lead(inner: &Inner) {
     let background = inner.background.as_ref().filter(|_| !inner.futures.is_empty());
     if let Some(heir) = background.or(inner.followers.last()) {
         heir.hand_lead();
-    }
-}
-
-/// Says in the log of the one process that has spawned it how an actor ended, and what was lost with it.
-fn report(peer: &Peer, epitaph: &Epitaph) {
-    let (actor, pid, reason) = (&*peer.card.name, peer.ledger.pid(), &epitaph.reason);
-    if epitaph.unready {
-        // Its spawn says so.
-    } else if reason.is_orderly() {
-        tracing::debug!(actor, pid, %reason, "ended");
-    } else {
-        tracing::warn!(actor, pid, %reason, "died");
-    }
-    if epitaph.unserved > 0 {
-        tracing::warn!(actor, pid, messages = epitaph.unserved, "dead letters");
     }
 }

@@ -72,9 +72,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     identify(&spec, incarnation);
     tree::inherit(control, Event::from_fd(doorbell), ledger);
     last_words::keep(ledger);
-    if let Some(filter) = &spec.log {
-        crate::logging::inherit(filter);
-    }
+    crate::logging::inherit(spec.log);
     if let Some(limit) = spec.memory {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);

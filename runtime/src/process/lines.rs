@@ -38,7 +38,6 @@ pub(crate) fn names() -> Option<BorrowedFd<'static>> {
 }
 
 /// Where the program reads what happens; `None` everywhere else.
-#[allow(dead_code, reason = "for the reader of the log, which comes next")]
 pub(crate) fn incoming_log() -> Option<BorrowedFd<'static>> {
     RECEIVING.get().map(|ends| ends.log.as_fd())
 }

@@ -10,6 +10,7 @@ pub(crate) mod attic;
 pub(crate) mod boot;
 pub(crate) mod child;
 pub(crate) mod entry;
+pub(crate) mod events;
 pub(crate) mod farewell;
 #[cfg(feature = "floors")]
 pub mod floor;

@@ -12,6 +12,7 @@ use serde_bytes::ByteBuf;
 
 use crate::codec::Encoded;
 use crate::exit::ExitReason;
+use crate::logging::Wish;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::process::attic::Attic;
@@ -138,8 +139,8 @@ pub(crate) struct Spec {
     pub(crate) shutdown: Shutdown,
     /// The limit on its private memory, in bytes.
     pub(crate) memory: Option<u64>,
-    /// The filter of the log, if the program has one.
-    pub(crate) log: Option<String>,
+    /// What the program wants to hear of it, if anything.
+    pub(crate) log: Option<Wish>,
     /// By which name its supervisor's user knows it, if it is the child of a declared supervisor.
     pub(crate) child_id: Option<String>,
     pub(crate) rules: ChildRules,

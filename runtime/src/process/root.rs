@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::logging;
 use crate::mailbox::ledger::StopMode;
 use crate::names;
 use crate::process::boot::{NOT_SINGLE, TOKEN, TREE};
@@ -156,6 +157,9 @@ impl Watcher {
         if !orderly {
             strays::sweep(&self.mark);
         }
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            logging::settle();
+        }
         if let Some(signal) = INTERRUPTED.load(Ordering::SeqCst).then(interrupting_signal) {
             signal::die_of(signal);
         }
@@ -233,5 +237,6 @@ pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
         guard = REAPED.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
     }
     drop(guard);
+    logging::settle();
     park_if_interrupted();
 }

@@ -111,11 +111,6 @@ pub(crate) fn adopt(peer: &Arc<Peer>) {
     spawned.push(Arc::downgrade(peer));
 }
 
-/// Whether this process has spawned it.
-pub(crate) fn is_ours(peer: &Peer) -> bool {
-    spawned().iter().any(|known| std::ptr::eq(known.as_ptr(), peer))
-}
-
 /// Ends everything that this process has started, in order: see [`crate::shutdown`].
 pub(crate) fn shut_down(mode: StopMode) {
     match INHERITED.get() {

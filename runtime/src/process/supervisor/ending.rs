@@ -6,6 +6,7 @@ use super::hands::kill_group;
 use super::{Child, Life, Nested, Supervisor};
 use crate::exit::StoppedBy;
 use crate::mailbox::ledger::{Ledger, Phase, State, StopMode};
+use crate::process::events;
 use crate::process::farewell::Verdict;
 use crate::process::request::Kind;
 use crate::process::strays;
@@ -32,6 +33,8 @@ impl Supervisor {
     /// Everything ends now: the owner is gone.
     pub(super) fn tear_down(&mut self) -> ! {
         let deadline = time::after(TEAR_DOWN);
+        events::tear_down();
+        events::tear_down();
         loop {
             let left: Vec<i32> = strays::children(process::pid())
                 .into_iter()
@@ -125,6 +128,13 @@ impl Child {
             life.start_until = None;
             if spawn.ledger.state() < State::Ready {
                 life.verdict = Some(Verdict::StartTimeout);
+                events::killed_by_the_watchdog(
+                    &spawn.spec,
+                    life.pid,
+                    spawn.ledger.incarnation(),
+                    "#[init]",
+                    spawn.spec.start,
+                );
                 process::kill(life.pid, process::SIGKILL);
             }
         }
@@ -171,6 +181,7 @@ impl Child {
         life.verdict = Some(Verdict::DeadlineExceeded { method: busy.method, after });
         life.kill_at = Some(now.saturating_add(AFTER_ABORT));
         process::kill(life.pid, process::SIGABRT);
+        self.say_that_it_is_killed(busy.method, after);
         None
     }
 

@@ -154,7 +154,9 @@ impl Supervisor {
 impl Child {
     /// Publishes the end of its process, and what comes next as far as that is known. Before the process is reaped.
     fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit) {
-        let verdict = self.life.take().and_then(|life| life.verdict);
+        let life = self.life.take();
+        let asked = life.as_ref().is_some_and(|life| life.asked.is_some());
+        let verdict = life.and_then(|life| life.verdict);
         let mut epitaph = farewell::epitaph(self.methods, self.ledger(), wait, verdict);
         let exit = farewell::exit(self.ledger(), &epitaph);
         let comes_back = match (self.spec().rules.restart, exit) {
@@ -167,8 +169,10 @@ impl Child {
             if let Some(busy) = &mut epitaph.in_progress {
                 busy.again = self.may_be_repeated();
             }
+            self.say_how_it_ended(asked, &epitaph);
             self.ledger().bury(&epitaph, State::Restarting);
         } else {
+            self.say_how_it_ended(asked, &epitaph);
             self.ledger().bury(&epitaph, State::Dead);
         }
         (epitaph, exit)

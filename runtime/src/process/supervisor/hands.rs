@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 
 use super::{Child, Supervisor};
 use crate::mailbox::capacity;
-use crate::mailbox::ledger::{Epitaph, Farewell, Ledger, State, StopMode};
+use crate::mailbox::ledger::{Epitaph, Farewell, State, StopMode};
+use crate::process::events;
 use crate::process::request::Spawn;
 use crate::supervise::{Action, End, Event, Exit, Key};
 use crate::sys::{fd, frame, poll, process, time};
@@ -34,8 +35,14 @@ impl Supervisor {
                 }
                 Action::Booted => self.announce_boot(),
                 Action::End(end) => self.end(end),
-                // Its ledger says so: that it is being restarted, and how it ended last.
-                Action::Waiting(..) | Action::GiveUp(_) => None,
+                Action::Waiting(key, until) => {
+                    self.say_that_it_waits(key, until);
+                    None
+                }
+                Action::GiveUp(key) => {
+                    self.say_that_it_is_given_up(key);
+                    None
+                }
             };
             if let Some(event) = event {
                 queue.extend(self.policy.handle(event, time::now()));
@@ -117,7 +124,10 @@ impl Supervisor {
         let farewell = match end {
             End::Shutdown => Farewell::Stopped,
             End::Auto => Farewell::Returned,
-            End::Intensity(_) => Farewell::Intensity,
+            End::Intensity(key) => {
+                self.say_that_it_escalates(key);
+                Farewell::Intensity
+            }
             End::BootFailed(key) => {
                 own.last_words(&self.cause(key), "", None);
                 Farewell::InitFailed
@@ -164,7 +174,7 @@ pub(super) fn ring(spawn: &Spawn) {
 
 /// A child, and all below it, that have no process and get none by themselves.
 pub(super) fn put_down(spawn: &Spawn) {
-    rewrite_epitaph(&spawn.ledger, State::Down);
+    rewrite_epitaph(spawn, State::Down);
     if spawn.spec.policy.is_none() {
         let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
         (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
@@ -176,17 +186,19 @@ pub(super) fn put_down(spawn: &Spawn) {
 /// A child, and all below it, that will never be there again.
 pub(super) fn bury_tree(spawn: &Spawn) {
     if spawn.ledger.state() != State::Dead {
-        rewrite_epitaph(&spawn.ledger, State::Dead);
+        rewrite_epitaph(spawn, State::Dead);
     }
     fd::shut_down(spawn.receiver.as_fd());
     spawn.children.iter().for_each(bury_tree);
 }
 
 /// The last word on a death: what was queued is lost with it, too.
-fn rewrite_epitaph(ledger: &Ledger, state: State) {
+fn rewrite_epitaph(spawn: &Spawn, state: State) {
+    let ledger = &spawn.ledger;
     let known = ledger.last_death().filter(|(of, _)| *of == ledger.incarnation());
     let epitaph = known.map_or_else(Epitaph::orphaned, |(_, epitaph)| epitaph);
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
+    events::dead_letters(&spawn.spec, ledger.pid(), ledger.incarnation(), unserved);
     ledger.bury(&Epitaph { swept: true, unserved, ..epitaph }, state);
 }
 

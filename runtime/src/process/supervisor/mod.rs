@@ -14,6 +14,7 @@ mod ending;
 mod exits;
 mod hands;
 mod orders;
+mod reports;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -79,6 +79,7 @@ impl Supervisor {
         // Other children are forked from this process too, and have no business with this page.
         child.spawn.keep_from_children(true);
         child.ledger().started(pid, child.incarnation);
+        child.say_that_it_has_started(pid);
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;

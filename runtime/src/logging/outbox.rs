@@ -1,0 +1,117 @@
+//! The way of a process to the log of the program: bounded, in order, and never waited for without an end.
+//!
+//! Who logs makes the system call that sends, so what was said before a crash is in the socket when the process is gone. When there is no
+//! room, the event that finds none waits 100 ms at most; then it is dropped, and so is at once what comes after it, until there is room
+//! again. The first event that gets through says how many did not.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::logging::record::Record;
+use crate::process::lines;
+use crate::sys::{fd, frame, memfd, poll, time};
+
+/// How long an event may wait for room.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The kernel says that a socket is writable only when most of it is empty: it is tried more often than that.
+const BETWEEN_TRIES: Duration = Duration::from_millis(2);
+
+/// Events above this many bytes travel as memory files.
+const INLINE: usize = 32 * 1024;
+
+/// What a packet is: its first byte.
+pub(crate) const EVENT: u8 = b'e';
+/// As [`EVENT`]; the record lies in the first descriptor, and the second one is closed when it has been read.
+pub(crate) const LARGE: u8 = b'l';
+/// Something that the program says to itself, see [`crate::logging::inbox`].
+pub(crate) const MARK: u8 = b'm';
+
+/// In front of the record: kind, number, how many were dropped before it.
+pub(crate) const FRONT: usize = 1 + 8 + 8;
+
+/// What is known of the events of one process.
+struct Outbox {
+    /// The process. A fork has its own numbers.
+    pid: u32,
+    number: u64,
+    dropped: u64,
+    /// The last one found no room: nobody waits any more.
+    blocked: bool,
+    /// Hangs up when the last large event has been read. Only one lies in the line at a time, for what it takes up is not in the socket's count.
+    large: Option<OwnedFd>,
+}
+
+static OUTBOX: Mutex<Outbox> =
+    Mutex::new(Outbox { pid: 0, number: 0, dropped: 0, blocked: false, large: None });
+
+/// Locked while an event waits, so that events are in the socket in the order of their numbers.
+fn outbox() -> MutexGuard<'static, Outbox> {
+    let mut outbox = OUTBOX.lock().unwrap_or_else(PoisonError::into_inner);
+    let pid = std::process::id();
+    if outbox.pid != pid {
+        *outbox = Outbox { pid, number: 0, dropped: 0, blocked: false, large: None };
+    }
+    outbox
+}
+
+/// Sends an event to the program, or drops it: at once if there is no room and `patience` is zero.
+pub(crate) fn send(record: &Record<'_>, patience: Duration) {
+    let Some(line) = lines::log() else { return };
+    let Some(mut packet) = record.encode(vec![EVENT; FRONT]) else { return };
+    let mut outbox = outbox();
+    outbox.number += 1;
+    packet[1..9].copy_from_slice(&outbox.number.to_le_bytes());
+    packet[9..FRONT].copy_from_slice(&outbox.dropped.to_le_bytes());
+    let patience = if outbox.blocked { Duration::ZERO } else { patience };
+    let until = time::after(patience);
+    let sent = if packet.len() <= INLINE {
+        until_room(line, until, || frame::send_raw(line, &packet, &[]))
+    } else {
+        outbox.send_large(line, &mut packet, until)
+    };
+    match sent {
+        Ok(()) => (outbox.dropped, outbox.blocked) = (0, false),
+        Err(error) => {
+            outbox.dropped += 1;
+            // A refusal for another reason (no memory, no descriptor) says nothing of the next one.
+            outbox.blocked |= error.kind() == io::ErrorKind::WouldBlock;
+        }
+    }
+}
+
+impl Outbox {
+    fn send_large(&mut self, line: BorrowedFd<'_>, packet: &mut [u8], until: u64) -> io::Result<()> {
+        while let Some(last) = &self.large {
+            if fd::hung_up(last.as_fd()) {
+                self.large = None;
+            } else if time::now() >= until {
+                return Err(io::ErrorKind::WouldBlock.into());
+            } else {
+                // Readable means hung up: nobody writes there.
+                let _ = poll::readable(last.as_fd(), Some(time::until(until)));
+            }
+        }
+        packet[0] = LARGE;
+        let file = memfd::payload(&packet[FRONT..])?;
+        let (ours, theirs) = fd::seqpacket_pair()?;
+        let fds = [file.as_fd(), theirs.as_fd()];
+        until_room(line, until, || frame::send_raw(line, &packet[..FRONT], &fds))?;
+        self.large = Some(ours);
+        Ok(())
+    }
+}
+
+/// Tries until there is room or it is too late.
+fn until_room(line: BorrowedFd<'_>, until: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match send() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && time::now() < until => {
+                let _ = poll::wait(&[(line, true)], Some(BETWEEN_TRIES), None);
+            }
+            other => return other,
+        }
+    }
+}

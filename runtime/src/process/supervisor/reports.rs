@@ -1,0 +1,62 @@
+//! What is said in the program's log of what happens here.
+
+use std::time::Duration;
+
+use super::{Child, Supervisor};
+use crate::actor::method_name;
+use crate::exit::ExitReason;
+use crate::mailbox::ledger::Epitaph;
+use crate::process::events;
+use crate::supervise::{Key, Shutdown};
+use crate::sys::{process, time};
+
+impl Child {
+    pub(super) fn say_that_it_has_started(&self, pid: i32) {
+        let (spec, incarnation) = (self.spec(), self.incarnation);
+        match self.last_reason().filter(|_| incarnation > 1) {
+            None => events::started(spec, pid, incarnation),
+            Some(reason) => {
+                let restarts = self.ledger().restarts().0.into();
+                events::restarted(spec, pid, incarnation, restarts, &reason);
+            }
+        }
+    }
+
+    /// Said before others can see it in the ledger, so that whoever asks why finds it in the log.
+    pub(super) fn say_how_it_ended(&self, asked: bool, epitaph: &Epitaph) {
+        let as_asked = match epitaph.reason.signal() {
+            Some(process::SIGTERM) => asked,
+            Some(process::SIGKILL) => asked && self.spec().shutdown == Shutdown::BrutalKill,
+            _ => false,
+        };
+        events::ended(self.spec(), self.last_pid, self.incarnation, as_asked, epitaph);
+    }
+
+    pub(super) fn say_that_it_is_killed(&self, method: u32, after: Duration) {
+        let method = method_name(self.methods, method);
+        events::killed_by_the_watchdog(self.spec(), self.last_pid, self.incarnation, method, after);
+    }
+
+    fn last_reason(&self) -> Option<ExitReason> {
+        self.ledger().last_death().map(|(_, epitaph)| epitaph.reason)
+    }
+}
+
+impl Supervisor {
+    pub(super) fn say_that_it_waits(&self, key: Key, until: u64) {
+        let Some(child) = self.children.get(&key) else { return };
+        events::waiting(child.spec(), child.last_pid, child.incarnation, time::until(until));
+    }
+
+    pub(super) fn say_that_it_is_given_up(&self, key: Key) {
+        let Some(child) = self.children.get(&key) else { return };
+        let reason = child.last_reason().unwrap_or(ExitReason::IntensityReached);
+        events::gave_up(child.spec(), child.last_pid, child.incarnation, &reason);
+    }
+
+    pub(super) fn say_that_it_escalates(&self, key: Key) {
+        let Some(child) = self.children.get(&key) else { return };
+        let reason = child.last_reason().unwrap_or(ExitReason::IntensityReached);
+        events::escalated(child.spec(), child.last_pid, child.incarnation, &reason);
+    }
+}
