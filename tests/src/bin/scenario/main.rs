@@ -11,6 +11,7 @@ mod ends;
 mod image;
 mod interrupted;
 mod limits;
+mod logs;
 mod plain;
 mod strays;
 mod tasks;
@@ -39,6 +40,8 @@ fn main() -> phalanx::Result<()> {
         "interrupted-after-shutdown" => interrupted::alone_again(),
         "interrupted-twice" => interrupted::hanging(),
         "interrupted-in-handler" => interrupted::handling(),
+        "logs" => logs::logs(),
+        "logs-itself" => logs::logs_itself(),
         "many-actors" => limits::many_actors(),
         "many-names" => limits::many_names(),
         "prints-a-lot" => limits::prints_a_lot(),
