@@ -48,38 +48,49 @@ impl Attic {
         frame::send_raw(self.in_end.as_fd(), &word(CHANNEL, session), &[channel])
     }
 
-    /// In a new process: all the channels that are there. They stay there, but for those whose callers are gone.
-    pub(crate) fn channels(&self, incarnation: u64) -> Vec<(u64, OwnedFd)> {
+    /// In a new process: all the channels that are there, and whether each still is. They stay, but for those whose callers are gone.
+    pub(crate) fn channels(&self, incarnation: u64) -> Vec<(u64, OwnedFd, bool)> {
         rlimit::with_raised_descriptors(|| self.turn_over(incarnation))
     }
 
-    fn turn_over(&self, incarnation: u64) -> Vec<(u64, OwnedFd)> {
+    /// Puts each channel behind the others, until the mark comes to the front that was the last when this began.
+    fn turn_over(&self, incarnation: u64) -> Vec<(u64, OwnedFd, bool)> {
         let mut found = Vec::new();
-        // Without this mark there is no room, and each is taken out before it is put back.
-        let marked = frame::send_raw(self.in_end.as_fd(), &word(END, incarnation), &[]).is_ok();
+        let mark = word(END, incarnation);
         let mut buffer = [0; 16];
-        for _ in 0..usize::from(u16::MAX) {
-            let Ok(Some(packet)) = frame::peek(self.out_end.as_fd(), &mut buffer, false) else { break };
+        if frame::send_raw(self.in_end.as_fd(), &mark, &[]).is_err() {
+            // There is no room, so one comes out for it, and in again if there is room for that at the end.
+            let first = frame::receive(self.out_end.as_fd(), &mut buffer, false);
+            let _ = frame::send_raw(self.in_end.as_fd(), &mark, &[]);
+            let Ok(Some(packet)) = first else { return found };
+            let number = read(&buffer[..packet.len]).1;
+            found.extend(packet.fds.into_iter().next().map(|channel| (number, channel, false)));
+        }
+        while let Ok(Some(packet)) = frame::peek(self.out_end.as_fd(), &mut buffer, false) {
             if packet.truncated {
                 // No descriptor is left for it; it stays for another time.
                 break;
             }
             let (kind, number) = read(&buffer[..packet.len]);
-            let channel = packet.fds.into_iter().next();
-            let alive = channel.filter(|channel| kind == CHANNEL && !fd::hung_up(channel.as_fd()));
-            // A death in between leaves it there twice, which does no harm; the other order would lose it.
-            let copied = alive.as_ref().is_none_or(|channel| self.put(number, channel.as_fd()).is_ok());
-            frame::skip(self.out_end.as_fd());
-            if let Some(channel) = alive {
-                if !copied {
-                    let _ = self.put(number, channel.as_fd());
+            if kind == END {
+                // That of an earlier process, which died here, is just thrown away.
+                frame::skip(self.out_end.as_fd());
+                if number == incarnation {
+                    break;
                 }
-                found.push((number, channel));
+                continue;
             }
-            // The mark of an earlier process that died here is just thrown away.
-            if (kind == END && number == incarnation) || (!marked && !copied) {
-                break;
+            let channel = packet.fds.into_iter().next().filter(|channel| !fd::hung_up(channel.as_fd()));
+            // A death in between leaves it there twice, which does no harm; the other order would lose it.
+            let copied = channel.as_ref().is_some_and(|channel| self.put(number, channel.as_fd()).is_ok());
+            frame::skip(self.out_end.as_fd());
+            if let Some(channel) = channel {
+                let parked = copied || self.put(number, channel.as_fd()).is_ok();
+                found.push((number, channel, parked));
             }
+        }
+        for (number, channel, parked) in found.iter_mut().filter(|(_, _, parked)| !parked) {
+            *parked = self.put(*number, channel.as_fd()).is_ok();
         }
         found
     }
@@ -110,7 +121,7 @@ mod tests {
         drop((other, gone));
         for incarnation in 2..5 {
             let found = attic.channels(incarnation);
-            assert_eq!(found.iter().map(|(session, _)| *session).collect::<Vec<_>>(), [7]);
+            assert_eq!(found.iter().map(|(session, ..)| *session).collect::<Vec<_>>(), [7]);
             frame::send_raw(found[0].1.as_fd(), b"here", &[]).unwrap();
             let mut buffer = [0; 16];
             assert_eq!(frame::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap().len, 4);
@@ -123,6 +134,10 @@ mod tests {
         let (mine, _theirs) = fd::seqpacket_pair().unwrap();
         let parked = (0..100_000).take_while(|&session| attic.park(session, mine.as_fd()).is_ok()).count();
         assert!(parked > 200);
-        assert!(attic.channels(2).len() + 1 >= parked);
+        for incarnation in 2..4 {
+            let found = attic.channels(incarnation);
+            assert_eq!(found.len(), parked);
+            assert!(found.iter().all(|(_, _, parked)| *parked));
+        }
     }
 }

@@ -55,8 +55,12 @@ impl Callers {
     pub(super) fn inherit(attic: Option<Attic>, incarnation: u64) -> Callers {
         let left = attic.as_ref().filter(|_| incarnation > 1).map(|attic| attic.channels(incarnation));
         let mut callers = Callers { attic, ..Callers::default() };
-        for (session, channel) in left.unwrap_or_default() {
+        for (session, channel, parked) in left.unwrap_or_default() {
             callers.learn(session, channel);
+            if !parked {
+                callers.unparked.insert(session);
+                callers.changed = true;
+            }
         }
         callers
     }
