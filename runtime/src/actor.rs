@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::actor_ref::RawRef;
 use crate::codec::{self, Encoded, Portable};
 use crate::mailbox::envelope::{Body, Status};
+use crate::monitor::Down;
 use crate::process::request::Recycle;
-use crate::supervise::{Backoff, ChildRules, Intensity, Restart, Shutdown};
+use crate::supervise::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 
 /// A type whose values live in processes of their own. Implemented by `#[actor]`, not by hand.
 #[diagnostic::on_unimplemented(
@@ -31,6 +32,13 @@ pub trait Actor: ActorStruct {
     /// Those who wait for it have been told that it is ready; no message has been handled yet.
     #[doc(hidden)]
     fn on_start(&mut self) {}
+
+    /// Whether it wants to hear of the ends of those it is linked to, instead of ending too.
+    #[doc(hidden)]
+    const TRAPS_EXITS: bool = false;
+
+    #[doc(hidden)]
+    fn on_exit(&mut self, _: Down) {}
 
     #[doc(hidden)]
     fn on_stop(&mut self) {}
@@ -77,6 +85,7 @@ pub struct Options {
     pub shutdown: Option<Shutdown>,
     pub significant: bool,
     pub recycle: Option<Recycle>,
+    pub drain: Option<Drain>,
 }
 
 impl Options {
@@ -95,6 +104,7 @@ impl Options {
         shutdown: None,
         significant: false,
         recycle: None,
+        drain: None,
     };
 }
 

@@ -6,8 +6,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::Error as _;
-use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, ActorStruct, Calls, Method, method_name};
@@ -17,8 +15,8 @@ use crate::error::{At, CallError, SendError, TrySendError};
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::envelope::Outgoing;
-use crate::mailbox::ledger::{Ledger, State};
-use crate::mailbox::peer::{Call, Card, Failure, Peer};
+use crate::mailbox::ledger::State;
+use crate::mailbox::peer::{Call, Failure, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::Slot;
 use crate::monitor::Monitor;
@@ -116,6 +114,8 @@ impl RawRef {
         if current::is_handling(self.peer.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
         }
+        #[cfg(debug_assertions)]
+        current::warn_of_cycle(&self.peer, method_name(self.methods, method));
         let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
         let slot = Arc::new(Slot::default());
         let seq = router.expect(&self.peer, &slot);
@@ -143,6 +143,16 @@ impl RawRef {
         let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit };
         let sent = self.peer.send(router, call, outgoing, if patient { deadline } else { 0 });
         sent.map_err(|failure| self.failure(method, failure))
+    }
+
+    /// A message of the runtime to the actor's process, in its turn.
+    pub(crate) fn tell_runtime<A: Portable>(&self, method: u32, args: &A) -> Result<(), SendError> {
+        self.send(method, args, true)
+    }
+
+    /// Without methods: for messages of the runtime.
+    pub(crate) fn bare(peer: Arc<Peer>) -> RawRef {
+        RawRef { peer, methods: &[], within: None, kill_after: None, only_if_up: false }
     }
 
     pub fn ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Reply<T> {
@@ -210,7 +220,7 @@ impl<A: Actor> ActorRef<A> {
 }
 
 impl<A: ActorStruct> ActorRef<A> {
-    fn raw(&self) -> &RawRef {
+    pub(crate) fn raw(&self) -> &RawRef {
         self.calls.raw()
     }
 
@@ -334,22 +344,12 @@ impl<A: ActorStruct> fmt::Display for ActorRef<A> {
 
 impl<A: ActorStruct> Serialize for ActorRef<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if !codec::put_ref(&self.raw().peer) {
-            return Err(S::Error::custom(
-                "an ActorRef travels in phalanx messages only: it is two descriptors, not bytes",
-            ));
-        }
-        self.raw().peer.card.serialize(serializer)
+        codec::put_peer(&self.raw().peer, serializer)
     }
 }
 
 impl<'de, A: Actor> Deserialize<'de> for ActorRef<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let card = Card::deserialize(deserializer)?;
-        let (mailbox, ledger) =
-            codec::take_ref().ok_or_else(|| D::Error::custom("an ActorRef without its descriptors"))?;
-        let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
-        let peer = peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)?;
-        Ok(ActorRef::of(peer))
+        codec::take_peer(deserializer).map(ActorRef::of)
     }
 }

@@ -178,6 +178,12 @@ impl<A: Actor> ActorBuilder<A> {
         self
     }
 
+    /// What becomes of what is queued when it is stopped. Default: [`AtEnd`](crate::Drain::AtEnd).
+    pub fn drain(mut self, drain: crate::Drain) -> Self {
+        self.plan.options.drain = Some(drain);
+        self
+    }
+
     fn recycle(mut self, change: impl FnOnce(&mut Recycle)) -> Self {
         change(self.plan.options.recycle.get_or_insert_with(Recycle::default));
         self

@@ -11,9 +11,13 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::mailbox::peer::Peer;
+use crate::mailbox::ledger::Ledger;
+use crate::mailbox::peer::{Card, Peer};
+use crate::mailbox::router::Router;
 
 /// What can travel between processes: arguments, answers, errors, state.
 ///
@@ -114,4 +118,22 @@ pub(crate) fn take_ref() -> Option<(OwnedFd, OwnedFd)> {
         let fds = incoming.as_mut()?;
         Some((fds.pop_front()?, fds.pop_front()?))
     })
+}
+
+/// Serialises what is known of an actor, and puts its descriptors beside the message.
+pub(crate) fn put_peer<S: Serializer>(peer: &Arc<Peer>, serializer: S) -> Result<S::Ok, S::Error> {
+    if !put_ref(peer) {
+        return Err(S::Error::custom(
+            "a ref travels in phalanx messages only: it is two descriptors, not bytes",
+        ));
+    }
+    peer.card.serialize(serializer)
+}
+
+/// The other direction: one peer per actor and process.
+pub(crate) fn take_peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Peer>, D::Error> {
+    let card = Card::deserialize(deserializer)?;
+    let (mailbox, ledger) = take_ref().ok_or_else(|| D::Error::custom("a ref without its descriptors"))?;
+    let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
+    peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)
 }

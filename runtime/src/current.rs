@@ -1,10 +1,19 @@
 //! The process that asks: who am I?
 
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
+use crate::actor_ref::RawRef;
+use crate::mailbox::ledger::Ledger;
+#[cfg(debug_assertions)]
+use crate::mailbox::ledger::Phase;
+use crate::mailbox::peer::{Card, Peer};
+use crate::mailbox::router::Router;
+use crate::process::request::Spec;
 use crate::sys::time;
 
 /// What an actor or a task knows of itself; in the program itself, its pid and little else.
@@ -27,6 +36,8 @@ pub(crate) struct Identity {
 }
 
 static IDENTITY: OnceCell<Identity> = OnceCell::new();
+/// What a ref to the actor of this process is made of.
+static OWN: OnceCell<Own> = OnceCell::new();
 /// The deadline of the message in progress; 0 for none.
 static DEADLINE: AtomicU64 = AtomicU64::new(0);
 
@@ -105,6 +116,81 @@ impl Current {
 pub(crate) fn become_someone(identity: Identity) {
     // Set once, by the runtime, before user code.
     let _ = IDENTITY.set(identity);
+}
+
+struct Own {
+    card: Card,
+    type_name: String,
+    ledger: &'static Ledger,
+    mailbox: OwnedFd,
+    peer: OnceCell<Arc<Peer>>,
+}
+
+/// In a new actor: keeps what it needs for a ref to itself.
+pub(crate) fn remember_own(spec: &Spec, ledger: &'static Ledger, mailbox: Option<&OwnedFd>) {
+    let Some(Ok(mailbox)) = mailbox.map(OwnedFd::try_clone) else { return };
+    let (id, name, daemon, timeout) = (spec.id, spec.name.as_str().into(), spec.daemon, spec.timeout);
+    let card = Card { id, name, daemon, timeout };
+    let (type_name, peer) = (spec.type_name.clone(), OnceCell::new());
+    let _ = OWN.set(Own { card, type_name, ledger, mailbox, peer });
+}
+
+/// The actor of this process, as others see it, if it is of that type.
+pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
+    OWN.get().filter(|own| own.type_name == type_name).and_then(Own::peer)
+}
+
+/// The same, of whatever type, for messages of the runtime.
+pub(crate) fn own_raw() -> Option<RawRef> {
+    OWN.get().and_then(Own::peer).map(RawRef::bare)
+}
+
+impl Own {
+    fn peer(&self) -> Option<Arc<Peer>> {
+        let make = || {
+            let ledger = Ledger::open(self.ledger.file().try_clone_to_owned()?)?;
+            Router::get()?.meet(Peer::new(self.card.clone(), self.mailbox.try_clone()?, ledger))
+        };
+        self.peer.get_or_try_init(make).ok().cloned()
+    }
+}
+
+#[cfg(debug_assertions)]
+thread_local! {
+    /// The actors that wait for the message in progress.
+    static CHAIN: std::cell::RefCell<Vec<u64>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// More than any sensible chain of calls.
+#[cfg(debug_assertions)]
+const LONGEST_CHAIN: usize = 32;
+
+#[cfg(debug_assertions)]
+pub(crate) fn set_chain(via: &[u64]) {
+    CHAIN.with_borrow_mut(|chain| *chain = via.iter().copied().take(LONGEST_CHAIN).collect());
+}
+
+/// Who waits if this thread calls somebody now, and waits for the answer.
+#[cfg(debug_assertions)]
+pub(crate) fn chain() -> Vec<u64> {
+    let Some(own) = IDENTITY.get().filter(|own| is_handling(own.id)) else { return Vec::new() };
+    CHAIN.with_borrow(|chain| {
+        std::iter::once(own.id).chain(chain.iter().copied()).take(LONGEST_CHAIN).collect()
+    })
+}
+
+/// Says so if the actor that is about to be called is itself in a handler that led to this call.
+#[cfg(debug_assertions)]
+pub(crate) fn warn_of_cycle(peer: &Peer, method: &'static str) {
+    let calls_back = CHAIN.with_borrow(|chain| chain.contains(&peer.card.id));
+    if calls_back && chain().len() > 1 && peer.ledger.phase() == Phase::Handling {
+        let actor = &*peer.card.name;
+        tracing::warn!(
+            actor,
+            method,
+            "call cycle: this actor is still in the handler that has led to this call; if each waits for the other, both wait until a deadline"
+        );
+    }
 }
 
 /// Whether this thread is handling a message of that actor.

@@ -53,6 +53,13 @@ pub enum ExitReason {
     },
     /// An allocation failed under the actor's memory limit.
     OutOfMemory,
+    /// An actor that it was linked to has crashed.
+    Linked {
+        /// That actor.
+        to: String,
+        /// How that one ended.
+        reason: String,
+    },
     /// It was replaced on purpose, after its current message.
     Recycled,
     /// Its supervisor was killed, and it with it.
@@ -88,7 +95,7 @@ impl ExitReason {
             ExitReason::Exited(code) => *code,
             ExitReason::Signaled { signal, .. } => -signal,
             ExitReason::Panicked { .. } => 101,
-            ExitReason::InitFailed(_) | ExitReason::IntensityReached => 1,
+            ExitReason::InitFailed(_) | ExitReason::IntensityReached | ExitReason::Linked { .. } => 1,
             ExitReason::DeadlineExceeded { .. } | ExitReason::OutOfMemory => -6,
             ExitReason::SupervisorDied => -9,
         }
@@ -127,6 +134,9 @@ impl fmt::Display for ExitReason {
                 write!(f, "`{method}` exceeded its deadline, killed after {after:.1?}")
             }
             ExitReason::OutOfMemory => f.write_str("out of memory under its limit"),
+            ExitReason::Linked { to, reason } => {
+                write!(f, "ended with `{to}`, which it was linked to: {reason}")
+            }
             ExitReason::Recycled => f.write_str("recycled"),
             ExitReason::SupervisorDied => f.write_str("its supervisor died"),
             ExitReason::IntensityReached => f.write_str("restart intensity reached"),

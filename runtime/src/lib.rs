@@ -55,6 +55,7 @@ mod exit;
 mod group;
 mod handle;
 mod introspect;
+mod links;
 pub mod logging;
 mod mailbox;
 mod monitor;
@@ -79,12 +80,13 @@ pub use error::{At, CallError, Error, Never, Result, SendError, SpawnError, TryS
 pub use exit::{ExitReason, StoppedBy};
 pub use group::Group;
 pub use introspect::{Node, NodeKind, NodeState, tree};
+pub use links::{link, myself, unlink};
 pub use monitor::{Down, InProgress, Monitor, Who};
 pub use names::NameError;
 pub use process::tree::{Child, children};
-pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown};
+pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
 pub use reply::Reply;
-pub use supervise::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
+pub use supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use supervisor::{
     ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,
     SupervisorError, SupervisorRef,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::actor_ref::ActorId;
 use crate::exit::ExitReason;
 use crate::mailbox::ledger::Epitaph;
@@ -16,7 +18,7 @@ use crate::mailbox::slot::{Outcome, Slot};
 use crate::sys::time;
 
 /// The report of an actor's end (OTP's `'DOWN'` message).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Down {
     /// Whose.
@@ -32,7 +34,7 @@ pub struct Down {
 }
 
 /// An actor, named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Who {
     /// Its name.
@@ -44,7 +46,7 @@ pub struct Who {
 }
 
 /// A message that was being handled when its actor died.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InProgress {
     /// The method.

@@ -231,6 +231,8 @@ impl Plan {
             child_id: declared.then(|| self.id().to_owned()),
             rules: self.rules(declared),
             recycle: options.recycle,
+            drain: options.drain.unwrap_or_default(),
+            timeout: peer.card.timeout,
             policy: self.policy,
         })
     }

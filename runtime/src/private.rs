@@ -7,10 +7,11 @@ pub use crate::actor_ref::{ActorRef, RawRef};
 pub use crate::builder::ActorBuilder;
 pub use crate::codec::Portable;
 pub use crate::error::{SendError, SpawnError, TrySendError};
+pub use crate::monitor::Down;
 pub use crate::process::request::Recycle;
 pub use crate::program::run_main;
 pub use crate::reply::Reply;
-pub use crate::supervise::{Backoff, Intensity, Restart, Shutdown};
+pub use crate::supervise::{Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::task::{Process, ProcessBuilder};
 
 /// Starts an actor with the options of its attribute.

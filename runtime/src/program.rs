@@ -1,8 +1,11 @@
 //! The program as a whole: its end, and the machine it runs on.
 
+use std::time::Duration;
+
 use crate::mailbox::ledger::{Farewell, StopMode};
 use crate::process::last_words;
 use crate::process::tree;
+use crate::sys::time;
 
 /// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return or by panic.
 #[doc(hidden)]
@@ -74,6 +77,32 @@ pub fn exit_actor_for_good() -> ! {
 /// [`SpawnError::Ignored`](crate::SpawnError::Ignored); a supervisor goes on with its other children and keeps the spec.
 pub fn ignore() -> ! {
     last_words::leave(Farewell::Ignored)
+}
+
+/// As [`shutdown`], with a budget for all of it: what has not ended when it is over is killed, the whole tree at once. Blocks for at most about that long.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # use std::time::Duration;
+/// # #[actor] struct Stubborn;
+/// #[actor]
+/// impl Stubborn {
+///     #[tell]
+///     fn sleep(&self) {
+///         std::thread::sleep(Duration::from_secs(1000))
+///     }
+/// }
+///
+/// # fn main() -> phalanx::Result<()> {
+/// let stubborn = Stubborn.spawn()?;
+/// stubborn.sleep()?;
+/// phalanx::shutdown_within(Duration::from_millis(100));
+/// assert!(!stubborn.is_alive());
+/// # Ok(())
+/// # }
+/// ```
+pub fn shutdown_within(budget: Duration) {
+    tree::shut_down_by(StopMode::Drain, time::after(budget));
 }
 
 /// How many processes can run at the same time on this machine: the number of cores that this program may use, at least 1 (Python's `cpu_count`).

@@ -5,8 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::Error as _;
-use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, Options};
@@ -16,9 +14,7 @@ use crate::codec::{self, Encoded};
 use crate::error::{SendError, SpawnError};
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
-use crate::mailbox::ledger::Ledger;
-use crate::mailbox::peer::{Card, Peer};
-use crate::mailbox::router::Router;
+use crate::mailbox::peer::Peer;
 use crate::monitor::Monitor;
 use crate::plan::{Plan, Seat};
 use crate::process::request::{self, Answered, ChildFacts, Kind, Operation};
@@ -532,21 +528,13 @@ impl fmt::Display for SupervisorRef {
 
 impl Serialize for SupervisorRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if !codec::put_ref(&self.peer) {
-            return Err(S::Error::custom("a SupervisorRef travels in phalanx messages only"));
-        }
-        self.peer.card.serialize(serializer)
+        codec::put_peer(&self.peer, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SupervisorRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let card = Card::deserialize(deserializer)?;
-        let (mailbox, ledger) =
-            codec::take_ref().ok_or_else(|| D::Error::custom("a SupervisorRef without its descriptors"))?;
-        let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
-        let peer = peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)?;
-        Ok(SupervisorRef { peer })
+        codec::take_peer(deserializer).map(|peer| SupervisorRef { peer })
     }
 }
 

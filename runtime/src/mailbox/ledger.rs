@@ -176,6 +176,8 @@ pub(crate) enum Farewell {
     Ignored = 9,
     /// A supervisor that has restarted too often.
     Intensity = 10,
+    /// Somebody it was linked to has crashed.
+    Linked = 11,
 }
 
 /// The message an actor was busy with.
@@ -660,6 +662,7 @@ impl Ledger {
             8 => Farewell::ForGood,
             9 => Farewell::Ignored,
             10 => Farewell::Intensity,
+            11 => Farewell::Linked,
             _ => return None,
         })
     }
@@ -733,6 +736,7 @@ impl Epitaph {
                 ExitReason::Panicked { message: short(message), location: short(location), method: None }
             }
             ExitReason::InitFailed(text) => ExitReason::InitFailed(short(text)),
+            ExitReason::Linked { to, reason } => ExitReason::Linked { to: short(to), reason: short(reason) },
             ExitReason::DeadlineExceeded { method, after } => {
                 ExitReason::DeadlineExceeded { method: short(method), after: *after }
             }

@@ -137,6 +137,8 @@ impl Peer {
             method: call.method,
             deadline: call.deadline,
             limit: call.limit,
+            #[cfg(debug_assertions)]
+            via: crate::current::chain(),
             announce,
             large: outgoing.is_large(),
             payload: outgoing.bytes(),

@@ -11,6 +11,7 @@ use crate::process::last_words;
 use crate::process::lines;
 use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
+use crate::supervise::Drain;
 use crate::sys::poll::Event;
 use crate::sys::{fd, frame, poll, process, rlimit, signal, title};
 
@@ -38,6 +39,7 @@ pub(crate) struct Start {
     pub(crate) ledger: &'static Ledger,
     pub(crate) attic: Option<Attic>,
     pub(crate) recycle: Option<Recycle>,
+    pub(crate) drain: Drain,
 }
 
 /// Goes on as the child. The order matters: first what makes sure that nothing outlives its parent, then what keeps the
@@ -63,6 +65,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     let ledger: &'static Ledger = Box::leak(Box::new(ledger));
     // Its parent writes the same, but may come to it only when others know already that this process is ready.
     ledger.started(process::pid(), incarnation);
+    current::remember_own(&spec, ledger, sender.as_ref());
     take_signals(spec.kind, sender);
     title::set(&spec.name);
     process::volunteer_for_oom();
@@ -77,7 +80,8 @@ pub(crate) fn enter(birth: Birth) -> ! {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
-    let code = (entry.run)(Start { init, fds, receiver, ledger, attic, recycle: spec.recycle });
+    let code =
+        (entry.run)(Start { init, fds, receiver, ledger, attic, recycle: spec.recycle, drain: spec.drain });
     std::process::exit(code)
 }
 

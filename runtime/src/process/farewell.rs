@@ -94,6 +94,10 @@ fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason 
         Some(Farewell::Returned | Farewell::Ignored) => ExitReason::Normal,
         Some(Farewell::Recycled) => ExitReason::Recycled,
         Some(Farewell::Itself | Farewell::ForGood) => ExitReason::Stopped(StoppedBy::Itself),
+        Some(Farewell::Linked) => {
+            let (reason, to, _) = ledger.words().unwrap_or_default();
+            ExitReason::Linked { to, reason }
+        }
         Some(Farewell::Intensity) => ExitReason::IntensityReached,
         Some(Farewell::Panicked) => panicked(methods, ledger),
         Some(Farewell::InitFailed) => {

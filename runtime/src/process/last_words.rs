@@ -38,6 +38,15 @@ pub(crate) fn leave(farewell: Farewell) -> ! {
     std::process::exit(0)
 }
 
+/// Ends this process because one that it is linked to has crashed.
+pub(crate) fn leave_linked(to: &str, reason: &str) -> ! {
+    if let Some(ledger) = OWN.get() {
+        ledger.last_words(reason, to, None);
+        ledger.say_farewell(Farewell::Linked);
+    }
+    std::process::exit(1)
+}
+
 fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or(NO_TEXT);
     let earlier = ledger.words().map(|words| words.0).filter(|words| !words.is_empty());

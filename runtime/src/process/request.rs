@@ -16,7 +16,7 @@ use crate::logging::Wish;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::process::attic::Attic;
-use crate::supervise::{ChildRules, Restart, Rules, Shutdown, Status};
+use crate::supervise::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::sys::{fd, frame, poll, time};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ pub(crate) enum Request<P = ByteBuf> {
     /// Something about the children of a supervisor. Descriptor: where the answer goes.
     Ask(Operation),
     /// The end of the program: everything is to end, in order. Means the supervisor of this term only: see [`shut_down`].
-    Shutdown(StopMode, u32),
+    /// With the moment at which patience ends; 0 for never.
+    Shutdown(StopMode, u32, u64),
 }
 
 /// A supervisor comes with its children, a packet for each; this says which belong together.
@@ -145,6 +146,9 @@ pub(crate) struct Spec {
     pub(crate) child_id: Option<String>,
     pub(crate) rules: ChildRules,
     pub(crate) recycle: Option<Recycle>,
+    pub(crate) drain: Drain,
+    /// How long a call to it waits by default.
+    pub(crate) timeout: Duration,
     /// For a supervisor: how it treats its children.
     pub(crate) policy: Option<Rules>,
 }
@@ -221,7 +225,7 @@ impl Spawn {
 pub(crate) enum Asked {
     Spawn(Box<Spawn>, Place),
     Ask(Operation, OwnedFd),
-    Shutdown(StopMode, u32),
+    Shutdown(StopMode, u32, u64),
     /// Not a request, or without its descriptors (there was no room for them), or with a ledger that cannot be mapped: those that
     /// came are closed, which the one who asks sees at the mailbox.
     Nonsense,
@@ -296,8 +300,14 @@ struct LongAnswer<P = ByteBuf> {
 
 /// Asks for the end of the supervisor of this term (how many an actor had before it; always 0 for the program's), and of
 /// no later one that finds the request still lying there.
-pub(crate) fn shut_down(control: BorrowedFd<'_>, mode: StopMode, term: u32, deadline: u64) -> io::Result<()> {
-    let mut bytes = packet(&Request::<ByteBuf>::Shutdown(mode, term))?;
+pub(crate) fn shut_down(
+    control: BorrowedFd<'_>,
+    mode: StopMode,
+    term: u32,
+    by: u64,
+    deadline: u64,
+) -> io::Result<()> {
+    let mut bytes = packet(&Request::<ByteBuf>::Shutdown(mode, term, by))?;
     until_sent(deadline, || frame::send(control, &mut bytes, &[]))
 }
 
@@ -327,7 +337,7 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
         return Asked::Nonsense;
     }
     match parse::<Request>(&buffer[..packet.len]) {
-        Some(Request::Shutdown(mode, term)) => Asked::Shutdown(mode, term),
+        Some(Request::Shutdown(mode, term, by)) => Asked::Shutdown(mode, term, by),
         Some(Request::Spawn(spec, payload, place)) => match open(*spec, payload, packet.fds) {
             Some(spawn) => Asked::Spawn(Box::new(spawn), place),
             None => Asked::Nonsense,

@@ -177,8 +177,13 @@ impl Watcher {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             signal::die_of(interrupting_signal());
         }
-        let asked =
-            request::shut_down(self.tree.control(), StopMode::Stop, 0, time::after(Duration::from_secs(1)));
+        let asked = request::shut_down(
+            self.tree.control(),
+            StopMode::Stop,
+            0,
+            0,
+            time::after(Duration::from_secs(1)),
+        );
         if asked.is_err() {
             signal::die_of(interrupting_signal());
         }

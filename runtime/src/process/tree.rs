@@ -66,9 +66,9 @@ impl Tree {
     }
 
     /// Asks the supervisor to end everything, and waits until it is gone.
-    fn end(&self, mode: StopMode) {
+    fn end(&self, mode: StopMode, by: u64) {
         let term = self.term();
-        let asked = request::shut_down(self.control(), mode, term, time::after(PATIENCE));
+        let asked = request::shut_down(self.control(), mode, term, by, time::after(PATIENCE));
         self.ring();
         while asked.is_ok() && !self.is_gone(term) {
             // Both end with the supervisor's death, which is what this waits for.
@@ -113,10 +113,15 @@ pub(crate) fn adopt(peer: &Arc<Peer>) {
 
 /// Ends everything that this process has started, in order: see [`crate::shutdown`].
 pub(crate) fn shut_down(mode: StopMode) {
+    shut_down_by(mode, 0);
+}
+
+/// The same, with a moment at which what is left is killed; 0 for never.
+pub(crate) fn shut_down_by(mode: StopMode, by: u64) {
     match INHERITED.get() {
-        Some(tree) if has_spawned() => tree.end(mode),
+        Some(tree) if has_spawned() => tree.end(mode, by),
         Some(_) => {}
-        None => root::shut_down(|tree| tree.end(mode)),
+        None => root::shut_down(|tree| tree.end(mode, by)),
     }
 }
 

@@ -10,7 +10,7 @@ mod policy;
 mod spec;
 mod units;
 
-pub use spec::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
+pub use spec::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 
 pub(crate) use policy::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};
 pub(crate) use spec::{check, check_child};

@@ -82,6 +82,25 @@ impl Default for Shutdown {
     }
 }
 
+/// What becomes of the messages that are queued when an actor is stopped in order.
+///
+/// What is not handled fails: calls end with [`CallError::Stopped`](crate::CallError::Stopped), tells are dead letters. Only what is queued at that
+/// moment is meant; later messages fail in any case.
+///
+/// ```
+/// assert_eq!(phalanx::Drain::default(), phalanx::Drain::AtEnd);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Drain {
+    /// They are handled at the end of the program, and fail at any other stop.
+    #[default]
+    AtEnd,
+    /// They are handled at every orderly stop, for as long as its grace allows.
+    Always,
+    /// They fail, at the end of the program too.
+    Never,
+}
+
 /// Whether a supervisor ends when significant children have ended by themselves.
 ///
 /// OTP's [`auto_shutdown`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#module-automatic-shutdown). A child that is restarted

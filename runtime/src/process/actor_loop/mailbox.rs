@@ -14,10 +14,12 @@ use super::recycling::Recycling;
 use crate::actor::{Actor, Answer, Call, Method, method_name};
 use crate::codec;
 use crate::current;
+use crate::links;
 use crate::mailbox::capacity::{self, Correction};
 use crate::mailbox::envelope::{Body, Envelope, Status, parse};
 use crate::mailbox::ledger::{Epitaph, Ledger, Phase, StopMode};
 use crate::process::attic::Attic;
+use crate::supervise::Drain;
 use crate::sys::{frame, poll, process, signal, time};
 
 pub(super) struct Mailbox {
@@ -27,6 +29,7 @@ pub(super) struct Mailbox {
     correction: Correction,
     pub(super) callers: Callers,
     durable: bool,
+    drain: Drain,
     pub(super) recycling: Recycling,
 }
 
@@ -42,12 +45,13 @@ impl Mailbox {
         receiver: OwnedFd,
         ledger: &'static Ledger,
         attic: Option<Attic>,
+        drain: Drain,
         recycling: Recycling,
     ) -> Mailbox {
         let durable = attic.is_some();
         let callers = Callers::inherit(attic, ledger.incarnation());
         let (buffer, correction) = (frame::buffer(), Correction::default());
-        Mailbox { receiver, ledger, buffer, correction, callers, durable, recycling }
+        Mailbox { receiver, ledger, buffer, correction, callers, durable, drain, recycling }
     }
 
     pub(super) fn receiver(&self) -> &OwnedFd {
@@ -62,7 +66,12 @@ impl Mailbox {
                 return;
             }
         }
-        if self.ledger.stop_requested() == Some(StopMode::Drain) {
+        let drains = match self.drain {
+            Drain::AtEnd => self.ledger.stop_requested() == Some(StopMode::Drain),
+            Drain::Always => !self.recycling.is_due(),
+            Drain::Never => false,
+        };
+        if drains {
             // Not those that come later: two actors that talk to each other would never end.
             let queued = self.ledger.depth().load(SeqCst);
             for _ in 0..queued {
@@ -145,14 +154,37 @@ impl Mailbox {
     }
 
     fn read(&mut self, packet: frame::Packet) -> Option<Message> {
-        let Envelope { session, seq, ask, method, deadline, limit, announce, large, payload } =
-            parse::<Envelope>(&self.buffer[..packet.len]).filter(|_| !packet.truncated)?;
+        let Envelope {
+            session,
+            seq,
+            ask,
+            method,
+            deadline,
+            limit,
+            #[cfg(debug_assertions)]
+            via,
+            announce,
+            large,
+            payload,
+        } = parse::<Envelope>(&self.buffer[..packet.len]).filter(|_| !packet.truncated)?;
         let mut fds = packet.fds.into_iter();
         if announce {
             self.callers.announce(session, fds.next()?);
             self.name_forsaken();
         }
-        let envelope = Envelope { session, seq, ask, method, deadline, limit, announce, large, payload: () };
+        let envelope = Envelope {
+            session,
+            seq,
+            ask,
+            method,
+            deadline,
+            limit,
+            #[cfg(debug_assertions)]
+            via,
+            announce,
+            large,
+            payload: (),
+        };
         match Body::open(payload, large, &mut fds) {
             Ok(body) => Some(Message { envelope, body, fds: fds.collect() }),
             Err(error) => {
@@ -165,6 +197,7 @@ impl Mailbox {
     fn handle<A: Actor>(&mut self, actor: &mut A, message: Message) {
         let Message { envelope, body, fds } = message;
         let Envelope { session, seq, method, .. } = envelope;
+        let ask = envelope.ask;
         if envelope.deadline != 0 && envelope.deadline <= time::now() {
             // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
             capacity::release(self.ledger);
@@ -183,10 +216,8 @@ impl Mailbox {
         if envelope.limit != 0 {
             crate::process::tree::ask_to_watch();
         }
-        let handling = current::handling(envelope.deadline);
-        let answer = actor.handle(Call { method, body: &body, fds });
-        drop(handling);
-        if !envelope.ask && answer.status == Status::Codec {
+        let answer = self.run(actor, &envelope, &body, fds);
+        if !ask && answer.status == Status::Codec {
             let reason = String::from_utf8_lossy(&answer.encoded.bytes);
             tracing::warn!(method = method_name(A::METHODS, method), %reason, "dead letter");
         }
@@ -202,6 +233,29 @@ impl Mailbox {
             self.answer(&envelope, answer);
         }
         self.recycling.handled_one();
+    }
+
+    fn run<A: Actor>(
+        &self,
+        actor: &mut A,
+        envelope: &Envelope<()>,
+        body: &Body,
+        fds: Vec<OwnedFd>,
+    ) -> Answer {
+        let method = envelope.method;
+        let handling = current::handling(envelope.deadline);
+        #[cfg(debug_assertions)]
+        current::set_chain(&envelope.via);
+        let answer = if method >= links::EXIT {
+            if let Some(down) = links::handle(method, body, fds, A::TRAPS_EXITS) {
+                actor.on_exit(down);
+            }
+            Answer { status: Status::Value, encoded: codec::Encoded::default() }
+        } else {
+            actor.handle(Call { method, body, fds })
+        };
+        drop(handling);
+        answer
     }
 
     fn answer(&mut self, envelope: &Envelope<()>, answer: Answer) {

@@ -67,6 +67,8 @@ pub(crate) struct Supervisor {
     next: u64,
     /// An orderly end has begun.
     ending: Option<StopMode>,
+    /// When it must have ended.
+    end_by: Option<u64>,
     /// The policy has been told so.
     told_to_end: bool,
     /// With what code to leave.
@@ -160,6 +162,7 @@ impl Supervisor {
             subjects: BTreeMap::new(),
             next,
             ending: None,
+            end_by: None,
             told_to_end: false,
             code: 0,
             descriptors,
@@ -212,6 +215,7 @@ impl Supervisor {
             .filter_map(|child| child.life.as_ref().and_then(Life::due))
             .chain(self.nested.values().filter_map(|nested| nested.kill_at))
             .chain(self.policy.due())
+            .chain(self.end_by)
             .chain(self.assembly.due());
         let limit = due.min().map(time::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
@@ -229,7 +233,10 @@ impl Supervisor {
                     }
                 }
                 Asked::Ask(operation, answer) => self.carry_out(operation, answer),
-                Asked::Shutdown(mode, term) if term == self.term => self.ending = Some(mode),
+                Asked::Shutdown(mode, term, by) if term == self.term => {
+                    self.ending = Some(mode);
+                    self.end_by = Some(by).filter(|&by| by != 0);
+                }
                 Asked::Shutdown(..) | Asked::Nonsense => {}
                 Asked::Nothing => return,
                 // Nobody can ask any more. A declared supervisor lives as long as the one above wants it to.
@@ -249,6 +256,9 @@ impl Supervisor {
                 nested.kill_at = None;
                 process::kill(pid, process::SIGKILL);
             }
+        }
+        if self.end_by.is_some_and(|at| at <= now) {
+            self.leave();
         }
         self.assembly.forget_late(now);
         if self.policy.due().is_some_and(|at| at <= now) {
