@@ -88,6 +88,7 @@ impl Mailbox {
                 return None;
             }
             self.callers.flush();
+            self.name_forsaken();
             // Usually nothing is known to wait, and one blocking receive is all there is to do.
             let idle = self.ledger.depth().load(SeqCst) == 0
                 && !self.callers.are_blocked()
