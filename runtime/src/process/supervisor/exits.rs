@@ -1,6 +1,6 @@
 //! Deaths: who has died, what is left of it, what is published, and what the policy makes of it.
 
-use super::hands::await_return;
+use super::hands::{await_return, bury_tree, put_down};
 use super::{Child, Supervisor};
 use crate::mailbox::ledger::{Epitaph, Refusal, State};
 use crate::process::farewell;
@@ -50,7 +50,11 @@ impl Supervisor {
                 && let Some(child) = self.children.get_mut(&key)
             {
                 child.left_children = false;
-                await_return(&child.spawn);
+                match child.ledger().state() {
+                    // It gets no process by itself, nor do they.
+                    State::Down => child.spawn.children.iter().for_each(put_down),
+                    _ => await_return(&child.spawn),
+                }
             }
         }
     }
@@ -134,16 +138,20 @@ impl Supervisor {
 
     /// What has come up meanwhile, and who wants a supervisor.
     pub(super) fn answer_the_door(&mut self) {
-        let up: Vec<Key> = self.rising.iter().copied().filter(|key| self.is_up(*key)).collect();
-        for key in up {
-            self.rising.remove(&key);
-            self.tell_policy(Event::Up(key));
-        }
+        self.see_who_is_up();
         let now = time::now();
         for child in self.children.values_mut() {
             child.look_for_limit(now);
         }
         self.grant_supervisors();
+    }
+
+    pub(super) fn see_who_is_up(&mut self) {
+        let up: Vec<Key> = self.rising.iter().copied().filter(|key| self.is_up(*key)).collect();
+        for key in up {
+            self.rising.remove(&key);
+            self.tell_policy(Event::Up(key));
+        }
     }
 
     fn is_up(&self, key: Key) -> bool {
@@ -173,6 +181,8 @@ impl Child {
             self.ledger().bury(&epitaph, State::Restarting);
         } else {
             self.say_how_it_ended(asked, &epitaph);
+            // Whoever hears of its end can rely on theirs.
+            self.spawn.children.iter().for_each(bury_tree);
             self.ledger().bury(&epitaph, State::Dead);
         }
         (epitaph, exit)

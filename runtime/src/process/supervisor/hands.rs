@@ -172,24 +172,25 @@ pub(super) fn ring(spawn: &Spawn) {
     let _ = frame::send_raw(spawn.receiver.as_fd(), b"r", &[]);
 }
 
-/// A child, and all below it, that have no process and get none by themselves.
+/// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end
+/// can rely on theirs.
 pub(super) fn put_down(spawn: &Spawn) {
+    spawn.children.iter().for_each(put_down);
     rewrite_epitaph(spawn, State::Down);
     if spawn.spec.policy.is_none() {
         let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
         (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
     }
     ring(spawn);
-    spawn.children.iter().for_each(put_down);
 }
 
 /// A child, and all below it, that will never be there again.
 pub(super) fn bury_tree(spawn: &Spawn) {
+    spawn.children.iter().for_each(bury_tree);
     if spawn.ledger.state() != State::Dead {
         rewrite_epitaph(spawn, State::Dead);
     }
     fd::shut_down(spawn.receiver.as_fd());
-    spawn.children.iter().for_each(bury_tree);
 }
 
 /// The last word on a death: what was queued is lost with it, too.
@@ -205,7 +206,8 @@ fn rewrite_epitaph(spawn: &Spawn, state: State) {
 /// The children of a supervisor that is gone, which will come back with it. What it could not write down any more is written here.
 pub(super) fn await_return(spawn: &Spawn) {
     for child in &spawn.children {
-        if !matches!(child.ledger.state(), State::Restarting | State::New) {
+        // Of those that were down it is known why.
+        if matches!(child.ledger.state(), State::Starting | State::Ready) {
             let mut epitaph = Epitaph::orphaned();
             epitaph.in_progress = crate::process::farewell::in_progress(&[], &child.ledger);
             epitaph.forsaken = child.ledger.forsaken();
