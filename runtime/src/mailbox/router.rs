@@ -15,6 +15,7 @@ use once_cell::sync::OnceCell;
 
 use crate::mailbox::channel;
 use crate::mailbox::envelope::{Answered, Body, parse};
+use crate::mailbox::ledger::State;
 use crate::mailbox::peer::{Lost, Peer};
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::sys::poll::{self, Epoll, Event};
@@ -160,7 +161,9 @@ impl Router {
     /// Registers a call before it is sent; answers its number.
     pub(crate) fn expect(&self, peer: &Peer, slot: &Arc<Slot>) -> u64 {
         let seq = self.number();
-        let incarnation = peer.ledger.incarnation();
+        // While it is down, a call can only reach the process after this one.
+        let is_down = peer.ledger.state() == State::Down;
+        let incarnation = peer.ledger.incarnation() + u64::from(is_down);
         let pending =
             Pending { slot: Arc::clone(slot), peer: peer.card.id, session: peer.session(), incarnation };
         self.inner().pending.insert(seq, pending);

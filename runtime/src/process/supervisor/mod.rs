@@ -232,7 +232,11 @@ impl Supervisor {
                         self.add(spawn);
                     }
                 }
-                Asked::Ask(operation, answer) => self.carry_out(operation, answer),
+                Asked::Ask(operation, answer) => {
+                    // Who asks may know it already.
+                    self.see_who_is_up();
+                    self.carry_out(operation, answer);
+                }
                 Asked::Shutdown(mode, term, by) if term == self.term => {
                     self.ending = Some(mode);
                     self.end_by = Some(by).filter(|&by| by != 0);

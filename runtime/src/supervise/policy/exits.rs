@@ -17,13 +17,16 @@ enum Verdict {
 impl Policy {
     pub(super) fn up(&mut self, key: Key, now: Nanos) {
         let Some(child) = self.children.get_mut(key) else { return };
-        if !matches!(child.state, State::Starting { .. }) {
+        if !child.state.is_alive() {
             return;
         }
-        child.trouble = false;
+        // Also if it became ready before the order to stop reached it: whoever asked for it has got it.
         let asked = child.asked.take();
-        self.children.set(key, State::Up(now));
-        self.children.not_initial(key);
+        if matches!(child.state, State::Starting { .. }) {
+            child.trouble = false;
+            self.children.set(key, State::Up(now));
+            self.children.not_initial(key);
+        }
         if let Some(asked) = asked {
             self.answer(asked.ticket(), Answer::Done);
         }

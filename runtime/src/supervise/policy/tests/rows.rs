@@ -512,6 +512,20 @@ fn who_asks_for_a_start_is_answered_also_when_a_shutdown_comes_first() {
 }
 
 #[test]
+fn a_child_that_is_ready_before_it_is_told_to_stop_has_been_added() {
+    let mut world = World::booted(rules(Strategy::OneForAll, 5), &[PERMANENT]);
+    let (key, added): (Key, _) = (world.key(), world.ticket());
+    assert_eq!(world.feed(Event::Add(added, key, PERMANENT)), [Start(key)]);
+    assert_eq!(deeds(&world.feed(Exited(1, Exit::Crash))), [Stop(key)]);
+    // Whoever has added it knows already that it is ready.
+    assert_eq!(world.feed(Event::Up(key)), [Answer(added, Answer::Done)]);
+    let terminated = world.ticket();
+    assert_eq!(world.feed(Event::Terminate(terminated, key)), []);
+    let done = world.feed(Exited(key, Exit::Success));
+    assert_eq!(done, [Down(key), Answer(terminated, Answer::Done), Start(1)]);
+}
+
+#[test]
 fn an_earlier_sibling_that_crashes_widens_the_restart() {
     let mut world = World::booted(rules(Strategy::RestForOne, 2), &[PERMANENT; 4]);
     assert_eq!(world.feed(Exited(3, Exit::Crash)), [Stop(4)]);
