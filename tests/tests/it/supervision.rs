@@ -1,10 +1,15 @@
 //! Restarts, and supervisors that are declared.
 
+mod auto_shutdown;
+mod dynamic;
 mod intensity;
+mod nested;
 mod order;
+mod requests;
 mod restarts;
 mod stage;
 mod starting;
+mod stopping;
 mod strategies;
 mod types;
 

@@ -1,17 +1,14 @@
 //! Who plays in these cases, and how it is seen what they do.
 
-use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{
-    ActorBuilder, ChildCounts, ChildInfo, ChildState, IntoChild, Reserved, StoppedBy, SupervisorBuilder,
-};
+use phalanx::{ActorBuilder, ChildCounts, ChildInfo, ChildState, Reserved, StoppedBy, SupervisorBuilder};
 use phalanx_tests::{eventually, machine_is_busy, processes};
 use serde::{Deserialize, Serialize};
 
@@ -222,7 +219,7 @@ fn say(stage: &Path, text: &str) {
 /// A directory of the case, where its workers write down what happens to them.
 pub(super) struct Stage {
     path: PathBuf,
-    read: Cell<usize>,
+    read: AtomicUsize,
 }
 
 impl Stage {
@@ -233,7 +230,7 @@ impl Stage {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("stage-{}-{number}", std::process::id()));
         fs::create_dir(&path).expect("a directory for the case");
-        Stage { path, read: Cell::new(0) }
+        Stage { path, read: AtomicUsize::new(0) }
     }
 
     pub(super) fn worker(&self, name: &str) -> ActorBuilder<Worker> {
@@ -267,7 +264,7 @@ impl Stage {
     /// What has been written down since this was asked last.
     pub(super) fn said(&self) -> String {
         let log = fs::read_to_string(self.path.join("log")).unwrap_or_default();
-        let start = self.read.replace(log.len());
+        let start = self.read.swap(log.len(), Ordering::SeqCst);
         log[start..].trim_end().to_owned()
     }
 
@@ -275,9 +272,9 @@ impl Stage {
     #[track_caller]
     pub(super) fn says(&self, expected: &str) {
         let start = Instant::now();
-        let from = self.read.get();
+        let from = self.read.load(Ordering::SeqCst);
         loop {
-            self.read.set(from);
+            self.read.store(from, Ordering::SeqCst);
             let said = self.said();
             if said == expected {
                 return;
@@ -429,12 +426,4 @@ pub(super) fn within(start: Instant, limit: Duration) {
         passed <= limit || (machine_is_busy() && passed <= limit + PATIENCE),
         "{passed:?} instead of {limit:?}"
     );
-}
-
-/// Adds children, each with its id.
-pub(super) fn with<C: IntoChild>(
-    supervisor: SupervisorBuilder,
-    children: impl IntoIterator<Item = (String, C)>,
-) -> SupervisorBuilder {
-    children.into_iter().fold(supervisor, |supervisor, (id, child)| supervisor.child(id, child))
 }
