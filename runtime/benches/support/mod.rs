@@ -32,24 +32,44 @@ impl Row {
     }
 
     /// One round: does it `times` times, after a tenth for warming up; `undo` is not measured.
-    pub(crate) fn round<T>(
+    pub(crate) fn round<T>(&mut self, times: usize, mut measured: impl FnMut() -> T, undo: impl FnMut(T)) {
+        self.measure(times, || (), |()| measured(), undo);
+    }
+
+    /// The same where each time needs a preparation, which is not measured.
+    ///
+    /// # Panics
+    /// If a preparation or what is measured fails.
+    #[allow(dead_code, reason = "not every benchmark prepares")]
+    pub(crate) fn prepared<P, T, E: std::fmt::Debug, F: std::fmt::Debug>(
         &mut self,
         times: usize,
-        mut measured: impl FnMut() -> T,
+        mut prepare: impl FnMut() -> Result<P, E>,
+        mut measured: impl FnMut(P) -> Result<T, F>,
+    ) {
+        let prepare = || prepare().expect("a preparation");
+        self.measure(times, prepare, |prepared| measured(prepared).expect("what is measured"), drop);
+    }
+
+    fn measure<P, T>(
+        &mut self,
+        times: usize,
+        mut prepare: impl FnMut() -> P,
+        mut measured: impl FnMut(P) -> T,
         mut undo: impl FnMut(T),
     ) {
+        let mut once = || {
+            let prepared = prepare();
+            let start = Instant::now();
+            let done = measured(prepared);
+            let taken = start.elapsed();
+            undo(done);
+            taken
+        };
         for _ in 0..times.div_ceil(10) {
-            undo(measured());
+            once();
         }
-        let mut taken: Vec<Duration> = (0..times)
-            .map(|_| {
-                let start = Instant::now();
-                let done = measured();
-                let taken = start.elapsed();
-                undo(done);
-                taken
-            })
-            .collect();
+        let mut taken: Vec<Duration> = (0..times).map(|_| once()).collect();
         taken.sort_unstable();
         self.medians.push(taken[taken.len() / 2]);
         self.tails.push(taken[taken.len() * 99 / 100]);
@@ -77,7 +97,7 @@ impl Row {
             format!("{ratio:.2}x (target {target}x, {verdict})")
         });
         println!(
-            "{:<44} {:>8.1} us  ({:.1} to {:.1})  p99 {:>8.1} us  {ratio}",
+            "{:<62} {:>8.1} us  ({:.1} to {:.1})  p99 {:>8.1} us  {ratio}",
             self.name,
             micros(self.median()),
             least.map_or(0.0, |&least| micros(least)),

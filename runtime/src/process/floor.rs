@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
-use crate::sys::{fd, frame, process};
+use crate::sys::{fd, frame, poll, process};
 
 /// Says to a benchmark, started again, that it is to be the zygote.
 const ZYGOTE: &str = "PHALANX_FLOOR_ZYGOTE";
@@ -20,7 +20,45 @@ pub struct Zygote {
 }
 
 /// A forked child that has sent its first packet, and ends when this is dropped.
-pub struct Forked(#[expect(dead_code, reason = "it is held open")] OwnedFd);
+pub struct Forked {
+    socket: OwnedFd,
+    pid: i32,
+}
+
+impl Forked {
+    /// Kills it, and waits until its end of the socket has hung up.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn kill_until_hang_up(&self) -> io::Result<()> {
+        kill(self.pid.unsigned_abs());
+        while frame::receive(self.socket.as_fd(), &mut [0; 16], true)?.is_some() {}
+        Ok(())
+    }
+}
+
+/// A handle on a process, to wait for.
+///
+/// # Errors
+/// Those of the system.
+pub fn handle(pid: u32) -> io::Result<OwnedFd> {
+    process::pidfd(pid.cast_signed())
+}
+
+/// Kills a process, and waits until `handle` says so: the earliest moment at which another process can know.
+///
+/// # Errors
+/// Those of the system.
+pub fn kill_until_known(pid: u32, handle: &OwnedFd) -> io::Result<()> {
+    kill(pid);
+    while !poll::readable(handle.as_fd(), None)? {}
+    Ok(())
+}
+
+/// SIGKILL from outside, which nobody has ordered.
+pub fn kill(pid: u32) {
+    process::kill(pid.cast_signed(), process::SIGKILL);
+}
 
 impl Zygote {
     /// Starts the running executable again, whose `main` has to begin with [`serve_if_asked`].
@@ -37,7 +75,10 @@ impl Zygote {
         drop(theirs);
         let mut buffer = [0; 16];
         match frame::receive(ours.as_fd(), &mut buffer, true)? {
-            Some(_) => Ok(Forked(ours)),
+            Some(packet) => {
+                let pid = buffer[..packet.len].try_into().map_or(0, i32::from_ne_bytes);
+                Ok(Forked { socket: ours, pid })
+            }
             None => Err(io::Error::other("the child of the zygote said nothing")),
         }
     }
@@ -70,7 +111,7 @@ fn serve() -> io::Result<()> {
         }
         let Some(socket) = packet.fds.first() else { continue };
         if let process::Fork::Child = process::fork()? {
-            frame::send_raw(socket.as_fd(), b"1", &[])?;
+            frame::send_raw(socket.as_fd(), &process::pid().to_ne_bytes(), &[])?;
             // Until the other end is closed.
             let _ = frame::receive(socket.as_fd(), &mut buffer, true);
             process::exit_now(0);

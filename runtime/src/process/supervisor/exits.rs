@@ -1,5 +1,7 @@
 //! Deaths: who has died, what is left of it, what is published, and what the policy makes of it.
 
+use std::os::fd::AsFd;
+
 use super::hands::{await_return, bury_tree, put_down};
 use super::{Child, Supervisor};
 use crate::mailbox::ledger::{Epitaph, Refusal, State};
@@ -8,7 +10,7 @@ use crate::process::request::Kind;
 use crate::process::strays;
 use crate::supervise::{Action, Event, Exit, Key, Restart};
 use crate::sys::process::Wait;
-use crate::sys::{process, time};
+use crate::sys::{fd, process, time};
 
 /// How long a supervisor whose actor is gone may take to end what it started.
 const AFTER_OWNER: u64 = 500_000_000;
@@ -68,8 +70,15 @@ impl Supervisor {
         child.left_children = !child.spawn.children.is_empty();
         let (epitaph, exit) = child.last_rites(wait);
         process::reap(pid);
-        self.kill_strays();
+        let is_worker = child.spec().kind != Kind::Supervisor;
+        if is_worker {
+            // Whoever waits for it does not wait for anything else.
+            child.tell_those_who_wait();
+        }
         self.expect_end_of_nested(pid);
+        if !is_worker {
+            self.kill_strays();
+        }
         let event = match (&epitaph.refusal, was_up) {
             (Some(Refusal::Ignored), false) => Event::Ignored(key),
             (_, false) => Event::StartFailed(key),
@@ -82,13 +91,17 @@ impl Supervisor {
         let actions = self.policy.handle(event, time::now());
         let for_good =
             |action: &Action| matches!(action, Action::Down(of) | Action::Forget(of) if *of == key);
-        if !actions.iter().any(for_good)
+        if !is_worker
+            && !actions.iter().any(for_good)
             && let Some(child) = self.children.get(&key)
         {
-            // Before another process is started: the caller of what is lost does not wait for that.
             child.ring();
         }
         self.act(actions);
+        if is_worker {
+            // The next process does not wait for what the last one has left running elsewhere.
+            self.kill_strays();
+        }
     }
 
     /// A nested supervisor, the warden, or an orphan that came to us. Its own orphans come to us now.
@@ -186,6 +199,14 @@ impl Child {
             self.ledger().bury(&epitaph, State::Dead);
         }
         (epitaph, exit)
+    }
+
+    /// Its page says that its process has ended, and what comes next as far as that is known.
+    fn tell_those_who_wait(&self) {
+        match self.ledger().state() {
+            State::Dead => fd::shut_down(self.spawn.receiver.as_fd()),
+            _ => self.ring(),
+        }
     }
 
     /// Whether the next process will handle the message again that this one died of.

@@ -1,0 +1,79 @@
+//! From a crash to the first reply of the next process, and to the news of it, beside the least that each costs.
+#![allow(clippy::print_stdout, reason = "a benchmark prints")]
+
+mod support;
+
+use std::time::Duration;
+
+use phalanx::__private::floor::{self, Zygote};
+use phalanx::Restart;
+use phalanx::prelude::*;
+use support::{Row, Size};
+
+#[actor]
+struct Echo;
+
+#[actor]
+impl Echo {
+    fn echo(&self, number: u64) -> u64 {
+        number
+    }
+}
+
+fn main() -> phalanx::Result<()> {
+    floor::serve_if_asked();
+    let size = Size::of(300);
+    let mut again_floor = Row::new("floor: SIGKILL, hang-up, a zygote's fork to its first packet");
+    let mut again = Row::new("phalanx: SIGKILL to the first reply of the next process");
+    let mut known_floor = Row::new("floor: SIGKILL of such a process to its pidfd");
+    let mut known = Row::new("phalanx: SIGKILL to the Down of a monitor");
+    let zygote = Zygote::start()?;
+    let any = (u32::MAX, Duration::from_secs(1));
+    let echo = Echo.builder().restart(Restart::Permanent).intensity(any.0, any.1).spawn()?;
+    for _ in 0..size.rounds {
+        let mut child = zygote.fork()?;
+        let fork_again = || {
+            child.kill_until_hang_up()?;
+            child = zygote.fork()?;
+            Ok::<_, std::io::Error>(())
+        };
+        again_floor.round(size.times, fork_again, drop);
+        let reply_again = || {
+            floor::kill(echo.pid()?);
+            assert_eq!(until_answered(&echo), 1);
+            Ok::<_, SendError>(())
+        };
+        again.round(size.times, reply_again, drop);
+        let prepare_floor = || {
+            assert_eq!(until_answered(&echo), 1);
+            let pid = echo.pid().map_err(|error| std::io::Error::other(error.to_string()))?;
+            floor::handle(pid).map(|handle| (pid, handle))
+        };
+        known_floor
+            .prepared(size.times, prepare_floor, |(pid, handle)| floor::kill_until_known(pid, &handle));
+        let prepare = || {
+            assert_eq!(until_answered(&echo), 1);
+            Ok::<_, SendError>((echo.monitor(), echo.pid()?))
+        };
+        known.prepared(size.times, prepare, |(mut monitor, pid)| {
+            floor::kill(pid);
+            monitor.recv();
+            Ok::<_, SendError>(())
+        });
+    }
+    again_floor.print(None);
+    again.print(Some((&again_floor, 1.5)));
+    known_floor.print(None);
+    known.print(Some((&known_floor, 1.3)));
+    phalanx::shutdown();
+    Ok(())
+}
+
+/// The first reply; the call that the kill has hit is made again.
+fn until_answered(echo: &ActorRef<Echo>) -> u64 {
+    loop {
+        if let Ok(answer) = echo.echo(1).wait() {
+            return answer;
+        }
+    }
+}
