@@ -13,10 +13,8 @@ use crate::sys::{fd, frame, rlimit};
 /// How many channels there is room for at least, where the system allows.
 const ROOM: u32 = 1024;
 
-/// A packet: a word, and the caller's session or the incarnation.
-const CHANNEL: u8 = 1;
-const END: u8 = 2;
-const SIZE: usize = 9;
+/// How many channels of callers who are gone may lie there before they are cleared out.
+const LITTER: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Attic {
@@ -40,71 +38,59 @@ impl Attic {
     /// # Errors
     /// `WouldBlock` if there is no room.
     pub(crate) fn park(&self, session: u64, channel: BorrowedFd<'_>) -> io::Result<()> {
+        let put = || frame::send_raw(self.in_end.as_fd(), &session.to_ne_bytes(), &[channel]);
         // The kernel counts descriptors on their way against the soft limit, and an actor has the program's.
-        rlimit::with_raised_descriptors(|| self.put(session, channel))
+        put().or_else(|_| rlimit::with_raised_descriptors(put))
     }
 
-    fn put(&self, session: u64, channel: BorrowedFd<'_>) -> io::Result<()> {
-        frame::send_raw(self.in_end.as_fd(), &word(CHANNEL, session), &[channel])
-    }
-
-    /// In a new process: all the channels that are there, and whether each still is. They stay, but for those whose callers are gone.
-    pub(crate) fn channels(&self, incarnation: u64) -> Vec<(u64, OwnedFd, bool)> {
-        rlimit::with_raised_descriptors(|| self.turn_over(incarnation))
-    }
-
-    /// Puts each channel behind the others, until the mark comes to the front that was the last when this began.
-    fn turn_over(&self, incarnation: u64) -> Vec<(u64, OwnedFd, bool)> {
-        let mut found = Vec::new();
-        let mark = word(END, incarnation);
-        let mut buffer = [0; 16];
-        if frame::send_raw(self.in_end.as_fd(), &mark, &[]).is_err() {
-            // There is no room, so one comes out for it, and in again if there is room for that at the end.
-            let first = frame::receive(self.out_end.as_fd(), &mut buffer, false);
-            let _ = frame::send_raw(self.in_end.as_fd(), &mark, &[]);
-            let Ok(Some(packet)) = first else { return found };
-            let number = read(&buffer[..packet.len]).1;
-            found.extend(packet.fds.into_iter().next().map(|channel| (number, channel, false)));
+    /// In a new process: all the channels that are there, and whether each still is. They stay, unless too many callers are gone.
+    pub(crate) fn channels(&self) -> Vec<(u64, OwnedFd, bool)> {
+        let (found, gone) = rlimit::with_raised_descriptors_if_needed(|| self.look_through());
+        if gone > LITTER && gone > found.len() {
+            return rlimit::with_raised_descriptors(|| self.clear_out(found.len() + gone));
         }
+        found.into_iter().map(|(session, channel)| (session, channel, true)).collect()
+    }
+
+    /// Looks at all of them without taking any out, so that no death can lose one. `Err` if there were more than descriptors.
+    fn look_through(&self) -> Result<Channels, Channels> {
+        let (mut found, mut gone) = (Vec::new(), 0);
+        if frame::peek_from_the_first(self.out_end.as_fd()).is_err() {
+            return Ok((found, gone));
+        }
+        let mut buffer = [0; 16];
         while let Ok(Some(packet)) = frame::peek(self.out_end.as_fd(), &mut buffer, false) {
             if packet.truncated {
-                // No descriptor is left for it; it stays for another time.
-                break;
+                return Err((found, gone));
             }
-            let (kind, number) = read(&buffer[..packet.len]);
-            if kind == END {
-                // That of an earlier process, which died here, is just thrown away.
-                frame::skip(self.out_end.as_fd());
-                if number == incarnation {
-                    break;
-                }
-                continue;
-            }
-            let channel = packet.fds.into_iter().next().filter(|channel| !fd::hung_up(channel.as_fd()));
-            // A death in between leaves it there twice, which does no harm; the other order would lose it.
-            let copied = channel.as_ref().is_some_and(|channel| self.put(number, channel.as_fd()).is_ok());
-            frame::skip(self.out_end.as_fd());
-            if let Some(channel) = channel {
-                let parked = copied || self.put(number, channel.as_fd()).is_ok();
-                found.push((number, channel, parked));
+            match read(&buffer[..packet.len], packet.fds).filter(|(_, channel)| !fd::hung_up(channel.as_fd()))
+            {
+                Some(one) => found.push(one),
+                None => gone += 1,
             }
         }
-        for (number, channel, parked) in found.iter_mut().filter(|(_, _, parked)| !parked) {
-            *parked = self.put(*number, channel.as_fd()).is_ok();
+        Ok((found, gone))
+    }
+
+    /// Takes out as many as there were, and puts back those whose callers are there.
+    fn clear_out(&self, count: usize) -> Vec<(u64, OwnedFd, bool)> {
+        let (mut left, mut buffer) = (Vec::new(), [0; 16]);
+        for _ in 0..count {
+            let Ok(Some(packet)) = frame::receive(self.out_end.as_fd(), &mut buffer, false) else { break };
+            let one = read(&buffer[..packet.len], packet.fds);
+            if let Some((session, channel)) = one.filter(|(_, channel)| !fd::hung_up(channel.as_fd())) {
+                let parked = self.park(session, channel.as_fd()).is_ok();
+                left.push((session, channel, parked));
+            }
         }
-        found
+        left
     }
 }
 
-fn word(kind: u8, number: u64) -> [u8; SIZE] {
-    let mut word = [kind; SIZE];
-    word[1..].copy_from_slice(&number.to_ne_bytes());
-    word
-}
+type Channels = (Vec<(u64, OwnedFd)>, usize);
 
-fn read(word: &[u8]) -> (u8, u64) {
-    let number = word.get(1..SIZE).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_ne_bytes);
-    (word.first().copied().unwrap_or(0), number)
+fn read(session: &[u8], fds: Vec<OwnedFd>) -> Option<(u64, OwnedFd)> {
+    Some((u64::from_ne_bytes(session.try_into().ok()?), fds.into_iter().next()?))
 }
 
 #[cfg(test)]
@@ -119,12 +105,27 @@ mod tests {
         attic.park(7, mine.as_fd()).unwrap();
         attic.park(8, gone.as_fd()).unwrap();
         drop((other, gone));
-        for incarnation in 2..5 {
-            let found = attic.channels(incarnation);
+        for _ in 0..3 {
+            let found = attic.channels();
             assert_eq!(found.iter().map(|(session, ..)| *session).collect::<Vec<_>>(), [7]);
             frame::send_raw(found[0].1.as_fd(), b"here", &[]).unwrap();
             let mut buffer = [0; 16];
             assert_eq!(frame::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap().len, 4);
+        }
+    }
+
+    #[test]
+    fn the_channels_of_many_who_are_gone_are_cleared_out() {
+        let attic = Attic::new().unwrap();
+        let (mine, _theirs) = fd::seqpacket_pair().unwrap();
+        for session in 0..100 {
+            let (gone, _) = fd::seqpacket_pair().unwrap();
+            attic.park(session, gone.as_fd()).unwrap();
+        }
+        attic.park(100, mine.as_fd()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(attic.channels().iter().map(|(session, ..)| *session).collect::<Vec<_>>(), [100]);
+            assert_eq!(attic.look_through().map_err(drop).unwrap().1, 0);
         }
     }
 
@@ -134,8 +135,8 @@ mod tests {
         let (mine, _theirs) = fd::seqpacket_pair().unwrap();
         let parked = (0..100_000).take_while(|&session| attic.park(session, mine.as_fd()).is_ok()).count();
         assert!(parked > 200);
-        for incarnation in 2..4 {
-            let found = attic.channels(incarnation);
+        for _ in 0..2 {
+            let found = attic.channels();
             assert_eq!(found.len(), parked);
             assert!(found.iter().all(|(_, _, parked)| *parked));
         }

@@ -68,7 +68,6 @@ pub(crate) fn enter(birth: Birth) -> ! {
     current::remember_own(&spec, ledger, sender.as_ref());
     take_signals(spec.kind, sender);
     title::set(&spec.name);
-    process::volunteer_for_oom();
     // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
     process::become_subreaper();
     rlimit::set_descriptors(descriptors);

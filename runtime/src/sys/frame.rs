@@ -119,6 +119,20 @@ pub(crate) fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io:
     receive_with(socket, buffer, wait, libc::MSG_PEEK)
 }
 
+/// From now on each [`peek`] at this socket shows the packet behind the one before, beginning with the first.
+///
+/// # Errors
+/// If the kernel does not know how.
+pub(crate) fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let offset: libc::c_int = 0;
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_PEEK_OFF);
+    // SAFETY: a c_int is read from a local variable.
+    let done =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, ptr::from_ref(&offset).cast(), size) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; answers whether there was one.
 pub(crate) fn skip(socket: BorrowedFd<'_>) -> bool {
     let mut byte = 0_u8;

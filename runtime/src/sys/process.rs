@@ -199,10 +199,10 @@ pub(crate) fn become_subreaper() {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
 }
 
-/// Lets the kernel's memory killer choose this process before the program and the supervisors.
-pub(crate) fn volunteer_for_oom() {
+/// Lets the kernel's memory killer choose this child before the program and the supervisors.
+pub(crate) fn volunteer_for_oom(pid: i32) {
     // Not being allowed to is no reason not to run.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "300");
+    let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "300");
 }
 
 /// The size of a page of memory, in bytes.

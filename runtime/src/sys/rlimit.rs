@@ -17,9 +17,16 @@ pub(crate) fn raise_descriptors() -> u64 {
 
 /// Sets the soft limit on descriptors, within the hard one.
 pub(crate) fn set_descriptors(soft: u64) {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+    if let Ok((now, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && now != soft
+    {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard);
     }
+}
+
+/// Does something, and once more with the soft limit on descriptors raised if it needed more of them.
+pub(crate) fn with_raised_descriptors_if_needed<T>(mut act: impl FnMut() -> Result<T, T>) -> T {
+    act().or_else(|_| with_raised_descriptors(act)).unwrap_or_else(|partly| partly)
 }
 
 /// Does something with the soft limit on descriptors raised to the hard one.

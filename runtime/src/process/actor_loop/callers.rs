@@ -53,7 +53,7 @@ pub(super) struct Callers {
 impl Callers {
     /// Those whom an earlier process of this actor has left.
     pub(super) fn inherit(attic: Option<Attic>, incarnation: u64) -> Callers {
-        let left = attic.as_ref().filter(|_| incarnation > 1).map(|attic| attic.channels(incarnation));
+        let left = attic.as_ref().filter(|_| incarnation > 1).map(|attic| attic.channels());
         let mut callers = Callers { attic, ..Callers::default() };
         for (session, channel, parked) in left.unwrap_or_default() {
             callers.learn(session, channel);

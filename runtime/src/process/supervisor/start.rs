@@ -100,6 +100,7 @@ impl Supervisor {
             child.spawn.fds = Vec::new();
             child.spawn.sender = None;
         }
+        process::volunteer_for_oom(pid);
         self.pids.insert(pid, key);
         self.rising.insert(key);
     }
