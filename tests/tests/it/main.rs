@@ -10,6 +10,7 @@ mod end_of_program;
 mod exits;
 mod fresh_crate;
 mod guard;
+mod links;
 mod logging;
 mod mailbox;
 mod names;
