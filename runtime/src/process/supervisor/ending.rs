@@ -33,7 +33,7 @@ impl Supervisor {
     /// Everything ends now: the owner is gone.
     pub(super) fn tear_down(&mut self) -> ! {
         let deadline = time::after(TEAR_DOWN);
-        events::tear_down();
+        self.leaving = true;
         events::tear_down();
         loop {
             let left: Vec<i32> = strays::children(process::pid())

@@ -27,6 +27,9 @@ impl Supervisor {
         while let Some(pid) = process::stopped_child() {
             self.wake_supervisor(pid);
         }
+        if self.leaving {
+            return;
+        }
         self.mourn();
         if !self.held.is_empty() {
             self.start_the_held();
@@ -69,11 +72,19 @@ impl Supervisor {
         let was_up = child.ledger().state() >= State::Ready;
         child.left_children = !child.spawn.children.is_empty();
         let (epitaph, exit) = child.last_rites(wait);
+        if self.leaving && !child.initial {
+            bury_tree(&child.spawn);
+        }
         process::reap(pid);
         let is_worker = child.spec().kind != Kind::Supervisor;
         if is_worker {
             // Whoever waits for it does not wait for anything else.
             child.tell_those_who_wait();
+        }
+        if self.leaving {
+            // Nobody starts any more.
+            self.kill_strays();
+            return;
         }
         self.expect_end_of_nested(pid);
         if !is_worker {
@@ -115,7 +126,7 @@ impl Supervisor {
         }
         process::reap(pid);
         self.kill_strays();
-        if let Some(nested) = nested {
+        if let Some(nested) = nested.filter(|_| !self.leaving) {
             self.note_end_of_nested(nested.owner);
         }
     }

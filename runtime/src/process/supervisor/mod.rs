@@ -71,6 +71,8 @@ pub(crate) struct Supervisor {
     end_by: Option<u64>,
     /// The policy has been told so.
     told_to_end: bool,
+    /// Nothing is started any more: it kills what is left, and goes.
+    leaving: bool,
     /// With what code to leave.
     code: i32,
     /// The soft descriptor limit as it was, for the children.
@@ -164,6 +166,7 @@ impl Supervisor {
             ending: None,
             end_by: None,
             told_to_end: false,
+            leaving: false,
             code: 0,
             descriptors,
             build: image::build_hash(),

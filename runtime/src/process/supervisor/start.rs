@@ -22,6 +22,8 @@ impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
         let prepared = self.prepare(key);
+        // Asked for in the child, it might be that of a foster parent already.
+        let parent = process::pid();
         let forked = prepared.and_then(|lines| Ok((lines, process::fork().map_err(refused)?)));
         match forked {
             Err(refusal) => {
@@ -37,8 +39,8 @@ impl Supervisor {
             }
             // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
             Ok((lines, Fork::Child)) => match self.children.remove(&key) {
-                Some(child) if child.spec().kind == Kind::Supervisor => self.become_supervisor(child),
-                Some(child) => self.become_child(child, lines),
+                Some(child) if child.spec().kind == Kind::Supervisor => self.become_supervisor(child, parent),
+                Some(child) => self.become_child(child, lines, parent),
                 None => process::exit_now(1),
             },
         }
@@ -105,7 +107,7 @@ impl Supervisor {
         self.rising.insert(key);
     }
 
-    fn become_child(&self, child: Child, lines: Lines) -> ! {
+    fn become_child(&self, child: Child, lines: Lines, supervisor: i32) -> ! {
         let Child { spawn, incarnation, .. } = child;
         let Some(entry) = entry::find(spawn.spec.entry, &spawn.spec.type_name) else { process::exit_now(1) };
         child::enter(Birth {
@@ -114,14 +116,13 @@ impl Supervisor {
             incarnation,
             control: lines.sender,
             doorbell: lines.doorbell,
-            supervisor: process::parent(),
+            supervisor,
             descriptors: self.descriptors,
         })
     }
 
     /// The child goes on as a supervisor, of the children that came with it.
-    fn become_supervisor(&self, child: Child) -> ! {
-        let supervisor = process::parent();
+    fn become_supervisor(&self, child: Child, supervisor: i32) -> ! {
         process::own_group();
         if !process::die_with(supervisor, process::SIGKILL) {
             process::exit_now(0);
