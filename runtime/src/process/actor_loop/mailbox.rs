@@ -211,7 +211,9 @@ impl Mailbox {
         self.ledger.count_attempt(again);
         // In this order: whoever sees that it has left the queue can rely on its being in progress.
         self.ledger.begin(session, seq, method, envelope.limit);
-        if !again {
+        if again {
+            self.ledger.settle_interrupted();
+        } else {
             capacity::release(self.ledger);
         }
         if envelope.limit != 0 {
@@ -290,6 +292,9 @@ impl Mailbox {
             } else if self.ledger.attempts() >= allowed {
                 self.give_up(&message.envelope, methods, interrupted);
                 self.done_with_first();
+            } else {
+                // Not dealt with before it is begun again: should we die until then, it is still to be repeated.
+                return;
             }
         }
         self.ledger.settle_interrupted();
