@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,8 +33,9 @@ pub(crate) struct Peer {
     pub(crate) ledger: Ledger,
     /// What this process signs its calls to this actor with.
     session: u64,
-    /// Whether the actor has our reply channel.
-    announced: AtomicBool,
+    /// To which of its incarnations we have sent our reply channel, plus one. What was sent to an earlier one it may not have: a message
+    /// that is thrown away with its mailbox takes the channel with it.
+    announced: AtomicU64,
     fate: Mutex<Fate>,
 }
 
@@ -71,7 +72,7 @@ pub(crate) enum Failure {
 
 impl Peer {
     pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Peer {
-        let (session, announced) = (process::random(), AtomicBool::new(false));
+        let (session, announced) = (process::random(), AtomicU64::new(0));
         Peer { card, mailbox, ledger, session, announced, fate: Mutex::default() }
     }
 
@@ -100,20 +101,22 @@ impl Peer {
         outgoing: Outgoing,
         deadline: u64,
     ) -> Result<(), Failure> {
-        let mut announcing = call.ask && !self.announced.load(Ordering::Acquire);
+        let current = self.ledger.incarnation().wrapping_add(1);
+        let is_announced = || self.announced.load(Ordering::Acquire) == current;
+        let mut announcing = call.ask && !is_announced();
         let bytes = packet(&self.envelope(call, &outgoing, announcing)).map_err(Failure::Io)?;
         let mut sealed = Sealed::new(outgoing, bytes);
         let mut has_waited = false;
         loop {
             let seen = self.ledger.depth().load(Ordering::SeqCst);
-            if announcing && self.announced.load(Ordering::Acquire) {
+            if announcing && is_announced() {
                 // Another thread was first while we waited for room.
                 announcing = false;
                 let outgoing = sealed.into_outgoing();
                 let packet = packet(&self.envelope(call, &outgoing, false)).map_err(Failure::Io)?;
                 sealed = Sealed::new(outgoing, packet);
             }
-            match self.send_now(router, &mut sealed, announcing) {
+            match self.send_now(router, &mut sealed, announcing.then_some(current)) {
                 Err(Failure::Full) if deadline > time::now() => {
                     capacity::wait_for_change(&self.ledger, seen, deadline);
                     has_waited = true;
@@ -145,7 +148,7 @@ impl Peer {
         }
     }
 
-    fn send_now(&self, router: &Router, sealed: &mut Sealed, announcing: bool) -> Result<(), Failure> {
+    fn send_now(&self, router: &Router, sealed: &mut Sealed, announcing: Option<u64>) -> Result<(), Failure> {
         // What its supervisor could not write down any more, the socket says when we send.
         if matches!(self.ledger.state(), State::Dead | State::Down) {
             return Err(Failure::Gone);
@@ -154,11 +157,11 @@ impl Peer {
             return Err(Failure::Full);
         }
         let channel = [router.reply_sender()];
-        let sent = sealed.send(self.mailbox(), if announcing { &channel } else { &[] });
+        let sent = sealed.send(self.mailbox(), if announcing.is_some() { &channel } else { &[] });
         match sent {
             Ok(()) => {
-                if announcing {
-                    self.announced.store(true, Ordering::Release);
+                if let Some(current) = announcing {
+                    self.announced.store(current, Ordering::Release);
                 }
                 Ok(())
             }
