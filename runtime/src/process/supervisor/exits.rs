@@ -51,16 +51,20 @@ impl Supervisor {
         let bereft: Vec<Key> =
             self.children.iter().filter(|(_, child)| child.left_children).map(|(&key, _)| key).collect();
         for key in bereft {
-            if self.is_clear(key)
-                && let Some(child) = self.children.get_mut(&key)
-            {
-                child.left_children = false;
-                match child.ledger().state() {
-                    // It gets no process by itself, nor do they.
-                    State::Down => child.spawn.children.iter().for_each(put_down),
-                    _ => await_return(&child.spawn),
-                }
+            if self.is_clear(key) {
+                self.mourn_for(key);
             }
+        }
+    }
+
+    /// The same for one supervisor, of which nothing is left: before it is started again, and its children with it.
+    pub(super) fn mourn_for(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key).filter(|child| child.left_children) else { return };
+        child.left_children = false;
+        match child.ledger().state() {
+            // It gets no process by itself, nor do they.
+            State::Down => child.spawn.children.iter().for_each(put_down),
+            _ => await_return(&child.spawn),
         }
     }
 

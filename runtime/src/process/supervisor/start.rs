@@ -21,6 +21,7 @@ use crate::sys::{fd, poll, process, signal, time, title};
 impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
+        self.mourn_for(key);
         let prepared = self.prepare(key);
         // Asked for in the child, it might be that of a foster parent already.
         let parent = process::pid();
