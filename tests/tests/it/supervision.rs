@@ -2,9 +2,13 @@
 
 mod auto_shutdown;
 mod dynamic;
+mod grabber;
+mod hurt;
 mod intensity;
+mod methods;
 mod nested;
 mod order;
+mod programs;
 mod requests;
 mod restarts;
 mod stage;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use phalanx::Restart;
 use phalanx::prelude::*;
 use phalanx_tests::{processes, until};
 
@@ -45,6 +46,23 @@ pub(crate) fn replaced() -> phalanx::Result<()> {
         other => Some(other),
     });
     println!("{}", late?.answer().wait()?);
+    Ok(())
+}
+
+/// OS-14: an actor is restarted by its spawner's supervisor, one by a declared one, and that one itself.
+#[phalanx::main]
+pub(crate) fn replaced_restart() -> phalanx::Result<()> {
+    let spawned = Latecomer.builder().restart(Restart::Permanent).spawn()?;
+    let child = Latecomer.builder().reserve()?;
+    let child_ref = child.actor_ref();
+    let supervisor = Supervisor::one_for_one().restart(Restart::Permanent).child("child", child).start()?;
+    replace_executable()?;
+    for pid in [spawned.pid()?, child_ref.pid()?, supervisor.pid()?] {
+        processes::kill(pid);
+        until("its end", Duration::from_secs(10), || (!processes::runs(pid)).then_some(()));
+    }
+    println!("{} {}", spawned.answer().wait()?, child_ref.answer().wait()?);
+    println!("{} {}", spawned.incarnation(), supervisor.incarnation());
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod logs;
 mod plain;
 mod strays;
+mod supervised;
 mod tasks;
 
 fn main() -> phalanx::Result<()> {
@@ -34,6 +35,7 @@ fn main() -> phalanx::Result<()> {
         "panics" => ends::panics(),
         "nested-task" => ends::nested_task(),
         "replaced" => image::replaced(),
+        "replaced-restart" => image::replaced_restart(),
         "replaced-before" => image::replaced_before(),
         "interrupted" => interrupted::waiting(),
         "interrupted-in-main" => interrupted::computing(),
@@ -48,6 +50,14 @@ fn main() -> phalanx::Result<()> {
         "plain" => plain::returns(),
         "counts-runs" => plain::counts_runs(),
         "stray" => strays::stray(),
+        "supervised-crashing" => supervised::crashing(),
+        "supervised-daemon" => supervised::daemon(),
+        "supervised-daemon-child" => supervised::daemon_child(),
+        "supervised-ends" => supervised::ends(),
+        "supervised-hangs" => supervised::hangs(),
+        "supervised-interrupted" => supervised::interrupted(),
+        "supervised-interrupted-hanging" => supervised::interrupted_hanging(),
+        "supervised-restarting" => supervised::restarting(),
         "spawns-once" => strays::spawns_once(),
         "names" => tasks::names(),
         "task-panics" => tasks::panics(),

@@ -43,6 +43,11 @@ fn a_program_whose_executable_is_replaced_goes_on_with_the_old_one() {
 }
 
 #[test]
+fn a_restart_after_the_replacement_runs_the_old_one() {
+    Other::named("replaced-restart").says("replaced-restart", &["42 42", "2 2"]);
+}
+
+#[test]
 fn a_program_whose_executable_was_replaced_before_its_first_spawn_starts_the_old_one() {
     Other::named("replaced-before").says("replaced-before", &["42"]);
 }

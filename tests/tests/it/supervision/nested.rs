@@ -164,6 +164,7 @@ fn a_caller_in_another_process_is_served_over_the_deaths_of_two_levels() {
             (worker.clone(), gate.path()),
         )
         .unwrap();
+        eventually("calls", PATIENCE, || worker.handled() > 5);
         for round in 1..11 {
             let (pid, before) = match round % 2 {
                 0 => (worker.pid(), worker.incarnation()),

@@ -101,6 +101,30 @@ fn a_terminated_child_is_gone_until_it_is_restarted_and_then_the_same_ref_works(
     });
 }
 
+/// The way of the answers goes with the first call: it is not to be lost with it.
+#[test]
+fn the_first_call_is_swept_and_the_next_is_answered() {
+    alone(|| {
+        let stage = Stage::new();
+        let (supervisor, [a]) = stage.cast(Supervisor::one_for_one(), ["a"]);
+        let supervisor = supervisor.start().unwrap();
+        let gate = stage.gate("stopping");
+        a.end_at(gate.path(), super::stage::Way::Exit(0)).unwrap();
+        eventually("the message", PATIENCE, || a.depth() == 0);
+        let first = a.count();
+        thread::scope(|scope| {
+            let terminating = scope.spawn(|| supervisor.terminate_child("a"));
+            eventually("the stop", PATIENCE, || state(&supervisor, "a") == ChildState::Stopping);
+            gate.open();
+            terminating.join().unwrap().unwrap();
+        });
+        assert!(first.wait().is_err());
+        supervisor.restart_child("a").unwrap();
+        assert_eq!(a.within(PATIENCE).count().wait(), Ok(1));
+        stop(&supervisor);
+    });
+}
+
 /// A callee that other processes know, too.
 #[test]
 fn a_caller_in_another_process_sees_the_terminate_and_the_restart() {

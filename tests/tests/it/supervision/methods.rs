@@ -1,0 +1,432 @@
+//! Messages of actors that are restarted: what is repeated, what is limited, and fresh processes on purpose.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use phalanx::prelude::*;
+use phalanx::{Restart, Shutdown};
+use phalanx_tests::{alone, eventually, processes};
+
+use super::PATIENCE;
+use super::stage::{CRASHES, Stage, settled, stop};
+
+const LIMIT: Duration = Duration::from_millis(300);
+
+/// Writes down each message that it begins.
+#[actor]
+struct Diligent {
+    log: PathBuf,
+    ready: PathBuf,
+    ballast: Vec<u8>,
+}
+
+#[actor]
+impl Diligent {
+    #[on_start]
+    fn begin(&mut self) {
+        eventually("the gate", PATIENCE, || self.ready.exists());
+        self.write("begun");
+    }
+
+    /// The first process hangs in this one message.
+    #[idempotent]
+    fn work(&mut self, number: u64, hang_at: u64) -> u64 {
+        self.write(&number.to_string());
+        if number == hang_at && phalanx::current().incarnation() == 1 {
+            thread::sleep(PATIENCE);
+        }
+        number
+    }
+
+    #[idempotent(3)]
+    fn fail(&mut self) {
+        self.write("fail");
+        panic!("each time")
+    }
+
+    fn lose(&mut self) {
+        self.write("lose");
+        panic!("once")
+    }
+
+    fn spin(&self) {
+        thread::sleep(PATIENCE);
+    }
+
+    #[tell]
+    fn hang(&self) {
+        thread::sleep(PATIENCE);
+    }
+
+    fn served_by(&self) -> u64 {
+        phalanx::current().incarnation()
+    }
+
+    fn grow(&mut self, bytes: usize) -> usize {
+        self.ballast.resize(self.ballast.len() + bytes, 1);
+        self.ballast.len()
+    }
+
+    #[on_stop]
+    fn end(&mut self) {
+        self.write("ended");
+    }
+}
+
+impl Diligent {
+    fn write(&self, text: &str) {
+        let log = fs::OpenOptions::new().create(true).append(true).open(&self.log);
+        log.and_then(|mut log| log.write_all(format!("{text} ").as_bytes())).unwrap();
+    }
+}
+
+/// An actor to be, and where it writes.
+fn diligent(stage: &Stage) -> (phalanx::ActorBuilder<Diligent>, PathBuf) {
+    let (log, ready) = (stage.gate("log").path(), stage.gate("ready"));
+    ready.open();
+    (Diligent { log: log.clone(), ready: ready.path(), ballast: Vec::new() }.builder().mailbox(1000), log)
+}
+
+fn said(log: &PathBuf) -> String {
+    fs::read_to_string(log).unwrap_or_default().trim_end().to_owned()
+}
+
+/// SUP-47.
+#[test]
+fn what_is_done_at_the_start_is_done_after_the_start_and_before_the_first_message() {
+    alone(|| {
+        let stage = Stage::new();
+        let (log, ready) = (stage.gate("log").path(), stage.gate("ready"));
+        let actor = Diligent { log: log.clone(), ready: ready.path(), ballast: Vec::new() }.builder();
+        let actor = actor.reserve().unwrap();
+        let its_ref = actor.actor_ref();
+        let queued = its_ref.work(1, 0);
+        let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
+        // It has started, and is not done with that.
+        assert_eq!(said(&log), "");
+        assert!(its_ref.is_alive());
+        ready.open();
+        assert_eq!(queued.wait(), Ok(1));
+        assert_eq!(said(&log), "begun 1");
+        // An answer is out before its message is done with.
+        its_ref.served_by().wait().unwrap();
+        processes::kill(its_ref.pid().unwrap());
+        eventually("the next", PATIENCE, || its_ref.incarnation() == 2);
+        assert_eq!(its_ref.work(2, 0).wait(), Ok(2));
+        assert_eq!(said(&log), "begun 1 begun 2");
+        stop(&supervisor);
+    });
+}
+
+/// SUP-53.
+#[test]
+fn a_message_that_may_be_repeated_is_begun_again_in_its_place() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, log) = diligent(&stage);
+        let actor = actor.reserve().unwrap();
+        let its_ref = actor.actor_ref();
+        let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
+        let calls: Vec<_> = (1..=100).map(|number| its_ref.work(number, 40)).collect();
+        eventually("the fortieth", PATIENCE, || said(&log).ends_with(" 40"));
+        processes::kill(its_ref.pid().unwrap());
+        let answers: Vec<u64> = calls.into_iter().map(|call| call.wait().unwrap()).collect();
+        assert_eq!(answers, (1..=100).collect::<Vec<_>>());
+        let words = |range: std::ops::RangeInclusive<u64>| {
+            range.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(said(&log), format!("begun {} begun {}", words(1..=40), words(40..=100)));
+        stop(&supervisor);
+    });
+}
+
+#[test]
+fn a_message_is_repeated_so_often_and_then_its_caller_is_told() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, log) = diligent(&stage);
+        let actor = actor.restart(Restart::Permanent).intensity(10, PATIENCE).spawn().unwrap();
+        let (failing, losing, behind) = (actor.fail(), actor.lose(), actor.served_by());
+        for (call, text) in [(failing, "each time"), (losing, "once")] {
+            match call.wait() {
+                Err(CallError::Died(ExitReason::Panicked { message, .. }, _)) => assert_eq!(message, text),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(behind.wait(), Ok(5));
+        assert_eq!(said(&log), "begun fail begun fail begun fail begun lose begun");
+    });
+}
+
+/// The actor has no deadline of its own.
+#[test]
+fn a_handler_past_the_limit_of_its_caller_is_killed_and_the_reason_says_which_and_when() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, _) = diligent(&stage);
+        let actor = actor.reserve().unwrap();
+        let its_ref = actor.actor_ref();
+        let supervisor = Supervisor::one_for_one().intensity(10, PATIENCE).child("a", actor).start().unwrap();
+        // Within the limit it does no harm.
+        assert_eq!(its_ref.kill_after(PATIENCE).served_by().wait(), Ok(1));
+        for incarnation in 2..5 {
+            let queued = its_ref.kill_after(LIMIT).spin();
+            let behind = its_ref.served_by();
+            let start = Instant::now();
+            let error = queued.wait().unwrap_err();
+            match error.exit_reason() {
+                Some(ExitReason::DeadlineExceeded { method, after }) => {
+                    assert_eq!(method, "spin");
+                    assert!(*after >= LIMIT, "{after:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+            super::stage::within(start, LIMIT + Duration::from_millis(500));
+            assert_eq!(behind.wait(), Ok(incarnation));
+        }
+        // A tell can have a limit, too.
+        let mut monitor = its_ref.monitor();
+        its_ref.kill_after(LIMIT).hang().unwrap();
+        let down = monitor.recv_timeout(PATIENCE).unwrap();
+        assert!(
+            matches!(&down.reason, ExitReason::DeadlineExceeded { method, .. } if method == "hang"),
+            "{down}"
+        );
+        assert_eq!(its_ref.served_by().wait(), Ok(5));
+        stop(&supervisor);
+    });
+}
+
+/// OS-03, under a supervisor.
+#[test]
+fn an_actor_that_is_stopped_in_a_handler_is_killed_at_its_deadline_and_restarted() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, _) = diligent(&stage);
+        let limit = Duration::from_millis(500);
+        let actor = actor.deadline(limit).reserve().unwrap();
+        let its_ref = actor.actor_ref();
+        let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
+        let start = Instant::now();
+        let spinning = its_ref.spin();
+        eventually("the call", PATIENCE, || its_ref.depth() == 0);
+        processes::signal("STOP", i64::from(its_ref.pid().unwrap()));
+        let behind = its_ref.served_by();
+        let error = spinning.wait().unwrap_err();
+        assert!(start.elapsed() >= limit);
+        match error.exit_reason() {
+            Some(ExitReason::DeadlineExceeded { method, after }) => {
+                assert!(method == "spin" && *after >= limit);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(behind.wait(), Ok(2));
+        stop(&supervisor);
+    });
+}
+
+#[test]
+fn an_actor_is_replaced_at_its_age_and_loses_nothing() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, log) = diligent(&stage);
+        let actor = actor.recycle_at_age(LIMIT).reserve().unwrap();
+        let its_ref = actor.actor_ref();
+        // Not one restart is bearable: a recycling is none.
+        let supervisor = Supervisor::one_for_all().intensity(0, PATIENCE).child("a", actor);
+        let (supervisor, [bystander]) = stage.cast(supervisor, ["bystander"]);
+        let supervisor = supervisor.start().unwrap();
+        let mut served = 0;
+        while its_ref.incarnation() < 4 {
+            served += 1;
+            assert_eq!(its_ref.work(served, 0).wait(), Ok(served));
+            thread::sleep(Duration::from_millis(2));
+        }
+        // Idle ones are replaced as well.
+        eventually("the next", PATIENCE, || its_ref.incarnation() == 6);
+        assert_eq!((bystander.incarnation(), super::stage::child(&supervisor, "a").restarts), (1, 0));
+        let log = said(&log);
+        let numbers: Vec<u64> = log.split(' ').filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(numbers, (1..=served).collect::<Vec<_>>());
+        assert!(log.matches("ended begun").count() >= 4, "{log}");
+        stop(&supervisor);
+    });
+}
+
+#[test]
+fn an_actor_is_replaced_above_its_size() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, _) = diligent(&stage);
+        let actor = actor.recycle_above(64 << 20).spawn().unwrap();
+        for incarnation in 1..4 {
+            assert_eq!(actor.served_by().wait(), Ok(incarnation));
+            let mut monitor = actor.monitor();
+            assert_eq!(actor.grow(1 << 20).wait(), Ok(1 << 20));
+            assert_eq!(actor.served_by().wait(), Ok(incarnation));
+            // Its size is looked at now and then.
+            thread::sleep(Duration::from_millis(20));
+            assert_eq!(actor.grow(100 << 20).wait(), Ok(101 << 20));
+            assert_eq!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::Recycled);
+        }
+    });
+}
+
+/// OS-02: the copies hold everything that the actor had, the mailbox too, and read nothing.
+#[test]
+fn a_restarted_actor_serves_its_queue_alone_although_copies_hold_its_mailbox() {
+    alone(|| {
+        let stage = Stage::new();
+        let worker = stage.worker("a").mailbox(500).reserve().unwrap();
+        let its_ref = worker.actor_ref();
+        let supervisor = Supervisor::one_for_one().child("a", worker).start().unwrap();
+        let copies: Vec<_> = (0..3)
+            .map(|_| {
+                Process::spawn(|_: ActorRef<super::stage::Worker>| thread::sleep(PATIENCE), its_ref.clone())
+            })
+            .collect();
+        let Some(grabber) = super::grabber::hold_descriptors_of(its_ref.pid().unwrap()) else {
+            eprintln!("skipped: a process cannot get at the descriptors of another one here");
+            return;
+        };
+        let held = its_ref.hang();
+        eventually("the call", PATIENCE, || its_ref.depth() == 0);
+        let queued: Vec<_> = (0..200).map(|number| its_ref.number(number)).collect();
+        let start = Instant::now();
+        processes::kill(its_ref.pid().unwrap());
+        held.wait().unwrap_err();
+        super::stage::within(start, Duration::from_millis(100));
+        for (number, call) in (0..200).zip(queued) {
+            assert_eq!(call.wait().unwrap(), (number, number + 1, 2));
+        }
+        drop(grabber);
+        for copy in copies {
+            copy.unwrap().kill().unwrap();
+        }
+        stop(&supervisor);
+    });
+}
+
+/// OS-10, with a next incarnation.
+#[test]
+fn a_large_message_that_the_death_interrupts_does_not_spoil_the_next() {
+    alone(|| {
+        let text = "x".repeat(64 << 20);
+        for millis in [0, 10, 30, 60] {
+            let stage = Stage::new();
+            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one(), ["a"]);
+            let supervisor = supervisor.start().unwrap();
+            let asleep = a.hang();
+            eventually("the call", PATIENCE, || a.depth() == 0);
+            let sent = thread::scope(|scope| {
+                let sending = scope.spawn(|| a.length(text.clone()).wait());
+                thread::sleep(Duration::from_millis(millis));
+                processes::kill(a.pid().unwrap());
+                sending.join().unwrap()
+            });
+            asleep.wait().unwrap_err();
+            // It was in no process' hands: the next one serves it.
+            assert_eq!(sent.unwrap(), 64 << 20);
+            assert_eq!(a.length(text.clone()).wait().unwrap(), 64 << 20);
+            assert_eq!(a.incarnation(), 2);
+            stop(&supervisor);
+        }
+    });
+}
+
+/// OS-01, under a supervisor: two processes of an actor never overlap, nor do their descendants.
+#[test]
+fn what_a_child_has_left_behind_ends_with_its_process_and_before_the_next() {
+    alone(|| {
+        for crash in CRASHES {
+            let stage = Stage::new();
+            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(10, PATIENCE), ["a"]);
+            let supervisor = supervisor.start().unwrap();
+            for incarnation in 2..5 {
+                let strays = [(); 3].map(|()| a.leave_a_stray().wait().unwrap());
+                assert!(strays.iter().all(|&stray| processes::runs(stray)));
+                crash.hit(&a);
+                eventually("the next", PATIENCE, || a.incarnation() == incarnation);
+                processes::until_none(Duration::from_secs(1), || {
+                    strays.iter().filter_map(|&stray| processes::stat(stray)).collect()
+                });
+                settled(&supervisor, 1);
+            }
+            let stray = a.leave_a_stray().wait().unwrap();
+            processes::kill(processes::root_supervisor(std::process::id()).unwrap());
+            supervisor.join();
+            // Whether it is reaped then is for the first process of the machine to say.
+            eventually("its end", Duration::from_secs(1), || !processes::runs(stray));
+            phalanx::shutdown();
+        }
+    });
+}
+
+/// Also those of the actors below a supervisor that is killed.
+#[test]
+fn what_children_have_left_behind_ends_with_their_supervisor() {
+    alone(|| {
+        let stage = Stage::new();
+        let supervisor = Supervisor::one_for_one().restart(Restart::Permanent).intensity(5, PATIENCE);
+        let (supervisor, [a, b]) = stage.cast(supervisor, ["a", "b"]);
+        let supervisor = supervisor.start().unwrap();
+        let strays = [&a, &b].map(|worker| worker.leave_a_stray().wait().unwrap());
+        let before = [a.pid().unwrap(), b.pid().unwrap()];
+        processes::kill(supervisor.pid().unwrap());
+        eventually("the next", PATIENCE, || supervisor.incarnation() == 2 && supervisor.is_alive());
+        assert_eq!((a.count().wait(), b.count().wait()), (Ok(1), Ok(1)));
+        let left = || strays.iter().chain(&before).filter_map(|&pid| processes::stat(pid)).collect();
+        processes::until_none(Duration::from_secs(1), left);
+        // None of them has met its predecessor.
+        assert_eq!(stage.said(), "+a +b +a +b");
+        stop(&supervisor);
+    });
+}
+
+/// A stop while the process is being replaced is a stop.
+#[test]
+fn a_stop_finds_an_actor_that_is_being_recycled() {
+    alone(|| {
+        for round in 0..20 {
+            let stage = Stage::new();
+            let (actor, _) = diligent(&stage);
+            let actor = actor.recycle_after(1).shutdown(Shutdown::Timeout(PATIENCE)).reserve().unwrap();
+            let its_ref = actor.actor_ref();
+            let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
+            let calls: Vec<_> = (0..10).map(|_| its_ref.served_by()).collect();
+            if round % 2 == 0 {
+                eventually("some", PATIENCE, || its_ref.incarnation() > 3);
+            }
+            supervisor.terminate_child("a").unwrap();
+            let answered = calls.into_iter().map(Reply::wait).filter(Result::is_ok).count();
+            assert!(answered <= 10 && !its_ref.is_alive());
+            assert!(matches!(its_ref.served_by().wait(), Err(CallError::Gone(_))));
+            supervisor.restart_child("a").unwrap();
+            assert!(its_ref.work(1, 0).wait().is_ok());
+            stop(&supervisor);
+        }
+    });
+}
+
+#[test]
+fn a_crash_while_a_call_is_repeated_costs_nobody_else_anything() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, log) = diligent(&stage);
+        let actor = actor.restart(Restart::Permanent).intensity(10, PATIENCE).spawn().unwrap();
+        let first: Vec<_> = (1..=20).map(|number| actor.work(number, 10)).collect();
+        eventually("the tenth", PATIENCE, || said(&log).ends_with(" 10"));
+        let second: Vec<_> = (21..=40).map(|number| actor.work(number, 0)).collect();
+        for _ in 0..2 {
+            let before = actor.pid().unwrap();
+            processes::kill(before);
+            eventually("the next", PATIENCE, || actor.pid().is_ok_and(|pid| pid != before));
+        }
+        for (number, call) in (1..).zip(first.into_iter().chain(second)) {
+            assert_eq!(call.wait(), Ok(number));
+        }
+    });
+}
