@@ -16,6 +16,7 @@ mod signature;
 #[cfg(test)]
 mod snapshots;
 mod supervision;
+mod supervisor;
 mod task;
 mod units;
 mod util;
@@ -92,6 +93,83 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     actor::expand(options.into(), item.into()).into()
+}
+
+/// Makes a struct the declaration of a supervisor: its fields are the children, started in this order and stopped in reverse.
+///
+/// ```text
+/// #[supervisor(strategy = one_for_one, intensity = "5 in 10s", backoff = "100ms..30s")]
+/// struct Shop {
+///     db: Db,                                         // an `#[actor]`
+///     #[child(restart = transient)] mailer: Mailer,   // one with an `#[init]`
+///     billing: Billing,                               // another `#[supervisor]`
+///     workers: Dynamic<Worker>,                       // as many as one likes, added as one goes
+/// }
+///
+/// let shop = Shop::start(ShopArgs {
+///     db: Db { .. },                                  // its state
+///     mailer: Mailer::builder("shop@example.org".into()),
+///     billing: BillingArgs { .. },
+///     workers: Supervisor::dynamic().max_children(10),
+/// })?;
+/// shop.db.get("key".into()).wait()?;                  // `shop.db` is an `ActorRef<Db>`
+/// shop.billing.ledger.total().wait()?;
+/// ```
+///
+/// The words, rules and defaults are those of OTP's `supervisor`; what each of them means is said at the methods of the same names of `SupervisorBuilder` and
+/// `ActorBuilder`. The struct itself stays a declaration; nobody makes one. Beside it there are
+///
+/// * `ShopArgs`: what each child is made of. For an actor that is its state, or its builder if it has an `#[init]` or the
+///   field says `#[child(builder)]`; for a supervisor its own `..Args`; a `Supervisor::dynamic()` for a `Dynamic<..>`; a `phalanx::Command` for one.
+/// * `ShopRef`: a handle with a ref for each child. It derefs to a `SupervisorRef`, is cheap to clone, and travels in messages, as long as it has not more
+///   than 31 refs in it.
+/// * `Shop::start(args)`: blocks until all children are ready, each started when the one before was. If one fails, those before it are stopped again, and the
+///   error says which it was, below which supervisors, and why.
+/// * `Shop::start_with(|shop| args)`: the same for children that know each other, in cycles too. `shop` is the `ShopRef`, whose refs are there before
+///   any of the children is: put clones of them into their states. What is sent meanwhile waits. (A child's name, `mailbox`, `timeout` and
+///   `daemon` are then those of the attributes, whatever its builder says: its mailbox is there already.)
+/// * `Shop::builder(args)`: a `SupervisorBuilder`, to change options, or to make it the child of a supervisor that is made by builder.
+///
+/// The visibility and the docs of a field hold in both. A field may be under `cfg`. A field's name is the id of the child, and the name of its process too, unless
+/// `#[child(name = "..")]`, the actor's attribute or its builder say another.
+///
+/// # Options of the supervisor
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `strategy = one_for_one` | who is restarted when one ends: `one_for_one` that one, `one_for_all` all, `rest_for_one` it and those after it, `dynamic` that one, and all are stopped at once | `one_for_one` |
+/// | `intensity = "5 in 10s"` | how many restarts within which time are bearable; one more, and it gives up | `"1 in 10s"` |
+/// | `backoff = "100ms..30s"` | the shortest and the longest wait before a restart | none |
+/// | `auto_shutdown = any_significant` | whether it ends with its significant children: `never`, `any_significant`, `all_significant` | `never` |
+/// | `max_children = 10` | how many children there may be, with those added later | no limit |
+/// | `name = "shop"` | name of its process | that of the struct, or of the field |
+/// | `daemon` | it and its children are terminated first when the program ends | no |
+/// | `restart = transient` | when it is restarted itself | `permanent` below a supervisor, else `temporary` |
+/// | `shutdown = "30s"` | how it is stopped: a time, `brutal_kill`, `infinity` | `infinity` |
+/// | `significant` | its end by itself may end the supervisor above | no |
+/// | `crate = path` | where to find the crate `phalanx` | `::phalanx` |
+///
+/// # Options of a child: `#[child(..)]`
+///
+/// All of [`macro@actor`] but `no_derive` and `crate`. They count before those in the attribute of the actor (or the supervisor), and after what a builder
+/// in the arguments changes. For a child that is a supervisor there are `name`, `daemon`, `start`, `restart`, `intensity`, `backoff`, `shutdown`, `grace`,
+/// `significant`.
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `restart = transient` | when it is started again | `permanent` |
+/// | `shutdown = "2s"` | how it is stopped: a time, `brutal_kill`, `infinity` | `"5s"`, and `infinity` for a supervisor |
+/// | `intensity = "2 in 1s"` | an allowance of its own, beside that of the supervisor | none |
+/// | `backoff = "1s..1m"` | instead of the supervisor's | the supervisor's |
+/// | `significant` | its end by itself may end the supervisor, which has an `auto_shutdown` | no |
+/// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..` | as for an actor | the actor's |
+/// | `builder` | its argument is an `ActorBuilder`, though it has no `#[init]` | its state |
+///
+/// What contradicts itself is an error of the compiler, also across attributes: a significant child that is permanent, or below a supervisor that never ends
+/// with its children; a window of zero; a backoff whose shortest wait is above its longest.
+#[proc_macro_attribute]
+pub fn supervisor(options: TokenStream, item: TokenStream) -> TokenStream {
+    supervisor::expand(options.into(), item.into()).into()
 }
 
 /// Makes a function that can be run in a process of its own, and leaves it a function.

@@ -171,6 +171,12 @@ impl Entry {
         self.number().filter(|number| *number > 0).ok_or_else(|| self.error(wanted))
     }
 
+    pub(crate) fn children(&self) -> syn::Result<u32> {
+        let wanted = format!("`{0}` takes a number of children: `{0} = 10`", self.key);
+        let children = self.number().and_then(|number| u32::try_from(number).ok());
+        children.ok_or_else(|| self.error(wanted))
+    }
+
     pub(crate) fn percent(&self) -> syn::Result<u8> {
         let wanted = format!("`{0}` takes a percentage, a number from 0 to 100: `{0} = 10`", self.key);
         let percent = self.number().and_then(|number| u8::try_from(number).ok());

@@ -11,7 +11,7 @@ use syn::{LitStr, Path, Token, parse_quote};
 
 use crate::errors::Errors;
 use crate::option_entry::Entry;
-use crate::supervision::{Backoff, Intensity, Recycle, Restart, Shutdown};
+use crate::supervision::{AutoShutdown, Backoff, Intensity, Recycle, Restart, Shutdown, Strategy};
 
 /// Where the options stand; each place has its own.
 #[derive(Clone, Copy)]
@@ -21,6 +21,8 @@ pub(crate) enum Place {
     Task,
     Main,
     Handler,
+    Supervisor,
+    Child,
 }
 
 impl Place {
@@ -63,6 +65,39 @@ impl Place {
                 "crate",
             ],
             Place::Handler => &["deadline"],
+            Place::Supervisor => &[
+                "strategy",
+                "intensity",
+                "backoff",
+                "auto_shutdown",
+                "max_children",
+                "name",
+                "daemon",
+                "restart",
+                "shutdown",
+                "significant",
+                "crate",
+            ],
+            Place::Child => &[
+                "name",
+                "mailbox",
+                "daemon",
+                "deadline",
+                "start",
+                "grace",
+                "timeout",
+                "memory",
+                "restart",
+                "intensity",
+                "backoff",
+                "shutdown",
+                "significant",
+                "recycle_after",
+                "recycle_above",
+                "recycle_at_age",
+                "recycle_jitter",
+                "builder",
+            ],
         }
     }
 
@@ -73,6 +108,8 @@ impl Place {
             Place::Task => "`#[task]`",
             Place::Main => "`#[main]`",
             Place::Handler => "a message",
+            Place::Supervisor => "`#[supervisor]`",
+            Place::Child => "`#[child]`",
         }
     }
 }
@@ -93,8 +130,14 @@ pub(crate) struct Options {
     pub(crate) shutdown: Option<Shutdown>,
     pub(crate) significant: Option<bool>,
     pub(crate) recycle: Recycle,
+    pub(crate) strategy: Option<Strategy>,
+    pub(crate) auto_shutdown: Option<AutoShutdown>,
+    pub(crate) max_children: Option<u32>,
+    pub(crate) builder: bool,
     pub(crate) krate: Path,
     pub(crate) no_derive: bool,
+    /// The words themselves, for errors about them.
+    pub(crate) given: Vec<Ident>,
 }
 
 impl Default for Options {
@@ -114,8 +157,13 @@ impl Default for Options {
             shutdown: None,
             significant: None,
             recycle: Recycle::default(),
+            strategy: None,
+            auto_shutdown: None,
+            max_children: None,
+            builder: false,
             krate: parse_quote!(::phalanx),
             no_derive: false,
+            given: Vec::new(),
         }
     }
 }
@@ -139,22 +187,30 @@ impl Options {
             }
             seen.push(entry);
         }
-        options.check(&seen, errors);
+        options.given = seen.into_iter().map(|entry| entry.key).collect();
+        options.check(place, errors);
         options
     }
 
+    /// Where an option was given.
+    pub(crate) fn key(&self, key: &str) -> Option<&Ident> {
+        self.given.iter().find(|given| *given == key)
+    }
+
     /// Notes what contradicts each other, at the word that came second.
-    fn check(&self, given: &[Entry], errors: &mut Errors) {
+    fn check(&self, place: Place, errors: &mut Errors) {
         let mut later = |one: &str, other: &str, message: &str| {
-            if let Some(entry) = given.iter().rfind(|entry| entry.key == one || entry.key == other) {
-                errors.at(&entry.key, message);
+            if let Some(key) = self.given.iter().rfind(|key| *key == one || *key == other) {
+                errors.at(key, message);
             }
         };
         if self.shutdown.is_some() && self.grace.is_some() {
             let message = "`shutdown` and `grace` both say how long a stop may take: remove one of the two";
             later("shutdown", "grace", message);
         }
-        if self.restart == Some(Restart::Permanent) && self.significant == Some(true) {
+        // Of a child, it is said with its name.
+        let nameless = !matches!(place, Place::Child);
+        if nameless && self.restart == Some(Restart::Permanent) && self.significant == Some(true) {
             let message = "what is permanent cannot be significant: it never ends by itself; write `restart = transient`, or `temporary`";
             later("significant", "significant", message);
         }
@@ -179,6 +235,10 @@ impl Options {
             "recycle_above" => self.recycle.memory = Some(entry.memory()?),
             "recycle_at_age" => self.recycle.age = Some(entry.duration()?),
             "recycle_jitter" => self.recycle.jitter = Some(entry.percent()?),
+            "strategy" => self.strategy = Some(entry.one_of(Strategy::WORDS)?),
+            "auto_shutdown" => self.auto_shutdown = Some(entry.one_of(AutoShutdown::WORDS)?),
+            "max_children" => self.max_children = Some(entry.children()?),
+            "builder" => self.builder = entry.flag()?,
             "crate" => self.krate = entry.path()?,
             _ => self.no_derive = entry.flag()?,
         }

@@ -8,7 +8,7 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{actor, main_fn, task};
+use crate::{actor, main_fn, supervisor, task};
 
 /// Compares the expansion, printed as a source file, with what is kept under `name`.
 fn check(name: &str, expansion: TokenStream) {
@@ -159,6 +159,45 @@ fn an_actor_that_is_restarted_and_recycled() {
         },
     );
     check("restarted_actor.rs", quote!(#of_struct #of_impl));
+}
+
+#[test]
+fn a_supervisor() {
+    let options = quote!(
+        strategy = rest_for_one,
+        intensity = "5 in 10s",
+        backoff = "100ms..30s",
+        auto_shutdown = any_significant,
+        max_children = 10,
+        name = "shop",
+        restart = transient
+    );
+    let item = quote! {
+        /// Sells things.
+        pub struct Shop {
+            /// What there is.
+            pub db: Db,
+            #[child(restart = transient, shutdown = "2s", significant, recycle_after = 1000)]
+            mailer: Mailer,
+            #[cfg(feature = "billing")]
+            #[child(builder)]
+            billing: Billing,
+        }
+    };
+    check("supervisor.rs", supervisor::expand(options, item));
+}
+
+#[test]
+fn a_supervisor_without_children() {
+    check(
+        "empty_supervisor.rs",
+        supervisor::expand(
+            quote!(strategy = dynamic),
+            quote!(
+                struct Workers;
+            ),
+        ),
+    );
 }
 
 #[test]

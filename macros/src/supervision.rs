@@ -33,6 +33,21 @@ pub(crate) enum Restart {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Strategy {
+    OneForOne,
+    OneForAll,
+    RestForOne,
+    Dynamic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum AutoShutdown {
+    Never,
+    AnySignificant,
+    AllSignificant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shutdown {
     BrutalKill,
     Infinity,
@@ -63,9 +78,15 @@ impl Intensity {
         }
     }
 
-    pub(crate) fn to_expr(self, private: &Path) -> TokenStream {
+    /// `5, Duration::from_secs(10)`
+    pub(crate) fn to_arguments(self) -> TokenStream {
         let (restarts, window) = (self.restarts, duration_expr(self.window));
-        quote!(#private::Intensity::new(#restarts, #window))
+        quote!(#restarts, #window)
+    }
+
+    pub(crate) fn to_expr(self, private: &Path) -> TokenStream {
+        let arguments = self.to_arguments();
+        quote!(#private::Intensity::new(#arguments))
     }
 }
 
@@ -85,9 +106,15 @@ impl Backoff {
         Ok(Backoff { min, max })
     }
 
-    pub(crate) fn to_expr(self, private: &Path) -> TokenStream {
+    /// `min, max`
+    pub(crate) fn to_arguments(self) -> TokenStream {
         let (min, max) = (duration_expr(self.min), duration_expr(self.max));
-        quote!(#private::Backoff::new(#min, #max))
+        quote!(#min, #max)
+    }
+
+    pub(crate) fn to_expr(self, private: &Path) -> TokenStream {
+        let arguments = self.to_arguments();
+        quote!(#private::Backoff::new(#arguments))
     }
 }
 
@@ -103,6 +130,36 @@ impl Restart {
             Restart::Permanent => quote!(#private::Restart::Permanent),
             Restart::Transient => quote!(#private::Restart::Transient),
             Restart::Temporary => quote!(#private::Restart::Temporary),
+        }
+    }
+}
+
+impl Strategy {
+    pub(crate) const WORDS: &[(&str, Strategy)] = &[
+        ("one_for_one", Strategy::OneForOne),
+        ("one_for_all", Strategy::OneForAll),
+        ("rest_for_one", Strategy::RestForOne),
+        ("dynamic", Strategy::Dynamic),
+    ];
+
+    /// The function of `Supervisor` that begins one.
+    pub(crate) fn constructor(self) -> &'static str {
+        Strategy::WORDS.iter().find(|(_, strategy)| *strategy == self).map_or("one_for_one", |(word, _)| word)
+    }
+}
+
+impl AutoShutdown {
+    pub(crate) const WORDS: &[(&str, AutoShutdown)] = &[
+        ("never", AutoShutdown::Never),
+        ("any_significant", AutoShutdown::AnySignificant),
+        ("all_significant", AutoShutdown::AllSignificant),
+    ];
+
+    pub(crate) fn to_expr(self, private: &Path) -> TokenStream {
+        match self {
+            AutoShutdown::Never => quote!(#private::AutoShutdown::Never),
+            AutoShutdown::AnySignificant => quote!(#private::AutoShutdown::AnySignificant),
+            AutoShutdown::AllSignificant => quote!(#private::AutoShutdown::AllSignificant),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Small helpers on syntax that several stages need.
 
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Expr, ExprPath, Ident, Path, PathSegment, QSelf, Token, Type, TypePath};
@@ -19,6 +20,21 @@ pub(crate) fn attributes<'a>(
     names: &'a [&str],
 ) -> impl Iterator<Item = &'a Attribute> {
     attrs.iter().filter(|attr| names.iter().any(|name| attr.path().is_ident(name)))
+}
+
+/// The same tokens, all of which errors show at `place`.
+pub(crate) fn placed_at(place: Span, tokens: TokenStream) -> TokenStream {
+    let place_one = |token| {
+        let mut token = match token {
+            TokenTree::Group(group) => {
+                TokenTree::Group(Group::new(group.delimiter(), placed_at(place, group.stream())))
+            }
+            token => token,
+        };
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    tokens.into_iter().map(place_one).collect()
 }
 
 /// `ty` without invisible groups and parentheses around it.

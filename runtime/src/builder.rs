@@ -119,7 +119,7 @@ pub struct ActorBuilder<A> {
 impl<A: Actor> ActorBuilder<A> {
     pub(crate) fn new(init: &A::Init) -> ActorBuilder<A> {
         let options = <A as ActorStruct>::OPTIONS;
-        let name = options.name.unwrap_or_else(|| short_name(std::any::type_name::<A>()));
+        let name = name_of::<A>();
         let (init, entry) = (codec::encode(init), OfActor::<A>::ENTRY);
         ActorBuilder {
             plan: Plan { name: Some(name.to_owned()), ..Plan::new(Kind::Actor, Some(entry), init, options) },
@@ -233,6 +233,11 @@ impl<A: Actor> ActorBuilder<A> {
             Some(name) => names::start_registered(&name, std::any::type_name::<A>(), || self.plan.spawn()),
         }
     }
+}
+
+/// What a process of the actor is called, unless it is said.
+pub(crate) fn name_of<A: ActorStruct>() -> &'static str {
+    A::OPTIONS.name.unwrap_or_else(|| short_name(std::any::type_name::<A>()))
 }
 
 /// `Cache<u32>` of `shop::store::Cache<u32>`.

@@ -35,6 +35,7 @@
 //!
 //! * [`actor`](macro@actor) makes a struct an actor; its methods, called on an [`ActorRef`], are messages and answer a [`Reply`].
 //! * [`task`](macro@task) makes a function a [`Process`].
+//! * [`supervisor`](macro@supervisor) makes a struct a tree of them: started in order, restarted when they crash, stopped in reverse order.
 //! * [`Command`] makes any executable a child with the same start, stop and end.
 //! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained and stopped.
 //! * [`names`] and [`Group`]s find actors from every process of the tree, without a ref that was handed on.
@@ -50,6 +51,8 @@ mod builder;
 mod codec;
 mod command;
 mod current;
+mod declared;
+mod dynamic;
 mod error;
 mod exit;
 mod group;
@@ -60,6 +63,7 @@ pub mod logging;
 mod mailbox;
 mod monitor;
 pub mod names;
+mod partitioned;
 mod plan;
 mod process;
 mod program;
@@ -68,7 +72,7 @@ mod supervise;
 mod supervisor;
 mod task;
 
-pub use phalanx_macros::{actor, main, task};
+pub use phalanx_macros::{actor, main, supervisor, task};
 
 pub use actor::{Actor, ActorStruct, Calls};
 pub use actor_ref::{ActorId, ActorRef};
@@ -76,6 +80,8 @@ pub use builder::ActorBuilder;
 pub use codec::Portable;
 pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
 pub use current::{Current, current};
+pub use declared::Supervised;
+pub use dynamic::Dynamic;
 pub use error::{At, CallError, Error, Never, Result, SendError, SpawnError, TrySendError};
 pub use exit::{ExitReason, StoppedBy};
 pub use group::Group;
@@ -83,6 +89,7 @@ pub use introspect::{Node, NodeKind, NodeState, tree};
 pub use links::{link, myself, unlink};
 pub use monitor::{Down, InProgress, Monitor, Who};
 pub use names::NameError;
+pub use partitioned::Partitioned;
 pub use process::tree::{Child, children};
 pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
 pub use reply::Reply;
@@ -97,7 +104,7 @@ pub use task::{Process, ProcessBuilder};
 pub mod prelude {
     pub use crate::{
         ActorRef, CallError, Down, ExitReason, Monitor, Process, Reply, SendError, SpawnError, Supervisor,
-        SupervisorRef, TrySendError, actor, task,
+        SupervisorRef, TrySendError, actor, supervisor, task,
     };
 }
 

@@ -54,6 +54,15 @@ pub(crate) struct Plan {
     /// Of a supervisor.
     pub(crate) policy: Option<Rules>,
     pub(crate) children: Vec<Plan>,
+    /// What is wrong with it, if that was seen when there was nobody to tell.
+    pub(crate) fault: Option<&'static str>,
+}
+
+/// How to reach a process to be, and all those below it.
+#[doc(hidden)]
+pub struct Found {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) below: Vec<Found>,
 }
 
 /// A mailbox and its ledger, made before the process: refs to it may travel already.
@@ -97,7 +106,38 @@ impl Plan {
     ) -> Plan {
         let name = options.name.map(str::to_owned);
         let (id, registered, seat, policy, children) = (None, None, None, None, Vec::new());
-        Plan { name, kind, entry, init, options, id, registered, seat, policy, children }
+        Plan { name, kind, entry, init, options, id, registered, seat, policy, children, fault: None }
+    }
+
+    /// Makes the mailboxes of a plan that can be carried out; how to reach what it is about.
+    pub(crate) fn seated(&mut self, declared: bool) -> Result<Found, SpawnError> {
+        self.settle_name();
+        self.check(declared)?;
+        self.reserved()
+    }
+
+    /// The same for a plan that is not complete yet.
+    pub(crate) fn reserved(&mut self) -> Result<Found, SpawnError> {
+        self.take_seats().map_err(|failure| failure.named(self.id()))?;
+        self.found().ok_or_else(|| SpawnError::SupervisorDied { actor: self.id().to_owned() })
+    }
+
+    fn found(&self) -> Option<Found> {
+        let peer = Arc::clone(&self.seat.as_ref()?.peer);
+        Some(Found { peer, below: self.children.iter().map(Plan::found).collect::<Option<_>>()? })
+    }
+
+    /// Gives it the mailboxes that were made for `reserved`, and all that is known of them already.
+    pub(crate) fn sit(self, reserved: Plan) -> Plan {
+        let mut seats = reserved.children.into_iter();
+        let sit = |child: Plan| match seats.next() {
+            Some(reserved) => child.sit(reserved),
+            None => child,
+        };
+        let children = self.children.into_iter().map(sit).collect();
+        let options = Options { daemon: reserved.options.daemon, ..self.options };
+        let Plan { name, seat, id, .. } = reserved;
+        Plan { name, seat, id, options, children, ..self }
     }
 
     /// Starts it, and waits until it is ready, dead or too late.
@@ -166,6 +206,9 @@ impl Plan {
     fn check(&self, declared: bool) -> Result<(), SpawnError> {
         let name = self.title();
         let wrong = |error: &str| Err(SpawnError::Option { actor: name.to_owned(), error: error.to_owned() });
+        if let Some(fault) = self.fault {
+            return wrong(fault);
+        }
         let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
         let options = &self.options;
         if options.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {

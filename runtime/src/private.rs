@@ -6,12 +6,17 @@ pub use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Met
 pub use crate::actor_ref::{ActorRef, RawRef};
 pub use crate::builder::ActorBuilder;
 pub use crate::codec::Portable;
+pub use crate::declared::{
+    Frame, Supervised, check_is_actor, check_significant, declared, start, start_with,
+};
 pub use crate::error::{SendError, SpawnError, TrySendError};
 pub use crate::monitor::Down;
+pub use crate::plan::Found;
 pub use crate::process::request::Recycle;
 pub use crate::program::run_main;
 pub use crate::reply::Reply;
-pub use crate::supervise::{Backoff, Drain, Intensity, Restart, Shutdown};
+pub use crate::supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
+pub use crate::supervisor::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 pub use crate::task::{Process, ProcessBuilder};
 
 /// Starts an actor with the options of its attribute.

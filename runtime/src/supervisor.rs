@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::peer::Peer;
 use crate::monitor::Monitor;
-use crate::plan::{Plan, Seat};
+use crate::plan::{Found, Plan};
 use crate::process::request::{self, Answered, ChildFacts, Kind, Operation};
 use crate::process::tree::PATIENCE;
 use crate::supervise::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown, Status, Strategy};
@@ -72,7 +73,7 @@ impl Supervisor {
         plan.name = Some("supervisor".to_owned());
         let intensity = Some(Intensity::default());
         plan.policy = Some(Rules { strategy, intensity, seed: process::random(), ..Rules::default() });
-        SupervisorBuilder { plan }
+        SupervisorBuilder::of(plan)
     }
 
     /// If a child ends, it is restarted, and no other.
@@ -98,12 +99,27 @@ impl Supervisor {
 }
 
 /// A supervisor to be: options, children, then [`start`](Self::start).
+///
+/// `R` is what its start answers: a [`SupervisorRef`], or a handle that knows the children too, if they are known to the compiler.
 #[must_use = "a builder does nothing until `start`"]
-pub struct SupervisorBuilder {
+pub struct SupervisorBuilder<R = SupervisorRef> {
     pub(crate) plan: Plan,
+    kind: PhantomData<fn() -> R>,
 }
 
 impl SupervisorBuilder {
+    /// Adds a child, to be started after those before it. `id` names it among its siblings.
+    pub fn child(mut self, id: impl Into<String>, child: impl IntoChild) -> Self {
+        self.plan.children.push(child.into_child().named(id.into()));
+        self
+    }
+}
+
+impl<R: Reachable> SupervisorBuilder<R> {
+    pub(crate) fn of(plan: Plan) -> Self {
+        SupervisorBuilder { plan, kind: PhantomData }
+    }
+
     fn rules(mut self, change: impl FnOnce(&mut Rules)) -> Self {
         change(self.plan.policy.get_or_insert_with(Rules::default));
         self
@@ -169,19 +185,13 @@ impl SupervisorBuilder {
         self
     }
 
-    /// Adds a child, to be started after those before it. `id` names it among its siblings.
-    pub fn child(mut self, id: impl Into<String>, child: impl IntoChild) -> Self {
-        self.plan.children.push(child.into_child().named(id.into()));
-        self
-    }
-
     /// Makes the handle before the supervisor, so that it can travel to a child.
     ///
     /// # Errors
     /// [`SpawnError::Limit`] at a limit on descriptors.
-    pub fn reserve(mut self) -> Result<Reserved<SupervisorRef>, SpawnError> {
-        let peer = seat(&mut self.plan)?;
-        Ok(Reserved { plan: self.plan, handle: SupervisorRef { peer } })
+    pub fn reserve(mut self) -> Result<Reserved<R>, SpawnError> {
+        let handle = R::at(self.plan.reserved()?);
+        Ok(Reserved { plan: self.plan, handle })
     }
 
     /// Starts it and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
@@ -189,26 +199,21 @@ impl SupervisorBuilder {
     /// # Errors
     /// [`SpawnError::Specs`] if the specs contradict each other: nothing was started. [`SpawnError::InitFailed`] if a child could not be
     /// started, with its id, those above it and the cause: the children before it have been stopped, in reverse order.
-    pub fn start(self) -> Result<SupervisorRef, SpawnError> {
-        self.plan.spawn().map(|peer| SupervisorRef { peer })
+    pub fn start(mut self) -> Result<R, SpawnError> {
+        let found = self.plan.seated(false)?;
+        self.plan.spawn()?;
+        Ok(R::at(found))
     }
-}
-
-fn seat(plan: &mut Plan) -> Result<Arc<Peer>, SpawnError> {
-    plan.take_seats().map_err(|failure| failure.named(plan.id()))?;
-    let seat: Option<&Seat> = plan.seat.as_ref();
-    seat.map(|seat| Arc::clone(&seat.peer))
-        .ok_or_else(|| SpawnError::SupervisorDied { actor: plan.id().to_owned() })
 }
 
 /// A child to be.
 #[must_use = "a child does nothing until a supervisor starts it"]
 pub struct ChildSpec {
-    plan: Plan,
+    pub(crate) plan: Plan,
 }
 
 impl ChildSpec {
-    fn named(self, id: String) -> Plan {
+    pub(crate) fn named(self, id: String) -> Plan {
         let mut plan = self.plan;
         if plan.name.is_none() {
             plan.name = Some(id.clone());
@@ -243,8 +248,8 @@ impl<T, E> IntoChild for ProcessBuilder<T, E> {
     }
 }
 
-impl IntoChild for SupervisorBuilder {
-    type Handle = SupervisorRef;
+impl<R: Reachable> IntoChild for SupervisorBuilder<R> {
+    type Handle = R;
 
     fn into_child(self) -> ChildSpec {
         ChildSpec { plan: self.plan }
@@ -268,10 +273,6 @@ pub struct Reserved<R> {
     handle: R,
 }
 
-/// What is known of a process that can be reached.
-#[doc(hidden)]
-pub struct Found(Arc<Peer>);
-
 /// Refs and handles.
 #[doc(hidden)]
 pub trait Reachable: Sized {
@@ -280,19 +281,19 @@ pub trait Reachable: Sized {
 
 impl<A: Actor> Reachable for ActorRef<A> {
     fn at(found: Found) -> Self {
-        ActorRef::of(found.0)
+        ActorRef::of(found.peer)
     }
 }
 
 impl<T, E> Reachable for Process<T, E> {
     fn at(found: Found) -> Self {
-        Process::of(found.0)
+        Process::of(found.peer)
     }
 }
 
 impl Reachable for SupervisorRef {
     fn at(found: Found) -> Self {
-        SupervisorRef { peer: found.0 }
+        SupervisorRef { peer: found.peer }
     }
 }
 
@@ -339,9 +340,7 @@ impl<A: Actor> Reserved<ActorRef<A>> {
     /// ```
     pub fn with(self, builder: ActorBuilder<A>) -> Self {
         let Reserved { plan: reserved, handle } = self;
-        let plan = builder.into_plan();
-        let plan = Plan { name: reserved.name, seat: reserved.seat, id: reserved.id, ..plan };
-        Reserved { plan, handle }
+        Reserved { plan: builder.into_plan().sit(reserved), handle }
     }
 }
 
@@ -352,8 +351,8 @@ impl<A: Actor> ActorBuilder<A> {
     /// [`SpawnError::Limit`] at a limit on descriptors.
     pub fn reserve(self) -> Result<Reserved<ActorRef<A>>, SpawnError> {
         let mut plan = self.into_plan();
-        let peer = seat(&mut plan)?;
-        Ok(Reserved { plan, handle: ActorRef::of(peer) })
+        let handle = ActorRef::at(plan.reserved()?);
+        Ok(Reserved { plan, handle })
     }
 }
 
@@ -413,7 +412,13 @@ impl SupervisorRef {
         id: impl Into<String>,
         child: C,
     ) -> Result<C::Handle, SpawnError> {
-        child.into_child().named(id.into()).spawn_below(&self.peer).map(|peer| C::Handle::at(Found(peer)))
+        self.start_plan(child.into_child().named(id.into()))
+    }
+
+    pub(crate) fn start_plan<R: Reachable>(&self, mut plan: Plan) -> Result<R, SpawnError> {
+        let found = plan.seated(true)?;
+        plan.spawn_below(&self.peer)?;
+        Ok(R::at(found))
     }
 
     /// Stops a child as its spec says, and blocks until it has stopped. It is not restarted; its spec stays (that of a

@@ -21,7 +21,7 @@ pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
     });
     let methods = block.messages().map(|message| client::methods(message, self_ty, private));
     let starters = starters(block);
-    let actor_impl = actor_impl(block, &generics);
+    let (actor_impl, supervised_impl) = (actor_impl(block, &generics), supervised_impl(block, &generics));
     quote! {
         #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
         const _: () = {
@@ -35,6 +35,7 @@ pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
                 #starters
             }
             #actor_impl
+            #supervised_impl
         };
     }
 }
@@ -109,6 +110,31 @@ fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
                 }
             }
             #(#hooks)*
+        }
+    }
+}
+
+/// What makes it a possible field of a `#[supervisor]`.
+fn supervised_impl(block: &Block, generics: &Generics) -> TokenStream {
+    let (private, self_ty) = (&block.private, &block.item.self_ty);
+    let (params, _, clause) = generics.split_for_impl();
+    let has_init = block.init_is_wrong || block.in_role(Role::Init).is_some();
+    let (args_ty, builder) = match has_init {
+        true => (quote!(#private::ActorBuilder<Self>), quote!(args)),
+        false => (quote!(Self), quote!(#private::builder::<Self>(args))),
+    };
+    quote! {
+        #[automatically_derived]
+        impl #params #private::Supervised for #self_ty #clause {
+            type Args = #args_ty;
+            type Ref = #private::ActorRef<Self>;
+            const OPTIONS: #private::Options = <Self as #private::ActorStruct>::OPTIONS;
+            fn frame() -> #private::Frame {
+                #private::Frame::actor::<Self>()
+            }
+            fn filled(args: Self::Args) -> #private::ChildSpec {
+                #private::IntoChild::into_child(#builder)
+            }
         }
     }
 }

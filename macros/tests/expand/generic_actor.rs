@@ -189,4 +189,23 @@ const _: () = {
             }
         }
     }
+    #[automatically_derived]
+    impl<K: Hash + Eq, V: Clone, const N: usize> ::phalanx::__private::Supervised
+    for Cache<K, V, N>
+    where
+        K: ::phalanx::__private::Portable,
+        V: ::phalanx::__private::Portable,
+    {
+        type Args = Self;
+        type Ref = ::phalanx::__private::ActorRef<Self>;
+        const OPTIONS: ::phalanx::__private::Options = <Self as ::phalanx::__private::ActorStruct>::OPTIONS;
+        fn frame() -> ::phalanx::__private::Frame {
+            ::phalanx::__private::Frame::actor::<Self>()
+        }
+        fn filled(args: Self::Args) -> ::phalanx::__private::ChildSpec {
+            ::phalanx::__private::IntoChild::into_child(
+                ::phalanx::__private::builder::<Self>(args),
+            )
+        }
+    }
 };

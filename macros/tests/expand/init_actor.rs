@@ -179,4 +179,16 @@ const _: () = {
             Self::close(self);
         }
     }
+    #[automatically_derived]
+    impl ::phalanx::__private::Supervised for Connection {
+        type Args = ::phalanx::__private::ActorBuilder<Self>;
+        type Ref = ::phalanx::__private::ActorRef<Self>;
+        const OPTIONS: ::phalanx::__private::Options = <Self as ::phalanx::__private::ActorStruct>::OPTIONS;
+        fn frame() -> ::phalanx::__private::Frame {
+            ::phalanx::__private::Frame::actor::<Self>()
+        }
+        fn filled(args: Self::Args) -> ::phalanx::__private::ChildSpec {
+            ::phalanx::__private::IntoChild::into_child(args)
+        }
+    }
 };

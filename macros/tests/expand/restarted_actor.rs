@@ -184,4 +184,18 @@ const _: () = {
             Self::catch_up(self);
         }
     }
+    #[automatically_derived]
+    impl ::phalanx::__private::Supervised for Importer {
+        type Args = Self;
+        type Ref = ::phalanx::__private::ActorRef<Self>;
+        const OPTIONS: ::phalanx::__private::Options = <Self as ::phalanx::__private::ActorStruct>::OPTIONS;
+        fn frame() -> ::phalanx::__private::Frame {
+            ::phalanx::__private::Frame::actor::<Self>()
+        }
+        fn filled(args: Self::Args) -> ::phalanx::__private::ChildSpec {
+            ::phalanx::__private::IntoChild::into_child(
+                ::phalanx::__private::builder::<Self>(args),
+            )
+        }
+    }
 };

@@ -117,6 +117,14 @@ pub struct Recycle {
 
 impl Recycle {
     pub const NEVER: Recycle = Recycle { messages: None, memory: None, age: None, jitter: 0 };
+
+    /// What was said before, to be added to.
+    pub const fn from(earlier: Option<Recycle>) -> Recycle {
+        match earlier {
+            Some(recycle) => recycle,
+            None => Recycle::NEVER,
+        }
+    }
 }
 
 /// Everything a supervisor has to know of a process to be.

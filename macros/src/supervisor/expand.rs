@@ -1,0 +1,348 @@
+//! What is generated beside the user's struct: what it is made of, how it is reached, how it is started.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{LitStr, Meta, Path};
+
+use super::check;
+use super::model::{Child, Declaration};
+use crate::options::Options;
+use crate::util::{peel, placed_at, unraw};
+
+/// Options of `#[child]` that only actors have.
+const OF_ACTORS: &[&str] = &[
+    "mailbox",
+    "deadline",
+    "timeout",
+    "memory",
+    "recycle_after",
+    "recycle_above",
+    "recycle_at_age",
+    "recycle_jitter",
+    "builder",
+];
+
+pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
+    let private = declaration.options.private();
+    let names = Names::of(declaration);
+    let (args, refs) = (args(declaration, &names, &private), refs(declaration, &names, &private));
+    let (starters, supervised) =
+        (starters(declaration, &names, &private), supervised(declaration, &names, &private));
+    let handle = handle(declaration, &names, &private);
+    quote! {
+        #args
+        #refs
+        #[allow(dead_code, deprecated, non_upper_case_globals, unreachable_pub, unused_mut, unused_variables, clippy::all, clippy::pedantic)]
+        const _: () = {
+            #starters
+            #supervised
+            #handle
+        };
+    }
+}
+
+struct Names {
+    args: Ident,
+    refs: Ident,
+    /// The struct's own, as text.
+    title: String,
+}
+
+impl Names {
+    fn of(declaration: &Declaration) -> Names {
+        let ident = &declaration.item.ident;
+        let (args, refs) = (format_ident!("{ident}Args"), format_ident!("{ident}Ref"));
+        Names { args, refs, title: unraw(ident) }
+    }
+}
+
+/// The user's own words about a child, or a sentence where there are none.
+fn docs(child: &Child, otherwise: &str) -> TokenStream {
+    let docs = child.attributes("doc");
+    match docs.iter().any(|doc| matches!(doc.meta, Meta::NameValue(_))) {
+        true => quote!(#(#docs)*),
+        false => quote!(#(#docs)* #[doc = #otherwise]),
+    }
+}
+
+/// `<Db as Supervised>`, in the place of the type, where the compiler says that it is neither an actor nor a supervisor.
+fn as_supervised(child: &Child, private: &Path) -> TokenStream {
+    let ty = &child.ty;
+    placed_at(peel(ty).span(), quote!(<#ty as #private::Supervised>))
+}
+
+/// `where Db: Supervised, ..`, for impls: so the compiler complains of a field that is neither an actor nor a supervisor where it
+/// stands, and not at each use. The lifetime makes it wait with that until it needs to know.
+fn clause(declaration: &Declaration, private: &Path) -> TokenStream {
+    // Nobody knows whether what is under a `cfg` exists.
+    let certain = declaration.children.iter().filter(|child| child.attributes("cfg").is_empty());
+    let bounds = certain.map(|child| {
+        let ty = &child.ty;
+        quote!(for<'__p> #ty: #private::Supervised)
+    });
+    quote!(where #(#bounds),*)
+}
+
+/// What the child is made of.
+fn args_type(child: &Child, private: &Path) -> TokenStream {
+    if child.options.builder {
+        let ty = &child.ty;
+        return quote!(#private::ActorBuilder<#ty>);
+    }
+    let supervised = as_supervised(child, private);
+    placed_at(peel(&child.ty).span(), quote!(#supervised::Args))
+}
+
+fn args(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream {
+    let Names { args, title, .. } = names;
+    let vis = &declaration.item.vis;
+    let fields = declaration.children.iter().map(|child| {
+        let (ident, vis, cfgs) = (&child.ident, &child.vis, child.attributes("cfg"));
+        let docs = docs(child, &format!(" What the child `{}` is made of.", child.id()));
+        let ty = args_type(child, private);
+        quote!(#docs #(#cfgs)* #vis #ident: #ty,)
+    });
+    let doc = format!(" What the children of a [`{title}`] are made of.");
+    quote! {
+        #[doc = #doc]
+        #[allow(missing_debug_implementations)]
+        #vis struct #args { #(#fields)* }
+    }
+}
+
+fn refs(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream {
+    let Names { refs, title, .. } = names;
+    let vis = &declaration.item.vis;
+    let fields = declaration.children.iter().map(|child| {
+        let (ident, vis, cfgs) = (&child.ident, &child.vis, child.attributes("cfg"));
+        let docs = docs(child, &format!(" The child `{}`.", child.id()));
+        let supervised = as_supervised(child, private);
+        let ty = placed_at(peel(&child.ty).span(), quote!(#supervised::Ref));
+        quote!(#docs #(#cfgs)* #vis #ident: #ty,)
+    });
+    let doc = format!(" How to reach a [`{title}`] and its children. Cheap to clone; travels in messages.");
+    let serde = quote!(#private::serde);
+    let serde_text = serde.to_string().replace(' ', "");
+    let bound = clause(declaration, private).to_string();
+    let bound = bound.trim_start_matches("where").trim_start();
+    quote! {
+        #[derive(#serde::Serialize, #serde::Deserialize)]
+        #[serde(crate = #serde_text, bound = #bound)]
+        #[doc = #doc]
+        #vis struct #refs {
+            #(#fields)*
+            // As the last one: then the compiler says but once that a field is neither an actor nor a supervisor.
+            #[doc(hidden)]
+            __supervisor: #private::SupervisorRef,
+        }
+    }
+}
+
+fn starters(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream {
+    let Names { args, refs, .. } = names;
+    let (ident, vis) = (&declaration.item.ident, &declaration.item.vis);
+    let result = quote!(::core::result::Result<#refs, #private::SpawnError>);
+    quote! {
+        impl #ident {
+            /// Starts the supervisor and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
+            ///
+            /// # Errors
+            ///
+            /// When a child could not be started; those before it have been stopped again.
+            #vis fn start(args: #args) -> #result {
+                #private::start::<Self>(args)
+            }
+            /// As `start`, for children that know each other: the refs are there before any of the children runs, and what is sent to them waits.
+            ///
+            /// # Errors
+            ///
+            /// When a child could not be started; those before it have been stopped again.
+            #vis fn start_with(args: impl ::core::ops::FnOnce(&#refs) -> #args) -> #result {
+                #private::start_with::<Self>(args)
+            }
+            /// Sets the supervisor up; the builder's `start` starts it, or it becomes the child of another.
+            #vis fn builder(args: #args) -> #private::SupervisorBuilder<#refs> {
+                #private::declared::<Self>(args)
+            }
+        }
+    }
+}
+
+fn supervised(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream {
+    let Names { args, refs, title } = names;
+    let ident = &declaration.item.ident;
+    let constants = declaration.children.iter().map(|child| constant(declaration, child, private));
+    let declared = declaration.children.iter().map(|child| {
+        let (ty, id, cfgs) = (&child.ty, id(child), child.attributes("cfg"));
+        let options = constant_name(child);
+        let declared = placed_at(peel(ty).span(), quote!(frame.child::<#ty>(#id, #options);));
+        quote!(#(#cfgs)* #declared)
+    });
+    let filled = declaration.children.iter().map(|child| {
+        let (ident, cfgs) = (&child.ident, child.attributes("cfg"));
+        let made = match child.options.builder {
+            true => quote!(#private::IntoChild::into_child),
+            false => {
+                let supervised = as_supervised(child, private);
+                placed_at(peel(&child.ty).span(), quote!(#supervised::filled))
+            }
+        };
+        quote!(#(#cfgs)* #made(args.#ident),)
+    });
+    let options = own_options(&declaration.options).to_expr();
+    let (builder, clause) = (builder(declaration, private), clause(declaration, private));
+    quote! {
+        #(#constants)*
+        #[automatically_derived]
+        impl #private::Supervised for #ident #clause {
+            type Args = #args;
+            type Ref = #refs;
+            const OPTIONS: #private::Options = #options;
+            const IS_SUPERVISOR: bool = true;
+            fn frame() -> #private::Frame {
+                let mut frame = #private::Frame::supervisor(#title, Self::OPTIONS, #builder);
+                #(#declared)*
+                frame
+            }
+            fn filled(args: Self::Args) -> #private::ChildSpec {
+                Self::frame().fill(::std::vec::Vec::from([#(#filled)*]))
+            }
+        }
+    }
+}
+
+/// Its options as the child of another supervisor. Intensity and backoff are about its own children.
+fn own_options(options: &Options) -> Options {
+    Options {
+        name: options.name.clone(),
+        daemon: options.daemon,
+        restart: options.restart,
+        shutdown: options.shutdown,
+        significant: options.significant,
+        krate: options.krate.clone(),
+        ..Options::default()
+    }
+}
+
+/// `Supervisor::one_for_one().intensity(5, ..)`
+fn builder(declaration: &Declaration, private: &Path) -> TokenStream {
+    let options = &declaration.options;
+    let strategy = format_ident!("{}", declaration.strategy().constructor());
+    let intensity = options.intensity.map(|intensity| intensity.to_arguments());
+    let intensity = intensity.map(|arguments| quote!(.intensity(#arguments)));
+    let backoff = options.backoff.map(|backoff| backoff.to_arguments());
+    let backoff = backoff.map(|arguments| quote!(.backoff(#arguments)));
+    let auto_shutdown = options.auto_shutdown.map(|when| when.to_expr(private));
+    let auto_shutdown = auto_shutdown.map(|when| quote!(.auto_shutdown(#when)));
+    let max_children = options.max_children.map(|most| quote!(.max_children(#most)));
+    quote!(#private::Supervisor::#strategy() #intensity #backoff #auto_shutdown #max_children)
+}
+
+fn id(child: &Child) -> LitStr {
+    LitStr::new(&child.id(), child.ident.span())
+}
+
+fn constant_name(child: &Child) -> Ident {
+    format_ident!("__{}", child.id())
+}
+
+/// The options of a child, and what the compiler is to make sure of when it knows the options of its type.
+fn constant(declaration: &Declaration, child: &Child, private: &Path) -> TokenStream {
+    let (name, cfgs) = (constant_name(child), child.attributes("cfg"));
+    let base = of_type(child, private, &format_ident!("OPTIONS"));
+    let recycle = quote!(#private::Recycle::from(#base.recycle));
+    let options = child.options.to_expr_over(&base, &recycle);
+    let checks = OF_ACTORS.iter().filter_map(|option| of_actors(option, child, private));
+    let checks = checks.chain(significance(declaration, child, private));
+    let checks = checks.map(|check| quote!(#(#cfgs)* const _: () = #check;));
+    quote! {
+        #(#cfgs)* const #name: #private::Options = #options;
+        #(#checks)*
+    }
+}
+
+/// `<Db as Supervised>::OPTIONS`
+fn of_type(child: &Child, private: &Path, constant: &Ident) -> TokenStream {
+    let supervised = as_supervised(child, private);
+    placed_at(peel(&child.ty).span(), quote!(#supervised::#constant))
+}
+
+/// Makes sure that a child with an option of actors is one.
+fn of_actors(option: &str, child: &Child, private: &Path) -> Option<TokenStream> {
+    let place = child.options.key(option)?.span();
+    let id = child.id();
+    let message = format!("`{option}` is an option of actors, and child `{id}` is a supervisor: remove it");
+    let is_supervisor = of_type(child, private, &format_ident!("IS_SUPERVISOR"));
+    let check = placed_at(place, quote!(#private::check_is_actor));
+    Some(quote_spanned!(place=> #check(#is_supervisor, #message)))
+}
+
+/// Makes sure that a child which is significant can be.
+fn significance(declaration: &Declaration, child: &Child, private: &Path) -> Option<TokenStream> {
+    if check::significance(declaration, child).is_some() {
+        // Said already.
+        return None;
+    }
+    let (name, id) = (constant_name(child), child.id());
+    let permanent = check::permanent(&id);
+    let never = match declaration.never_significant(&id) {
+        Some(never) => quote!(::core::option::Option::Some(#never)),
+        None => quote!(::core::option::Option::None),
+    };
+    let place = child.options.key("significant").map_or_else(|| peel(&child.ty).span(), Ident::span);
+    Some(placed_at(place, quote!(#private::check_significant(&#name, #permanent, #never))))
+}
+
+/// What makes the generated handle one.
+fn handle(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream {
+    let Names { refs, .. } = names;
+    let title = refs.to_string();
+    let found = declaration.children.iter().map(|child| {
+        let (ident, cfgs) = (&child.ident, child.attributes("cfg"));
+        quote!(#(#cfgs)* #ident: below.next(),)
+    });
+    let shown = declaration.children.iter().map(|child| {
+        let (ident, cfgs, id) = (&child.ident, child.attributes("cfg"), id(child).to_token_stream());
+        quote!(#(#cfgs)* fields.field(#id, &self.#ident);)
+    });
+    let cloned = declaration.children.iter().map(|child| {
+        let (ident, cfgs) = (&child.ident, child.attributes("cfg"));
+        quote!(#(#cfgs)* #ident: ::core::clone::Clone::clone(&self.#ident),)
+    });
+    let clause = clause(declaration, private);
+    quote! {
+        #[automatically_derived]
+        impl ::core::clone::Clone for #refs #clause {
+            fn clone(&self) -> Self {
+                #refs {
+                    #(#cloned)*
+                    __supervisor: ::core::clone::Clone::clone(&self.__supervisor),
+                }
+            }
+        }
+        #[automatically_derived]
+        impl #private::Reachable for #refs #clause {
+            fn at(found: #private::Found) -> Self {
+                let (__supervisor, mut below) = found.open();
+                #refs { __supervisor, #(#found)* }
+            }
+        }
+        #[automatically_derived]
+        impl ::core::ops::Deref for #refs {
+            type Target = #private::SupervisorRef;
+            fn deref(&self) -> &Self::Target {
+                &self.__supervisor
+            }
+        }
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #refs #clause {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut fields = f.debug_struct(#title);
+                fields.field("supervisor", &self.__supervisor);
+                #(#shown)*
+                fields.finish()
+            }
+        }
+    }
+}
