@@ -1,6 +1,7 @@
 //! Restarts, and supervisors that are declared.
 
 mod auto_shutdown;
+mod declared;
 mod dynamic;
 mod grabber;
 mod hurt;
