@@ -66,6 +66,7 @@ use proc_macro::TokenStream;
 /// | `recycle_above = "500MiB"` | the same when more than that is resident |
 /// | `recycle_at_age = "1h"` | the same when it is so old |
 /// | `recycle_jitter = 10` | up to so many percent earlier, at random. Default: 0 |
+/// | `drain = at_end` | what becomes of what is queued at an orderly stop: handled `always`, `never`, or `at_end` of the program only. Default: `at_end` |
 /// | `no_derive` | no serde implementations are derived |
 /// | `crate = path` | where to find the crate `phalanx` (also on the impl block) |
 ///
@@ -86,6 +87,7 @@ use proc_macro::TokenStream;
 /// | `#[local]` | an ordinary method, not a message |
 /// | `#[init]` | `fn new(args..) -> Self` or `-> Result<Self, E>`, `E: Display`: run in the new process, started by `Name::spawn(args..)` |
 /// | `#[on_start]` | `fn start(&mut self)`: run when the actor is ready, before its first message (OTP's `handle_continue`): nobody waits for it |
+/// | `#[on_exit]` | `fn exit(&mut self, down: phalanx::Down)`: run when an actor that this one is linked to has ended, instead of ending too (OTP's `trap_exit`) |
 /// | `#[on_stop]` | `fn stop(&mut self)`: run when the actor stops gracefully |
 ///
 /// A handler that returns a `Result<T, E>` answers `T`, or an error of the caller's call that carries `E`; it is not a crash. An
@@ -162,7 +164,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `intensity = "2 in 1s"` | an allowance of its own, beside that of the supervisor | none |
 /// | `backoff = "1s..1m"` | instead of the supervisor's | the supervisor's |
 /// | `significant` | its end by itself may end the supervisor, which has an `auto_shutdown` | no |
-/// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..` | as for an actor | the actor's |
+/// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..`, `drain` | as for an actor | the actor's |
 /// | `builder` | its argument is an `ActorBuilder`, though it has no `#[init]` | its state |
 ///
 /// What contradicts itself is an error of the compiler, also across attributes: a significant child that is permanent, or below a supervisor that never ends

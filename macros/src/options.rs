@@ -11,7 +11,7 @@ use syn::{LitStr, Path, Token, parse_quote};
 
 use crate::errors::Errors;
 use crate::option_entry::Entry;
-use crate::supervision::{AutoShutdown, Backoff, Intensity, Recycle, Restart, Shutdown, Strategy};
+use crate::supervision::{AutoShutdown, Backoff, Drain, Intensity, Recycle, Restart, Shutdown, Strategy};
 
 /// Where the options stand; each place has its own.
 #[derive(Clone, Copy)]
@@ -46,6 +46,7 @@ impl Place {
                 "recycle_above",
                 "recycle_at_age",
                 "recycle_jitter",
+                "drain",
                 "crate",
                 "no_derive",
             ],
@@ -96,6 +97,7 @@ impl Place {
                 "recycle_above",
                 "recycle_at_age",
                 "recycle_jitter",
+                "drain",
                 "builder",
             ],
         }
@@ -130,6 +132,7 @@ pub(crate) struct Options {
     pub(crate) shutdown: Option<Shutdown>,
     pub(crate) significant: Option<bool>,
     pub(crate) recycle: Recycle,
+    pub(crate) drain: Option<Drain>,
     pub(crate) strategy: Option<Strategy>,
     pub(crate) auto_shutdown: Option<AutoShutdown>,
     pub(crate) max_children: Option<u32>,
@@ -157,6 +160,7 @@ impl Default for Options {
             shutdown: None,
             significant: None,
             recycle: Recycle::default(),
+            drain: None,
             strategy: None,
             auto_shutdown: None,
             max_children: None,
@@ -235,6 +239,7 @@ impl Options {
             "recycle_above" => self.recycle.memory = Some(entry.memory()?),
             "recycle_at_age" => self.recycle.age = Some(entry.duration()?),
             "recycle_jitter" => self.recycle.jitter = Some(entry.percent()?),
+            "drain" => self.drain = Some(entry.one_of(Drain::WORDS)?),
             "strategy" => self.strategy = Some(entry.one_of(Strategy::WORDS)?),
             "auto_shutdown" => self.auto_shutdown = Some(entry.one_of(AutoShutdown::WORDS)?),
             "max_children" => self.max_children = Some(entry.children()?),
@@ -285,6 +290,7 @@ impl Options {
             some("shutdown", self.shutdown.map(|shutdown| shutdown.to_expr(&private))),
             flag("significant", self.significant),
             some("recycle", self.recycle.to_expr(&private, recycle)),
+            some("drain", self.drain.map(|drain| drain.to_expr(&private))),
         ]
         .into_iter()
         .flatten()
@@ -379,10 +385,11 @@ mod tests {
                 recycle_after = 1000,
                 recycle_above = "500MiB",
                 recycle_at_age = "1h",
-                recycle_jitter = 10
+                recycle_jitter = 10,
+                drain = always
             ),
         );
-        assert_eq!(errors, "");
+        assert_eq!((options.drain, errors.as_str()), (Some(Drain::Always), ""));
         let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
         assert_eq!((options.restart, options.significant), (Some(Restart::Transient), Some(true)));
         assert_eq!(options.intensity, Some(Intensity { restarts: 5, window: ten }));

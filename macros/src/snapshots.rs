@@ -134,7 +134,8 @@ fn an_actor_that_is_restarted_and_recycled() {
             shutdown = "2s",
             significant,
             recycle_after = 1000,
-            recycle_jitter = 10
+            recycle_jitter = 10,
+            drain = always
         ),
         quote! {
             struct Importer {
@@ -148,6 +149,8 @@ fn an_actor_that_is_restarted_and_recycled() {
             impl Importer {
                 #[on_start]
                 fn catch_up(&mut self) {}
+                #[on_exit]
+                fn mourn(&mut self, down: Down) {}
                 #[idempotent]
                 fn import(&mut self, row: Row) -> u64 {
                     self.seen

@@ -54,6 +54,14 @@ pub(crate) enum Shutdown {
     Timeout(Duration),
 }
 
+/// What becomes of what is queued at a stop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Drain {
+    AtEnd,
+    Always,
+    Never,
+}
+
 /// When a process is replaced by a fresh one; `None` everywhere: never.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Recycle {
@@ -176,6 +184,19 @@ impl Shutdown {
                 let limit = duration_expr(limit);
                 quote!(#private::Shutdown::Timeout(#limit))
             }
+        }
+    }
+}
+
+impl Drain {
+    pub(crate) const WORDS: &[(&str, Drain)] =
+        &[("at_end", Drain::AtEnd), ("always", Drain::Always), ("never", Drain::Never)];
+
+    pub(crate) fn to_expr(self, private: &Path) -> TokenStream {
+        match self {
+            Drain::AtEnd => quote!(#private::Drain::AtEnd),
+            Drain::Always => quote!(#private::Drain::Always),
+            Drain::Never => quote!(#private::Drain::Never),
         }
     }
 }

@@ -13,6 +13,10 @@ impl Named {
 
     fn join_timeout(&self) {}
 
+    fn if_up(&self) {}
+
+    fn kill_after(&self) {}
+
     fn clone(&self) {}
 
     fn into(&self) {}

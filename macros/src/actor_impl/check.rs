@@ -28,6 +28,8 @@ const RESERVED: &[&str] = &[
     "exit_reason",
     "monitor",
     "within",
+    "if_up",
+    "kill_after",
     "depth",
     "capacity",
     "handled",
@@ -43,6 +45,7 @@ const RESERVED: &[&str] = &[
 ];
 
 const ON_START: &str = "#[on_start]";
+const ON_EXIT: &str = "#[on_exit]";
 const ON_STOP: &str = "#[on_stop]";
 
 /// Notes what is wrong with the block as a whole, and says which type carries its messages.
@@ -86,7 +89,7 @@ pub(crate) fn block(item: &ItemImpl, errors: &mut Errors) -> Option<TypePath> {
 pub(crate) fn functions(block: &mut Block, errors: &mut Errors) {
     let Type::Path(self_ty) = peel(&block.item.self_ty).clone() else { return };
     check_twins(block, errors);
-    let (mut init, mut on_start, mut on_stop) = (None, None, None);
+    let (mut init, mut on_start, mut on_exit, mut on_stop) = (None, None, None, None);
     for function in &mut block.functions {
         let free = errors.none_in(|errors| generated_names(function, errors));
         block.starts_itself |= !free;
@@ -99,6 +102,9 @@ pub(crate) fn functions(block: &mut Block, errors: &mut Errors) {
                 }),
                 Role::OnStart => only(ON_START, &mut on_start, function, errors, |errors| {
                     check_hook(ON_START, function, errors)
+                }),
+                Role::OnExit => only(ON_EXIT, &mut on_exit, function, errors, |errors| {
+                    check_hook(ON_EXIT, function, errors)
                 }),
                 Role::OnStop => only(ON_STOP, &mut on_stop, function, errors, |errors| {
                     check_hook(ON_STOP, function, errors)
@@ -249,11 +255,16 @@ fn check_hook(hook: &str, function: &Function, errors: &mut Errors) {
     let what = format!("`{hook}`");
     receiver(function, &what, "", errors);
     signature::check_kind(&function.sig, &what, errors);
-    for argument in function.sig.inputs.iter().filter(|argument| matches!(argument, FnArg::Typed(_))) {
+    let mut arguments = function.sig.inputs.iter().filter(|argument| matches!(argument, FnArg::Typed(_)));
+    if hook == ON_EXIT && arguments.next().is_none() {
+        errors.at(&function.sig.ident, format!("{what} is told who has ended: take a `down: phalanx::Down`"));
+    }
+    let nothing = if hook == ON_EXIT { "nothing else" } else { "nothing" };
+    for argument in arguments {
         errors.at(
             argument,
             format!(
-                "{what} is called by the runtime, which has nothing to pass: keep it in the actor's state"
+                "{what} is called by the runtime, which has {nothing} to pass: keep it in the actor's state"
             ),
         );
     }

@@ -95,6 +95,7 @@ fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
             quote!(#(#cfgs)* fn #hook(&mut self) { Self::#ident(self); })
         })
     });
+    let on_exit = block.in_role(Role::OnExit).map(|function| on_exit(function, self_ty, private));
     quote! {
         #[automatically_derived]
         impl #params #private::Actor for #self_ty #clause {
@@ -110,7 +111,20 @@ fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
                 }
             }
             #(#hooks)*
+            #on_exit
         }
+    }
+}
+
+/// The hook that hears of the ends of those the actor is linked to. If it wants to be told something else, the error is at its type.
+fn on_exit(function: &Function, self_ty: &Type, private: &Path) -> TokenStream {
+    let (ident, cfgs) = (&function.sig.ident, function.attributes("cfg"));
+    let types = Params::of(&function.sig, Some(self_ty)).types;
+    let place = types.first().map_or_else(Span::call_site, Spanned::span);
+    let down = Ident::new("down", Span::call_site().located_at(place));
+    quote! {
+        #(#cfgs)* const TRAPS_EXITS: bool = true;
+        #(#cfgs)* fn on_exit(&mut self, down: #private::Down) { Self::#ident(self, #down); }
     }
 }
 

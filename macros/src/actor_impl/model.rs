@@ -12,7 +12,7 @@ use crate::options::{Options, handler_options};
 use crate::util::{attributes, unraw};
 
 /// The helper attributes, which are stripped.
-const HELPERS: &[&str] = &["ask", "tell", "local", "init", "on_start", "on_stop"];
+const HELPERS: &[&str] = &["ask", "tell", "local", "init", "on_start", "on_exit", "on_stop"];
 
 /// Beside a helper, and stripped as well.
 const IDEMPOTENT: &str = "idempotent";
@@ -48,6 +48,7 @@ pub(crate) enum Role {
     Tell(Option<Duration>),
     Init,
     OnStart,
+    OnExit,
     OnStop,
     /// Not the business of this attribute.
     Plain,
@@ -146,6 +147,7 @@ fn read_role(function: &ImplItemFn, errors: &mut Errors) -> Role {
             match helper.as_str() {
                 "init" => Role::Init,
                 "on_start" => Role::OnStart,
+                "on_exit" => Role::OnExit,
                 "on_stop" => Role::OnStop,
                 _ => local(function, first, errors),
             }

@@ -20,6 +20,7 @@ const OF_ACTORS: &[&str] = &[
     "recycle_above",
     "recycle_at_age",
     "recycle_jitter",
+    "drain",
     "builder",
 ];
 

@@ -65,6 +65,7 @@ const _: () = {
                 jitter: 10u8,
                 ..::phalanx::__private::Recycle::NEVER
             }),
+            drain: ::core::option::Option::Some(::phalanx::__private::Drain::Always),
             ..::phalanx::__private::Options::DEFAULT
         };
     }
@@ -76,6 +77,12 @@ impl Importer {
         clippy::unused_self
     )]
     fn catch_up(&mut self) {}
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::must_use_candidate,
+        clippy::unused_self
+    )]
+    fn mourn(&mut self, down: Down) {}
     #[allow(
         clippy::needless_pass_by_value,
         clippy::must_use_candidate,
@@ -182,6 +189,10 @@ const _: () = {
         }
         fn on_start(&mut self) {
             Self::catch_up(self);
+        }
+        const TRAPS_EXITS: bool = true;
+        fn on_exit(&mut self, down: ::phalanx::__private::Down) {
+            Self::mourn(self, down);
         }
     }
     #[automatically_derived]

@@ -677,6 +677,69 @@ fn actors_are_recycled_as_their_attributes_say() {
     });
 }
 
+/// Hears of the ends of others.
+#[actor(drain = always)]
+struct Heir {
+    heard: Vec<String>,
+    notes: std::path::PathBuf,
+}
+
+#[actor]
+impl Heir {
+    #[on_exit]
+    fn inherit(&mut self, down: phalanx::Down) {
+        self.heard.push(down.reason.to_string());
+    }
+
+    fn heard(&self) -> Vec<String> {
+        self.heard.clone()
+    }
+
+    fn wait_for(&self, path: std::path::PathBuf) {
+        eventually("the file", PATIENCE, || path.exists());
+    }
+
+    #[tell]
+    fn note(&self) {
+        fs::write(&self.notes, "noted").unwrap();
+    }
+}
+
+#[test]
+fn an_actor_with_an_on_exit_hook_hears_of_the_end_of_those_it_is_linked_to() {
+    alone(|| {
+        let heir = Heir { heard: Vec::new(), notes: "unused".into() }.spawn().unwrap();
+        let db = db().spawn().unwrap();
+        phalanx::link(&heir, &db).unwrap();
+        assert_eq!(db.len().wait().unwrap(), 0);
+        assert!(heir.heard().wait().unwrap().is_empty());
+        processes::kill(db.pid().unwrap());
+        eventually("the news", PATIENCE, || !heir.heard().wait().unwrap().is_empty());
+        assert_eq!(heir.heard().wait().unwrap(), [db.join().to_string()]);
+        assert!(heir.is_alive());
+    });
+}
+
+#[test]
+fn what_is_queued_is_drained_as_the_attribute_says() {
+    alone(|| {
+        let place = std::env::temp_dir();
+        let (go, notes) = (place.join("go"), place.join("notes"));
+        let heir = Heir { heard: Vec::new(), notes: notes.clone() }.spawn().unwrap();
+        let waiting = heir.wait_for(go.clone());
+        eventually("the wait has begun", PATIENCE, || heir.depth() == 0);
+        heir.note().unwrap();
+        heir.terminate().unwrap();
+        fs::write(&go, "").unwrap();
+        waiting.wait().unwrap();
+        assert_eq!(heir.join(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(fs::read_to_string(&notes).unwrap(), "noted");
+        for file in [go, notes] {
+            fs::remove_file(file).unwrap();
+        }
+    });
+}
+
 #[task(restart = transient, intensity = "2 in 10s")]
 fn persistent(tries: std::path::PathBuf) -> usize {
     let earlier = fs::read_to_string(&tries).unwrap_or_default();
