@@ -84,7 +84,7 @@ impl Supervisor {
 
     /// It has no process and gets none by itself: those who wait for it are told, and what lies in its mailbox is dropped.
     fn put_down(&mut self, key: Key) -> Option<Event> {
-        let ending = self.is_ending();
+        let ending = self.is_ending() || self.policy.is_ending();
         let child = self.children.get_mut(&key)?;
         if ending && child.initial {
             // Whoever is above decides whether all of us come back.

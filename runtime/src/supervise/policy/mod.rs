@@ -254,7 +254,8 @@ impl Policy {
         matches!(self.rules.strategy, Strategy::OneForAll | Strategy::RestForOne)
     }
 
-    fn is_ending(&self) -> bool {
+    /// Whether it stops its children for good, on whosever behalf.
+    pub(crate) fn is_ending(&self) -> bool {
         matches!(self.mode, Mode::Ending(_) | Mode::Ended)
     }
 

@@ -86,9 +86,10 @@ impl Model {
         let one = self.one(key);
         if one.stage == Stage::Starting {
             (one.stage, one.is_initial, one.is_restarting) = (Stage::Up, false, false);
-            let asked = one.asked.take();
-            self.actions.extend(asked.map(|(ticket, _)| Action::Answer(ticket, Answer::Done)));
         }
+        // Also while it is being stopped: whoever asked for it has got it.
+        let asked = one.asked.take();
+        self.actions.extend(asked.map(|(ticket, _)| Action::Answer(ticket, Answer::Done)));
     }
 
     fn ignored(&mut self, key: Key) {

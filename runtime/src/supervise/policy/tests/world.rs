@@ -133,6 +133,8 @@ impl World {
         }
         if let Event::Up(key) = event {
             self.processes.get_mut(&key).expect("a process that is up is there").is_up = true;
+            // Whoever asked for it has got it, also if it is being stopped by now.
+            self.asked.remove(&key);
         }
         let actions = self.policy.handle(event, self.now);
         for (at, &action) in actions.iter().enumerate() {
