@@ -106,6 +106,19 @@ fn a_real_file_that_overflows_the_stack_costs_itself_only() {
     assert!(reason(&value, "/deep.rs").contains("SIGSEGV"), "{value}");
 }
 
+/// More crashes than a supervisor bears that was told nothing else.
+#[test]
+fn a_parser_that_dies_of_every_second_file_comes_back_each_time() {
+    let dir = small();
+    let deep = format!("const X: u8 = {}1{};", "(".repeat(100_000), ")".repeat(100_000));
+    for number in 0..20 {
+        dir.file(&format!("{number}/deep.rs"), &deep).file(&format!("{number}/flat.rs"), LIB);
+    }
+    let value = json(&["--workers", "1", dir.path()]);
+    assert_eq!((value["surveyed"].as_u64(), value["restarts"].as_u64()), (Some(22), Some(20)), "{value}");
+    assert!(reason(&value, "/19/deep.rs").contains("SIGSEGV"), "{value}");
+}
+
 #[test]
 fn what_cannot_be_surveyed_is_named_in_plain_words() {
     let dir = small();

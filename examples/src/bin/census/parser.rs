@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
+use phalanx::ActorBuilder;
 use phalanx::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -38,12 +39,12 @@ impl Parser {
     }
 }
 
-/// Starts the parser with the given name; a file that takes longer than `deadline` will end it.
-///
-/// # Errors
-/// If the process could not be started.
-pub(crate) fn start(name: &str, deadline: Duration) -> Result<ActorRef<Parser>, SpawnError> {
-    Parser.builder().name(name).deadline(deadline).memory(MEMORY).spawn()
+/// How much longer than its deadline a file may take, by the clock of who asks: a parser that has been killed has to start anew first.
+const RESTART: Duration = Duration::from_secs(60);
+
+/// The parser with the given name, to be started; a file that takes longer than `deadline` will end it.
+pub(crate) fn builder(name: &str, deadline: Duration) -> ActorBuilder<Parser> {
+    Parser.builder().name(name).deadline(deadline).timeout(deadline + RESTART).memory(MEMORY)
 }
 
 fn read(path: OsString) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! Hands the files to the parsers, one at a time each, and starts a parser anew when a file has killed it.
+//! Hands the files to the parsers, one at a time each. When a file has killed its parser, a supervisor starts the parser anew.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,19 +39,25 @@ impl From<Poison> for Job {
     }
 }
 
+/// How long a restart counts: longer than any survey takes.
+const WHOLE_SURVEY: Duration = Duration::from_secs(30 * 86_400);
+
+/// Restarts that files are not to blame for: somebody kills parsers by hand.
+const SPARE: usize = 100;
+
 /// How the survey went; what was counted is in [`Totals`].
 #[derive(Default)]
 pub(crate) struct Outcome {
     /// In the order of the jobs.
     pub(crate) failed: Vec<Failed>,
-    /// Parsers that were started because one had died.
+    /// Parsers that died of a file, each of which was started anew.
     pub(crate) restarts: usize,
 }
 
 /// Surveys all `jobs` with `workers` parsers; blocks until every one has been counted or has failed.
 ///
 /// # Errors
-/// If the survey cannot go on: the totals are lost, or no parser can be started any more.
+/// If the survey cannot go on: the totals are lost, or no parser can be started, or started anew.
 pub(crate) fn run(
     jobs: &[Job],
     workers: usize,
@@ -62,6 +68,7 @@ pub(crate) fn run(
     let survey = Survey {
         jobs,
         deadline,
+        parsers: &supervisor(jobs.len())?,
         totals,
         progress,
         next: AtomicUsize::new(0),
@@ -89,10 +96,19 @@ pub(crate) fn run(
     survey.outcome()
 }
 
+/// The parent of the parsers: one that dies comes back behind the same ref. A file can kill a parser once, so restarts for as many files as there
+/// are do not mean that anything is wrong; many more mean that parsers do not start.
+fn supervisor(files: usize) -> Result<SupervisorRef, String> {
+    let bearable = u32::try_from(files + SPARE).unwrap_or(u32::MAX);
+    let parsers = Supervisor::dynamic().name("parsers").intensity(bearable, WHOLE_SURVEY);
+    parsers.start().map_err(|error| error.to_string())
+}
+
 /// What the threads of the survey share. Each of them drives one parser process.
 struct Survey<'a> {
     jobs: &'a [Job],
     deadline: Duration,
+    parsers: &'a SupervisorRef,
     totals: &'a ActorRef<Totals>,
     progress: &'a Progress,
     /// Index of the first job that nobody has taken.
@@ -104,27 +120,25 @@ struct Survey<'a> {
 
 impl Survey<'_> {
     /// One thread: asks its parser for one file after the other. Only one is on its way at any time, so it is
-    /// always clear which file killed a parser, and no other file is lost with it.
+    /// always clear which file killed a parser. The next file waits in the mailbox until the parser is back.
     fn work(&self, number: usize) -> Result<(), String> {
         let name = format!("parser-{number}");
-        let mut parser = self.start(&name)?;
+        let parser = self.parsers.start_child(&name, parser::builder(&name, self.deadline));
+        let parser = parser.map_err(|error| error.to_string())?;
         while let Some((index, job)) = self.take() {
-            let (result, lost) = match ask(&parser, job) {
-                // Ended before it saw the file, so the file is not to blame and has another try.
-                Asked::NotSeen => {
-                    parser = self.restart(&name).inspect_err(|reason| self.fail(index, job, reason))?;
-                    ask(&parser, job).settle()
+            match ask(&parser, job) {
+                Asked::Counted(counts) => self.count(index, job, counts)?,
+                Asked::Refused(reason) => self.fail(index, job, &reason),
+                Asked::Killed(reason) => {
+                    self.fail(index, job, &reason);
+                    self.progress.restarted(self.restarts.fetch_add(1, Ordering::Relaxed) + 1);
                 }
-                asked => asked.settle(),
-            };
-            match result {
-                Ok(counts) => self.count(index, job, counts)?,
-                Err(reason) => self.fail(index, job, &reason),
+                Asked::NotSeen(reason) => {
+                    self.fail(index, job, &reason);
+                    return Err(reason);
+                }
             }
             self.progress.file_done();
-            if lost {
-                parser = self.restart(&name)?;
-            }
         }
         Ok(())
     }
@@ -136,16 +150,6 @@ impl Survey<'_> {
 
     fn all_taken(&self) -> bool {
         self.next.load(Ordering::Relaxed) >= self.jobs.len()
-    }
-
-    fn start(&self, name: &str) -> Result<ActorRef<Parser>, String> {
-        parser::start(name, self.deadline).map_err(|error| error.to_string())
-    }
-
-    fn restart(&self, name: &str) -> Result<ActorRef<Parser>, String> {
-        let parser = self.start(name)?;
-        self.progress.restarted(self.restarts.fetch_add(1, Ordering::Relaxed) + 1);
-        Ok(parser)
     }
 
     /// Tells the totals. If they do not take it the file has failed, and this worker has nowhere to go.
@@ -176,22 +180,10 @@ enum Asked {
     Counted(Counts),
     /// With the reason; the parser is as good as before.
     Refused(String),
-    /// With the reason; the parser is no more.
+    /// With the reason; the parser is no more, and there will be another.
     Killed(String),
-    /// The parser had ended before.
-    NotSeen,
-}
-
-impl Asked {
-    /// The counts or the reason, and whether the parser was lost.
-    fn settle(self) -> (Result<Counts, String>, bool) {
-        match self {
-            Asked::Counted(counts) => (Ok(counts), false),
-            Asked::Refused(reason) => (Err(reason), false),
-            Asked::Killed(reason) => (Err(reason), true),
-            Asked::NotSeen => (Err("its parser ended before it was read".to_owned()), true),
-        }
-    }
+    /// With the reason; there is no parser any more.
+    NotSeen(String),
 }
 
 /// Blocks until the file is surveyed or the parser is dead, which its deadline sees to.
@@ -200,8 +192,7 @@ fn ask(parser: &ActorRef<Parser>, job: &Job) -> Asked {
         Ok(counts) => Asked::Counted(counts),
         Err(CallError::App(reason)) => Asked::Refused(reason),
         Err(CallError::Died(reason, _)) => Asked::Killed(reason.to_string()),
-        Err(CallError::Stopped(_) | CallError::Gone(_)) => Asked::NotSeen,
-        Err(error) if parser.is_alive() => Asked::Refused(error.to_string()),
-        Err(error) => Asked::Killed(error.to_string()),
+        Err(error @ (CallError::Stopped(_) | CallError::Gone(_))) => Asked::NotSeen(error.to_string()),
+        Err(error) => Asked::Refused(error.to_string()),
     }
 }
