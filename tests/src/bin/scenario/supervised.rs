@@ -137,7 +137,7 @@ pub(crate) fn crashing() -> phalanx::Result<()> {
     loop {
         for worker in refs.iter().chain(&workers[..0]) {
             if let Ok(pid) = worker.pid() {
-                let _ = worker.leave_a_stray();
+                drop(worker.leave_a_stray());
                 processes::kill(pid);
             }
         }

@@ -104,7 +104,7 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
             let supervisor = Supervisor::rest_for_one().intensity(50, PATIENCE).backoff(WAIT, WAIT);
             let (supervisor, [a, b, c]) = stage.cast(supervisor, ["a", "b", "c"]);
             let supervisor = supervisor.start().unwrap();
-            let before = processes_of(std::slice::from_ref(&a));
+            let before = processes_of(std::array::from_ref(&a));
             stage.says("+a +b +c");
             stage.spoil("b", Trouble::Refuses, u32::MAX);
             crash.hit(&b);
@@ -112,7 +112,7 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
             let states = ["a", "b", "c"].map(|id| state(&supervisor, id));
             assert_eq!(states, [ChildState::Up, ChildState::Restarting, ChildState::Down]);
             assert_eq!(counts(&supervisor), [3, 1, 0, 3]);
-            assert_eq!(processes_of(std::slice::from_ref(&a)), before);
+            assert_eq!(processes_of(std::array::from_ref(&a)), before);
             supervisor.terminate_child("b").unwrap();
             stage.said();
             thread::sleep(2 * WAIT);
