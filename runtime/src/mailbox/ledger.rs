@@ -473,13 +473,17 @@ impl Ledger {
     pub(crate) fn begin(&self, session: u64, seq: u64, method: u32, limit: u64) {
         let page = &self.0;
         page.progress.fetch_add(1, SeqCst);
+        if !self.has_begun(session, seq) {
+            page.seq.store(0, SeqCst);
+        }
         page.session.store(session, Relaxed);
-        page.seq.store(seq, Relaxed);
         page.limit.store(limit, Relaxed);
         page.method.store(method, Relaxed);
         page.since.store(time::now(), Relaxed);
-        page.phase.store(Phase::Handling as u32, Relaxed);
         page.words_len.store(0, Relaxed);
+        page.phase.store(Phase::Handling as u32, SeqCst);
+        // Last: at whatever moment the process is killed, it either has not begun with this message, or it can be seen that it has.
+        page.seq.store(seq, SeqCst);
         page.progress.fetch_add(1, SeqCst);
     }
 
@@ -610,29 +614,33 @@ impl Ledger {
         self.0.since.load(Relaxed)
     }
 
-    /// The message in progress. An actor that is gone, or hangs, does not change the fields any more; for one that
-    /// runs, two equal and even reads of the counter around them say that they belong together.
+    /// The message in progress. An actor that hangs does not change the fields any more; for one that runs, two equal and
+    /// even reads of the counter around them say that they belong together.
     pub(crate) fn progress(&self) -> Option<Progress> {
         for _ in 0..100 {
             let before = self.0.progress.load(SeqCst);
-            let (session, seq) = (self.0.session.load(Relaxed), self.0.seq.load(Relaxed));
-            let (method, since) = (self.0.method.load(Relaxed), self.0.since.load(Relaxed));
-            let limit = self.0.limit.load(Relaxed);
-            let phase = self.phase();
+            let progress = self.last_progress();
             let after = self.0.progress.load(SeqCst);
             if before == after && before.is_multiple_of(2) {
-                let busy = matches!(phase, Phase::Handling | Phase::Answering);
-                return busy.then_some(Progress {
-                    session,
-                    seq,
-                    method,
-                    since,
-                    limit,
-                    answering: phase == Phase::Answering,
-                });
+                return progress;
             }
         }
         None
+    }
+
+    /// The message that a process was busy with that is dead. It may have been killed while it wrote here, but now nobody does.
+    pub(crate) fn last_progress(&self) -> Option<Progress> {
+        let page = &self.0;
+        let (phase, seq) = (self.phase(), page.seq.load(SeqCst));
+        let busy = matches!(phase, Phase::Handling | Phase::Answering) && seq != 0;
+        busy.then(|| Progress {
+            session: page.session.load(Relaxed),
+            seq,
+            method: page.method.load(Relaxed),
+            since: page.since.load(Relaxed),
+            limit: page.limit.load(Relaxed),
+            answering: phase == Phase::Answering,
+        })
     }
 
     /// A number that changes with everything the actor does.

@@ -38,7 +38,7 @@ pub(crate) fn epitaph(
 
 /// The message that a process is busy with, or was when it ended.
 pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option<InProgressRecord> {
-    ledger.progress().map(|busy| InProgressRecord {
+    ledger.last_progress().map(|busy| InProgressRecord {
         session: busy.session,
         seq: busy.seq,
         method: method_name(methods, busy.method).to_owned(),

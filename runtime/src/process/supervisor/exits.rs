@@ -226,7 +226,7 @@ impl Child {
 
     /// Whether the next process will handle the message again that this one died of.
     fn may_be_repeated(&self) -> bool {
-        let busy = self.ledger().progress();
+        let busy = self.ledger().last_progress();
         let method = busy.and_then(|busy| self.methods.get(busy.method as usize));
         method.is_some_and(|method| self.ledger().attempts() < method.attempts)
     }
