@@ -48,6 +48,12 @@ pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option
     })
 }
 
+/// Whether the next process will handle the message again that this one died of.
+pub(crate) fn may_be_repeated(methods: &'static [Method], ledger: &Ledger) -> bool {
+    let method = ledger.last_progress().and_then(|busy| methods.get(busy.method as usize));
+    method.is_some_and(|method| ledger.attempts() < method.attempts)
+}
+
 fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {
     match (verdict, wait) {
         (Some(Verdict::StartTimeout), _) => Some(Refusal::StartTimeout),

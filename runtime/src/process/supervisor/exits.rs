@@ -203,7 +203,7 @@ impl Child {
         if comes_back || self.initial {
             epitaph.unserved = 0;
             if let Some(busy) = &mut epitaph.in_progress {
-                busy.again = self.may_be_repeated();
+                busy.again = farewell::may_be_repeated(self.methods, self.ledger());
             }
             self.say_how_it_ended(asked, &epitaph);
             self.ledger().bury(&epitaph, State::Restarting);
@@ -222,12 +222,5 @@ impl Child {
             State::Dead => fd::shut_down(self.spawn.receiver.as_fd()),
             _ => self.ring(),
         }
-    }
-
-    /// Whether the next process will handle the message again that this one died of.
-    fn may_be_repeated(&self) -> bool {
-        let busy = self.ledger().last_progress();
-        let method = busy.and_then(|busy| self.methods.get(busy.method as usize));
-        method.is_some_and(|method| self.ledger().attempts() < method.attempts)
     }
 }

@@ -8,6 +8,7 @@ use crate::mailbox::capacity;
 use crate::mailbox::ledger::{Epitaph, Farewell, State, StopMode};
 use crate::process::events;
 use crate::process::request::Spawn;
+use crate::process::{entry, farewell};
 use crate::supervise::{Action, End, Event, Exit, Key};
 use crate::sys::{fd, frame, poll, process, time};
 
@@ -209,7 +210,12 @@ pub(super) fn await_return(spawn: &Spawn) {
         // Of those that were down it is known why.
         if matches!(child.ledger.state(), State::Starting | State::Ready) {
             let mut epitaph = Epitaph::orphaned();
-            epitaph.in_progress = crate::process::farewell::in_progress(&[], &child.ledger);
+            let entry = entry::find(child.spec.entry, &child.spec.type_name);
+            let methods = entry.map_or(&[][..], |entry| entry.methods);
+            epitaph.in_progress = farewell::in_progress(methods, &child.ledger);
+            if let Some(busy) = &mut epitaph.in_progress {
+                busy.again = farewell::may_be_repeated(methods, &child.ledger);
+            }
             epitaph.forsaken = child.ledger.forsaken();
             child.ledger.bury(&epitaph, State::Restarting);
         }

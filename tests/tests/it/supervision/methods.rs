@@ -143,6 +143,33 @@ fn a_message_that_may_be_repeated_is_begun_again_in_its_place() {
     });
 }
 
+/// Its supervisor dies with it, and cannot say so.
+#[test]
+fn a_message_that_may_be_repeated_outlives_the_supervisor_too() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, log) = diligent(&stage);
+        let actor = actor.reserve().unwrap();
+        let its_ref = actor.actor_ref();
+        let supervisor = Supervisor::one_for_one().restart(Restart::Permanent).child("a", actor);
+        let supervisor = supervisor.start().unwrap();
+        let calls: Vec<_> = (1..=20).map(|number| its_ref.work(number, 10)).collect();
+        eventually("the tenth", PATIENCE, || said(&log).ends_with(" 10"));
+        let mut monitor = its_ref.monitor();
+        processes::kill(supervisor.pid().unwrap());
+        for (number, call) in (1..).zip(calls) {
+            assert_eq!(call.wait(), Ok(number));
+        }
+        let down = monitor.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(
+            (down.reason, down.in_progress.unwrap().method),
+            (ExitReason::SupervisorDied, "work".into())
+        );
+        assert_eq!(its_ref.served_by().wait(), Ok(2));
+        stop(&supervisor);
+    });
+}
+
 #[test]
 fn a_message_is_repeated_so_often_and_then_its_caller_is_told() {
     alone(|| {
