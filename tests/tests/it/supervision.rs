@@ -15,6 +15,7 @@ mod restarts;
 mod stage;
 mod starting;
 mod stopping;
+mod storm;
 mod strategies;
 mod types;
 

@@ -1,0 +1,155 @@
+//! Many callers, and deaths of all kinds in between: a crash costs one message, and nobody waits in vain.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx_tests::{alone, eventually, processes};
+
+use super::PATIENCE;
+use super::stage::{Crash, Stage, settled, stop};
+
+/// Writes down each message once it is handled.
+#[actor]
+struct Clerk {
+    book: PathBuf,
+}
+
+#[actor]
+impl Clerk {
+    fn enter(&self, caller: u64, number: u64) -> u64 {
+        self.write(&format!("{caller} {number}\n"));
+        number
+    }
+
+    #[tell]
+    fn note(&self, caller: u64, number: u64) {
+        self.write(&format!("{caller} {number}\n"));
+    }
+}
+
+impl Clerk {
+    fn write(&self, line: &str) {
+        let book = OpenOptions::new().create(true).append(true).open(&self.book);
+        book.and_then(|mut book| book.write_all(line.as_bytes())).unwrap();
+    }
+}
+
+/// How many calls a caller has on their way at once.
+const AT_ONCE: usize = 10;
+
+/// Calls until the gate is there; answers which calls were answered, and how many were lost.
+fn call(clerk: &ActorRef<Clerk>, caller: u64, gate: &PathBuf) -> (Vec<u64>, usize) {
+    let (mut answered, mut lost, mut next) = (Vec::new(), 0, 1);
+    let mut calls: VecDeque<(u64, Reply<u64>)> = VecDeque::new();
+    loop {
+        let ends = gate.exists();
+        while !ends && calls.len() < AT_ONCE {
+            // Each number is that of a call or of a tell.
+            if next % 7 == 0 {
+                clerk.note(caller, next).unwrap();
+            } else {
+                calls.push_back((next, clerk.within(PATIENCE).enter(caller, next)));
+            }
+            next += 1;
+        }
+        let Some((number, reply)) = calls.pop_front() else { return (answered, lost) };
+        match reply.wait() {
+            Ok(answer) if answer == number => answered.push(number),
+            Err(CallError::Died(..) | CallError::Stopped(_)) => lost += 1,
+            other => panic!("{caller} {number}: {other:?}"),
+        }
+    }
+}
+
+#[track_caller]
+fn check(book: &str, calls: &[(u64, (Vec<u64>, usize))], deaths: usize) {
+    let mut handled: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for line in book.lines() {
+        let (caller, number) = line.split_once(' ').unwrap();
+        handled.entry(caller.parse().unwrap()).or_default().push(number.parse().unwrap());
+    }
+    for (caller, (answered, _)) in calls {
+        let handled = &handled[caller];
+        // In order, and none twice.
+        assert!(handled.is_sorted_by(|one, next| one < next), "{caller}: {handled:?}");
+        assert!(answered.iter().all(|number| handled.binary_search(number).is_ok()));
+        assert!(answered.len() > 20, "{caller}: {}", answered.len());
+    }
+    let lost: usize = calls.iter().map(|(_, (_, lost))| lost).sum();
+    assert!(lost <= deaths, "{lost} calls were lost by {deaths} deaths");
+}
+
+#[test]
+fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
+    alone(|| {
+        let stage = Stage::new();
+        let (book, gate) = (stage.gate("book").path(), stage.gate("end"));
+        // It is replaced now and then, which costs nothing.
+        let clerk = Clerk { book: book.clone() }.builder().recycle_after(100).reserve().unwrap();
+        let clerk_ref = clerk.actor_ref();
+        let middle = Supervisor::one_for_all().name("middle").intensity(1000, PATIENCE).child("clerk", clerk);
+        let (middle, [sibling]) = stage.cast(middle, ["sibling"]);
+        let middle = middle.reserve().unwrap();
+        let middle_ref = middle.actor_ref();
+        let top = Supervisor::one_for_one().name("top").intensity(1000, PATIENCE).child("middle", middle);
+        let top = top.start().unwrap();
+
+        let others: Vec<_> = (1..=2)
+            .map(|caller| {
+                let task =
+                    |(clerk, caller, gate): (ActorRef<Clerk>, u64, PathBuf)| call(&clerk, caller, &gate);
+                (caller, Process::spawn(task, (clerk_ref.clone(), caller, gate.path())).unwrap())
+            })
+            .collect();
+        let (deaths, own) = thread::scope(|scope| {
+            let own: Vec<_> = (11..=12)
+                .map(|caller| {
+                    let (clerk, gate) = (clerk_ref.clone(), gate.path());
+                    (caller, scope.spawn(move || call(&clerk, caller, &gate)))
+                })
+                .collect();
+            let mut deaths = 0;
+            for round in 0..45 {
+                thread::sleep(Duration::from_millis(20 + 7 * (round % 5)));
+                match round % 3 {
+                    0 => {
+                        let Ok(pid) = clerk_ref.pid() else { continue };
+                        processes::kill(pid);
+                        deaths += 1;
+                    }
+                    1 => {
+                        let Ok(pid) = middle_ref.pid() else { continue };
+                        processes::kill(pid);
+                        deaths += 1;
+                    }
+                    // The clerk is stopped for its sake, and loses nothing.
+                    _ => {
+                        eventually("the sibling", PATIENCE, || sibling.if_up().count().wait().is_ok());
+                        Crash::Sigkill.hit(&sibling);
+                    }
+                }
+                eventually("the clerk", PATIENCE, || clerk_ref.is_alive() && middle_ref.is_alive());
+            }
+            gate.open();
+            (
+                deaths,
+                own.into_iter()
+                    .map(|(caller, calling)| (caller, calling.join().unwrap()))
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let others = others.into_iter().map(|(caller, calling)| (caller, calling.join().unwrap()));
+        let calls: Vec<_> = others.chain(own).collect();
+        eventually("the tells", PATIENCE, || clerk_ref.depth() == 0);
+        settled(&top, 1);
+        settled(&middle_ref, 2);
+        assert_eq!(clerk_ref.enter(0, 0).wait(), Ok(0));
+        check(&fs::read_to_string(book).unwrap(), &calls, deaths);
+        stop(&top);
+    });
+}
