@@ -258,7 +258,7 @@ impl Router {
         for token in self.epoll.wait(&mut events, limit) {
             match token {
                 ANSWERS => self.read_answers(own),
-                WAKE => self.wake.clear(),
+                WAKE => drop(self.wake.clear()),
                 id => {
                     let peer = self.inner().peers.get(&id).and_then(Weak::upgrade);
                     if let Some(peer) = peer {

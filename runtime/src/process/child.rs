@@ -119,7 +119,7 @@ fn wait_at_fault_point(supervisor: i32) {
 /// Tells those who wait for it that the process is ready.
 pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
     ledger.ready();
-    tree::ask_to_watch();
+    tree::say_ready();
     // The mailbox, rung from its inner side.
     let _ = frame::send_raw(receiver.as_fd(), b"r", &[]);
 }

@@ -61,7 +61,7 @@ impl Tree {
     pub(crate) fn ring(&self) {
         if let Some((bell, ledger)) = &self.bell {
             ledger.want_supervisor();
-            bell.set();
+            bell.add(LOOK_AT_ALL);
         }
     }
 
@@ -88,10 +88,22 @@ pub(crate) fn inherit(control: OwnedFd, bell: Event, ledger: &'static Ledger) {
     let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell: Some((bell, ledger)) }));
 }
 
+/// What is added to a supervisor's doorbell by a child that has something to say which is not that it is ready.
+pub(crate) const LOOK_AT_ALL: u64 = 1 << 32;
+
 /// In an actor: its supervisor is to look at the limit of the message that has just begun.
 pub(crate) fn ask_to_watch() {
+    ring_with(LOOK_AT_ALL);
+}
+
+/// In a new process: it is ready, if its supervisor wants to know.
+pub(crate) fn say_ready() {
+    ring_with(1);
+}
+
+fn ring_with(number: u64) {
     if let Some((bell, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
-        bell.set();
+        bell.add(number);
     }
 }
 

@@ -63,15 +63,21 @@ impl Event {
 
     /// Wakes the poller; never blocks, is kept until [`Event::clear`].
     pub(crate) fn set(&self) {
-        let one = 1_u64;
-        // SAFETY: eight bytes are read from a local variable; a full counter is as good as a set one.
-        unsafe { libc::write(self.0.as_raw_fd(), ptr::from_ref(&one).cast(), 8) };
+        self.add(1);
     }
 
-    pub(crate) fn clear(&self) {
+    /// The same, with a number that is added to the counter.
+    pub(crate) fn add(&self, number: u64) {
+        // SAFETY: eight bytes are read from a local variable; a full counter is as good as a set one.
+        unsafe { libc::write(self.0.as_raw_fd(), ptr::from_ref(&number).cast(), 8) };
+    }
+
+    /// Answers what the counter was.
+    pub(crate) fn clear(&self) -> u64 {
         let mut count = 0_u64;
         // SAFETY: eight bytes are written to a local variable.
         unsafe { libc::read(self.0.as_raw_fd(), ptr::from_mut(&mut count).cast(), 8) };
+        count
     }
 }
 

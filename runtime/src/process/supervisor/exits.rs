@@ -8,6 +8,7 @@ use crate::mailbox::ledger::{Epitaph, Refusal, State};
 use crate::process::farewell;
 use crate::process::request::Kind;
 use crate::process::strays;
+use crate::process::tree::LOOK_AT_ALL;
 use crate::supervise::{Action, Event, Exit, Key, Restart};
 use crate::sys::process::Wait;
 use crate::sys::{fd, process, time};
@@ -164,9 +165,13 @@ impl Supervisor {
         !nested && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
     }
 
-    /// What has come up meanwhile, and who wants a supervisor.
-    pub(super) fn answer_the_door(&mut self) {
+    /// What has come up meanwhile; and, if somebody rang for more than that, whose message has a limit, and who wants a supervisor.
+    pub(super) fn answer_the_door(&mut self, rung: u64) {
         self.see_who_is_up();
+        if rung < LOOK_AT_ALL {
+            // Looking at every page for every start would cost the more the more children there are.
+            return;
+        }
         let now = time::now();
         for child in self.children.values_mut() {
             child.look_for_limit(now);

@@ -196,8 +196,8 @@ impl Supervisor {
                 self.begin_to_end();
             }
             if ready[1] {
-                self.doorbell.clear();
-                self.answer_the_door();
+                let rung = self.doorbell.clear();
+                self.answer_the_door(rung);
             }
             if ready[0] {
                 self.take_requests();

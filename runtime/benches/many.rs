@@ -1,0 +1,75 @@
+//! Many idle actors: how long they take to start, and what each costs.
+#![allow(clippy::print_stdout, reason = "a benchmark prints")]
+
+mod support;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use phalanx::prelude::*;
+use support::Size;
+
+#[actor]
+struct Idle;
+
+#[actor]
+impl Idle {
+    fn here(&self) -> u32 {
+        std::process::id()
+    }
+}
+
+fn main() -> phalanx::Result<()> {
+    let size = Size::of(2000);
+    below_one_supervisor(size.times)?;
+    below_nested_supervisors(size.times.div_ceil(200), size.times.min(1000))?;
+    Ok(())
+}
+
+fn below_one_supervisor(count: usize) -> phalanx::Result<()> {
+    let start = Instant::now();
+    let actors = (0..count).map(|_| Idle.spawn()).collect::<Result<Vec<_>, _>>()?;
+    let taken = start.elapsed();
+    // Each has handled a message: it is as warm as it gets while it is idle.
+    let pids = actors.iter().map(|actor| actor.here().wait()).collect::<Result<Vec<_>, _>>()?;
+    let memory: u64 = pids.iter().map(|&pid| private_kib(pid)).sum();
+    println!(
+        "{count} actors below one supervisor: started in {taken:.2?} ({:.0} us each), {} KiB of private memory each",
+        taken.as_secs_f64() * 1e6 / count as f64,
+        memory / count as u64,
+    );
+    drop(actors);
+    phalanx::shutdown();
+    Ok(())
+}
+
+fn below_nested_supervisors(supervisors: usize, children: usize) -> phalanx::Result<()> {
+    let mut rates = Vec::new();
+    let start = Instant::now();
+    for number in 0..supervisors {
+        let supervisor = Supervisor::dynamic().name(format!("group-{number}")).start()?;
+        let begun = Instant::now();
+        for child in 0..children {
+            // Its ref is dropped: ten thousand of them would be more descriptors than most programs may have.
+            supervisor.start_child(format!("idle-{child}"), Idle.builder())?;
+        }
+        rates.push(begun.elapsed() / children as u32);
+    }
+    let total = start.elapsed();
+    let [first, last] = [rates.first(), rates.last()].map(|rate| rate.copied().unwrap_or(Duration::ZERO));
+    println!(
+        "{} actors below {supervisors} nested supervisors: started in {total:.2?}; {first:.0?} each in the first, {last:.0?} in the last",
+        supervisors * children,
+    );
+    let end = Instant::now();
+    phalanx::shutdown();
+    println!("all of them ended in {:.2?}", end.elapsed());
+    Ok(())
+}
+
+/// What is this process' own, and not shared with the supervisor that it was forked from.
+fn private_kib(pid: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let dirty = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
+    dirty.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
