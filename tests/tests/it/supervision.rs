@@ -3,6 +3,7 @@
 mod auto_shutdown;
 mod declared;
 mod dynamic;
+mod families;
 mod grabber;
 mod hurt;
 mod intensity;
@@ -18,6 +19,7 @@ mod stopping;
 mod storm;
 mod strategies;
 mod types;
+mod worker;
 
 use std::time::Duration;
 
