@@ -18,6 +18,7 @@ mod starting;
 mod stopping;
 mod storm;
 mod strategies;
+mod system;
 mod types;
 mod worker;
 

@@ -11,7 +11,7 @@ use phalanx::{Restart, Shutdown};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{CRASHES, Stage, settled, stop};
+use super::stage::{Stage, stop};
 
 const LIMIT: Duration = Duration::from_millis(300);
 
@@ -299,117 +299,6 @@ fn an_actor_is_replaced_above_its_size() {
             assert_eq!(actor.grow(100 << 20).wait(), Ok(101 << 20));
             assert_eq!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::Recycled);
         }
-    });
-}
-
-/// OS-02: the copies hold everything that the actor had, the mailbox too, and read nothing.
-#[test]
-fn a_restarted_actor_serves_its_queue_alone_although_copies_hold_its_mailbox() {
-    alone(|| {
-        let stage = Stage::new();
-        let worker = stage.worker("a").mailbox(500).reserve().unwrap();
-        let its_ref = worker.actor_ref();
-        let supervisor = Supervisor::one_for_one().child("a", worker).start().unwrap();
-        let copies: Vec<_> = (0..3)
-            .map(|_| {
-                Process::spawn(|_: ActorRef<super::stage::Worker>| thread::sleep(PATIENCE), its_ref.clone())
-            })
-            .collect();
-        let Some(grabber) = super::grabber::hold_descriptors_of(its_ref.pid().unwrap()) else {
-            eprintln!("skipped: a process cannot get at the descriptors of another one here");
-            return;
-        };
-        let held = its_ref.hang();
-        eventually("the call", PATIENCE, || its_ref.depth() == 0);
-        let queued: Vec<_> = (0..200).map(|number| its_ref.number(number)).collect();
-        let start = Instant::now();
-        processes::kill(its_ref.pid().unwrap());
-        held.wait().unwrap_err();
-        super::stage::within(start, Duration::from_millis(100));
-        for (number, call) in (0..200).zip(queued) {
-            assert_eq!(call.wait().unwrap(), (number, number + 1, 2));
-        }
-        drop(grabber);
-        for copy in copies {
-            copy.unwrap().kill().unwrap();
-        }
-        stop(&supervisor);
-    });
-}
-
-/// OS-10, with a next incarnation.
-#[test]
-fn a_large_message_that_the_death_interrupts_does_not_spoil_the_next() {
-    alone(|| {
-        let text = "x".repeat(64 << 20);
-        for millis in [0, 10, 30, 60] {
-            let stage = Stage::new();
-            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one(), ["a"]);
-            let supervisor = supervisor.start().unwrap();
-            let asleep = a.hang();
-            eventually("the call", PATIENCE, || a.depth() == 0);
-            let sent = thread::scope(|scope| {
-                let sending = scope.spawn(|| a.length(text.clone()).wait());
-                thread::sleep(Duration::from_millis(millis));
-                processes::kill(a.pid().unwrap());
-                sending.join().unwrap()
-            });
-            asleep.wait().unwrap_err();
-            // It was in no process' hands: the next one serves it.
-            assert_eq!(sent.unwrap(), 64 << 20);
-            assert_eq!(a.length(text.clone()).wait().unwrap(), 64 << 20);
-            assert_eq!(a.incarnation(), 2);
-            stop(&supervisor);
-        }
-    });
-}
-
-/// OS-01, under a supervisor: two processes of an actor never overlap, nor do their descendants.
-#[test]
-fn what_a_child_has_left_behind_ends_with_its_process_and_before_the_next() {
-    alone(|| {
-        for crash in CRASHES {
-            let stage = Stage::new();
-            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(10, PATIENCE), ["a"]);
-            let supervisor = supervisor.start().unwrap();
-            for incarnation in 2..5 {
-                let strays = [(); 3].map(|()| a.leave_a_stray().wait().unwrap());
-                assert!(strays.iter().all(|&stray| processes::runs(stray)));
-                crash.hit(&a);
-                eventually("the next", PATIENCE, || a.incarnation() == incarnation);
-                processes::until_none(Duration::from_secs(1), || {
-                    strays.iter().filter_map(|&stray| processes::stat(stray)).collect()
-                });
-                settled(&supervisor, 1);
-            }
-            let stray = a.leave_a_stray().wait().unwrap();
-            processes::kill(processes::root_supervisor(std::process::id()).unwrap());
-            supervisor.join();
-            // Whether it is reaped then is for the first process of the machine to say.
-            eventually("its end", Duration::from_secs(1), || !processes::runs(stray));
-            phalanx::shutdown();
-        }
-    });
-}
-
-/// Also those of the actors below a supervisor that is killed.
-#[test]
-fn what_children_have_left_behind_ends_with_their_supervisor() {
-    alone(|| {
-        let stage = Stage::new();
-        let supervisor = Supervisor::one_for_one().restart(Restart::Permanent).intensity(5, PATIENCE);
-        let (supervisor, [a, b]) = stage.cast(supervisor, ["a", "b"]);
-        let supervisor = supervisor.start().unwrap();
-        let strays = [&a, &b].map(|worker| worker.leave_a_stray().wait().unwrap());
-        let before = [a.pid().unwrap(), b.pid().unwrap()];
-        processes::kill(supervisor.pid().unwrap());
-        eventually("the next", PATIENCE, || supervisor.incarnation() == 2 && supervisor.is_alive());
-        assert_eq!((a.count().wait(), b.count().wait()), (Ok(1), Ok(1)));
-        let left = || strays.iter().chain(&before).filter_map(|&pid| processes::stat(pid)).collect();
-        processes::until_none(Duration::from_secs(1), left);
-        // None of them has met its predecessor.
-        assert_eq!(stage.said(), "+a +b +a +b");
-        stop(&supervisor);
     });
 }
 
