@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Clerk {
 const AT_ONCE: usize = 10;
 
 /// Calls until the gate is there; answers which calls were answered, and how many were lost.
-fn call(clerk: &ActorRef<Clerk>, caller: u64, gate: &PathBuf) -> (Vec<u64>, usize) {
+fn call(clerk: &ActorRef<Clerk>, caller: u64, gate: &Path) -> (Vec<u64>, usize) {
     let (mut answered, mut lost, mut next) = (Vec::new(), 0, 1);
     let mut calls: VecDeque<(u64, Reply<u64>)> = VecDeque::new();
     loop {
