@@ -185,6 +185,42 @@ fn a_caller_in_another_process_is_served_over_the_deaths_of_two_levels() {
     });
 }
 
+/// A supervisor that gives up stops its other children, and whether they come back is not for it to say.
+#[test]
+fn what_is_queued_survives_a_supervisor_that_gives_up() {
+    alone(|| {
+        for crash in CRASHES {
+            let stage = Stage::new();
+            let gate = stage.gate("busy");
+            let low = Supervisor::one_for_one().name("low").intensity(0, PATIENCE);
+            let (low, [a, b]) = stage.cast(low, ["a", "b"]);
+            let low = low.reserve().unwrap();
+            let its_ref = low.actor_ref();
+            // There is a while in which neither of them has a process.
+            let wait = Duration::from_millis(50);
+            let top = Supervisor::one_for_one().backoff(wait, wait).child("low", low).start().unwrap();
+            let mut monitor = its_ref.monitor();
+            let busy = b.wait_for(gate.path());
+            eventually("the call", PATIENCE, || b.depth() == 0);
+            let queued: Vec<_> = (0..100).map(|number| b.number(number)).collect();
+            crash.hit(&a);
+            gate.open();
+            busy.wait().unwrap();
+            assert_eq!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::IntensityReached);
+            let behind: Vec<_> = (0..100).map(|number| a.number(number)).collect();
+            for (number, call) in (0..100).zip(behind) {
+                assert_eq!(call.wait().unwrap(), (number, number + 1, 2), "{crash:?}");
+            }
+            // The first ones perhaps before it was told to stop.
+            for (number, call) in (0..100).zip(queued) {
+                assert_eq!(call.wait().unwrap().0, number, "{crash:?}");
+            }
+            stage.says("+a +b -b +a +b");
+            stop(&top);
+        }
+    });
+}
+
 /// What cannot be borne is passed on from level to level.
 #[test]
 fn a_supervisor_that_gives_up_is_a_crash_one_level_up() {
