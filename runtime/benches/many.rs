@@ -1,13 +1,10 @@
 //! Many idle actors: how long they take to start, and what each costs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
-mod support;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use support::Size;
 
 #[actor]
 struct Idle;
@@ -20,9 +17,11 @@ impl Idle {
 }
 
 fn main() -> phalanx::Result<()> {
-    let size = Size::of(2000);
-    below_one_supervisor(size.times)?;
-    below_nested_supervisors(size.times.div_ceil(200), size.times.min(1000))?;
+    // Everything under `cargo bench`, else just enough to see that it works.
+    let full = std::env::args().any(|argument| argument == "--bench");
+    let (actors, supervisors, children) = if full { (2000, 10, 1000) } else { (20, 2, 10) };
+    below_one_supervisor(actors)?;
+    below_nested_supervisors(supervisors, children)?;
     Ok(())
 }
 
