@@ -220,7 +220,8 @@ impl Peer {
     /// Has `slot` completed when the process that the actor has now is gone (at once if that is so already); answers its
     /// incarnation. [`Router::visit`] comes next.
     pub(crate) fn on_down(&self, slot: &Arc<Slot>) -> u64 {
-        let incarnation = self.ledger.incarnation();
+        // One that has not been started yet is watched from its first process on.
+        let incarnation = self.ledger.incarnation().max(1);
         let mut fate = self.fate();
         match &fate.dead {
             Some(dead) => slot.complete(Outcome::Dead(dead.clone())),

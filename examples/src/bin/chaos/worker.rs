@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use phalanx::prelude::*;
 
+/// Every so many messages of a client, one takes a while.
+const SLOW: u64 = 16;
+
 /// Handles numbered work, and notices what comes out of turn.
 #[actor]
 #[derive(Default)]
@@ -31,6 +34,10 @@ impl Worker {
     /// Answers whether `number` is later than all that came from this client before.
     pub(crate) fn work(&mut self, client: u32, number: u64, payload: String) -> bool {
         std::hint::black_box(payload.len());
+        if number.is_multiple_of(SLOW) {
+            // So that blows hit messages in progress, too.
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
         let last = self.last.insert(client, number);
         last.is_none_or(|last| last < number)
     }

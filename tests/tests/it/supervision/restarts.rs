@@ -239,3 +239,21 @@ fn an_actor_that_is_recycled_loses_nothing() {
         assert_eq!(frail.incarnation(), 10);
     });
 }
+
+#[test]
+fn a_monitor_that_is_there_before_the_start_watches_the_first_process() {
+    alone(|| {
+        let reserved = frail().builder().reserve().unwrap();
+        let frail = reserved.actor_ref();
+        let mut monitor = frail.monitor();
+        assert_eq!(monitor.try_recv(), None);
+        let supervisor = Supervisor::one_for_one().child("frail", reserved).start().unwrap();
+        assert_eq!(frail.next().wait().unwrap(), 1);
+        assert_eq!(monitor.try_recv(), None);
+        processes::kill(frail.pid().unwrap());
+        let down = monitor.recv_timeout(PATIENCE).unwrap();
+        assert_eq!((down.incarnation, down.reason.signal()), (1, Some(9)));
+        assert_eq!(frail.next().wait().unwrap(), 1);
+        supervisor.stop(PATIENCE).unwrap();
+    });
+}
