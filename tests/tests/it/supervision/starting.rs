@@ -96,7 +96,7 @@ fn a_failed_boot_undoes_what_was_started_and_says_where_and_why() {
             let SpawnError::InitFailed { actor, error } = &error else { panic!("{error:?}") };
             assert_eq!(actor, "root");
             let parts = match trouble {
-                Trouble::Panics => ["`lower`", "`broken`", "supervision/stage.rs", "broken panics"],
+                Trouble::Panics => ["`lower`", "`broken`", "supervision/worker.rs", "broken panics"],
                 _ => ["`lower`", "init failed", "`broken`", "broken is broken"],
             };
             let found = parts.map(|part| error.find(part).unwrap_or_else(|| panic!("no {part} in {error}")));
