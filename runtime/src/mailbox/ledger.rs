@@ -379,14 +379,16 @@ impl Ledger {
         // Odd in any case: a supervisor that was killed in here has left it so.
         let writing = page.deaths.load(SeqCst) | 1;
         page.deaths.store(writing, SeqCst);
+        // What becomes of the queue is decided after the death, and written over it.
+        let is_news = page.epitaph_of.load(SeqCst) != incarnation;
         write_text(&page.epitaph, &page.epitaph_len, bytes);
         page.epitaph_of.store(incarnation, SeqCst);
         write_text(&page.history[place], &page.history_len[place], short);
         page.history_of[place].store(incarnation, SeqCst);
-        if epitaph.in_progress.is_some() {
+        if is_news && epitaph.in_progress.is_some() {
             page.interrupted.store(incarnation, SeqCst);
         }
-        if let Some(busy) = epitaph.in_progress.as_ref().filter(|busy| !busy.again) {
+        if let Some(busy) = epitaph.in_progress.as_ref().filter(|busy| is_news && !busy.again) {
             let counter = if busy.answering { &page.cut_answers } else { &page.interruptions };
             counter.fetch_add(1, SeqCst);
         }

@@ -29,6 +29,7 @@ impl Supervisor {
         match forked {
             Err(refusal) => {
                 let child = self.children.get(&key)?;
+                child.spawn.keep_from_children(true);
                 let comes_back = child.initial || child.incarnation > 0;
                 note_refusal(&child.spawn, refusal, if comes_back { State::Restarting } else { State::Dead });
                 child.ring();
