@@ -118,13 +118,19 @@ impl RawRef {
         current::warn_of_cycle(&self.peer, method_name(self.methods, method));
         let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
         let slot = Arc::new(Slot::default());
-        let seq = router.expect(&self.peer, &slot);
+        let epoch = self.peer.ledger.sweeps();
+        let seq = router.expect(&self.peer, &slot, epoch);
+        if self.peer.ledger.sweeps() != epoch {
+            // It has gone down just now. Those who were known to wait may have been told already.
+            router.abandon(seq);
+            return Err(CallError::Gone(self.address(method).at_gone()));
+        }
         if self.only_if_up && !self.is_up() {
             router.abandon(seq);
             return Err(CallError::Unavailable(self.at(method)));
         }
         let reply = Reply::sent(router, slot, seq, deadline, self.address(method));
-        let call = Call { seq, ask: true, method, deadline, limit: self.limit() };
+        let call = Call { seq, ask: true, method, deadline, limit: self.limit(), epoch };
         match self.peer.send(router, call, outgoing, if patient { deadline } else { 0 }) {
             Ok(()) => Ok(reply),
             Err(Failure::Died) => Err(died(self.peer.epitaph().as_deref(), &self.address(method))),
@@ -139,8 +145,8 @@ impl RawRef {
         }
         // A tell has no deadline of its own unless `within` gave it one: nobody waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let limit = self.limit();
-        let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit };
+        let (limit, epoch) = (self.limit(), self.peer.ledger.sweeps());
+        let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit, epoch };
         let sent = self.peer.send(router, call, outgoing, if patient { deadline } else { 0 });
         sent.map_err(|failure| self.failure(method, failure))
     }

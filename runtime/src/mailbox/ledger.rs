@@ -99,6 +99,8 @@ shared_struct! {
         /// Supervisor: how often it was restarted after a crash, and how often recycled.
         restarts: AtomicU32,
         recycled: AtomicU32,
+        /// Supervisor: how often what lay in the mailbox has been thrown away.
+        sweeps: AtomicU64,
         /// Spawner: what kind of process, its id, that of the declared supervisor above it (0: none), where its code is, its name.
         kind: AtomicU32,
         id: AtomicU64,
@@ -205,8 +207,6 @@ pub(crate) struct Epitaph {
     pub(crate) in_progress: Option<InProgressRecord>,
     /// How many messages lay in its mailbox, if they are lost with it.
     pub(crate) unserved: u32,
-    /// What lay in its mailbox has been thrown away.
-    pub(crate) swept: bool,
     /// Callers (by session) whose answers it had kept because they did not read them.
     pub(crate) forsaken: Vec<u64>,
 }
@@ -412,6 +412,17 @@ impl Ledger {
     /// How often a process died in a message, and how often while it sent an answer.
     pub(crate) fn interruptions(&self) -> (u32, u32) {
         (self.0.interruptions.load(SeqCst), self.0.cut_answers.load(SeqCst))
+    }
+
+    /// What lies in the mailbox is thrown away: everything that was sent up to here, wherever it is.
+    pub(crate) fn count_sweep(&self) {
+        self.0.sweeps.fetch_add(1, SeqCst);
+    }
+
+    /// How often that has been done. A message says what its sender read here: those of an earlier number are told to be lost, and are
+    /// not handled.
+    pub(crate) fn sweeps(&self) -> u64 {
+        self.0.sweeps.load(SeqCst)
     }
 
     /// How often it was restarted, and how often recycled.
@@ -733,7 +744,6 @@ impl Epitaph {
             refusal: None,
             in_progress: None,
             unserved: 0,
-            swept: false,
             forsaken: Vec::new(),
         }
     }

@@ -33,7 +33,7 @@ pub(crate) struct Peer {
     pub(crate) ledger: Ledger,
     /// What this process signs its calls to this actor with.
     session: u64,
-    /// To which of its incarnations we have sent our reply channel, plus one. What was sent to an earlier one it may not have: a message
+    /// At which stage of its life it was sent our reply channel: see [`current`]. At a later one it may not have it: a message
     /// that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
     fate: Mutex<Fate>,
@@ -46,6 +46,8 @@ pub(crate) struct Fate {
     dead: Option<Option<Arc<Epitaph>>>,
     /// The last incarnation whose death has been handed out.
     seen: u64,
+    /// How many sweeps of its mailbox have been.
+    sweeps: u64,
     until_ready: Vec<Arc<Slot>>,
     until_dead: Vec<Arc<Slot>>,
     /// Those who watch one incarnation.
@@ -57,6 +59,8 @@ pub(crate) struct Lost {
     /// Which one; `None`: all that were made while this incarnation was the last, or earlier.
     pub(crate) seq: Option<u64>,
     pub(crate) incarnation: u64,
+    /// Only those that were made before the mailbox was swept so often.
+    pub(crate) before: u64,
     pub(crate) epitaph: Option<Arc<Epitaph>>,
 }
 
@@ -101,7 +105,7 @@ impl Peer {
         outgoing: Outgoing,
         deadline: u64,
     ) -> Result<(), Failure> {
-        let current = self.ledger.incarnation().wrapping_add(1);
+        let current = current(self.ledger.incarnation(), call.epoch);
         let is_announced = || self.announced.load(Ordering::Acquire) == current;
         let mut announcing = call.ask && !is_announced();
         let bytes = packet(&self.envelope(call, &outgoing, announcing)).map_err(Failure::Io)?;
@@ -140,6 +144,7 @@ impl Peer {
             method: call.method,
             deadline: call.deadline,
             limit: call.limit,
+            epoch: call.epoch,
             #[cfg(debug_assertions)]
             via: crate::current::chain(),
             announce,
@@ -240,6 +245,8 @@ impl Peer {
     /// Its bell rang: looks at the facts. Answers the calls that are lost, as far as that is news.
     pub(crate) fn look(&self) -> Vec<Lost> {
         let open = !fd::hung_up(self.mailbox());
+        // The sweeps first: why it went down is written before.
+        let sweeps = self.ledger.sweeps();
         let (state, last) = (self.ledger.state(), self.ledger.last_death());
         let mut fate = self.fate();
         if state == State::Ready {
@@ -252,7 +259,7 @@ impl Peer {
             return news;
         }
         let latest = last.as_ref().map_or(0, |(incarnation, _)| *incarnation);
-        // The last one that is known is looked at again: what becomes of the queue is decided after the death.
+        // The last one that is known is looked at again: it may have been written anew.
         // And no more of them than are remembered, whatever the page says.
         for incarnation in fate.seen.max(latest.saturating_sub(HISTORY)).max(1)..=latest {
             if let Some(epitaph) = self.ledger.death_of(incarnation).map(Arc::new) {
@@ -260,13 +267,18 @@ impl Peer {
             }
         }
         fate.seen = fate.seen.max(latest);
+        if sweeps != fate.sweeps {
+            fate.sweeps = sweeps;
+            let epitaph = Some(last.as_ref().map_or_else(Epitaph::orphaned, |last| last.1.clone()).into());
+            news.push(Lost { seq: None, incarnation: u64::MAX, before: sweeps, epitaph });
+        }
         let dead = match (state, open) {
             (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(Epitaph::orphaned, |last| last.1)))),
             (_, false) => Some(None),
             _ => None,
         };
         if let Some(dead) = dead {
-            news.push(Lost { seq: None, incarnation: u64::MAX, epitaph: dead.clone() });
+            news.push(Lost { seq: None, incarnation: u64::MAX, before: u64::MAX, epitaph: dead.clone() });
             fate.dead = Some(dead);
         }
         news
@@ -274,11 +286,10 @@ impl Peer {
 
     /// Which calls of this process ended with that incarnation.
     fn lost_with(&self, incarnation: u64, epitaph: &Arc<Epitaph>) -> Option<Lost> {
-        let all =
-            epitaph.swept || epitaph.forsaken.iter().any(|&session| session == 0 || session == self.session);
+        let all = epitaph.forsaken.iter().any(|&session| session == 0 || session == self.session);
         let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == self.session && !busy.again);
         let seq = if all { None } else { Some(busy?.seq) };
-        Some(Lost { seq, incarnation, epitaph: Some(Arc::clone(epitaph)) })
+        Some(Lost { seq, incarnation, before: u64::MAX, epitaph: Some(Arc::clone(epitaph)) })
     }
 
     /// Tells those who watch what has happened.
@@ -319,6 +330,8 @@ pub(crate) struct Call {
     pub(crate) method: u32,
     pub(crate) deadline: u64,
     pub(crate) limit: u64,
+    /// How often the mailbox has been swept.
+    pub(crate) epoch: u64,
 }
 
 impl Drop for Peer {
@@ -327,4 +340,9 @@ impl Drop for Peer {
             router.forget_peer(self);
         }
     }
+}
+
+/// A number for the stage of an actor's life, never 0: its incarnation, and how often its mailbox has been swept.
+fn current(incarnation: u64, epoch: u64) -> u64 {
+    (epoch << 32 | incarnation & u64::from(u32::MAX)).wrapping_add(1)
 }

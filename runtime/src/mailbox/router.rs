@@ -15,7 +15,6 @@ use once_cell::sync::OnceCell;
 
 use crate::mailbox::channel;
 use crate::mailbox::envelope::{Answered, Body, parse};
-use crate::mailbox::ledger::State;
 use crate::mailbox::peer::{Lost, Peer};
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::sys::poll::{self, Epoll, Event};
@@ -59,6 +58,8 @@ struct Pending {
     session: u64,
     /// The actor's incarnation when the call was made.
     incarnation: u64,
+    /// How often its mailbox had been swept.
+    epoch: u64,
 }
 
 static ROUTER: OnceCell<Router> = OnceCell::new();
@@ -141,6 +142,7 @@ impl Router {
             call.peer == peer.card.id
                 && lost.seq.is_none_or(|lost| lost == seq)
                 && call.incarnation <= lost.incarnation
+                && call.epoch < lost.before
         };
         let seqs: Vec<u64> =
             inner.pending.iter().filter(|&(&seq, call)| is_lost(seq, call)).map(|(&seq, _)| seq).collect();
@@ -159,13 +161,10 @@ impl Router {
     }
 
     /// Registers a call before it is sent; answers its number.
-    pub(crate) fn expect(&self, peer: &Peer, slot: &Arc<Slot>) -> u64 {
+    pub(crate) fn expect(&self, peer: &Peer, slot: &Arc<Slot>, epoch: u64) -> u64 {
         let seq = self.number();
-        // While it is down, a call can only reach the process after this one.
-        let is_down = peer.ledger.state() == State::Down;
-        let incarnation = peer.ledger.incarnation() + u64::from(is_down);
-        let pending =
-            Pending { slot: Arc::clone(slot), peer: peer.card.id, session: peer.session(), incarnation };
+        let (session, incarnation) = (peer.session(), peer.ledger.incarnation());
+        let pending = Pending { slot: Arc::clone(slot), peer: peer.card.id, session, incarnation, epoch };
         self.inner().pending.insert(seq, pending);
         if seq.is_multiple_of(DRAIN_EVERY) {
             self.look_around();

@@ -31,9 +31,9 @@ pub(crate) fn epitaph(
     let in_progress = in_progress(methods, ledger);
     let refusal = refusal(ledger, wait, verdict.as_ref());
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
-    let (swept, forsaken) = (false, ledger.forsaken());
+    let forsaken = ledger.forsaken();
     let reason = reason(methods, ledger, wait, verdict);
-    Epitaph { reason, code, unready, refusal, in_progress, unserved, swept, forsaken }
+    Epitaph { reason, code, unready, refusal, in_progress, unserved, forsaken }
 }
 
 /// The message that a process is busy with, or was when it ended.

@@ -162,6 +162,7 @@ impl Mailbox {
             method,
             deadline,
             limit,
+            epoch,
             #[cfg(debug_assertions)]
             via,
             announce,
@@ -173,6 +174,10 @@ impl Mailbox {
             self.callers.announce(session, fds.next()?);
             self.name_forsaken();
         }
+        if epoch < self.ledger.sweeps() {
+            // On its way while the mailbox was swept. Its caller is told that it is lost, so it is.
+            return None;
+        }
         let envelope = Envelope {
             session,
             seq,
@@ -180,6 +185,7 @@ impl Mailbox {
             method,
             deadline,
             limit,
+            epoch,
             #[cfg(debug_assertions)]
             via,
             announce,

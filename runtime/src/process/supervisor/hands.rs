@@ -178,6 +178,7 @@ pub(super) fn ring(spawn: &Spawn) {
 pub(super) fn put_down(spawn: &Spawn) {
     spawn.children.iter().for_each(put_down);
     rewrite_epitaph(spawn, State::Down);
+    spawn.ledger.count_sweep();
     if spawn.spec.policy.is_none() {
         let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
         (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
@@ -201,7 +202,7 @@ fn rewrite_epitaph(spawn: &Spawn, state: State) {
     let epitaph = known.map_or_else(Epitaph::orphaned, |(_, epitaph)| epitaph);
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     events::dead_letters(&spawn.spec, ledger.pid(), ledger.incarnation(), unserved);
-    ledger.bury(&Epitaph { swept: true, unserved, ..epitaph }, state);
+    ledger.bury(&Epitaph { unserved, ..epitaph }, state);
 }
 
 /// The children of a supervisor that is gone, which will come back with it. What it could not write down any more is written here.
