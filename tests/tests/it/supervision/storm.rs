@@ -1,6 +1,6 @@
 //! Many callers, and deaths of all kinds in between: a crash costs one message, and nobody waits in vain.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -151,5 +151,61 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
         assert_eq!(clerk_ref.enter(0, 0).wait(), Ok(0));
         check(&fs::read_to_string(book).unwrap(), &calls, deaths);
         stop(&top);
+    });
+}
+
+/// Terminated and restarted without a break, under the hands of its callers.
+#[test]
+fn a_call_that_was_stopped_before_its_turn_was_not_run_and_one_that_was_answered_was() {
+    alone(|| {
+        let stage = Stage::new();
+        let (book, gate) = (stage.gate("book").path(), stage.gate("end"));
+        let clerk = Clerk { book: book.clone() }.builder().reserve().unwrap();
+        let clerk_ref = clerk.actor_ref();
+        let supervisor = Supervisor::one_for_one().child("clerk", clerk).start().unwrap();
+        let calls: Vec<_> = thread::scope(|scope| {
+            let calling: Vec<_> = (1..=3)
+                .map(|caller| {
+                    let (clerk, gate) = (&clerk_ref, gate.path());
+                    let calls = move || {
+                        let outcomes = (1..)
+                            .take_while(|_| !gate.exists())
+                            .map(|number| (number, clerk.within(PATIENCE).enter(caller, number).wait()));
+                        outcomes.collect::<Vec<_>>()
+                    };
+                    (caller, scope.spawn(calls))
+                })
+                .collect();
+            for _ in 0..150 {
+                supervisor.terminate_child("clerk").unwrap();
+                supervisor.restart_child("clerk").unwrap();
+                thread::sleep(Duration::from_millis(2));
+            }
+            gate.open();
+            calling.into_iter().map(|(caller, calling)| (caller, calling.join().unwrap())).collect()
+        });
+        let book = fs::read_to_string(book).unwrap();
+        let handled: BTreeSet<(u64, u64)> = book
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(caller, number)| (caller.parse().unwrap(), number.parse().unwrap()))
+            .collect();
+        assert_eq!(handled.len(), book.lines().count(), "none twice");
+        let mut answered = 0;
+        for (caller, outcomes) in calls {
+            for (number, outcome) in outcomes {
+                let was_run = handled.contains(&(caller, number));
+                match outcome {
+                    Ok(answer) => assert!(answer == number && was_run),
+                    Err(error @ (CallError::Gone(_) | CallError::Stopped(_))) => {
+                        assert!(!was_run, "{caller} {number} was run: {error}");
+                    }
+                    Err(other) => panic!("{caller} {number}, was run: {was_run}: {other}"),
+                }
+                answered += usize::from(was_run);
+            }
+        }
+        assert!(answered > 100, "{answered}");
+        stop(&supervisor);
     });
 }
