@@ -117,15 +117,13 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
             for round in 0..45 {
                 thread::sleep(Duration::from_millis(20 + 7 * (round % 5)));
                 match round % 3 {
-                    0 => {
-                        let Ok(pid) = clerk_ref.pid() else { continue };
+                    0 | 1 => {
+                        let pid = if round % 3 == 0 { clerk_ref.pid() } else { middle_ref.pid() };
+                        let Ok(pid) = pid else { continue };
                         processes::kill(pid);
                         deaths += 1;
-                    }
-                    1 => {
-                        let Ok(pid) = middle_ref.pid() else { continue };
-                        processes::kill(pid);
-                        deaths += 1;
+                        // Once it is reaped, what the refs say is of the next one.
+                        eventually("its end", PATIENCE, || !processes::exists(pid));
                     }
                     // The clerk is stopped for its sake, and loses nothing.
                     _ => {
