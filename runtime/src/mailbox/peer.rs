@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitReason;
 use crate::mailbox::capacity;
 use crate::mailbox::envelope::{Envelope, Outgoing, Sealed, packet};
-use crate::mailbox::ledger::{Epitaph, HISTORY, Ledger, State};
+use crate::mailbox::ledger::{Epitaph, HISTORY, Ledger, Phase, State};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
-use crate::sys::{fd, process, time};
+use crate::sys::{fd, frame, process, time};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +120,11 @@ impl Peer {
                 let packet = packet(&self.envelope(call, &outgoing, false)).map_err(Failure::Io)?;
                 sealed = Sealed::new(outgoing, packet);
             }
-            match self.send_now(router, &mut sealed, announcing.then_some(current)) {
+            let sent = self.send_now(router, &mut sealed, announcing.then_some(current));
+            if matches!(sent, Err(Failure::Full)) && !has_waited {
+                self.wake_if_idle();
+            }
+            match sent {
                 Err(Failure::Full) if deadline > time::now() => {
                     capacity::wait_for_change(&self.ledger, seen, deadline);
                     has_waited = true;
@@ -128,6 +132,15 @@ impl Peer {
                 Err(Failure::Gone) if has_waited => return Err(Failure::Died),
                 other => return other,
             }
+        }
+    }
+
+    /// A full mailbox of an actor that does nothing: senders that were killed may have left the count too high while it slept. Awake,
+    /// it sees that its queue is empty, and corrects the count.
+    fn wake_if_idle(&self) {
+        if self.ledger.phase() == Phase::Idle {
+            // No room for it means that there is something to wake up for.
+            let _ = frame::send_raw(self.mailbox(), b"w", &[]);
         }
     }
 
@@ -345,4 +358,26 @@ impl Drop for Peer {
 /// A number for the stage of an actor's life, never 0: its incarnation, and how often its mailbox has been swept.
 fn current(incarnation: u64, epoch: u64) -> u64 {
     (epoch << 32 | incarnation & u64::from(u32::MAX)).wrapping_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::channel;
+
+    #[test]
+    fn a_sender_that_finds_a_sleeping_actor_full_wakes_it() {
+        let (sender, receiver) = channel::pair::<Envelope>().unwrap();
+        let ledger = Ledger::create(1, false).unwrap();
+        // As a sender leaves it that is killed between counting and sending.
+        assert!(capacity::reserve(&ledger));
+        let card = Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1) };
+        let peer = Peer::new(card, sender, ledger);
+        let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, epoch: 0 };
+        let sent = peer.send(Router::get().unwrap(), call, Outgoing::text(""), 0);
+        assert!(matches!(sent, Err(Failure::Full)));
+        let mut buffer = [0; 16];
+        let woken = frame::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();
+        assert_eq!(&buffer[..woken.len], b"w");
+    }
 }

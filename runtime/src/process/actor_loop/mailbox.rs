@@ -132,9 +132,12 @@ impl Mailbox {
                 Err(_) => return None,
             };
             if packet.len <= 1 {
-                // Our own signal handler, which wakes us.
+                // Our own signal handler, or a sender that finds no room, which wakes us. Who does not wait is awake.
                 self.done_with_first();
-                return None;
+                if wait {
+                    return None;
+                }
+                continue;
             }
             match self.read(packet) {
                 Some(message) => return Some(message),
