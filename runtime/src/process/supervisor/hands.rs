@@ -179,8 +179,9 @@ pub(super) fn put_down(spawn: &Spawn) {
     spawn.children.iter().for_each(put_down);
     rewrite_epitaph(spawn, State::Down);
     spawn.ledger.count_sweep();
+    // What lies with a supervisor are requests: those who asked see that nobody will answer.
+    let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
     if spawn.spec.policy.is_none() {
-        let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
         (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
     }
     ring(spawn);
