@@ -27,12 +27,9 @@ pub struct Current {
 }
 
 /// What a new process is told of itself before user code runs.
-pub(crate) struct Identity {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) parent: u32,
-    pub(crate) daemon: bool,
-    pub(crate) incarnation: u64,
+struct Identity {
+    spec: &'static Spec,
+    incarnation: u64,
 }
 
 static IDENTITY: OnceCell<Identity> = OnceCell::new();
@@ -70,10 +67,10 @@ pub fn current() -> Current {
     let pid = std::process::id();
     match IDENTITY.get() {
         Some(own) => Current {
-            name: own.name.clone(),
+            name: own.spec.name.clone(),
             pid,
-            parent: Some(own.parent),
-            daemon: own.daemon,
+            parent: Some(own.spec.parent),
+            daemon: own.spec.daemon,
             incarnation: own.incarnation,
         },
         None => Current { name: "main".to_owned(), pid, parent: None, daemon: false, incarnation: 0 },
@@ -113,31 +110,26 @@ impl Current {
     }
 }
 
-pub(crate) fn become_someone(identity: Identity) {
+pub(crate) fn become_someone(spec: &'static Spec, incarnation: u64) {
     // Set once, by the runtime, before user code.
-    let _ = IDENTITY.set(identity);
+    let _ = IDENTITY.set(Identity { spec, incarnation });
 }
 
 struct Own {
-    card: Card,
-    type_name: String,
+    spec: &'static Spec,
     ledger: &'static Ledger,
-    mailbox: OwnedFd,
+    mailbox: &'static OwnedFd,
     peer: OnceCell<Arc<Peer>>,
 }
 
 /// In a new actor: keeps what it needs for a ref to itself.
-pub(crate) fn remember_own(spec: &Spec, ledger: &'static Ledger, mailbox: Option<&OwnedFd>) {
-    let Some(Ok(mailbox)) = mailbox.map(OwnedFd::try_clone) else { return };
-    let (id, name, daemon, timeout) = (spec.id, spec.name.as_str().into(), spec.daemon, spec.timeout);
-    let card = Card { id, name, daemon, timeout };
-    let (type_name, peer) = (spec.type_name.clone(), OnceCell::new());
-    let _ = OWN.set(Own { card, type_name, ledger, mailbox, peer });
+pub(crate) fn remember_own(spec: &'static Spec, ledger: &'static Ledger, mailbox: &'static OwnedFd) {
+    let _ = OWN.set(Own { spec, ledger, mailbox, peer: OnceCell::new() });
 }
 
 /// The actor of this process, as others see it, if it is of that type.
 pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
-    OWN.get().filter(|own| own.type_name == type_name).and_then(Own::peer)
+    OWN.get().filter(|own| own.spec.type_name == type_name).and_then(Own::peer)
 }
 
 /// The same, of whatever type, for messages of the runtime.
@@ -149,7 +141,9 @@ impl Own {
     fn peer(&self) -> Option<Arc<Peer>> {
         let make = || {
             let ledger = Ledger::open(self.ledger.file().try_clone_to_owned()?)?;
-            Router::get()?.meet(Peer::new(self.card.clone(), self.mailbox.try_clone()?, ledger))
+            let (id, name) = (self.spec.id, self.spec.name.as_str().into());
+            let card = Card { id, name, daemon: self.spec.daemon, timeout: self.spec.timeout };
+            Router::get()?.meet(Peer::new(card, self.mailbox.try_clone()?, ledger))
         };
         self.peer.get_or_try_init(make).ok().cloned()
     }
@@ -173,9 +167,9 @@ pub(crate) fn set_chain(via: &[u64]) {
 /// Who waits if this thread calls somebody now, and waits for the answer.
 #[cfg(debug_assertions)]
 pub(crate) fn chain() -> Vec<u64> {
-    let Some(own) = IDENTITY.get().filter(|own| is_handling(own.id)) else { return Vec::new() };
+    let Some(own) = IDENTITY.get().filter(|own| is_handling(own.spec.id)) else { return Vec::new() };
     CHAIN.with_borrow(|chain| {
-        std::iter::once(own.id).chain(chain.iter().copied()).take(LONGEST_CHAIN).collect()
+        std::iter::once(own.spec.id).chain(chain.iter().copied()).take(LONGEST_CHAIN).collect()
     })
 }
 
@@ -196,7 +190,7 @@ pub(crate) fn warn_of_cycle(peer: &Peer, method: &'static str) {
 /// Whether this thread is handling a message of that actor.
 pub(crate) fn is_handling(id: u64) -> bool {
     HANDLING.with(|handling| handling.load(Ordering::Relaxed))
-        && IDENTITY.get().is_some_and(|own| own.id == id)
+        && IDENTITY.get().is_some_and(|own| own.spec.id == id)
 }
 
 /// Notes the message in progress, for as long as the guard lives.

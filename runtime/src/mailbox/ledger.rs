@@ -294,13 +294,23 @@ impl Ledger {
         Page::open(file).map(Ledger)
     }
 
+    /// The same, for a supervisor: it is mapped when it is looked at.
+    pub(crate) fn accept(file: OwnedFd) -> io::Result<Ledger> {
+        Page::accept(file).map(Ledger)
+    }
+
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
         self.0.file()
     }
 
-    /// Keeps the page out of the processes that this one forks, or lets the next ones have it.
-    pub(crate) fn keep_from_children(&self, keep: bool) {
-        self.0.keep_from_children(keep);
+    /// In a supervisor that does not look at it for some time.
+    pub(crate) fn rest(&mut self) {
+        self.0.rest();
+    }
+
+    /// In a child of a supervisor, which has kept what it had mapped to itself.
+    pub(crate) fn begin_anew(&mut self) {
+        self.0.begin_anew();
     }
 
     pub(crate) fn state(&self) -> State {

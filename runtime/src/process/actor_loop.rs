@@ -23,9 +23,9 @@ pub(crate) const PANICKED: i32 = 101;
 
 /// Makes the actor, handles its messages, stops it. Answers the exit code.
 pub(crate) fn run<A: Actor>(start: Start) -> i32 {
-    let Start { init, fds, receiver, ledger, attic, recycle, drain } = start;
+    let Start { init, fds, receiver, ledger, attic, recycle, drain, buffer } = start;
     // Even if its init fails: a caller is not to wait for what has been lost already.
-    let mut mailbox = Mailbox::new(receiver, ledger, attic, drain, Recycling::new(recycle.as_ref()));
+    let mut mailbox = Mailbox::new(receiver, buffer, ledger, attic, drain, Recycling::new(recycle.as_ref()));
     mailbox.recover(A::METHODS);
     let mut actor = match make::<A>(&init, fds, ledger) {
         Ok(actor) => actor,

@@ -1,33 +1,41 @@
 //! From the fork to user code: everything that a new process is before it is an actor.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
-use crate::current::{self, Identity};
+use once_cell::sync::OnceCell;
+
+use crate::current;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::Ledger;
 use crate::process::attic::Attic;
+use crate::process::board::Place;
 use crate::process::entry::Entry;
 use crate::process::last_words;
 use crate::process::lines;
 use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
 use crate::supervise::Drain;
-use crate::sys::poll::Event;
-use crate::sys::{fd, frame, poll, process, rlimit, signal, title};
+use crate::sys::{fd, frame, memfd, poll, process, rlimit, signal, title};
 
 /// Test hook: how many milliseconds to wait between fork and set-up, so that a supervisor can be killed there.
 const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
+static PAUSE: OnceCell<Option<Duration>> = OnceCell::new();
 
-/// What a supervisor hands to a child it forks.
+/// What a supervisor hands to a child it forks. Made before the fork: what is ready then costs the child no page of memory of its own.
 pub(crate) struct Birth {
     pub(crate) spawn: Spawn,
     pub(crate) entry: &'static Entry,
     pub(crate) incarnation: u64,
     /// The sending end of the child's requests.
     pub(crate) control: OwnedFd,
-    pub(crate) doorbell: OwnedFd,
+    pub(crate) place: Place,
+    /// All descriptors but the child's own.
+    pub(crate) close: fd::Others,
     pub(crate) supervisor: i32,
     pub(crate) descriptors: u64,
+    /// Room for messages.
+    pub(crate) buffer: Vec<u8>,
 }
 
 /// What user code starts with.
@@ -40,6 +48,33 @@ pub(crate) struct Start {
     pub(crate) attic: Option<Attic>,
     pub(crate) recycle: Option<Recycle>,
     pub(crate) drain: Drain,
+    pub(crate) buffer: Vec<u8>,
+}
+
+/// In a supervisor, once: what its children would otherwise do each for itself, with copies of the pages that it takes.
+pub(crate) fn prepare() {
+    PAUSE.get_or_init(|| {
+        let millis = std::env::var(FAULT).ok().and_then(|text| text.parse().ok());
+        millis.map(Duration::from_millis)
+    });
+    last_words::prepare();
+    // What a thread looks up when it first has something to tidy up at its end.
+    thread_local! {
+        static TIDY: Box<()> = Box::default();
+    }
+    TIDY.with(|_| ());
+}
+
+/// The descriptors of a child of this kind, beside those that every process of the tree has.
+pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>) -> Vec<RawFd> {
+    let own = [spawn.receiver.as_raw_fd(), control.as_raw_fd(), bell.as_raw_fd()];
+    own.into_iter()
+        .chain(spawn.sender.iter().map(AsRawFd::as_raw_fd))
+        .chain([spawn.ledger.file().as_raw_fd()])
+        .chain(lines::descriptors())
+        .chain(spawn.attic.iter().flat_map(Attic::descriptors))
+        .chain(spawn.fds.iter().map(AsRawFd::as_raw_fd))
+        .collect()
 }
 
 /// Goes on as the child. The order matters: first what makes sure that nothing outlives its parent, then what keeps the
@@ -50,67 +85,55 @@ pub(crate) fn enter(birth: Birth) -> ! {
         process::exit_now(0);
     }
     wait_at_fault_point(birth.supervisor);
-    let Birth { spawn, entry, control, doorbell, descriptors, incarnation, .. } = birth;
+    birth.close.close();
+    let Birth { mut spawn, entry, control, place, descriptors, incarnation, buffer, .. } = birth;
+    memfd::keep_pages_from_children(false);
+    spawn.begin_anew();
     let Spawn { spec, receiver, sender, ledger, init, fds, attic, .. } = spawn;
-    let own = [receiver.as_raw_fd(), control.as_raw_fd(), doorbell.as_raw_fd()];
-    let keep: Vec<i32> = own
-        .into_iter()
-        .chain(sender.iter().map(AsRawFd::as_raw_fd))
-        .chain([ledger.file().as_raw_fd()])
-        .chain(lines::descriptors())
-        .chain(attic.iter().flat_map(Attic::descriptors))
-        .chain(fds.iter().map(AsRawFd::as_raw_fd))
-        .collect();
-    fd::close_all_except(&keep);
-    let ledger: &'static Ledger = Box::leak(Box::new(ledger));
-    // Its parent writes the same, but may come to it only when others know already that this process is ready.
+    // For as long as it lives: its code, its handlers and its refs look at them.
+    let (spec, ledger): (&'static Spec, &'static Ledger) =
+        (Box::leak(Box::new(spec)), Box::leak(Box::new(ledger)));
     ledger.started(process::pid(), incarnation);
-    current::remember_own(&spec, ledger, sender.as_ref());
-    take_signals(spec.kind, sender);
+    take_signals(spec, ledger, sender);
     title::set(&spec.name);
     // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
     process::become_subreaper();
     rlimit::set_descriptors(descriptors);
-    identify(&spec, incarnation);
-    tree::inherit(control, Event::from_fd(doorbell), ledger);
+    current::become_someone(spec, incarnation);
+    tree::inherit(control, place, ledger);
     last_words::keep(ledger);
-    crate::logging::inherit(spec.log);
+    crate::logging::inherit(spec.log.clone());
     if let Some(limit) = spec.memory {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
-    let code =
-        (entry.run)(Start { init, fds, receiver, ledger, attic, recycle: spec.recycle, drain: spec.drain });
+    let (recycle, drain) = (spec.recycle, spec.drain);
+    let code = (entry.run)(Start { init, fds, receiver, ledger, attic, recycle, drain, buffer });
     std::process::exit(code)
 }
 
 /// Default dispositions (the supervisor has changed two) and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
 /// of its own), so that it is never lost between looking and waiting.
-fn take_signals(kind: Kind, sender: Option<OwnedFd>) {
+fn take_signals(spec: &'static Spec, ledger: &'static Ledger, sender: Option<OwnedFd>) {
     signal::forget();
     signal::unwatch(process::SIGCHLD);
-    signal::unwatch(process::SIGTERM);
-    if let Some(sender) = sender.filter(|_| kind == Kind::Actor) {
-        let sender: &'static OwnedFd = Box::leak(Box::new(sender));
-        signal::wake_through(sender.as_fd(), false);
-        signal::watch_quietly(process::SIGTERM);
+    let sender: Option<&'static OwnedFd> = sender.map(|sender| &*Box::leak(Box::new(sender)));
+    if let Some(sender) = sender {
+        current::remember_own(spec, ledger, sender);
+    }
+    match sender.filter(|_| spec.kind == Kind::Actor) {
+        Some(sender) => {
+            signal::wake_through(sender.as_fd(), false);
+            signal::watch_quietly(process::SIGTERM);
+        }
+        None => signal::unwatch(process::SIGTERM),
     }
     signal::Mask::of(&[]).install();
 }
 
-fn identify(spec: &Spec, incarnation: u64) {
-    current::become_someone(Identity {
-        id: spec.id,
-        name: spec.name.clone(),
-        parent: spec.parent,
-        daemon: spec.daemon,
-        incarnation,
-    });
-}
-
 fn wait_at_fault_point(supervisor: i32) {
-    let Some(millis) = std::env::var(FAULT).ok().and_then(|text| text.parse().ok()) else { return };
-    poll::pause(std::time::Duration::from_millis(millis));
+    let Some(&Some(moment)) = PAUSE.get() else { return };
+    poll::pause(moment);
     if process::parent() != supervisor {
         process::exit_now(0);
     }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{self, PanicHookInfo};
+use std::sync::Once;
 
 use once_cell::sync::OnceCell;
 
@@ -17,17 +18,25 @@ const NO_TEXT: &str = "(a panic without a text)";
 /// unwound; or one that had been caught.
 const BEFORE: &str = "; before it: ";
 
-/// From now on a panic of this thread leaves message, place and method in the ledger, before the usual hook prints it.
+/// In a supervisor, once: a panic of this thread in one of the processes that are forked from it leaves message, place and method in the
+/// ledger of that process, before the usual hook prints it.
+pub(crate) fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        let main = std::thread::current().id();
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if let Some(ledger) = OWN.get().filter(|_| std::thread::current().id() == main) {
+                write(ledger, info);
+            }
+            print(info);
+        }));
+    });
+}
+
+/// Which ledger that is.
 pub(crate) fn keep(ledger: &'static Ledger) {
     let _ = OWN.set(ledger);
-    let main = std::thread::current().id();
-    let print = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if std::thread::current().id() == main {
-            write(ledger, info);
-        }
-        print(info);
-    }));
 }
 
 /// Ends this process in order, at once, and says why.

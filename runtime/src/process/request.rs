@@ -3,6 +3,7 @@
 //! One packet per request, in the format of the mailboxes. There is no answer: what becomes of a spawn is read in the
 //! ledger that comes with it, and the mailbox's bell says when to look.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -194,6 +195,8 @@ pub(crate) struct Spawn {
     pub(crate) attic: Option<Attic>,
     /// Of a supervisor.
     pub(crate) children: Vec<Spawn>,
+    /// How often its mailbox has been rung since what nobody reads of that was taken away.
+    pub(crate) rung: Cell<u32>,
 }
 
 impl Spawn {
@@ -222,10 +225,10 @@ impl Spawn {
         })
     }
 
-    /// Keeps the ledgers of this process to be, and of those below it, out of the next forks, or not.
-    pub(crate) fn keep_from_children(&self, keep: bool) {
-        self.ledger.keep_from_children(keep);
-        self.children.iter().for_each(|child| child.keep_from_children(keep));
+    /// In this process itself, just forked: its supervisor has kept the ledgers that it had mapped to itself, this one and those below it.
+    pub(crate) fn begin_anew(&mut self) {
+        self.ledger.begin_anew();
+        self.children.iter_mut().for_each(Spawn::begin_anew);
     }
 }
 
@@ -234,7 +237,7 @@ pub(crate) enum Asked {
     Spawn(Box<Spawn>, Place),
     Ask(Operation, OwnedFd),
     Shutdown(StopMode, u32, u64),
-    /// Not a request, or without its descriptors (there was no room for them), or with a ledger that cannot be mapped: those that
+    /// Not a request, or without its descriptors (there was no room for them), or with a ledger that is none: those that
     /// came are closed, which the one who asks sees at the mailbox.
     Nonsense,
     /// Nothing now.
@@ -372,7 +375,7 @@ fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
     let mut fds = fds.into_iter();
     let (receiver, sender, ledger) = (fds.next()?, fds.next()?, fds.next()?);
     let init = Body::open(payload.bytes, payload.large, &mut fds).ok()?;
-    let ledger = Ledger::open(ledger).ok()?;
+    let ledger = Ledger::accept(ledger).ok()?;
     Some(Spawn {
         spec,
         receiver,
@@ -382,6 +385,7 @@ fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
         fds: fds.collect(),
         attic: None,
         children: Vec::new(),
+        rung: Cell::new(0),
     })
 }
 

@@ -13,8 +13,9 @@ use once_cell::sync::OnceCell;
 
 use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::mailbox::peer::Peer;
+use crate::process::board::{Place, Word};
 use crate::process::{request, root};
-use crate::sys::poll::{self, Event};
+use crate::sys::poll;
 use crate::sys::{fd, time};
 
 /// How long a supervisor may leave a request lying.
@@ -27,7 +28,7 @@ pub(crate) struct Tree {
     /// not run yet.
     supervisor: Option<OwnedFd>,
     /// Rung with every request: a supervisor that does not exist yet comes into being by it.
-    bell: Option<(Event, &'static Ledger)>,
+    bell: Option<(Place, &'static Ledger)>,
 }
 
 /// What an actor is born with.
@@ -61,7 +62,7 @@ impl Tree {
     pub(crate) fn ring(&self) {
         if let Some((bell, ledger)) = &self.bell {
             ledger.want_supervisor();
-            bell.add(LOOK_AT_ALL);
+            bell.say(Word::Look);
         }
     }
 
@@ -84,26 +85,23 @@ impl Tree {
 }
 
 /// In a new actor or task: remembers how to get a supervisor.
-pub(crate) fn inherit(control: OwnedFd, bell: Event, ledger: &'static Ledger) {
-    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell: Some((bell, ledger)) }));
+pub(crate) fn inherit(control: OwnedFd, place: Place, ledger: &'static Ledger) {
+    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell: Some((place, ledger)) }));
 }
-
-/// What is added to a supervisor's doorbell by a child that has something to say which is not that it is ready.
-pub(crate) const LOOK_AT_ALL: u64 = 1 << 32;
 
 /// In an actor: its supervisor is to look at the limit of the message that has just begun.
 pub(crate) fn ask_to_watch() {
-    ring_with(LOOK_AT_ALL);
+    say(Word::Look);
 }
 
-/// In a new process: it is ready, if its supervisor wants to know.
+/// In a new process: it is ready.
 pub(crate) fn say_ready() {
-    ring_with(1);
+    say(Word::Ready);
 }
 
-fn ring_with(number: u64) {
-    if let Some((bell, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
-        bell.add(number);
+fn say(word: Word) {
+    if let Some((place, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
+        place.say(word);
     }
 }
 

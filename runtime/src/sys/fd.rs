@@ -77,26 +77,40 @@ pub(crate) fn shut_down(fd: BorrowedFd<'_>) {
     unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
-/// Closes every descriptor from 3 up, except those of `keep`.
-///
-/// For a process that has just been forked or executed: no owner of a closed number may run afterwards, so
-/// the caller must be about to leave all inherited Rust values alone for ever.
+/// Closes every descriptor from 3 up, except those of `keep`; see [`Others::close`].
 pub(crate) fn close_all_except(keep: &[RawFd]) {
-    let mut keep: Vec<u32> =
-        keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).filter(|&fd| fd > 2).collect();
-    keep.sort_unstable();
-    let mut first = 3;
-    for fd in keep {
-        close_range(first, fd - 1);
-        first = first.max(fd + 1);
+    Others::than(keep).close();
+}
+
+/// All descriptors from 3 up but some, as ranges.
+#[derive(Debug)]
+pub(crate) struct Others(Vec<(u32, u32)>);
+
+impl Others {
+    pub(crate) fn than(keep: &[RawFd]) -> Others {
+        let mut keep: Vec<u32> =
+            keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).filter(|&fd| fd > 2).collect();
+        keep.sort_unstable();
+        let (mut first, mut ranges) = (3, Vec::with_capacity(keep.len() + 1));
+        for fd in keep {
+            ranges.push((first, fd - 1));
+            first = first.max(fd + 1);
+        }
+        ranges.push((first, u32::MAX));
+        ranges.retain(|(first, last)| first <= last);
+        Others(ranges)
     }
-    close_range(first, u32::MAX);
+
+    /// Closes them.
+    ///
+    /// For a process that has just been forked or executed: no owner of a closed number may run afterwards, so
+    /// the caller must be about to leave all inherited Rust values alone for ever.
+    pub(crate) fn close(&self) {
+        self.0.iter().for_each(|&(first, last)| close_range(first, last));
+    }
 }
 
 fn close_range(first: u32, last: u32) {
-    if first > last {
-        return;
-    }
     // SAFETY: closing numbers is defined for any range; who owns them is the caller's promise (see above).
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if done != 0 {

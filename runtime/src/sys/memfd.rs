@@ -1,12 +1,16 @@
 //! Memory files: the shared page of an actor, and large payloads.
 
+use std::alloc::Layout;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::check;
 
@@ -57,10 +61,33 @@ impl Mapped {
     }
 }
 
+impl Mapped {
+    /// Zeroes that nobody else sees.
+    fn stand_in() -> Mapped {
+        // SAFETY: the layout is not empty, its size is a multiple of its alignment.
+        let start = unsafe { std::alloc::alloc_zeroed(STAND_IN) };
+        match NonNull::new(start.cast()) {
+            Some(start) => Mapped { start, len: 0 },
+            None => std::alloc::handle_alloc_error(STAND_IN),
+        }
+    }
+}
+
+/// What a page is like that could not be mapped.
+const STAND_IN: Layout = match Layout::from_size_align(PAGE, 4096) {
+    Ok(layout) => layout,
+    Err(_) => panic!("the size of a page is a multiple of its alignment"),
+};
+
 impl Drop for Mapped {
     fn drop(&mut self) {
-        // SAFETY: the region was mapped by `new` and nobody can reach it after its owner is dropped.
-        unsafe { libc::munmap(self.start.as_ptr(), self.len) };
+        if self.len == 0 {
+            // SAFETY: allocated by `stand_in` with this layout, and nobody can reach it after its owner is dropped.
+            unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), STAND_IN) };
+        } else {
+            // SAFETY: the region was mapped by `new` and nobody can reach it after its owner is dropped.
+            unsafe { libc::munmap(self.start.as_ptr(), self.len) };
+        }
     }
 }
 
@@ -104,6 +131,43 @@ impl Deref for Payload {
 /// The size of the shared page of an actor.
 pub(crate) const PAGE: usize = 8192;
 
+/// Words of memory that this process shares with those that it forks, and with nobody else.
+#[derive(Debug)]
+pub(crate) struct Words(Mapped);
+
+impl Words {
+    /// So many zeroes, for the life of this process.
+    pub(crate) fn shared(count: usize) -> io::Result<&'static Words> {
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        let (protection, len) = (libc::PROT_READ | libc::PROT_WRITE, count * size_of::<AtomicU64>());
+        // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, -1, 0) };
+        match NonNull::new(start) {
+            Some(start) if start.as_ptr() != libc::MAP_FAILED => {
+                Ok(Box::leak(Box::new(Words(Mapped { start, len }))))
+            }
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Those that this process forks from now on do not have them.
+    pub(crate) fn keep_from_children(&self) {
+        // SAFETY: the region is ours; the advice only concerns later forks.
+        unsafe { libc::madvise(self.0.start.as_ptr(), self.0.len, libc::MADV_DONTFORK) };
+    }
+}
+
+impl Deref for Words {
+    type Target = [AtomicU64];
+
+    fn deref(&self) -> &[AtomicU64] {
+        // SAFETY: `len` bytes are mapped, aligned to a page, until `self` is dropped; every bit pattern is a valid atomic.
+        unsafe {
+            std::slice::from_raw_parts(self.0.start.as_ptr().cast(), self.0.len / size_of::<AtomicU64>())
+        }
+    }
+}
+
 /// A type that may lie in memory which other processes write to.
 ///
 /// # Safety
@@ -116,12 +180,7 @@ macro_rules! shared {
         unsafe impl Shared for $name {}
     )* };
 }
-shared!(
-    std::sync::atomic::AtomicU8,
-    std::sync::atomic::AtomicU32,
-    std::sync::atomic::AtomicI32,
-    std::sync::atomic::AtomicU64
-);
+shared!(std::sync::atomic::AtomicU8, std::sync::atomic::AtomicU32, std::sync::atomic::AtomicI32, AtomicU64);
 
 // SAFETY: an array of shared things has no padding and no invalid pattern either.
 unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
@@ -157,11 +216,19 @@ macro_rules! shared_impl {
 }
 pub(crate) use {shared_impl, shared_struct};
 
-/// A page that several processes have mapped, seen as a `T`.
+/// Whether what is mapped here is to be kept out of the processes that this one forks: in a supervisor.
+static KEEPS: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process keeps the pages that it maps to itself (or, in a child, no longer does).
+pub(crate) fn keep_pages_from_children(keep: bool) {
+    KEEPS.store(keep, Ordering::Relaxed);
+}
+
+/// A page that several processes have mapped, seen as a `T`. Here it is mapped when it is looked at.
 pub(crate) struct Page<T: Shared> {
-    mapped: Mapped,
+    mapped: OnceLock<Mapped>,
     file: OwnedFd,
-    kind: std::marker::PhantomData<T>,
+    kind: PhantomData<T>,
 }
 
 impl<T: Shared> Page<T> {
@@ -177,28 +244,47 @@ impl<T: Shared> Page<T> {
     /// Maps a page that somebody sent.
     ///
     /// # Errors
-    /// If the file is not a memory file of that size which cannot shrink.
+    /// If the file is not a memory file of that size which cannot shrink, or there is no room to map it.
     pub(crate) fn open(file: OwnedFd) -> io::Result<Page<T>> {
+        let page = Page::<T>::accept(file)?;
+        let mapped = OnceLock::from(page.map()?);
+        Ok(Page { mapped, ..page })
+    }
+
+    /// The same, but it is not mapped before it is looked at.
+    ///
+    /// # Errors
+    /// If the file is not a memory file of that size which cannot shrink.
+    pub(crate) fn accept(file: OwnedFd) -> io::Result<Page<T>> {
         // SAFETY: F_GET_SEALS takes no argument.
         let seals = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })?;
         let file = File::from(file);
         let len = file.metadata()?.size();
-        let file = OwnedFd::from(file);
         if seals & libc::F_SEAL_SHRINK == 0 || len < PAGE as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a ledger"));
         }
-        let mapped = Mapped::new(file.as_fd(), PAGE, libc::PROT_READ | libc::PROT_WRITE)?;
-        Ok(Page { mapped, file, kind: std::marker::PhantomData })
+        Ok(Page { mapped: OnceLock::new(), file: OwnedFd::from(file), kind: PhantomData })
     }
 
-    /// Keeps the page out of processes that are forked from now on, or not any more.
-    pub(crate) fn keep_from_children(&self, keep: bool) {
-        let advice = if keep { libc::MADV_DONTFORK } else { libc::MADV_DOFORK };
-        // SAFETY: the region is ours; the advice only concerns later forks.
-        unsafe { libc::madvise(self.mapped.start.as_ptr(), PAGE, advice) };
+    fn map(&self) -> io::Result<Mapped> {
+        let mapped = Mapped::new(self.file.as_fd(), PAGE, libc::PROT_READ | libc::PROT_WRITE)?;
+        if KEEPS.load(Ordering::Relaxed) {
+            // SAFETY: the region is ours; the advice only concerns later forks.
+            unsafe { libc::madvise(mapped.start.as_ptr(), PAGE, libc::MADV_DONTFORK) };
+        }
+        Ok(mapped)
     }
 
-    /// The address of a field, for a signal handler.
+    /// Unmaps it until it is looked at again: each mapping makes every fork dearer.
+    pub(crate) fn rest(&mut self) {
+        self.mapped.take();
+    }
+
+    /// In a child: a mapping that its supervisor has kept to itself is not there, whatever this struct says.
+    pub(crate) fn begin_anew(&mut self) {
+        std::mem::forget(self.mapped.take());
+    }
+
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
@@ -224,9 +310,11 @@ impl<T: Shared> Deref for Page<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: a whole page is mapped for as long as `self` lives and cannot shrink (checked in `open`); `T` fits on
+        // With no room for one mapping (`vm.max_map_count`, memory) what is written is lost, and read is a page of zeroes.
+        let mapped = self.mapped.get_or_init(|| self.map().unwrap_or_else(|_| Mapped::stand_in()));
+        // SAFETY: a whole page is mapped until `rest`, which takes `&mut self`, and cannot shrink (checked in `accept`); `T` fits on
         // it, page alignment satisfies it, and by `Shared` every bit pattern that others may write is a valid `T`.
-        unsafe { self.mapped.start.cast::<T>().as_ref() }
+        unsafe { mapped.start.cast::<T>().as_ref() }
     }
 }
 

@@ -57,10 +57,6 @@ impl Event {
         Ok(Event(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    pub(crate) fn from_fd(fd: OwnedFd) -> Event {
-        Event(fd)
-    }
-
     /// Wakes the poller; never blocks, is kept until [`Event::clear`].
     pub(crate) fn set(&self) {
         self.add(1);

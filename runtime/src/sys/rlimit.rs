@@ -1,5 +1,7 @@
 //! Resource limits.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// How many descriptors this process may have open (the soft limit).
@@ -7,20 +9,29 @@ pub(crate) fn descriptors() -> u32 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft.min(1 << 20) as u32)
 }
 
+/// The soft limit on descriptors as this process has set it last; 0 if it has not.
+static SOFT: AtomicU64 = AtomicU64::new(0);
+
 /// Raises the soft limit on descriptors to the hard one; answers the soft limit as it was.
 pub(crate) fn raise_descriptors() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     // Failing to raise it leaves the limit as it was, and reaching it is a typed error later.
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20).max(soft), hard);
+    let raised = hard.min(1 << 20).max(soft);
+    if raised == soft || setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() {
+        SOFT.store(raised, Relaxed);
+    }
     soft
 }
 
 /// Sets the soft limit on descriptors, within the hard one.
 pub(crate) fn set_descriptors(soft: u64) {
+    if SOFT.load(Relaxed) == soft {
+        return;
+    }
     if let Ok((now, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && now != soft
+        && (now == soft || setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard).is_ok())
     {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard);
+        SOFT.store(soft, Relaxed);
     }
 }
 

@@ -145,6 +145,15 @@ pub(crate) fn is_sent(signal: i32) -> bool {
     is_noted(signal)
 }
 
+/// Whether the signal, which is blocked, has been sent to this process.
+pub(crate) fn is_pending(signal: i32) -> bool {
+    // SAFETY: sigset_t is plain data, filled in by sigpending, which fails for a bad address only.
+    unsafe {
+        let mut set: libc::sigset_t = zeroed();
+        libc::sigpending(&mut set) == 0 && libc::sigismember(&set, signal) == 1
+    }
+}
+
 /// Whether the signal has been noted; forgets it.
 pub(crate) fn take(signal: i32) -> bool {
     PENDING.fetch_and(!(1 << signal), Ordering::SeqCst) & (1 << signal) != 0

@@ -43,6 +43,7 @@ struct Message {
 impl Mailbox {
     pub(super) fn new(
         receiver: OwnedFd,
+        buffer: Vec<u8>,
         ledger: &'static Ledger,
         attic: Option<Attic>,
         drain: Drain,
@@ -50,7 +51,7 @@ impl Mailbox {
     ) -> Mailbox {
         let durable = attic.is_some();
         let callers = Callers::inherit(attic, ledger.incarnation());
-        let (buffer, correction) = (frame::buffer(), Correction::default());
+        let correction = Correction::default();
         Mailbox { receiver, ledger, buffer, correction, callers, durable, drain, recycling }
     }
 

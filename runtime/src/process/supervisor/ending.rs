@@ -57,13 +57,13 @@ impl Supervisor {
     /// one that belongs to a process, tasks end by themselves, and actors are stopped in reverse order of their start, one after the other.
     pub(super) fn go_on_ending(&mut self) {
         let Some(mode) = self.ending else { return };
-        let mut daemons = false;
-        for child in self.children.values_mut().filter(|child| child.spec().daemon && child.life.is_some()) {
-            child.ask_to_stop(StopMode::Stop);
-            daemons = true;
-        }
-        if daemons {
-            return;
+        let alive = self.children.iter_mut().filter(|(_, child)| child.life.is_some());
+        let mut daemons = alive.filter(|(_, child)| child.spec().daemon).peekable();
+        if daemons.peek().is_some() {
+            return daemons.for_each(|(&key, child)| {
+                child.ask_to_stop(StopMode::Stop);
+                self.awake.insert(key);
+            });
         }
         if self.own.is_some() {
             if !self.told_to_end {
@@ -76,8 +76,11 @@ impl Supervisor {
         if mode == StopMode::Drain && alive().any(|child| child.spec().kind == Kind::Task) {
             return;
         }
-        match self.children.values_mut().rev().find(|child| child.life.is_some()) {
-            Some(last) => last.ask_to_stop(mode),
+        match self.children.iter_mut().rev().find(|(_, child)| child.life.is_some()) {
+            Some((&key, last)) => {
+                last.ask_to_stop(mode);
+                self.awake.insert(key);
+            }
             None if self.nested.is_empty() => self.leave(),
             None => {}
         }
@@ -123,10 +126,12 @@ impl Child {
 
     /// Does what is due: start limit, handler limit, grace.
     pub(super) fn look_at_the_clock(&mut self, now: u64) {
+        let starts_late = |life: &Life| life.start_until.is_some_and(|at| at <= now);
+        let is_up = !self.life.as_ref().is_some_and(starts_late) || self.is_up();
         let Child { spawn, life: Some(life), .. } = self else { return };
         if life.start_until.is_some_and(|at| at <= now) {
             life.start_until = None;
-            if spawn.ledger.state() < State::Ready {
+            if !is_up {
                 life.verdict = Some(Verdict::StartTimeout);
                 events::killed_by_the_watchdog(
                     &spawn.spec,

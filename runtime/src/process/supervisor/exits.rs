@@ -5,16 +5,23 @@ use std::os::fd::AsFd;
 use super::hands::{await_return, bury_tree, put_down};
 use super::{Child, Supervisor};
 use crate::mailbox::ledger::{Epitaph, Refusal, State};
+use crate::process::board::{Word, is_from_beyond};
 use crate::process::farewell;
 use crate::process::request::Kind;
 use crate::process::strays;
-use crate::process::tree::LOOK_AT_ALL;
 use crate::supervise::{Action, Event, Exit, Key, Restart};
 use crate::sys::process::Wait;
 use crate::sys::{fd, process, time};
 
 /// How long a supervisor whose actor is gone may take to end what it started.
 const AFTER_OWNER: u64 = 500_000_000;
+
+/// When to look first, and how long to wait at most between two looks, at those who do not ring when they are ready.
+const FIRST_LOOK: u64 = 2_000_000;
+const LAST_LOOK: u64 = 100_000_000;
+
+/// Of how many children the ledgers may stay mapped.
+const FEW: usize = 64;
 
 impl Supervisor {
     /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, and does what the policy says.
@@ -74,17 +81,23 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return };
         // Its group, while its pid still is the group's.
         process::kill(-pid, process::SIGKILL);
+        child.note_start();
         let was_up = child.ledger().state() >= State::Ready;
         child.left_children = !child.spawn.children.is_empty();
         let (epitaph, exit) = child.last_rites(wait);
         if self.leaving && !child.initial {
             bury_tree(&child.spawn);
         }
-        process::reap(pid);
         let is_worker = child.spec().kind != Kind::Supervisor;
-        if is_worker {
+        let comes_back = child.ledger().state() != State::Dead;
+        if is_worker && comes_back {
             // Whoever waits for it does not wait for anything else.
-            child.tell_those_who_wait();
+            child.ring();
+        }
+        process::reap(pid);
+        if is_worker && !comes_back {
+            // Who hears of its end can rely on its being reaped.
+            fd::shut_down(child.spawn.receiver.as_fd());
         }
         if self.leaving {
             // Nobody starts any more.
@@ -165,30 +178,76 @@ impl Supervisor {
         !nested && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
     }
 
-    /// What has come up meanwhile; and, if somebody rang for more than that, whose message has a limit, and who wants a supervisor.
+    /// Somebody has left word on the board; or has no place there, and so rings for all who have none.
     pub(super) fn answer_the_door(&mut self, rung: u64) {
-        self.see_who_is_up();
-        if rung < LOOK_AT_ALL {
-            // Looking at every page for every start would cost the more the more children there are.
-            return;
+        self.read_the_board();
+        if is_from_beyond(rung) {
+            let beyond = self.children.iter().filter(|(_, child)| child.seat.is_none());
+            let beyond: Vec<Key> = beyond.map(|(&key, _)| key).collect();
+            for key in beyond {
+                self.see_whether_it_is_up(key);
+                self.look_into_it(key);
+            }
         }
-        let now = time::now();
-        for child in self.children.values_mut() {
-            child.look_for_limit(now);
-        }
-        self.grant_supervisors();
     }
 
-    pub(super) fn see_who_is_up(&mut self) {
-        let up: Vec<Key> = self.rising.iter().copied().filter(|key| self.is_up(*key)).collect();
-        for key in up {
+    pub(super) fn read_the_board(&mut self) {
+        let ready = self.board.take(Word::Ready, self.seating.len());
+        for key in self.who(ready) {
+            self.see_whether_it_is_up(key);
+        }
+        let look = self.board.take(Word::Look, self.seating.len());
+        for key in self.who(look) {
+            self.look_into_it(key);
+        }
+    }
+
+    fn who(&self, seats: Vec<u32>) -> Vec<Key> {
+        seats.into_iter().filter_map(|seat| self.seating.who(seat)).collect()
+    }
+
+    fn see_whether_it_is_up(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if self.rising.contains(&key) && child.is_up() {
             self.rising.remove(&key);
+            if let Some(life) = &mut child.life {
+                life.start_until = None;
+            }
+            self.let_it_rest(key);
             self.tell_policy(Event::Up(key));
         }
     }
 
-    fn is_up(&self, key: Key) -> bool {
-        self.children.get(&key).is_some_and(|child| child.ledger().state() == State::Ready)
+    /// Its message may have a limit, and it may want a supervisor.
+    fn look_into_it(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.look_for_limit(time::now());
+        self.awake.insert(key);
+        self.grant_wish(key);
+        self.let_it_rest(key);
+    }
+
+    /// With many children, what is mapped of each makes every fork dearer.
+    pub(super) fn let_it_rest(&mut self, key: Key) {
+        if self.children.len() > FEW
+            && let Some(child) = self.children.get_mut(&key)
+            && child.life.as_ref().is_none_or(|life| life.due().is_none())
+        {
+            child.spawn.ledger.rest();
+        }
+    }
+
+    /// Somebody has been started of whom nobody waits for that it is ready.
+    pub(super) fn look_soon(&mut self, now: u64) {
+        self.look_at.get_or_insert((now + FIRST_LOOK, FIRST_LOOK));
+    }
+
+    pub(super) fn look_after_the_quiet(&mut self, now: u64) {
+        let Some((_, waited)) = self.look_at.filter(|&(at, _)| at <= now) else { return };
+        self.read_the_board();
+        let left = self.rising.iter().any(|key| self.children.get(key).is_some_and(|child| child.quiet));
+        let next = (waited * 2).min(LAST_LOOK);
+        self.look_at = left.then_some((now + next, next));
     }
 }
 
@@ -221,11 +280,10 @@ impl Child {
         (epitaph, exit)
     }
 
-    /// Its page says that its process has ended, and what comes next as far as that is known.
-    fn tell_those_who_wait(&self) {
-        match self.ledger().state() {
-            State::Dead => fd::shut_down(self.spawn.receiver.as_fd()),
-            _ => self.ring(),
+    /// A process that was killed before it could write down that it has been started.
+    fn note_start(&self) {
+        if self.has_said_nothing() {
+            self.ledger().started(self.last_pid, self.incarnation);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use super::{Child, Supervisor};
 use crate::mailbox::capacity;
 use crate::mailbox::ledger::{Epitaph, Farewell, State, StopMode};
+use crate::process::board::Word;
 use crate::process::events;
 use crate::process::request::Spawn;
 use crate::process::{entry, farewell};
@@ -14,6 +15,9 @@ use crate::sys::{fd, frame, poll, process, time};
 
 /// More than any mailbox holds.
 const MOST_MESSAGES: usize = 1 << 17;
+
+/// How often a bell is rung before what nobody has read is taken away.
+const UNREAD: u32 = 16;
 
 impl Supervisor {
     /// Tells the policy what has happened, and does what it says.
@@ -80,6 +84,7 @@ impl Supervisor {
             return Some(Event::Exited(key, Exit::NoRestart));
         }
         child.order_to_stop(mode);
+        self.awake.insert(key);
         None
     }
 
@@ -100,11 +105,19 @@ impl Supervisor {
         if self.children.get(&key)?.initial {
             self.put_down(key);
         }
-        let child = self.children.remove(&key)?;
+        let child = self.remove(key)?;
         if !child.initial {
             bury_tree(&child.spawn);
         }
         None
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<Box<Child>> {
+        let child = self.children.remove(&key)?;
+        if let Some(seat) = child.seat {
+            self.seating.take_back(seat);
+        }
+        Some(child)
     }
 
     fn announce_boot(&mut self) -> Option<Event> {
@@ -114,7 +127,7 @@ impl Supervisor {
             let _ = frame::send_raw(self.control.as_fd(), b"r", &[]);
         }
         if let Some(above) = &self.above {
-            above.set();
+            above.say(Word::Ready);
         }
         None
     }
@@ -167,10 +180,18 @@ impl Child {
 
 /// Everybody who has a sending end sees this, and nobody takes it away but us, when there is something newer to see.
 pub(super) fn ring(spawn: &Spawn) {
-    if let Some(sender) = &spawn.sender {
-        poll::drain_bell(sender.as_fd(), 64);
+    let drain = |most| spawn.sender.as_ref().map(|sender| poll::drain_bell(sender.as_fd(), most));
+    // Now and then is enough; each process adds one, too.
+    spawn.rung.set((spawn.rung.get() + 1) % UNREAD);
+    if spawn.rung.get() == 0 {
+        drain(4 * UNREAD as usize);
     }
-    let _ = frame::send_raw(spawn.receiver.as_fd(), b"r", &[]);
+    let rung = || frame::send_raw(spawn.receiver.as_fd(), b"r", &[]);
+    if rung().is_err() {
+        // Full: the actor has been at it.
+        drain(MOST_MESSAGES);
+        let _ = rung();
+    }
 }
 
 /// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end

@@ -22,13 +22,15 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Method;
-use crate::mailbox::ledger::{Ledger, StopMode};
+use crate::mailbox::ledger::{Ledger, State, StopMode};
+use crate::process::board::{Board, Place, Seating};
+use crate::process::child;
 use crate::process::farewell::Verdict;
 use crate::process::request::{self, Asked, Spawn, Spec};
 use crate::supervise::{Event, Key, Policy, Rules, Ticket};
 use crate::sys::poll::Event as Bell;
 use crate::sys::signal::{self, Mask};
-use crate::sys::{frame, image, poll, process, time};
+use crate::sys::{frame, image, memfd, poll, process, time};
 use assembly::Assembly;
 
 /// How many requests are taken before everything else has its turn.
@@ -43,16 +45,22 @@ pub(crate) struct Supervisor {
     owner: Option<OwnedFd>,
     /// Its own page, if it is a declared supervisor.
     own: Option<Ledger>,
-    /// The doorbell of the supervisor above, in that case.
-    above: Option<Bell>,
-    /// What a child rings when its ledger says something new: it is up, it wants a supervisor.
-    doorbell: Bell,
+    /// Its place on the board of the supervisor above, in that case.
+    above: Option<Place>,
+    /// What a child rings when it has left word on the board.
+    doorbell: &'static Bell,
+    board: Board,
+    seating: Seating,
     policy: Policy,
-    children: BTreeMap<Key, Child>,
+    children: BTreeMap<Key, Box<Child>>,
     /// The children that have a process.
     pids: BTreeMap<i32, Key>,
     /// Those among them that are not ready yet.
     rising: BTreeSet<Key>,
+    /// When to look whether they are, and how long was waited for that: those of whom nobody waits for do not ring.
+    look_at: Option<(u64, u64)>,
+    /// Those with whom something is to be done at a certain time.
+    awake: BTreeSet<Key>,
     /// Those that are to be started when nothing is left of what they were.
     held: BTreeSet<Key>,
     /// Supervisors of actors: by pid.
@@ -93,6 +101,10 @@ struct Child {
     left_children: bool,
     /// The pid of its last process.
     last_pid: i32,
+    /// The number of its place on the board.
+    seat: Option<u32>,
+    /// It does not ring when it is ready.
+    quiet: bool,
     life: Option<Life>,
 }
 
@@ -141,7 +153,7 @@ impl Supervisor {
         office: Office,
         own: Option<Ledger>,
         policy: Policy,
-        children: BTreeMap<Key, Child>,
+        children: BTreeMap<Key, Box<Child>>,
     ) -> io::Result<Supervisor> {
         let Office { control, term, owner, descriptors } = office;
         let next = children.len() as u64 + 1;
@@ -151,11 +163,16 @@ impl Supervisor {
             owner,
             own,
             above: None,
-            doorbell: Bell::new()?,
+            // As long as the process, and its children use the same.
+            doorbell: Box::leak(Box::new(Bell::new()?)),
+            board: Board::new()?,
+            seating: Seating::default(),
             policy,
             children,
             pids: BTreeMap::new(),
             rising: BTreeSet::new(),
+            look_at: None,
+            awake: BTreeSet::new(),
             held: BTreeSet::new(),
             nested: BTreeMap::new(),
             warden: None,
@@ -187,11 +204,17 @@ impl Supervisor {
         Mask::of(&[process::SIGCHLD, process::SIGTERM]).install();
         signal::watch(process::SIGCHLD);
         signal::watch(process::SIGTERM);
+        memfd::keep_pages_from_children(true);
+        child::prepare();
         self.tell_policy(Event::Boot);
         loop {
             let ready = self.wait();
-            // The dead first: their pids are not anybody else's for as long as they are not reaped.
-            self.bury_the_dead();
+            // The dead first: their pids are not anybody else's for as long as they are not reaped. While there is always something to
+            // read, the wait does not let the signal in.
+            if signal::take(process::SIGCHLD) || ready.contains(&true) && signal::is_pending(process::SIGCHLD)
+            {
+                self.bury_the_dead();
+            }
             if signal::take(process::SIGTERM) {
                 self.begin_to_end();
             }
@@ -212,13 +235,13 @@ impl Supervisor {
 
     /// The one wait. What is ready: requests, doorbell, the owner's death.
     fn wait(&self) -> Vec<bool> {
-        let due = self
-            .children
-            .values()
+        let awake = self.awake.iter().filter_map(|key| self.children.get(key));
+        let due = awake
             .filter_map(|child| child.life.as_ref().and_then(Life::due))
             .chain(self.nested.values().filter_map(|nested| nested.kill_at))
             .chain(self.policy.due())
             .chain(self.end_by)
+            .chain(self.look_at.map(|(at, _)| at))
             .chain(self.assembly.due());
         let limit = due.min().map(time::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
@@ -237,7 +260,7 @@ impl Supervisor {
                 }
                 Asked::Ask(operation, answer) => {
                     // Who asks may know it already.
-                    self.see_who_is_up();
+                    self.read_the_board();
                     self.carry_out(operation, answer);
                 }
                 Asked::Shutdown(mode, term, by) if term == self.term => {
@@ -255,9 +278,13 @@ impl Supervisor {
 
     fn look_at_the_clock(&mut self) {
         let now = time::now();
-        for child in self.children.values_mut() {
+        let children = &mut self.children;
+        self.awake.retain(|key| {
+            let Some(child) = children.get_mut(key) else { return false };
             child.look_at_the_clock(now);
-        }
+            child.life.as_ref().and_then(Life::due).is_some()
+        });
+        self.look_after_the_quiet(now);
         for (&pid, nested) in &mut self.nested {
             if nested.kill_at.is_some_and(|at| at <= now) {
                 nested.kill_at = None;
@@ -282,8 +309,19 @@ impl Supervisor {
 impl Child {
     fn new(spawn: Spawn, initial: bool) -> Child {
         // Where an earlier supervisor of these children stopped counting.
-        let incarnation = spawn.ledger.incarnation();
-        Child { spawn, methods: &[], initial, incarnation, left_children: false, last_pid: 0, life: None }
+        let incarnation = if initial { spawn.ledger.incarnation() } else { 0 };
+        let (methods, left_children, last_pid, seat) = (&[], false, 0, None);
+        Child {
+            spawn,
+            methods,
+            initial,
+            incarnation,
+            left_children,
+            last_pid,
+            seat,
+            quiet: false,
+            life: None,
+        }
     }
 
     fn spec(&self) -> &Spec {
@@ -292,6 +330,16 @@ impl Child {
 
     fn ledger(&self) -> &Ledger {
         &self.spawn.ledger
+    }
+
+    /// Whether the process that it has now is ready; or has been, and has written nonsense since.
+    fn is_up(&self) -> bool {
+        !self.has_said_nothing() && self.ledger().state() != State::Starting
+    }
+
+    /// Whether that process has not written down yet that it has been started.
+    fn has_said_nothing(&self) -> bool {
+        matches!(self.ledger().state(), State::New | State::Restarting | State::Down)
     }
 }
 

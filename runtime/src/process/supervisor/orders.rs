@@ -17,7 +17,7 @@ impl Supervisor {
             return refuse(&spawn, refusal);
         }
         let (key, rules) = (self.next_number(), spawn.spec.rules);
-        self.children.insert(key, Child::new(spawn, false));
+        self.children.insert(key, Box::new(Child::new(spawn, false)));
         let ticket = self.next_number();
         let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::time::now());
         let refused = actions.iter().find_map(|action| match action {
@@ -30,7 +30,7 @@ impl Supervisor {
             _ => None,
         });
         if let Some(refusal) = refused
-            && let Some(child) = self.children.remove(&key)
+            && let Some(child) = self.remove(key)
         {
             refuse(&child.spawn, refusal);
         }
@@ -54,7 +54,7 @@ impl Supervisor {
     }
 
     fn key_of(&self, id: &str) -> Option<Key> {
-        let named = |child: &Child| child.spec().child_id.as_deref() == Some(id);
+        let named = |child: &Box<Child>| child.spec().child_id.as_deref() == Some(id);
         self.children.iter().find(|(_, child)| named(child)).map(|(&key, _)| key)
     }
 
@@ -68,7 +68,11 @@ impl Supervisor {
             Operation::Terminate(id) => (id, Event::Terminate),
             Operation::Restart(id) => (id, Event::Restart),
             Operation::Delete(id) => (id, Event::Delete),
-            Operation::Children => return request::answer(&answer, &Answered::Children(self.facts())),
+            Operation::Children => {
+                request::answer(&answer, &Answered::Children(self.facts()));
+                let all: Vec<Key> = self.children.keys().copied().collect();
+                return all.into_iter().for_each(|key| self.let_it_rest(key));
+            }
         };
         let Some(key) = self.key_of(&id) else {
             return request::answer(&answer, &Answered::NotFound);
@@ -98,7 +102,7 @@ impl Supervisor {
     }
 
     fn facts(&self) -> Vec<ChildFacts> {
-        let facts = |(&key, child): (&Key, &Child)| ChildFacts {
+        let facts = |(&key, child): (&Key, &Box<Child>)| ChildFacts {
             id: child.spec().id().to_owned(),
             pid: child.life.as_ref().map(|life| life.pid.unsigned_abs()),
             status: self.policy.status(key).unwrap_or(Status::Down),

@@ -13,7 +13,7 @@ use crate::sys::{process, time};
 impl Child {
     pub(super) fn say_that_it_has_started(&self, pid: i32) {
         let (spec, incarnation) = (self.spec(), self.incarnation);
-        match self.last_reason().filter(|_| incarnation > 1) {
+        match (incarnation > 1).then(|| self.last_reason()).flatten() {
             None => events::started(spec, pid, incarnation),
             Some(reason) => {
                 let restarts = self.ledger().restarts().0.into();

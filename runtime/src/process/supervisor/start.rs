@@ -10,8 +10,9 @@ use crate::actor::Method;
 use crate::exit::ExitReason;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Epitaph, Refusal, State};
+use crate::process::board::{Board, Place};
 use crate::process::child::{self, Birth};
-use crate::process::entry;
+use crate::process::entry::{self, Entry};
 use crate::process::lines;
 use crate::process::request::{self, Kind, Spawn};
 use crate::supervise::{Event, Key, Policy};
@@ -22,42 +23,64 @@ impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
         self.mourn_for(key);
-        let prepared = self.prepare(key);
+        // Out of the table before the fork: what the child changes there would be pages of its own.
+        let mut child = self.children.remove(&key)?;
+        let prepared = self.prepare(key, &mut child);
         // Asked for in the child, it might be that of a foster parent already.
         let parent = process::pid();
-        let forked = prepared.and_then(|lines| Ok((lines, process::fork().map_err(refused)?)));
+        let forked = prepared.and_then(|cradle| Ok((cradle, process::fork().map_err(refused)?)));
         match forked {
             Err(refusal) => {
-                let child = self.children.get(&key)?;
-                child.spawn.keep_from_children(true);
                 let comes_back = child.initial || child.incarnation > 0;
                 note_refusal(&child.spawn, refusal, if comes_back { State::Restarting } else { State::Dead });
                 child.ring();
+                self.children.insert(key, child);
                 Some(Event::StartFailed(key))
             }
-            Ok((lines, Fork::Parent(pid))) => {
-                self.adopt(key, pid, lines.receiver);
+            Ok((cradle, Fork::Parent(pid))) => {
+                self.adopt(key, child, pid, cradle);
                 None
             }
             // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
-            Ok((lines, Fork::Child)) => match self.children.remove(&key) {
-                Some(child) if child.spec().kind == Kind::Supervisor => self.become_supervisor(child, parent),
-                Some(child) => self.become_child(child, lines, parent),
-                None => process::exit_now(1),
+            Ok((cradle, Fork::Child)) => match cradle.worker {
+                None => self.become_supervisor(*child, cradle, parent),
+                Some(worker) => {
+                    let Child { spawn, incarnation, .. } = *child;
+                    child::enter(Birth {
+                        spawn,
+                        entry: worker.entry,
+                        incarnation,
+                        control: worker.sender,
+                        place: cradle.place,
+                        close: cradle.close,
+                        supervisor: parent,
+                        descriptors: self.descriptors,
+                        buffer: std::mem::take(&mut self.buffer),
+                    })
+                }
             },
         }
     }
 
-    /// Everything that can fail, before the fork.
-    fn prepare(&mut self, key: Key) -> Result<Lines, Refusal> {
-        let build = self.build;
-        let lines = self.lines().map_err(refused)?;
-        let child = self.children.get_mut(&key).ok_or(Refusal::Mismatch)?;
-        if child.spec().kind != Kind::Supervisor {
-            let entry = entry::find(child.spec().entry, &child.spec().type_name);
-            let entry = entry.filter(|_| child.spec().build == build).ok_or(Refusal::Mismatch)?;
-            child.methods = entry.methods;
-        }
+    /// Everything that can fail, or is better done once before the fork.
+    fn prepare(&mut self, key: Key, child: &mut Child) -> Result<Cradle, Refusal> {
+        let worker = match child.spec().kind {
+            Kind::Supervisor => None,
+            _ => {
+                let entry = entry::find(child.spec().entry, &child.spec().type_name);
+                let entry = entry.filter(|_| child.spec().build == self.build).ok_or(Refusal::Mismatch)?;
+                child.methods = entry.methods;
+                let (receiver, sender) = fd::seqpacket_pair().map_err(refused)?;
+                Some(Worker { entry, receiver, sender })
+            }
+        };
+        let keep = match &worker {
+            Some(worker) => child::descriptors(&child.spawn, &worker.sender, self.doorbell.as_fd()),
+            None => {
+                let own = child.spawn.descriptors().into_iter().chain(lines::descriptors());
+                own.chain([self.doorbell.as_fd().as_raw_fd()]).collect()
+            }
+        };
         if child.incarnation > 0 {
             let last = child.ledger().last_death();
             child
@@ -66,31 +89,26 @@ impl Supervisor {
             child.ledger().renew();
         }
         child.incarnation += 1;
-        child.spawn.keep_from_children(false);
-        Ok(lines)
-    }
-
-    /// What a child needs to ask for a supervisor of its own one day.
-    fn lines(&self) -> io::Result<Lines> {
-        let (receiver, sender) = fd::seqpacket_pair()?;
-        Ok(Lines { receiver, sender, doorbell: self.doorbell.as_fd().try_clone_to_owned()? })
+        child.seat = child.seat.or_else(|| self.seating.give(key));
+        let (in_turn, asked) = self.policy.is_waited_for(key);
+        child.quiet = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
+        let place = self.board.place(child.seat, self.doorbell, child.quiet);
+        Ok(Cradle { worker, place, close: fd::Others::than(&keep) })
     }
 
     /// In the parent: notes the new process.
-    fn adopt(&mut self, key: Key, pid: i32, control: OwnedFd) {
+    fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, cradle: Cradle) {
         process::group_of(pid);
-        let Some(child) = self.children.get_mut(&key) else { return };
-        // Other children are forked from this process too, and have no business with this page.
-        child.spawn.keep_from_children(true);
-        child.ledger().started(pid, child.incarnation);
         child.say_that_it_has_started(pid);
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;
+        // Where nobody has had it before, there is nothing to read yet.
+        let is_first = child.incarnation == 1 && !child.initial;
         child.life = Some(Life {
             pid,
-            control: (child.spec().kind != Kind::Supervisor).then_some(control),
-            supervisors_ended: child.ledger().supervisors_ended(),
+            control: cradle.worker.map(|worker| worker.receiver),
+            supervisors_ended: if is_first { 0 } else { child.ledger().supervisors_ended() },
             start_until: Some(now.saturating_add(start)),
             check_at: child.shortest_limit().map(|limit| now.saturating_add(limit)),
             kill_at: None,
@@ -104,68 +122,50 @@ impl Supervisor {
             child.spawn.fds = Vec::new();
             child.spawn.sender = None;
         }
-        process::volunteer_for_oom(pid);
+        if child.quiet {
+            self.look_soon(now);
+        }
         self.pids.insert(pid, key);
         self.rising.insert(key);
-    }
-
-    fn become_child(&self, child: Child, lines: Lines, supervisor: i32) -> ! {
-        let Child { spawn, incarnation, .. } = child;
-        let Some(entry) = entry::find(spawn.spec.entry, &spawn.spec.type_name) else { process::exit_now(1) };
-        child::enter(Birth {
-            spawn,
-            entry,
-            incarnation,
-            control: lines.sender,
-            doorbell: lines.doorbell,
-            supervisor,
-            descriptors: self.descriptors,
-        })
+        self.awake.insert(key);
+        self.children.insert(key, child);
+        process::volunteer_for_oom(pid);
     }
 
     /// The child goes on as a supervisor, of the children that came with it.
-    fn become_supervisor(&self, child: Child, supervisor: i32) -> ! {
+    fn become_supervisor(&self, child: Child, cradle: Cradle, supervisor: i32) -> ! {
         process::own_group();
         if !process::die_with(supervisor, process::SIGKILL) {
             process::exit_now(0);
         }
-        let Child { spawn, incarnation, .. } = child;
-        let doorbell = self.doorbell.as_fd().as_raw_fd();
-        let keep: Vec<i32> =
-            spawn.descriptors().into_iter().chain(lines::descriptors()).chain([doorbell]).collect();
-        fd::close_all_except(&keep);
+        cradle.close.close();
+        let Child { mut spawn, incarnation, .. } = child;
+        spawn.begin_anew();
         signal::forget();
         process::become_subreaper();
         process::confirm_single_thread();
         title::set(&spawn.spec.name);
+        Board::keep_from_children(&cradle.place);
         let Spawn { spec, receiver, ledger, children, .. } = spawn;
         ledger.started(process::pid(), incarnation);
-        ledger.keep_from_children(true);
-        let children: BTreeMap<Key, Child> =
-            (1..).zip(children.into_iter().map(|spawn| Child::new(spawn, true))).collect();
-        children.values().for_each(|child| child.spawn.keep_from_children(true));
+        let children: BTreeMap<Key, Box<Child>> =
+            (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
         let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
         let office = Office { control: receiver, term: 0, owner: None, descriptors: self.descriptors };
-        let above = self.doorbell.as_fd().try_clone_to_owned();
-        match (Supervisor::with(office, Some(ledger), policy, children), above) {
-            (Ok(mut supervisor), Ok(above)) => {
-                supervisor.above = Some(crate::sys::poll::Event::from_fd(above));
+        match Supervisor::with(office, Some(ledger), policy, children) {
+            Ok(mut supervisor) => {
+                supervisor.above = Some(cradle.place);
                 supervisor.run()
             }
             _ => process::exit_now(1),
         }
     }
 
-    /// Forks a supervisor for each actor that wants one and has none.
-    pub(super) fn grant_supervisors(&mut self) {
-        let wishes: Vec<Key> = self
-            .children
-            .iter()
-            .filter(|(_, child)| child.life.is_some() && child.ledger().take_supervisor_wish())
-            .map(|(&key, _)| key)
-            .collect();
-        for key in wishes {
+    /// Forks a supervisor for an actor that wants one and has none.
+    pub(super) fn grant_wish(&mut self, key: Key) {
+        let wants = |child: &Box<Child>| child.life.is_some() && child.ledger().take_supervisor_wish();
+        if self.children.get(&key).is_some_and(wants) {
             self.grant_supervisor(key);
         }
     }
@@ -241,11 +241,19 @@ impl Supervisor {
     }
 }
 
-/// The ends of a child's control channel, and the doorbell.
-struct Lines {
+/// What a child needs beside its spec.
+struct Cradle {
+    /// None: it is to be a supervisor.
+    worker: Option<Worker>,
+    place: Place,
+    close: fd::Others,
+}
+
+/// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own one day.
+struct Worker {
+    entry: &'static Entry,
     receiver: OwnedFd,
     sender: OwnedFd,
-    doorbell: OwnedFd,
 }
 
 pub(super) fn refused(error: io::Error) -> Refusal {

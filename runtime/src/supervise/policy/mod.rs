@@ -249,6 +249,14 @@ impl Policy {
         })
     }
 
+    /// Whether others wait until this child is up; and who has asked for it, if anybody has.
+    pub(crate) fn is_waited_for(&self, key: Key) -> (bool, Option<Ticket>) {
+        let child = self.children.get(key);
+        let in_turn = child.is_some_and(|child| child.state == State::Starting { in_turn: true });
+        let asked = child.and_then(|child| child.asked).map(children::Asked::ticket);
+        (in_turn || self.mode == Mode::Booting, asked)
+    }
+
     /// Whether children come and go together.
     fn is_group(&self) -> bool {
         matches!(self.rules.strategy, Strategy::OneForAll | Strategy::RestForOne)

@@ -1,0 +1,161 @@
+//! Where the children of a supervisor leave word that there is something to see: one bit each, for each of two things.
+//!
+//! The board is shared memory that every child inherits by being forked. So a supervisor with thousands of children does not look at thousands
+//! of ledgers because one of them is up. Whoever writes nonsense here makes it look in vain, and no more: what there is to see is in the ledgers.
+
+use std::io;
+use std::sync::atomic::Ordering::SeqCst;
+
+use crate::supervise::Key;
+use crate::sys::memfd::Words;
+use crate::sys::poll::Event;
+
+/// How many children have a place of their own; those above that are looked at whenever one of them rings.
+const PLACES: usize = 32 * 1024;
+const WORD: usize = u64::BITS as usize;
+
+/// What is added to a doorbell by a child that has no place.
+const NO_PLACE: u64 = 1 << 32;
+
+/// What a child has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It is ready.
+    Ready = 0,
+    /// Its ledger says what it wants: a supervisor, or an eye on the message that it has begun.
+    Look = 1,
+}
+
+#[derive(Debug)]
+pub(crate) struct Board(&'static Words);
+
+/// A child's place on it, and the bell of the supervisor that reads it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    words: &'static Words,
+    /// None: there were too many children.
+    pub(crate) number: Option<u32>,
+    pub(crate) bell: &'static Event,
+    /// Nobody waits for it to be ready: its supervisor sees so when it next looks.
+    pub(crate) quiet: bool,
+}
+
+impl Board {
+    pub(crate) fn new() -> io::Result<Board> {
+        Ok(Board(Words::shared(2 * PLACES / WORD)?))
+    }
+
+    /// In this process' children it does not appear: they have nothing to say to whoever reads it.
+    pub(crate) fn keep_from_children(place: &Place) {
+        place.words.keep_from_children();
+    }
+
+    pub(crate) fn place(&self, number: Option<u32>, bell: &'static Event, quiet: bool) -> Place {
+        Place { words: self.0, number, bell, quiet }
+    }
+
+    /// Who has said this since it was read last, among the first `places`.
+    pub(crate) fn take(&self, word: Word, places: usize) -> Vec<u32> {
+        let start = word as usize * PLACES / WORD;
+        let words = self.0.iter().skip(start).take(places.min(PLACES).div_ceil(WORD));
+        let said = words.enumerate().filter(|(_, word)| word.load(SeqCst) != 0);
+        said.flat_map(|(at, word)| {
+            let bits = word.swap(0, SeqCst);
+            (0..WORD).filter(move |bit| bits & (1 << bit) != 0).map(move |bit| (at * WORD + bit) as u32)
+        })
+        .collect()
+    }
+}
+
+impl Place {
+    pub(crate) fn say(&self, word: Word) {
+        let Some(number) = self.number else { return self.bell.add(NO_PLACE) };
+        let number = number as usize % PLACES;
+        self.words[word as usize * PLACES / WORD + number / WORD].fetch_or(1 << (number % WORD), SeqCst);
+        if word == Word::Look || !self.quiet {
+            self.bell.add(1);
+        }
+    }
+}
+
+/// Whether somebody has rung who has no place.
+pub(crate) fn is_from_beyond(rung: u64) -> bool {
+    rung >= NO_PLACE
+}
+
+/// Which child has which place.
+#[derive(Debug, Default)]
+pub(crate) struct Seating {
+    taken: Vec<Option<Key>>,
+    free: Vec<u32>,
+}
+
+impl Seating {
+    /// A place for this child; `None` if there is none left.
+    pub(crate) fn give(&mut self, key: Key) -> Option<u32> {
+        let number =
+            self.free.pop().or_else(|| (self.taken.len() < PLACES).then_some(self.taken.len() as u32))?;
+        match self.taken.get_mut(number as usize) {
+            Some(place) => *place = Some(key),
+            None => self.taken.push(Some(key)),
+        }
+        Some(number)
+    }
+
+    pub(crate) fn take_back(&mut self, number: u32) {
+        if let Some(place) = self.taken.get_mut(number as usize)
+            && place.take().is_some()
+        {
+            self.free.push(number);
+        }
+    }
+
+    pub(crate) fn who(&self, number: u32) -> Option<Key> {
+        self.taken.get(number as usize).copied().flatten()
+    }
+
+    /// How many places have ever been taken.
+    pub(crate) fn len(&self) -> usize {
+        self.taken.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_read_once_and_by_the_name_of_who_said_it() {
+        let (board, bell) = (Board::new().unwrap(), || &*Box::leak(Box::new(Event::new().unwrap())));
+        board.place(Some(3), bell(), true).say(Word::Ready);
+        board.place(Some(200), bell(), true).say(Word::Look);
+        let loud = board.place(Some(64), bell(), false);
+        loud.say(Word::Ready);
+        assert_eq!(loud.bell.clear(), 1);
+        assert_eq!(board.take(Word::Ready, 201), [3, 64]);
+        assert_eq!(board.take(Word::Ready, 201), []);
+        assert_eq!(board.take(Word::Look, 201), [200]);
+    }
+
+    #[test]
+    fn who_has_no_place_rings_so_that_all_of_those_are_looked_at() {
+        let board = Board::new().unwrap();
+        let place = board.place(None, Box::leak(Box::new(Event::new().unwrap())), true);
+        place.say(Word::Ready);
+        assert!(is_from_beyond(place.bell.clear()));
+        assert_eq!(board.take(Word::Ready, PLACES), []);
+    }
+
+    #[test]
+    fn places_are_given_again_and_there_is_an_end_to_them() {
+        let mut seating = Seating::default();
+        let all: Vec<_> = (0..PLACES as u64).map(|key| seating.give(key).unwrap()).collect();
+        assert_eq!(seating.give(1 << 40), None);
+        seating.take_back(all[7]);
+        seating.take_back(all[7]);
+        assert_eq!(seating.who(all[7]), None);
+        assert_eq!(seating.give(1 << 40), Some(all[7]));
+        assert_eq!((seating.who(all[7]), seating.len()), (Some(1 << 40), PLACES));
+        assert_eq!(seating.give(1 << 41), None);
+    }
+}
