@@ -313,8 +313,14 @@ impl Ledger {
         self.0.begin_anew();
     }
 
+    /// For whoever has to put the file elsewhere.
+    pub(crate) fn file_mut(&mut self) -> &mut OwnedFd {
+        self.0.file_mut()
+    }
+
     pub(crate) fn state(&self) -> State {
-        match self.0.state.load(Acquire) {
+        // Looked at once and then again for a long time not, it is not worth a mapping.
+        match self.0.first_word().unwrap_or_else(|| self.0.state.load(Acquire)) {
             0 => State::New,
             1 => State::Starting,
             2 => State::Ready,

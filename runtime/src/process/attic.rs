@@ -33,6 +33,10 @@ impl Attic {
         [self.in_end.as_raw_fd(), self.out_end.as_raw_fd()]
     }
 
+    pub(crate) fn ends_mut(&mut self) -> [&mut OwnedFd; 2] {
+        [&mut self.in_end, &mut self.out_end]
+    }
+
     /// Puts a channel there.
     ///
     /// # Errors

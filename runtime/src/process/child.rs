@@ -85,7 +85,9 @@ pub(crate) fn enter(birth: Birth) -> ! {
         process::exit_now(0);
     }
     wait_at_fault_point(birth.supervisor);
-    birth.close.close();
+    if !birth.close.close() {
+        process::exit_now(1);
+    }
     let Birth { mut spawn, entry, control, place, descriptors, incarnation, buffer, .. } = birth;
     memfd::keep_pages_from_children(false);
     spawn.begin_anew();

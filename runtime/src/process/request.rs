@@ -225,6 +225,16 @@ impl Spawn {
         })
     }
 
+    /// Makes room for the descriptors of those who come next, below those that stay. Answers what has been replaced.
+    pub(crate) fn move_up(&mut self) -> Vec<OwnedFd> {
+        let own = [&mut self.receiver, self.ledger.file_mut()].into_iter();
+        let own = own.chain(&mut self.sender).chain(&mut self.fds);
+        let own = own.chain(self.attic.iter_mut().flat_map(Attic::ends_mut));
+        let mut moved: Vec<OwnedFd> = own.filter_map(fd::move_up).collect();
+        moved.extend(self.children.iter_mut().flat_map(Spawn::move_up));
+        moved
+    }
+
     /// In this process itself, just forked: its supervisor has kept the ledgers that it had mapped to itself, this one and those below it.
     pub(crate) fn begin_anew(&mut self) {
         self.ledger.begin_anew();

@@ -82,9 +82,15 @@ pub(crate) fn close_all_except(keep: &[RawFd]) {
     Others::than(keep).close();
 }
 
+/// Below this number lies what a process that shares its parent's table takes with it, see [`Others::but_low`].
+const LOW: u32 = 128;
+
 /// All descriptors from 3 up but some, as ranges.
 #[derive(Debug)]
-pub(crate) struct Others(Vec<(u32, u32)>);
+pub(crate) struct Others {
+    ranges: Vec<(u32, u32)>,
+    shared: bool,
+}
 
 impl Others {
     pub(crate) fn than(keep: &[RawFd]) -> Others {
@@ -98,16 +104,61 @@ impl Others {
         }
         ranges.push((first, u32::MAX));
         ranges.retain(|(first, last)| first <= last);
-        Others(ranges)
+        Others { ranges, shared: false }
     }
 
-    /// Closes them.
+    /// The same for a child that shares its parent's table until it closes them. None if it is to keep one that does not lie low: then all
+    /// would have to be copied.
+    pub(crate) fn but_low(keep: &[RawFd]) -> Option<Others> {
+        if keep.iter().any(|&fd| fd >= LOW as RawFd) {
+            return None;
+        }
+        let mut others = Others::than(keep);
+        // Those above are never copied into the child's own table.
+        others.ranges.iter_mut().for_each(|(_, last)| *last = (*last).min(LOW - 1));
+        others.ranges.retain(|(first, last)| first <= last);
+        Some(Others { shared: true, ..others })
+    }
+
+    /// Closes them. `false`, and nothing is closed, if this process could not be given a table of its own.
     ///
     /// For a process that has just been forked or executed: no owner of a closed number may run afterwards, so
     /// the caller must be about to leave all inherited Rust values alone for ever.
-    pub(crate) fn close(&self) {
-        self.0.iter().for_each(|&(first, last)| close_range(first, last));
+    pub(crate) fn close(&self) -> bool {
+        if self.shared && !part() {
+            return false;
+        }
+        self.ranges.iter().for_each(|&(first, last)| close_range(first, last));
+        true
     }
+}
+
+/// Gives this process a table of its own, with what lies low.
+fn part() -> bool {
+    // SAFETY: closing numbers is defined for any range; those of others are not closed but left behind, in their table.
+    unsafe { libc::syscall(libc::SYS_close_range, LOW, u32::MAX, libc::CLOSE_RANGE_UNSHARE) == 0 }
+}
+
+/// Whether the kernel can do that.
+pub(crate) fn can_part() -> bool {
+    static CAN: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *CAN.get_or_init(|| {
+        let none = u32::MAX;
+        // SAFETY: no descriptor has this number, and whose table is not shared keeps it.
+        unsafe { libc::syscall(libc::SYS_close_range, none, none, libc::CLOSE_RANGE_UNSHARE) == 0 }
+    })
+}
+
+/// Puts another descriptor in the place of this one that does not lie low, and answers the one that was there. None if it does not, or
+/// there is no room.
+pub(crate) fn move_up(fd: &mut OwnedFd) -> Option<OwnedFd> {
+    if fd.as_raw_fd() >= LOW as RawFd {
+        return None;
+    }
+    // SAFETY: F_DUPFD_CLOEXEC takes integers only.
+    let copy = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, LOW) }).ok()?;
+    // SAFETY: the kernel has just made `copy` for us, nobody else knows the number.
+    Some(std::mem::replace(fd, unsafe { OwnedFd::from_raw_fd(copy) }))
 }
 
 fn close_range(first: u32, last: u32) {

@@ -289,6 +289,22 @@ impl<T: Shared> Page<T> {
         self.file.as_fd()
     }
 
+    /// For whoever has to put the file elsewhere.
+    pub(crate) fn file_mut(&mut self) -> &mut OwnedFd {
+        &mut self.file
+    }
+
+    /// The first word of a page that is not mapped.
+    pub(crate) fn first_word(&self) -> Option<u32> {
+        if self.mapped.get().is_some() {
+            return None;
+        }
+        let mut word = [0; 4];
+        // SAFETY: four bytes are written to a local array.
+        let read = unsafe { libc::pread(self.file.as_raw_fd(), word.as_mut_ptr().cast(), word.len(), 0) };
+        (read == 4).then(|| u32::from_ne_bytes(word))
+    }
+
     /// Writes bytes behind the page, in one piece.
     pub(crate) fn append(&self, bytes: &[u8]) -> io::Result<()> {
         File::from(self.file.try_clone()?).write_all_at(bytes, PAGE as u64)

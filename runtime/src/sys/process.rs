@@ -52,6 +52,73 @@ pub(crate) fn fork() -> io::Result<Fork> {
     }
 }
 
+/// Forks, and shares the table of descriptors with the child until that calls [`super::fd::Others::close`]: a plain fork copies the whole table, and
+/// the child then closes most of the copies one by one. Until then the caller closes nothing that the child needs.
+///
+/// # Errors
+/// Those of [`fork`]; and `Unsupported` where the kernel, a sandbox or the C library leaves no way to do it.
+pub(crate) fn fork_sharing_descriptors() -> io::Result<Fork> {
+    if !SINGLE.load(Ordering::Relaxed) {
+        return Err(io::Error::other("only a single-threaded supervisor forks"));
+    }
+    let Some(thread) = Thread::registered().filter(|_| super::fd::can_part()) else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    // SAFETY: clone_args is plain data; all zeroes asks for what fork does.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = (libc::CLONE_FILES | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
+    args.child_tid = thread.tid as u64;
+    args.exit_signal = SIGCHLD as u64;
+    // SAFETY: as in `fork`. Memory is not shared, so this returns in the child on a copy of this stack. What libc's fork does beside it concerns
+    // other threads, which there are none of, and what it keeps of this one: its number, which the kernel writes to `tid` (which is where the
+    // C library keeps it: `registered` has compared), and its list of robust locks, which is registered below.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    match check(pid as libc::c_int) {
+        Ok(0) => {
+            // SAFETY: what the C library had registered in the parent, at the same address in this copy.
+            unsafe { libc::syscall(libc::SYS_set_robust_list, thread.robust_list, thread.robust_len) };
+            SINGLE.store(false, Ordering::Relaxed);
+            Ok(Fork::Child)
+        }
+        Ok(pid) => Ok(Fork::Parent(pid)),
+        Err(error) => match error.raw_os_error() {
+            // A kernel before 5.3, or a sandbox that does not know the call.
+            Some(libc::ENOSYS | libc::EPERM | libc::EINVAL) => Err(io::ErrorKind::Unsupported.into()),
+            _ => Err(error),
+        },
+    }
+}
+
+/// What the C library has told the kernel about the calling thread.
+struct Thread {
+    /// Where it keeps the thread's number.
+    tid: usize,
+    robust_list: usize,
+    robust_len: usize,
+}
+
+impl Thread {
+    /// None: not to be found out, or not kept in the way that this counts on.
+    fn registered() -> Option<Thread> {
+        if !cfg!(target_env = "gnu") {
+            // musl registers a lock there.
+            return None;
+        }
+        let (mut tid, mut robust_list, mut robust_len) = (0_usize, 0_usize, 0_usize);
+        // SAFETY: one word is written to a local variable; a kernel that does not know the call writes nothing.
+        let known = unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut tid) };
+        // SAFETY: two words are written to local variables; 0 means the calling thread.
+        let robust =
+            unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut robust_list, &raw mut robust_len) };
+        if known != 0 || robust != 0 || tid == 0 || !tid.is_multiple_of(align_of::<i32>()) {
+            return None;
+        }
+        // SAFETY: the kernel was given this address by the C library to write an aligned `pid_t` there, and the thread that it belongs to is this one.
+        let kept = unsafe { std::ptr::with_exposed_provenance::<i32>(tid).read_volatile() };
+        (kept == pid()).then_some(Thread { tid, robust_list, robust_len })
+    }
+}
+
 /// A child that has ended but is not reaped yet, so its pid cannot be anybody else's.
 pub(crate) fn ended_child() -> Option<(i32, Wait)> {
     wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT)

@@ -90,14 +90,15 @@ impl Supervisor {
         }
         let is_worker = child.spec().kind != Kind::Supervisor;
         let comes_back = child.ledger().state() != State::Dead;
-        if is_worker && comes_back {
-            // Whoever waits for it does not wait for anything else.
-            child.ring();
+        // Who hears of the end of an actor can rely on its being reaped. Who hears of one of its processes does not wait for that.
+        let mut unburied = Some(pid).filter(|_| is_worker && comes_back && !self.leaving);
+        if unburied.is_none() {
+            process::reap(pid);
         }
-        process::reap(pid);
-        if is_worker && !comes_back {
-            // Who hears of its end can rely on its being reaped.
-            fd::shut_down(child.spawn.receiver.as_fd());
+        match (is_worker, comes_back) {
+            (true, true) => child.ring(),
+            (true, false) => fd::shut_down(child.spawn.receiver.as_fd()),
+            (false, _) => {}
         }
         if self.leaving {
             // Nobody starts any more.
@@ -126,7 +127,12 @@ impl Supervisor {
         {
             child.ring();
         }
+        // Nor does its next process wait until the kernel has tidied up after this one.
+        if actions.first() != Some(&Action::Start(key)) {
+            unburied.take().and_then(process::reap);
+        }
         self.act(actions);
+        unburied.and_then(process::reap);
         if is_worker {
             // The next process does not wait for what the last one has left running elsewhere.
             self.kill_strays();
@@ -212,6 +218,7 @@ impl Supervisor {
             self.rising.remove(&key);
             if let Some(life) = &mut child.life {
                 life.start_until = None;
+                life.lent = Vec::new();
             }
             self.let_it_rest(key);
             self.tell_policy(Event::Up(key));

@@ -127,6 +127,8 @@ struct Life {
     verdict: Option<Verdict>,
     /// Since when it has done nothing although messages wait, and what its page said of its progress then.
     idle: Option<(u64, u64)>,
+    /// Descriptors that it may be about to take over out of our table: they stay until it is known to have one of its own.
+    lent: Vec<OwnedFd>,
 }
 
 /// The supervisor of an actor.
@@ -250,6 +252,8 @@ impl Supervisor {
     }
 
     fn take_requests(&mut self) {
+        // Who asks may know already who is up; and what those had borrowed makes room for what comes now.
+        self.read_the_board();
         for _ in 0..REQUESTS_AT_A_TIME {
             let asked = request::receive(self.control.as_fd(), &mut self.buffer);
             match asked {
@@ -259,8 +263,6 @@ impl Supervisor {
                     }
                 }
                 Asked::Ask(operation, answer) => {
-                    // Who asks may know it already.
-                    self.read_the_board();
                     self.carry_out(operation, answer);
                 }
                 Asked::Shutdown(mode, term, by) if term == self.term => {

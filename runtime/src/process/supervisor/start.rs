@@ -28,7 +28,7 @@ impl Supervisor {
         let prepared = self.prepare(key, &mut child);
         // Asked for in the child, it might be that of a foster parent already.
         let parent = process::pid();
-        let forked = prepared.and_then(|cradle| Ok((cradle, process::fork().map_err(refused)?)));
+        let forked = prepared.and_then(Cradle::fork);
         match forked {
             Err(refusal) => {
                 let comes_back = child.initial || child.incarnation > 0;
@@ -93,7 +93,14 @@ impl Supervisor {
         let (in_turn, asked) = self.policy.is_waited_for(key);
         child.quiet = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
         let place = self.board.place(child.seat, self.doorbell, child.quiet);
-        Ok(Cradle { worker, place, close: fd::Others::than(&keep) })
+        // Its descriptors have just come, and lie low. Those of a process that is started again do not.
+        let apart = worker.as_ref().and_then(|_| fd::Others::but_low(&keep));
+        Ok(Cradle {
+            worker,
+            place,
+            shares: apart.is_some(),
+            close: apart.unwrap_or_else(|| fd::Others::than(&keep)),
+        })
     }
 
     /// In the parent: notes the new process.
@@ -103,11 +110,17 @@ impl Supervisor {
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;
+        let mut lent = child.spawn.move_up();
+        let mut control = cradle.worker.map(|worker| {
+            lent.push(worker.sender);
+            worker.receiver
+        });
+        lent.extend(control.as_mut().and_then(fd::move_up));
         // Where nobody has had it before, there is nothing to read yet.
         let is_first = child.incarnation == 1 && !child.initial;
         child.life = Some(Life {
             pid,
-            control: cradle.worker.map(|worker| worker.receiver),
+            control,
             supervisors_ended: if is_first { 0 } else { child.ledger().supervisors_ended() },
             start_until: Some(now.saturating_add(start)),
             check_at: child.shortest_limit().map(|limit| now.saturating_add(limit)),
@@ -115,12 +128,16 @@ impl Supervisor {
             asked: None,
             verdict: None,
             idle: None,
+            lent: Vec::new(),
         });
         if !child.initial && !child.spec().is_durable() && child.spec().kind != Kind::Supervisor {
             // Only a first start needs these, and there is no second.
             child.spawn.init = Body::Inline(Vec::new());
-            child.spawn.fds = Vec::new();
-            child.spawn.sender = None;
+            lent.append(&mut child.spawn.fds);
+            lent.extend(child.spawn.sender.take());
+        }
+        if let Some(life) = child.life.as_mut().filter(|_| cradle.shares) {
+            life.lent = lent;
         }
         if child.quiet {
             self.look_soon(now);
@@ -138,7 +155,9 @@ impl Supervisor {
         if !process::die_with(supervisor, process::SIGKILL) {
             process::exit_now(0);
         }
-        cradle.close.close();
+        if !cradle.close.close() {
+            process::exit_now(1);
+        }
         let Child { mut spawn, incarnation, .. } = child;
         spawn.begin_anew();
         signal::forget();
@@ -247,6 +266,21 @@ struct Cradle {
     worker: Option<Worker>,
     place: Place,
     close: fd::Others,
+    /// It shares our table of descriptors until it has closed those.
+    shares: bool,
+}
+
+impl Cradle {
+    fn fork(mut self) -> Result<(Cradle, Fork), Refusal> {
+        if self.shares {
+            match process::fork_sharing_descriptors() {
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => self.shares = false,
+                forked => return forked.map(|forked| (self, forked)).map_err(refused),
+            }
+        }
+        let forked = process::fork().map_err(refused)?;
+        Ok((self, forked))
+    }
 }
 
 /// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own one day.
