@@ -54,8 +54,8 @@ impl Supervisor {
     }
 
     fn key_of(&self, id: &str) -> Option<Key> {
-        let named = |child: &Box<Child>| child.spec().child_id.as_deref() == Some(id);
-        self.children.iter().find(|(_, child)| named(child)).map(|(&key, _)| key)
+        let named = |child: &Child| child.spec().child_id.as_deref() == Some(id);
+        self.children.iter().find(|(_, child)| named(child.as_ref())).map(|(&key, _)| key)
     }
 
     fn pid_of(&self, key: Key) -> u32 {
@@ -102,7 +102,11 @@ impl Supervisor {
     }
 
     fn facts(&self) -> Vec<ChildFacts> {
-        let facts = |(&key, child): (&Key, &Box<Child>)| ChildFacts {
+        self.children.iter().map(|(&key, child)| self.facts_of(key, child)).collect()
+    }
+
+    fn facts_of(&self, key: Key, child: &Child) -> ChildFacts {
+        ChildFacts {
             id: child.spec().id().to_owned(),
             pid: child.life.as_ref().map(|life| life.pid.unsigned_abs()),
             status: self.policy.status(key).unwrap_or(Status::Down),
@@ -113,7 +117,6 @@ impl Supervisor {
             daemon: child.spec().daemon,
             incarnation: child.incarnation,
             restarts: child.ledger().restarts().0,
-        };
-        self.children.iter().map(facts).collect()
+        }
     }
 }

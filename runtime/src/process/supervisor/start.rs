@@ -183,8 +183,8 @@ impl Supervisor {
 
     /// Forks a supervisor for an actor that wants one and has none.
     pub(super) fn grant_wish(&mut self, key: Key) {
-        let wants = |child: &Box<Child>| child.life.is_some() && child.ledger().take_supervisor_wish();
-        if self.children.get(&key).is_some_and(wants) {
+        let Some(child) = self.children.get(&key) else { return };
+        if child.life.is_some() && child.ledger().take_supervisor_wish() {
             self.grant_supervisor(key);
         }
     }
