@@ -189,7 +189,7 @@ impl Answer {
     pub(crate) fn codec(text: &str) -> Answer {
         Answer {
             status: Status::Codec,
-            encoded: Encoded { bytes: text.as_bytes().to_vec(), refs: Vec::new() },
+            encoded: Encoded { bytes: text.as_bytes().to_vec(), aside: Vec::new() },
         }
     }
 

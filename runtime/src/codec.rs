@@ -1,13 +1,13 @@
-//! Values to bytes and back, with the refs that travel in them.
+//! Values to bytes and back, with the refs and descriptors that travel in them.
 //!
-//! An `ActorRef` in a message is two descriptors beside it. Its serde implementation puts them aside here, in a
-//! thread-local that is set up for exactly one encode or decode: a failing one leaves nothing behind for the next.
+//! An `ActorRef` in a message is two descriptors beside it, and a file or shared memory is one. Their serde implementations put them
+//! aside here, in a thread-local that is set up for exactly one encode or decode: a failing one leaves nothing behind for the next.
 
 mod explain;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -34,15 +34,40 @@ pub trait Portable: Serialize + DeserializeOwned + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Portable for T {}
 
-/// Bytes, and the refs that were in the value, in the order of their appearance.
+/// What travels beside the bytes of a message.
+pub(crate) enum Aside {
+    /// A ref: mailbox and ledger.
+    Peer(Arc<Peer>),
+    /// Memory, a file, a socket: kept open until the message is sent.
+    Fd(Arc<dyn AsFd + Send + Sync>),
+}
+
+impl Aside {
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let (first, second) = match self {
+            Aside::Peer(peer) => {
+                let [mailbox, ledger] = peer.descriptors();
+                (mailbox, Some(ledger))
+            }
+            Aside::Fd(fd) => (fd.as_fd(), None),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    pub(crate) fn is_ref(&self) -> bool {
+        matches!(self, Aside::Peer(_))
+    }
+}
+
+/// Bytes, and what was in the value that is not bytes, in the order of its appearance.
 #[derive(Default)]
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) refs: Vec<Arc<Peer>>,
+    pub(crate) aside: Vec<Aside>,
 }
 
 thread_local! {
-    static OUTGOING: RefCell<Option<Vec<Arc<Peer>>>> = const { RefCell::new(None) };
+    static OUTGOING: RefCell<Option<Vec<Aside>>> = const { RefCell::new(None) };
     static INCOMING: RefCell<Option<VecDeque<OwnedFd>>> = const { RefCell::new(None) };
 }
 
@@ -78,11 +103,11 @@ pub(crate) fn encode<T: Portable>(value: &T) -> Result<Encoded, String> {
         let text = explain::refusal(value).unwrap_or_else(|| error.to_string());
         format!("cannot encode {}: {text}", std::any::type_name::<T>())
     })?;
-    let refs = { scope }.leave();
-    if cfg!(debug_assertions) && refs.is_empty() && bytes.len() <= 64 * 1024 {
+    let aside = { scope }.leave();
+    if cfg!(debug_assertions) && aside.is_empty() && bytes.len() <= 64 * 1024 {
         check_round_trip::<T>(&bytes)?;
     }
-    Ok(Encoded { bytes, refs })
+    Ok(Encoded { bytes, aside })
 }
 
 /// Some serde attributes write what cannot be read back in a format without field names; better here than over there.
@@ -92,7 +117,7 @@ fn check_round_trip<T: Portable>(bytes: &[u8]) -> Result<(), String> {
     })
 }
 
-/// Decodes a value; `fds` are those of the refs in it.
+/// Decodes a value; `fds` are those of the refs and descriptors in it.
 ///
 /// # Errors
 /// If the bytes are not exactly one `T`, or its `Deserialize` fails or panics.
@@ -107,22 +132,19 @@ pub(crate) fn decode<T: Portable>(bytes: &[u8], fds: Vec<OwnedFd>) -> Result<T, 
     }
 }
 
-/// Notes that the value being encoded holds a ref. Answers `false` if no message is being encoded.
-pub(crate) fn put_ref(peer: &Arc<Peer>) -> bool {
-    OUTGOING.with_borrow_mut(|outgoing| outgoing.as_mut().map(|refs| refs.push(Arc::clone(peer))).is_some())
+/// Puts something beside the message that is being encoded. Answers `false` if none is.
+fn put(aside: Aside) -> bool {
+    OUTGOING.with_borrow_mut(|outgoing| outgoing.as_mut().map(|all| all.push(aside)).is_some())
 }
 
-/// The next ref's two descriptors: mailbox and ledger.
-pub(crate) fn take_ref() -> Option<(OwnedFd, OwnedFd)> {
-    INCOMING.with_borrow_mut(|incoming| {
-        let fds = incoming.as_mut()?;
-        Some((fds.pop_front()?, fds.pop_front()?))
-    })
+/// The next descriptor that came beside the message being decoded.
+fn take() -> Option<OwnedFd> {
+    INCOMING.with_borrow_mut(|incoming| incoming.as_mut()?.pop_front())
 }
 
 /// Serialises what is known of an actor, and puts its descriptors beside the message.
 pub(crate) fn put_peer<S: Serializer>(peer: &Arc<Peer>, serializer: S) -> Result<S::Ok, S::Error> {
-    if !put_ref(peer) {
+    if !put(Aside::Peer(Arc::clone(peer))) {
         return Err(S::Error::custom(
             "a ref travels in phalanx messages only: it is two descriptors, not bytes",
         ));
@@ -133,7 +155,29 @@ pub(crate) fn put_peer<S: Serializer>(peer: &Arc<Peer>, serializer: S) -> Result
 /// The other direction: one peer per actor and process.
 pub(crate) fn take_peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Peer>, D::Error> {
     let card = Card::deserialize(deserializer)?;
-    let (mailbox, ledger) = take_ref().ok_or_else(|| D::Error::custom("a ref without its descriptors"))?;
+    let (Some(mailbox), Some(ledger)) = (take(), take()) else {
+        return Err(D::Error::custom("a ref without its descriptors"));
+    };
     let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
     peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)
+}
+
+/// Serialises what is said of a descriptor, and puts it beside the message.
+pub(crate) fn put_fd<S: Serializer>(
+    fd: &Arc<impl AsFd + Send + Sync + 'static>,
+    said: &impl Serialize,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    if !put(Aside::Fd(Arc::clone(fd) as _)) {
+        return Err(S::Error::custom("a descriptor travels in phalanx messages only: it is not bytes"));
+    }
+    said.serialize(serializer)
+}
+
+/// The other direction.
+pub(crate) fn take_fd<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<(T, OwnedFd), D::Error> {
+    let said = T::deserialize(deserializer)?;
+    take().map(|fd| (said, fd)).ok_or_else(|| D::Error::custom("without its descriptor"))
 }

@@ -6,14 +6,12 @@
 use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::codec::Encoded;
-use crate::mailbox::peer::Peer;
+use crate::codec::{Aside, Encoded};
 use crate::sys::{frame, memfd};
 
 /// Payloads above this many bytes travel as memory files.
@@ -81,29 +79,36 @@ pub(crate) enum Status {
 pub(crate) struct Outgoing {
     inline: Vec<u8>,
     file: Option<OwnedFd>,
-    refs: Vec<Arc<Peer>>,
+    aside: Vec<Aside>,
 }
 
 impl Outgoing {
     /// # Errors
-    /// If there is no memory (or no descriptor) for a large payload, or it holds too many refs for one message;
+    /// If there is no memory (or no descriptor) for a large payload, or there are too many descriptors in it for one message;
     /// `others` descriptors travel beside it.
     pub(crate) fn new(encoded: Encoded, others: usize) -> io::Result<Outgoing> {
-        let Encoded { bytes, refs } = encoded;
+        let Encoded { bytes, aside } = encoded;
         // One descriptor may be needed for the payload.
-        let room = (frame::MAX_FDS - others - 1) / 2;
-        if refs.len() > room {
-            let text = format!("{} refs in one message, at most {room} fit", refs.len());
+        let room = frame::MAX_FDS - others - 1;
+        if aside.iter().flat_map(Aside::descriptors).count() > room {
+            let refs = aside.iter().filter(|aside| aside.is_ref()).count();
+            let others = aside.len() - refs;
+            let text = match others {
+                0 => format!("{refs} refs in one message, at most {} fit", room / 2),
+                _ => format!(
+                    "{refs} refs (of two descriptors each) and {others} descriptors in one message, at most {room} fit"
+                ),
+            };
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         if bytes.len() <= INLINE {
-            return Ok(Outgoing { inline: bytes, file: None, refs });
+            return Ok(Outgoing { inline: bytes, file: None, aside });
         }
-        Ok(Outgoing { inline: Vec::new(), file: Some(memfd::payload(&bytes)?), refs })
+        Ok(Outgoing { inline: Vec::new(), file: Some(memfd::payload(&bytes)?), aside })
     }
 
     pub(crate) fn text(text: &str) -> Outgoing {
-        Outgoing { inline: text.as_bytes().to_vec(), file: None, refs: Vec::new() }
+        Outgoing { inline: text.as_bytes().to_vec(), file: None, aside: Vec::new() }
     }
 
     pub(crate) fn is_large(&self) -> bool {
@@ -115,8 +120,8 @@ impl Outgoing {
     }
 
     fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let refs = self.refs.iter().flat_map(|peer| peer.descriptors());
-        self.file.iter().map(AsFd::as_fd).chain(refs)
+        let aside = self.aside.iter().flat_map(Aside::descriptors);
+        self.file.iter().map(AsFd::as_fd).chain(aside)
     }
 }
 

@@ -44,10 +44,11 @@ where
 
 fn left(kind: fn(Vec<u8>) -> Left, encoded: Result<Encoded, String>) -> Left {
     match encoded {
-        Ok(Encoded { bytes, refs }) if refs.is_empty() => kind(bytes),
-        Ok(_) => {
-            Left::Codec("the result of a task outlives its process, so there cannot be refs in it".to_owned())
-        }
+        Ok(Encoded { bytes, aside }) if aside.is_empty() => kind(bytes),
+        Ok(_) => Left::Codec(
+            "the result of a task outlives its process, so there cannot be refs or descriptors in it"
+                .to_owned(),
+        ),
         Err(error) => Left::Codec(error),
     }
 }
