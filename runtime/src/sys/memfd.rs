@@ -17,16 +17,25 @@ use super::check;
 /// Payload files can neither shrink under a reader (SIGBUS) nor change while they are decoded.
 const PAYLOAD_SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
 
-fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
+pub(super) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
     // SAFETY: `name` is NUL-terminated and only read.
     let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags | libc::MFD_CLOEXEC) })?;
     // SAFETY: the kernel has just made `fd` for us.
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
+pub(super) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     // SAFETY: F_ADD_SEALS takes integers only.
     check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }).map(drop)
+}
+
+/// Which seals a file has.
+///
+/// # Errors
+/// If it is no memory file.
+pub(super) fn seals(file: BorrowedFd<'_>) -> io::Result<libc::c_int> {
+    // SAFETY: F_GET_SEALS takes no argument.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })
 }
 
 /// A sealed memory file with these bytes.
@@ -39,8 +48,8 @@ pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
 
 /// Memory mapped from a file; unmapped on drop.
 #[derive(Debug)]
-struct Mapped {
-    start: NonNull<libc::c_void>,
+pub(super) struct Mapped {
+    pub(super) start: NonNull<libc::c_void>,
     len: usize,
 }
 
@@ -50,7 +59,7 @@ unsafe impl Send for Mapped {}
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
-    fn new(fd: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapped> {
+    pub(super) fn new(fd: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapped> {
         // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
         let start =
             unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
@@ -101,8 +110,7 @@ impl Payload {
     /// # Errors
     /// If it is not a sealed memory file, or too large: then the sender is not one of us.
     pub(crate) fn open(fd: BorrowedFd<'_>, limit: u64) -> io::Result<Payload> {
-        // SAFETY: F_GET_SEALS takes no argument.
-        let seals = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) })?;
+        let seals = seals(fd)?;
         let len = File::from(fd.try_clone_to_owned()?).metadata()?.size();
         if seals & PAYLOAD_SEALS != PAYLOAD_SEALS || len > limit {
             return Err(io::Error::new(
@@ -256,8 +264,7 @@ impl<T: Shared> Page<T> {
     /// # Errors
     /// If the file is not a memory file of that size which cannot shrink.
     pub(crate) fn accept(file: OwnedFd) -> io::Result<Page<T>> {
-        // SAFETY: F_GET_SEALS takes no argument.
-        let seals = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })?;
+        let seals = seals(file.as_fd())?;
         let file = File::from(file);
         let len = file.metadata()?.size();
         if seals & libc::F_SEAL_SHRINK == 0 || len < PAGE as u64 {

@@ -11,6 +11,7 @@ pub(crate) mod image;
 pub(crate) mod memfd;
 pub(crate) mod poll;
 pub(crate) mod process;
+pub(crate) mod region;
 pub(crate) mod rlimit;
 pub(crate) mod signal;
 pub(crate) mod time;

@@ -17,6 +17,7 @@ mod names;
 mod nothing_left;
 mod os;
 mod payloads;
+mod shared;
 mod start;
 mod supervision;
 mod tasks;

@@ -1,0 +1,3 @@
+//! Memory that several processes see.
+
+mod memory;
