@@ -110,6 +110,18 @@ pub(crate) fn encode<T: Portable>(value: &T) -> Result<Encoded, String> {
     Ok(Encoded { bytes, aside })
 }
 
+/// Encodes a value that outlives this process, or leaves this machine: into bytes alone.
+///
+/// # Errors
+/// What its `Serialize` said; refs and descriptors are refused.
+pub(crate) fn encode_plain<T: Portable>(value: &T) -> Result<Vec<u8>, String> {
+    // A message may be on its way to be encoded on this thread.
+    let _scope = Scope(&OUTGOING, OUTGOING.take());
+    let text = |error: postcard::Error| explain::refusal(value).unwrap_or_else(|| error.to_string());
+    postcard::to_stdvec(value)
+        .map_err(|error| format!("cannot encode {}: {}", std::any::type_name::<T>(), text(error)))
+}
+
 /// Some serde attributes write what cannot be read back in a format without field names; better here than over there.
 fn check_round_trip<T: Portable>(bytes: &[u8]) -> Result<(), String> {
     decode::<T>(bytes, Vec::new()).map(drop).map_err(|error| {
@@ -142,12 +154,18 @@ fn take() -> Option<OwnedFd> {
     INCOMING.with_borrow_mut(|incoming| incoming.as_mut()?.pop_front())
 }
 
+/// Whether descriptors can travel beside what is being serialised.
+pub(crate) fn takes_descriptors() -> bool {
+    OUTGOING.with_borrow(Option::is_some)
+}
+
+/// What is said where they cannot.
+const NOT_BYTES: &str = "refs and descriptors travel in messages of phalanx and in the state of new processes only: they are not bytes, and so cannot be in a task's result, which outlives it";
+
 /// Serialises what is known of an actor, and puts its descriptors beside the message.
 pub(crate) fn put_peer<S: Serializer>(peer: &Arc<Peer>, serializer: S) -> Result<S::Ok, S::Error> {
     if !put(Aside::Peer(Arc::clone(peer))) {
-        return Err(S::Error::custom(
-            "a ref travels in phalanx messages only: it is two descriptors, not bytes",
-        ));
+        return Err(S::Error::custom(NOT_BYTES));
     }
     peer.card.serialize(serializer)
 }
@@ -162,22 +180,12 @@ pub(crate) fn take_peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ar
     peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)
 }
 
-/// Serialises what is said of a descriptor, and puts it beside the message.
-pub(crate) fn put_fd<S: Serializer>(
-    fd: &Arc<impl AsFd + Send + Sync + 'static>,
-    said: &impl Serialize,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    if !put(Aside::Fd(Arc::clone(fd) as _)) {
-        return Err(S::Error::custom("a descriptor travels in phalanx messages only: it is not bytes"));
-    }
-    said.serialize(serializer)
+/// Puts a descriptor beside the message that is being serialised. The other end takes it in the same order.
+pub(crate) fn put_fd<E: serde::ser::Error>(fd: &Arc<impl AsFd + Send + Sync + 'static>) -> Result<(), E> {
+    if put(Aside::Fd(Arc::clone(fd) as _)) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
 }
 
 /// The other direction.
-pub(crate) fn take_fd<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<(T, OwnedFd), D::Error> {
-    let said = T::deserialize(deserializer)?;
-    take().map(|fd| (said, fd)).ok_or_else(|| D::Error::custom("without its descriptor"))
+pub(crate) fn take_fd<E: serde::de::Error>() -> Result<OwnedFd, E> {
+    take().ok_or_else(|| E::custom("without its descriptor"))
 }

@@ -94,7 +94,7 @@ pub use partitioned::Partitioned;
 pub use process::tree::{Child, children};
 pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
 pub use reply::Reply;
-pub use shared::Shared;
+pub use shared::{Blob, Shared};
 pub use supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use supervisor::{
     ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,

@@ -9,6 +9,8 @@
 //! types cannot be shared: a `bool` or an enum that another process has overwritten would not be one any more, and a tuple has gaps in which there
 //! may be anything.
 
+mod blob;
+
 use std::fmt;
 use std::io;
 use std::ops::Deref;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::codec;
 use crate::sys::region::Region;
 
+pub use self::blob::Blob;
 pub use crate::sys::region::{Element, Plain, Shareable};
 
 /// A value, or a slice of values, in memory that several processes see.
@@ -94,6 +97,28 @@ impl<T: Element> Shared<[T]> {
         Region::copy_of(values).map(Region::into_shared)
     }
 
+    /// So many numbers, which `fill` writes in place (they are 0 before): as [`from_slice`](Self::from_slice), without the copy.
+    ///
+    /// ```
+    /// use phalanx::Shared;
+    ///
+    /// let squares = Shared::<[u64]>::build(4, |numbers| {
+    ///     for (place, number) in numbers.iter_mut().enumerate() {
+    ///         *number = (place * place) as u64;
+    ///     }
+    /// });
+    /// assert_eq!(squares.unwrap()[..], [0, 1, 4, 9]);
+    /// ```
+    ///
+    /// # Errors
+    /// At the limit on descriptors (`RLIMIT_NOFILE`), or without memory.
+    pub fn build(len: usize, fill: impl FnOnce(&mut [T])) -> io::Result<Shared<[T]>>
+    where
+        T: Plain,
+    {
+        Region::built(len, fill).map(Region::into_shared)
+    }
+
     /// So many elements, each of them 0. The memory is taken at once, so that no access can fail later.
     ///
     /// # Errors
@@ -157,14 +182,14 @@ impl<T: Shareable + ?Sized> AsFd for Shared<T> {
 /// In messages of phalanx only: it is a descriptor, not bytes.
 impl<T: Shareable + ?Sized> Serialize for Shared<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codec::put_fd(&self.0, &(self.0.len() as u64), serializer)
+        codec::put_fd(&self.0)?;
+        (self.0.len() as u64).serialize(serializer)
     }
 }
 
 impl<'de, T: Shareable + ?Sized> Deserialize<'de> for Shared<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (len, file) = codec::take_fd::<u64, D>(deserializer)?;
-        let len = usize::try_from(len).map_err(D::Error::custom)?;
-        Region::open(file, len).map(Region::into_shared).map_err(D::Error::custom)
+        let len = usize::try_from(u64::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        Region::open(codec::take_fd()?, len).map(Region::into_shared).map_err(D::Error::custom)
     }
 }

@@ -139,6 +139,25 @@ impl<T: Shareable + ?Sized> Region<T> {
         Region::open(filled::<T::Element>(bytes)?, values.len())
     }
 
+    /// So many elements, which `fill` writes in place.
+    pub(crate) fn built(len: usize, fill: impl FnOnce(&mut [T::Element])) -> io::Result<Region<T>>
+    where
+        T::Element: Plain,
+    {
+        let size = bytes::<T::Element>(len)?;
+        let file = create(c"phalanx-shared", libc::MFD_ALLOW_SEALING)?;
+        allocate(&file, size)?;
+        let mapped = map_all(file.as_fd(), size, true)?;
+        let start = mapped.as_ref().map_or(NonNull::dangling(), |mapped| mapped.start.cast());
+        // SAFETY: exactly these elements are mapped (or there are none), all of them zero, at the beginning of a page, until after `fill`. The file is new and
+        // its number is known to nobody else, so nothing else refers to them.
+        fill(unsafe { NonNull::slice_from_raw_parts(start, len).as_mut() });
+        // The kernel seals nothing against writing that somebody could write to.
+        drop(mapped);
+        seal(&file, FROZEN)?;
+        Region::open(file.into(), len)
+    }
+
     /// So many elements, all of their bytes zero.
     pub(crate) fn zeroed(len: usize) -> io::Result<Region<T>> {
         let file = create(c"phalanx-shared", libc::MFD_ALLOW_SEALING)?;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{self, Encoded, Portable};
+use crate::codec::{self, Portable};
 use crate::current;
 use crate::mailbox::ledger::{Farewell, Ledger, StopMode};
 use crate::process::actor_loop::PANICKED;
@@ -25,7 +25,7 @@ pub(crate) enum Left {
 
 /// Runs a function that answers a value.
 pub(crate) fn value<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(start: Start) -> i32 {
-    run::<F, A>(start, |function, args| left(Left::Value, codec::encode(&function(args))))
+    run::<F, A>(start, |function, args| left(Left::Value, &function(args)))
 }
 
 /// Runs a function that answers a `Result`.
@@ -37,20 +37,14 @@ where
     E: Portable,
 {
     run::<F, A>(start, |function, args| match function(args) {
-        Ok(value) => left(Left::Value, codec::encode(&value)),
-        Err(error) => left(Left::App, codec::encode(&error)),
+        Ok(value) => left(Left::Value, &value),
+        Err(error) => left(Left::App, &error),
     })
 }
 
-fn left(kind: fn(Vec<u8>) -> Left, encoded: Result<Encoded, String>) -> Left {
-    match encoded {
-        Ok(Encoded { bytes, aside }) if aside.is_empty() => kind(bytes),
-        Ok(_) => Left::Codec(
-            "the result of a task outlives its process, so there cannot be refs or descriptors in it"
-                .to_owned(),
-        ),
-        Err(error) => Left::Codec(error),
-    }
+/// The result outlives this process, so there is nobody to keep a descriptor open for it.
+fn left<T: Portable>(kind: fn(Vec<u8>) -> Left, value: &T) -> Left {
+    codec::encode_plain(value).map_or_else(Left::Codec, kind)
 }
 
 fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> Left) -> i32 {

@@ -1,3 +1,4 @@
 //! Memory that several processes see.
 
+mod blob;
 mod memory;
