@@ -1,6 +1,7 @@
 //! What travels, how large it may be, and what happens when it cannot.
 
 mod broken;
+mod descriptors;
 mod growth;
 mod mismatched;
 mod shapes;
