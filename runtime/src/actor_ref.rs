@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, ActorStruct, Calls, Method, method_name};
+use crate::any_ref::AnyRef;
 use crate::codec::{self, Portable};
 use crate::current;
 use crate::error::{At, CallError, SendError, TrySendError};
@@ -290,6 +291,11 @@ impl<A: ActorStruct> ActorRef<A> {
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
         self.handle().join_until(Some(time::after(limit)))
+    }
+
+    /// The same actor without its type: for those who want to know it again, or to watch it.
+    pub fn any(&self) -> AnyRef {
+        AnyRef(Arc::clone(self.peer()))
     }
 
     /// How many messages wait in its mailbox. Read from shared memory: a hung actor is not asked.

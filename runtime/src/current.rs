@@ -1,5 +1,6 @@
 //! The process that asks: who am I?
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,12 +9,15 @@ use std::time::{Duration, Instant};
 use once_cell::sync::OnceCell;
 
 use crate::actor_ref::RawRef;
+use crate::any_ref::AnyRef;
 use crate::mailbox::ledger::Ledger;
 #[cfg(debug_assertions)]
 use crate::mailbox::ledger::Phase;
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
+use crate::monitor::Monitor;
 use crate::process::request::Spec;
+use crate::relatives;
 use crate::sys::time;
 
 /// What an actor or a task knows of itself; in the program itself, its pid and little else.
@@ -93,6 +97,43 @@ impl Current {
         self.parent
     }
 
+    /// Watches the process that spawned this one (Python's `parent_process`); `None` in the program, and if there is no thread or descriptor for it.
+    ///
+    /// Its [`Down`](crate::Down) says that the parent has ended, not why: [`SupervisorDied`](crate::ExitReason::SupervisorDied). There is not much time to act on
+    /// it, since no process outlives the one that spawned it: when that dies, this one is killed a moment later.
+    ///
+    /// ```
+    /// use phalanx::prelude::*;
+    ///
+    /// #[task]
+    /// fn watch() -> bool {
+    ///     let mut parent = phalanx::current().parent_watch().expect("a task has a parent");
+    ///     parent.try_recv().is_none() // it is there
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// assert!(watch::spawn()?.join()?);
+    /// assert!(phalanx::current().parent_watch().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parent_watch(&self) -> Option<Monitor> {
+        relatives::parent(self.parent?).ok().map(|parent| Monitor::new(&parent))
+    }
+
+    /// A ref to this process: an actor, a task, or the program itself.
+    ///
+    /// # Errors
+    /// If there is no descriptor left for what it needs; it is made with the first call.
+    pub fn any(&self) -> io::Result<AnyRef> {
+        let own = match OWN.get() {
+            Some(own) => own.peer()?,
+            None => relatives::program()?,
+        };
+        Ok(AnyRef(own))
+    }
+
     /// Whether it is a daemon.
     pub fn daemon(&self) -> bool {
         self.daemon
@@ -129,23 +170,23 @@ pub(crate) fn remember_own(spec: &'static Spec, ledger: &'static Ledger, mailbox
 
 /// The actor of this process, as others see it, if it is of that type.
 pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
-    OWN.get().filter(|own| own.spec.type_name == type_name).and_then(Own::peer)
+    OWN.get().filter(|own| own.spec.type_name == type_name).and_then(|own| own.peer().ok())
 }
 
 /// The same, of whatever type, for messages of the runtime.
 pub(crate) fn own_raw() -> Option<RawRef> {
-    OWN.get().and_then(Own::peer).map(RawRef::bare)
+    OWN.get().and_then(|own| own.peer().ok()).map(RawRef::bare)
 }
 
 impl Own {
-    fn peer(&self) -> Option<Arc<Peer>> {
+    fn peer(&self) -> io::Result<Arc<Peer>> {
         let make = || {
             let ledger = Ledger::open(self.ledger.file().try_clone_to_owned()?)?;
             let (id, name) = (self.spec.id, self.spec.name.as_str().into());
             let card = Card { id, name, daemon: self.spec.daemon, timeout: self.spec.timeout };
             Router::get()?.meet(Peer::new(card, self.mailbox.try_clone()?, ledger))
         };
-        self.peer.get_or_try_init(make).ok().cloned()
+        self.peer.get_or_try_init(make).cloned()
     }
 }
 

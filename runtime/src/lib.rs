@@ -47,6 +47,7 @@ mod sys;
 
 mod actor;
 mod actor_ref;
+mod any_ref;
 mod builder;
 mod codec;
 mod command;
@@ -64,10 +65,12 @@ pub mod logging;
 mod mailbox;
 mod monitor;
 pub mod names;
+mod on_down;
 mod partitioned;
 mod plan;
 mod process;
 mod program;
+mod relatives;
 mod reply;
 pub mod shared;
 mod supervise;
@@ -78,6 +81,7 @@ pub use phalanx_macros::{actor, main, supervisor, task};
 
 pub use actor::{Actor, ActorStruct, Calls};
 pub use actor_ref::{ActorId, ActorRef};
+pub use any_ref::AnyRef;
 pub use builder::ActorBuilder;
 pub use codec::Portable;
 pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};

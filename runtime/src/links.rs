@@ -5,17 +5,17 @@
 //! report comes as a message.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
+use crate::any_ref::AnyRef;
 use crate::codec;
 use crate::current;
 use crate::error::SendError;
 use crate::exit::ExitReason;
-use crate::mailbox::peer::Peer;
-use crate::monitor::{Down, Monitor};
+use crate::monitor::Down;
 use crate::process::last_words;
 
 /// The messages of the runtime itself, beyond all methods.
@@ -118,7 +118,7 @@ pub(crate) fn handle(method: u32, body: &[u8], fds: Vec<std::os::fd::OwnedFd>, t
         }
         UNLINK => {
             if let (Ok(other), Some(linked)) = (codec::decode::<AnyRef>(body, fds), linked().as_mut()) {
-                linked.remove(&other.id());
+                linked.remove(&other.id().0);
             }
             None
         }
@@ -129,7 +129,7 @@ pub(crate) fn handle(method: u32, body: &[u8], fds: Vec<std::os::fd::OwnedFd>, t
 
 /// Waits for the other's end in a thread of its own.
 fn watch(other: AnyRef, traps: bool) {
-    let (id, number) = (other.id(), crate::sys::process::random());
+    let (id, number) = (other.id().0, crate::sys::process::random());
     let mut links = linked();
     if links.get_or_insert_default().contains_key(&id) {
         return;
@@ -138,7 +138,7 @@ fn watch(other: AnyRef, traps: bool) {
     drop(links);
     let name = format!("link: {}", other.name());
     let spawned = thread::Builder::new().name(name).stack_size(128 * 1024).spawn(move || {
-        let down = Monitor::new(&other.0).recv();
+        let down = other.monitor().recv();
         let still_linked = linked().as_mut().is_some_and(|links| {
             let ours = links.get(&id) == Some(&number);
             ours.then(|| links.remove(&id)).is_some()
@@ -166,36 +166,7 @@ fn exit_signal(down: Down, traps: bool) {
     }
 }
 
-/// A ref of whatever type.
-pub(crate) struct AnyRef(pub(crate) Arc<Peer>);
-
-impl serde::Serialize for AnyRef {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codec::put_peer(&self.0, serializer)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for AnyRef {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        codec::take_peer(deserializer).map(AnyRef)
-    }
-}
-
-impl AnyRef {
-    fn id(&self) -> u64 {
-        self.0.card.id
-    }
-
-    fn name(&self) -> &str {
-        &self.0.card.name
-    }
-}
-
 impl<A: Actor> ActorRef<A> {
-    fn any(&self) -> AnyRef {
-        AnyRef(Arc::clone(&self.raw().peer))
-    }
-
     /// Links it with another actor; see [`link`](crate::link).
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
+use crate::on_down;
 use crate::sys::time;
 
 /// The report of an actor's end (OTP's `'DOWN'` message).
@@ -126,6 +127,56 @@ impl Monitor {
     pub fn try_recv(&mut self) -> Option<Down> {
         self.router?.look_around();
         self.recv_until(Some(0))
+    }
+
+    /// Has `act` called when the report comes, at once if the actor has ended already. Does not block.
+    ///
+    /// It is called on a thread of phalanx, one per process, which it should not hold up: others wait for the same thread. An actor
+    /// sends itself a message there, and deals with it in its turn. A panic in it is logged.
+    ///
+    /// ```
+    /// use phalanx::prelude::*;
+    /// use phalanx::AnyRef;
+    /// # #[actor] struct Desk { guests: u32 }
+    /// #[actor]
+    /// impl Desk {
+    ///     /// Somebody comes, and stays until their process ends.
+    ///     fn welcome(&mut self, guest: AnyRef) {
+    ///         self.guests += 1;
+    ///         let desk = phalanx::myself::<Desk>();
+    ///         guest.monitor().on_down(move |down| {
+    ///             if let Some(desk) = desk {
+    ///                 let _ = desk.has_left(down);
+    ///             }
+    ///         });
+    ///     }
+    ///
+    ///     #[tell]
+    ///     fn has_left(&mut self, _: Down) {
+    ///         self.guests -= 1;
+    ///     }
+    ///
+    ///     fn guests(&self) -> u32 {
+    ///         self.guests
+    ///     }
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let desk = Desk { guests: 0 }.spawn()?;
+    /// let guest = Process::spawn(|()| std::thread::sleep(std::time::Duration::from_secs(100)), ())?;
+    /// desk.welcome(guest.any()).wait()?;
+    /// assert_eq!(desk.guests().wait()?, 1);
+    /// guest.kill()?;
+    /// while desk.guests().wait()? > 0 {}
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If that thread cannot be started, as [`std::thread::spawn`] does.
+    pub fn on_down(self, act: impl FnOnce(Down) + Send + 'static) {
+        on_down::attend(self, Box::new(act));
     }
 
     fn recv_until(&mut self, deadline: Option<u64>) -> Option<Down> {

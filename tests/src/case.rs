@@ -58,6 +58,8 @@ fn run_here(body: impl FnOnce()) {
     // What every program keeps once it has started a tree does not count as a leak.
     Process::spawn(|()| (), ()).expect("a process starts").join().expect("it ends");
     phalanx::shutdown();
+    // And what it is known by.
+    phalanx::current().any().expect("the program has a ref");
     let before = Snapshot::take();
     body();
     phalanx::shutdown();

@@ -27,6 +27,7 @@ const RESERVED: &[&str] = &[
     "exit_code",
     "exit_reason",
     "monitor",
+    "any",
     "within",
     "if_up",
     "kill_after",

@@ -62,6 +62,16 @@ pub(crate) fn parent_of(pid: i32) -> Option<i32> {
     stat_field(pid, 1)
 }
 
+/// When a process was started, in ticks since the system was.
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    stat_field(pid, 19)
+}
+
+/// The name of a process, its first 15 bytes.
+pub(crate) fn name_of(pid: i32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim_end().to_owned())
+}
+
 /// A number in `/proc/PID/stat`, counted from the state, which is number 0.
 fn stat_field<N: FromStr>(pid: i32, index: usize) -> Option<N> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Options;
+use crate::any_ref::AnyRef;
 use crate::builder::options;
 use crate::codec::{self, Portable};
 use crate::error::{At, CallError, Never, SendError, SpawnError};
@@ -158,6 +159,11 @@ impl<T, E> Process<T, E> {
     /// Its name; `Process-N` unless it was given one.
     pub fn name(&self) -> &str {
         &self.peer.card.name
+    }
+
+    /// The same task without its type: for those who want to know it again, or to watch it.
+    pub fn any(&self) -> AnyRef {
+        AnyRef(Arc::clone(&self.peer))
     }
 
     /// Sends SIGINT. Does not wait.
