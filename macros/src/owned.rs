@@ -1,7 +1,7 @@
 //! What may stand in the signature of a message: types that own their data, because they leave for another process.
 
-use syn::visit::Visit;
-use syn::{Lifetime, Type, TypeFnPtr, TypeImplTrait, TypePtr, TypeReference};
+use syn::visit::{self, Visit};
+use syn::{Lifetime, Type, TypeFnPtr, TypeImplTrait, TypePath, TypePtr, TypeReference};
 
 use crate::errors::Errors;
 use crate::util::last_segment;
@@ -52,6 +52,21 @@ impl Visit<'_> for Checker<'_> {
 
     fn visit_type_ptr(&mut self, ty: &TypePtr) {
         self.errors.at(ty, "a pointer means nothing to another process: send what it points to");
+    }
+
+    fn visit_type_path(&mut self, ty: &TypePath) {
+        match last_segment(&ty.path).filter(|segment| segment.ident == "Later") {
+            Some(later) => {
+                let message = match self.way {
+                    Way::In => "`Later` is what a handler returns: take the value itself",
+                    Way::Out => {
+                        "what is answered later is all that a message answers: return `Later<..>` itself, with the other types inside, for example `Later<Result<T, E>>`"
+                    }
+                };
+                self.errors.at(&later.ident, message);
+            }
+            None => visit::visit_type_path(self, ty),
+        }
     }
 
     fn visit_lifetime(&mut self, lifetime: &Lifetime) {

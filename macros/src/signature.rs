@@ -4,8 +4,8 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
-    FnArg, GenericArgument, GenericParam, Ident, Pat, Path, PathArguments, ReturnType, Safety, Signature,
-    Type, parse_quote,
+    FnArg, GenericArgument, GenericParam, Ident, Pat, Path, PathArguments, PathSegment, ReturnType, Safety,
+    Signature, Type, parse_quote,
 };
 
 use crate::errors::Errors;
@@ -72,6 +72,9 @@ pub(crate) fn check_arguments(sig: &Signature, errors: &mut Errors) {
 /// Notes a result that cannot travel.
 pub(crate) fn check_output(sig: &Signature, what: &str, errors: &mut Errors) {
     let ReturnType::Type(_, ty) = &sig.output else { return };
+    if let Some(later) = later(ty) {
+        return check_later(later, what, errors);
+    }
     match peel(ty) {
         Type::Never(never) => {
             errors.at(
@@ -80,6 +83,43 @@ pub(crate) fn check_output(sig: &Signature, what: &str, errors: &mut Errors) {
             );
         }
         ty => owned::check(ty, Way::Out, errors),
+    }
+}
+
+/// Notes what cannot be answered later.
+fn check_later(later: &PathSegment, what: &str, errors: &mut Errors) {
+    if what == "a task" {
+        errors.at(
+            &later.ident,
+            "a task has one result and ends with it, so there is no later: return the value itself",
+        );
+    }
+    match later_argument(later) {
+        Some(ty) => owned::check(ty, Way::Out, errors),
+        None => errors.at(
+            later,
+            "say what will be answered: `Later<T>`, or `Later<Result<T, E>>` if it may be an error",
+        ),
+    }
+}
+
+/// The last part of the type's name, if it is `Later`, by whatever path.
+fn later(ty: &Type) -> Option<&PathSegment> {
+    let Type::Path(ty) = peel(ty) else { return None };
+    last_segment(&ty.path).filter(|segment| segment.ident == "Later")
+}
+
+/// Whether a message answers after its handler has returned.
+pub(crate) fn is_later(sig: &Signature) -> bool {
+    matches!(&sig.output, ReturnType::Type(_, ty) if later(ty).is_some())
+}
+
+/// What is answered later.
+fn later_argument(later: &PathSegment) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &later.arguments else { return None };
+    match (arguments.args.first(), arguments.args.len()) {
+        (Some(GenericArgument::Type(ty)), 1) => Some(ty),
+        _ => None,
     }
 }
 
@@ -153,7 +193,13 @@ fn name(pat: &Pat) -> Option<&Ident> {
 }
 
 /// What a function returns, as its caller sees it.
-pub(crate) enum Output {
+pub(crate) struct Output {
+    kind: Kind,
+    /// After it has returned.
+    later: bool,
+}
+
+enum Kind {
     Plain(Type),
     /// A `Result`; `direct` says that the two types could be read off it, an alias is resolved by the compiler.
     Result {
@@ -165,44 +211,68 @@ pub(crate) enum Output {
 
 impl Output {
     pub(crate) fn of(sig: &Signature, self_ty: Option<&Type>, private: &Path) -> Output {
-        let ReturnType::Type(_, ty) = &sig.output else { return Output::Plain(parse_quote!(())) };
+        let ReturnType::Type(_, ty) = &sig.output else {
+            return Output { kind: Kind::Plain(parse_quote!(())), later: false };
+        };
         let ty = self_ty.map_or_else(|| (**ty).clone(), |self_ty| without_self(ty, self_ty));
-        if !is_result(&ty) {
-            return Output::Plain(ty);
-        }
-        match two_arguments(&ty) {
-            Some((ok, err)) => Output::Result { ok, err: Box::new(err), direct: true },
-            None => Output::Result {
-                ok: parse_quote!(<#ty as #private::ResultLike>::Ok),
-                err: Box::new(parse_quote!(<#ty as #private::ResultLike>::Err)),
-                direct: false,
-            },
+        match later(&ty).and_then(later_argument) {
+            Some(answered) => Output { kind: Kind::of(answered, private), later: true },
+            None => Output { kind: Kind::of(&ty, private), later: false },
         }
     }
 
     /// `T`, or `T, E`: the type arguments of a reply and of a process.
     pub(crate) fn arguments(&self) -> TokenStream {
-        match self {
-            Output::Plain(ty) => ty.to_token_stream(),
-            Output::Result { ok, err, .. } => quote!(#ok, #err),
+        match &self.kind {
+            Kind::Plain(ty) => ty.to_token_stream(),
+            Kind::Result { ok, err, .. } => quote!(#ok, #err),
         }
     }
 
-    /// The method or function called `plain` if there is no error to carry, and its twin `plain_result` if there is.
+    /// The method or function called `plain` if there is no error to carry, and its twin `plain_result` (or `plain_later_result`) if there is.
     ///
     /// It has the place of the return type, for the compiler to underline when that cannot travel.
     pub(crate) fn carrier(&self, plain: &str) -> Ident {
-        match self {
-            Output::Plain(ty) => located(plain, ty),
-            Output::Result { ok, .. } => located(&format!("{plain}_result"), ok),
+        match &self.kind {
+            Kind::Plain(ty) => located(plain, ty),
+            Kind::Result { ok, .. } if self.later => located(&format!("{plain}_later_result"), ok),
+            Kind::Result { ok, .. } => located(&format!("{plain}_result"), ok),
+        }
+    }
+
+    /// The same where the message is handled: an answer that comes later says itself whether it is an error.
+    pub(crate) fn handler(&self, plain: &str) -> Ident {
+        match &self.kind {
+            Kind::Plain(ty) | Kind::Result { ok: ty, .. } if self.later => {
+                located(&format!("{plain}_later"), ty)
+            }
+            _ => self.carrier(plain),
         }
     }
 
     /// `value` as a plain value or a `core` result.
     pub(crate) fn resolved(&self, value: TokenStream, private: &Path) -> TokenStream {
-        match self {
-            Output::Result { direct: false, .. } => quote!(#private::ResultLike::into_result(#value)),
+        match &self.kind {
+            Kind::Result { direct: false, .. } if !self.later => {
+                quote!(#private::ResultLike::into_result(#value))
+            }
             _ => value,
+        }
+    }
+}
+
+impl Kind {
+    fn of(ty: &Type, private: &Path) -> Kind {
+        if !is_result(ty) {
+            return Kind::Plain(ty.clone());
+        }
+        match two_arguments(ty) {
+            Some((ok, err)) => Kind::Result { ok, err: Box::new(err), direct: true },
+            None => Kind::Result {
+                ok: parse_quote!(<#ty as #private::ResultLike>::Ok),
+                err: Box::new(parse_quote!(<#ty as #private::ResultLike>::Err)),
+                direct: false,
+            },
         }
     }
 }

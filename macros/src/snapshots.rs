@@ -234,3 +234,24 @@ fn a_main_function() {
     };
     check("main_fn.rs", main_fn::expand(none(), item));
 }
+
+#[test]
+fn an_actor_that_answers_later() {
+    let of_impl = actor::expand(
+        none(),
+        quote! {
+            impl Desk {
+                fn plain(&mut self) -> Later<u64> {
+                    self.keep()
+                }
+                fn fallible(&mut self, limit: Duration) -> phalanx::Later<Result<Self, String>> {
+                    self.keep_until(limit)
+                }
+                fn aliased(&mut self) -> Later<io::Result<u64>> {
+                    self.keep()
+                }
+            }
+        },
+    );
+    check("later.rs", quote!(#of_impl));
+}

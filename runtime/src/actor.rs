@@ -1,10 +1,12 @@
 //! What the `#[actor]` attribute writes, and what it writes it against.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor_ref::RawRef;
 use crate::codec::{self, Encoded, Portable};
+use crate::later::{Later, Promise};
 use crate::mailbox::envelope::{Body, Status};
 use crate::monitor::Down;
 use crate::process::request::Recycle;
@@ -183,18 +185,26 @@ pub struct Call<'a> {
 pub struct Answer {
     pub(crate) status: Status,
     pub(crate) encoded: Encoded,
+    /// Not now: then the two above say nothing.
+    pub(crate) later: Option<Arc<Promise>>,
 }
 
 impl Answer {
-    pub(crate) fn codec(text: &str) -> Answer {
-        Answer {
-            status: Status::Codec,
-            encoded: Encoded { bytes: text.as_bytes().to_vec(), aside: Vec::new() },
-        }
+    pub(crate) fn new(status: Status, encoded: Encoded) -> Answer {
+        Answer { status, encoded, later: None }
     }
 
-    fn of<T: Portable>(status: Status, value: &T) -> Answer {
-        codec::encode(value).map_or_else(|error| Answer::codec(&error), |encoded| Answer { status, encoded })
+    pub(crate) fn empty(status: Status) -> Answer {
+        Answer::new(status, Encoded::default())
+    }
+
+    pub(crate) fn codec(text: &str) -> Answer {
+        Answer::new(Status::Codec, Encoded { bytes: text.as_bytes().to_vec(), aside: Vec::new() })
+    }
+
+    pub(crate) fn of<T: Portable>(status: Status, value: &T) -> Answer {
+        codec::encode(value)
+            .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
     }
 }
 
@@ -225,9 +235,16 @@ impl Call<'_> {
         }
     }
 
+    pub fn ask_later<A: Portable, T>(self, handler: impl FnOnce(A) -> Later<T>) -> Answer {
+        match self.arguments().map(handler) {
+            Ok(later) => Answer { later: later.into_promise(), ..Answer::empty(Status::Value) },
+            Err(answer) => answer,
+        }
+    }
+
     pub fn tell<A: Portable>(self, handler: impl FnOnce(A)) -> Answer {
         match self.arguments().map(handler) {
-            Ok(()) => Answer { status: Status::Value, encoded: Encoded::default() },
+            Ok(()) => Answer::empty(Status::Value),
             Err(answer) => answer,
         }
     }

@@ -170,6 +170,23 @@ impl RawRef {
         self.call(method, &args, true).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
     }
 
+    /// For a method that answers a `Later<Result<T, E>>`.
+    pub fn ask_later_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Reply<T, E> {
+        self.ask_result(method, args).nested()
+    }
+
+    pub fn try_ask_later_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T, E>, TrySendError<A>> {
+        self.try_call(method, args).map(Reply::nested)
+    }
+
     pub fn try_ask<A: Portable, T: Portable>(
         &self,
         method: u32,

@@ -1,7 +1,7 @@
 //! The process that asks: who am I?
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,15 +10,13 @@ use once_cell::sync::OnceCell;
 
 use crate::actor_ref::RawRef;
 use crate::any_ref::AnyRef;
-use crate::mailbox::ledger::Ledger;
-#[cfg(debug_assertions)]
-use crate::mailbox::ledger::Phase;
+use crate::mailbox::ledger::{Ledger, Phase};
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::monitor::Monitor;
 use crate::process::request::Spec;
 use crate::relatives;
-use crate::sys::time;
+use crate::sys::{frame, time};
 
 /// What an actor or a task knows of itself; in the program itself, its pid and little else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +174,19 @@ pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
 /// The same, of whatever type, for messages of the runtime.
 pub(crate) fn own_raw() -> Option<RawRef> {
     OWN.get().and_then(|own| own.peer().ok()).map(RawRef::bare)
+}
+
+/// In an actor: its main thread looks around, should it sleep over an empty mailbox.
+pub(crate) fn wake_main_thread() {
+    if let Some(own) = OWN.get() {
+        // No room for it means that there is something to wake up for.
+        let _ = frame::send_raw(own.mailbox.as_fd(), b"w", &[]);
+    }
+}
+
+/// Whether this actor has handled its last message.
+pub(crate) fn is_stopping() -> bool {
+    OWN.get().is_some_and(|own| own.ledger.phase() == Phase::Stopping)
 }
 
 impl Own {

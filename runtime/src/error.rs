@@ -102,6 +102,8 @@ pub enum CallError<E = Never> {
     Codec(String, At),
     /// An actor called itself: its handler would wait for itself. Call the method on `self`, or tell.
     CallingSelf(At),
+    /// The handler left the answer for later, and then dropped it (see [`Answer`](crate::Answer)); the actor is well.
+    Unanswered(At),
     /// The operating system refused (no descriptors, no memory), or the answer was lost.
     Unreachable(String, At),
 }
@@ -119,6 +121,7 @@ impl<E> CallError<E> {
             | CallError::Unavailable(at)
             | CallError::Codec(_, at)
             | CallError::CallingSelf(at)
+            | CallError::Unanswered(at)
             | CallError::Unreachable(_, at) => Some(at),
         }
     }
@@ -145,6 +148,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Unavailable(at) => unavailable(f, at),
             CallError::Codec(error, at) => write!(f, "{at}: {error}"),
             CallError::CallingSelf(at) => calling_self(f, at),
+            CallError::Unanswered(at) => write!(f, "{at}: the actor dropped the answer that it owed"),
             CallError::Unreachable(error, at) => write!(f, "{at}: {error}"),
         }
     }

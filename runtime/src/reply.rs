@@ -51,6 +51,8 @@ use crate::sys::time;
 pub struct Reply<T, E = Never> {
     state: State<E>,
     at: Arc<Address>,
+    /// The value that comes is a whole `Result<T, E>`.
+    nested: bool,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -106,11 +108,16 @@ impl<T, E> Reply<T, E> {
         at: Address,
     ) -> Reply<T, E> {
         let waiting = Waiting { router, slot, seq, deadline, future: None };
-        Reply { state: State::Sent(waiting), at: Arc::new(at), kind: PhantomData }
+        Reply { state: State::Sent(waiting), at: Arc::new(at), nested: false, kind: PhantomData }
+    }
+
+    /// The same for a handler that does not know whether what it answers is an error, because it is answered later.
+    pub(crate) fn nested(self) -> Reply<T, E> {
+        Reply { nested: true, ..self }
     }
 
     pub(crate) fn failed(error: CallError<E>, at: Address) -> Reply<T, E> {
-        Reply { state: State::Failed(error), at: Arc::new(at), kind: PhantomData }
+        Reply { state: State::Failed(error), at: Arc::new(at), nested: false, kind: PhantomData }
     }
 }
 
@@ -204,6 +211,13 @@ impl<T: Portable, E: Portable> Reply<T, E> {
 
     fn read(&self, outcome: Outcome) -> Result<T, CallError<E>> {
         match outcome {
+            Outcome::Answer { status: Status::Value, body, fds } if self.nested => {
+                match codec::decode::<Result<T, E>>(&body, fds) {
+                    Ok(Ok(value)) => Ok(value),
+                    Ok(Err(error)) => Err(CallError::App(error)),
+                    Err(error) => Err(CallError::Codec(error, self.at.at())),
+                }
+            }
             Outcome::Answer { status, body, fds } => read_answer(status, &body, fds, &self.at),
             Outcome::Dead(epitaph) => {
                 root::park_if_interrupted();
@@ -234,6 +248,7 @@ fn read_answer<T: Portable, E: Portable>(
             let reason = codec::decode(body, fds).unwrap_or(ExitReason::SupervisorDied);
             Err(CallError::Died(reason, at.at()))
         }
+        Status::Unanswered => Err(CallError::Unanswered(at.at())),
         Status::Dropped => Err(CallError::Unreachable(text(body), at.at())),
     }
 }

@@ -172,6 +172,12 @@ fn message(function: &Function, errors: &mut Errors) {
     signature::check_kind(&function.sig, what, errors);
     signature::check_arguments(&function.sig, errors);
     signature::check_output(&function.sig, what, errors);
+    if function.attempts.is_some() && signature::is_later(&function.sig) {
+        errors.at(
+            &function.sig.output,
+            "`#[idempotent]` repeats a message whose handler the actor has died of, and here the handler has returned before the answer is there: return the value itself, or remove `#[idempotent]`",
+        );
+    }
 }
 
 fn tell(function: &Function, errors: &mut Errors) {

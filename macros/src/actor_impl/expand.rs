@@ -202,7 +202,7 @@ fn arm(message: &Function, self_ty: &Type, private: &Path) -> TokenStream {
     let (names, tuple, tuple_type) = (&params.names, params.tuple(ident), params.tuple_type(ident));
     let answer = match &message.role {
         Role::Tell(_) => format_ident!("tell"),
-        _ => output.carrier("ask"),
+        _ => output.handler("ask"),
     };
     let value = output.resolved(quote!(Self::#ident(self #(, #names)*)), private);
     let handler = quote_spanned!(call_site_at(ident)=> |#tuple: #tuple_type| #value);

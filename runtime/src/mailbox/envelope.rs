@@ -73,6 +73,8 @@ pub(crate) enum Status {
     Dropped,
     /// An exit reason: the process that handled it died of it.
     Lost,
+    /// The handler left the answer for later, and then it was dropped.
+    Unanswered,
 }
 
 /// A payload on its way out: in the packet, or beside it.

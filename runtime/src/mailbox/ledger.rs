@@ -71,8 +71,9 @@ shared_struct! {
         interrupted: AtomicU64,
         /// Actor: how often the message in progress has been begun.
         attempts: AtomicU32,
-        /// Actor: callers who would miss answers if it died now; how many more there are is beyond the list.
+        /// Actor: callers who would miss answers if it died now, and to which of their calls; how many more there are is beyond the list.
         forsaken: [AtomicU64; FORSAKEN],
+        forsaken_up_to: [AtomicU64; FORSAKEN],
         forsaken_len: AtomicU32,
         /// Actor: set just before an exit that the runtime means; tells it from an `exit(0)` of user code.
         farewell: AtomicU32,
@@ -207,8 +208,8 @@ pub(crate) struct Epitaph {
     pub(crate) in_progress: Option<InProgressRecord>,
     /// How many messages lay in its mailbox, if they are lost with it.
     pub(crate) unserved: u32,
-    /// Callers (by session) whose answers it had kept because they did not read them.
-    pub(crate) forsaken: Vec<u64>,
+    /// Callers (by session) who miss answers: to their calls up to this one.
+    pub(crate) forsaken: Vec<(u64, u64)>,
 }
 
 /// Why a supervisor did not start an actor, or why its start failed in the runtime.
@@ -559,11 +560,12 @@ impl Ledger {
     }
 
     /// Names the callers who would miss answers if this process died now.
-    pub(crate) fn forsake(&self, sessions: impl Iterator<Item = u64>) {
+    pub(crate) fn forsake(&self, callers: impl Iterator<Item = (u64, u64)>) {
         let mut count = 0;
-        for session in sessions {
+        for (session, up_to) in callers {
             if let Some(place) = self.0.forsaken.get(count) {
                 place.store(session, SeqCst);
+                self.0.forsaken_up_to[count].store(up_to, SeqCst);
             }
             count += 1;
         }
@@ -571,14 +573,15 @@ impl Ledger {
     }
 
     /// Those callers; a 0 among them stands for all that the list has no room for.
-    pub(crate) fn forsaken(&self) -> Vec<u64> {
+    pub(crate) fn forsaken(&self) -> Vec<(u64, u64)> {
         let len = self.0.forsaken_len.load(SeqCst) as usize;
-        let mut sessions: Vec<u64> =
-            self.0.forsaken.iter().take(len).map(|session| session.load(SeqCst)).collect();
+        let listed = self.0.forsaken.iter().zip(&self.0.forsaken_up_to).take(len);
+        let mut callers: Vec<(u64, u64)> =
+            listed.map(|(session, up_to)| (session.load(SeqCst), up_to.load(SeqCst))).collect();
         if len > FORSAKEN {
-            sessions.push(0);
+            callers.push((0, u64::MAX));
         }
-        sessions
+        callers
     }
 
     pub(crate) fn say_farewell(&self, farewell: Farewell) {

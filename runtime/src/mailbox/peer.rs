@@ -1,6 +1,7 @@
 //! An actor as its callers see it: the sending end of its mailbox, its ledger, and what became of it.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,8 +57,8 @@ pub(crate) struct Fate {
 
 /// Calls that get no answer.
 pub(crate) struct Lost {
-    /// Which one; `None`: all that were made while this incarnation was the last, or earlier.
-    pub(crate) seq: Option<u64>,
+    /// The first and the last of them, as far as they were made while this incarnation was the last, or earlier.
+    pub(crate) seqs: RangeInclusive<u64>,
     pub(crate) incarnation: u64,
     /// Only those that were made before the mailbox was swept so often.
     pub(crate) before: u64,
@@ -283,7 +284,7 @@ impl Peer {
         if sweeps != fate.sweeps {
             fate.sweeps = sweeps;
             let epitaph = Some(last.as_ref().map_or_else(Epitaph::orphaned, |last| last.1.clone()).into());
-            news.push(Lost { seq: None, incarnation: u64::MAX, before: sweeps, epitaph });
+            news.push(Lost { seqs: 0..=u64::MAX, incarnation: u64::MAX, before: sweeps, epitaph });
         }
         let dead = match (state, open) {
             (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(Epitaph::orphaned, |last| last.1)))),
@@ -291,18 +292,24 @@ impl Peer {
             _ => None,
         };
         if let Some(dead) = dead {
-            news.push(Lost { seq: None, incarnation: u64::MAX, before: u64::MAX, epitaph: dead.clone() });
+            news.push(Lost {
+                seqs: 0..=u64::MAX,
+                incarnation: u64::MAX,
+                before: u64::MAX,
+                epitaph: dead.clone(),
+            });
             fate.dead = Some(dead);
         }
         news
     }
 
     /// Which calls of this process ended with that incarnation.
-    fn lost_with(&self, incarnation: u64, epitaph: &Arc<Epitaph>) -> Option<Lost> {
-        let all = epitaph.forsaken.iter().any(|&session| session == 0 || session == self.session);
+    fn lost_with(&self, incarnation: u64, epitaph: &Arc<Epitaph>) -> Vec<Lost> {
+        let unanswered = epitaph.forsaken.iter().filter(|(session, _)| [0, self.session].contains(session));
         let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == self.session && !busy.again);
-        let seq = if all { None } else { Some(busy?.seq) };
-        Some(Lost { seq, incarnation, before: u64::MAX, epitaph: Some(Arc::clone(epitaph)) })
+        let lost = |seqs| Lost { seqs, incarnation, before: u64::MAX, epitaph: Some(Arc::clone(epitaph)) };
+        let unanswered = unanswered.map(|&(_, up_to)| lost(0..=up_to));
+        unanswered.chain(busy.map(|busy| lost(busy.seq..=busy.seq))).collect()
     }
 
     /// Tells those who watch what has happened.

@@ -140,7 +140,7 @@ impl Router {
         let mut inner = self.inner();
         let is_lost = |seq: u64, call: &Pending| {
             call.peer == peer.card.id
-                && lost.seq.is_none_or(|lost| lost == seq)
+                && lost.seqs.contains(&seq)
                 && call.incarnation <= lost.incarnation
                 && call.epoch < lost.before
         };

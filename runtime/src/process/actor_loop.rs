@@ -15,6 +15,7 @@ use crate::process::child::{Start, announce_ready};
 use crate::process::last_words;
 use crate::process::tree;
 use crate::sys::{process, signal};
+pub(crate) use callers::Origin;
 use mailbox::Mailbox;
 use recycling::Recycling;
 

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod futures;
+mod later;
 mod nested;
 mod refs;
 mod replies;

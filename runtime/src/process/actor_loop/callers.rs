@@ -6,8 +6,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::actor::Answer;
+use crate::current;
 use crate::mailbox::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::process::attic::Attic;
 use crate::sys::{fd, poll, time};
@@ -22,7 +28,7 @@ const REMEMBERED: usize = 16 * 1024;
 const LAST_TRY: std::time::Duration = std::time::Duration::from_millis(200);
 
 struct Caller {
-    channel: OwnedFd,
+    channel: Arc<OwnedFd>,
     kept: VecDeque<Sealed>,
     /// Calls whose answers were not kept. They do not count against the bound: a caller that has dropped its replies and
     /// then reads again gets its next answer.
@@ -45,6 +51,8 @@ pub(super) struct Callers {
     unparked: HashSet<u64>,
     /// Whether those two kinds have changed since somebody asked.
     changed: bool,
+    /// Those who wait for an answer that was left for later.
+    owed: Arc<Owed>,
     /// How many of them have not got all their answers.
     blocked: usize,
     sweep_at: usize,
@@ -68,6 +76,7 @@ impl Callers {
     fn learn(&mut self, session: u64, channel: OwnedFd) -> bool {
         let is_new = !self.known.contains_key(&session);
         if is_new {
+            let channel = Arc::new(channel);
             self.known.insert(session, Caller { channel, kept: VecDeque::new(), lost: VecDeque::new() });
         }
         is_new
@@ -91,14 +100,24 @@ impl Callers {
     }
 
     pub(super) fn forsaken_have_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        std::mem::take(&mut self.changed) | self.owed.changed.swap(false, Relaxed)
     }
 
     /// Those who would miss answers if this process ended now.
-    pub(super) fn forsaken(&self) -> impl Iterator<Item = u64> {
+    pub(super) fn forsaken(&self) -> impl Iterator<Item = (u64, u64)> {
         let blocked =
             self.known.iter().filter(|(_, caller)| caller.is_blocked()).map(|(&session, _)| session);
-        blocked.chain(self.unparked.iter().copied())
+        let all = blocked.chain(self.unparked.iter().copied()).map(|session| (session, u64::MAX));
+        let owed: Vec<(u64, u64)> =
+            self.owed.calls().iter().map(|(&session, owed)| (session, owed.last)).collect();
+        all.chain(owed)
+    }
+
+    /// Where the answer goes that a handler has left for later; `None` if its caller is gone.
+    pub(super) fn origin(&self, session: u64, seq: u64, incarnation: u64, deadline: u64) -> Option<Origin> {
+        let channel = Arc::clone(&self.known.get(&session)?.channel);
+        let debt = self.attic.is_some().then(|| Owed::note(&self.owed, session, seq));
+        Some(Origin { channel, session, seq, incarnation, deadline, _debt: debt })
     }
 
     /// Sends an answer, or keeps it.
@@ -112,6 +131,11 @@ impl Callers {
                 Err(_) => return self.forget(session),
             }
         }
+        self.keep(session, seq, sealed);
+    }
+
+    fn keep(&mut self, session: u64, seq: u64, sealed: Sealed) {
+        let Some(caller) = self.known.get_mut(&session) else { return };
         if caller.kept.len() < KEPT {
             caller.kept.push_back(sealed);
         } else if caller.lost.len() < REMEMBERED {
@@ -143,6 +167,10 @@ impl Callers {
 
     /// Sends what has been kept, as far as there is room.
     pub(super) fn flush(&mut self) {
+        if OVERFLOWS.swap(false, SeqCst) {
+            let overflow = std::mem::take(&mut *OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner));
+            overflow.into_iter().for_each(|(session, seq, sealed)| self.keep(session, seq, sealed));
+        }
         if self.blocked == 0 {
             return;
         }
@@ -177,6 +205,100 @@ impl Caller {
             self.lost.pop_front();
         }
         Ok(())
+    }
+}
+
+/// Whose call it was whose answer was left for later.
+pub(crate) struct Origin {
+    channel: Arc<OwnedFd>,
+    session: u64,
+    seq: u64,
+    incarnation: u64,
+    deadline: u64,
+    _debt: Option<Debt>,
+}
+
+impl Origin {
+    /// Whether its deadline has passed.
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline != 0 && self.deadline <= time::now()
+    }
+
+    /// Whether there is somebody who may wait for it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.is_late() && !fd::hung_up(self.channel.as_fd())
+    }
+
+    /// Sends the answer, from whichever thread; answers whether there was somebody to send it to.
+    pub(crate) fn answer(self, answer: Answer) -> bool {
+        let Some(mut sealed) = seal(self.session, self.seq, self.incarnation, answer) else { return false };
+        match sealed.send(self.channel.as_fd(), &[]) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner).push((
+                    self.session,
+                    self.seq,
+                    sealed,
+                ));
+                OVERFLOWS.store(true, SeqCst);
+                current::wake_main_thread();
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// Answers for which there was no room when they were sent by another hand than the main thread's, which keeps them from now on.
+static OVERFLOW: Mutex<Vec<(u64, u64, Sealed)>> = Mutex::new(Vec::new());
+static OVERFLOWS: AtomicBool = AtomicBool::new(false);
+
+/// What is owed to each caller, where there may be another process of this actor, which knows nothing of it.
+#[derive(Default)]
+struct Owed {
+    calls: Mutex<HashMap<u64, Debts>>,
+    changed: AtomicBool,
+}
+
+/// How many answers, and to which calls at most: those that were made later are in the mailbox, and the next process handles them.
+#[derive(Default)]
+struct Debts {
+    count: usize,
+    last: u64,
+}
+
+impl Owed {
+    fn calls(&self) -> MutexGuard<'_, HashMap<u64, Debts>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(owed: &Arc<Owed>, session: u64, seq: u64) -> Debt {
+        let mut calls = owed.calls();
+        let debts = calls.entry(session).or_default();
+        debts.count += 1;
+        debts.last = debts.last.max(seq);
+        drop(calls);
+        owed.changed.store(true, Relaxed);
+        Debt { owed: Arc::clone(owed), session }
+    }
+}
+
+/// One of them.
+struct Debt {
+    owed: Arc<Owed>,
+    session: u64,
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        let mut calls = self.owed.calls();
+        if let Some(debts) = calls.get_mut(&self.session) {
+            debts.count -= 1;
+            if debts.count == 0 {
+                calls.remove(&self.session);
+                self.owed.changed.store(true, Relaxed);
+            }
+        }
     }
 }
 

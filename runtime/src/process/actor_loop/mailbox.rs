@@ -213,7 +213,7 @@ impl Mailbox {
             // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
             capacity::release(self.ledger);
             self.ledger.finish();
-            self.answer(&envelope, Answer { status: Status::Expired, encoded: codec::Encoded::default() });
+            self.answer(&envelope, Answer::empty(Status::Expired));
             return self.done_with_first();
         }
         // Begun by a process that died of it: it has left the queue before.
@@ -263,7 +263,7 @@ impl Mailbox {
             if let Some(down) = links::handle(method, body, fds, A::TRAPS_EXITS) {
                 actor.on_exit(down);
             }
-            Answer { status: Status::Value, encoded: codec::Encoded::default() }
+            Answer::empty(Status::Value)
         } else {
             actor.handle(Call { method, body, fds })
         };
@@ -272,10 +272,20 @@ impl Mailbox {
     }
 
     fn answer(&mut self, envelope: &Envelope<()>, answer: Answer) {
-        if envelope.ask {
-            self.callers.answer(envelope.session, envelope.seq, self.ledger.incarnation(), answer);
-            self.name_forsaken();
+        if !envelope.ask {
+            return;
         }
+        let (session, seq, incarnation) = (envelope.session, envelope.seq, self.ledger.incarnation());
+        let now = match answer.later {
+            None => Some(answer),
+            Some(promise) => {
+                promise.bind(|| self.callers.origin(session, seq, incarnation, envelope.deadline))
+            }
+        };
+        if let Some(answer) = now {
+            self.callers.answer(session, seq, incarnation, answer);
+        }
+        self.name_forsaken();
     }
 
     /// Keeps up to date who would miss answers if this process died.
@@ -319,7 +329,7 @@ impl Mailbox {
             tracing::warn!(method, attempts, %reason, "dead letter");
         }
         if let Ok(encoded) = codec::encode(&reason) {
-            self.answer(envelope, Answer { status: Status::Lost, encoded });
+            self.answer(envelope, Answer::new(Status::Lost, encoded));
         }
     }
 }

@@ -1,0 +1,168 @@
+impl Desk {
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::must_use_candidate,
+        clippy::unused_self
+    )]
+    fn plain(&mut self) -> Later<u64> {
+        self.keep()
+    }
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::must_use_candidate,
+        clippy::unused_self
+    )]
+    fn fallible(&mut self, limit: Duration) -> phalanx::Later<Result<Self, String>> {
+        self.keep_until(limit)
+    }
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::must_use_candidate,
+        clippy::unused_self
+    )]
+    fn aliased(&mut self) -> Later<io::Result<u64>> {
+        self.keep()
+    }
+}
+#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+const _: () = {
+    #[allow(non_camel_case_types)]
+    enum __Index {
+        plain,
+        fallible,
+        aliased,
+    }
+    impl DeskCalls {
+        /// Sends `plain` to the actor; the reply carries what it answers.
+        fn plain(&self) -> ::phalanx::__private::Reply<u64> {
+            ::phalanx::__private::Calls::raw(self).ask(__Index::plain as u32, ())
+        }
+        /// Like [`plain`](Self::plain), but does not wait for room in the mailbox.
+        ///
+        /// # Errors
+        ///
+        /// When the message was not sent, for example because the mailbox is full; the error gives the arguments back.
+        fn try_plain(
+            &self,
+        ) -> ::core::result::Result<
+            ::phalanx::__private::Reply<u64>,
+            ::phalanx::__private::TrySendError<()>,
+        > {
+            ::phalanx::__private::Calls::raw(self).try_ask(__Index::plain as u32, ())
+        }
+        /// Sends `fallible` to the actor; the reply carries what it answers.
+        fn fallible(
+            &self,
+            limit: Duration,
+        ) -> ::phalanx::__private::Reply<Desk, String> {
+            ::phalanx::__private::Calls::raw(self)
+                .ask_later_result(__Index::fallible as u32, (limit,))
+        }
+        /// Like [`fallible`](Self::fallible), but does not wait for room in the mailbox.
+        ///
+        /// # Errors
+        ///
+        /// When the message was not sent, for example because the mailbox is full; the error gives the arguments back.
+        fn try_fallible(
+            &self,
+            limit: Duration,
+        ) -> ::core::result::Result<
+            ::phalanx::__private::Reply<Desk, String>,
+            ::phalanx::__private::TrySendError<(Duration,)>,
+        > {
+            ::phalanx::__private::Calls::raw(self)
+                .try_ask_later_result(__Index::fallible as u32, (limit,))
+        }
+        /// Sends `aliased` to the actor; the reply carries what it answers.
+        fn aliased(
+            &self,
+        ) -> ::phalanx::__private::Reply<
+            <io::Result<u64> as ::phalanx::__private::ResultLike>::Ok,
+            <io::Result<u64> as ::phalanx::__private::ResultLike>::Err,
+        > {
+            ::phalanx::__private::Calls::raw(self)
+                .ask_later_result(__Index::aliased as u32, ())
+        }
+        /// Like [`aliased`](Self::aliased), but does not wait for room in the mailbox.
+        ///
+        /// # Errors
+        ///
+        /// When the message was not sent, for example because the mailbox is full; the error gives the arguments back.
+        fn try_aliased(
+            &self,
+        ) -> ::core::result::Result<
+            ::phalanx::__private::Reply<
+                <io::Result<u64> as ::phalanx::__private::ResultLike>::Ok,
+                <io::Result<u64> as ::phalanx::__private::ResultLike>::Err,
+            >,
+            ::phalanx::__private::TrySendError<()>,
+        > {
+            ::phalanx::__private::Calls::raw(self)
+                .try_ask_later_result(__Index::aliased as u32, ())
+        }
+    }
+    impl Desk {
+        /// Starts the actor in a process of its own, and waits until it is ready.
+        ///
+        /// # Errors
+        ///
+        /// When the process could not be started, or the actor did not become ready in it.
+        pub fn spawn(
+            self,
+        ) -> ::core::result::Result<
+            ::phalanx::__private::ActorRef<Self>,
+            ::phalanx::__private::SpawnError,
+        > {
+            ::phalanx::__private::spawn::<Self>(self)
+        }
+        /// Sets the actor up; the builder's `spawn` starts it.
+        pub fn builder(self) -> ::phalanx::__private::ActorBuilder<Self> {
+            ::phalanx::__private::builder::<Self>(self)
+        }
+    }
+    #[automatically_derived]
+    impl ::phalanx::__private::Actor for Desk {
+        type Init = Self;
+        const METHODS: &'static [::phalanx::__private::Method] = &[
+            ::phalanx::__private::Method::ask("plain"),
+            ::phalanx::__private::Method::ask("fallible"),
+            ::phalanx::__private::Method::ask("aliased"),
+        ];
+        fn init(
+            init: Self::Init,
+        ) -> ::core::result::Result<Self, ::phalanx::__private::InitFailure> {
+            ::core::result::Result::Ok(init)
+        }
+        fn handle(
+            &mut self,
+            call: ::phalanx::__private::Call<'_>,
+        ) -> ::phalanx::__private::Answer {
+            match call.method() {
+                index if index == __Index::plain as u32 => {
+                    call.ask_later(|(): ()| Self::plain(self))
+                }
+                index if index == __Index::fallible as u32 => {
+                    call.ask_later(|(limit,): (Duration,)| Self::fallible(self, limit))
+                }
+                index if index == __Index::aliased as u32 => {
+                    call.ask_later(|(): ()| Self::aliased(self))
+                }
+                _ => call.unknown(),
+            }
+        }
+    }
+    #[automatically_derived]
+    impl ::phalanx::__private::Supervised for Desk {
+        type Args = Self;
+        type Ref = ::phalanx::__private::ActorRef<Self>;
+        const OPTIONS: ::phalanx::__private::Options = <Self as ::phalanx::__private::ActorStruct>::OPTIONS;
+        fn frame() -> ::phalanx::__private::Frame {
+            ::phalanx::__private::Frame::actor::<Self>()
+        }
+        fn filled(args: Self::Args) -> ::phalanx::__private::ChildSpec {
+            ::phalanx::__private::IntoChild::into_child(
+                ::phalanx::__private::builder::<Self>(args),
+            )
+        }
+    }
+};
