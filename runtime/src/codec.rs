@@ -35,6 +35,7 @@ pub trait Portable: Serialize + DeserializeOwned + 'static {}
 impl<T: Serialize + DeserializeOwned + 'static> Portable for T {}
 
 /// What travels beside the bytes of a message.
+#[derive(Clone)]
 pub(crate) enum Aside {
     /// A ref: mailbox and ledger.
     Peer(Arc<Peer>),
@@ -183,6 +184,11 @@ pub(crate) fn take_peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ar
 /// Puts a descriptor beside the message that is being serialised. The other end takes it in the same order.
 pub(crate) fn put_fd<E: serde::ser::Error>(fd: &Arc<impl AsFd + Send + Sync + 'static>) -> Result<(), E> {
     if put(Aside::Fd(Arc::clone(fd) as _)) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
+}
+
+/// The same for what was put beside a value that was encoded before, and is now a part of the message.
+pub(crate) fn put_aside<E: serde::ser::Error>(aside: &Aside) -> Result<(), E> {
+    if put(aside.clone()) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
 }
 
 /// The other direction.

@@ -71,6 +71,7 @@ mod partitioned;
 mod plan;
 mod process;
 mod program;
+mod queue;
 mod relatives;
 mod reply;
 pub mod shared;
@@ -101,6 +102,10 @@ pub use names::NameError;
 pub use partitioned::Partitioned;
 pub use process::tree::{Child, children};
 pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
+pub use queue::{
+    GetError, GetTimeoutError, Items, Lease, Leases, PutAllError, PutError, PutTimeoutError, Queue,
+    QueueBuilder, QueueError, TryGetError, TryPutError,
+};
 pub use reply::Reply;
 pub use shared::{Blob, Shared};
 pub use supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};

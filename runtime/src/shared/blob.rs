@@ -17,7 +17,7 @@ use crate::shared::Shared;
 use crate::sys::region::Region;
 
 /// Up to so many bytes travel in the message: a descriptor and a mapping cost more than to copy them.
-const SMALL: usize = 8 * 1024;
+pub(crate) const SMALL: usize = 8 * 1024;
 
 /// Bytes that cannot be changed, for large arguments and answers: in messages they are received without a copy.
 ///

@@ -24,6 +24,7 @@ use crate::codec;
 use crate::sys::region::Region;
 
 pub use self::blob::Blob;
+pub(crate) use self::blob::SMALL;
 pub use crate::sys::region::{Element, Plain, Shareable};
 
 /// A value, or a slice of values, in memory that several processes see.

@@ -18,6 +18,7 @@ mod names;
 mod nothing_left;
 mod os;
 mod payloads;
+mod queue;
 mod shared;
 mod start;
 mod supervision;

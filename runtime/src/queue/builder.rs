@@ -1,0 +1,68 @@
+//! A queue to be.
+
+use std::marker::PhantomData;
+
+use super::Queue;
+use super::client::Client;
+use super::server::Server;
+use crate::builder::ActorBuilder;
+use crate::codec::Portable;
+use crate::error::SpawnError;
+
+/// For how many items there is room, unless it is said.
+const CAPACITY: u64 = 1024;
+
+/// A queue to be: options, then [`spawn`](Self::spawn). From [`Queue::builder`].
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct QueueBuilder<T> {
+    capacity: u64,
+    name: Option<String>,
+    daemon: bool,
+    kind: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Portable> QueueBuilder<T> {
+    pub(super) fn new() -> QueueBuilder<T> {
+        QueueBuilder { capacity: CAPACITY, name: None, daemon: false, kind: PhantomData }
+    }
+
+    /// For how many items there is room, at least 1. Default: 1024.
+    pub fn capacity(mut self, items: usize) -> Self {
+        self.capacity = (items as u64).min(u64::MAX - 1);
+        self
+    }
+
+    /// As many items as there is memory for.
+    pub fn unbounded(mut self) -> Self {
+        self.capacity = u64::MAX;
+        self
+    }
+
+    /// The name of its process, in `ps` and `top` too (where its first 15 bytes count). Default: `queue`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// A daemon is terminated first when the program ends, with the other daemons: before the tasks that may still use it have ended. Default: no. A queue does not keep the
+    /// program alive in either case.
+    pub fn daemon(mut self, daemon: bool) -> Self {
+        self.daemon = daemon;
+        self
+    }
+
+    /// Starts its process, and waits until it is ready.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; a capacity of 0 is [`SpawnError::Option`].
+    pub fn spawn(self) -> Result<Queue<T>, SpawnError> {
+        let name = self.name.unwrap_or_else(|| "queue".to_owned());
+        if self.capacity == 0 {
+            let error = "the capacity of a queue is at least 1 item".to_owned();
+            return Err(SpawnError::Option { actor: name, error });
+        }
+        let builder: ActorBuilder<Server> = Server::builder(self.capacity);
+        let server = builder.name(name).daemon(self.daemon).spawn()?;
+        Ok(Queue::of(Client::new(server, self.capacity)))
+    }
+}

@@ -1,0 +1,148 @@
+//! A queue from the side of those who use it: calls to its process, and how long they may take.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use once_cell::sync::{Lazy, OnceCell};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Fault, QueueError};
+use super::parcel::Parcel;
+use super::server::{Facts, Given, Server, Unstored, Wish};
+use crate::Portable;
+use crate::actor_ref::ActorRef;
+use crate::current::current;
+use crate::error::CallError;
+use crate::reply::Reply;
+
+/// As long as it takes; the death of the queue's process ends it.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+/// How much longer a call may be on its way than its caller waits.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// How long a call may wait for what it wants.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    None,
+    For(Duration),
+    Endless,
+}
+
+/// What all handles of a process share that were cloned from one another.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Client {
+    pub(super) server: ActorRef<Server>,
+    /// `u64::MAX`: it has no bound.
+    pub(super) capacity: u64,
+    /// By which number this process holds leases.
+    #[serde(skip)]
+    holder: OnceCell<u64>,
+}
+
+impl Client {
+    pub(super) fn new(server: ActorRef<Server>, capacity: u64) -> Client {
+        Client { server, capacity, holder: OnceCell::new() }
+    }
+
+    pub(super) fn put(&self, parcels: Vec<Parcel>, patience: Patience) -> Result<(), Fault<Unstored>> {
+        let (ticket, waits) = (ticket(), !matches!(patience, Patience::None));
+        let reply = match patience {
+            Patience::None => self.server.put(ticket, parcels, waits),
+            Patience::For(limit) => {
+                self.server.within(limit.saturating_add(SLACK)).put(ticket, parcels, waits)
+            }
+            Patience::Endless => self.server.within(FOR_EVER).put(ticket, parcels, waits),
+        };
+        self.wait(reply, ticket, patience)
+    }
+
+    /// Takes up to so many items out, one at least.
+    pub(super) fn take(
+        &self,
+        most: u32,
+        holder: Option<u64>,
+        patience: Patience,
+    ) -> Result<Vec<Given>, Fault> {
+        let ticket = ticket();
+        let wish = Wish { ticket, most, holder, waits: !matches!(patience, Patience::None) };
+        let reply = match patience {
+            Patience::None => self.server.take(wish),
+            Patience::For(limit) => self.server.within(limit.saturating_add(SLACK)).take(wish),
+            Patience::Endless => self.server.within(FOR_EVER).take(wish),
+        };
+        self.wait(reply, ticket, patience)
+    }
+
+    /// Answers whether nothing is left to do.
+    pub(super) fn join(&self, patience: Patience) -> Result<bool, QueueError> {
+        let (ticket, limit) = (
+            ticket(),
+            match patience {
+                Patience::For(limit) => limit.saturating_add(SLACK),
+                _ => FOR_EVER,
+            },
+        );
+        match self.wait(self.server.within(limit).done(ticket), ticket, patience) {
+            Ok(()) => Ok(true),
+            Err(Fault::Late) => Ok(false),
+            Err(fault) => Err(fault.unrefused()),
+        }
+    }
+
+    /// Waits for the answer to a call. One that has waited long enough is taken back: either the queue has not answered it and will not, or the answer is
+    /// there. So nothing is handed out to a caller who does not wait any more.
+    fn wait<T: Portable, E: Portable>(
+        &self,
+        mut reply: Reply<T, E>,
+        ticket: u64,
+        patience: Patience,
+    ) -> Result<T, Fault<E>> {
+        let Patience::For(limit) = patience else { return reply.wait().map_err(|error| self.fault(error)) };
+        match reply.wait_timeout(limit) {
+            Err(CallError::Timeout(_)) => {}
+            other => return other.map_err(|error| self.fault(error)),
+        }
+        let limit = match self.server.within(SLACK).withdraw(ticket).wait() {
+            Ok(true) => return Err(Fault::Late),
+            Ok(false) => SLACK,
+            // It is gone, which the reply says too; or it hangs.
+            Err(_) => Duration::ZERO,
+        };
+        reply.wait_timeout(limit).map_err(|error| self.fault(error))
+    }
+
+    /// Why a call failed; of an end that was ordered, the call itself does not know whose order it was.
+    fn fault<E>(&self, error: CallError<E>) -> Fault<E> {
+        match Fault::from(error) {
+            Fault::Queue(QueueError::Gone(None)) => Fault::Queue(QueueError::Gone(self.server.exit_reason())),
+            other => other,
+        }
+    }
+
+    /// By which number this process holds leases; the queue is told who it is with the first one.
+    pub(super) fn holder(&self) -> Result<u64, QueueError> {
+        let introduce = || {
+            let own = current().any().map_err(|error| QueueError::Unreachable(error.to_string()))?;
+            let reply = self.server.introduce(own, std::process::id());
+            reply.wait().map_err(|error| self.fault(error).unrefused())
+        };
+        self.holder.get_or_try_init(introduce).copied()
+    }
+
+    pub(super) fn close(&self) -> Result<(), QueueError> {
+        self.server.close().wait().map_err(|error| self.fault(error).unrefused())
+    }
+
+    pub(super) fn facts(&self) -> Result<Facts, QueueError> {
+        self.server.facts().wait().map_err(|error| self.fault(error).unrefused())
+    }
+}
+
+/// A number by which a call can be taken back, which no other call has, here or elsewhere.
+fn ticket() -> u64 {
+    static FIRST: Lazy<u64> = Lazy::new(|| RandomState::new().build_hasher().finish());
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    FIRST.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,147 @@
+//! An item that is lent.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use super::client::Client;
+use super::error::{Fault, QueueError};
+use super::server::Given;
+use crate::codec::Portable;
+use crate::error::{CallError, Never, SendError};
+
+/// An item that is borrowed from a [`Queue`](crate::Queue), until it is [acknowledged](Self::ack).
+///
+/// It goes back, as the first in line, when the lease is [given back](Self::nack) or dropped, and when the process that holds it dies, whichever way. So each
+/// item is handled at least once; more than once if its holder dies between having done the work and saying so.
+///
+/// ```
+/// use phalanx::prelude::*;
+/// use phalanx::Queue;
+///
+/// /// Dies of the first job that nobody has died of before.
+/// #[task]
+/// fn work(jobs: Queue<u64>) -> phalanx::Result<()> {
+///     for job in jobs.leases() {
+///         let job = job?;
+///         if *job == 3 && job.deliveries() == 1 {
+///             std::process::abort()
+///         }
+///         job.ack()?;
+///     }
+///     Ok(())
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let jobs = Queue::bounded(10)?;
+/// jobs.put_all([1, 2, 3, 4])?;
+/// jobs.close()?;
+/// assert!(work::spawn(jobs.clone())?.join().is_err());
+/// work::spawn(jobs.clone())?.join()?; // gets 3 again, and then 4
+/// jobs.join()?; // all are done
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "dropping a lease gives its item back"]
+pub struct Lease<T> {
+    item: T,
+    held: Held,
+}
+
+/// What the queue knows of it.
+struct Held {
+    client: Arc<Client>,
+    holder: u64,
+    number: u64,
+    deliveries: u32,
+    /// It has been acknowledged.
+    is_done: bool,
+}
+
+impl<T: Portable> Lease<T> {
+    /// # Errors
+    /// If the item is not a `T`. It is not given back then: the next one could not read it either.
+    pub(super) fn open(client: Arc<Client>, holder: u64, given: Given) -> Result<Lease<T>, String> {
+        let Given { number, deliveries, parcel } = given;
+        let mut held = Held { client, holder, number, deliveries, is_done: false };
+        match parcel.open() {
+            Ok(item) => Ok(Lease { item, held }),
+            Err(error) => {
+                // If the queue has ended there is nothing left to be said.
+                let _ = held.ack();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<T> Lease<T> {
+    /// The work is done: the item is gone from the queue, and here it is. Does not wait for the queue, which takes note in its turn, also if this process ends now.
+    ///
+    /// # Errors
+    /// [`QueueError`] if the queue has ended.
+    pub fn ack(self) -> Result<T, QueueError> {
+        let Lease { item, mut held } = self;
+        held.ack().map(|()| item)
+    }
+
+    /// The work is not done: the item is the first in line again. The same as dropping the lease.
+    ///
+    /// # Errors
+    /// [`QueueError`] if the queue has ended.
+    pub fn nack(self) -> Result<(), QueueError> {
+        let Lease { mut held, .. } = self;
+        held.nack()
+    }
+
+    /// How often the item has been handed out, this time included: above 1, somebody has given it back, or died with it.
+    pub fn deliveries(&self) -> u32 {
+        self.held.deliveries
+    }
+}
+
+impl Held {
+    fn ack(&mut self) -> Result<(), QueueError> {
+        self.is_done = true;
+        told(self.client.server.ack(self.holder, self.number))
+    }
+
+    fn nack(&mut self) -> Result<(), QueueError> {
+        self.is_done = true;
+        told(self.client.server.nack(self.holder, self.number))
+    }
+}
+
+fn told(sent: Result<(), SendError>) -> Result<(), QueueError> {
+    sent.map_err(|error| Fault::from(CallError::<Never>::from(error)).unrefused())
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let _ = self.nack();
+        }
+    }
+}
+
+impl<T> Deref for Lease<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}
+
+/// What is changed here stays here: if the item goes back, it is what was put.
+impl<T> DerefMut for Lease<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.item
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Lease<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("item", &self.item).field("deliveries", &self.held.deliveries).finish()
+    }
+}

@@ -1,0 +1,184 @@
+//! Putting items into a queue.
+
+use std::time::Duration;
+
+use super::Queue;
+use super::client::Patience;
+use super::error::{Fault, PutAllError, PutError, PutTimeoutError, QueueError, TryPutError};
+use super::parcel::{Parcel, Room};
+use super::server::{Refusal, Unstored};
+use crate::codec::Portable;
+
+impl<T: Portable> Queue<T> {
+    /// Puts an item in, and waits for room as long as it takes. When this returns, the item lies there, whatever becomes of this process.
+    ///
+    /// # Errors
+    /// [`PutError`], with the item: the queue is closed (before, or while this waits), the item cannot be encoded, or the queue cannot be used.
+    pub fn put(&self, item: T) -> Result<(), PutError<T>> {
+        match self.send(&item, Patience::Endless) {
+            Ok(()) => Ok(()),
+            Err(Unput::Codec(error)) => Err(PutError::Codec(item, error)),
+            Err(Unput::Refused(Refusal::Closed)) => Err(PutError::Closed(item)),
+            Err(other) => Err(PutError::Failed(item, other.other())),
+        }
+    }
+
+    /// Puts an item in if there is room now.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # use phalanx::{Queue, TryPutError};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let queue = Queue::bounded(1)?;
+    /// queue.try_put("one".to_owned())?;
+    /// let error = queue.try_put("two".to_owned()).unwrap_err();
+    /// assert_eq!(error, TryPutError::Full("two".to_owned())); // nothing is lost
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`TryPutError`], with the item.
+    pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
+        match self.send(&item, Patience::None) {
+            Ok(()) => Ok(()),
+            Err(Unput::Codec(error)) => Err(TryPutError::Codec(item, error)),
+            Err(Unput::Refused(Refusal::Closed)) => Err(TryPutError::Closed(item)),
+            Err(Unput::Refused(Refusal::Full)) => Err(TryPutError::Full(item)),
+            Err(other) => Err(TryPutError::Failed(item, other.other())),
+        }
+    }
+
+    /// As [`put`](Self::put), but waits for room for `limit` at most, and never gives up earlier.
+    ///
+    /// # Errors
+    /// [`PutTimeoutError`], with the item. After `Timeout` it does not lie in the queue and never will.
+    pub fn put_timeout(&self, item: T, limit: Duration) -> Result<(), PutTimeoutError<T>> {
+        match self.send(&item, Patience::For(limit)) {
+            Ok(()) => Ok(()),
+            Err(Unput::Codec(error)) => Err(PutTimeoutError::Codec(item, error)),
+            Err(Unput::Refused(Refusal::Closed)) => Err(PutTimeoutError::Closed(item)),
+            Err(Unput::Late) => Err(PutTimeoutError::Timeout(item)),
+            Err(other) => Err(PutTimeoutError::Failed(item, other.other())),
+        }
+    }
+
+    /// Puts several items in, in this order, with one message for many of them; waits for room as long as it takes.
+    ///
+    /// Items of others may come in between where it has to wait. On an error the rest of the iterator is collected, so it has to have an end.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # use phalanx::Queue;
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let queue = Queue::bounded(10_000)?;
+    /// queue.put_all(0..5_000_u64)?;
+    /// assert_eq!(queue.len()?, 5_000);
+    /// assert_eq!(queue.get_up_to(3)?, [0, 1, 2]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PutAllError`], with the items that are not stored.
+    pub fn put_all(&self, items: impl IntoIterator<Item = T>) -> Result<(), PutAllError<T>> {
+        let mut items = items.into_iter();
+        let (mut stored, mut carried) = (0, None);
+        loop {
+            let Batch { items: batch, parcels, next } = Batch::gather(&mut items, carried.take());
+            let count = parcels.len();
+            if count > 0
+                && let Err(fault) = self.client.put(parcels, Patience::Endless)
+            {
+                let (done, error) = unstored(fault);
+                let rest = batch.into_iter().skip(done).chain(next.map(|(item, _)| item)).chain(items);
+                return Err(PutAllError { stored: stored + done, rest: rest.collect(), error });
+            }
+            stored += count;
+            match next {
+                None => return Ok(()),
+                Some((item, Ok(parcel))) => carried = Some((item, parcel)),
+                Some((item, Err(error))) => {
+                    let rest = std::iter::once(item).chain(items).collect();
+                    return Err(PutAllError { stored, rest, error: PutError::Codec((), error) });
+                }
+            }
+        }
+    }
+
+    fn send(&self, item: &T, patience: Patience) -> Result<(), Unput> {
+        let parcel = Parcel::of(item).map_err(Unput::Codec)?;
+        self.client.put(vec![parcel], patience).map_err(|fault| match fault {
+            Fault::Refused(unstored) => Unput::Refused(unstored.why),
+            Fault::Late => Unput::Late,
+            Fault::Queue(error) => Unput::Queue(error),
+        })
+    }
+}
+
+/// Why an item was not put, without the item.
+enum Unput {
+    Codec(String),
+    Refused(Refusal),
+    Late,
+    Queue(QueueError),
+}
+
+impl Unput {
+    /// What has nothing to do with the item, or with how the queue stands.
+    fn other(self) -> QueueError {
+        match self {
+            Unput::Queue(error) => error,
+            Unput::Refused(Refusal::Descriptors) => QueueError::Descriptors,
+            _ => Fault::<Refusal>::Late.unrefused(),
+        }
+    }
+}
+
+/// How many of a batch are stored after all, and what is wrong with the others.
+fn unstored(fault: Fault<Unstored>) -> (usize, PutError<()>) {
+    match fault {
+        Fault::Refused(Unstored { stored, why: Refusal::Closed }) => (stored as usize, PutError::Closed(())),
+        Fault::Refused(Unstored { stored, why }) => {
+            (stored as usize, PutError::Failed((), Unput::Refused(why).other()))
+        }
+        Fault::Late => (0, PutError::Failed((), Unput::Late.other())),
+        Fault::Queue(error) => (0, PutError::Failed((), error)),
+    }
+}
+
+/// The items of one message.
+struct Batch<T> {
+    items: Vec<T>,
+    parcels: Vec<Parcel>,
+    /// The one that does not go with them: there is no room, or it cannot be encoded.
+    next: Option<(T, Result<Parcel, String>)>,
+}
+
+impl<T: Portable> Batch<T> {
+    /// As many as get into a message; `carried` was left over from the last one.
+    fn gather(items: &mut impl Iterator<Item = T>, carried: Option<(T, Parcel)>) -> Batch<T> {
+        let mut batch = Batch { items: Vec::new(), parcels: Vec::new(), next: None };
+        let mut room = Room::for_items(usize::MAX);
+        let encoded = |item: T| {
+            let parcel = Parcel::of(&item);
+            (item, parcel)
+        };
+        let carried = carried.map(|(item, parcel)| (item, Ok(parcel)));
+        for (item, parcel) in carried.into_iter().chain(items.map(encoded)) {
+            match parcel {
+                Ok(parcel) if room.take(&parcel, batch.parcels.is_empty()) => {
+                    batch.items.push(item);
+                    batch.parcels.push(parcel);
+                }
+                other => {
+                    batch.next = Some((item, other));
+                    break;
+                }
+            }
+        }
+        batch
+    }
+}

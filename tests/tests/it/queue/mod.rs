@@ -1,0 +1,73 @@
+//! Queues between processes: order, room, waiting, leases, closing, and the deaths of everybody.
+
+mod closing;
+mod deaths;
+mod items;
+mod leases;
+mod lives;
+mod producers;
+mod room;
+
+use std::thread;
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx::{AnyRef, Queue, QueueError};
+use phalanx_tests::{eventually, processes};
+
+/// Longer than anything here takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Short enough to be waited out.
+const MOMENT: Duration = Duration::from_millis(50);
+
+#[task]
+fn put_numbers(queue: Queue<u64>, from: u64, to: u64) {
+    (from..to).for_each(|number| queue.put(number).unwrap());
+}
+
+/// Takes so many, answers them.
+#[task]
+fn get_numbers(queue: Queue<u64>, count: usize) -> Vec<u64> {
+    (0..count).map(|_| queue.get().unwrap()).collect()
+}
+
+/// Says by a second queue that it is about to wait, and waits for an item.
+#[task]
+fn wait_for_one(queue: Queue<u64>, waiting: Queue<()>) -> Option<u64> {
+    waiting.put(()).unwrap();
+    queue.get().ok()
+}
+
+/// Leases one, says which, and holds it.
+#[task]
+fn hold_one(queue: Queue<u64>, held: Queue<u64>) {
+    let lease = queue.lease().unwrap();
+    held.put(*lease).unwrap();
+    thread::sleep(LIMIT);
+}
+
+fn numbers(capacity: usize) -> Queue<u64> {
+    Queue::bounded(capacity).unwrap()
+}
+
+/// Waits until so many calls, or more, have reached the queue's process since `before`.
+fn until_handled<T>(queue: &Queue<T>, before: u64, calls: u64) {
+    eventually("the calls have arrived", LIMIT, || handled(queue) >= before + calls);
+}
+
+/// How many calls have reached the queue's process.
+fn handled<T>(queue: &Queue<T>) -> u64 {
+    let pid = queue.process().pid();
+    let tree = phalanx::tree().unwrap();
+    tree.walk().find(|node| node.pid == Some(pid)).unwrap().handled
+}
+
+fn kill(process: &AnyRef) {
+    processes::kill(process.pid());
+    process.monitor().recv_timeout(LIMIT).unwrap();
+}
+
+fn is_gone(error: &QueueError) -> bool {
+    matches!(error, QueueError::Gone(Some(ExitReason::Signaled { signal: 9, .. })))
+}
