@@ -24,6 +24,7 @@ pub struct Current {
     name: String,
     pid: u32,
     parent: Option<u32>,
+    supervisor: Option<u32>,
     daemon: bool,
     incarnation: u64,
 }
@@ -72,10 +73,18 @@ pub fn current() -> Current {
             name: own.spec.name.clone(),
             pid,
             parent: Some(own.spec.parent),
+            supervisor: Some(std::os::unix::process::parent_id()),
             daemon: own.spec.daemon,
             incarnation: own.incarnation,
         },
-        None => Current { name: "main".to_owned(), pid, parent: None, daemon: false, incarnation: 0 },
+        None => Current {
+            name: "main".to_owned(),
+            pid,
+            parent: None,
+            supervisor: None,
+            daemon: false,
+            incarnation: 0,
+        },
     }
 }
 
@@ -93,6 +102,12 @@ impl Current {
     /// The process that spawned this one (the program, or an actor); `None` for the program itself.
     pub fn parent(&self) -> Option<u32> {
         self.parent
+    }
+
+    /// The supervisor that forked this process: its parent as the operating system sees it (`getppid`). `None` for the program itself, which has
+    /// been started by somebody else.
+    pub fn supervisor(&self) -> Option<u32> {
+        self.supervisor
     }
 
     /// Watches the process that spawned this one (Python's `parent_process`); `None` in the program, and if there is no thread or descriptor for it.

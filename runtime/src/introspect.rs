@@ -29,8 +29,15 @@ pub struct Node {
     pub kind: NodeKind,
     /// Its process id; `None` while it has no process.
     pub pid: Option<u32>,
+    /// The process that spawned it; of a supervisor of the own kind, the one that it belongs to.
+    pub parent: Option<u32>,
+    /// The supervisor that forked it, and whose child it is in the operating system; `None` for the root supervisor, which the program has started, and
+    /// for what phalanx has not started.
+    pub supervisor: Option<u32>,
     /// What it is doing.
     pub state: NodeState,
+    /// How long its process has been there, in hundredths of a second.
+    pub age: Duration,
     /// How often it has been started; 0 for what phalanx has not started.
     pub incarnation: u64,
     /// How often it was restarted after its end.
@@ -111,6 +118,7 @@ pub enum NodeState {
 pub fn tree() -> Option<Node> {
     let root = root_supervisor()?;
     let mut node = Node::bare(comm(root)?, NodeKind::Own, root);
+    node.parent = strays::parent_of(root).map(i32::cast_unsigned);
     node.children = Page::all_of(root).below(root, 0, 0);
     Some(node)
 }
@@ -170,6 +178,7 @@ impl Page {
 
     fn node(&self, ledger: &Ledger, supervisor: i32, depth: usize) -> Node {
         let mut node = Node::of(ledger);
+        node.supervisor = node.pid.map(|_| supervisor.cast_unsigned());
         let Some(pid) = node.pid.map(u32::cast_signed) else {
             if node.kind == NodeKind::Supervisor {
                 node.children = self.below(supervisor, ledger.id(), depth + 1);
@@ -183,7 +192,9 @@ impl Page {
                 let own = (own != 0 && strays::parent_of(own) == Some(supervisor)).then_some(own);
                 let spawned = own.map(|own| Page::all_of(own).below(own, 0, depth + 1));
                 let others = strays::children_of_all_threads(pid).into_iter();
-                let others = others.filter_map(|pid| Some(Node::bare(comm(pid)?, NodeKind::Other, pid)));
+                let parent = Some(pid.cast_unsigned());
+                let others = others
+                    .filter_map(|pid| Some(Node { parent, ..Node::bare(comm(pid)?, NodeKind::Other, pid) }));
                 spawned.into_iter().flatten().chain(others).collect()
             }
         };
@@ -197,7 +208,10 @@ impl Node {
             name,
             kind,
             pid: Some(pid.unsigned_abs()),
+            parent: None,
+            supervisor: None,
             state: NodeState::Up,
+            age: strays::age(pid).unwrap_or_default(),
             incarnation: 0,
             restarts: 0,
             recycled: 0,
@@ -235,6 +249,7 @@ impl Node {
         let in_progress = busy
             .map(|busy| (method(busy.method), Duration::from_nanos(time::now().saturating_sub(busy.since))));
         Node {
+            parent: Some(ledger.spawner()).filter(|&pid| pid != 0),
             state,
             incarnation: ledger.incarnation(),
             restarts,
@@ -248,7 +263,10 @@ impl Node {
             last_reason: ledger.last_death().map(|(_, epitaph)| epitaph.reason),
             ..match has_process {
                 true => Node::bare(name, kind, ledger.pid().cast_signed()),
-                false => Node { pid: None, rss: 0, cpu: Duration::ZERO, ..Node::bare(name, kind, 0) },
+                false => {
+                    let (age, cpu) = (Duration::ZERO, Duration::ZERO);
+                    Node { pid: None, rss: 0, age, cpu, ..Node::bare(name, kind, 0) }
+                }
             }
         }
     }

@@ -107,6 +107,8 @@ shared_struct! {
         id: AtomicU64,
         above: AtomicU64,
         entry: AtomicU64,
+        /// Spawner: its own pid.
+        spawner: AtomicU32,
         /// Supervisor: the pid of the actor's own supervisor.
         supervisor_pid: AtomicU32,
         name_len: AtomicU32,
@@ -259,6 +261,7 @@ impl Ledger {
         self.0.kind.store(kind, Relaxed);
         self.0.id.store(id, Relaxed);
         self.0.entry.store(entry, Relaxed);
+        self.0.spawner.store(std::process::id(), Relaxed);
         write_text(&self.0.name, &self.0.name_len, cut(name, NAME).as_bytes());
     }
 
@@ -276,6 +279,11 @@ impl Ledger {
 
     pub(crate) fn id(&self) -> u64 {
         self.0.id.load(Relaxed)
+    }
+
+    /// The process that has signed it.
+    pub(crate) fn spawner(&self) -> u32 {
+        self.0.spawner.load(Relaxed)
     }
 
     pub(crate) fn above(&self) -> u64 {

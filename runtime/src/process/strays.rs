@@ -146,14 +146,16 @@ fn mark_of(pid: i32, mark: &str) -> Marked {
 
 /// Whether a process was started a short while ago.
 fn is_young(pid: i32) -> bool {
+    age(pid).is_some_and(|age| age < YOUNG)
+}
+
+/// How long ago a process was started.
+pub(crate) fn age(pid: i32) -> Option<Duration> {
     // In hundredths of a second since the machine was started; user space is always told in these.
-    let started = stat_field(pid, 19).map(|ticks: u64| Duration::from_millis(ticks * 10));
-    let uptime = fs::read_to_string("/proc/uptime").ok();
-    let now = uptime.and_then(|text| text.split_ascii_whitespace().next()?.parse().ok());
-    match (started, now.map(Duration::from_secs_f64)) {
-        (Some(started), Some(now)) => now.saturating_sub(started) < YOUNG,
-        _ => false,
-    }
+    let started = stat_field(pid, 19).map(|ticks: u64| Duration::from_millis(ticks.saturating_mul(10)))?;
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let now = Duration::try_from_secs_f64(uptime.split_ascii_whitespace().next()?.parse().ok()?).ok()?;
+    Some(now.saturating_sub(started))
 }
 
 #[cfg(test)]

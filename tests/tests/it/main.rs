@@ -23,3 +23,4 @@ mod shared;
 mod start;
 mod supervision;
 mod tasks;
+mod tree;
