@@ -1,0 +1,225 @@
+//! Thread, process, command: the table.
+
+use std::io::{Read, Write};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use phalanx::prelude::*;
+
+use crate::command::{as_command, crash};
+use crate::figures::{Times, machine, private_memory};
+use crate::sums::{Part, sum};
+
+/// How many idle ones are weighed.
+const IDLE: usize = 16;
+const LARGE: usize = 64 << 20;
+
+/// A unit of work of ours.
+#[actor]
+struct Unit;
+
+#[actor]
+impl Unit {
+    fn echo(&self, word: u64) -> u64 {
+        word
+    }
+
+    fn length(&self, text: String) -> usize {
+        text.len()
+    }
+
+    fn crash(&self) {
+        crash();
+    }
+
+    fn hang(&self) {
+        thread::sleep(Duration::from_secs(1000));
+    }
+}
+
+pub(crate) fn print(unit: Duration, rounds: usize) -> phalanx::Result<()> {
+    println!("{}; median and 99th percentile", machine());
+    println!();
+    println!("| quantity | thread | phalanx process | plain `Command` |");
+    println!("|---|---|---|---|");
+    row("start and join of a no-op", starts(rounds)?);
+    row("private memory of one idle unit", idle()?);
+    row("round trip of 8 bytes", round_trips(rounds)?);
+    row("hand-over of 64 MiB", hand_overs(rounds.div_ceil(50))?);
+    row("as many CPU-bound units as cores, against one", speed_ups(unit)?);
+    row("a segfault in one unit", crashes()?);
+    let hung = Unit.builder().deadline(unit).spawn()?.hang().wait();
+    row("a hung unit", ["cannot be ended".into(), reason(hung), "to be killed by hand".into()]);
+    row(
+        "a limit of memory or time",
+        ["none", "per unit: `memory`, `deadline`", "by hand"].map(str::to_owned),
+    );
+    Ok(())
+}
+
+fn row(quantity: &str, [thread, process, command]: [String; 3]) {
+    println!("| {quantity} | {thread} | {process} | {command} |");
+}
+
+fn reason<T>(answer: Result<T, CallError>) -> String {
+    match answer {
+        Err(CallError::Died(reason, _)) => format!("ends one: {reason}"),
+        Err(other) => other.to_string(),
+        Ok(_) => "nothing".to_owned(),
+    }
+}
+
+/// In turns, so that each has the same machine.
+fn starts(rounds: usize) -> phalanx::Result<[String; 3]> {
+    let mut times = [(); 3].map(|()| Times::default());
+    for _ in 0..rounds {
+        times[0].time(|| thread::spawn(|| ()).join().map_err(|_| phalanx::Error::new("it panicked")))?;
+        times[1].time(|| Ok(Process::spawn(|()| (), ())?.join()?))?;
+        times[2].time(|| Ok(as_command("nothing")?.status()?))?;
+    }
+    Ok(times.map(Times::text))
+}
+
+fn idle() -> phalanx::Result<[String; 3]> {
+    let own = std::process::id();
+    let (before, barrier) = (private_memory(own), Arc::new(Barrier::new(IDLE + 1)));
+    let wait = |_| {
+        let barrier = Arc::clone(&barrier);
+        // Once to say that it is there, once to be let go.
+        thread::spawn(move || (barrier.wait(), barrier.wait()))
+    };
+    let threads: Vec<_> = (0..IDLE).map(wait).collect();
+    barrier.wait();
+    let thread = private_memory(own).saturating_sub(before) / IDLE as u64;
+    barrier.wait();
+    threads.into_iter().for_each(|thread| drop(thread.join()));
+
+    let units = (0..IDLE).map(|_| Unit.spawn()).collect::<Result<Vec<_>, _>>()?;
+    let pids = units.iter().map(|unit| unit.pid()).collect::<Result<Vec<_>, _>>()?;
+    let process = pids.into_iter().map(private_memory).sum::<u64>() / IDLE as u64;
+
+    let mut commands = (0..IDLE).map(|_| Echo::start()).collect::<phalanx::Result<Vec<_>>>()?;
+    for command in &mut commands {
+        command.echo(0)?;
+    }
+    let command = commands.iter().map(|command| private_memory(command.0.id())).sum::<u64>() / IDLE as u64;
+    Ok([thread, process, command].map(|kib| format!("{kib} KiB")))
+}
+
+fn round_trips(rounds: usize) -> phalanx::Result<[String; 3]> {
+    let (to, inbox) = mpsc::channel::<u64>();
+    let (back, outbox) = mpsc::channel();
+    let echo = thread::spawn(move || inbox.iter().try_for_each(|word| back.send(word)));
+    let unit = Unit.spawn()?;
+    let mut command = Echo::start()?;
+    let mut times = [(); 3].map(|()| Times::default());
+    for round in 0..rounds as u64 {
+        times[0].time(|| {
+            to.send(round)?;
+            Ok(outbox.recv()?)
+        })?;
+        times[1].time(|| Ok(unit.echo(round).wait()?))?;
+        times[2].time(|| command.echo(round))?;
+    }
+    drop(to);
+    let _ = echo.join();
+    Ok(times.map(Times::text))
+}
+
+fn hand_overs(rounds: usize) -> phalanx::Result<[String; 3]> {
+    let (to, inbox) = mpsc::channel::<String>();
+    let (back, outbox) = mpsc::channel();
+    // There and back, so that freeing it is not measured.
+    let other = thread::spawn(move || inbox.iter().try_for_each(|text| back.send(text)));
+    let unit = Unit.spawn()?;
+    let mut times = [(); 3].map(|()| Times::default());
+    for _ in 0..rounds {
+        let mut text = Some("x".repeat(LARGE));
+        times[2].time(|| {
+            let mut command = as_command("swallow")?.spawn()?;
+            let mut input = command.stdin.take().ok_or(phalanx::Error::new("no pipe"))?;
+            input.write_all(text.as_deref().unwrap_or_default().as_bytes())?;
+            drop(input);
+            Ok(command.wait()?)
+        })?;
+        times[1].time(|| Ok(unit.length(text.clone().unwrap_or_default()).wait()?))?;
+        times[0].time(|| {
+            to.send(text.take().unwrap_or_default())?;
+            Ok(outbox.recv()?)
+        })?;
+    }
+    drop(to);
+    let _ = other.join();
+    let [thread, process, command] = times.map(Times::text);
+    Ok([format!("{thread}; by reference"), format!("{process}; copied"), format!("{command}; copied")])
+}
+
+/// How many times as much work gets done in the same time.
+fn speed_ups(unit: Duration) -> phalanx::Result<[String; 3]> {
+    let cores = phalanx::parallelism();
+    let part = Part { from: 0, to: unit.as_micros() as u64 * 100, wait: Duration::ZERO };
+    let threads = |many: usize| {
+        let threads: Vec<_> = (0..many).map(|_| thread::spawn(move || sum(part))).collect();
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        Ok(())
+    };
+    let processes = |many: usize| {
+        let processes = (0..many).map(|_| Process::spawn(sum, part)).collect::<Result<Vec<_>, _>>()?;
+        processes.iter().try_for_each(|process| process.join().map(drop))?;
+        Ok(())
+    };
+    let commands = |many: usize| {
+        let numbers = part.to.to_string();
+        let start = |_| as_command(&numbers)?.spawn();
+        let commands = (0..many).map(start).collect::<Result<Vec<_>, _>>()?;
+        commands.into_iter().try_for_each(|mut command| command.wait().map(drop))?;
+        Ok(())
+    };
+    Ok([speed_up(cores, threads)?, speed_up(cores, processes)?, speed_up(cores, commands)?])
+}
+
+fn speed_up(cores: usize, work: impl Fn(usize) -> phalanx::Result<()>) -> phalanx::Result<String> {
+    let took = |many| {
+        let start = Instant::now();
+        work(many).map(|()| start.elapsed().as_secs_f64())
+    };
+    let (one, all) = (took(1)?, took(cores)?);
+    Ok(format!("{:.2}", cores as f64 * one / all))
+}
+
+fn crashes() -> phalanx::Result<[String; 3]> {
+    let in_thread = as_command("crash in a thread")?.status()?;
+    let process = reason(Unit.spawn()?.crash().wait());
+    let command = as_command("crash")?.status()?;
+    Ok([format!("ends all: {in_thread}"), process, format!("ends one: {command}")])
+}
+
+/// A command that answers what it is told.
+struct Echo(Child);
+
+impl Echo {
+    fn start() -> phalanx::Result<Echo> {
+        Ok(Echo(as_command("echo")?.stdin(Stdio::piped()).spawn()?))
+    }
+
+    fn echo(&mut self, word: u64) -> phalanx::Result<u64> {
+        let mut answer = [0; 8];
+        let Child { stdin: Some(stdin), stdout: Some(stdout), .. } = &mut self.0 else {
+            return Err(phalanx::Error::new("no pipes"));
+        };
+        stdin.write_all(&word.to_ne_bytes())?;
+        stdout.read_exact(&mut answer)?;
+        Ok(u64::from_ne_bytes(answer))
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        // The end of its input is the end of it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}

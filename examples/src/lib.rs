@@ -1,0 +1,47 @@
+//! What the examples have in common: a unit of time, so that the same program can be watched by people and run quickly by a test.
+
+use std::time::Duration;
+use std::{env, process};
+
+/// The first argument: `50ms`, `2s`. A second if there is none.
+///
+/// In the program only: in an actor there are no arguments, so it is handed on like everything else.
+pub fn unit() -> Duration {
+    match env::args().nth(1) {
+        None => Duration::from_secs(1),
+        Some(text) => duration(&text).unwrap_or_else(|| {
+            eprintln!(
+                "`{text}` is no duration; the first argument is the unit of time, for instance `50ms` or `2s`"
+            );
+            process::exit(2)
+        }),
+    }
+}
+
+/// The number of units that this time is, with one digit after the point.
+pub fn in_units(time: Duration, unit: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() / unit.as_secs_f64())
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, nanos) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1_000_000),
+        None => (text.strip_suffix('s')?, 1_000_000_000),
+    };
+    let number: u64 = number.parse().ok().filter(|&number| number > 0)?;
+    number.checked_mul(nanos).map(Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_a_number_of_seconds_or_of_thousandths() {
+        assert_eq!(duration("50ms"), Some(Duration::from_millis(50)));
+        assert_eq!(duration("2s"), Some(Duration::from_secs(2)));
+        for text in ["", "2", "s", "0s", "-1s", "2m", "18446744073709551615s"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+}
