@@ -136,4 +136,7 @@ mod documents {
 
     #[doc = include_str!("../../docs/supervision.md")]
     struct Supervision;
+
+    #[doc = include_str!("../../docs/from-python.md")]
+    struct FromPython;
 }
