@@ -202,6 +202,11 @@ impl Answer {
         Answer::new(Status::Codec, Encoded { bytes: text.as_bytes().to_vec(), aside: Vec::new() })
     }
 
+    /// The handler's own error.
+    pub(crate) fn app<E: Portable>(error: &E) -> Answer {
+        Answer::of(Status::App, error)
+    }
+
     pub(crate) fn of<T: Portable>(status: Status, value: &T) -> Answer {
         codec::encode(value)
             .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
@@ -217,6 +222,11 @@ impl Call<'_> {
         codec::decode(self.body, self.fds).map_err(|error| Answer::codec(&error))
     }
 
+    /// What the message begins with, which has no refs in it; the rest is left to be read.
+    pub(crate) fn front<T: Portable>(&self) -> Option<T> {
+        postcard::take_from_bytes(self.body).ok().map(|(front, _)| front)
+    }
+
     pub fn ask<A: Portable, T: Portable>(self, handler: impl FnOnce(A) -> T) -> Answer {
         match self.arguments() {
             Ok(args) => Answer::of(Status::Value, &handler(args)),
@@ -230,7 +240,7 @@ impl Call<'_> {
     ) -> Answer {
         match self.arguments().map(handler) {
             Ok(Ok(value)) => Answer::of(Status::Value, &value),
-            Ok(Err(error)) => Answer::of(Status::App, &error),
+            Ok(Err(error)) => Answer::app(&error),
             Err(answer) => answer,
         }
     }

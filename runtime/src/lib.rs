@@ -57,6 +57,7 @@ mod dynamic;
 mod error;
 mod exit;
 pub mod fd;
+mod function;
 mod group;
 mod handle;
 mod introspect;
@@ -75,6 +76,7 @@ mod queue;
 mod relatives;
 mod reply;
 pub mod shared;
+pub mod store;
 mod supervise;
 mod supervisor;
 mod task;
@@ -108,6 +110,7 @@ pub use queue::{
 };
 pub use reply::Reply;
 pub use shared::{Blob, Shared};
+pub use store::{Cell, Counter, List, Map, Set, Store, StoreError};
 pub use supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use supervisor::{
     ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use crate::actor::{Actor, Method, method_name};
 use crate::codec::Portable;
 use crate::process::child::Start;
-use crate::sys::image::Located;
+use crate::sys::image::{Findable, Located};
 use crate::{process::actor_loop, task};
 
 /// What a process of one type needs from its code.
@@ -18,6 +18,10 @@ pub(crate) struct Entry {
     pub(crate) run: fn(Start) -> i32,
     pub(crate) type_name: fn() -> &'static str,
     pub(crate) methods: &'static [Method],
+}
+
+impl Findable for Entry {
+    const MAGIC: u64 = 0x7068_616c_616e_7831;
 }
 
 /// The entry of an actor type.

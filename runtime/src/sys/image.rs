@@ -4,22 +4,23 @@ use std::hash::{DefaultHasher, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
-/// Marks a place in the executable that may be entered; with the size of what follows.
-const MAGIC: u64 = 0x7068_616c_616e_7831;
+/// What may be found in the executable by its offset.
+pub(crate) trait Findable: Copy + 'static {
+    /// Marks a place where such a thing lies; with the size of what follows. No two types have the same.
+    const MAGIC: u64;
+}
 
 /// A constant that another process of the same executable can find by its offset.
-///
-/// There is one `T` in this crate (an actor's entry), so a magic word that is in place means that kind of thing.
 #[repr(C)]
-pub(crate) struct Located<T: 'static> {
+pub(crate) struct Located<T> {
     magic: u64,
     size: u64,
     pub(crate) value: T,
 }
 
-impl<T: Copy + 'static> Located<T> {
+impl<T: Findable> Located<T> {
     pub(crate) const fn new(value: T) -> Located<T> {
-        Located { magic: MAGIC, size: size_of::<T>() as u64, value }
+        Located { magic: T::MAGIC, size: size_of::<T>() as u64, value }
     }
 
     /// Where this constant lies in the main executable, or `None` if it lies elsewhere (in a shared library).
@@ -43,11 +44,11 @@ impl<T: Copy + 'static> Located<T> {
         let pointer = std::ptr::with_exposed_provenance::<u64>(address as usize);
         // SAFETY: two aligned words inside a segment that is mapped readable for the life of the process.
         let (magic, size) = unsafe { (*pointer, *pointer.add(1)) };
-        if magic != MAGIC || size != size_of::<T>() as u64 {
+        if magic != T::MAGIC || size != size_of::<T>() as u64 {
             return None;
         }
-        // SAFETY: inside a segment, aligned, and the two words say that the compiler put a `Located<T>` here; it is
-        // a constant, so nobody writes to it.
+        // SAFETY: inside a segment, aligned, and the two words say that the compiler put a `Located<T>` here, since
+        // each type has a magic word of its own; it is a constant, so nobody writes to it.
         Some(unsafe { &*pointer.cast::<Located<T>>() })
     }
 }

@@ -74,6 +74,20 @@ fn every_unsafe_block_has_its_argument() {
     }
 }
 
+/// What is built of actors is built as its users would build it.
+#[test]
+fn stores_and_locks_know_nothing_of_processes() {
+    let banned = ["process", "sys", "mailbox", "supervise"].map(|module| format!("crate::{module}"));
+    for (path, text) in sources("runtime/src") {
+        let place = path.to_string_lossy();
+        if ["/src/store", "/src/sync"].iter().any(|part| place.contains(part)) {
+            for module in &banned {
+                assert!(!text.contains(module), "{place}: {module}");
+            }
+        }
+    }
+}
+
 /// What macros expand to names the runtime by its private path only, so that the public one may change.
 #[test]
 fn macros_expand_to_private_paths_only() {

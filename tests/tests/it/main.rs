@@ -21,6 +21,7 @@ mod payloads;
 mod queue;
 mod shared;
 mod start;
+mod store;
 mod supervision;
 mod tasks;
 mod tree;

@@ -1,0 +1,114 @@
+//! The process of a store: objects of any type, and functions that are run on them.
+
+use std::any::Any;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
+use crate::actor_ref::RawRef;
+use crate::function::{self, Owner};
+
+/// The actor behind a [`Store`](crate::Store). It has no messages for others than the handles.
+pub struct StoreServer {
+    objects: HashMap<u64, Box<dyn Any>>,
+    /// Numbers are not given twice.
+    last: u64,
+}
+
+/// The messages of a [`StoreServer`]: none that could be called.
+#[derive(Clone)]
+pub struct StoreCalls(pub(super) RawRef);
+
+/// Why an operation was not carried out.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    /// There is no such object.
+    Deleted,
+    /// The function has panicked.
+    Panicked(String),
+}
+
+/// One method for each name that is to be read in errors and reports. All of them do the same: they run a function.
+macro_rules! operations {
+    ($($operation:ident $name:literal),* $(,)?) => {
+        #[derive(Clone, Copy)]
+        pub(super) enum Operation {
+            $($operation),*
+        }
+
+        const OPERATIONS: &[Method] = &[$(Method::ask($name)),*];
+    };
+}
+
+operations! {
+    Create "create", Delete "delete", Len "len", Get "get", Set "set", Insert "insert", Remove "remove", Contains "contains", Clear "clear", Extend "extend",
+    Pop "pop", Snapshot "snapshot", Page "page", Swap "compare_and_swap", Update "update", UpdateAll "update_all", Read "read", ReadAll "read_all", Add "add",
+    Arrange "arrange",
+}
+
+impl StoreServer {
+    /// What stands for the table of objects where otherwise there is the number of an object.
+    pub(super) const ITSELF: u64 = 0;
+
+    /// Takes an object in; answers its number.
+    pub(super) fn add(&mut self, object: impl Any) -> u64 {
+        self.last += 1;
+        self.objects.insert(self.last, Box::new(object));
+        self.last
+    }
+
+    pub(super) fn delete(&mut self, object: u64) -> bool {
+        self.objects.remove(&object).is_some()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.objects.len()
+    }
+}
+
+impl Owner for StoreServer {
+    type Key = u64;
+    type Fault = Fault;
+
+    fn find<S: 'static>(&mut self, key: u64) -> Result<&mut S, Fault> {
+        let object: Option<&mut dyn Any> = if key == Self::ITSELF {
+            Some(self)
+        } else {
+            self.objects.get_mut(&key).map(|object| &mut **object)
+        };
+        object.and_then(<dyn Any>::downcast_mut).ok_or(Fault::Deleted)
+    }
+
+    fn panicked(message: String) -> Fault {
+        Fault::Panicked(message)
+    }
+}
+
+impl Calls for StoreCalls {
+    fn from_raw(raw: RawRef) -> StoreCalls {
+        StoreCalls(raw)
+    }
+
+    fn raw(&self) -> &RawRef {
+        &self.0
+    }
+}
+
+impl ActorStruct for StoreServer {
+    type Calls = StoreCalls;
+    const OPTIONS: Options = Options::DEFAULT;
+}
+
+impl Actor for StoreServer {
+    type Init = ();
+    const METHODS: &'static [Method] = OPERATIONS;
+
+    fn init((): ()) -> Result<StoreServer, InitFailure> {
+        Ok(StoreServer { objects: HashMap::new(), last: Self::ITSELF })
+    }
+
+    fn handle(&mut self, call: Call<'_>) -> Answer {
+        function::answer(self, call)
+    }
+}
