@@ -126,6 +126,23 @@ impl<E> CallError<E> {
         }
     }
 
+    /// The handler's own error; or, as an error, what else was wrong.
+    pub(crate) fn into_app(self) -> std::result::Result<E, CallError> {
+        Err(match self {
+            CallError::App(error) => return Ok(error),
+            CallError::Died(reason, at) => CallError::Died(reason, at),
+            CallError::Timeout(at) => CallError::Timeout(at),
+            CallError::Full(at) => CallError::Full(at),
+            CallError::Stopped(at) => CallError::Stopped(at),
+            CallError::Gone(at) => CallError::Gone(at),
+            CallError::Unavailable(at) => CallError::Unavailable(at),
+            CallError::Codec(error, at) => CallError::Codec(error, at),
+            CallError::CallingSelf(at) => CallError::CallingSelf(at),
+            CallError::Unanswered(at) => CallError::Unanswered(at),
+            CallError::Unreachable(error, at) => CallError::Unreachable(error, at),
+        })
+    }
+
     /// Why the actor ended, if that is why there is no answer.
     pub fn exit_reason(&self) -> Option<&ExitReason> {
         match self {

@@ -43,6 +43,9 @@
 //!
 //! Nothing has to be called first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel 5.10 or later).
 
+// For the macros, in the actors that are our own.
+extern crate self as phalanx;
+
 mod sys;
 
 mod actor;
@@ -79,6 +82,7 @@ pub mod shared;
 pub mod store;
 mod supervise;
 mod supervisor;
+pub mod sync;
 mod task;
 
 pub use phalanx_macros::{actor, main, supervisor, task};
@@ -115,6 +119,9 @@ pub use supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, 
 pub use supervisor::{
     ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,
     SupervisorError, SupervisorRef,
+};
+pub use sync::{
+    Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
 pub use task::{Process, ProcessBuilder};
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::server::Fault;
-use crate::error::{At, CallError, Never};
+use crate::error::{At, CallError};
 use crate::exit::ExitReason;
 
 /// Why an operation on an object of a [`Store`](crate::Store) has no answer.
@@ -52,20 +52,15 @@ impl std::error::Error for StoreError {}
 
 impl From<CallError<Fault>> for StoreError {
     fn from(error: CallError<Fault>) -> StoreError {
-        match error {
-            CallError::App(Fault::Deleted) => StoreError::Deleted,
-            CallError::App(Fault::Panicked(message)) => StoreError::Panicked { message },
-            CallError::Died(reason, at) => StoreError::Lost { reason: Some(reason), at },
-            CallError::Gone(at) | CallError::Stopped(at) => {
+        match error.into_app() {
+            Ok(Fault::Deleted) => StoreError::Deleted,
+            Ok(Fault::Panicked(message)) => StoreError::Panicked { message },
+            Err(CallError::Died(reason, at)) => StoreError::Lost { reason: Some(reason), at },
+            Err(CallError::Gone(at) | CallError::Stopped(at)) => {
                 StoreError::Lost { reason: at.ended().cloned(), at }
             }
-            CallError::Timeout(at) => StoreError::Timeout(at),
-            CallError::Full(at) => StoreError::Call(CallError::<Never>::Full(at)),
-            CallError::Unavailable(at) => StoreError::Call(CallError::Unavailable(at)),
-            CallError::Codec(error, at) => StoreError::Call(CallError::Codec(error, at)),
-            CallError::CallingSelf(at) => StoreError::Call(CallError::CallingSelf(at)),
-            CallError::Unanswered(at) => StoreError::Call(CallError::Unanswered(at)),
-            CallError::Unreachable(error, at) => StoreError::Call(CallError::Unreachable(error, at)),
+            Err(CallError::Timeout(at)) => StoreError::Timeout(at),
+            Err(error) => StoreError::Call(error),
         }
     }
 }

@@ -23,5 +23,6 @@ mod shared;
 mod start;
 mod store;
 mod supervision;
+mod sync;
 mod tasks;
 mod tree;

@@ -1,0 +1,423 @@
+//! A place where a number of parties wait for each other.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use phalanx_macros::actor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::client::Trouble;
+use super::error;
+use super::lock::handle;
+use super::parties::{self, Parties, Party, Ticket};
+use crate::actor_ref::{ActorId, ActorRef};
+use crate::any_ref::AnyRef;
+use crate::error::{At, CallError, SendError, SpawnError};
+use crate::exit::ExitReason;
+use crate::later::{Answer, Later, later};
+use crate::monitor::{Down, Who};
+
+/// A barrier for a number of parties, processes or threads: Python's `Barrier`.
+///
+/// Each of them [waits](Self::wait); when the last one has come, all go on, and it can be used for the next round. One that does not come would keep all others waiting, so
+/// the barrier **breaks**, for everybody and until it is [`reset`](Self::reset), when
+///
+/// * a party dies while it waits;
+/// * a party that was in the last round crashes before it comes again (one that ends in an orderly way does not count: it may have been its last round);
+/// * a process that is [expected](Self::expect) ends, whether it has ever come or not;
+/// * a party waits no longer than its time-out, as in Python;
+/// * somebody [aborts](Self::abort) it.
+///
+/// ```
+/// use phalanx::Barrier;
+/// use phalanx::prelude::*;
+///
+/// #[task]
+/// fn worker(barrier: Barrier) -> u32 {
+///     barrier.wait().expect("nobody has died")
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let barrier = Barrier::new(3)?;
+/// let workers = (worker::spawn(barrier.clone())?, worker::spawn(barrier.clone())?);
+/// let mut order = [barrier.wait()?, workers.0.join()?, workers.1.join()?];
+/// order.sort();
+/// assert_eq!(order, [0, 1, 2]); // who has which depends on who came first
+/// # Ok(())
+/// # }
+/// ```
+pub struct Barrier {
+    gate: ActorRef<Rounds>,
+}
+
+handle!(Barrier);
+
+/// Why a wait at a [`Barrier`] has ended without the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BarrierError {
+    /// The barrier is broken, until somebody resets it.
+    Broken {
+        /// Who has broken it.
+        by: Who,
+        /// By what.
+        why: Breakage,
+    },
+    /// The server has ended.
+    Gone {
+        /// How it ended; `None` if it was stopped before this request's turn came.
+        reason: Option<ExitReason>,
+        /// Which one, and in which of its methods.
+        at: At,
+    },
+    /// The request could not be made, for another reason.
+    Call(CallError),
+    /// The operating system refused what this process needs to be known to others.
+    System(String),
+}
+
+/// What breaks a [`Barrier`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Breakage {
+    /// Its process has ended.
+    Ended(ExitReason),
+    /// It has waited no longer.
+    TimedOut,
+    /// It has called [`abort`](Barrier::abort).
+    Aborted,
+    /// It has called [`reset`](Barrier::reset) while others waited. The barrier is whole again.
+    Reset,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Broken {
+    by: Who,
+    why: Breakage,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Who { name, pid, .. } = &self.by;
+        write!(f, "the barrier was broken by `{name}` (process {pid}): ")?;
+        match &self.why {
+            Breakage::Ended(reason) => write!(f, "it ended: {reason}"),
+            Breakage::TimedOut => f.write_str("it waited no longer"),
+            Breakage::Aborted => f.write_str("it aborted it"),
+            Breakage::Reset => f.write_str("it reset it"),
+        }
+    }
+}
+
+/// The server.
+#[actor]
+pub(super) struct Rounds {
+    size: u32,
+    waiting: Vec<Arrival>,
+    /// Those of the last complete round, in the order in which they came.
+    last: Vec<Ticket>,
+    /// Those whose end is never good news.
+    expected: HashSet<ActorId>,
+    parties: Parties,
+    broken: Option<Broken>,
+}
+
+/// One who waits.
+pub(super) struct Arrival {
+    ticket: Ticket,
+    until: Option<Instant>,
+    answer: Answer<Result<u32, Broken>>,
+}
+
+#[actor]
+impl Rounds {
+    #[init]
+    fn new(size: u32) -> Self {
+        Rounds {
+            size,
+            waiting: Vec::new(),
+            last: Vec::new(),
+            expected: HashSet::new(),
+            parties: Parties::default(),
+            broken: None,
+        }
+    }
+
+    /// A process is there, and wants to be watched.
+    pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
+        self.parties.enter(party, &who, Self::report());
+    }
+
+    pub(super) fn arrive(&mut self, ticket: Ticket) -> Later<Result<u32, Broken>> {
+        let (later, answer) = later();
+        if let Some(broken) = self.broken.clone() {
+            // Whoever has gone does not want to know it.
+            let _ = answer.send(Err(broken));
+            return later;
+        }
+        self.waiting.push(Arrival { ticket, until: crate::current().deadline(), answer });
+        if self.waiting.len() >= self.size as usize {
+            self.complete();
+        }
+        later
+    }
+
+    /// One who waits does not wait any longer. Answers what has become of it: it may have been let go in time, and not have heard of it.
+    pub(super) fn give_up(&mut self, ticket: Ticket) -> Result<u32, Broken> {
+        if let Some(place) = self.last.iter().position(|other| *other == ticket) {
+            return Ok(place as u32);
+        }
+        let broken = Broken { by: self.who(ticket), why: Breakage::TimedOut };
+        if self.waiting.iter().any(|arrival| arrival.ticket == ticket) {
+            self.break_up(broken.clone());
+        }
+        Err(self.broken.clone().unwrap_or(broken))
+    }
+
+    pub(super) fn abort(&mut self, ticket: Ticket) {
+        self.break_up(Broken { by: self.who(ticket), why: Breakage::Aborted });
+    }
+
+    pub(super) fn reset(&mut self, ticket: Ticket) {
+        if !self.waiting.is_empty() {
+            self.break_up(Broken { by: self.who(ticket), why: Breakage::Reset });
+        }
+        self.last.clear();
+        self.broken = None;
+    }
+
+    pub(super) fn expect(&mut self, who: AnyRef) {
+        if self.expected.insert(who.id()) {
+            who.monitor().on_down(Self::report());
+        }
+    }
+
+    pub(super) fn look(&self) -> (u32, Option<Broken>) {
+        (self.waiting.len() as u32, self.broken.clone())
+    }
+
+    /// A process has ended.
+    #[tell]
+    fn gone(&mut self, down: Down) {
+        let is_its = |ticket: &Ticket| ticket.party.ends_with(&down);
+        let waits = self.waiting.iter().any(|arrival| is_its(&arrival.ticket));
+        let crashed = !(down.reason.is_orderly() || down.reason == ExitReason::Exited(0));
+        let was_there = crashed && self.last.iter().any(is_its);
+        if waits || was_there || self.expected.contains(&down.who.id) {
+            self.break_up(Broken { by: down.who.clone(), why: Breakage::Ended(down.reason.clone()) });
+        }
+        self.expected.remove(&down.who.id);
+        self.parties.leave(&down);
+    }
+}
+
+impl Rounds {
+    /// How an end comes to be a message.
+    fn report() -> impl FnOnce(Down) + Send + 'static {
+        let rounds = crate::links::myself::<Rounds>();
+        // Its own mailbox, which it reads: there is room soon.
+        move |down| drop(rounds.map(|rounds| rounds.gone(down)))
+    }
+
+    fn who(&self, ticket: Ticket) -> Who {
+        let unknown = || Who { name: "?".to_owned(), id: ActorId(0), pid: 0 };
+        self.parties.who(ticket.party).cloned().unwrap_or_else(unknown)
+    }
+
+    /// All are there: each gets its place, unless one of them is not there any more.
+    fn complete(&mut self) {
+        let now = Instant::now();
+        if let Some(late) =
+            self.waiting.iter().find(|arrival| arrival.until.is_some_and(|until| until <= now))
+        {
+            return self.break_up(Broken { by: self.who(late.ticket), why: Breakage::TimedOut });
+        }
+        if !self.waiting.iter().all(|arrival| arrival.answer.is_wanted()) {
+            // It is dead, and the report of that, which breaks the barrier, is on its way.
+            return;
+        }
+        self.last.clear();
+        for (place, arrival) in self.waiting.drain(..).enumerate() {
+            self.last.push(arrival.ticket);
+            // One whose time has ended just now asks, and is told that it has passed.
+            let _ = arrival.answer.send(Ok(place as u32));
+        }
+    }
+
+    /// Nobody waits any more, and nobody will.
+    fn break_up(&mut self, broken: Broken) {
+        for arrival in self.waiting.drain(..) {
+            let _ = arrival.answer.send(Err(broken.clone()));
+        }
+        self.last.clear();
+        self.broken.get_or_insert(broken);
+    }
+}
+
+impl Barrier {
+    /// A new barrier for so many parties, in a process of its own.
+    ///
+    /// # Errors
+    /// [`SpawnError::Option`] if there are none; see [`SpawnError`].
+    pub fn new(parties: u32) -> Result<Barrier, SpawnError> {
+        if parties == 0 {
+            let error = "a barrier has one party at least".to_owned();
+            return Err(SpawnError::Option { actor: "barrier".to_owned(), error });
+        }
+        let gate = Rounds::builder(parties).name("barrier").spawn()?;
+        Ok(Barrier { gate })
+    }
+
+    /// Waits until all are there, without a limit, but not beyond the death of the server. Answers in which place it came, from 0, in the order of the calls.
+    ///
+    /// # Errors
+    /// [`BarrierError::Broken`], at once if it is broken already; see [`BarrierError`].
+    pub fn wait(&self) -> Result<u32, BarrierError> {
+        self.wait_timeout(Duration::MAX)
+    }
+
+    /// The same for `limit` at most; then it breaks the barrier, for all others too. Whoever is told so has not been counted.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use phalanx::{Barrier, BarrierError};
+    /// # use phalanx::sync::Breakage;
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let barrier = Barrier::new(2)?;
+    /// let Err(BarrierError::Broken { by, why }) = barrier.wait_timeout(Duration::from_millis(20)) else {
+    ///     panic!("there is no second party")
+    /// };
+    /// assert_eq!((by.pid, why), (std::process::id(), Breakage::TimedOut));
+    /// assert!(barrier.is_broken()?);
+    /// barrier.reset()?;
+    /// assert!(!barrier.is_broken()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`BarrierError`].
+    pub fn wait_timeout(&self, limit: Duration) -> Result<u32, BarrierError> {
+        let ticket = self.ticket()?;
+        match self.gate.within(limit).arrive(ticket).wait() {
+            // It may have been let go in this very moment: the server knows.
+            Err(CallError::Timeout(_) | CallError::Full(_)) => self.gate.give_up(ticket).wait(),
+            arrived => arrived,
+        }
+        .map_err(BarrierError::from)
+    }
+
+    /// Breaks it: all who wait, and all who come until it is reset, get [`BarrierError::Broken`].
+    ///
+    /// # Errors
+    /// See [`BarrierError`].
+    pub fn abort(&self) -> Result<(), BarrierError> {
+        Ok(self.gate.abort(self.ticket()?).wait().map_err(Trouble::from)?)
+    }
+
+    /// Makes it whole again, and empty: those who wait now get [`BarrierError::Broken`] with [`Breakage::Reset`].
+    ///
+    /// # Errors
+    /// See [`BarrierError`].
+    pub fn reset(&self) -> Result<(), BarrierError> {
+        Ok(self.gate.reset(self.ticket()?).wait().map_err(Trouble::from)?)
+    }
+
+    /// Says that this process will be one of the parties: if it ends, for whatever reason and whether it has come by then or not, the barrier is broken.
+    ///
+    /// ```
+    /// # use phalanx::{Barrier, BarrierError};
+    /// # use phalanx::prelude::*;
+    /// #[task]
+    /// fn worker(barrier: Barrier) {
+    ///     std::process::abort(); // before it comes to its `wait`
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let barrier = Barrier::new(2)?;
+    /// let worker = worker::spawn(barrier.clone())?;
+    /// barrier.expect(&worker.any())?;
+    /// let Err(BarrierError::Broken { by, .. }) = barrier.wait() else { panic!("nobody has come") };
+    /// assert_eq!(by.pid, worker.pid());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`BarrierError`].
+    pub fn expect(&self, party: &AnyRef) -> Result<(), BarrierError> {
+        Ok(self.gate.expect(party.clone()).wait().map_err(Trouble::from)?)
+    }
+
+    /// How many wait at this instant.
+    ///
+    /// # Errors
+    /// See [`BarrierError`].
+    pub fn waiting(&self) -> Result<u32, BarrierError> {
+        Ok(self.gate.look().wait().map_err(Trouble::from)?.0)
+    }
+
+    /// Whether it is broken at this instant.
+    ///
+    /// # Errors
+    /// See [`BarrierError`].
+    pub fn is_broken(&self) -> Result<bool, BarrierError> {
+        Ok(self.gate.look().wait().map_err(Trouble::from)?.1.is_some())
+    }
+
+    /// Whoever keeps the barrier: to look at, and to watch.
+    pub fn server(&self) -> AnyRef {
+        self.gate.any()
+    }
+
+    /// Ends the server. Those who wait, and all who use it later, get [`BarrierError::Gone`]. Blocks for `grace` at most; then it is killed.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it had ended before.
+    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        self.gate.stop(grace)
+    }
+
+    fn ticket(&self) -> Result<Ticket, Trouble> {
+        parties::ticket(&self.gate, None, |calls, party, who| calls.enter(party, who))
+    }
+}
+
+impl From<CallError<Broken>> for BarrierError {
+    fn from(error: CallError<Broken>) -> BarrierError {
+        match error.into_app() {
+            Ok(Broken { by, why }) => BarrierError::Broken { by, why },
+            Err(error) => Trouble::from(error).into(),
+        }
+    }
+}
+
+impl From<Trouble> for BarrierError {
+    fn from(trouble: Trouble) -> BarrierError {
+        match trouble {
+            Trouble::Gone { reason, at } => BarrierError::Gone { reason, at },
+            Trouble::Call(error) => BarrierError::Call(error),
+            Trouble::System(error) => BarrierError::System(error),
+            Trouble::Timeout | Trouble::Busy => {
+                BarrierError::System("no answer within the time-out".to_owned())
+            }
+        }
+    }
+}
+
+impl fmt::Display for BarrierError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BarrierError::Broken { by, why } => Broken { by: by.clone(), why: why.clone() }.fmt(f),
+            BarrierError::Gone { reason, at } => error::gone(f, reason.as_ref(), at),
+            BarrierError::Call(error) => error.fmt(f),
+            BarrierError::System(error) => f.write_str(error),
+        }
+    }
+}
+
+impl std::error::Error for BarrierError {}

@@ -1,0 +1,196 @@
+//! The caller's side of a gate: asking, giving up, giving back.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use super::gate::{Gate, Kept, Poison, Taken};
+use super::parties::{self, Ticket};
+use crate::actor_ref::{ActorId, ActorRef};
+use crate::codec::Portable;
+use crate::error::{At, CallError, SendError};
+use crate::exit::ExitReason;
+use crate::reply::Reply;
+
+/// Why nothing was got.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Busy,
+    Timeout,
+    Gone { reason: Option<ExitReason>, at: At },
+    Call(CallError),
+    System(String),
+}
+
+impl From<CallError> for Trouble {
+    fn from(error: CallError) -> Trouble {
+        match error {
+            CallError::Died(reason, at) => Trouble::Gone { reason: Some(reason), at },
+            CallError::Gone(at) | CallError::Stopped(at) => Trouble::Gone { reason: at.ended().cloned(), at },
+            CallError::Timeout(_) | CallError::Full(_) => Trouble::Timeout,
+            other => Trouble::Call(other),
+        }
+    }
+}
+
+impl From<SendError> for Trouble {
+    fn from(error: SendError) -> Trouble {
+        Trouble::from(CallError::from(error))
+    }
+}
+
+/// Something that was granted, and is given back exactly once.
+pub(super) struct Turn<T: Portable> {
+    gate: ActorRef<Gate<T>>,
+    ticket: Ticket,
+    /// There is nothing left to give back.
+    is_over: bool,
+}
+
+/// A turn, the value as it came with it, and who had died over it.
+pub(super) type Granted<T> = (Turn<T>, Kept<T>, Option<Poison>);
+
+/// When it is too late; `None` if that is never.
+pub(super) fn deadline(limit: Duration) -> Option<Instant> {
+    Instant::now().checked_add(limit)
+}
+
+/// How long that is from now.
+pub(super) fn remaining(deadline: Option<Instant>) -> Duration {
+    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+}
+
+/// Waits for permits, if it has to and `waits` says so.
+pub(super) fn take<T: Portable>(
+    gate: &ActorRef<Gate<T>>,
+    permits: u32,
+    waits: bool,
+    deadline: Option<Instant>,
+) -> Result<Granted<T>, Trouble> {
+    let ticket = parties::ticket(gate, deadline, |calls, party, who| calls.enter(party, who))?;
+    let turn = Turn { gate: gate.clone(), ticket, is_over: false };
+    let reply = gate.within(remaining(deadline)).take(ticket, permits, waits);
+    turn.receive(reply)
+}
+
+impl<T: Portable> Turn<T> {
+    /// Waits for the grant. If anything goes wrong on the way, the ticket is given back as this is dropped: the server may have granted it.
+    fn receive(self, reply: Reply<Taken<T>>) -> Result<Granted<T>, Trouble> {
+        let grant = match reply.wait()? {
+            Taken::Granted(grant) => grant,
+            Taken::Busy => return Err(Trouble::Busy),
+        };
+        if grant.confirm {
+            self.gate.took(self.ticket)?;
+        }
+        Ok((self, grant.value, grant.poison))
+    }
+
+    /// Gives it back, and gets it again when the value has been changed by somebody.
+    pub(super) fn park(self, deadline: Option<Instant>) -> Result<Granted<T>, Trouble> {
+        let reply = self.gate.within(remaining(deadline)).park(self.ticket);
+        self.receive(reply)
+    }
+
+    /// Makes `value` the one that others will see. Waits until the server has it.
+    pub(super) fn commit(&self, value: &Kept<T>) -> Result<(), Trouble> {
+        self.gate.commit(self.ticket, value.clone()).wait()?;
+        Ok(())
+    }
+
+    /// The same without waiting for its arrival. If it cannot be sent, the turn is over, and the next holder is told.
+    pub(super) fn put(self, value: &Kept<T>) -> Result<Turn<T>, Trouble> {
+        match self.gate.put(self.ticket, value.clone()) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                let message = format!("the new value was lost, its holder lives: {error}");
+                self.abandon(ExitReason::Panicked { message, location: String::new(), method: None });
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Gives it back. Waits until the server knows.
+    pub(super) fn release(mut self) -> Result<(), Trouble> {
+        self.gate.release(self.ticket).wait()?;
+        self.is_over = true;
+        Ok(())
+    }
+
+    /// Gives it back as one who has not come to an end with it.
+    pub(super) fn abandon(mut self, reason: ExitReason) {
+        self.is_over = true;
+        give(&self.gate, self.ticket, Some(reason));
+    }
+
+    pub(super) fn gate(&self) -> &ActorRef<Gate<T>> {
+        &self.gate
+    }
+}
+
+impl<T: Portable> Drop for Turn<T> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            give(&self.gate, self.ticket, None);
+        }
+    }
+}
+
+/// Ends a ticket, and does not lose that: whoever waits behind it would wait for ever.
+fn give<T: Portable>(gate: &ActorRef<Gate<T>>, ticket: Ticket, broken: Option<ExitReason>) {
+    if !needs_another_try(gate.give(ticket, broken.clone())) {
+        return;
+    }
+    let gate = gate.clone();
+    let again = move || while needs_another_try(gate.give(ticket, broken.clone())) {};
+    // Without threads this process is not long for this world, and its end gives everything back.
+    let _ = thread::Builder::new().name("phalanx-release".to_owned()).spawn(again);
+}
+
+/// Whether a message was not sent to somebody who lives.
+fn needs_another_try(sent: Result<(), SendError>) -> bool {
+    match sent {
+        Ok(()) | Err(SendError::Gone(_)) => false,
+        Err(SendError::Full(_)) => true,
+        Err(_) => {
+            thread::sleep(Duration::from_millis(10));
+            true
+        }
+    }
+}
+
+/// Which locks this process holds, and by which of its threads.
+static HELD: Mutex<Option<HashSet<(ActorId, ThreadId)>>> = Mutex::new(None);
+
+fn held() -> MutexGuard<'static, Option<HashSet<(ActorId, ThreadId)>>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says that this thread holds a lock, for as long as it lives.
+pub(super) struct Mark(ActorId);
+
+impl Mark {
+    /// `None` if it does already.
+    pub(super) fn set(lock: ActorId) -> Option<Mark> {
+        held().get_or_insert_default().insert((lock, thread::current().id())).then(|| Mark(lock))
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        if let Some(held) = &mut *held() {
+            held.remove(&(self.0, thread::current().id()));
+        }
+    }
+}
+
+/// Why a lock is given back by a thread that panics.
+pub(super) fn panicked() -> ExitReason {
+    let thread = thread::current();
+    ExitReason::Panicked {
+        message: "a thread panicked while it held the lock; its process lives".to_owned(),
+        location: format!("thread `{}`", thread.name().unwrap_or("?")),
+        method: None,
+    }
+}

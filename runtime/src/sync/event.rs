@@ -1,0 +1,181 @@
+//! Something that has happened or not.
+
+use std::fmt;
+use std::time::Duration;
+
+use phalanx_macros::actor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::client::Trouble;
+use super::error::SyncError;
+use super::lock::handle;
+use crate::actor_ref::ActorRef;
+use crate::any_ref::AnyRef;
+use crate::error::{SendError, SpawnError};
+use crate::exit::ExitReason;
+use crate::later::{Answer, Later, later};
+
+/// A flag that processes wait for: Python's `Event`.
+///
+/// Everybody who waits when it is set is let go, even if it is cleared right afterwards. Who dies while waiting leaves nothing behind.
+///
+/// ```
+/// use phalanx::Event;
+/// use phalanx::prelude::*;
+///
+/// #[task]
+/// fn start_together(go: Event) -> bool {
+///     go.wait().is_ok()
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let go = Event::new()?;
+/// let runners = (start_together::spawn(go.clone())?, start_together::spawn(go.clone())?);
+/// go.set()?;
+/// assert!(runners.0.join()? && runners.1.join()?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Event {
+    gate: ActorRef<Flag>,
+}
+
+handle!(Event);
+
+/// The server.
+#[actor]
+pub(super) struct Flag {
+    is_set: bool,
+    waiting: Vec<Answer<()>>,
+    /// Those who have gone are forgotten when there are so many.
+    crowd: usize,
+}
+
+#[actor]
+impl Flag {
+    #[init]
+    fn new() -> Self {
+        Flag { is_set: false, waiting: Vec::new(), crowd: 0 }
+    }
+
+    pub(super) fn set(&mut self) {
+        self.is_set = true;
+        for answer in self.waiting.drain(..) {
+            // Whoever has gone does not want to know it.
+            let _ = answer.send(());
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.is_set = false;
+        self.forget();
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.is_set
+    }
+
+    pub(super) fn until_set(&mut self) -> Later<()> {
+        let (later, answer) = later();
+        if self.is_set {
+            let _ = answer.send(());
+            return later;
+        }
+        self.waiting.push(answer);
+        if self.waiting.len() > self.crowd {
+            self.forget();
+        }
+        later
+    }
+}
+
+impl Flag {
+    /// Those whose time is over, and the dead.
+    fn forget(&mut self) {
+        self.waiting.retain(Answer::is_wanted);
+        self.crowd = (self.waiting.len() * 2).max(8);
+    }
+}
+
+impl Event {
+    /// A new event that has not happened, in a process of its own.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn new() -> Result<Event, SpawnError> {
+        let gate = Flag::builder().name("event").spawn()?;
+        Ok(Event { gate })
+    }
+
+    /// It has happened: lets everybody go who waits. Blocks until the server has done so.
+    ///
+    /// # Errors
+    /// See [`SyncError`]; so for all methods.
+    pub fn set(&self) -> Result<(), SyncError> {
+        Ok(self.gate.set().wait().map_err(Trouble::from)?)
+    }
+
+    /// It has not happened: whoever waits from now on waits for the next time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let event = phalanx::Event::new()?;
+    /// event.set()?;
+    /// assert!(event.is_set()?);
+    /// event.wait()?; // at once
+    /// event.clear()?;
+    /// assert!(!event.wait_timeout(Duration::from_millis(20))?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub fn clear(&self) -> Result<(), SyncError> {
+        Ok(self.gate.clear().wait().map_err(Trouble::from)?)
+    }
+
+    /// Whether it has happened, at this instant.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub fn is_set(&self) -> Result<bool, SyncError> {
+        Ok(self.gate.is_set().wait().map_err(Trouble::from)?)
+    }
+
+    /// Waits until it is set, without a limit, but not beyond the death of its server.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub fn wait(&self) -> Result<(), SyncError> {
+        Ok(self.gate.within(Duration::MAX).until_set().wait().map_err(Trouble::from)?)
+    }
+
+    /// The same for `limit` at most; answers whether it was set. Never `false` early.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub fn wait_timeout(&self, limit: Duration) -> Result<bool, SyncError> {
+        match self.gate.within(limit).until_set().wait().map_err(Trouble::from) {
+            Ok(()) => Ok(true),
+            Err(Trouble::Timeout) => Ok(false),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// Whoever keeps the flag: to look at, and to watch.
+    pub fn server(&self) -> AnyRef {
+        self.gate.any()
+    }
+
+    /// Ends the server. Those who wait, and all who use it later, get [`SyncError::Gone`]. Blocks for `grace` at most; then it is killed.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it had ended before.
+    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        self.gate.stop(grace)
+    }
+}

@@ -1,0 +1,381 @@
+//! A lock with the value that it protects.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::client::{self, Granted, Mark, Trouble, Turn};
+use super::error::{LockError, Poisoned, SyncError};
+use super::gate::{Gate, Kept};
+use crate::actor_ref::ActorRef;
+use crate::any_ref::AnyRef;
+use crate::codec::Portable;
+use crate::error::{SendError, SpawnError};
+use crate::exit::ExitReason;
+
+/// A value that one holder at a time has, in whatever process: Python's `Lock` and `Condition`, with the value in it.
+///
+/// The value travels with the grant: a [`Guard`] holds a copy of it, and what is changed there is *committed* when the guard is dropped, or before by [`Guard::commit`]. Handles are
+/// `Clone + Serialize + Deserialize`. Those who wait are served in the order in which they have asked.
+///
+/// **Death of a holder.** It gives the lock back: the next one gets [`LockError::Poisoned`], with who it was and why, and with the guard; the value is as it was last committed. So it is
+/// when a thread panics while it has the guard. The kernel's robust futexes tell no more than `EOWNERDEAD`; Python's locks stay locked.
+/// Who dies while waiting leaves nothing behind.
+///
+/// **Twice.** A thread that holds the lock and takes it again gets [`LockError::HeldByThisThread`], not a deadlock; pass the guard on instead (Python's `RLock`). Two locks taken in
+/// different orders do deadlock, as everywhere: use [`lock_timeout`](Self::lock_timeout).
+///
+/// **Server.** Each lock is a small process of its own, a child of the process that made it. If that dies, so does the value: everybody gets
+/// [`LockError::Gone`].
+///
+/// **Blocking.** Taking it costs a call and two messages without an answer.
+///
+/// ```
+/// use phalanx::Lock;
+/// use phalanx::prelude::*;
+///
+/// #[task]
+/// fn deposit(balance: Lock<u64>, amount: u64) {
+///     let mut balance = balance.lock().expect("the lock is there");
+///     *balance += amount; // committed when the guard goes
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let balance = Lock::new(0u64)?;
+/// let tasks: Vec<_> = (1..=4).map(|amount| deposit::spawn(balance.clone(), amount)).collect();
+/// for task in tasks {
+///     task?.join()?;
+/// }
+/// assert_eq!(*balance.lock()?, 10);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Lock<T: Portable> {
+    gate: ActorRef<Gate<T>>,
+}
+
+/// The right to use and to change the value of a [`Lock`] or a [`RwLock`](crate::RwLock), and a copy of it. Dropping it commits what was changed and gives the lock back.
+///
+/// It belongs to the thread that has taken the lock, as the standard library's does. If it is dropped because the thread panics, nothing is committed, and the next holder
+/// gets [`LockError::Poisoned`]. Dropping sends one or two messages and does not wait for their arrival; use [`release`](Self::release) to hear of it.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct Guard<T: Portable> {
+    /// Gone only at the end of the guard's own methods.
+    turn: Option<Turn<T>>,
+    value: Kept<T>,
+    /// It has been lent for changes since the last commit.
+    dirty: bool,
+    mark: Option<Mark>,
+    /// Not `Send`: which thread holds a lock is known.
+    thread: PhantomData<*const ()>,
+}
+
+impl<T: Portable> Lock<T> {
+    /// A new lock around a value, in a process of its own.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn new(value: T) -> Result<Lock<T>, SpawnError> {
+        let gate = Gate::builder(Kept::new(value), 1, true).name("lock").spawn()?;
+        Ok(Lock { gate })
+    }
+
+    /// Takes the lock. Blocks until it is free, without a limit, but not beyond the death of its server.
+    ///
+    /// # Errors
+    /// See [`LockError`]; for one, the guard is in it.
+    pub fn lock(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
+        self.take(true, None)
+    }
+
+    /// The same for `limit` at most. Never [`LockError::Timeout`] early.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use phalanx::{Lock, LockError};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let lock = Lock::new(())?;
+    /// let other = lock.clone();
+    /// let guard = lock.lock()?;
+    /// let late = std::thread::spawn(move || matches!(other.lock_timeout(Duration::from_millis(50)), Err(LockError::Timeout)));
+    /// assert!(late.join().expect("it does not panic"));
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub fn lock_timeout(&self, limit: Duration) -> Result<Guard<T>, LockError<Guard<T>>> {
+        self.take(true, client::deadline(limit))
+    }
+
+    /// Takes the lock if it is free. Waits for the answer of its server, not for the holder.
+    ///
+    /// ```
+    /// # use phalanx::{Lock, LockError};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let lock = Lock::new(5)?;
+    /// let guard = lock.lock()?;
+    /// // By another thread; this one would be told that it has it already.
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| assert!(matches!(lock.try_lock(), Err(LockError::Busy))));
+    /// });
+    /// assert!(matches!(lock.try_lock(), Err(LockError::HeldByThisThread)));
+    /// drop(guard);
+    /// assert_eq!(*lock.try_lock()?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`LockError::Busy`] if it is held, or others wait for it; see [`LockError`].
+    pub fn try_lock(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
+        self.take(false, client::deadline(Duration::from_secs(60)))
+    }
+
+    /// Waits until the predicate holds of the value, `limit` at most ([`Duration::MAX`]: without a limit), and answers with the lock held: a condition variable. What has been changed
+    /// in the guard is committed, and the lock is given back while it waits. It looks first, and again whenever somebody has committed a value. None of these
+    /// is missed: giving back and waiting is one step for the server.
+    ///
+    /// If it is too late, the lock is not held.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use phalanx::Lock;
+    /// use phalanx::prelude::*;
+    ///
+    /// #[task]
+    /// fn work(done: Lock<u32>) {
+    ///     *done.lock().expect("the lock is there") += 1;
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let done = Lock::new(0)?;
+    /// let tasks = (work::spawn(done.clone())?, work::spawn(done.clone())?);
+    /// let guard = done.wait_until(done.lock()?, |&done| done == 2, Duration::from_secs(10))?;
+    /// assert_eq!(*guard, 2);
+    /// # drop((guard, tasks));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`LockError::Timeout`]; [`LockError::Poisoned`] if the last holder has died: who was to make it true may have died with it. See [`LockError`].
+    ///
+    /// # Panics
+    /// If the guard is that of another lock.
+    pub fn wait_until(
+        &self,
+        guard: Guard<T>,
+        predicate: impl FnMut(&T) -> bool,
+        limit: Duration,
+    ) -> Result<Guard<T>, LockError<Guard<T>>> {
+        assert!(guard.gate() == Some(&self.gate), "the guard is that of another lock");
+        guard.wait_until(predicate, limit)
+    }
+
+    /// Whoever keeps the lock: to look at, and to watch.
+    pub fn server(&self) -> AnyRef {
+        self.gate.any()
+    }
+
+    /// Ends the server, and with it the value. Those who wait, and all who use it later, get [`LockError::Gone`]. Blocks for `grace` at most; then it is killed.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it had ended before.
+    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        self.gate.stop(grace)
+    }
+
+    fn take(&self, waits: bool, deadline: Option<Instant>) -> Result<Guard<T>, LockError<Guard<T>>> {
+        let mark = Mark::set(self.gate.id()).ok_or(LockError::HeldByThisThread)?;
+        Guard::of(client::take(&self.gate, 1, waits, deadline)?, mark)
+    }
+}
+
+impl<T: Portable> Guard<T> {
+    pub(super) fn of((turn, value, poison): Granted<T>, mark: Mark) -> Result<Guard<T>, LockError<Guard<T>>> {
+        let guard = Guard { turn: Some(turn), value, dirty: false, mark: Some(mark), thread: PhantomData };
+        Poisoned::check(guard, poison)
+    }
+
+    pub(super) fn gate(&self) -> Option<&ActorRef<Gate<T>>> {
+        self.turn.as_ref().map(Turn::gate)
+    }
+
+    /// Waits until it may look again.
+    pub(super) fn wait_until(
+        mut self,
+        mut predicate: impl FnMut(&T) -> bool,
+        limit: Duration,
+    ) -> Result<Guard<T>, LockError<Guard<T>>> {
+        let deadline = client::deadline(limit);
+        while !predicate(&self) {
+            // A request whose time is over would not be looked at.
+            if client::remaining(deadline).is_zero() {
+                return Err(LockError::Timeout);
+            }
+            self = self.park(deadline)?;
+        }
+        Ok(self)
+    }
+
+    fn park(mut self, deadline: Option<Instant>) -> Result<Guard<T>, LockError<Guard<T>>> {
+        let (Some(mut turn), Some(mark)) = (self.turn.take(), self.mark.take()) else {
+            return Err(LockError::Timeout);
+        };
+        if self.dirty {
+            turn = turn.put(&self.value)?;
+        }
+        Guard::of(turn.park(deadline)?, mark)
+    }
+
+    /// Makes the value as it is now the one that the next holder gets, whatever becomes of this one. The lock stays held. Blocks until the server has it.
+    ///
+    /// ```
+    /// # use phalanx::Lock;
+    /// # use phalanx::prelude::*;
+    /// # #[task]
+    /// # fn crash(steps: Lock<Vec<u32>>) {
+    /// let mut guard = steps.lock().expect("the lock is there");
+    /// guard.push(1);
+    /// guard.commit().expect("the lock is there");
+    /// guard.push(2);
+    /// std::process::abort();
+    /// # }
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// # let steps = Lock::new(Vec::new())?;
+    /// # assert!(crash::spawn(steps.clone())?.join().is_err());
+    /// # let Err(phalanx::LockError::Poisoned(poisoned)) = steps.lock() else { panic!("not poisoned") };
+    /// # assert_eq!((*poisoned.guard).clone(), [1]); // the next holder
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SyncError::Gone`] if the server has ended; [`SyncError::Call`] if the value cannot be encoded. The lock stays held, and the change uncommitted.
+    pub fn commit(&mut self) -> Result<(), SyncError> {
+        if let Some(turn) = &self.turn {
+            turn.commit(&self.value)?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Commits what was changed and gives the lock back, like dropping the guard, but waits until the server has done so.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use phalanx::{Lock, SyncError};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let lock = Lock::new(1)?;
+    /// let mut guard = lock.lock()?;
+    /// *guard += 1;
+    /// lock.stop(Duration::from_secs(5))?;
+    /// assert!(matches!(guard.release(), Err(SyncError::Gone { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SyncError::Gone`] if the server has ended; [`SyncError::Call`] if the value cannot be encoded: then it is not committed, and the next holder is told as of a death.
+    pub fn release(mut self) -> Result<(), SyncError> {
+        let Some(mut turn) = self.turn.take() else { return Ok(()) };
+        if self.dirty {
+            turn = turn.put(&self.value)?;
+        }
+        Ok(turn.release()?)
+    }
+}
+
+impl<T: Portable> Drop for Guard<T> {
+    fn drop(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        if std::thread::panicking() {
+            turn.abandon(client::panicked());
+        } else if self.dirty
+            && let Err(Trouble::Call(error)) = turn.put(&self.value)
+        {
+            tracing::error!(%error, "a lock is given back without its new value");
+        }
+    }
+}
+
+impl<T: Portable> Deref for Guard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Portable> DerefMut for Guard<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.dirty = true;
+        self.value.get_mut().expect("what came in a message is nobody else's")
+    }
+}
+
+impl<T: Portable + fmt::Debug> fmt::Debug for Guard<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: Portable + fmt::Display> fmt::Display for Guard<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// What the handles of this module have in common: those of a server, `Handle<..> { gate }`.
+macro_rules! handle {
+    ($handle:ident $(<$parameter:ident>)?) => {
+        impl$(<$parameter: Portable>)? Clone for $handle$(<$parameter>)? {
+            fn clone(&self) -> Self {
+                $handle { gate: self.gate.clone() }
+            }
+        }
+
+        /// Whether both mean the same one.
+        impl$(<$parameter: Portable>)? PartialEq for $handle$(<$parameter>)? {
+            fn eq(&self, other: &Self) -> bool {
+                self.gate == other.gate
+            }
+        }
+
+        impl$(<$parameter: Portable>)? Eq for $handle$(<$parameter>)? {}
+
+        impl$(<$parameter: Portable>)? fmt::Debug for $handle$(<$parameter>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($handle), "({})"), self.gate)
+            }
+        }
+
+        impl$(<$parameter: Portable>)? Serialize for $handle$(<$parameter>)? {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.gate.serialize(serializer)
+            }
+        }
+
+        impl<'de, $($parameter: Portable)?> Deserialize<'de> for $handle$(<$parameter>)? {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                ActorRef::deserialize(deserializer).map(|gate| $handle { gate })
+            }
+        }
+    };
+}
+pub(super) use handle;
+
+handle!(Lock<T>);

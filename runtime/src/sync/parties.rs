@@ -1,0 +1,104 @@
+//! The processes that use a server: known to it by name, watched by it, and told apart over their incarnations.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use once_cell::sync::OnceCell;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::actor_ref::{ActorId, ActorRef};
+use crate::any_ref::AnyRef;
+use crate::monitor::{Down, Who};
+use crate::reply::Reply;
+
+use super::client::{Trouble, remaining};
+
+/// One process: an actor that is restarted is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Party {
+    id: ActorId,
+    incarnation: u64,
+}
+
+/// One request of a process, and what becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Ticket {
+    pub(super) party: Party,
+    number: u64,
+}
+
+impl Party {
+    /// Whether this end is its end. Which of two incarnations is meant does not matter if the later one has ended.
+    pub(super) fn ends_with(self, down: &Down) -> bool {
+        self.id == down.who.id && self.incarnation <= down.incarnation
+    }
+}
+
+impl Ticket {
+    #[cfg(test)]
+    pub(super) fn for_tests(number: u64) -> Ticket {
+        Ticket { party: Party { id: ActorId(1), incarnation: 1 }, number }
+    }
+}
+
+/// In the server: those who have introduced themselves, and live.
+#[derive(Debug, Default)]
+pub(super) struct Parties(HashMap<Party, Who>);
+
+impl Parties {
+    /// Watches a process from now on. It waits for the answer before it asks for anything, so that there is nothing of it that nobody watches.
+    pub(super) fn enter(&mut self, party: Party, who: &AnyRef, on_down: impl FnOnce(Down) + Send + 'static) {
+        let named = Who { name: who.name().to_owned(), id: who.id(), pid: who.pid() };
+        if self.0.insert(party, named).is_none() {
+            who.monitor().on_down(on_down);
+        }
+    }
+
+    pub(super) fn leave(&mut self, down: &Down) {
+        self.0.retain(|party, _| !party.ends_with(down));
+    }
+
+    pub(super) fn who(&self, party: Party) -> Option<&Who> {
+        self.0.get(&party)
+    }
+}
+
+/// This process, as servers know it.
+struct Myself {
+    any: AnyRef,
+    party: Party,
+    tickets: AtomicU64,
+    /// The servers that know it. They live as long as they live, and are not restarted.
+    introduced: Mutex<HashSet<ActorId>>,
+}
+
+static MYSELF: OnceCell<Myself> = OnceCell::new();
+
+fn myself() -> Result<&'static Myself, Trouble> {
+    let make = || {
+        let current = crate::current();
+        let any = current.any()?;
+        let party = Party { id: any.id(), incarnation: current.incarnation() };
+        Ok(Myself { any, party, tickets: AtomicU64::new(0), introduced: Mutex::default() })
+    };
+    MYSELF.get_or_try_init(make).map_err(|error: std::io::Error| Trouble::System(error.to_string()))
+}
+
+/// A new ticket for a server that knows this process, after it has been introduced if need be.
+pub(super) fn ticket<A: Actor>(
+    server: &ActorRef<A>,
+    deadline: Option<Instant>,
+    enter: impl FnOnce(&A::Calls, Party, AnyRef) -> Reply<()>,
+) -> Result<Ticket, Trouble> {
+    let myself = myself()?;
+    let introduced = || myself.introduced.lock().unwrap_or_else(PoisonError::into_inner);
+    if !introduced().contains(&server.id()) {
+        let calls = server.within(remaining(deadline));
+        enter(&calls, myself.party, myself.any.clone()).wait()?;
+        introduced().insert(server.id());
+    }
+    Ok(Ticket { party: myself.party, number: myself.tickets.fetch_add(1, Ordering::Relaxed) })
+}

@@ -1,0 +1,178 @@
+//! A number of permits.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::client::{self, Turn};
+use super::error::SyncError;
+use super::gate::{Gate, Kept};
+use super::lock::handle;
+use crate::actor_ref::ActorRef;
+use crate::any_ref::AnyRef;
+use crate::error::{CallError, SendError, SpawnError};
+use crate::exit::ExitReason;
+
+/// A number of permits for processes of the tree: Python's `BoundedSemaphore`.
+///
+/// A permit is a value ([`Permit`]) that gives itself back when it is dropped, and with the death of the process that has it. So there is no release that could
+/// be forgotten, or done once too often. Those who wait are served in the order in which they have asked, however many permits they want.
+///
+/// ```
+/// use phalanx::Semaphore;
+/// use phalanx::prelude::*;
+///
+/// #[task]
+/// fn download(connections: Semaphore, url: String) -> usize {
+///     let _permit = connections.acquire().expect("the semaphore is there");
+///     url.len() // not more than two at the same time
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let connections = Semaphore::new(2)?;
+/// let tasks: Vec<_> = (0..5).map(|n| download::spawn(connections.clone(), format!("/{n}"))).collect();
+/// for task in tasks {
+///     task?.join()?;
+/// }
+/// assert_eq!(connections.available()?, 2);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Semaphore {
+    gate: ActorRef<Gate<()>>,
+}
+
+handle!(Semaphore);
+
+/// One or more permits of a [`Semaphore`]. Dropping it gives them back, from whichever thread.
+#[must_use = "the permits are given back when this is dropped"]
+pub struct Permit {
+    turn: Turn<()>,
+    permits: u32,
+}
+
+impl Semaphore {
+    /// A new semaphore with so many permits, in a process of its own. With none, all who ask for one wait for ever.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn new(permits: u32) -> Result<Semaphore, SpawnError> {
+        let gate = Gate::builder(Kept::new(()), permits, false).name("semaphore").spawn()?;
+        Ok(Semaphore { gate })
+    }
+
+    /// Takes a permit. Blocks until there is one, without a limit, but not beyond the death of the server.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub fn acquire(&self) -> Result<Permit, SyncError> {
+        self.take(1, true, None)
+    }
+
+    /// The same for `limit` at most. Never [`SyncError::Timeout`] early.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use phalanx::{Semaphore, SyncError};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let semaphore = Semaphore::new(2)?;
+    /// let held = (semaphore.acquire()?, semaphore.acquire()?);
+    /// assert_eq!(semaphore.acquire_timeout(Duration::from_millis(50)).map(drop), Err(SyncError::Timeout));
+    /// drop(held.0);
+    /// assert!(semaphore.acquire_timeout(Duration::from_secs(10)).is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub fn acquire_timeout(&self, limit: Duration) -> Result<Permit, SyncError> {
+        self.take(1, true, client::deadline(limit))
+    }
+
+    /// Takes a permit, if there is one and nobody waits for it.
+    ///
+    /// # Errors
+    /// [`SyncError::Busy`]; see [`SyncError`].
+    pub fn try_acquire(&self) -> Result<Permit, SyncError> {
+        self.take(1, false, client::deadline(Duration::from_secs(60)))
+    }
+
+    /// Takes several permits at once, for `limit` at most ([`Duration::MAX`]: without a limit).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use phalanx::{Semaphore, SyncError};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let semaphore = Semaphore::new(3)?;
+    /// let two = semaphore.acquire_many(2, Duration::MAX)?;
+    /// assert_eq!((two.count(), semaphore.available()?), (2, 1));
+    /// assert_eq!(semaphore.try_acquire().map(|one| one.count()), Ok(1));
+    /// assert_eq!(semaphore.acquire_many(4, Duration::MAX).map(drop), Err(SyncError::TooMany { asked: 4 }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SyncError::TooMany`] if there are not so many in all; see [`SyncError`].
+    pub fn acquire_many(&self, permits: u32, limit: Duration) -> Result<Permit, SyncError> {
+        self.take(permits, true, client::deadline(limit))
+    }
+
+    /// How many permits are free at this instant.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub fn available(&self) -> Result<u32, SyncError> {
+        Ok(self.gate.free().wait().map_err(client::Trouble::from)?)
+    }
+
+    /// Whoever keeps the permits: to look at, and to watch.
+    pub fn server(&self) -> AnyRef {
+        self.gate.any()
+    }
+
+    /// Ends the server. Those who wait, and all who use it later, get [`SyncError::Gone`]. Blocks for `grace` at most; then it is killed.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if it had ended before.
+    pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        self.gate.stop(grace)
+    }
+
+    fn take(&self, permits: u32, waits: bool, deadline: Option<Instant>) -> Result<Permit, SyncError> {
+        match client::take(&self.gate, permits, waits, deadline) {
+            Ok((turn, _, _)) => Ok(Permit { turn, permits }),
+            // What would never be free is not waited for: the server drops the request.
+            Err(client::Trouble::Call(CallError::Unanswered(_))) => {
+                Err(SyncError::TooMany { asked: permits })
+            }
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+}
+
+impl Permit {
+    /// How many permits these are.
+    pub fn count(&self) -> u32 {
+        self.permits
+    }
+
+    /// Gives them back, like dropping them, but waits until the server has them.
+    ///
+    /// # Errors
+    /// [`SyncError::Gone`] if the server has ended.
+    pub fn release(self) -> Result<(), SyncError> {
+        Ok(self.turn.release()?)
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("permits", &self.permits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,40 @@
+//! Waiting for each other, and what becomes of it when somebody dies.
+
+mod barriers;
+mod conditions;
+mod deaths;
+mod events;
+mod locks;
+mod rw_locks;
+mod semaphores;
+
+use std::time::Duration;
+
+use phalanx::{Counter, ExitReason, Store};
+use phalanx_tests::eventually;
+
+/// Longer than anything here takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Short, to be sure that it passes.
+const MOMENT: Duration = Duration::from_millis(60);
+
+/// Counts how far processes have come.
+fn counter() -> Counter {
+    Store::start().unwrap().counter(0).unwrap()
+}
+
+fn until(counter: &Counter, count: i64) {
+    eventually("so many to have come so far", LIMIT, || counter.get().unwrap() >= count);
+}
+
+fn killed() -> ExitReason {
+    ExitReason::Signaled { signal: 9, core_dumped: false }
+}
+
+/// Does not end by itself.
+fn for_ever() -> ! {
+    loop {
+        std::thread::sleep(LIMIT);
+    }
+}
