@@ -148,7 +148,8 @@ pub(crate) struct Office {
 impl Supervisor {
     /// The supervisor of a program or of an actor.
     pub(crate) fn new(office: Office) -> io::Result<Supervisor> {
-        Supervisor::with(office, None, Policy::new(Rules::default(), Vec::new()), BTreeMap::new())
+        let rules = Rules { forgets: true, ..Rules::default() };
+        Supervisor::with(office, None, Policy::new(rules, Vec::new()), BTreeMap::new())
     }
 
     fn with(

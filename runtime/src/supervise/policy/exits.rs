@@ -119,14 +119,14 @@ impl Policy {
     }
 
     /// The child has no process, and gets none unless somebody asks for it. Where there is nobody to ask, it is forgotten: a temporary
-    /// child, one of a dynamic supervisor, one whose addition failed.
+    /// child, one of a dynamic supervisor or of a process' own one, one whose addition failed.
     pub(super) fn rest(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(key) else { return };
         child.trouble = false;
         let asked = child.asked.take();
         let terminated_by = std::mem::take(&mut child.terminated_by);
-        let is_temporary = child.rules.restart == Restart::Temporary;
-        if is_temporary || self.rules.strategy == Strategy::Dynamic || matches!(asked, Some(Asked::Add(_))) {
+        let has_its_time = child.rules.restart == Restart::Temporary || self.rules.forgets;
+        if has_its_time || self.rules.strategy == Strategy::Dynamic || matches!(asked, Some(Asked::Add(_))) {
             self.children.remove(key);
             self.act(Action::Forget(key));
         } else {

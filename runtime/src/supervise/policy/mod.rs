@@ -38,6 +38,8 @@ pub(crate) struct Rules {
     pub(crate) auto_shutdown: AutoShutdown,
     /// How many specs there may be, whatever becomes of them.
     pub(crate) max_children: Option<u32>,
+    /// Nobody can ask it for a child that is down: what ends for good is forgotten, whatever its restart type.
+    pub(crate) forgets: bool,
     /// For the jitter of the backoff.
     pub(crate) seed: u64,
 }

@@ -257,3 +257,20 @@ fn a_monitor_that_is_there_before_the_start_watches_the_first_process() {
         supervisor.stop(PATIENCE).unwrap();
     });
 }
+
+#[test]
+fn one_that_was_stopped_costs_its_supervisor_nothing_more() {
+    alone(|| {
+        let first = Frail { count: 0, notes: None }.spawn().unwrap();
+        let supervisor = processes::root_supervisor(std::process::id()).unwrap();
+        let open = || std::fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap().count();
+        let before = open();
+        for _ in 0..5 {
+            let builder = Frail { count: 0, notes: None }.builder().restart(Restart::Permanent);
+            builder.spawn().unwrap().stop(PATIENCE).unwrap();
+        }
+        // It lets go after it has told of the end.
+        eventually("as many descriptors as before", PATIENCE, || open() == before);
+        assert!(first.is_alive());
+    });
+}

@@ -94,7 +94,7 @@ prop_compose! {
         max_children in prop::option::weighted(0.2, 0..6u32),
         seed: u64,
     ) -> Rules {
-        Rules { strategy, intensity, backoff, auto_shutdown, max_children, seed }
+        Rules { strategy, intensity, backoff, auto_shutdown, max_children, forgets: false, seed }
     }
 }
 
