@@ -72,6 +72,7 @@ mod monitor;
 pub mod names;
 mod on_down;
 mod partitioned;
+mod pipe;
 mod plan;
 mod process;
 mod program;
@@ -106,6 +107,7 @@ pub use links::{link, myself, unlink};
 pub use monitor::{Down, InProgress, Monitor, Who};
 pub use names::NameError;
 pub use partitioned::Partitioned;
+pub use pipe::{Pipe, PipeError, pipe};
 pub use process::tree::{Child, children};
 pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
 pub use queue::{

@@ -156,6 +156,8 @@ fn receive_with(
             Err(error) if wait && error.kind() == io::ErrorKind::WouldBlock => {
                 super::poll::readable(socket, None)?;
             }
+            // A peer that closed its end with packets of ours unread. Said once, and before what it has sent.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             other => return other,
         }
     }
@@ -179,9 +181,7 @@ fn receive_once(
     // SAFETY: the kernel writes at most `iov_len` bytes to `buffer` and `msg_controllen` bytes to `control`.
     let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, flags) };
     if got < 0 {
-        let error = io::Error::last_os_error();
-        // A peer that died with packets of ours unread; what it sent before was delivered first.
-        return if error.raw_os_error() == Some(libc::ECONNRESET) { Ok(None) } else { Err(error) };
+        return Err(io::Error::last_os_error());
     }
     let fds = detach(&message);
     if got == 0 && fds.is_empty() {

@@ -45,6 +45,14 @@ pub(crate) fn wait(
     Ok(entries.iter().map(|entry| entry.revents != 0).collect())
 }
 
+/// Waits until `fd` can be written to or has hung up, at most for `limit`.
+///
+/// # Errors
+/// `Interrupted` if a signal handler ran.
+pub(crate) fn writable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
+    Ok(wait(&[(fd, true)], limit, None)?[0])
+}
+
 /// A counter in the kernel that wakes whoever polls it.
 #[derive(Debug)]
 pub(crate) struct Event(OwnedFd);
@@ -137,6 +145,40 @@ impl Epoll {
         // An interruption is a wait that ended early: the caller looks at its clock and comes back.
         let count = self.0.wait(events, limit).unwrap_or(0);
         events[..count].iter().map(EpollEvent::data)
+    }
+}
+
+/// A descriptor that can be read as soon as there is news of a socket: that something arrives or that it hangs up.
+#[derive(Debug)]
+pub(crate) struct News(Epoll);
+
+impl News {
+    pub(crate) fn of(socket: BorrowedFd<'_>) -> io::Result<News> {
+        let epoll = Epoll::new()?;
+        epoll.add_edge(socket, 0)?;
+        Ok(News(epoll))
+    }
+
+    /// What there was until now is no news.
+    pub(crate) fn wait_for_more(&self, socket: BorrowedFd<'_>) {
+        self.watch(socket, EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET);
+        drop(self.0.wait(&mut no_events(), Some(Duration::ZERO)));
+    }
+
+    /// From now on it can be read for as long as the socket can.
+    pub(crate) fn stay(&self, socket: BorrowedFd<'_>) {
+        self.watch(socket, EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP);
+    }
+
+    fn watch(&self, socket: BorrowedFd<'_>, flags: EpollFlags) {
+        // It is a member, so this cannot fail.
+        let _ = self.0.0.modify(socket, &mut EpollEvent::new(flags, 0));
+    }
+}
+
+impl AsFd for News {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

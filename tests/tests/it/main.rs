@@ -19,6 +19,7 @@ mod nothing_left;
 mod os;
 mod payloads;
 mod queue;
+mod pipes;
 mod shared;
 mod start;
 mod store;
