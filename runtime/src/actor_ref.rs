@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -361,6 +362,19 @@ impl<A: ActorStruct> Eq for ActorRef<A> {}
 impl<A: ActorStruct> fmt::Debug for ActorRef<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ActorRef({}, {})", self.name(), self.id())
+    }
+}
+
+/// The [`sentinel`](Self::sentinel).
+///
+/// # Panics
+/// At the limit on descriptors, if it is asked for the first time.
+impl<A: ActorStruct> AsFd for ActorRef<A> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.sentinel() {
+            Ok(sentinel) => sentinel,
+            Err(error) => panic!("no descriptor to watch {self} with: {error}"),
+        }
     }
 }
 

@@ -192,6 +192,18 @@ macro_rules! process_methods {
             self.handle().exit_reason()
         }
 
+        /// A descriptor that can be read from the moment at which the death is known (Python's `sentinel`): for `poll` and its relatives, also by
+        /// [`wait_any`](crate::wait_any). Made when it is first asked for, and kept as long as the handle.
+        ///
+        /// If it may be restarted, the descriptor can be read after each restart too, until it is asked for again: then
+        /// [`exit_reason`](Self::exit_reason) is `None`.
+        ///
+        /// # Errors
+        /// At the limit on descriptors (`RLIMIT_NOFILE`).
+        pub fn sentinel(&self) -> std::io::Result<std::os::fd::BorrowedFd<'_>> {
+            self.handle().0.sentinel()
+        }
+
         /// Watches it: exactly one [`Down`](crate::Down) comes when it ends, or at once if it has ended (OTP's `monitor/2`).
         pub fn monitor(&self) -> Monitor {
             self.handle().monitor()

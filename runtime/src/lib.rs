@@ -85,6 +85,7 @@ mod supervise;
 mod supervisor;
 pub mod sync;
 mod task;
+mod wait;
 
 pub use phalanx_macros::{actor, main, supervisor, task};
 
@@ -126,6 +127,7 @@ pub use sync::{
     Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
 pub use task::{Process, ProcessBuilder};
+pub use wait::{wait_all, wait_any};
 
 /// What most programs use.
 pub mod prelude {

@@ -28,6 +28,8 @@ const RESERVED: &[&str] = &[
     "exit_reason",
     "monitor",
     "any",
+    "sentinel",
+    "as_fd",
     "within",
     "if_up",
     "kill_after",

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitReason;
@@ -15,6 +16,7 @@ use crate::mailbox::envelope::{Envelope, Outgoing, Sealed, packet};
 use crate::mailbox::ledger::{Epitaph, HISTORY, Ledger, Phase, State};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
+use crate::sys::poll::News;
 use crate::sys::{fd, frame, process, time};
 
 /// What a ref says about its actor, wherever it travels.
@@ -38,6 +40,8 @@ pub(crate) struct Peer {
     /// that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
     fate: Mutex<Fate>,
+    /// Made when somebody wants to poll for the death.
+    sentinel: OnceCell<News>,
 }
 
 /// What this process knows of the actor's deaths, and who wants to hear of them.
@@ -78,7 +82,7 @@ pub(crate) enum Failure {
 impl Peer {
     pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Peer {
         let (session, announced) = (process::random(), AtomicU64::new(0));
-        Peer { card, mailbox, ledger, session, announced, fate: Mutex::default() }
+        Peer { card, mailbox, ledger, session, announced, fate: Mutex::default(), sentinel: OnceCell::new() }
     }
 
     /// The descriptors that make a ref in another process.
@@ -88,6 +92,20 @@ impl Peer {
 
     pub(crate) fn mailbox(&self) -> BorrowedFd<'_> {
         self.mailbox.as_fd()
+    }
+
+    /// A descriptor that can be read once the death is known. While the actor lives, also after its bell has rung for something else,
+    /// until this is called again.
+    pub(crate) fn sentinel(&self) -> io::Result<BorrowedFd<'_>> {
+        let news = self.sentinel.get_or_try_init(|| News::of(self.mailbox()))?;
+        if !self.has_ended() {
+            news.wait_for_more(self.mailbox());
+        }
+        // The death is written down before the bell rings: what was forgotten was not this, or is seen here.
+        if self.has_ended() {
+            news.stay(self.mailbox());
+        }
+        Ok(news.as_fd())
     }
 
     pub(crate) fn session(&self) -> u64 {
@@ -200,6 +218,11 @@ impl Peer {
     /// Whether it is gone for good, by what lies in the ledger and by what the kernel says of the socket.
     pub(crate) fn is_dead(&self) -> bool {
         self.ledger.state() == State::Dead || fd::hung_up(self.mailbox())
+    }
+
+    /// Whether it has no process, and gets none unless somebody asks its supervisor.
+    fn has_ended(&self) -> bool {
+        self.ledger.state() == State::Down || self.is_dead()
     }
 
     /// Whether it has a process.

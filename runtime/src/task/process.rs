@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,6 +173,19 @@ impl<T, E> Process<T, E> {
     /// [`SendError::Gone`] if it has ended.
     pub fn interrupt(&self) -> Result<(), SendError> {
         self.handle().interrupt()
+    }
+}
+
+/// The [`sentinel`](Self::sentinel).
+///
+/// # Panics
+/// At the limit on descriptors, if it is asked for the first time.
+impl<T, E> AsFd for Process<T, E> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.sentinel() {
+            Ok(sentinel) => sentinel,
+            Err(error) => panic!("no descriptor to watch {self} with: {error}"),
+        }
     }
 }
 
