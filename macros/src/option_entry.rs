@@ -5,7 +5,7 @@ use std::time::Duration;
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, ExprLit, ExprPath, Lit, LitStr, Path, Token};
+use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, LitStr, Path, Token, UnOp};
 
 use crate::supervision::{Backoff, Intensity, Restart, Shutdown};
 use crate::units;
@@ -92,6 +92,26 @@ impl Entry {
         };
         let wanted = "`mailbox` takes its capacity in messages, a number from 1 to 65535: `mailbox = 256`";
         capacity.map(u32::from).ok_or_else(|| self.error(wanted))
+    }
+
+    pub(crate) fn niceness(&self) -> syn::Result<i32> {
+        let number = |lit: &Lit| match lit {
+            Lit::Int(number) => number.base10_parse::<i32>().ok(),
+            _ => None,
+        };
+        let given = match &self.value {
+            Some(Value::Expr(expr)) => match &**expr {
+                Expr::Lit(ExprLit { lit, .. }) => number(lit),
+                Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match &**expr {
+                    Expr::Lit(ExprLit { lit, .. }) => number(lit).map(|number| -number),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        };
+        let wanted = "`nice` takes a niceness, a number from -20 to 19: `nice = 10`";
+        given.filter(|nice| (-20..=19).contains(nice)).ok_or_else(|| self.error(wanted))
     }
 
     pub(crate) fn duration(&self) -> syn::Result<Duration> {

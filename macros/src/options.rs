@@ -47,6 +47,7 @@ impl Place {
                 "recycle_at_age",
                 "recycle_jitter",
                 "drain",
+                "nice",
                 "crate",
                 "no_derive",
             ],
@@ -63,6 +64,7 @@ impl Place {
                 "backoff",
                 "shutdown",
                 "significant",
+                "nice",
                 "crate",
             ],
             Place::Handler => &["deadline"],
@@ -98,6 +100,7 @@ impl Place {
                 "recycle_at_age",
                 "recycle_jitter",
                 "drain",
+                "nice",
                 "builder",
             ],
         }
@@ -133,6 +136,7 @@ pub(crate) struct Options {
     pub(crate) significant: Option<bool>,
     pub(crate) recycle: Recycle,
     pub(crate) drain: Option<Drain>,
+    pub(crate) nice: Option<i32>,
     pub(crate) strategy: Option<Strategy>,
     pub(crate) auto_shutdown: Option<AutoShutdown>,
     pub(crate) max_children: Option<u32>,
@@ -161,6 +165,7 @@ impl Default for Options {
             significant: None,
             recycle: Recycle::default(),
             drain: None,
+            nice: None,
             strategy: None,
             auto_shutdown: None,
             max_children: None,
@@ -240,6 +245,7 @@ impl Options {
             "recycle_at_age" => self.recycle.age = Some(entry.duration()?),
             "recycle_jitter" => self.recycle.jitter = Some(entry.percent()?),
             "drain" => self.drain = Some(entry.one_of(Drain::WORDS)?),
+            "nice" => self.nice = Some(entry.niceness()?),
             "strategy" => self.strategy = Some(entry.one_of(Strategy::WORDS)?),
             "auto_shutdown" => self.auto_shutdown = Some(entry.one_of(AutoShutdown::WORDS)?),
             "max_children" => self.max_children = Some(entry.children()?),
@@ -291,6 +297,7 @@ impl Options {
             flag("significant", self.significant),
             some("recycle", self.recycle.to_expr(&private, recycle)),
             some("drain", self.drain.map(|drain| drain.to_expr(&private))),
+            some("nice", self.nice.map(ToTokens::into_token_stream)),
         ]
         .into_iter()
         .flatten()
@@ -409,6 +416,20 @@ mod tests {
             assert!(parsed(Place::Task, tokens.clone()).1.contains(word), "{tokens} was accepted");
         }
         assert_eq!(parsed(Place::Task, quote!(significant = false, restart = permanent)).1, "");
+    }
+
+    #[test]
+    fn a_niceness_is_a_number_of_either_sign() {
+        for (tokens, niceness) in [(quote!(nice = 19), 19), (quote!(nice = -20), -20), (quote!(nice = 0), 0)]
+        {
+            let (options, errors) = parsed(Place::Task, tokens);
+            assert_eq!((options.nice, errors.as_str()), (Some(niceness), ""));
+        }
+        for tokens in
+            [quote!(nice), quote!(nice = 20), quote!(nice = -21), quote!(nice = "5"), quote!(nice = !5)]
+        {
+            assert!(parsed(Place::Task, tokens.clone()).1.contains("-20 to 19"), "{tokens} was accepted");
+        }
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub struct Options {
     pub significant: bool,
     pub recycle: Option<Recycle>,
     pub drain: Option<Drain>,
+    pub nice: Option<i32>,
 }
 
 impl Options {
@@ -107,6 +108,7 @@ impl Options {
         significant: false,
         recycle: None,
         drain: None,
+        nice: None,
     };
 }
 

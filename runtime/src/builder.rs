@@ -17,7 +17,8 @@ use crate::process::request::{Kind, Recycle};
 /// The setters that actors and tasks share. Each overrides the option of the same name in the attribute.
 macro_rules! options {
     () => {
-        /// The name of the process, in `ps` and `top` too (where its first 15 bytes count). Default: that of the type; for tasks `Process-N`.
+        /// The name of the process, in `ps` and `top` too (where its first 15 bytes count). Default: that of the type; of tasks, that of the
+        /// function (of a closure: `Process`) with a number, counted by the process that spawns them: `square-1`.
         pub fn name(mut self, name: impl Into<String>) -> Self {
             self.plan.name = Some(name.into());
             self
@@ -81,6 +82,130 @@ macro_rules! options {
         /// Its end by itself may end its supervisor (OTP's `significant`, see [`AutoShutdown`](crate::AutoShutdown)). Default: no.
         pub fn significant(mut self, significant: bool) -> Self {
             self.plan.options.significant = significant;
+            self
+        }
+
+        /// Sets a variable of its environment, which otherwise is that of the program when it started its first process.
+        ///
+        /// This and the other options of its surroundings ([`current_dir`](Self::current_dir), [`nice`](Self::nice), [`affinity`](Self::affinity),
+        /// [`limit`](Self::limit)) are in force in the new process before any code of the user's runs, and after each restart. The commands that it starts inherit them; what it spawns by phalanx does not, and says what it wants
+        /// for itself. One that cannot be had fails the spawn with [`SpawnError::Option`](crate::SpawnError::Option), which names it.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let surroundings = |(): ()| (std::env::var("LEVEL").ok(), std::env::current_dir().ok());
+        /// let builder = Process::builder(surroundings, ()).env("LEVEL", "3").current_dir("/");
+        /// assert_eq!(builder.spawn()?.join()?, (Some("3".into()), Some("/".into())));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn env(mut self, name: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> Self {
+            self.plan.surroundings.set_env(name.as_ref(), Some(value.as_ref()));
+            self
+        }
+
+        /// Takes a variable out of its environment.
+        pub fn env_remove(mut self, name: impl AsRef<std::ffi::OsStr>) -> Self {
+            self.plan.surroundings.set_env(name.as_ref(), None);
+            self
+        }
+
+        /// An empty environment, but for what is set after this and the mark of the tree (`PHALANX_TREE`), which every process has.
+        pub fn env_clear(mut self) -> Self {
+            self.plan.surroundings.clear_env();
+            self
+        }
+
+        /// The directory in which it works; a relative one begins in that of the spawning process. Default: that of the program when it started its first process.
+        pub fn current_dir(mut self, directory: impl AsRef<std::path::Path>) -> Self {
+            self.plan.surroundings.set_directory(directory.as_ref());
+            self
+        }
+
+        /// Its niceness, from −20 (first) to 19 (last), see nice(2). To be less nice than the program takes the right to. Default: that of the program.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// #[task(nice = 10)]
+        /// fn background() -> Option<String> {
+        ///     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+        ///     stat.split(' ').nth(18).map(str::to_owned)
+        /// }
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// assert_eq!(background::spawn()?.join()?.as_deref(), Some("10"));
+        /// assert_eq!(background::builder().nice(15).spawn()?.join()?.as_deref(), Some("15"));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn nice(mut self, niceness: i32) -> Self {
+            self.plan.options.nice = Some(niceness);
+            self
+        }
+
+        /// The cores on which it may run, by their numbers; at least one of them has to exist and be allowed, see sched_setaffinity(2). Default: those of the program.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let pinned = Process::builder(|(): ()| phalanx::parallelism(), ()).affinity([0]).spawn()?;
+        /// assert_eq!(pinned.join()?, 1);
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn affinity(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
+            self.plan.surroundings.set_affinity(cores);
+            self
+        }
+
+        /// A limit of the operating system, see setrlimit(2). It cannot be raised again from inside. Default: those of the program; for memory, see [`memory`](Self::memory).
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// use phalanx::Limit;
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let spin = |(): ()| -> () { loop { std::hint::spin_loop() } };
+        /// let spinning = Process::builder(spin, ()).limit(Limit::CpuSeconds, 1).spawn()?;
+        /// let _ = spinning.join();
+        /// assert_eq!(spinning.exit_reason().and_then(|reason| reason.signal()), Some(24)); // SIGXCPU
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn limit(mut self, limit: $crate::Limit, value: u64) -> Self {
+            self.plan.surroundings.set_limit(limit, value);
+            self
+        }
+
+        /// Calls a function, or a closure that captures nothing, in each of its processes before its `#[init]` (of a task: before its function; before the arguments are decoded), and after
+        /// the options of its surroundings. Several are called in order. For what has to be done early and once: a seed, a handler, a library.
+        ///
+        /// A panic in it is that of the start: [`SpawnError::Died`](crate::SpawnError::Died).
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+        ///
+        /// static SEED: AtomicU32 = AtomicU32::new(0);
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let builder = Process::builder(|(): ()| SEED.load(Relaxed), ());
+        /// let seeded = builder.before_start(|| SEED.store(7, Relaxed)).spawn()?;
+        /// assert_eq!((seeded.join()?, SEED.load(Relaxed)), (7, 0)); // there, not here
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn before_start<F: FnOnce() + Copy + 'static>(mut self, _: F) -> Self {
+            const {
+                assert!(size_of::<F>() == 0, "the function runs in another process: it cannot capture data")
+            };
+            self.plan.hooks.push($crate::process::entry::OfHook::<F>::ENTRY);
             self
         }
 
@@ -241,7 +366,7 @@ pub(crate) fn name_of<A: ActorStruct>() -> &'static str {
 }
 
 /// `Cache<u32>` of `shop::store::Cache<u32>`.
-fn short_name(path: &'static str) -> &'static str {
+pub(crate) fn short_name(path: &'static str) -> &'static str {
     let plain = path.find('<').unwrap_or(path.len());
     let start = path[..plain].rfind("::").map_or(0, |at| at + 2);
     &path[start..plain]

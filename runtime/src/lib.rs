@@ -126,6 +126,7 @@ pub use supervisor::{
 pub use sync::{
     Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
+pub use sys::rlimit::Limit;
 pub use task::{Process, ProcessBuilder};
 pub use wait::{wait_all, wait_any};
 

@@ -13,14 +13,15 @@ use crate::exit::ExitReason;
 use crate::handle::Handle;
 use crate::mailbox::channel;
 use crate::mailbox::envelope::Envelope;
-use crate::mailbox::ledger::{Epitaph, Ledger, Refusal};
+use crate::mailbox::ledger::{Epitaph, Ledger, Refusal, cut};
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::names::Claim;
-use crate::process::entry::Entry;
+use crate::process::entry::{Entry, Hook};
 use crate::process::request::{self, Ends, Kind, Place, Spec};
 use crate::process::root;
+use crate::process::surroundings::Surroundings;
 use crate::process::tree::{self, PATIENCE};
 use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::sys::image::{self, Located};
@@ -40,11 +41,17 @@ const START_SLACK: Duration = Duration::from_secs(5);
 pub(crate) struct Plan {
     /// `None`: a task that is numbered when it is spawned.
     pub(crate) name: Option<String>,
+    /// What its number comes behind.
+    pub(crate) stem: &'static str,
     pub(crate) kind: Kind,
     /// `None` for a supervisor.
     pub(crate) entry: Option<&'static Located<Entry>>,
     pub(crate) init: Result<Encoded, String>,
     pub(crate) options: Options,
+    /// What only a builder can say.
+    pub(crate) surroundings: Surroundings,
+    /// What is called first in its processes.
+    pub(crate) hooks: Vec<&'static Located<Hook>>,
     /// By which name its supervisor knows it.
     pub(crate) id: Option<String>,
     /// By which name all can find it, and what type it is.
@@ -85,6 +92,7 @@ impl Seat {
             timeout: options.timeout.unwrap_or(TIMEOUT),
         };
         ledger.sign(name, kind as u32, card.id, entry);
+        ledger.date(std::process::id(), options.daemon);
         let peer = router.meet(Peer::new(card, sender, ledger)).map_err(Failure::Io)?;
         Ok(Seat { peer, receiver })
     }
@@ -106,7 +114,23 @@ impl Plan {
     ) -> Plan {
         let name = options.name.map(str::to_owned);
         let (id, registered, seat, policy, children) = (None, None, None, None, Vec::new());
-        Plan { name, kind, entry, init, options, id, registered, seat, policy, children, fault: None }
+        let (surroundings, hooks) = (Surroundings::default(), Vec::new());
+        Plan {
+            name,
+            stem: "Process",
+            kind,
+            entry,
+            init,
+            options,
+            surroundings,
+            hooks,
+            id,
+            registered,
+            seat,
+            policy,
+            children,
+            fault: None,
+        }
     }
 
     /// Makes the mailboxes of a plan that can be carried out; how to reach what it is about.
@@ -186,10 +210,10 @@ impl Plan {
         self.children.iter_mut().try_for_each(|child| child.claim_names(claims))
     }
 
-    /// Tasks without a name are numbered from 1.
+    /// Tasks without a name are numbered from 1 by the process that spawns them.
     fn settle_name(&mut self) {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let next = || format!("Process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let next = || format!("{}-{}", cut(self.stem, 200), NUMBER.fetch_add(1, Ordering::Relaxed));
         self.name.get_or_insert_with(next);
     }
 
@@ -221,6 +245,9 @@ impl Plan {
             if text.is_some_and(|text| text.is_empty() || text.len() > 255 || text.contains('\0')) {
                 return wrong(&format!("the option `{what}` has 1 to 255 bytes, none of them 0"));
             }
+        }
+        if let Err(error) = self.surroundings.check() {
+            return wrong(&error);
         }
         let specs = |error| SpawnError::Specs { supervisor: name.to_owned(), error };
         if !declared {
@@ -277,7 +304,18 @@ impl Plan {
             drain: options.drain.unwrap_or_default(),
             timeout: peer.card.timeout,
             policy: self.policy,
+            surroundings: self.surroundings()?,
         })
+    }
+
+    fn surroundings(&self) -> Result<Option<Box<Surroundings>>, Failure> {
+        let mut surroundings = self.surroundings.clone();
+        surroundings.nice = self.options.nice;
+        for hook in &self.hooks {
+            let offset = hook.offset().ok_or(Failure::NotInExecutable)?;
+            surroundings.hooks.push((offset, (hook.value.type_name)().to_owned()));
+        }
+        Ok((surroundings != Surroundings::default()).then(|| Box::new(surroundings)))
     }
 
     fn rules(&self, declared: bool) -> ChildRules {
@@ -395,6 +433,7 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
         Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
         Some(Refusal::StartTimeout) => Failure::StartTimeout(start),
         Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
+        Some(Refusal::Option(error)) => Failure::Option(error.clone()),
         Some(Refusal::AlreadyStarted(pid)) => Failure::AlreadyStarted(*pid),
         Some(Refusal::AlreadyPresent) => Failure::AlreadyPresent,
         Some(Refusal::MaxChildren) => Failure::MaxChildren,
@@ -408,6 +447,7 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
 /// A [`SpawnError`] before it knows whose it is.
 pub(crate) enum Failure {
     Codec(String),
+    Option(String),
     NotInExecutable,
     Mismatch,
     Io(io::Error),
@@ -429,6 +469,7 @@ impl Failure {
         let actor = name.to_owned();
         match self {
             Failure::Codec(error) => SpawnError::Codec { actor, error },
+            Failure::Option(error) => SpawnError::Option { actor, error },
             Failure::NotInExecutable => SpawnError::NotInExecutable { actor },
             Failure::Mismatch => SpawnError::Mismatch { actor },
             Failure::Descriptors => {

@@ -42,6 +42,12 @@ shared_struct! {
         pid: AtomicU32,
         /// Supervisor; raised by one with each start.
         incarnation: AtomicU64,
+        /// Spawner: when it made the page.
+        made: AtomicU64,
+        /// Spawner: its own pid.
+        parent: AtomicU32,
+        /// Spawner: not 0 for a daemon.
+        is_daemon: AtomicU32,
         /// Spawner, before anybody else has the page.
         capacity: AtomicU32,
         /// Senders add, the actor takes away; the word on which senders sleep.
@@ -183,6 +189,8 @@ pub(crate) enum Farewell {
     Intensity = 10,
     /// Somebody it was linked to has crashed.
     Linked = 11,
+    /// An option could not be had: an environment, a limit.
+    NoOption = 12,
 }
 
 /// The message an actor was busy with.
@@ -222,6 +230,8 @@ pub(crate) enum Refusal {
     Fork(String),
     StartTimeout,
     Codec(String),
+    /// An option, and why it cannot be had.
+    Option(String),
     /// There is a child of this id, with or without a process.
     AlreadyStarted(u32),
     AlreadyPresent,
@@ -263,6 +273,26 @@ impl Ledger {
         self.0.entry.store(entry, Relaxed);
         self.0.spawner.store(std::process::id(), Relaxed);
         write_text(&self.0.name, &self.0.name_len, cut(name, NAME).as_bytes());
+    }
+
+    /// Who has made it, and when.
+    pub(crate) fn date(&self, parent: u32, daemon: bool) {
+        self.0.made.store(time::now(), Relaxed);
+        self.0.parent.store(parent, Relaxed);
+        self.0.is_daemon.store(daemon.into(), Relaxed);
+    }
+
+    pub(crate) fn made(&self) -> u64 {
+        self.0.made.load(Relaxed)
+    }
+
+    /// The process that has spawned it; 0 if nobody did.
+    pub(crate) fn parent(&self) -> u32 {
+        self.0.parent.load(Relaxed)
+    }
+
+    pub(crate) fn is_daemon(&self) -> bool {
+        self.0.is_daemon.load(Relaxed) != 0
     }
 
     /// And below which supervisor it is to be.
@@ -711,6 +741,7 @@ impl Ledger {
             9 => Farewell::Ignored,
             10 => Farewell::Intensity,
             11 => Farewell::Linked,
+            12 => Farewell::NoOption,
             _ => return None,
         })
     }

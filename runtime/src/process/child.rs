@@ -109,6 +109,11 @@ pub(crate) fn enter(birth: Birth) -> ! {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
+    if let Some(surroundings) = &spec.surroundings
+        && let Err(code) = surroundings.enter(ledger)
+    {
+        std::process::exit(code);
+    }
     let (recycle, drain) = (spec.recycle, spec.drain);
     let code = (entry.run)(Start { init, fds, receiver, ledger, attic, recycle, drain, buffer });
     std::process::exit(code)

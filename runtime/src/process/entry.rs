@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use crate::actor::{Actor, Method, method_name};
 use crate::codec::Portable;
 use crate::process::child::Start;
-use crate::sys::image::{Findable, Located};
+use crate::sys::image::{self, Findable, Located};
 use crate::{process::actor_loop, task};
 
 /// What a process of one type needs from its code.
@@ -54,6 +54,37 @@ impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E:
         type_name: std::any::type_name::<F>,
         methods: TASK,
     });
+}
+
+/// A function that is called in a new process before anything else of the user's.
+#[derive(Clone, Copy)]
+pub(crate) struct Hook {
+    pub(crate) run: fn(),
+    pub(crate) type_name: fn() -> &'static str,
+}
+
+impl Findable for Hook {
+    const MAGIC: u64 = 0x7068_616c_616e_7833;
+}
+
+/// The entry of such a function.
+pub(crate) struct OfHook<F>(PhantomData<F>);
+
+impl<F: FnOnce() + Copy + 'static> OfHook<F> {
+    pub(crate) const ENTRY: &'static Located<Hook> = &Located::new(Hook {
+        run: || {
+            if let Some(function) = image::conjure::<F>() {
+                function();
+            }
+        },
+        type_name: std::any::type_name::<F>,
+    });
+}
+
+/// Calls the function at this offset, if it is the one named. Answers whether it was.
+pub(crate) fn run_hook(offset: u64, type_name: &str) -> bool {
+    let found = Located::<Hook>::at(offset).filter(|found| (found.value.type_name)() == type_name);
+    found.map(|found| (found.value.run)()).is_some()
 }
 
 /// A task is one message to itself.

@@ -60,6 +60,9 @@ fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Ref
         (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {
             Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
         }
+        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::NoOption) => {
+            Some(Refusal::Option(ledger.words().map(|words| words.0).unwrap_or_default()))
+        }
         (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Ignored) => Some(Refusal::Ignored),
         _ => None,
     }
@@ -106,7 +109,7 @@ fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason 
         }
         Some(Farewell::Intensity) => ExitReason::IntensityReached,
         Some(Farewell::Panicked) => panicked(methods, ledger),
-        Some(Farewell::InitFailed) => {
+        Some(Farewell::InitFailed | Farewell::NoOption) => {
             ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default())
         }
         Some(Farewell::Undecodable) | None => ExitReason::Exited(code),

@@ -21,5 +21,6 @@ pub(crate) mod request;
 pub(crate) mod root;
 pub(crate) mod strays;
 pub(crate) mod supervisor;
+pub(crate) mod surroundings;
 pub(crate) mod tree;
 pub(crate) mod warden;

@@ -17,6 +17,7 @@ use crate::logging::Wish;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::process::attic::Attic;
+use crate::process::surroundings::Surroundings;
 use crate::supervise::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::sys::{fd, frame, poll, time};
 
@@ -160,6 +161,8 @@ pub(crate) struct Spec {
     pub(crate) timeout: Duration,
     /// For a supervisor: how it treats its children.
     pub(crate) policy: Option<Rules>,
+    /// What is different for this process than for its supervisor.
+    pub(crate) surroundings: Option<Box<Surroundings>>,
 }
 
 impl Spec {

@@ -13,6 +13,7 @@ pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod region;
 pub(crate) mod rlimit;
+pub(crate) mod setting;
 pub(crate) mod signal;
 pub(crate) mod time;
 pub(crate) mod title;

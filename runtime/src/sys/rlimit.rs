@@ -1,8 +1,57 @@
 //! Resource limits.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+
+/// A limit of the operating system on a process, see setrlimit(2): for the option [`limit`](crate::ActorBuilder::limit).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Seconds of processor time (`RLIMIT_CPU`): then SIGXCPU, and a second later SIGKILL.
+    CpuSeconds,
+    /// Open descriptors (`RLIMIT_NOFILE`).
+    OpenFiles,
+    /// The size of a file that it writes, in bytes (`RLIMIT_FSIZE`): then SIGXFSZ.
+    FileSize,
+    /// The size of a core file, in bytes (`RLIMIT_CORE`).
+    CoreSize,
+    /// The address space, in bytes (`RLIMIT_AS`): an allocation beyond fails.
+    AddressSpace,
+    /// The stack of the main thread, in bytes (`RLIMIT_STACK`).
+    Stack,
+    /// Memory that may be locked, in bytes (`RLIMIT_MEMLOCK`).
+    LockedMemory,
+    /// Processes and threads of the user as a whole, not of this process (`RLIMIT_NPROC`).
+    UserProcesses,
+}
+
+/// Limits this process for good.
+///
+/// # Errors
+/// `EPERM` above what is allowed.
+pub(crate) fn limit(limit: Limit, value: u64) -> io::Result<()> {
+    let (resource, hard) = match limit {
+        // At the hard limit there is no warning signal any more.
+        Limit::CpuSeconds => {
+            let (_, hard) = getrlimit(Resource::RLIMIT_CPU)?;
+            (Resource::RLIMIT_CPU, value.saturating_add(1).min(hard.max(value)))
+        }
+        Limit::OpenFiles => {
+            SOFT.store(0, Relaxed);
+            (Resource::RLIMIT_NOFILE, value)
+        }
+        Limit::FileSize => (Resource::RLIMIT_FSIZE, value),
+        Limit::CoreSize => (Resource::RLIMIT_CORE, value),
+        Limit::AddressSpace => (Resource::RLIMIT_AS, value),
+        Limit::Stack => (Resource::RLIMIT_STACK, value),
+        Limit::LockedMemory => (Resource::RLIMIT_MEMLOCK, value),
+        Limit::UserProcesses => (Resource::RLIMIT_NPROC, value),
+    };
+    Ok(setrlimit(resource, value, hard)?)
+}
 
 /// How many descriptors this process may have open (the soft limit).
 pub(crate) fn descriptors() -> u32 {

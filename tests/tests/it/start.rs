@@ -5,6 +5,7 @@ mod kinds;
 mod options;
 mod places;
 mod processes;
+mod surroundings;
 
 use std::time::Duration;
 
