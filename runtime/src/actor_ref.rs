@@ -378,7 +378,7 @@ impl<A: ActorStruct> AsFd for ActorRef<A> {
     }
 }
 
-/// "`name`, process 4711", or how it ended.
+/// "`name`, process 4711, child of 4700, started": its name, its pid, that of the process that has spawned it, its state; or how it ended, with the signal or the exit code.
 impl<A: ActorStruct> fmt::Display for ActorRef<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle().fmt(f)

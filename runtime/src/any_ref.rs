@@ -107,7 +107,7 @@ impl fmt::Debug for AnyRef {
     }
 }
 
-/// "`name`, process 4711, started", or how it ended.
+/// "`name`, process 4711, child of 4700, started": its name, its pid, that of the process that has spawned it, its state; or how it ended, with the signal or the exit code.
 impl fmt::Display for AnyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle().fmt(f)

@@ -16,7 +16,7 @@ use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
 use crate::process::root;
-use crate::sys::{process, time};
+use crate::sys::{process, signal, time};
 
 pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Peer>);
 
@@ -174,6 +174,14 @@ macro_rules! process_methods {
             self.handle().kill()
         }
 
+        /// Sends SIGINT, which ends the process at once unless it handles the signal, and is no ordered end: what may be restarted is. Does not wait.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it has ended.
+        pub fn interrupt(&self) -> Result<(), SendError> {
+            self.handle().interrupt()
+        }
+
         /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
         ///
         /// # Errors
@@ -214,10 +222,25 @@ pub(crate) use process_methods;
 
 impl fmt::Display for Handle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, pid) = (&self.0.card.name, self.0.ledger.pid());
-        match self.0.ended() {
-            Some(reason) => write!(f, "`{name}`, process {pid}, {reason}"),
-            None => write!(f, "`{name}`, process {pid}, started"),
+        let ledger = &self.0.ledger;
+        write!(f, "`{}`, process {}, ", self.0.card.name, ledger.pid())?;
+        if ledger.parent() != 0 {
+            write!(f, "child of {}, ", ledger.parent())?;
+        }
+        let Some(epitaph) = self.0.epitaph() else {
+            return f.write_str(match ledger.state() {
+                State::New => "not started yet",
+                State::Starting => "starting",
+                State::Restarting => "being restarted",
+                _ => "started",
+            });
+        };
+        epitaph.reason.fmt(f)?;
+        match (&epitaph.reason, epitaph.code) {
+            // They have said it.
+            (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::SupervisorDied, _) => Ok(()),
+            (_, code) if code < 0 => write!(f, ", {}", signal::name(-code)),
+            (_, code) => write!(f, ", exit code {code}"),
         }
     }
 }

@@ -123,8 +123,15 @@ pub fn tree() -> Option<Node> {
     Some(node)
 }
 
+/// The ledgers of those that stand directly below the supervisor of a process.
+pub(crate) fn held_by(supervisor: i32) -> Vec<Ledger> {
+    let mut ledgers = Page::all_of(supervisor).0;
+    ledgers.retain(|ledger| ledger.above() == 0);
+    ledgers
+}
+
 /// Above this process, or, in the program, right below it.
-fn root_supervisor() -> Option<i32> {
+pub(crate) fn root_supervisor() -> Option<i32> {
     let is_root = |pid: &i32| comm(*pid).is_some_and(|name| name.starts_with("phx-root"));
     let mut pid = std::process::id() as i32;
     if let Some(below) = strays::children_of_all_threads(pid).into_iter().find(is_root) {

@@ -127,7 +127,7 @@ pub use sync::{
     Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
 pub use sys::rlimit::Limit;
-pub use task::{Process, ProcessBuilder};
+pub use task::{Joining, Process, ProcessBuilder};
 pub use wait::{wait_all, wait_any};
 
 /// What most programs use.

@@ -36,10 +36,10 @@ pub fn builder<A: Actor>(init: A::Init) -> ActorBuilder<A> {
 pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(
     function: F,
     args: A,
-    _name: &'static str,
+    name: &'static str,
     options: Options,
 ) -> ProcessBuilder<T> {
-    Process::builder(function, args).with(options)
+    Process::builder(function, args).with(name, options)
 }
 
 /// A task to be whose function answers a `Result`.
@@ -51,10 +51,10 @@ pub fn task_builder_result<
 >(
     function: F,
     args: A,
-    _name: &'static str,
+    name: &'static str,
     options: Options,
 ) -> ProcessBuilder<T, E> {
-    Process::fallible(function, &args).with(options)
+    Process::fallible(function, &args).with(name, options)
 }
 
 /// Where every process of a tree writes its requests for names. For the tests that write rubbish there.

@@ -105,11 +105,19 @@ pub fn shutdown_within(budget: Duration) {
     tree::shut_down_by(StopMode::Drain, time::after(budget));
 }
 
-/// How many processes can run at the same time on this machine: the number of cores that this program may use, at least 1 (Python's `cpu_count`).
+/// Caps [`parallelism`].
+const CAP: &str = "PHALANX_PARALLELISM";
+
+/// How many processes can usefully run at the same time: the smallest of the cores that this process may use (its affinity), what the quota of its own control group
+/// amounts to (`cpu.max`, or `cpu.cfs_quota_us` of version 1, and those above it, as far as they can be seen), and the number in the environment variable `PHALANX_PARALLELISM`, if it is one. At least 1.
+///
+/// Python's `process_cpu_count`, which knows nothing of quotas (loky's `cpu_count` does, joblib/loky#634).
 ///
 /// ```
 /// assert!(phalanx::parallelism() >= 1);
 /// ```
 pub fn parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    let cap = std::env::var(CAP).ok().and_then(|cap| cap.trim().parse::<usize>().ok());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.min(cap.unwrap_or(cores)).max(1)
 }

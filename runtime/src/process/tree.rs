@@ -4,6 +4,7 @@
 //! its control channel from birth, and a supervisor is forked for it when it first wants one, and again if that one has
 //! ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::mailbox::ledger::{Ledger, StopMode};
+use crate::introspect;
+use crate::mailbox::ledger::{Ledger, State, StopMode};
 use crate::mailbox::peer::Peer;
 use crate::process::board::{Place, Word};
 use crate::process::{request, root};
@@ -151,7 +153,10 @@ pub struct Child {
     pub daemon: bool,
 }
 
-/// The living processes that this one has spawned and still holds a handle of, in the order of their start (Python's `active_children`).
+/// The living processes that this one has spawned, in the order of their start (Python's `active_children`, which reaps as a side effect; this only looks).
+///
+/// Those whose handle was dropped are among them: they are found where this process' supervisor holds them, in shared memory and `/proc`, and nobody is asked. What is
+/// below a declared supervisor is its, and not listed here.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -173,12 +178,31 @@ pub struct Child {
 /// ```
 pub fn children() -> Vec<Child> {
     let known: Vec<Arc<Peer>> = spawned().iter().filter_map(Weak::upgrade).collect();
-    let alive = known.iter().filter(|peer| !peer.is_dead());
-    alive
-        .map(|peer| Child {
-            name: peer.card.name.to_string(),
-            pid: peer.ledger.pid(),
-            daemon: peer.card.daemon,
-        })
-        .collect()
+    let living = known.iter().filter(|peer| !peer.is_dead()).map(|peer| &peer.ledger);
+    let held = own_supervisor().map(introspect::held_by).unwrap_or_default();
+    let mut all: BTreeMap<(u64, u64), Child> = BTreeMap::new();
+    for ledger in living.chain(&held).filter(|ledger| has_life(ledger)) {
+        let (name, pid, daemon) = (ledger.signature().0, ledger.pid(), ledger.is_daemon());
+        all.insert((ledger.made(), ledger.id()), Child { name, pid, daemon });
+    }
+    // The page has room for the beginning of a name only.
+    for peer in &known {
+        if let Some(child) = all.get_mut(&(peer.ledger.made(), peer.card.id)) {
+            child.name = peer.card.name.to_string();
+        }
+    }
+    all.into_values().collect()
+}
+
+/// Whether it has a process, or will have one again by itself.
+fn has_life(ledger: &Ledger) -> bool {
+    matches!(ledger.state(), State::Starting | State::Ready | State::Restarting) && ledger.pid() != 0
+}
+
+/// The supervisor that this process spawns with, if there is one.
+fn own_supervisor() -> Option<i32> {
+    match INHERITED.get() {
+        Some(tree) => tree.bell.as_ref().map(|(_, ledger)| ledger.supervisor_pid()).filter(|&pid| pid != 0),
+        None => introspect::root_supervisor(),
+    }
 }

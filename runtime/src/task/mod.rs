@@ -3,4 +3,4 @@
 mod process;
 pub(crate) mod run;
 
-pub use process::{Process, ProcessBuilder};
+pub use process::{Joining, Process, ProcessBuilder};

@@ -3,22 +3,27 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::actor::Options;
 use crate::any_ref::AnyRef;
-use crate::builder::options;
+use crate::builder::{options, short_name};
 use crate::codec::{self, Portable};
 use crate::error::{At, CallError, Never, SendError, SpawnError};
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
+use crate::mailbox::router::Router;
+use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
 use crate::plan::Plan;
 use crate::process::entry::OfTask;
 use crate::process::request::Kind;
+use crate::process::root;
 use crate::sys::time;
 use crate::task::run::Left;
 
@@ -88,7 +93,7 @@ impl<T: Portable> Process<T> {
         };
         let entry = OfTask::<F, A, T, ()>::ENTRY;
         let plan = Plan::new(Kind::Task, Some(entry), codec::encode(&args), Options::DEFAULT);
-        ProcessBuilder { plan, kind: PhantomData }
+        ProcessBuilder { plan: Plan { stem: stem_of::<F>(), ..plan }, kind: PhantomData }
     }
 }
 
@@ -157,7 +162,7 @@ impl<T, E> Process<T, E> {
         self.peer.ledger.pid()
     }
 
-    /// Its name; `Process-N` unless it was given one.
+    /// Its name; unless it was given one, that of its function (of a closure: `Process`) with a number, counted by the process that has spawned it: `square-1`.
     pub fn name(&self) -> &str {
         &self.peer.card.name
     }
@@ -165,14 +170,6 @@ impl<T, E> Process<T, E> {
     /// The same task without its type: for those who want to know it again, or to watch it.
     pub fn any(&self) -> AnyRef {
         AnyRef(Arc::clone(&self.peer))
-    }
-
-    /// Sends SIGINT. Does not wait.
-    ///
-    /// # Errors
-    /// [`SendError::Gone`] if it has ended.
-    pub fn interrupt(&self) -> Result<(), SendError> {
-        self.handle().interrupt()
     }
 }
 
@@ -189,11 +186,120 @@ impl<T, E> AsFd for Process<T, E> {
     }
 }
 
-/// "`name`, process 4711, started", or how it ended.
+/// "`name`, process 4711, child of 4700, started": its name, its pid, that of the process that has spawned it, its state; or how it ended, with the signal or the exit code.
 impl<T, E> fmt::Display for Process<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle().fmt(f)
     }
+}
+
+/// What awaiting a [`Process`] waits with: the result of [`join`](Process::join). Works under any executor; dropping it does not end the process.
+pub struct Joining<T, E = Never> {
+    process: Process<T, E>,
+    slot: Option<Arc<Slot>>,
+    waits: Option<(u64, u64)>,
+}
+
+impl<T, E> Unpin for Joining<T, E> {}
+
+impl<T: Portable, E: Portable> Future for Joining<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let unreachable = |process: &Process<T, E>, error: std::io::Error| {
+            let at = At::new(&process.peer.card.name, process.pid(), "join", None);
+            Poll::Ready(Err(CallError::Unreachable(error.to_string(), at)))
+        };
+        let router = match Router::get() {
+            Ok(router) => router,
+            Err(error) => return unreachable(&self.process, error),
+        };
+        let this = &mut *self;
+        let slot = this.slot.get_or_insert_with(|| {
+            let slot = Arc::new(Slot::default());
+            this.process.peer.on_death(&slot);
+            router.visit(&this.process.peer);
+            slot
+        });
+        match slot.poll(context.waker()) {
+            Some(_) if root::is_interrupted() => Poll::Pending,
+            Some(Outcome::Dead(epitaph)) => Poll::Ready(this.process.result(epitaph.as_deref())),
+            Some(_) => Poll::Ready(this.process.result(None)),
+            None => {
+                if this.waits.is_none() {
+                    match router.attend_future(slot, u64::MAX) {
+                        Ok(key) => this.waits = Some(key),
+                        Err(error) => return unreachable(&this.process, error),
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T, E> Drop for Joining<T, E> {
+    fn drop(&mut self) {
+        if let Some(slot) = &self.slot {
+            self.process.peer.forget(slot);
+        }
+        if let (Some(key), Some(router)) = (self.waits, Router::existing()) {
+            router.release_future(key);
+        }
+    }
+}
+
+/// As [`join`](Process::join), without blocking the thread: `process.await`, or `(&process).await` to keep the handle.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # use std::task::{Context, Poll, Wake, Waker};
+/// # struct Unpark(std::thread::Thread);
+/// # impl Wake for Unpark {
+/// #     fn wake(self: std::sync::Arc<Self>) { self.0.unpark() }
+/// # }
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let waker = Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+/// #     let mut future = std::pin::pin!(future);
+/// #     loop {
+/// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+/// #             Poll::Ready(output) => return output,
+/// #             Poll::Pending => std::thread::park(),
+/// #         }
+/// #     }
+/// # }
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// # block_on(async {
+/// let process = Process::spawn(|n: u64| n * n, 12)?;
+/// assert_eq!((&process).await?, 144);
+/// assert_eq!(process.exit_code(), Some(0));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+impl<T: Portable, E: Portable> IntoFuture for Process<T, E> {
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = Joining<T, E>;
+
+    fn into_future(self) -> Joining<T, E> {
+        Joining { process: self, slot: None, waits: None }
+    }
+}
+
+impl<T: Portable, E: Portable> IntoFuture for &Process<T, E> {
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = Joining<T, E>;
+
+    fn into_future(self) -> Joining<T, E> {
+        Process::of(Arc::clone(&self.peer)).into_future()
+    }
+}
+
+/// The function's name; of a closure, what Python says.
+fn stem_of<F>() -> &'static str {
+    let name = short_name(std::any::type_name::<F>());
+    if name.contains('{') { "Process" } else { name }
 }
 
 impl<T, E> fmt::Debug for Process<T, E> {
@@ -203,8 +309,9 @@ impl<T, E> fmt::Debug for Process<T, E> {
 }
 
 impl<T, E> ProcessBuilder<T, E> {
-    /// The options of a `#[task]`.
-    pub(crate) fn with(mut self, options: Options) -> Self {
+    /// The name and the options of a `#[task]`.
+    pub(crate) fn with(mut self, task: &'static str, options: Options) -> Self {
+        self.plan.stem = task;
         self.plan.options = options;
         match options.name {
             Some(name) => self.name(name),

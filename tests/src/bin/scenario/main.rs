@@ -60,6 +60,7 @@ fn main() -> phalanx::Result<()> {
         "supervised-restarting" => supervised::restarting(),
         "spawns-once" => strays::spawns_once(),
         "names" => tasks::names(),
+        "parallelism" => tasks::parallelism(),
         "task-panics" => tasks::panics(),
         "descriptors" => tasks::descriptors(),
         // Whoever starts this executable without arguments and lets it run `main` is seen by what stays.

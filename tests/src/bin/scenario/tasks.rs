@@ -5,10 +5,33 @@ use phalanx::prelude::*;
 /// Prints the names of tasks that were given none.
 #[phalanx::main]
 pub(crate) fn names() -> phalanx::Result<()> {
-    for _ in 0..3 {
-        let process = Process::spawn(|()| phalanx::current().name().to_owned(), ())?;
+    fn plain(_: ()) -> String {
+        phalanx::current().name().to_owned()
+    }
+    for process in [
+        Process::spawn(|()| phalanx::current().name().to_owned(), ())?,
+        Process::spawn(plain, ())?,
+        by_attribute::spawn()?,
+        by_attribute::builder().name("given").spawn()?,
+        by_attribute::spawn()?,
+    ] {
         println!("{} {}", process.name(), process.join()?);
     }
+    Ok(())
+}
+
+/// Its own name, and that of a task that it starts itself.
+#[task]
+fn by_attribute() -> String {
+    let inner = Process::spawn(|()| phalanx::current().name().to_owned(), ());
+    let inner = inner.map(|inner| inner.join().unwrap_or_default()).unwrap_or_default();
+    format!("{} {inner}", phalanx::current().name())
+}
+
+/// What the program may use, and what a process of it may.
+pub(crate) fn parallelism() -> phalanx::Result<()> {
+    let there = Process::spawn(|()| phalanx::parallelism(), ())?.join()?;
+    println!("{} {there}", phalanx::parallelism());
     Ok(())
 }
 

@@ -179,13 +179,13 @@ fn refs_are_compared_by_actor_and_shown_with_their_name() {
         let two = Cell { value: 1 }.builder().name("one").spawn().unwrap();
         let same = one.clone();
         assert!(one == same && one != two && one.id() != two.id());
-        let pid = one.pid().unwrap();
-        assert_eq!(one.to_string(), format!("`one`, process {pid}, started"));
+        let (pid, own) = (one.pid().unwrap(), std::process::id());
+        assert_eq!(one.to_string(), format!("`one`, process {pid}, child of {own}, started"));
         let debug = format!("{one:?}");
         assert!(debug.contains("one") && debug.contains(&one.id().to_string()), "{debug}");
         one.kill().unwrap();
         let _ = one.join();
-        assert_eq!(same.to_string(), format!("`one`, process {pid}, killed by SIGKILL"));
+        assert_eq!(same.to_string(), format!("`one`, process {pid}, child of {own}, killed by SIGKILL"));
     });
 }
 

@@ -8,7 +8,7 @@ use phalanx::prelude::*;
 use phalanx::{ExitReason, StoppedBy};
 use phalanx_tests::{alone, eventually, processes};
 
-use super::{LIMIT, Note, busy};
+use super::{LIMIT, Mortal, Note, busy};
 
 /// Takes notes of its end.
 #[actor]
@@ -213,6 +213,22 @@ fn the_dead_cannot_be_stopped_killed_or_terminated() {
         gone(careful.kill().unwrap_err(), "kill");
         gone(careful.terminate().unwrap_err(), "terminate");
         assert!(matches!(careful.stop(LIMIT), Err(SendError::Gone(_))));
+    });
+}
+
+/// It is no ordered end: one that may be restarted is.
+#[test]
+fn an_interrupt_ends_an_actor_by_sigint() {
+    alone(|| {
+        let mortal = Mortal.spawn().unwrap();
+        mortal.interrupt().unwrap();
+        assert_eq!(mortal.join().signal(), Some(2));
+        assert!(matches!(mortal.interrupt(), Err(SendError::Gone(_))));
+        let builder = Mortal.builder().restart(phalanx::Restart::Transient);
+        let lasting = builder.spawn().unwrap();
+        lasting.interrupt().unwrap();
+        eventually("the next process", LIMIT, || lasting.incarnation() == 2 && lasting.is_alive());
+        lasting.stop(LIMIT).unwrap();
     });
 }
 

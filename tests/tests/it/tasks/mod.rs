@@ -8,6 +8,7 @@ mod trees;
 use std::env;
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::process;
 use std::time::Duration;
 
 use phalanx::prelude::*;
@@ -57,6 +58,7 @@ fn report(gate: String) -> (String, bool, u32) {
     (me.name().to_owned(), me.daemon(), std::process::id())
 }
 
+/// POOL-01.
 #[test]
 fn a_task_is_listed_while_it_runs_and_knows_who_it_is() {
     alone(|| {
@@ -92,6 +94,94 @@ fn children_are_listed_in_the_order_of_their_start() {
 }
 
 #[test]
+fn a_child_whose_handle_is_dropped_is_still_a_child() {
+    alone(|| {
+        let gate = Gate::closed("gate");
+        drop(report::builder(gate.path()).name("dropped").daemon(true).spawn().unwrap());
+        let kept = nap::builder().name("kept").spawn().unwrap();
+        let shown = || -> Vec<_> {
+            phalanx::children().into_iter().map(|child| (child.name, child.daemon)).collect()
+        };
+        assert_eq!(shown(), [("dropped".to_owned(), true), ("kept".to_owned(), false)]);
+        gate.open();
+        eventually("its end", PATIENCE, || shown() == [("kept".to_owned(), false)]);
+        kept.kill().unwrap();
+        kept.join().unwrap_err();
+        assert_eq!(shown(), []);
+    });
+}
+
+/// Whoever asks is told of its own children, and not of those of others.
+#[test]
+fn a_task_lists_what_it_has_spawned_itself() {
+    alone(|| {
+        let listed = |(): ()| {
+            let before = phalanx::children().len();
+            let naps = [nap::spawn().unwrap(), nap::spawn().unwrap()];
+            let pids = naps.each_ref().map(Process::pid);
+            let listed: Vec<u32> = phalanx::children().iter().map(|child| child.pid).collect();
+            naps.iter().for_each(|nap| drop((nap.kill(), nap.join())));
+            (before, listed == pids, phalanx::children().len())
+        };
+        let _other = nap::builder().daemon(true).spawn().unwrap();
+        assert_eq!(Process::spawn(listed, ()).unwrap().join().unwrap(), (0, true, 0));
+    });
+}
+
+#[test]
+fn a_handle_shows_name_pid_parent_state_and_end() {
+    alone(|| {
+        let own = process::id();
+        let napping = nap::builder().name("nap").spawn().unwrap();
+        let who = format!("`nap`, process {}, child of {own}", napping.pid());
+        assert_eq!(napping.to_string(), format!("{who}, started"));
+        napping.kill().unwrap();
+        napping.join().unwrap_err();
+        assert_eq!(napping.to_string(), format!("{who}, killed by SIGKILL"));
+
+        let ended = |task: Process<()>| {
+            let _ = task.join();
+            task.to_string().split(", ").skip(3).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(ended(Process::spawn(|()| (), ()).unwrap()), "ended normally, exit code 0");
+        assert_eq!(ended(Process::spawn(|()| process::exit(3), ()).unwrap()), "exited with code 3");
+        let panicked = ended(Process::spawn(|()| panic!("no luck"), ()).unwrap());
+        assert!(panicked.contains("no luck") && panicked.ends_with(", exit code 101"), "{panicked}");
+        let late = nap::builder().deadline(Duration::from_millis(20)).spawn().unwrap();
+        let late = ended(late);
+        assert!(late.contains("exceeded its deadline") && late.ends_with(", SIGABRT"), "{late}");
+        // The parent is the one who has spawned it, not the supervisor that has forked it.
+        let inner = |(): ()| Process::spawn(|()| (), ()).map(|inner| inner.to_string()).unwrap();
+        let outer = Process::spawn(inner, ()).unwrap();
+        let shown = outer.join().unwrap();
+        assert!(shown.contains(&format!("child of {}, ", outer.pid())), "{shown}");
+    });
+}
+
+#[test]
+fn a_handle_can_be_awaited_as_often_as_one_likes() {
+    alone(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let gate = Gate::closed("gate");
+            let process = report::builder(gate.path()).name("awaited").spawn().unwrap();
+            let waiting = (&process).into_future();
+            // One that is given up leaves the process alone.
+            drop((&process).into_future());
+            gate.open();
+            assert_eq!(waiting.await.unwrap().0, "awaited");
+            assert_eq!((&process).await.unwrap().0, "awaited");
+            assert_eq!(process.await.unwrap().0, "awaited");
+
+            let napping = nap::spawn().unwrap();
+            napping.kill().unwrap();
+            assert!(matches!(napping.await, Err(CallError::Died(ExitReason::Signaled { signal: 9, .. }, _))));
+        });
+    });
+}
+
+/// POOL-02.
+#[test]
 fn a_task_is_a_daemon_only_if_one_says_so() {
     alone(|| {
         let builders = [nap::builder(), nap::builder().daemon(true), nap::builder().daemon(false)];
@@ -119,9 +209,16 @@ fn options_of_the_attribute_hold_unless_the_builder_says_otherwise() {
 }
 
 #[test]
-fn tasks_without_a_name_are_numbered_from_1() {
+fn tasks_without_a_name_are_numbered_from_1_by_whoever_spawns_them() {
     let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["names"]).start();
-    assert_eq!(run.rest(), ["Process-1 Process-1", "Process-2 Process-2", "Process-3 Process-3"]);
+    let expected = [
+        "Process-1 Process-1",
+        "plain-2 plain-2",
+        "by_attribute-3 by_attribute-3 Process-1",
+        "given given Process-1",
+        "by_attribute-4 by_attribute-4 Process-1",
+    ];
+    assert_eq!(run.rest(), expected);
     assert_eq!(run.finish(), 0);
 }
 
