@@ -154,4 +154,7 @@ mod documents {
 
     #[doc = include_str!("../../docs/from-python.md")]
     struct FromPython;
+
+    #[doc = include_str!("../../docs/queues.md")]
+    struct Queues;
 }

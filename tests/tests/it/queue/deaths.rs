@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{
-    GetError, GetTimeoutError, PutAllError, PutError, PutTimeoutError, Queue, QueueError, Restart,
+    Blob, GetError, GetTimeoutError, PutAllError, PutError, PutTimeoutError, Queue, QueueError, Restart,
     TryGetError,
 };
 use phalanx_tests::{alone, eventually, processes};
@@ -24,9 +24,8 @@ fn get_and_say(queue: Queue<u64>, said: Queue<u64>) {
 
 /// Puts 16 MiB again and again.
 #[task]
-fn put_large(queue: Queue<Vec<u8>>) {
-    let item = vec![9; 16 << 20];
-    while queue.put(item.clone()).is_ok() {}
+fn put_large(queue: Queue<Blob>) {
+    while queue.put(vec![9; 16 << 20].into()).is_ok() {}
 }
 
 /// Acknowledges what it leases, slowly, until the queue is closed. Answers how many.
@@ -120,10 +119,10 @@ fn consumers_that_come_and_are_killed_while_they_wait_leave_nothing_in_the_queue
 fn a_producer_that_is_killed_while_it_puts_16_mib_has_put_it_or_not() {
     alone(|| {
         let queue = Queue::bounded(2).unwrap();
-        for round in 0..12_u64 {
+        for round in 0..15_u64 {
             let producer = put_large::spawn(queue.clone()).unwrap();
             // At some moment of its first puts: while it encodes, sends or waits for room.
-            thread::sleep(Duration::from_millis(round * 7));
+            thread::sleep(Duration::from_millis(round * 3));
             kill(&producer.any());
             let mut got = 0;
             while let Ok(item) = queue.get_timeout(Duration::ZERO) {
@@ -133,8 +132,8 @@ fn a_producer_that_is_killed_while_it_puts_16_mib_has_put_it_or_not() {
             assert!(got <= 3, "{got}");
             assert_eq!(queue.len().unwrap(), 0);
         }
-        queue.put(vec![1]).unwrap();
-        assert_eq!(queue.get().unwrap(), [1]);
+        queue.put(vec![1].into()).unwrap();
+        assert_eq!(*queue.get().unwrap(), [1]);
     });
 }
 
