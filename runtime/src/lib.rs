@@ -157,4 +157,7 @@ mod documents {
 
     #[doc = include_str!("../../docs/queues.md")]
     struct Queues;
+
+    #[doc = include_str!("../../docs/shared-state.md")]
+    struct SharedState;
 }
