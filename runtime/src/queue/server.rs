@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::parcel::{Parcel, Room};
 use crate::actor_ref::ActorId;
 use crate::any_ref::AnyRef;
+use crate::error::SendError;
 use crate::later::{Answer, Later, later};
 use crate::links::myself;
 
@@ -192,10 +193,8 @@ impl Server {
             self.holders.insert(number, Holder { who, items: BTreeSet::new() });
             let own = myself::<Server>();
             monitor.on_down(move |_| {
-                if let Some(own) = own {
-                    // It cannot be sent only if this process ends.
-                    let _ = own.has_ended(number);
-                }
+                // As long as it takes: what is not said here is never given back.
+                while let Some(Err(SendError::Full(_))) = own.as_ref().map(|own| own.has_ended(number)) {}
             });
         }
         number

@@ -258,6 +258,30 @@ fn an_actor_that_is_restarted_owes_nothing_and_its_callers_are_told() {
     });
 }
 
+/// One that is not restarted by itself comes back with its supervisor, and is another one then.
+#[test]
+fn callers_hear_of_it_when_the_supervisor_of_an_actor_that_owes_them_is_killed() {
+    alone(|| {
+        for restart in [Restart::Temporary, Restart::Permanent] {
+            let desk = Desk::builder().restart(restart).reserve().unwrap();
+            let desk_ref = desk.actor_ref();
+            let inner = Supervisor::one_for_one().child("desk", desk).reserve().unwrap();
+            let inner_ref = inner.actor_ref();
+            let tree = Supervisor::one_for_one().intensity(10, LIMIT).child("inner", inner).start().unwrap();
+            let (desk, inner) = (desk_ref, inner_ref);
+            let kept = desk.ask();
+            assert_eq!(desk.wanted().wait().unwrap(), 1);
+            processes::kill(inner.pid().unwrap());
+            let error = kept.wait().unwrap_err();
+            assert!(matches!(error, CallError::Died(ExitReason::SupervisorDied, _)), "{error}");
+            assert_eq!(desk.wanted().wait().unwrap(), 0);
+            assert_eq!(desk.at_once(4).wait().unwrap(), 4);
+            assert_eq!(desk.incarnation(), 2);
+            tree.stop(LIMIT).unwrap();
+        }
+    });
+}
+
 #[test]
 fn nobody_wants_the_answer_of_a_caller_that_is_gone_or_late() {
     alone(|| {
