@@ -31,6 +31,8 @@ programs! {
     "daemon_heartbeat" in "daemon_heartbeat.rs",
     "ipc_socket" in "ipc_socket.rs",
     "ipc_file" in "ipc_file.rs",
+    "queue_producer_consumer" in "queue_producer_consumer.rs",
+    "queue_timeout" in "queue_timeout.rs",
 }
 
 fn main() {

@@ -9,4 +9,5 @@ mod comparison;
 mod daemons;
 mod list;
 mod processes;
+mod queues;
 mod ran;

@@ -74,9 +74,7 @@ fn ten_children_run_at_once_and_have_names_and_ends() {
         for child in &both[0] {
             let (number, pid) = (child[0].to_string(), child[1].to_string());
             let words = |line: &&String| {
-                !line.starts_with("child")
-                    && line.contains(&pid)
-                    && line.contains(&format!("Process-{number}"))
+                !line.starts_with("child") && line.contains(&pid) && line.contains(&format!("-{number}`"))
             };
             let said: Vec<_> = together.iter().filter(words).collect();
             assert!(

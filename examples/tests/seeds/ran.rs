@@ -11,6 +11,8 @@ const UNITS: [u64; 3] = [50, 250, 1000];
 /// A program that has ended well.
 pub struct Ran {
     pub lines: Vec<String>,
+    /// Its standard error.
+    pub said: Vec<String>,
     /// How long it took, in units.
     pub units: f64,
 }
@@ -18,13 +20,28 @@ pub struct Ran {
 /// Runs a program with a short unit of time. It must end with 0, say nothing on standard error, and leave nothing.
 #[track_caller]
 pub fn ran(program: &str, args: &[&str]) -> Ran {
+    ran_aloud(program, args).quiet()
+}
+
+/// The same for one that may say something there.
+#[track_caller]
+pub fn ran_aloud(program: &str, args: &[&str]) -> Ran {
     ran_with(program, UNITS[0], args)
 }
 
-/// The same for what is to be seen of its pace: where it is not so with a short unit, it has to be with a longer one.
+/// The same as [`ran`] for what is to be seen of its pace: where it is not so with a short unit, it has to be with a longer one.
 pub fn paced(program: &str, args: &[&str], check: impl Fn(&Ran)) {
+    in_units(|unit| ran_with(program, unit, args).quiet(), check);
+}
+
+/// The same for one that may say something on standard error.
+pub fn paced_aloud(program: &str, args: &[&str], check: impl Fn(&Ran)) {
+    in_units(|unit| ran_with(program, unit, args), check);
+}
+
+fn in_units(run: impl Fn(u64) -> Ran, check: impl Fn(&Ran)) {
     for unit in UNITS {
-        let ran = ran_with(program, unit, args);
+        let ran = run(unit);
         match catch_unwind(AssertUnwindSafe(|| check(&ran))) {
             Ok(()) => return,
             Err(failure) if unit == UNITS[UNITS.len() - 1] => resume_unwind(failure),
@@ -38,11 +55,18 @@ fn ran_with(program: &str, unit: u64, args: &[&str]) -> Ran {
     let start = Instant::now();
     let ended = run(program, &[&[&*format!("{unit}ms")], args].concat());
     let units = start.elapsed().as_secs_f64() / Duration::from_millis(unit).as_secs_f64();
-    assert_eq!((ended.code, &*ended.stderr), (0, ""), "{}", ended.stdout);
-    Ran { lines: ended.stdout.lines().map(str::to_owned).collect(), units }
+    assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+    let [lines, said] = [&ended.stdout, &ended.stderr].map(|text| text.lines().map(str::to_owned).collect());
+    Ran { lines, said, units }
 }
 
 impl Ran {
+    #[track_caller]
+    fn quiet(self) -> Ran {
+        assert_eq!(self.said, [""; 0]);
+        self
+    }
+
     /// Where the one line is that begins like this.
     #[track_caller]
     pub fn at(&self, start: &str) -> usize {
