@@ -33,3 +33,17 @@ fn each_of_fifty_crashes_costs_one_call() {
     assert_eq!(report["crashes"]["incarnations"].as_u64(), Some(51), "{report}");
     assert_eq!(report["lost_queued"].as_u64(), Some(0), "{report}");
 }
+
+#[test]
+fn each_task_of_a_pool_whose_workers_are_killed_has_one_outcome() {
+    let report = report(&["--pool", "--tasks", "20000", "--seed", "1"]);
+    assert!(report["kills"].as_u64() > Some(0), "{report}");
+    assert_eq!(report["calls"].as_u64(), Some(20_000), "{report}");
+    assert_eq!(report["errors"]["died"].as_u64().unwrap_or(0), report["lost_in_progress"].as_u64().unwrap());
+}
+
+#[test]
+fn all_tasks_that_may_be_repeated_succeed() {
+    let report = report(&["--pool", "--tasks", "20000", "--idempotent", "--seed", "2"]);
+    assert_eq!(report["replies"].as_u64(), Some(20_000), "{report}");
+}

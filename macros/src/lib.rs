@@ -192,6 +192,10 @@ pub fn supervisor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Options, with the same meanings as for [`macro@actor`]: `name`, `daemon`, `deadline`, `start`, `grace`, `memory`, `restart`,
 /// `intensity`, `backoff`, `shutdown`, `significant`, `nice`, `crate`.
+///
+/// A pool runs it too, given as the function (`pool.run(square, 4)`) or by name (`pool.run(square::task(), 4)`), where the `Err` of a `Result` is told apart from
+/// the pool's own errors. Either way its `deadline` holds there, and `idempotent` (or `idempotent = 5`, or `#[idempotent]`, `#[idempotent(5)]` beside it): a task whose
+/// worker dies of it is run again by another one, up to 3 (or 5) times in all.
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(options.into(), item.into()).into()

@@ -7,6 +7,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, LitStr, Path, Token, UnOp};
 
+use crate::actor_impl::ATTEMPTS;
 use crate::supervision::{Backoff, Intensity, Restart, Shutdown};
 use crate::units;
 
@@ -195,6 +196,16 @@ impl Entry {
         let wanted = format!("`{0}` takes a number of children: `{0} = 10`", self.key);
         let children = self.number().and_then(|number| u32::try_from(number).ok());
         children.ok_or_else(|| self.error(wanted))
+    }
+
+    /// How often something may be begun: three times, unless it is said.
+    pub(crate) fn attempts(&self) -> syn::Result<u32> {
+        if self.value.is_none() {
+            return Ok(ATTEMPTS);
+        }
+        let wanted = format!("`{0}` takes how often it is begun at most, 2 to 100: `{0} = 5`", self.key);
+        let attempts = self.number().and_then(|number| u32::try_from(number).ok());
+        attempts.filter(|attempts| (2..=100).contains(attempts)).ok_or_else(|| self.error(wanted))
     }
 
     pub(crate) fn percent(&self) -> syn::Result<u8> {

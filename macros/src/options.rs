@@ -65,6 +65,7 @@ impl Place {
                 "shutdown",
                 "significant",
                 "nice",
+                "idempotent",
                 "crate",
             ],
             Place::Handler => &["deadline"],
@@ -141,6 +142,8 @@ pub(crate) struct Options {
     pub(crate) auto_shutdown: Option<AutoShutdown>,
     pub(crate) max_children: Option<u32>,
     pub(crate) builder: bool,
+    /// How often a task may be begun.
+    pub(crate) attempts: Option<u32>,
     pub(crate) krate: Path,
     pub(crate) no_derive: bool,
     /// The words themselves, for errors about them.
@@ -170,6 +173,7 @@ impl Default for Options {
             auto_shutdown: None,
             max_children: None,
             builder: false,
+            attempts: None,
             krate: parse_quote!(::phalanx),
             no_derive: false,
             given: Vec::new(),
@@ -249,6 +253,7 @@ impl Options {
             "strategy" => self.strategy = Some(entry.one_of(Strategy::WORDS)?),
             "auto_shutdown" => self.auto_shutdown = Some(entry.one_of(AutoShutdown::WORDS)?),
             "max_children" => self.max_children = Some(entry.children()?),
+            "idempotent" => self.attempts = Some(entry.attempts()?),
             "builder" => self.builder = entry.flag()?,
             "crate" => self.krate = entry.path()?,
             _ => self.no_derive = entry.flag()?,

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, ItemFn, LitStr, Signature};
 
+use crate::actor_impl::{IDEMPOTENT, attempts_of};
 use crate::errors::Errors;
 use crate::options::{Options, Place};
 use crate::signature::{self, Output, Params};
@@ -11,7 +12,7 @@ use crate::util::{attributes, unraw};
 
 /// Expands `#[task(options)] fn ..`.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    let function = match syn::parse2::<ItemFn>(item.clone()) {
+    let mut function = match syn::parse2::<ItemFn>(item.clone()) {
         Ok(function) => function,
         Err(_) => {
             let message =
@@ -21,7 +22,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let mut errors = Errors::default();
-    let options = Options::parse(Place::Task, options, &mut errors);
+    let mut options = Options::parse(Place::Task, options, &mut errors);
+    read_attempts(&mut function, &mut options, &mut errors);
+    let marker = marker(&function, &options);
+    function.block.stmts.splice(0..0, marker);
     let starter = errors.none_in(|errors| check(&function.sig, errors)).then(|| starter(&function, &options));
     let errors = errors.into_tokens();
     quote! {
@@ -31,6 +35,36 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         #starter
         #errors
     }
+}
+
+/// Reads `#[idempotent]`, which says the same as the option.
+fn read_attempts(function: &mut ItemFn, options: &mut Options, errors: &mut Errors) {
+    let given: Vec<_> = attributes(&function.attrs, &[IDEMPOTENT]).cloned().collect();
+    function.attrs.retain(|attr| !attr.path().is_ident(IDEMPOTENT));
+    for attr in given {
+        if options.attempts.is_some() {
+            errors.at(&attr, "`idempotent` is given twice: remove one of the two");
+        } else {
+            options.attempts = attempts_of(&attr, errors);
+        }
+    }
+}
+
+/// How often it may be begun, and how long it may take in nanoseconds (0: as long as it likes), if it says anything about that.
+fn declaration(options: &Options) -> Option<TokenStream> {
+    if options.attempts.is_none() && options.deadline.is_none() {
+        return None;
+    }
+    let attempts = options.attempts.unwrap_or(1);
+    let deadline = options.deadline.map_or(0, |limit| limit.as_nanos() as u64);
+    Some(quote!(#attempts, #deadline))
+}
+
+/// What a task with such options does first: a pool that runs it is told what it says of itself.
+fn marker(function: &ItemFn, options: &Options) -> Option<syn::Stmt> {
+    let (private, ident) = (options.private(), &function.sig.ident);
+    let declaration = declaration(options)?;
+    syn::parse2(quote!(#private::task_begins(#private::type_name_of_val(&#ident), #declaration);)).ok()
 }
 
 fn check(sig: &Signature, errors: &mut Errors) {
@@ -53,6 +87,15 @@ fn starter(function: &ItemFn, options: &Options) -> TokenStream {
     let (declared, arguments) = (params.declared(), output.arguments());
     let call = build_call(ident, &params, &output, options);
     let names = &params.names;
+    let pooled = pooled(ident, &params, &output, options);
+    let pooled_doc = format!(
+        " [`{0}`](fn@{0}) as what a pool runs: its own error is told apart from the pool's.",
+        unraw(ident)
+    );
+    let taken = match &params.types[..] {
+        [only] => quote!(#only),
+        types => quote!((#(#types),*)),
+    };
     let blank = attributes(&function.attrs, &["doc"]).next().map(|_| quote!(#[doc = ""]));
     let usage = format!(" `{}::spawn(..)` runs this function in a process of its own.", unraw(ident));
     let spawn_doc = format!(" Runs [`{0}`](fn@{0}) in a process of its own.", unraw(ident));
@@ -80,6 +123,10 @@ fn starter(function: &ItemFn, options: &Options) -> TokenStream {
                 #vis fn builder(#declared) -> #private::ProcessBuilder<#arguments> {
                     #call
                 }
+                #[doc = #pooled_doc]
+                #vis fn task() -> #private::TaskDef<#taken, #arguments> {
+                    #pooled
+                }
             }
         };
     }
@@ -93,4 +140,19 @@ fn build_call(ident: &syn::Ident, params: &Params, output: &Output, options: &Op
     let function = output.carrier("task_builder");
     let options = options.to_expr();
     quote!(#private::#function(|#tuple: #tuple_type| #value, #tuple, #name, #options))
+}
+
+fn pooled(ident: &syn::Ident, params: &Params, output: &Output, options: &Options) -> TokenStream {
+    let private = options.private();
+    let Params { names, types } = params;
+    let (pattern, taken) = match (&names[..], &types[..]) {
+        ([name], [ty]) => (quote!(#name), quote!(#ty)),
+        _ => (quote!((#(#names),*)), quote!((#(#types),*))),
+    };
+    let value = output.resolved(quote!(#ident(#(#names),*)), &private);
+    let declared = declaration(options).map(|said| quote!(#private::any_task_begins(#said);));
+    let value = declared.map_or(value.clone(), |declared| quote!({ #declared #value }));
+    let name = LitStr::new(&unraw(ident), ident.span());
+    let function = output.carrier("task_def");
+    quote!(#private::#function(|#pattern: #taken| #value, #name))
 }

@@ -4,6 +4,7 @@
 //! aside here, in a thread-local that is set up for exactly one encode or decode: a failing one leaves nothing behind for the next.
 
 mod explain;
+mod parcel;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,6 +19,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::mailbox::ledger::Ledger;
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
+
+pub(crate) use parcel::Parcel;
 
 /// What can travel between processes: arguments, answers, errors, state.
 ///
@@ -57,6 +60,14 @@ impl Aside {
 
     pub(crate) fn is_ref(&self) -> bool {
         matches!(self, Aside::Peer(_))
+    }
+
+    /// The same once more.
+    fn share(&self) -> Aside {
+        match self {
+            Aside::Peer(peer) => Aside::Peer(Arc::clone(peer)),
+            Aside::Fd(fd) => Aside::Fd(Arc::clone(fd)),
+        }
     }
 }
 

@@ -61,6 +61,7 @@ mod error;
 mod exit;
 pub mod fd;
 mod function;
+mod gate;
 mod group;
 mod handle;
 mod introspect;
@@ -74,6 +75,7 @@ mod on_down;
 mod partitioned;
 mod pipe;
 mod plan;
+pub mod pool;
 mod process;
 mod program;
 mod queue;
@@ -109,6 +111,7 @@ pub use monitor::{Down, InProgress, Monitor, Who};
 pub use names::NameError;
 pub use partitioned::Partitioned;
 pub use pipe::{Pipe, PipeError, pipe};
+pub use pool::{Pool, Task};
 pub use process::tree::{Child, children};
 pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
 pub use queue::{
@@ -127,7 +130,7 @@ pub use sync::{
     Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
 pub use sys::rlimit::Limit;
-pub use task::{Joining, Process, ProcessBuilder};
+pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
 pub use wait::{wait_all, wait_any};
 
 /// What most programs use.
@@ -160,4 +163,7 @@ mod documents {
 
     #[doc = include_str!("../../docs/shared-state.md")]
     struct SharedState;
+
+    #[doc = include_str!("../../docs/pools.md")]
+    struct Pools;
 }

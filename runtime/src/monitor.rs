@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -177,6 +177,20 @@ impl Monitor {
     /// If that thread cannot be started, as [`std::thread::spawn`] does.
     pub fn on_down(self, act: impl FnOnce(Down) + Send + 'static) {
         on_down::attend(self, Box::new(act));
+    }
+
+    /// Has `waker` woken when the process has ended, by whoever leads the router; answers whether it has ended already.
+    pub(crate) fn watch(&self, waker: &Waker) -> bool {
+        self.down.is_some() || self.slot.watch(waker)
+    }
+
+    /// The report, if the end has been handed out. Looks for none itself.
+    pub(crate) fn handed_out(&mut self) -> Option<Down> {
+        if self.down.is_none() {
+            let outcome = self.slot.take();
+            self.keep(outcome);
+        }
+        self.down.clone()
     }
 
     fn recv_until(&mut self, deadline: Option<u64>) -> Option<Down> {

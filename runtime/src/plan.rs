@@ -26,6 +26,7 @@ use crate::process::tree::{self, PATIENCE};
 use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::sys::image::{self, Located};
 use crate::sys::{fd, process, time};
+use crate::task::function::Function;
 
 const MAILBOX: u32 = 256;
 const MAX_MAILBOX: u32 = 65_535;
@@ -61,6 +62,8 @@ pub(crate) struct Plan {
     /// Of a supervisor.
     pub(crate) policy: Option<Rules>,
     pub(crate) children: Vec<Plan>,
+    /// What a supervisor runs before it forks.
+    pub(crate) preload: Option<Function>,
     /// What is wrong with it, if that was seen when there was nobody to tell.
     pub(crate) fault: Option<&'static str>,
 }
@@ -129,6 +132,7 @@ impl Plan {
             seat,
             policy,
             children,
+            preload: None,
             fault: None,
         }
     }
@@ -283,6 +287,8 @@ impl Plan {
         let offset = self.entry_offset()?;
         let is_supervisor = self.kind == Kind::Supervisor;
         let options = &self.options;
+        let preload =
+            self.preload.map(|function| function.name().ok_or(Failure::NotInExecutable)).transpose()?;
         let stop = if is_supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
         Ok(Spec {
             id: peer.card.id,
@@ -305,6 +311,7 @@ impl Plan {
             timeout: peer.card.timeout,
             policy: self.policy,
             surroundings: self.surroundings()?,
+            preload,
         })
     }
 

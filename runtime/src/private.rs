@@ -17,7 +17,9 @@ pub use crate::program::run_main;
 pub use crate::reply::Reply;
 pub use crate::supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::supervisor::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
+pub use crate::task::function::{TaskDef, task_def, task_def_result};
 pub use crate::task::{Process, ProcessBuilder};
+pub use std::any::type_name_of_val;
 
 /// Starts an actor with the options of its attribute.
 ///
@@ -55,6 +57,16 @@ pub fn task_builder_result<
     options: Options,
 ) -> ProcessBuilder<T, E> {
     Process::fallible(function, &args).with(name, options)
+}
+
+/// The function of this path begins, which says of itself that it may be run so often, and may take so many nanoseconds (0: no limit).
+pub fn task_begins(path: &str, attempts: u32, deadline: u64) {
+    crate::pool::declare(Some(path), attempts, deadline);
+}
+
+/// The same of the function that has just been called, whichever it is.
+pub fn any_task_begins(attempts: u32, deadline: u64) {
+    crate::pool::declare(None, attempts, deadline);
 }
 
 /// Where every process of a tree writes its requests for names. For the tests that write rubbish there.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::mailbox::ledger::{Farewell, StopMode};
+use crate::pool;
 use crate::process::last_words;
 use crate::process::tree;
 use crate::sys::time;
@@ -13,6 +14,9 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
     struct End;
     impl Drop for End {
         fn drop(&mut self) {
+            if !std::thread::panicking() {
+                pool::finish_all();
+            }
             // A main that panics does not wait for work: what it was for is not going to happen.
             tree::shut_down(if std::thread::panicking() { StopMode::Stop } else { StopMode::Drain });
         }
@@ -38,6 +42,7 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
 /// # }
 /// ```
 pub fn shutdown() {
+    pool::finish_all();
     tree::shut_down(StopMode::Drain);
 }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::codec::{self, Portable};
@@ -122,6 +122,23 @@ impl<T, E> Reply<T, E> {
 }
 
 impl<T: Portable, E: Portable> Reply<T, E> {
+    /// Has `waker` woken when the answer is there, by whoever leads the router; answers whether it is there already.
+    pub(crate) fn watch(&self, waker: &Waker) -> bool {
+        match &self.state {
+            State::Sent(waiting) => waiting.slot.watch(waker),
+            _ => true,
+        }
+    }
+
+    /// The answer, if it has been handed out. Looks for none itself.
+    pub(crate) fn handed_out(&mut self) -> Option<Result<T, CallError<E>>> {
+        match &self.state {
+            State::Sent(waiting) if !waiting.slot.is_done() => None,
+            State::Taken => None,
+            _ => Some(self.wait_until(0)),
+        }
+    }
+
     /// Blocks until the answer is there, the actor is dead, or the call's deadline passes (60 s unless the actor's
     /// `timeout` option or [`within`](crate::ActorRef::within) say otherwise).
     ///

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::actor::{Actor, Options};
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::builder::ActorBuilder;
-use crate::codec::{self, Encoded};
+use crate::codec::{self, Encoded, Portable};
 use crate::error::{SendError, SpawnError};
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
@@ -182,6 +182,21 @@ impl<R: Reachable> SupervisorBuilder<R> {
     /// Whether it and its children are of no importance for the end of the program, and end first. Default: no.
     pub fn daemon(mut self, daemon: bool) -> Self {
         self.plan.options.daemon = daemon;
+        self
+    }
+
+    /// A function that the supervisor runs with `args` before it forks its first child: what it loads into statics (a `OnceLock`, say), all its children
+    /// share, copy-on-write. It runs again when the supervisor is restarted. (`gunicorn`'s `preload_app`, Python's `set_forkserver_preload`.)
+    ///
+    /// This is the one piece of your code that a supervisor runs, and while it runs the supervisor sees to nothing else. Whatever it does wrong ends the
+    /// supervisor: a panic, an endless loop at the program's end. It must leave no thread behind, since a process with threads cannot be forked safely:
+    /// that is refused. What it answers is dropped.
+    ///
+    /// # Panics
+    /// At compile time, if the function captures data.
+    pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {
+        self.plan.preload = Some(crate::task::function::preloader(function));
+        self.plan.init = codec::encode(&args);
         self
     }
 

@@ -5,6 +5,8 @@ mod client;
 mod expand;
 mod model;
 
+pub(crate) use model::{ATTEMPTS, IDEMPOTENT, attempts_of};
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ItemImpl;

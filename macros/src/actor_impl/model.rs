@@ -15,10 +15,10 @@ use crate::util::{attributes, unraw};
 const HELPERS: &[&str] = &["ask", "tell", "local", "init", "on_start", "on_exit", "on_stop"];
 
 /// Beside a helper, and stripped as well.
-const IDEMPOTENT: &str = "idempotent";
+pub(crate) const IDEMPOTENT: &str = "idempotent";
 
 /// How often a message of an `#[idempotent]` method is begun, unless it says so.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 pub(crate) struct Block {
     /// The user's block without helper attributes.
@@ -176,6 +176,11 @@ fn read_attempts(function: &ImplItemFn, role: Role, errors: &mut Errors) -> Opti
         );
         return None;
     }
+    attempts_of(attr, errors)
+}
+
+/// How often what has this `#[idempotent]` may be begun.
+pub(crate) fn attempts_of(attr: &Attribute, errors: &mut Errors) -> Option<u32> {
     match &attr.meta {
         Meta::Path(_) => Some(ATTEMPTS),
         Meta::List(list) => {

@@ -33,5 +33,9 @@ const _: () = {
                 ::phalanx::__private::Options::DEFAULT,
             )
         }
+        /// [`square`](fn@square) as what a pool runs: its own error is told apart from the pool's.
+        pub fn task() -> ::phalanx::__private::TaskDef<u64, u64> {
+            ::phalanx::__private::task_def(|n: u64| square(n), "square")
+        }
     }
 };

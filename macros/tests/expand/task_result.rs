@@ -35,5 +35,12 @@ const _: () = {
                 },
             )
         }
+        /// [`divide`](fn@divide) as what a pool runs: its own error is told apart from the pool's.
+        fn task() -> ::phalanx::__private::TaskDef<(u64, u64), u64, String> {
+            ::phalanx::__private::task_def_result(
+                |(a, b): (u64, u64)| divide(a, b),
+                "divide",
+            )
+        }
     }
 };

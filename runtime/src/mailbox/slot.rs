@@ -89,6 +89,15 @@ impl Slot {
         inner.outcome.take()
     }
 
+    /// Has `waker` woken when there is an outcome; answers whether there is one already.
+    pub(crate) fn watch(&self, waker: &Waker) -> bool {
+        let mut inner = self.lock();
+        if inner.outcome.is_none() {
+            inner.waker = Some(waker.clone());
+        }
+        inner.outcome.is_some()
+    }
+
     /// The thread that waits here is about to lead; answers whether there is anything left to wait for.
     pub(crate) fn begin_to_lead(&self) -> bool {
         let mut inner = self.lock();

@@ -20,6 +20,7 @@ use crate::process::attic::Attic;
 use crate::process::surroundings::Surroundings;
 use crate::supervise::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::sys::{fd, frame, poll, time};
+use crate::task::function::FunctionName;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<P = ByteBuf> {
@@ -163,6 +164,8 @@ pub(crate) struct Spec {
     pub(crate) policy: Option<Rules>,
     /// What is different for this process than for its supervisor.
     pub(crate) surroundings: Option<Box<Surroundings>>,
+    /// For a supervisor: what it runs before it forks.
+    pub(crate) preload: Option<FunctionName>,
 }
 
 impl Spec {

@@ -46,6 +46,29 @@ fn unsafe_code_and_system_calls_are_in_sys_only() {
     }
 }
 
+/// What is built on actors knows no more of them than their users do.
+#[test]
+fn pools_and_what_is_like_them_use_actors_as_everybody_does() {
+    for directory in ["pool", "queue", "store", "sync"] {
+        let directory = format!("runtime/src/{directory}");
+        if !Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&directory).exists() {
+            continue;
+        }
+        for (path, text) in sources(&directory) {
+            for inner in ["process", "sys", "mailbox"] {
+                for found in [format!("crate::{inner}::"), format!("crate::{inner};"), format!("{inner}::{{")]
+                {
+                    let used = text.lines().any(|line| {
+                        let line = line.trim_start();
+                        !line.starts_with("//") && !line.starts_with("use std::") && line.contains(&found)
+                    });
+                    assert!(!used, "{}: {found}", path.display());
+                }
+            }
+        }
+    }
+}
+
 /// That they have no unsafe code either is for the compiler to say: the workspace denies it.
 #[test]
 fn programs_and_tests_make_no_system_calls_of_their_own() {

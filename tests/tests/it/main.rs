@@ -19,6 +19,7 @@ mod nothing_left;
 mod os;
 mod payloads;
 mod pipes;
+mod pool;
 mod queue;
 mod shared;
 mod start;

@@ -1,9 +1,9 @@
 //! A census of Rust source code that no file can stop.
 //!
 //! `syn` overflows the stack on deeply nested input, and a stack overflow cannot be caught: a program that
-//! parses strangers' files in its own process dies of one of them sooner or later. Here every parser is an
-//! actor, in a process of its own, the child of a supervisor. The file that kills it is named, with the cause; its
-//! supervisor starts it anew, and behind the same ref it goes on with the next file.
+//! parses strangers' files in its own process dies of one of them sooner or later. Here the parsers are the
+//! workers of a pool, each in a process of its own. The file that kills one is named, with the cause; the pool
+//! replaces the worker, and goes on with the next file.
 //!
 //! `cargo run --release --bin census -- --demo-poison` shows five ways for a file to kill its parser.
 
@@ -78,7 +78,7 @@ fn census(options: &Options) -> Result<(), Failure> {
     print(|out| if options.json { output::json(out, &summary) } else { output::text(out, &report, &summary) })
 }
 
-/// Runs the actors: one that adds up, and a parser per worker, below a supervisor.
+/// Runs an actor that adds up, and a pool of parsers.
 fn survey(jobs: &[Job], options: &Options) -> Result<(Report, survey::Outcome), String> {
     let totals = Totals::empty().builder().name("totals").spawn().map_err(|error| error.to_string())?;
     let workers = options.workers.unwrap_or_else(phalanx::parallelism).min(jobs.len());

@@ -1,10 +1,11 @@
-//! The actor that reads and parses files, and may die of it.
+//! The task that reads and parses a file, and may die of it.
 
 use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
-use phalanx::ActorBuilder;
+use phalanx::Pool;
+use phalanx::pool::PoolBuilder;
 use phalanx::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -23,28 +24,19 @@ pub(crate) enum Source {
     Poison(Poison),
 }
 
-/// Surveys one file after the other, in a process of its own.
-#[actor]
-pub(crate) struct Parser;
-
-#[actor]
-impl Parser {
-    /// Reads, parses and counts one file. A file that cannot be surveyed is an error with a plain reason; one
-    /// that breaks the parser ends this process, and the caller hears how.
-    pub(crate) fn survey(&self, source: Source) -> Result<Counts, String> {
-        match source {
-            Source::Poison(poison) => poison.take(),
-            Source::File(path) => count::count(&read(path)?),
-        }
+/// Reads, parses and counts one file. A file that cannot be surveyed is an error with a plain reason; one
+/// that breaks the parser ends its process, and the caller hears how.
+#[task]
+pub(crate) fn survey(source: Source) -> Result<Counts, String> {
+    match source {
+        Source::Poison(poison) => poison.take(),
+        Source::File(path) => count::count(&read(path)?),
     }
 }
 
-/// How much longer than its deadline a file may take, by the clock of who asks: a parser that has been killed has to start anew first.
-const RESTART: Duration = Duration::from_secs(60);
-
-/// The parser with the given name, to be started; a file that takes longer than `deadline` will end it.
-pub(crate) fn builder(name: &str, deadline: Duration) -> ActorBuilder<Parser> {
-    Parser.builder().name(name).deadline(deadline).timeout(deadline + RESTART).memory(MEMORY)
+/// The parsers, to be started; a file that takes longer than `deadline` will end one.
+pub(crate) fn pool(workers: usize, deadline: Duration) -> PoolBuilder {
+    Pool::builder().name("parsers").workers(workers).deadline(deadline).memory(MEMORY)
 }
 
 fn read(path: OsString) -> Result<String, String> {

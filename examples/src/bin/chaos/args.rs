@@ -7,10 +7,14 @@ Kills what phalanx runs, at random, and looks whether its promises hold.
 
 Usage: chaos [--seconds N] [--seed N] [--json]
        chaos --crashes N [--seed N] [--json]
+       chaos --pool [--tasks N] [--idempotent] [--seed N] [--json]
 
   --seconds N   how long to kill (default: 60)
   --seed N      of the random numbers, printed in the report (default: by the clock)
   --crashes N   crash one actor N times under load instead, and count the lost calls on both sides
+  --pool        a pool of workers that are killed, one every 50 ms, and count what becomes of each task
+  --tasks N     how many tasks the pool is given (default: 100000)
+  --idempotent  tasks say that they may be repeated: then all of them succeed
   --json        the report as one JSON object
 
 Exit code: 0 if every promise held, 1 if one broke, 2 for a wrong command line.
@@ -21,6 +25,14 @@ pub(crate) enum Command {
     Help,
     Storm(Options),
     Crashes(u64, Options),
+    Pool(Load, Options),
+}
+
+/// What a pool is given to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) tasks: u64,
+    pub(crate) idempotent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +46,8 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let mut options =
         Options { time: Duration::from_secs(60), seed: clock.as_nanos() as u64 & 0xffff_ffff, json: false };
-    let (mut crashes, mut args) = (None, args);
+    let (mut crashes, mut pool, mut args) = (None, false, args);
+    let mut load = Load { tasks: 100_000, idempotent: false };
     while let Some(arg) = args.next() {
         let mut number = || -> Result<u64, String> {
             let value = args.next().ok_or_else(|| format!("`{arg}` needs a number"))?;
@@ -46,8 +59,14 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
             "--seconds" => options.time = Duration::from_secs(number()?.max(1)),
             "--seed" => options.seed = number()?,
             "--crashes" => crashes = Some(number()?),
+            "--pool" => pool = true,
+            "--tasks" => load.tasks = number()?,
+            "--idempotent" => load.idempotent = true,
             other => return Err(format!("unknown argument `{other}`; `--help` lists all")),
         }
+    }
+    if pool {
+        return Ok(Command::Pool(load, options));
     }
     Ok(crashes.map_or(Command::Storm(options), |times| Command::Crashes(times, options)))
 }
@@ -66,6 +85,16 @@ mod tests {
         assert_eq!(parsed(&["--seconds", "5", "--seed", "7", "--json"]), Ok(Command::Storm(expected)));
         let expected = Options { time: Duration::from_secs(60), seed: 7, json: false };
         assert_eq!(parsed(&["--crashes", "10", "--seed", "7"]), Ok(Command::Crashes(10, expected)));
+    }
+
+    #[test]
+    fn a_pool_has_its_own_options() {
+        let options = Options { time: Duration::from_secs(60), seed: 7, json: false };
+        let load = Load { tasks: 100_000, idempotent: false };
+        assert_eq!(parsed(&["--pool", "--seed", "7"]), Ok(Command::Pool(load, options)));
+        let load = Load { tasks: 5, idempotent: true };
+        let given = parsed(&["--seed", "7", "--tasks", "5", "--pool", "--idempotent"]);
+        assert_eq!(given, Ok(Command::Pool(load, options)));
     }
 
     #[test]

@@ -45,5 +45,6 @@ pub(crate) fn run(times: u64, options: &Options) -> phalanx::Result<Report> {
     let recovered = worker.within(DEADLINE).work(u32::MAX, 1, String::new()).wait().is_ok();
     phalanx::shutdown();
     let (kills, leftovers, options) = (times, leftovers(), *options);
-    Ok(Report { options, kills, account, interrupted, cut, recovered, leftovers, crashes: Some(crashes) })
+    let crashes = Some(crashes);
+    Ok(Report { options, kills, account, interrupted, cut, recovered, leftovers, crashes, pool: None })
 }

@@ -8,12 +8,15 @@
 //!
 //! `--crashes 1000` instead crashes one actor so often, under load, and counts the lost calls on both sides.
 //!
+//! `--pool` kills a worker of a pool every 50 ms while that does 100,000 tasks: each of them has exactly one outcome, and with `--idempotent` all succeed.
+//!
 //! The exit code is 1 if a promise broke.
 
 mod args;
 mod client;
 mod crashes;
 mod killer;
+mod pool;
 mod random;
 mod report;
 mod storm;
@@ -34,6 +37,9 @@ fn main() -> ExitCode {
         Ok(Command::Storm(options)) => storm::run(&options).and_then(|report| report.print(options.json)),
         Ok(Command::Crashes(times, options)) => {
             crashes::run(times, &options).and_then(|report| report.print(options.json))
+        }
+        Ok(Command::Pool(load, options)) => {
+            pool::run(load, &options).and_then(|report| report.print(options.json))
         }
         Err(message) => {
             complain(&message);

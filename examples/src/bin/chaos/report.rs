@@ -18,6 +18,17 @@ pub(crate) struct Report {
     pub(crate) recovered: bool,
     pub(crate) leftovers: usize,
     pub(crate) crashes: Option<Crashes>,
+    pub(crate) pool: Option<Pooled>,
+}
+
+/// What became of the tasks of a pool.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pooled {
+    pub(crate) tasks: u64,
+    pub(crate) idempotent: bool,
+    /// Tasks without an outcome, and with more than one.
+    pub(crate) missing: u64,
+    pub(crate) twice: u64,
 }
 
 /// The calls that were to crash the actor.
@@ -62,6 +73,13 @@ impl Report {
         })
     }
 
+    fn pool_adds_up(&self) -> bool {
+        self.pool.is_none_or(|pool| {
+            let none_lost = !pool.idempotent || self.account.replies == pool.tasks;
+            (pool.missing, pool.twice) == (0, 0) && self.account.died <= self.kills && none_lost
+        })
+    }
+
     fn is_ok(&self) -> bool {
         self.lost_queued() == 0
             && self.untold() == 0
@@ -71,6 +89,7 @@ impl Report {
             && self.leftovers == 0
             && self.recovered
             && self.crashes_add_up()
+            && self.pool_adds_up()
     }
 
     /// Prints it; answers whether every promise held.
@@ -108,6 +127,14 @@ impl Report {
                 "incarnations": crashes.incarnation,
             });
         }
+        if let Some(pool) = self.pool {
+            report["pool"] = json!({
+                "tasks": pool.tasks,
+                "idempotent": pool.idempotent,
+                "without_outcome": pool.missing,
+                "with_several": pool.twice,
+            });
+        }
         report
     }
 
@@ -123,6 +150,9 @@ impl Report {
         if let Some(crashes) = self.crashes {
             writeln!(out, "calls that crashed it       {} of {}", crashes.lost, crashes.ordered)?;
             writeln!(out, "processes of the actor      {}", crashes.incarnation)?;
+        }
+        if let Some(pool) = self.pool {
+            writeln!(out, "tasks without an outcome    {} (and {} with several)", pool.missing, pool.twice)?;
         }
         writeln!(out, "messages processes died in  {} (and {} while answering)", self.interrupted, self.cut)?;
         writeln!(out, "queued messages lost        {}", self.lost_queued())?;

@@ -41,7 +41,8 @@ pub(crate) fn run(options: &Options) -> phalanx::Result<Report> {
     supervisor.stop(RECOVERY)?;
     phalanx::shutdown();
     let leftovers = leftovers();
-    Ok(Report { options: *options, kills, account, interrupted, cut, recovered, leftovers, crashes: None })
+    let (options, crashes, pool) = (*options, None, None);
+    Ok(Report { options, kills, account, interrupted, cut, recovered, leftovers, crashes, pool })
 }
 
 /// The tree, and all its workers.

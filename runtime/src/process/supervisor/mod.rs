@@ -14,6 +14,7 @@ mod ending;
 mod exits;
 mod hands;
 mod orders;
+mod preload;
 mod reports;
 mod start;
 

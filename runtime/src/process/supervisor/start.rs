@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::{Child, Life, Nested, Office, Supervisor};
+use super::{Child, Life, Nested, Office, Supervisor, preload};
 use crate::actor::Method;
 use crate::exit::ExitReason;
 use crate::mailbox::envelope::Body;
-use crate::mailbox::ledger::{Epitaph, Refusal, State};
+use crate::mailbox::ledger::{Epitaph, Farewell, Refusal, State};
 use crate::process::board::{Board, Place};
 use crate::process::child::{self, Birth};
 use crate::process::entry::{self, Entry};
@@ -165,8 +165,15 @@ impl Supervisor {
         process::confirm_single_thread();
         title::set(&spawn.spec.name);
         Board::keep_from_children(&cradle.place);
-        let Spawn { spec, receiver, ledger, children, .. } = spawn;
+        let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
         ledger.started(process::pid(), incarnation);
+        if let Some(function) = &spec.preload
+            && let Err(error) = preload::run(function, &init)
+        {
+            ledger.last_words(&error, "", None);
+            ledger.say_farewell(Farewell::InitFailed);
+            process::exit_now(1);
+        }
         let children: BTreeMap<Key, Box<Child>> =
             (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
         let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();

@@ -13,6 +13,7 @@ mod interrupted;
 mod limits;
 mod logs;
 mod plain;
+mod pools;
 mod strays;
 mod supervised;
 mod tasks;
@@ -61,6 +62,9 @@ fn main() -> phalanx::Result<()> {
         "spawns-once" => strays::spawns_once(),
         "names" => tasks::names(),
         "parallelism" => tasks::parallelism(),
+        "pool-kept" => pools::kept(),
+        "pool-pending" => pools::pending(),
+        "pool-killed" => pools::killed(&argument(2)),
         "task-panics" => tasks::panics(),
         "descriptors" => tasks::descriptors(),
         // Whoever starts this executable without arguments and lets it run `main` is seen by what stays.

@@ -1,0 +1,370 @@
+//! A pool to be: its options.
+
+use std::fmt;
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::progress::{OnProgress, Progress};
+use super::worker::Limits;
+use super::{Any, OnLoss, Only, Pool};
+use crate::codec::{Parcel, Portable};
+use crate::task::function::{self, Function, TaskFn};
+use crate::{SpawnError, SupervisorBuilder};
+
+/// How many workers a pool has: a number, or from so many to so many.
+pub trait Workers {
+    #[doc(hidden)]
+    fn bounds(self) -> (usize, usize);
+}
+
+impl Workers for usize {
+    fn bounds(self) -> (usize, usize) {
+        (self, self)
+    }
+}
+
+impl Workers for RangeInclusive<usize> {
+    fn bounds(self) -> (usize, usize) {
+        self.into_inner()
+    }
+}
+
+impl Workers for Range<usize> {
+    fn bounds(self) -> (usize, usize) {
+        (self.start, self.end.saturating_sub(1))
+    }
+}
+
+/// A pool to be: options, then [`build`](Self::build) or [`start`](Self::start). Made by [`Pool::builder`].
+#[must_use = "a builder does nothing until `build` or `start`"]
+pub struct PoolBuilder {
+    options: Options,
+    on_progress: Option<OnProgress>,
+    preload: Option<Preload>,
+}
+
+/// What the builder has been told.
+pub(crate) struct Options {
+    pub(crate) name: String,
+    pub(crate) min: usize,
+    pub(crate) max: usize,
+    pub(crate) queue: usize,
+    pub(crate) queue_bytes: usize,
+    pub(crate) init: Option<(Function, Result<Parcel, String>)>,
+    pub(crate) limits: Limits,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) soft: Option<Duration>,
+    pub(crate) hard: Option<Duration>,
+    pub(crate) on_loss: OnLoss,
+    pub(crate) intensity: (u32, Duration),
+    pub(crate) start: Option<Duration>,
+    pub(crate) grace: Duration,
+    pub(crate) memory: Option<u64>,
+    pub(crate) daemon: bool,
+    pub(crate) in_process: bool,
+    pub(crate) chunk: Option<usize>,
+}
+
+/// A supervisor that will have loaded something.
+pub(super) type Preload = Box<dyn FnOnce(SupervisorBuilder) -> SupervisorBuilder>;
+
+impl Options {
+    pub(crate) fn worker_name(&self, index: usize) -> String {
+        format!("{}-{index}", self.name)
+    }
+}
+
+impl PoolBuilder {
+    pub(super) fn new() -> PoolBuilder {
+        let workers = crate::parallelism();
+        let options = Options {
+            name: "pool".to_owned(),
+            min: workers,
+            max: workers,
+            queue: 65_536,
+            queue_bytes: 256 << 20,
+            init: None,
+            limits: Limits::default(),
+            idle_timeout: Duration::from_secs(10),
+            soft: None,
+            hard: None,
+            on_loss: OnLoss::Fail,
+            intensity: (5, Duration::from_secs(10)),
+            start: None,
+            grace: Duration::from_secs(5),
+            memory: None,
+            daemon: false,
+            in_process: false,
+            chunk: None,
+        };
+        PoolBuilder { options, on_progress: None, preload: None }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// How many workers: `4`, or `2..=8`. With a range, the pool begins with the smaller number, starts more while tasks wait and nobody is idle, and ends those who are
+    /// [idle](Self::idle_timeout) for long. Default: [`parallelism`](crate::parallelism).
+    pub fn workers(self, workers: impl Workers) -> Self {
+        let (min, max) = workers.bounds();
+        self.with(|options| (options.min, options.max) = (min, max))
+    }
+
+    /// The name of the pool, which is that of its supervisor's process; its workers are called `name-0`, `name-1`, and so on. Default: "pool".
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.with(|options| options.name = name.into())
+    }
+
+    /// A function that is run once in each worker before its first task, with a copy of `args`: what it answers is the worker's state, for
+    /// [`pool::state`](crate::pool::state); it need not be serde. A worker in which it panics has not been started: that counts against the
+    /// [`intensity`](Self::intensity). (Python's `initializer`.)
+    pub fn init<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static>(self, function: F, args: A) -> Self {
+        let made = (function::state_maker(function), Parcel::pack(&args));
+        self.with(|options| options.init = Some(made))
+    }
+
+    /// As [`init`](Self::init), for a function that can fail: the error is that of [`build`](Self::build), or the cause if the pool ends.
+    ///
+    /// ```
+    /// use phalanx::{Pool, SpawnError};
+    ///
+    /// fn connect(address: String) -> Result<u32, String> {
+    ///     Err(format!("nobody is at {address}"))
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let error = Pool::builder().workers(2).try_init(connect, "nowhere".into()).build().unwrap_err();
+    /// assert!(matches!(error, SpawnError::InitFailed { error, .. } if error.contains("nobody is at nowhere")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_init<F, A, S, E>(self, function: F, args: A) -> Self
+    where
+        F: Fn(A) -> Result<S, E> + Copy + 'static,
+        A: Portable,
+        S: 'static,
+        E: fmt::Display + 'static,
+    {
+        let made = (function::try_state_maker(function), Parcel::pack(&args));
+        self.with(|options| options.init = Some(made))
+    }
+
+    /// A function that is run once, in the pool's supervisor, before it forks the workers: what it loads into statics they all share, copy-on-write, and
+    /// their starts are as quick as ever. It runs again when that supervisor is restarted. It must leave no thread behind: that is refused, as
+    /// [`SpawnError::InitFailed`]. See [`SupervisorBuilder::preload`](crate::SupervisorBuilder::preload). (With [`in_process`](Self::in_process) there is no supervisor, and it is not run.)
+    ///
+    /// ```
+    /// use phalanx::Pool;
+    /// use std::sync::OnceLock;
+    ///
+    /// static PRIMES: OnceLock<Vec<u64>> = OnceLock::new();
+    ///
+    /// fn load(most: u64) {
+    ///     PRIMES.get_or_init(|| (2..most).filter(|n| (2..*n).all(|m| n % m != 0)).collect());
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let pool = Pool::builder().workers(2).preload(load, 100).build()?;
+    /// assert_eq!(pool.run(|n: usize| PRIMES.get().map(|primes| primes[n]), 10)?, Some(31));
+    /// assert!(PRIMES.get().is_none()); // this process has not loaded them
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {
+        self.preload = Some(Box::new(move |supervisor| supervisor.preload(function, args)));
+        self
+    }
+
+    /// Replaces each worker by a fresh process after so many tasks. The replacement starts when the old one says that it is done. Default: never. (Python's
+    /// `maxtasksperchild`.)
+    pub fn max_tasks(self, tasks: u64) -> Self {
+        self.with(|options| options.limits.tasks = Some(tasks.max(1)))
+    }
+
+    /// The same when more than so many bytes of it are resident after a task. Looked at every 10 ms at most. Default: never.
+    pub fn max_rss(self, bytes: u64) -> Self {
+        self.with(|options| options.limits.rss = Some(bytes))
+    }
+
+    /// The same when it has grown by more than so many bytes since its `init`. Default: never.
+    pub fn max_growth(self, bytes: u64) -> Self {
+        self.with(|options| options.limits.growth = Some(bytes))
+    }
+
+    /// The same when it is so old. Default: never.
+    pub fn max_age(self, age: Duration) -> Self {
+        self.with(|options| options.limits.age = Some(age))
+    }
+
+    /// How long a worker may be idle before it is ended, if there are more than the smallest number. Default: 10 s.
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.with(|options| options.idle_timeout = timeout)
+    }
+
+    /// How long a task may run, counted from the moment at which its worker has begun with it, before its worker is killed and replaced; its result is then
+    /// [`TaskError::Died`](crate::pool::TaskError::Died) by [`DeadlineExceeded`](crate::ExitReason::DeadlineExceeded). A shorter `deadline` of its
+    /// `#[task]` holds all the same. Default: for ever.
+    pub fn deadline(self, limit: Duration) -> Self {
+        self.with(|options| options.hard = Some(limit))
+    }
+
+    /// The time after which a task that looks at [`WorkerContext::is_cancelled`](crate::pool::WorkerContext::is_cancelled) is told to end. Default: never.
+    pub fn soft_deadline(self, limit: Duration) -> Self {
+        self.with(|options| options.soft = Some(limit))
+    }
+
+    /// What becomes of a task whose worker has died of it. Default: [`OnLoss::Fail`]. Tasks that say themselves that they are `idempotent` are run
+    /// again in any case.
+    pub fn on_loss(self, on_loss: OnLoss) -> Self {
+        self.with(|options| options.on_loss = on_loss)
+    }
+
+    /// How many failed starts of workers within which time are bearable; one more, and the pool ends with that cause. Between them it waits, longer and longer.
+    /// Workers that die of a task do not count. Default: 5 in 10 s.
+    pub fn intensity(self, failures: u32, window: Duration) -> Self {
+        self.with(|options| options.intensity = (failures, window))
+    }
+
+    /// How many tasks can wait for a worker: who submits more waits for room. Default: 65536.
+    pub fn queue(self, tasks: usize) -> Self {
+        self.with(|options| options.queue = tasks)
+    }
+
+    /// How many bytes the arguments of those may have, all together. (A single task may have more.) Default: 256 MiB.
+    pub fn queue_memory(self, bytes: usize) -> Self {
+        self.with(|options| options.queue_bytes = bytes)
+    }
+
+    /// The [`chunk`](crate::pool::Stream::chunk) of maps and streams. Default: found out as it goes.
+    pub fn chunk(self, items: usize) -> Self {
+        self.with(|options| options.chunk = Some(items))
+    }
+
+    /// How long a worker may take to start, its `init` included. Default: 10 s.
+    pub fn start_timeout(self, limit: Duration) -> Self {
+        self.with(|options| options.start = Some(limit))
+    }
+
+    /// How long a worker may take to end in order, before it is killed. Default: 5 s.
+    pub fn grace(self, grace: Duration) -> Self {
+        self.with(|options| options.grace = grace)
+    }
+
+    /// How many bytes of private memory a worker may have ([`RLIMIT_DATA`](crate::ActorBuilder::memory)). Default: no limit.
+    pub fn memory(self, bytes: u64) -> Self {
+        self.with(|options| options.memory = Some(bytes))
+    }
+
+    /// Whether what is pending is of no importance for the end of the program: then dropping the pool ends it at once, like [`abort`](Pool::abort). Default: no.
+    pub fn daemon(self, daemon: bool) -> Self {
+        self.with(|options| options.daemon = daemon)
+    }
+
+    /// Tells `f` how far the pool is: at most every 50 ms, and at the end; on a thread of the pool's for such things.
+    pub fn on_progress(mut self, f: impl FnMut(&Progress) + Send + 'static) -> Self {
+        self.on_progress = Some(OnProgress::new(f));
+        self
+    }
+
+    /// Shows a bar on standard error, if that is a terminal; drawn by this process alone. With the feature `progress`.
+    #[cfg(feature = "progress")]
+    pub fn progress(mut self) -> Self {
+        self.on_progress = super::progress::bar();
+        self
+    }
+
+    /// Workers are threads of this process: for debuggers, and for tests. Arguments and results are encoded all the same. A task that crashes crashes the
+    /// program, one that runs cannot be killed, and deadlines do nothing; a panic costs the task, as usual. (Python's `multiprocessing.dummy`.)
+    pub fn in_process(self) -> Self {
+        self.with(|options| options.in_process = true)
+    }
+
+    /// Starts the pool, and blocks until its first workers are ready. It runs any function.
+    ///
+    /// # Errors
+    /// [`SpawnError::Option`] for options that cannot be. What the start of a worker can say, [`SpawnError::InitFailed`] above all: those that had been started
+    /// are stopped again then.
+    pub fn build(self) -> Result<Pool<Any>, SpawnError> {
+        self.open().map(Pool::of)
+    }
+
+    /// The same for a pool that runs one function.
+    ///
+    /// ```
+    /// use phalanx::Pool;
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let squares = Pool::builder().workers(2).start(|n: u64| n * n)?;
+    /// assert_eq!(squares.run(12)?, 144);
+    /// assert_eq!(squares.map(1..=3)?, [1, 4, 9]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn start<A: Portable, M, F: TaskFn<A, M>>(
+        self,
+        function: F,
+    ) -> Result<Pool<Only<A, F::Value, F::Error>>, SpawnError> {
+        let core = self.open()?;
+        Ok(Pool::only(core, function.function()))
+    }
+
+    /// Starts a pool, lends it to `body`, and ends it in order: all that was submitted is done when this returns.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn scope<R>(self, body: impl FnOnce(&Pool<Any>) -> R) -> Result<R, SpawnError> {
+        let pool = self.build()?;
+        Ok(body(&pool))
+    }
+
+    fn check(&self) -> Result<(), SpawnError> {
+        let options = &self.options;
+        let wrong =
+            |error: &str| Err(SpawnError::Option { actor: options.name.clone(), error: error.to_owned() });
+        if options.max == 0 || options.min > options.max {
+            return wrong("the option `workers` is at least 1, and a range begins with the smaller number");
+        }
+        if options.chunk == Some(0) {
+            return wrong("the option `chunk` is at least 1");
+        }
+        if options.queue == 0 || options.queue_bytes == 0 {
+            return wrong("the options `queue` and `queue_memory` are at least 1");
+        }
+        if [options.hard, options.soft].contains(&Some(Duration::ZERO)) {
+            return wrong("the options `deadline` and `soft_deadline` are longer than nothing");
+        }
+        if options.intensity.1.is_zero() {
+            return wrong("the window of the option `intensity` is longer than nothing");
+        }
+        if let Some((_, Err(error))) = &options.init {
+            return Err(SpawnError::Codec { actor: options.name.clone(), error: error.clone() });
+        }
+        Ok(())
+    }
+
+    fn open(self) -> Result<Arc<Core>, SpawnError> {
+        self.check()?;
+        let core = Core::open(self.options, self.preload)?;
+        if let Some(on_progress) = self.on_progress {
+            core.callbacks.report_to(on_progress);
+        }
+        Ok(core)
+    }
+}
+
+impl fmt::Debug for PoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Options { name, min, max, .. } = &self.options;
+        write!(f, "PoolBuilder({name}, {min}..={max} workers)")
+    }
+}

@@ -1,0 +1,505 @@
+//! A worker as its pool sees it: how it is reached, and the batches that are on their way to it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::error::{Border, PoolError, WorkerAt};
+use super::job::{Outcome, Piece, Sink};
+use super::lane::{Control, Lane, Phase, Status, TRACKS};
+use super::threads::{Hand, Promise};
+use super::worker::{Answered, Batch, Worker, item};
+use crate::codec::Parcel;
+use crate::exit::ExitReason;
+use crate::task::function::Function;
+use crate::{ActorRef, CallError, Monitor, Reply};
+
+/// When a batch that is not answered is looked at for the first time.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+/// How far apart these looks become.
+const LAST_LOOK: Duration = Duration::from_millis(16);
+/// Batches wait for as long as it takes; what ends them is an answer or a death.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// Outcomes for those who wait, to be handed out when the lock is released.
+pub(crate) type Deliveries = Vec<(Arc<dyn Sink>, u64, Outcome)>;
+
+/// The way to a worker.
+pub(crate) enum Link {
+    Process(ActorRef<Worker>, Monitor),
+    Thread(Hand),
+}
+
+/// The answer to a batch, before it is there.
+enum Pending {
+    Process(Reply<Answered>),
+    Thread(Promise),
+}
+
+/// Why a batch has no answer.
+pub(crate) enum Failed {
+    Died(ExitReason),
+    /// It was not sent.
+    Unsent(String),
+}
+
+/// A worker.
+pub(crate) struct Crew {
+    pub(crate) at: Arc<WorkerAt>,
+    pub(crate) link: Link,
+    pub(crate) lane: Lane,
+    flights: VecDeque<Flight>,
+    serial: u16,
+    pub(crate) started: Instant,
+    /// How long its start took.
+    pub(crate) startup: Duration,
+    pub(crate) idle_since: Instant,
+    /// It gets nothing more to do.
+    pub(crate) retiring: Option<String>,
+    /// Why it is being killed.
+    verdict: Option<Verdict>,
+    busy_seen: u64,
+}
+
+/// What becomes of the item that a worker is killed for.
+#[derive(Clone)]
+pub(crate) enum Verdict {
+    Cancelled,
+    Late(Duration),
+    Broken(Arc<PoolError>),
+}
+
+/// A batch on its way.
+struct Flight {
+    serial: u16,
+    track: usize,
+    pieces: Vec<Piece>,
+    /// How many items are the worker's.
+    items: u32,
+    /// How many results have been read.
+    collected: u32,
+    /// The next result, in the lane.
+    at: usize,
+    /// The first item whose result has not been read: which piece, and which of its items.
+    cursor: (usize, u32),
+    pending: Pending,
+    look: Option<Instant>,
+    patience: Duration,
+    seen_running: bool,
+}
+
+/// What comes back from a worker that has died.
+#[derive(Default)]
+pub(crate) struct Remains {
+    /// Not begun, in order.
+    pub(crate) untouched: Vec<Piece>,
+    /// The item in progress, if there was one.
+    pub(crate) lost: Option<Lost>,
+}
+
+/// An item in whose progress a worker died.
+pub(crate) struct Lost {
+    pub(crate) piece: Piece,
+    /// No code of the task had run.
+    pub(crate) unread: bool,
+    /// How often the task may be run, as it has said itself; 0 if it has not.
+    pub(crate) attempts: u32,
+    pub(crate) verdict: Option<Verdict>,
+}
+
+impl Link {
+    fn send(&self, batch: Batch) -> Pending {
+        match self {
+            Link::Process(worker, _) => Pending::Process(worker.within(FOR_EVER).work(batch)),
+            Link::Thread(hand) => Pending::Thread(hand.send(batch)),
+        }
+    }
+
+    /// Has `waker` woken at its end; answers whether it has ended already.
+    pub(crate) fn watch(&self, waker: &Waker) -> bool {
+        match self {
+            Link::Process(_, monitor) => monitor.watch(waker),
+            Link::Thread(_) => false,
+        }
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitReason> {
+        match self {
+            Link::Process(_, monitor) => monitor.handed_out().map(|down| down.reason),
+            Link::Thread(hand) => hand.ended(),
+        }
+    }
+
+    /// Asks it to end after the item in progress.
+    pub(crate) fn terminate(&self) {
+        match self {
+            // One that is gone needs no asking.
+            Link::Process(worker, _) => drop(worker.terminate()),
+            Link::Thread(hand) => hand.terminate(),
+        }
+    }
+
+    pub(crate) fn kill(&self) {
+        match self {
+            Link::Process(worker, _) => drop(worker.kill()),
+            Link::Thread(hand) => hand.terminate(),
+        }
+    }
+}
+
+impl Pending {
+    fn watch(&self, waker: &Waker) -> bool {
+        match self {
+            Pending::Process(reply) => reply.watch(waker),
+            Pending::Thread(promise) => promise.is_done(),
+        }
+    }
+
+    fn take(&mut self) -> Option<Result<Answered, Failed>> {
+        let answer = match self {
+            Pending::Process(reply) => reply.handed_out()?,
+            Pending::Thread(promise) => return promise.take(),
+        };
+        Some(answer.map_err(|error| match error {
+            CallError::Died(reason, _) => Failed::Died(reason),
+            CallError::Stopped(_) => Failed::Died(ExitReason::Stopped(crate::StoppedBy::Ref)),
+            CallError::Gone(at) => Failed::Died(at.ended().cloned().unwrap_or(ExitReason::SupervisorDied)),
+            error => Failed::Unsent(error.to_string()),
+        }))
+    }
+}
+
+impl Crew {
+    pub(crate) fn new(at: WorkerAt, link: Link, lane: Lane, startup: Duration) -> Crew {
+        let now = Instant::now();
+        Crew {
+            at: Arc::new(at),
+            link,
+            lane,
+            flights: VecDeque::new(),
+            serial: 0,
+            started: now,
+            startup,
+            idle_since: now,
+            retiring: None,
+            verdict: None,
+            busy_seen: 0,
+        }
+    }
+
+    /// How many batches it has.
+    pub(crate) fn load(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Whether it can be given another one.
+    pub(crate) fn is_open(&self) -> bool {
+        self.retiring.is_none() && self.verdict.is_none() && self.flights.len() < TRACKS
+    }
+
+    /// Sends it a batch; answers whether there is an answer (a refusal) at once.
+    pub(crate) fn send(&mut self, pieces: Vec<Piece>, waker: &Waker) -> bool {
+        self.serial = self.serial.wrapping_add(1);
+        let busy = self.flights.front().map(|flight| flight.track);
+        let track = busy.map_or(0, |track| (track + 1) % TRACKS);
+        let items = pieces.iter().map(Piece::len).sum::<usize>() as u32;
+        self.lane.track(track).open(self.serial, items);
+        let pending = self.link.send(batch(self.serial, track, &pieces));
+        let now_done = pending.watch(waker);
+        self.flights.push_back(Flight {
+            serial: self.serial,
+            track,
+            pieces,
+            items,
+            collected: 0,
+            at: 0,
+            cursor: (0, 0),
+            pending,
+            look: Some(Instant::now() + FIRST_LOOK),
+            patience: FIRST_LOOK,
+            seen_running: false,
+        });
+        now_done
+    }
+
+    /// The answer to the first of its batches, if it is there; the batch goes with it.
+    pub(crate) fn answer(
+        &mut self,
+        out: &mut Deliveries,
+    ) -> Option<Result<(Vec<Piece>, u32), (Failed, Vec<Piece>)>> {
+        let flight = self.flights.front_mut()?;
+        let answer = flight.pending.take()?;
+        match answer {
+            Ok(answered) => {
+                let mut flight = self.flights.pop_front()?;
+                flight.collect(answered.place, &self.lane, &self.at, out);
+                if let Some((status, parcel)) = answered.handed {
+                    flight.hand(status, parcel, &self.at, out);
+                }
+                if self.retiring.is_none() {
+                    self.retiring = answered.retire;
+                }
+                self.idle_since = Instant::now();
+                Some(Ok((flight.rest(flight.collected), flight.collected)))
+            }
+            Err(Failed::Unsent(error)) => {
+                let flight = self.flights.pop_front()?;
+                Some(Err((Failed::Unsent(error), flight.rest(0))))
+            }
+            Err(died) => Some(Err((died, Vec::new()))),
+        }
+    }
+
+    /// It has ended: reads what it has left.
+    pub(crate) fn bury(&mut self, out: &mut Deliveries) -> Remains {
+        let mut remains = Remains::default();
+        while let Some(mut flight) = self.flights.pop_front() {
+            // What it has answered before, it has answered.
+            if let Some(Ok(answered)) = flight.pending.take() {
+                flight.collect(answered.place, &self.lane, &self.at, out);
+                if let Some((status, parcel)) = answered.handed {
+                    flight.hand(status, parcel, &self.at, out);
+                }
+                remains.untouched.extend(flight.rest(flight.collected));
+                continue;
+            }
+            let control = self.lane.track(flight.track).control();
+            flight.collect(control.place, &self.lane, &self.at, out);
+            let in_progress = control.serial == flight.serial && control.phase != Phase::Before;
+            if in_progress && flight.collected < flight.items {
+                remains.lost = Some(Lost {
+                    piece: flight.current(),
+                    unread: control.phase == Phase::Reading,
+                    attempts: self.lane.attempts(),
+                    verdict: self.verdict.take().filter(|_| control.phase == Phase::Condemned),
+                });
+                remains.untouched.extend(flight.rest(flight.collected + 1));
+            } else {
+                remains.untouched.extend(flight.rest(flight.collected));
+            }
+        }
+        remains
+    }
+
+    /// When somebody should look at it next.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        self.flights.iter().filter_map(|flight| flight.look).min()
+    }
+
+    /// Looks at what it has not answered for a while: reads what is finished, and takes back what others could do, if there are any. Answers that, and
+    /// whether the item in progress is over its time.
+    pub(crate) fn look(
+        &mut self,
+        now: Instant,
+        others_idle: bool,
+        limit: Option<Duration>,
+        out: &mut Deliveries,
+    ) -> (Vec<Piece>, Option<Duration>) {
+        if self.next_look().is_none_or(|look| look > now) {
+            return (Vec::new(), None);
+        }
+        let mut late = None;
+        let mut returned = Vec::new();
+        let many = self.flights.len() > 1;
+        for flight in &mut self.flights {
+            let track = self.lane.track(flight.track);
+            if others_idle {
+                let from = track.take_back(0).min(flight.items);
+                returned.extend(flight.rest(from));
+                flight.items = from;
+            }
+            let control = track.control();
+            flight.collect(control.place, &self.lane, &self.at, out);
+            let running = matches!(control.phase, Phase::Reading | Phase::Running);
+            let declared = self.lane.deadline().filter(|_| control.phase == Phase::Running);
+            let limit = limit.into_iter().chain(declared).min();
+            flight.patience = (flight.patience * 2).min(LAST_LOOK);
+            let again = Some(now + flight.patience);
+            flight.look = if !running || !flight.seen_running {
+                again
+            } else if let Some(limit) = limit {
+                let age = crate::gate::clock().saturating_sub(self.lane.since());
+                let left = limit.saturating_sub(Duration::from_nanos(age));
+                if left.is_zero() {
+                    late = Some(Duration::from_nanos(age));
+                }
+                let then = Some(now + left.max(FIRST_LOOK));
+                if flight.is_alone() && !many { then } else { then.min(again) }
+            } else if flight.is_alone() && !many {
+                None
+            } else {
+                again
+            };
+            flight.seen_running |= control.phase == Phase::Running;
+        }
+        (returned, late)
+    }
+
+    /// Condemns it for the item in progress, and has it killed, if it is this one (by its number for the sink), or whichever (`None`).
+    pub(crate) fn condemn(&mut self, which: Option<(&Arc<dyn Sink>, u64)>, verdict: Verdict) -> bool {
+        let Some(flight) = self.flights.front_mut() else { return false };
+        let track = self.lane.track(flight.track);
+        let Control { place, serial, .. } = track.control();
+        let item = flight.cursor_at(place);
+        let wanted = item.is_some_and(|(piece, n)| {
+            which.is_none_or(|(sink, index)| Arc::ptr_eq(&piece.job.sink, sink) && piece.index(n) == index)
+        });
+        if !wanted || serial != flight.serial || track.condemn(place).is_err() {
+            return false;
+        }
+        self.verdict = Some(verdict);
+        self.link.kill();
+        true
+    }
+
+    /// Asks the item in progress to end by itself.
+    pub(crate) fn cancel_softly(&self) {
+        if let Some(flight) = self.flights.front() {
+            let control = self.lane.track(flight.track).control();
+            self.lane.cancel(item(control.serial, control.place));
+        }
+    }
+
+    /// Takes back all that has not been begun.
+    pub(crate) fn take_back(&mut self) -> Vec<Piece> {
+        let mut returned = Vec::new();
+        for flight in &mut self.flights {
+            let from = self.lane.track(flight.track).take_back(0).min(flight.items);
+            returned.extend(flight.rest(from));
+            flight.items = from;
+        }
+        returned
+    }
+
+    /// Whether an item is here, and whether it is in progress.
+    pub(crate) fn whereabouts(&self, sink: &Arc<dyn Sink>, index: u64) -> Option<Phase> {
+        for flight in &self.flights {
+            let control = self.lane.track(flight.track).control();
+            let is_it = |piece: &Piece| {
+                let (first, last) = (piece.index(0), piece.index(piece.len() as u32));
+                Arc::ptr_eq(&piece.job.sink, sink) && (first..last).contains(&index)
+            };
+            if flight.pieces.iter().any(is_it) {
+                let current = flight.cursor_at(control.place);
+                let here = current.is_some_and(|(piece, n)| is_it(piece) && piece.index(n) == index);
+                return Some(if here { control.phase } else { Phase::Before });
+            }
+        }
+        None
+    }
+
+    /// How long its items have taken on average since this was asked last, if there were `items` of them.
+    pub(crate) fn average(&mut self, items: u32) -> Option<f64> {
+        let busy = self.lane.busy();
+        let spent = busy.saturating_sub(std::mem::replace(&mut self.busy_seen, busy));
+        (items > 0).then(|| spent as f64 / f64::from(items))
+    }
+}
+
+impl Flight {
+    /// Whether there is but one item left, whose result cannot be had before its answer.
+    fn is_alone(&self) -> bool {
+        self.items - self.collected <= 1
+    }
+
+    /// Reads the results before `place`.
+    fn collect(&mut self, place: u32, lane: &Lane, at: &Arc<WorkerAt>, out: &mut Deliveries) {
+        let track = lane.track(self.track);
+        while self.collected < place.min(self.items) {
+            let mut bytes = Vec::new();
+            let outcome = match track.read(self.at, &mut bytes) {
+                Some((status, next)) => {
+                    self.at = next;
+                    Outcome::Answer(status, Parcel::of_bytes(bytes), Arc::clone(at))
+                }
+                None => {
+                    let error = "the worker has written over its results".to_owned();
+                    Outcome::Codec(Border::EncodeResult, error)
+                }
+            };
+            self.deliver(outcome, out);
+        }
+    }
+
+    /// The next result came in the answer.
+    fn hand(&mut self, status: Status, parcel: Parcel, at: &Arc<WorkerAt>, out: &mut Deliveries) {
+        if self.collected < self.items {
+            self.deliver(Outcome::Answer(status, parcel, Arc::clone(at)), out);
+        }
+    }
+
+    fn deliver(&mut self, outcome: Outcome, out: &mut Deliveries) {
+        let (piece, n) = self.cursor;
+        out.push((Arc::clone(&self.pieces[piece].job.sink), self.pieces[piece].index(n), outcome));
+        self.collected += 1;
+        self.cursor = if n as usize + 1 < self.pieces[piece].len() { (piece, n + 1) } else { (piece + 1, 0) };
+    }
+
+    /// The piece and the item in it of the item at `place`, which is not before the cursor.
+    fn cursor_at(&self, place: u32) -> Option<(&Piece, u32)> {
+        let mut ahead = place.checked_sub(self.collected)?;
+        let (piece, mut n) = self.cursor;
+        for piece in self.pieces.get(piece..)? {
+            let left = piece.len() as u32 - n;
+            if ahead < left {
+                return Some((piece, n + ahead));
+            }
+            ahead -= left;
+            n = 0;
+        }
+        None
+    }
+
+    /// The item at the cursor, as a job of its own.
+    fn current(&self) -> Piece {
+        let (piece, n) = self.cursor;
+        let piece = &self.pieces[piece];
+        Piece::of(piece.job.single(piece.from + n))
+    }
+
+    /// The items from `place` on that are the worker's.
+    fn rest(&self, place: u32) -> Vec<Piece> {
+        let mut wanted = self.items.saturating_sub(place);
+        let mut skip = place.saturating_sub(self.collected);
+        let (first, mut n) = self.cursor;
+        let mut rest = Vec::new();
+        for piece in self.pieces.get(first..).unwrap_or_default() {
+            let (from, len) = (piece.from + n, piece.to - piece.from - n);
+            n = 0;
+            let skipped = skip.min(len);
+            skip -= skipped;
+            let take = (len - skipped).min(wanted);
+            wanted -= take;
+            if take > 0 {
+                let from = from + skipped;
+                rest.push(Piece { job: Arc::clone(&piece.job), from, to: from + take });
+            }
+        }
+        rest
+    }
+}
+
+fn batch(serial: u16, track: usize, pieces: &[Piece]) -> Batch {
+    let mut known: Vec<Function> = Vec::new();
+    let mut functions = Vec::new();
+    let mut items = Vec::new();
+    let mut bytes = Vec::with_capacity(pieces.iter().map(Piece::bytes).sum());
+    for piece in pieces {
+        let function = piece.job.function;
+        let place = known.iter().rposition(|other| other.is(function)).unwrap_or_else(|| {
+            known.push(function);
+            functions.extend(function.name());
+            known.len() - 1
+        });
+        items.extend(piece.lengths().map(|len| (place as u16, len)));
+        if !piece.job.args.has_aside() {
+            bytes.extend_from_slice(piece.args());
+        }
+    }
+    // What has something beside its bytes is alone in its batch.
+    let aside = pieces.first().filter(|piece| piece.job.args.has_aside());
+    let args = aside.map_or_else(|| Parcel::of_bytes(bytes), |piece| piece.job.args.again());
+    Batch { serial, track, functions, items, args }
+}

@@ -1,0 +1,146 @@
+//! What is to be done: items of one function, and who wants to know what comes of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::error::{Border, PoolError, WorkerAt};
+use super::lane::Status;
+use crate::codec::Parcel;
+use crate::exit::ExitReason;
+use crate::task::function::Function;
+
+/// Items of one function, in the order in which they were given.
+pub(crate) struct Job {
+    pub(crate) function: Function,
+    /// In the pool, from 1.
+    pub(crate) number: u64,
+    /// The arguments of all items, one behind the other.
+    pub(crate) args: Parcel,
+    /// Where the arguments of each item end.
+    pub(crate) ends: Vec<u32>,
+    /// All of it goes to one worker, in one piece.
+    pub(crate) whole: bool,
+    pub(crate) sink: Arc<dyn Sink>,
+    /// The number of the first item for the sink.
+    pub(crate) first: u64,
+    /// How often an item of it has been lost. (One that is retried is a job of its own.)
+    pub(crate) losses: AtomicU32,
+}
+
+/// A part of a job.
+#[derive(Clone)]
+pub(crate) struct Piece {
+    pub(crate) job: Arc<Job>,
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+}
+
+/// Who waits for items of a job.
+pub(crate) trait Sink: Send + Sync {
+    /// The item is about to be sent; answers whether it is still wanted.
+    fn claim(&self, _index: u64) -> bool {
+        true
+    }
+
+    /// Whether those that are not wanted any more have not been counted yet.
+    fn is_silent(&self) -> bool {
+        false
+    }
+
+    /// It has been taken back and waits again.
+    fn unclaim(&self, _index: u64) {}
+
+    /// Answers whether it is news.
+    fn deliver(self: Arc<Self>, index: u64, outcome: Outcome) -> bool;
+}
+
+/// What has come of an item.
+pub(crate) enum Outcome {
+    /// The worker has answered.
+    Answer(Status, Parcel, Arc<WorkerAt>),
+    Died(ExitReason, Arc<WorkerAt>),
+    Cancelled(Option<Arc<WorkerAt>>),
+    Codec(Border, String),
+    Broken(Arc<PoolError>),
+    Unreachable(String),
+    Closed,
+}
+
+impl Outcome {
+    /// Whether it is anything but a value.
+    pub(crate) fn is_error(&self) -> bool {
+        !matches!(self, Outcome::Answer(Status::Value, ..))
+    }
+}
+
+impl Job {
+    fn start(&self, item: u32) -> usize {
+        if item == 0 { 0 } else { self.ends[item as usize - 1] as usize }
+    }
+
+    /// The arguments of one item.
+    pub(crate) fn args_of(&self, item: u32) -> &[u8] {
+        &self.args.bytes[self.start(item)..self.ends[item as usize] as usize]
+    }
+
+    /// How often this item has been lost so far, this time included.
+    pub(crate) fn count_loss(&self) -> u32 {
+        self.losses.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// One item as a job of its own.
+    pub(crate) fn single(self: &Arc<Job>, item: u32) -> Arc<Job> {
+        if self.ends.len() == 1 {
+            return Arc::clone(self);
+        }
+        let bytes = self.args_of(item).to_vec();
+        Arc::new(Job {
+            function: self.function,
+            number: self.number,
+            ends: vec![bytes.len() as u32],
+            args: Parcel::of_bytes(bytes),
+            whole: true,
+            sink: Arc::clone(&self.sink),
+            first: self.first + u64::from(item),
+            losses: AtomicU32::new(0),
+        })
+    }
+}
+
+impl Piece {
+    pub(crate) fn of(job: Arc<Job>) -> Piece {
+        let to = job.ends.len() as u32;
+        Piece { job, from: 0, to }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        (self.to - self.from) as usize
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.job.ends[self.to as usize - 1] as usize - self.job.start(self.from)
+    }
+
+    /// The arguments of its items, one behind the other.
+    pub(crate) fn args(&self) -> &[u8] {
+        &self.job.args.bytes[self.job.start(self.from)..self.job.ends[self.to as usize - 1] as usize]
+    }
+
+    /// The length of each of these.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = u32> + '_ {
+        (self.from..self.to).map(|item| self.job.args_of(item).len() as u32)
+    }
+
+    /// The number of its `n`th item for the sink.
+    pub(crate) fn index(&self, n: u32) -> u64 {
+        self.job.first + u64::from(self.from + n)
+    }
+
+    /// Splits off the first `n` items.
+    pub(crate) fn split_first(&mut self, n: usize) -> Piece {
+        let at = self.from + n as u32;
+        let first = Piece { job: Arc::clone(&self.job), from: self.from, to: at };
+        self.from = at;
+        first
+    }
+}

@@ -1,0 +1,442 @@
+//! The memory that a worker shares with its pool: which item it is at, what the finished ones have answered, and how it has spent its time.
+//!
+//! It outlives the worker. So a worker that dies in the middle of a batch costs the one item that it was at, and the pool knows which that is.
+//!
+//! A lane has two *tracks*, as two batches can be on their way: one that is worked on, one that waits. Each has a control word that both sides
+//! change by compare-and-swap, and everything that has to be decided between them is decided there: an item is begun, or it has been taken back; it
+//! has been finished, or its worker is condemned for it. A worker that finds itself condemned begins nothing any more, so whatever kills it, and
+//! whenever, hits this item and no other.
+//!
+//! The other side of this memory belongs to user code that may have run wild in it. What is read here is bounded, and a reader believes a
+//! number only as far as it makes sense.
+
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Shared;
+
+/// How many batches can be on their way to a worker.
+pub(crate) const TRACKS: usize = 2;
+/// How many words of results a track holds: 32 KiB.
+pub(crate) const ROOM: usize = 4096;
+/// How many items a batch can have.
+pub(crate) const MOST_ITEMS: usize = 4096;
+
+const CANCEL: usize = 0;
+const TASKS: usize = 1;
+const BUSY: usize = 2;
+const LONGEST: usize = 3;
+const SINCE: usize = 4;
+const ATTEMPTS: usize = 5;
+const DEADLINE: usize = 6;
+const TIMES: usize = 8;
+const BUCKETS: usize = 160;
+const FIRST_TRACK: usize = TIMES + BUCKETS;
+const TRACK: usize = 8 + ROOM;
+const CONTROL: usize = 0;
+const RESULTS: usize = 8;
+const WORDS: usize = FIRST_TRACK + TRACKS * TRACK;
+
+/// Where a worker is with the item at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It has not begun with it.
+    Before = 0,
+    /// It decodes the arguments: no code of the task has run.
+    Reading = 1,
+    Running = 2,
+    /// The result is on its way in the answer, as there is no room for it here.
+    Handing = 3,
+    /// It is about to be killed for this item.
+    Condemned = 4,
+}
+
+/// The control word of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Control {
+    /// Which batch.
+    pub(crate) serial: u16,
+    /// Items from here on have been taken back.
+    pub(crate) limit: u32,
+    /// Items before this one are finished, and their results are here.
+    pub(crate) place: u32,
+    pub(crate) phase: Phase,
+}
+
+const PLACE_BITS: u64 = (1 << 20) - 1;
+
+impl Control {
+    fn to_word(self) -> u64 {
+        u64::from(self.serial) << 48
+            | (u64::from(self.limit) & PLACE_BITS) << 28
+            | (u64::from(self.place) & PLACE_BITS) << 8
+            | self.phase as u64
+    }
+
+    fn of_word(word: u64) -> Control {
+        Control {
+            serial: (word >> 48) as u16,
+            limit: (word >> 28 & PLACE_BITS) as u32,
+            place: (word >> 8 & PLACE_BITS) as u32,
+            phase: match word & 0xff {
+                0 => Phase::Before,
+                1 => Phase::Reading,
+                2 => Phase::Running,
+                3 => Phase::Handing,
+                _ => Phase::Condemned,
+            },
+        }
+    }
+}
+
+/// What kind of result lies in the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Status {
+    /// A value.
+    Value = 0,
+    /// A value that is a `Result`, and an error.
+    ValueErr = 1,
+    /// The error of the task's own.
+    App = 2,
+    /// The arguments could not be decoded; a text.
+    Arguments = 3,
+    /// The result could not be encoded; a text.
+    Result = 4,
+}
+
+impl Status {
+    fn of_word(word: u64) -> Status {
+        match word & 0xff {
+            0 => Status::Value,
+            1 => Status::ValueErr,
+            2 => Status::App,
+            3 => Status::Arguments,
+            _ => Status::Result,
+        }
+    }
+}
+
+/// See the [module](self).
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Lane(Shared<[AtomicU64]>);
+
+impl Lane {
+    pub(crate) fn new() -> io::Result<Lane> {
+        Shared::zeroed(WORDS).map(Lane)
+    }
+
+    /// Whether it is one of ours, and not shorter.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.len() == WORDS
+    }
+
+    pub(crate) fn track(&self, track: usize) -> Track<'_> {
+        let start = FIRST_TRACK + track % TRACKS * TRACK;
+        Track(&self.0[start..start + TRACK])
+    }
+
+    // What the worker writes.
+
+    /// An item begins.
+    pub(crate) fn stamp(&self, now: u64) {
+        self.0[ATTEMPTS].store(0, Relaxed);
+        self.0[DEADLINE].store(0, Relaxed);
+        self.0[SINCE].store(now, Release);
+    }
+
+    /// The task in progress says that it may be run so often, and how long it may take (in nanoseconds; 0: as long as it likes).
+    pub(crate) fn declare(&self, attempts: u32, deadline: u64) {
+        self.0[ATTEMPTS].store(u64::from(attempts), Relaxed);
+        self.0[DEADLINE].store(deadline, Release);
+    }
+
+    /// An item has taken so long.
+    pub(crate) fn count(&self, nanos: u64) {
+        let add = |word: usize, by: u64| self.0[word].store(self.0[word].load(Relaxed) + by, Relaxed);
+        add(TASKS, 1);
+        add(BUSY, nanos);
+        add(TIMES + bucket(nanos), 1);
+        if nanos > self.0[LONGEST].load(Relaxed) {
+            self.0[LONGEST].store(nanos, Relaxed);
+        }
+    }
+
+    /// What the pool wants cancelled softly; 0 for nothing.
+    pub(crate) fn cancelled(&self) -> u64 {
+        self.0[CANCEL].load(Acquire)
+    }
+
+    // What the pool writes and reads.
+
+    /// Asks the task in progress to end by itself.
+    pub(crate) fn cancel(&self, item: u64) {
+        self.0[CANCEL].store(item, Release);
+    }
+
+    pub(crate) fn since(&self) -> u64 {
+        self.0[SINCE].load(Acquire)
+    }
+
+    /// How often the task in progress may be run, as far as it says so itself.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.0[ATTEMPTS].load(Relaxed) as u32
+    }
+
+    /// How long the task in progress may take, as far as it says so itself.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        Some(self.0[DEADLINE].load(Acquire)).filter(|&nanos| nanos != 0).map(Duration::from_nanos)
+    }
+
+    pub(crate) fn busy(&self) -> u64 {
+        self.0[BUSY].load(Relaxed)
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        let load = |word: usize| self.0[word].load(Relaxed);
+        Times {
+            tasks: load(TASKS),
+            busy: load(BUSY),
+            longest: load(LONGEST),
+            buckets: (0..BUCKETS).map(|bucket| load(TIMES + bucket)).collect(),
+        }
+    }
+}
+
+/// One batch's part of a lane.
+pub(crate) struct Track<'a>(&'a [AtomicU64]);
+
+/// An item has been taken back, or the worker has been condemned for it.
+pub(crate) struct Refused;
+
+impl Track<'_> {
+    pub(crate) fn control(&self) -> Control {
+        Control::of_word(self.0[CONTROL].load(Acquire))
+    }
+
+    /// Changes the control word if `change` says to what; answers what it was before.
+    fn change(&self, change: impl Fn(Control) -> Option<Control>) -> Result<Control, Control> {
+        let changed = |word: u64| change(Control::of_word(word)).map(Control::to_word);
+        self.0[CONTROL].fetch_update(AcqRel, Acquire, changed).map(Control::of_word).map_err(Control::of_word)
+    }
+
+    // The worker's side.
+
+    /// Begins with the item at `place`, unless it has been taken back.
+    pub(crate) fn begin(&self, serial: u16, place: u32) -> Result<(), Refused> {
+        let begin = |now: Control| {
+            let mine = now.serial == serial && now.place == place && now.phase == Phase::Before;
+            (mine && place < now.limit).then_some(Control { phase: Phase::Reading, ..now })
+        };
+        self.change(begin).map(drop).map_err(|_| Refused)
+    }
+
+    /// Goes on to another phase of the item in progress.
+    pub(crate) fn enter(&self, phase: Phase) -> Result<(), Refused> {
+        let go_on = |now: Control| (now.phase != Phase::Condemned).then_some(Control { phase, ..now });
+        self.change(go_on).map(drop).map_err(|_| Refused)
+    }
+
+    /// The item in progress is finished, and its result lies here.
+    pub(crate) fn finish(&self) -> Result<(), Refused> {
+        let finish = |now: Control| {
+            let next = Control { place: now.place + 1, phase: Phase::Before, ..now };
+            (now.phase != Phase::Condemned).then_some(next)
+        };
+        self.change(finish).map(drop).map_err(|_| Refused)
+    }
+
+    /// Writes a result at the word `at`; answers where the next one goes, or `None` if there is no room.
+    pub(crate) fn write(&self, at: usize, status: Status, bytes: &[u8]) -> Option<usize> {
+        let end = at + 1 + bytes.len().div_ceil(8);
+        let room = self.0.get(RESULTS + at..RESULTS + end)?;
+        let (header, words) = room.split_first()?;
+        header.store((bytes.len() as u64) << 8 | status as u64, Relaxed);
+        let mut chunks = bytes.chunks_exact(8);
+        let mut words = words.iter();
+        for (chunk, word) in chunks.by_ref().zip(words.by_ref()) {
+            word.store(chunk.try_into().map_or(0, u64::from_le_bytes), Relaxed);
+        }
+        if let Some(word) = words.next() {
+            let mut last = [0; 8];
+            last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+            word.store(u64::from_le_bytes(last), Relaxed);
+        }
+        Some(end)
+    }
+
+    // The pool's side.
+
+    /// Before a batch of `items` is sent.
+    pub(crate) fn open(&self, serial: u16, items: u32) {
+        let control = Control { serial, limit: items, place: 0, phase: Phase::Before };
+        self.0[CONTROL].store(control.to_word(), Release);
+    }
+
+    /// Takes back everything from `from` on that has not been begun; answers the first place that is the pool's again.
+    pub(crate) fn take_back(&self, from: u32) -> u32 {
+        let first = |now: Control| {
+            let begun = now.place + u32::from(now.phase != Phase::Before);
+            begun.max(from).min(now.limit)
+        };
+        match self.change(|now| Some(Control { limit: first(now), ..now })) {
+            Ok(before) | Err(before) => first(before),
+        }
+    }
+
+    /// Condemns the worker for the item at `place`, if it is at that one and has not finished it.
+    pub(crate) fn condemn(&self, place: u32) -> Result<(), Refused> {
+        let condemn = |now: Control| {
+            let at_it = now.place == place && matches!(now.phase, Phase::Reading | Phase::Running);
+            at_it.then_some(Control { phase: Phase::Condemned, ..now })
+        };
+        self.change(condemn).map(drop).map_err(|_| Refused)
+    }
+
+    /// Reads the result at the word `at` into `bytes`; answers its status and where the next one begins. `None` if there is none that makes sense.
+    pub(crate) fn read(&self, at: usize, bytes: &mut Vec<u8>) -> Option<(Status, usize)> {
+        let header = self.0.get(RESULTS + at)?.load(Relaxed);
+        let len = usize::try_from(header >> 8).ok().filter(|&len| len <= 8 * ROOM)?;
+        let end = at + 1 + len.div_ceil(8);
+        let words = self.0.get(RESULTS + at + 1..RESULTS + end)?;
+        let start = bytes.len();
+        bytes.extend(words.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()));
+        bytes.truncate(start + len);
+        Some((Status::of_word(header), end))
+    }
+}
+
+/// How a worker, or several, have spent their time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) tasks: u64,
+    /// In nanoseconds, as all times here.
+    pub(crate) busy: u64,
+    pub(crate) longest: u64,
+    buckets: Vec<u64>,
+}
+
+impl Times {
+    pub(crate) fn add(&mut self, other: &Times) {
+        self.tasks = self.tasks.saturating_add(other.tasks);
+        self.busy = self.busy.saturating_add(other.busy);
+        self.longest = self.longest.max(other.longest);
+        self.buckets.resize(BUCKETS, 0);
+        for (own, other) in self.buckets.iter_mut().zip(&other.buckets) {
+            *own = own.saturating_add(*other);
+        }
+    }
+
+    /// The time that so many percent of the tasks have not exceeded, by up to a fifth more.
+    pub(crate) fn percentile(&self, percent: u64) -> Duration {
+        let all = self.buckets.iter().fold(0_u64, |all, &count| all.saturating_add(count));
+        let wanted = (u128::from(all) * u128::from(percent)).div_ceil(100) as u64;
+        let mut seen = 0_u64;
+        for (bucket, &count) in self.buckets.iter().enumerate() {
+            seen = seen.saturating_add(count);
+            if seen >= wanted && count > 0 {
+                return Duration::from_nanos(upper_end(bucket).min(self.longest));
+            }
+        }
+        Duration::ZERO
+    }
+}
+
+/// Four buckets for each doubling, from 64 ns on.
+fn bucket(nanos: u64) -> usize {
+    let nanos = nanos.max(64);
+    let octave = nanos.ilog2();
+    let quarter = (nanos >> (octave - 2)) & 3;
+    ((octave as usize - 6) * 4 + quarter as usize).min(BUCKETS - 1)
+}
+
+/// The longest time that is counted in this bucket.
+fn upper_end(bucket: usize) -> u64 {
+    let (octave, quarter) = (bucket / 4 + 6, bucket % 4);
+    ((5 + quarter as u64) << (octave - 2)) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_words_are_read_as_they_were_written() {
+        for phase in [Phase::Before, Phase::Reading, Phase::Running, Phase::Handing, Phase::Condemned] {
+            let control = Control { serial: 0xabcd, limit: MOST_ITEMS as u32, place: 77, phase };
+            assert_eq!(Control::of_word(control.to_word()), control);
+        }
+    }
+
+    #[test]
+    fn what_is_begun_cannot_be_taken_back_and_what_is_taken_back_is_not_begun() {
+        let lane = Lane::new().unwrap();
+        let track = lane.track(0);
+        track.open(1, 10);
+        assert!(track.begin(1, 0).is_ok());
+        assert_eq!(track.take_back(0), 1);
+        assert!(track.enter(Phase::Running).is_ok() && track.finish().is_ok());
+        assert!(track.begin(1, 1).is_err());
+        assert_eq!(track.control(), Control { serial: 1, limit: 1, place: 1, phase: Phase::Before });
+    }
+
+    #[test]
+    fn a_worker_that_is_condemned_finishes_nothing_and_begins_nothing() {
+        let lane = Lane::new().unwrap();
+        let track = lane.track(1);
+        track.open(7, 2);
+        assert!(track.condemn(0).is_err(), "not begun yet");
+        assert!(track.begin(7, 0).is_ok());
+        assert!(track.condemn(1).is_err(), "that is not the item in progress");
+        assert!(track.condemn(0).is_ok());
+        assert!(
+            track.finish().is_err() && track.enter(Phase::Running).is_err() && track.begin(7, 1).is_err()
+        );
+        assert_eq!((track.control().place, track.control().phase), (0, Phase::Condemned));
+    }
+
+    #[test]
+    fn results_are_read_as_they_were_written_until_there_is_no_room() {
+        let lane = Lane::new().unwrap();
+        let track = lane.track(0);
+        let results: Vec<Vec<u8>> = (0..40).map(|len| (0..len).collect()).collect();
+        let mut at = 0;
+        for result in &results {
+            at = track.write(at, Status::App, result).unwrap();
+        }
+        let mut from = 0;
+        for result in &results {
+            let mut bytes = Vec::new();
+            let (status, next) = track.read(from, &mut bytes).unwrap();
+            assert_eq!((status, &bytes), (Status::App, result));
+            from = next;
+        }
+        assert_eq!(track.write(at, Status::Value, &vec![0; 8 * ROOM]), None);
+        assert!(track.write(0, Status::Value, &vec![1; 8 * (ROOM - 1)]).is_some());
+    }
+
+    #[test]
+    fn nonsense_in_a_lane_is_nothing() {
+        let lane = Lane::new().unwrap();
+        let track = lane.track(0);
+        track.0[RESULTS].store(u64::MAX, Relaxed);
+        assert!(track.read(0, &mut Vec::new()).is_none());
+        assert!(track.read(usize::MAX / 4, &mut Vec::new()).is_none());
+    }
+
+    #[test]
+    fn percentiles_are_right_within_a_fifth() {
+        let lane = Lane::new().unwrap();
+        (1..=1000).for_each(|n| lane.count(n * 1000));
+        let times = lane.times();
+        for (percent, exact) in [(50, 500_000.0), (99, 990_000.0)] {
+            let found = times.percentile(percent).as_nanos() as f64;
+            assert!((exact..=exact * 1.25).contains(&found), "{percent}: {found}");
+        }
+        assert_eq!((times.tasks, times.longest), (1000, 1_000_000));
+        assert_eq!(Times::default().percentile(50), Duration::ZERO);
+    }
+}

@@ -1,0 +1,386 @@
+//! Pools: functions run in processes that are there already, and are replaced when they die of one.
+//!
+//! A [`Pool`] has a supervisor of its own and, below it, workers that are actors. The program keeps the tasks; a worker has what it works on, and
+//! a little more so that it need not wait. Memory that both share says at any time which task a worker is at, and holds the results of those it has finished,
+//! whatever becomes of the worker. So a worker that dies costs the task that it was at: its [`Task`] ends with a typed error, or is run again if it is `idempotent`. No other
+//! task is lost or run twice, and the pool goes on with another worker.
+//!
+//! See the document `docs/pools.md` for all options, and for a comparison with others.
+
+mod builder;
+mod callbacks;
+mod core;
+mod crew;
+mod error;
+mod insights;
+mod job;
+mod lane;
+mod progress;
+mod start;
+mod stream;
+mod task;
+mod threads;
+mod together;
+mod worker;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+pub use builder::{PoolBuilder, Workers};
+pub use error::{Border, PoolError, TaskAt, TaskError, TrySubmitError, WorkerAt};
+pub use insights::{Insights, Report, WorkerInsights};
+pub use progress::Progress;
+pub use stream::Stream;
+pub use task::Task;
+pub use together::{AsCompleted, Until, Waited, as_completed, wait};
+pub use worker::{WorkerContext, state, worker};
+
+pub(crate) use worker::declare;
+
+use self::core::Core;
+use self::job::{Job, Outcome};
+use self::stream::NOT_HERE;
+use self::task::Cell;
+use crate::codec::{Parcel, Portable};
+use crate::task::function::{Function, TaskFn};
+
+/// What becomes of a task whose worker has died of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// It has an error, and the pool goes on.
+    #[default]
+    Fail,
+    /// It is run again, up to so many times, by other workers. For tasks that may be run twice.
+    Retry(u32),
+    /// It has an error, and the pool ends, with everything that is pending (Python's `BrokenProcessPool`).
+    Break,
+}
+
+/// How a pool is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// When all that was submitted is done.
+    Drain,
+    /// When what runs is done; what nobody has begun is cancelled.
+    CancelPending,
+    /// Now: workers are killed, and all that is not done is cancelled.
+    Kill,
+}
+
+/// A pool that runs any function.
+pub enum Any {}
+
+/// A pool that runs one function, from `A` to `T`, or to an error `E`.
+pub struct Only<A, T, E> {
+    kind: PhantomData<fn(A) -> Result<T, E>>,
+}
+
+/// Worker processes that run functions (Python's `multiprocessing.Pool` and `ProcessPoolExecutor`).
+///
+/// One that was [built](PoolBuilder::build) is given a function with each task; one that was [started](PoolBuilder::start) with a function runs that one. Functions are plain
+/// functions, `#[task]`s and closures that capture nothing; several arguments are given as a tuple. What such a function answers is the task's value, a `Result` too; given as
+/// `name::task()`, a `#[task]` that answers a `Result` has its `Err` as [`TaskError::App`].
+///
+/// Dropping a pool closes it and blocks until everything that was submitted is done. (During a panic it is aborted instead.)
+///
+/// ```
+/// use phalanx::prelude::*;
+/// use phalanx::Pool;
+///
+/// #[task]
+/// fn area(width: u64, height: u64) -> u64 {
+///     width * height
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let pool = Pool::builder().workers(2).build()?;
+/// assert_eq!(pool.run(area, (3, 4))?, 12);
+/// let task = pool.submit(area, (5, 6)); // goes on meanwhile
+/// assert_eq!(pool.map(|n: u64| n * n, 1..=4)?, [1, 4, 9, 16]);
+/// assert_eq!(task.wait()?, 30);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Pool<W = Any> {
+    core: Arc<Core>,
+    /// What it runs; `None` for any.
+    function: Option<Function>,
+    kind: PhantomData<fn() -> W>,
+}
+
+impl Pool {
+    /// A pool to be.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::new()
+    }
+
+    /// Runs `function` in a worker, and blocks until it is done (Python's `apply`).
+    ///
+    /// # Errors
+    /// See [`TaskError`].
+    pub fn run<A: Portable, M, F: TaskFn<A, M>>(
+        &self,
+        function: F,
+        args: A,
+    ) -> Result<F::Value, TaskError<F::Error>> {
+        self.submit(function, args).wait()
+    }
+
+    /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). What cannot be done (the pool is closed, the arguments
+    /// cannot be encoded) the task says.
+    pub fn submit<A: Portable, M, F: TaskFn<A, M>>(&self, function: F, args: A) -> Task<F::Value, F::Error> {
+        submit(&self.core, function.function(), &args)
+    }
+
+    /// As [`submit`](Self::submit), and never blocks.
+    ///
+    /// # Errors
+    /// [`TrySubmitError`], with the arguments, if the queue is full or the pool closed.
+    pub fn try_submit<A: Portable, M, F: TaskFn<A, M>>(
+        &self,
+        function: F,
+        args: A,
+    ) -> Result<Task<F::Value, F::Error>, TrySubmitError<A>> {
+        try_submit(&self.core, function.function(), args)
+    }
+
+    /// Runs `function` for each item, and blocks until all are done; results are in the order of the input. The input is pulled no further than the pool's
+    /// queue reaches.
+    ///
+    /// # Errors
+    /// The first error in the order of the input; what nobody has begun by then is dropped.
+    ///
+    /// # Panics
+    /// If the input does.
+    pub fn map<A: Portable, M, F: TaskFn<A, M>>(
+        &self,
+        function: F,
+        items: impl IntoIterator<Item = A>,
+    ) -> Result<Vec<F::Value>, TaskError<F::Error>> {
+        self.stream(function, items).buffer(MAP_BUFFER).collect()
+    }
+
+    /// The same, with a result or an error for each item.
+    ///
+    /// # Panics
+    /// If the input does.
+    pub fn map_each<A: Portable, M, F: TaskFn<A, M>>(
+        &self,
+        function: F,
+        items: impl IntoIterator<Item = A>,
+    ) -> Vec<Result<F::Value, TaskError<F::Error>>> {
+        self.stream(function, items).buffer(MAP_BUFFER).collect()
+    }
+
+    /// Runs `function` for each item as results are taken; see [`Stream`].
+    pub fn stream<A: Portable, M, F: TaskFn<A, M>, I: IntoIterator<Item = A>>(
+        &self,
+        function: F,
+        items: I,
+    ) -> Stream<I::IntoIter, F::Value, F::Error> {
+        Stream::new(&self.core, function.function(), items.into_iter())
+    }
+}
+
+/// How far a map pulls its input ahead of what is done.
+const MAP_BUFFER: usize = 16 * 1024;
+
+impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
+    fn only(core: Arc<Core>, function: Function) -> Self {
+        Pool { core, function: Some(function), kind: PhantomData }
+    }
+
+    fn function(&self) -> Function {
+        match self.function {
+            Some(function) => function,
+            None => unreachable!("it was made with one"),
+        }
+    }
+
+    /// Runs the function in a worker, and blocks until it is done.
+    ///
+    /// # Errors
+    /// See [`TaskError`].
+    pub fn run(&self, args: A) -> Result<T, TaskError<E>> {
+        self.submit(args).wait()
+    }
+
+    /// Gives the pool a task; see [`Pool::submit`](Pool::<Any>::submit).
+    pub fn submit(&self, args: A) -> Task<T, E> {
+        submit(&self.core, self.function(), &args)
+    }
+
+    /// As [`submit`](Self::submit), and never blocks.
+    ///
+    /// # Errors
+    /// [`TrySubmitError`], with the arguments, if the queue is full or the pool closed.
+    pub fn try_submit(&self, args: A) -> Result<Task<T, E>, TrySubmitError<A>> {
+        try_submit(&self.core, self.function(), args)
+    }
+
+    /// Runs the function for each item; see [`Pool::map`](Pool::<Any>::map).
+    ///
+    /// # Errors
+    /// The first error in the order of the input.
+    ///
+    /// # Panics
+    /// If the input does.
+    pub fn map(&self, items: impl IntoIterator<Item = A>) -> Result<Vec<T>, TaskError<E>> {
+        self.stream(items).buffer(MAP_BUFFER).collect()
+    }
+
+    /// The same, with a result or an error for each item.
+    ///
+    /// # Panics
+    /// If the input does.
+    pub fn map_each(&self, items: impl IntoIterator<Item = A>) -> Vec<Result<T, TaskError<E>>> {
+        self.stream(items).buffer(MAP_BUFFER).collect()
+    }
+
+    /// Runs the function for each item as results are taken; see [`Stream`].
+    pub fn stream<I: IntoIterator<Item = A>>(&self, items: I) -> Stream<I::IntoIter, T, E> {
+        Stream::new(&self.core, self.function(), items.into_iter())
+    }
+}
+
+fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: &A) -> Task<T, E> {
+    let number = core.number();
+    let cell = Cell::new(core, number, function.short_name());
+    let task = Task::of(Arc::clone(&cell));
+    let made = Parcel::pack(args).map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
+    let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
+    let submitted =
+        made.and_then(|job| core.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));
+    if let Err(outcome) = submitted {
+        cell.complete(outcome);
+    }
+    task
+}
+
+fn try_submit<A: Portable, T, E>(
+    core: &Arc<Core>,
+    function: Function,
+    args: A,
+) -> Result<Task<T, E>, TrySubmitError<A>> {
+    let number = core.number();
+    let cell = Cell::new(core, number, function.short_name());
+    let task = Task::of(Arc::clone(&cell));
+    let made = Parcel::pack(&args).map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
+    match made.and_then(|packed| single(function, number, packed, Arc::clone(&cell))) {
+        Err(outcome) => drop(cell.complete(outcome)),
+        Ok(job) => match core.submit(job, false) {
+            Ok(()) => {}
+            Err(None) => return Err(TrySubmitError { args, full: true }),
+            Err(Some(Outcome::Closed)) => return Err(TrySubmitError { args, full: false }),
+            Err(Some(outcome)) => drop(cell.complete(outcome)),
+        },
+    }
+    Ok(task)
+}
+
+/// A job of one item.
+fn single(function: Function, number: u64, args: Parcel, sink: Arc<Cell>) -> Result<Arc<Job>, Outcome> {
+    if !function.is_here() {
+        return Err(Outcome::Unreachable(NOT_HERE.to_owned()));
+    }
+    let (ends, losses) = (vec![args.bytes.len() as u32], AtomicU32::new(0));
+    Ok(Arc::new(Job { function, number, args, ends, whole: true, sink, first: 0, losses }))
+}
+
+/// The pools of this process that have not been dropped: one in a static has pending work, too.
+static LIVE: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
+
+fn register(core: &Arc<Core>) {
+    let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    live.retain(|core| core.strong_count() > 0);
+    live.push(Arc::downgrade(core));
+}
+
+/// What the end of the program does first: pools do what is pending, and end.
+pub(crate) fn finish_all() {
+    let live = std::mem::take(&mut *LIVE.lock().unwrap_or_else(PoisonError::into_inner));
+    let cores: Vec<Arc<Core>> = live.iter().filter_map(Weak::upgrade).collect();
+    for core in &cores {
+        core.end(if core.options.daemon { End::Kill } else { End::Drain }, core.options.daemon);
+    }
+    cores.iter().for_each(|core| drop(core.await_end()));
+}
+
+impl<W> Pool<W> {
+    fn of(core: Arc<Core>) -> Self {
+        Pool { core, function: None, kind: PhantomData }
+    }
+
+    /// The name of the pool.
+    pub fn name(&self) -> &str {
+        &self.core.options.name
+    }
+
+    /// Takes no more tasks: who submits one is told [`TaskError::Closed`]. Those that it has are done. Does not block.
+    pub fn close(&self) {
+        self.core.end(End::Drain, false);
+    }
+
+    /// Blocks until everything is done and the workers have ended, after a [`close`](Self::close) or another end; answers what there was.
+    ///
+    /// # Errors
+    /// [`PoolError::Open`] if it is not closed; otherwise why the pool has ended by itself, if it has.
+    pub fn join(&self) -> Result<Report, PoolError> {
+        if !self.core.is_ending() {
+            return Err(PoolError::Open { pool: self.name().to_owned() });
+        }
+        match self.core.await_end() {
+            Some(error) => Err((*error).clone()),
+            None => Ok(self.core.report()),
+        }
+    }
+
+    /// Ends it now: what nobody has begun is cancelled; tasks that run are asked to end, and killed with their workers 100 ms later. Every pending [`Task`] ends.
+    /// Does not block; [`join`](Self::join) does.
+    pub fn abort(&self) {
+        self.core.end(End::Kill, true);
+    }
+
+    /// Ends it as said, and blocks until no worker is left.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn shutdown(&self, end: End) -> Result<Report, PoolError> {
+        self.core.end(end, false);
+        self.join()
+    }
+
+    /// How the workers have spent their time so far. Read from memory: nobody is asked.
+    pub fn insights(&self) -> Insights {
+        self.core.insights()
+    }
+
+    /// What there has been so far.
+    pub fn report(&self) -> Report {
+        self.core.report()
+    }
+}
+
+impl<W> Drop for Pool<W> {
+    fn drop(&mut self) {
+        if self.core.options.daemon || std::thread::panicking() {
+            self.abort();
+        }
+        self.close();
+        let _ = self.core.await_end();
+        let (unread, texts) = self.core.tally.unread();
+        if unread > 0 {
+            let first = texts.first().map(String::as_str).unwrap_or_default();
+            tracing::warn!(pool = self.name(), unread, first, "errors of tasks that nobody has looked at");
+        }
+    }
+}
+
+impl<W> fmt::Debug for Pool<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pool({})", self.name())
+    }
+}

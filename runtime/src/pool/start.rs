@@ -1,0 +1,124 @@
+//! How a pool and its workers start.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::builder::{Options, Preload};
+use super::core::Core;
+use super::crew::{Crew, Link};
+use super::error::WorkerAt;
+use super::lane::Lane;
+use super::threads::Hand;
+use super::worker::{Setup, Worker};
+use crate::{ActorRef, Restart, SpawnError, Supervisor};
+
+/// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.
+const MAILBOX: u32 = 8;
+
+impl Core {
+    /// Starts a pool with its first workers, all at the same time.
+    ///
+    /// # Errors
+    /// If one of them could not be started: then none is left.
+    pub(super) fn open(options: Options, preload: Option<Preload>) -> Result<Arc<Core>, SpawnError> {
+        let supervisor = if options.in_process {
+            None
+        } else {
+            // It has no rules to follow: the pool starts and ends the workers, as it knows what they die of.
+            let supervisor = Supervisor::dynamic().name(options.name.clone()).daemon(options.daemon);
+            let supervisor = supervisor.restart(Restart::Permanent).own_intensity(5, Duration::from_secs(10));
+            Some(preload.into_iter().fold(supervisor, |supervisor, load| load(supervisor)).start()?)
+        };
+        let core = Arc::new(Core::new(options, supervisor));
+        let started = core.start_first();
+        let name = core.options.name.clone();
+        let thread = started.and_then(|()| {
+            let running = Arc::clone(&core);
+            let thread = std::thread::Builder::new().name("phalanx-pool".to_owned());
+            let io = |error: std::io::Error| SpawnError::Io { actor: name, error: error.to_string() };
+            thread.spawn(move || running.run()).map_err(io)
+        });
+        match thread {
+            Ok(_) => {
+                super::register(&core);
+                Ok(core)
+            }
+            Err(error) => {
+                core.give_up();
+                Err(error)
+            }
+        }
+    }
+
+    fn start_first(self: &Arc<Core>) -> Result<(), SpawnError> {
+        let indices = 0..self.options.min;
+        let started: Vec<Result<Crew, SpawnError>> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                indices.map(|index| scope.spawn(move || self.start_worker(index, 1))).collect();
+            let gone = || SpawnError::Io { actor: self.options.name.clone(), error: "no thread".to_owned() };
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
+        });
+        let crews: Vec<Crew> = started.into_iter().collect::<Result<_, _>>()?;
+        for (index, crew) in crews.into_iter().enumerate() {
+            self.lock().seats[index].record.starts = 1;
+            self.seat(index, Ok(crew));
+        }
+        Ok(())
+    }
+
+    /// Starts one worker, and waits until it is ready.
+    pub(super) fn start_worker(&self, index: usize, incarnation: u64) -> Result<Crew, SpawnError> {
+        let begun = Instant::now();
+        let name = self.options.worker_name(index);
+        let io = |error: String| SpawnError::Io { actor: name.clone(), error };
+        let lane = Lane::new().map_err(|error| io(error.to_string()))?;
+        let missing = || SpawnError::NotInExecutable { actor: name.clone() };
+        let init = match &self.options.init {
+            Some((function, Ok(args))) => Some((function.name().ok_or_else(missing)?, args.again())),
+            _ => None,
+        };
+        let setup = Setup {
+            pool: self.options.name.clone(),
+            index,
+            incarnation,
+            lane: lane.clone(),
+            init,
+            limits: self.options.limits,
+            soft: self.options.soft,
+        };
+        let (link, pid) = match &self.supervisor {
+            None => {
+                let failed = |error| SpawnError::InitFailed { actor: name.clone(), error };
+                let hand = Hand::start(setup, &self.gate).map_err(failed)?;
+                (Link::Thread(hand), std::process::id())
+            }
+            Some(supervisor) => {
+                let mut builder = crate::__private::builder::<Worker>((setup,))
+                    .name(name.clone())
+                    .mailbox(MAILBOX)
+                    .restart(Restart::Temporary)
+                    .grace(self.options.grace);
+                if let Some(limit) = self.options.start {
+                    builder = builder.start(limit);
+                }
+                if let Some(bytes) = self.options.memory {
+                    builder = builder.memory(bytes);
+                }
+                let worker: ActorRef<Worker> =
+                    supervisor.start_child(format!("{name}#{incarnation}"), builder)?;
+                let (pid, monitor) = (worker.pid().unwrap_or_default(), worker.monitor());
+                (Link::Process(worker, monitor), pid)
+            }
+        };
+        let at = WorkerAt { name: name.as_str().into(), index, pid, incarnation };
+        Ok(Crew::new(at, link, lane, begun.elapsed()))
+    }
+
+    /// The pool could not be started: nothing of it is left.
+    fn give_up(&self) {
+        if let Some(supervisor) = &self.supervisor {
+            // It may be what could not be started.
+            let _ = supervisor.stop(self.options.grace);
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Many items, one function: what is pulled from the input, and in which order results come out.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::error::{Border, TaskAt, TaskError, WorkerAt};
+use super::job::{Job, Outcome, Sink};
+use super::lane::{MOST_ITEMS, Status};
+use super::task::failed;
+use crate::codec::{Parcel, Portable};
+use crate::task::function::Function;
+
+/// How many items are on their way by default.
+pub(crate) const BUFFER: usize = 256;
+/// How many bytes of arguments, unless a single item has more.
+const BYTES: usize = 16 << 20;
+/// How many items are given to the pool at a time, at most, and how many bytes of them.
+const PIECE: usize = 256;
+const PIECE_BYTES: usize = 24 << 10;
+/// How long an input may take before what has been pulled so far is given to the pool.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Results of one function for the items of an iterator: an iterator too, and a lazy one. Made by [`Pool::stream`](crate::Pool::stream).
+///
+/// The input is pulled as results are taken: at any moment at most [`buffer`](Self::buffer) items have been pulled whose results have not been taken. So an
+/// input without an end takes constant memory. An item whose worker dies is an `Err` in its place, and the others go on. If the input panics, the
+/// results of what came before are given first, and then the panic goes on here. Dropping the stream drops what nobody has begun.
+///
+/// ```
+/// use phalanx::Pool;
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let pool = Pool::builder().workers(2).build()?;
+/// let squares = pool.stream(|n: u64| n * n, 1..).ordered(); // no end
+/// let small: Result<Vec<u64>, _> = squares.take(5).collect();
+/// assert_eq!(small?, [1, 4, 9, 16, 25]);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a stream is lazy: nothing is done until its results are taken"]
+pub struct Stream<I: Iterator, T, E> {
+    core: Arc<Core>,
+    function: Function,
+    input: Option<I>,
+    /// How the input ended, if it panicked.
+    panicked: Option<Box<dyn Any + Send>>,
+    sink: Arc<Collect>,
+    number: u64,
+    ordered: bool,
+    buffer: usize,
+    chunk: Option<usize>,
+    pulled: u64,
+    taken: u64,
+    bytes: VecDeque<usize>,
+    held: usize,
+    /// It cannot go on.
+    refused: Option<&'static str>,
+    kind: PhantomData<fn() -> (T, E)>,
+}
+
+/// Where the outcomes arrive.
+pub(crate) struct Collect {
+    inner: Mutex<Collected>,
+    changed: Condvar,
+    abandoned: AtomicBool,
+}
+
+#[derive(Default)]
+struct Collected {
+    /// Of the items from `first` on, in their order; empty places are still to come.
+    in_order: VecDeque<Option<Outcome>>,
+    first: u64,
+    /// In the order of their arrival, if that is wanted.
+    as_they_come: Option<VecDeque<(u64, Outcome)>>,
+    waiting: bool,
+}
+
+impl Collect {
+    fn lock(&self) -> MutexGuard<'_, Collected> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collected {
+    fn put(&mut self, index: u64, outcome: Outcome) {
+        if let Some(queue) = &mut self.as_they_come {
+            return queue.push_back((index, outcome));
+        }
+        let Some(place) = index.checked_sub(self.first).map(|place| place as usize) else { return };
+        if self.in_order.len() <= place {
+            self.in_order.resize_with(place + 1, || None);
+        }
+        self.in_order[place] = Some(outcome);
+    }
+
+    fn next(&mut self) -> Option<(u64, Outcome)> {
+        if let Some(queue) = &mut self.as_they_come {
+            return queue.pop_front();
+        }
+        let outcome = self.in_order.front_mut()?.take()?;
+        self.in_order.pop_front();
+        self.first += 1;
+        Some((self.first - 1, outcome))
+    }
+}
+
+impl Sink for Collect {
+    fn claim(&self, _: u64) -> bool {
+        !self.abandoned.load(Ordering::Relaxed)
+    }
+
+    fn is_silent(&self) -> bool {
+        true
+    }
+
+    fn deliver(self: Arc<Self>, index: u64, outcome: Outcome) -> bool {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return true;
+        }
+        let mut inner = self.lock();
+        inner.put(index, outcome);
+        let wake = std::mem::take(&mut inner.waiting);
+        drop(inner);
+        if wake {
+            self.changed.notify_all();
+        }
+        true
+    }
+}
+
+impl<A, I, T, E> Stream<I, T, E>
+where
+    A: Portable,
+    I: Iterator<Item = A>,
+    T: Portable,
+    E: Portable,
+{
+    pub(crate) fn new(core: &Arc<Core>, function: Function, input: I) -> Stream<I, T, E> {
+        let (inner, changed, abandoned) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
+        Stream {
+            core: Arc::clone(core),
+            function,
+            input: Some(input),
+            panicked: None,
+            sink: Arc::new(Collect { inner, changed, abandoned }),
+            number: core.number(),
+            ordered: true,
+            buffer: BUFFER,
+            chunk: core.options.chunk,
+            pulled: 0,
+            taken: 0,
+            bytes: VecDeque::new(),
+            held: 0,
+            refused: None,
+            kind: PhantomData,
+        }
+    }
+
+    /// Results in the order of the input. That is the default. (Python's `imap`.)
+    pub fn ordered(mut self) -> Self {
+        self.ordered = true;
+        self
+    }
+
+    /// Results as they come. (Python's `imap_unordered`.)
+    pub fn unordered(mut self) -> Self {
+        self.ordered = false;
+        self
+    }
+
+    /// How many items may have been pulled whose results have not been taken; at least 1. Default: 256. Their arguments take 16 MiB at most, whatever this
+    /// says, unless a single one is larger.
+    pub fn buffer(mut self, items: usize) -> Self {
+        self.buffer = items.max(1);
+        self
+    }
+
+    /// Gives so many items at a time to a worker, in one piece (4096 at most): an item whose worker dies costs itself only, whatever its chunk. 0 is refused: the
+    /// only result is [`TaskError::Refused`]. Default: as many as take about half a millisecond, found out as it goes, and one if they take longer.
+    ///
+    /// The buffer is at least one chunk for each worker, and one more.
+    pub fn chunk(mut self, items: usize) -> Self {
+        self.chunk = Some(items);
+        self
+    }
+
+    fn at(&self, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
+        let worker = worker.map(|worker| (**worker).clone());
+        TaskAt { task: self.function.short_name(), number: self.number, worker }
+    }
+
+    fn in_flight(&self) -> usize {
+        (self.pulled - self.taken) as usize
+    }
+
+    fn window(&self) -> usize {
+        let chunks = self.chunk.map_or(0, |chunk| chunk.min(MOST_ITEMS) * (self.core.options.max + 1));
+        self.buffer.max(chunks)
+    }
+
+    /// Pulls what there is room for.
+    fn refill(&mut self) {
+        let window = self.window();
+        // Not for one item at a time, unless there is nothing else to do.
+        if self.input.is_none() || (self.in_flight() > window / 2 && window > 1) {
+            return;
+        }
+        let start = Instant::now();
+        while self.in_flight() < window && (self.held < BYTES || self.in_flight() == 0) {
+            if !self.pull_piece(window) {
+                self.input = None;
+                return;
+            }
+            if start.elapsed() >= PATIENCE {
+                return;
+            }
+        }
+    }
+
+    /// Pulls some items and submits them; answers whether there may be more.
+    fn pull_piece(&mut self, window: usize) -> bool {
+        let most = self.chunk.map_or(PIECE, |chunk| chunk.min(MOST_ITEMS)).min(window - self.in_flight());
+        let (start, first) = (Instant::now(), self.pulled);
+        let (mut args, mut ends) = (Vec::new(), Vec::new());
+        let mut more = true;
+        while ends.len() < most && (self.chunk.is_some() || args.len() < PIECE_BYTES) {
+            if self.chunk.is_none() && !ends.is_empty() && start.elapsed() >= PATIENCE {
+                break;
+            }
+            let next = catch_unwind(AssertUnwindSafe(|| self.input.as_mut().and_then(Iterator::next)));
+            let item = match next {
+                Ok(Some(item)) => item,
+                Ok(None) => {
+                    more = false;
+                    break;
+                }
+                Err(panic) => {
+                    self.panicked = Some(panic);
+                    more = false;
+                    break;
+                }
+            };
+            match Parcel::pack(&item) {
+                Ok(parcel) if parcel.has_aside() => {
+                    // Alone, and after those before it.
+                    self.submit(args, ends, first);
+                    self.pulled += 1;
+                    let number = self.pulled - 1;
+                    self.note_bytes(parcel.bytes.len());
+                    let ends = vec![parcel.bytes.len() as u32];
+                    self.submit_parcel(parcel, ends, number);
+                    return true;
+                }
+                Ok(parcel) => {
+                    self.pulled += 1;
+                    self.note_bytes(parcel.bytes.len());
+                    args.extend_from_slice(&parcel.bytes);
+                    ends.push(args.len() as u32);
+                    if self.chunk.is_none() && self.in_flight() >= window {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    self.submit(args, ends, first);
+                    self.pulled += 1;
+                    let number = self.pulled - 1;
+                    self.note_bytes(0);
+                    let outcome = Outcome::Codec(Border::EncodeArguments, error);
+                    Arc::clone(&self.sink).deliver(number, outcome);
+                    return true;
+                }
+            }
+        }
+        self.submit(args, ends, first);
+        more
+    }
+
+    fn note_bytes(&mut self, bytes: usize) {
+        self.bytes.push_back(bytes);
+        self.held += bytes;
+    }
+
+    fn submit(&mut self, args: Vec<u8>, ends: Vec<u32>, first: u64) {
+        self.submit_parcel(Parcel::of_bytes(args), ends, first);
+    }
+
+    fn submit_parcel(&mut self, args: Parcel, ends: Vec<u32>, first: u64) {
+        let items = ends.len() as u64;
+        if items == 0 {
+            return;
+        }
+        if !self.function.is_here() {
+            self.refused = Some(NOT_HERE);
+            return;
+        }
+        let job = Job {
+            function: self.function,
+            number: self.number,
+            args,
+            ends,
+            whole: self.chunk.is_some(),
+            sink: Arc::clone(&self.sink) as Arc<dyn Sink>,
+            first,
+            losses: AtomicU32::new(0),
+        };
+        if let Err(outcome) = self.core.submit(Arc::new(job), true) {
+            let broken = match outcome {
+                Some(Outcome::Broken(error)) => Some(error),
+                _ => None,
+            };
+            for index in first..first + items {
+                let outcome = broken.clone().map_or(Outcome::Closed, Outcome::Broken);
+                Arc::clone(&self.sink).deliver(index, outcome);
+            }
+        }
+    }
+
+    fn await_next(&self) -> Outcome {
+        let mut inner = self.sink.lock();
+        loop {
+            if let Some((_, outcome)) = inner.next() {
+                return outcome;
+            }
+            inner.waiting = true;
+            inner = self.sink.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn read(&self, outcome: &Outcome) -> Result<T, TaskError<E>> {
+        if let Some(error) = failed(outcome, |worker| self.at(worker)) {
+            return Err(error);
+        }
+        let Outcome::Answer(status, parcel, worker) = outcome else {
+            return Err(TaskError::Timeout(self.at(None)));
+        };
+        let codec = |error| TaskError::Codec(Border::DecodeResult, error, self.at(Some(worker)));
+        match status {
+            Status::App => Err(parcel.open::<E>().map_or_else(codec, TaskError::App)),
+            _ => parcel.open::<T>().map_err(codec),
+        }
+    }
+}
+
+/// Why a function cannot be run elsewhere.
+pub(crate) const NOT_HERE: &str = "the function is not in the program's executable but in a shared library";
+
+impl<A, I, T, E> Iterator for Stream<I, T, E>
+where
+    A: Portable,
+    I: Iterator<Item = A>,
+    T: Portable,
+    E: Portable,
+{
+    type Item = Result<T, TaskError<E>>;
+
+    /// Blocks until there is a result, or the input has ended and all results have been taken.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.chunk == Some(0) {
+            (self.chunk, self.input) = (None, None);
+            return Some(Err(TaskError::Refused("a chunk has at least one item", self.at(None))));
+        }
+        if self.pulled == 0 && !self.ordered {
+            self.sink.lock().as_they_come = Some(VecDeque::new());
+        }
+        self.refill();
+        if let Some(why) = self.refused.take() {
+            (self.input, self.taken) = (None, self.pulled);
+            return Some(Err(TaskError::Refused(why, self.at(None))));
+        }
+        if self.in_flight() == 0 {
+            if let Some(panic) = self.panicked.take() {
+                resume_unwind(panic);
+            }
+            return None;
+        }
+        let outcome = self.await_next();
+        self.taken += 1;
+        self.held -= self.bytes.pop_front().unwrap_or_default();
+        Some(self.read(&outcome))
+    }
+}
+
+impl<A, I, T, E> FusedIterator for Stream<I, T, E>
+where
+    A: Portable,
+    I: Iterator<Item = A>,
+    T: Portable,
+    E: Portable,
+{
+}
+
+impl<I: Iterator, T, E> Drop for Stream<I, T, E> {
+    fn drop(&mut self) {
+        self.sink.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<I: Iterator, T, E> fmt::Debug for Stream<I, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({}, {} pulled, {} taken)", self.function.short_name(), self.pulled, self.taken)
+    }
+}

@@ -1,0 +1,377 @@
+//! What runs in a worker: batches, one item at a time.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::lane::{Lane, Phase, Status, Track};
+use crate::actor;
+use crate::codec::{Encoded, Parcel};
+use crate::gate::clock;
+use crate::task::function::{FunctionName, Ran, Runner};
+
+/// How often a worker looks how large it is, at most.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What a worker is made of.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Setup {
+    pub(crate) pool: String,
+    pub(crate) index: usize,
+    pub(crate) incarnation: u64,
+    pub(crate) lane: Lane,
+    /// The function that makes its state, and the arguments of that.
+    pub(crate) init: Option<(FunctionName, Parcel)>,
+    pub(crate) limits: Limits,
+    /// How long a task may take before it is asked to end.
+    pub(crate) soft: Option<Duration>,
+}
+
+/// When a worker wants to be replaced.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    pub(crate) tasks: Option<u64>,
+    pub(crate) rss: Option<u64>,
+    pub(crate) growth: Option<u64>,
+    pub(crate) age: Option<Duration>,
+}
+
+/// Items for a worker.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Batch {
+    pub(crate) serial: u16,
+    pub(crate) track: usize,
+    pub(crate) functions: Vec<FunctionName>,
+    /// Which function, and how many bytes of the arguments are this item's.
+    pub(crate) items: Vec<(u16, u32)>,
+    /// The arguments of all items, one behind the other. What lies beside them belongs to the only item.
+    pub(crate) args: Parcel,
+}
+
+/// What has come of a batch, beside what lies in the lane.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Answered {
+    /// How many items have been finished.
+    pub(crate) place: u32,
+    /// The result of the next one, for which there was no room in the lane.
+    pub(crate) handed: Option<(Status, Parcel)>,
+    /// Why the worker wants to be replaced, if it does.
+    pub(crate) retire: Option<String>,
+}
+
+/// The actor in a worker's process.
+#[actor(crate = crate, no_derive, name = "worker")]
+pub(crate) struct Worker {
+    desk: Desk,
+}
+
+#[actor(crate = crate)]
+impl Worker {
+    #[init]
+    fn new(setup: Setup) -> Result<Self, String> {
+        let desk = Desk::new(setup)?;
+        let _ = HERE.set(Arc::clone(&desk.here));
+        Ok(Worker { desk })
+    }
+
+    pub(crate) fn work(&mut self, batch: Batch) -> Answered {
+        self.desk.work(&batch)
+    }
+}
+
+static HERE: OnceLock<Arc<Here>> = OnceLock::new();
+
+thread_local! {
+    /// Of a worker that is a thread.
+    static HERE_ON_THREAD: RefCell<Option<Arc<Here>>> = const { RefCell::new(None) };
+    static STATE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
+    /// The path of the function whose call has just begun.
+    static TASK: Cell<&'static str> = const { Cell::new("") };
+}
+
+struct Here {
+    pool: String,
+    index: usize,
+    incarnation: u64,
+    lane: Lane,
+    soft: Option<Duration>,
+    item: AtomicU64,
+}
+
+fn here() -> Option<Arc<Here>> {
+    HERE_ON_THREAD.with_borrow(Clone::clone).or_else(|| HERE.get().cloned())
+}
+
+/// The worker of a pool in which this code runs; `None` elsewhere.
+///
+/// ```
+/// # use phalanx::Pool;
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let pool = Pool::builder().workers(2).build()?;
+/// let index = pool.run(|| phalanx::pool::worker().map(|worker| worker.index()), ())?;
+/// assert!(index.is_some_and(|index| index < 2));
+/// assert!(phalanx::pool::worker().is_none()); // this is the program itself
+/// # Ok(())
+/// # }
+/// ```
+pub fn worker() -> Option<WorkerContext> {
+    here().map(WorkerContext)
+}
+
+/// What a task can know of its worker: see [`worker`].
+pub struct WorkerContext(Arc<Here>);
+
+impl WorkerContext {
+    /// The place of the worker in its pool, from 0. It is the same for the process that replaces it, so it can stand for a device, a port, a core.
+    pub fn index(&self) -> usize {
+        self.0.index
+    }
+
+    /// How many processes have had this place, this one included.
+    pub fn incarnation(&self) -> u64 {
+        self.0.incarnation
+    }
+
+    /// The name of the pool.
+    pub fn pool(&self) -> &str {
+        &self.0.pool
+    }
+
+    /// Whether the task in progress is wanted no more: it is over its soft deadline, or its pool is being aborted. A task that looks at this now and
+    /// then can end by itself before it is killed.
+    pub fn is_cancelled(&self) -> bool {
+        let item = self.0.item.load(Ordering::Relaxed);
+        let late = |soft: Duration| clock().saturating_sub(self.0.lane.since()) >= soft.as_nanos() as u64;
+        item != 0 && (self.0.lane.cancelled() == item || self.0.soft.is_some_and(late))
+    }
+}
+
+impl std::fmt::Debug for WorkerContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Here { pool, index, incarnation, .. } = &*self.0;
+        write!(f, "WorkerContext({pool}, {index}, incarnation {incarnation})")
+    }
+}
+
+/// Gives the state that [`init`](crate::pool::PoolBuilder::init) has made in this worker, to look at and to change.
+///
+/// ```
+/// # use phalanx::{Pool, pool};
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<String>>();
+/// let pool = Pool::builder().workers(1).init(words, "zero one two".to_owned()).build()?;
+/// let word = |n: usize| pool::state(|words: &mut Vec<String>| words[n].clone());
+/// assert_eq!(pool.run(word, 2)?, "two");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+/// Outside of a worker's main thread, in a pool without `init`, and if its state is of another type.
+pub fn state<S: 'static, R>(use_it: impl FnOnce(&mut S) -> R) -> R {
+    STATE.with_borrow_mut(|state| match state.as_mut().and_then(|state| state.downcast_mut()) {
+        Some(state) => use_it(state),
+        None => panic!("this worker has no state of the type {}", std::any::type_name::<S>()),
+    })
+}
+
+/// The task in progress may be run so often, and may take so many nanoseconds (0: no limit), if it is the function of this path, or any.
+pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
+    let in_progress = TASK.get();
+    if !in_progress.is_empty()
+        && path.is_none_or(|path| path == in_progress)
+        && let Some(here) = here()
+    {
+        TASK.set("");
+        here.lane.declare(attempts, deadline);
+    }
+}
+
+/// A worker's things, in a process or on a thread.
+pub(crate) struct Desk {
+    here: Arc<Here>,
+    lane: Lane,
+    limits: Limits,
+    since: Instant,
+    tasks: u64,
+    reference: u64,
+    look_at: Instant,
+    retire: Option<String>,
+    known: Vec<(FunctionName, &'static Runner)>,
+}
+
+/// How an item ended that was begun.
+enum Worked {
+    Finished,
+    /// There is no room for the result in the lane.
+    TooLarge(Status, Encoded),
+}
+
+impl Desk {
+    /// # Errors
+    /// That of the function that makes the state.
+    pub(crate) fn new(setup: Setup) -> Result<Desk, String> {
+        let Setup { pool, index, incarnation, lane, init, limits, soft } = setup;
+        if !lane.is_whole() {
+            return Err("the lane of this worker has another size".to_owned());
+        }
+        let item = AtomicU64::new(0);
+        let here = Arc::new(Here { pool, index, incarnation, lane: lane.clone(), soft, item });
+        HERE_ON_THREAD.set(Some(Arc::clone(&here)));
+        if let Some((function, args)) = init {
+            let runner = function.find().ok_or("the function is not in this program")?;
+            let state = runner.keep(&args.bytes, args.descriptors()?)?;
+            STATE.set(Some(state));
+        }
+        let reference = if limits.growth.is_some() { resident() } else { 0 };
+        let now = Instant::now();
+        Ok(Desk {
+            here,
+            lane,
+            limits,
+            since: now,
+            tasks: 0,
+            reference,
+            look_at: now,
+            retire: None,
+            known: Vec::new(),
+        })
+    }
+
+    fn find(&mut self, name: &FunctionName) -> Option<&'static Runner> {
+        if let Some((_, runner)) = self.known.iter().find(|(known, _)| known == name) {
+            return Some(runner);
+        }
+        let runner = name.find()?;
+        self.known.push((name.clone(), runner));
+        Some(runner)
+    }
+
+    pub(crate) fn work(&mut self, batch: &Batch) -> Answered {
+        let runners: Vec<Option<&'static Runner>> =
+            batch.functions.iter().map(|name| self.find(name)).collect();
+        let lane = self.lane.clone();
+        let track = lane.track(batch.track);
+        let (mut from, mut at, mut handed, mut place) = (0, 0, None, 0);
+        let mut began = clock();
+        for &(function, len) in &batch.items {
+            // One that is to be replaced begins nothing; what is left goes to others.
+            if self.retire.is_some() || track.begin(batch.serial, place).is_err() {
+                break;
+            }
+            let to = (from + len as usize).min(batch.args.bytes.len());
+            let args = &batch.args.bytes[from.min(to)..to];
+            from = to;
+            lane.stamp(began);
+            self.here.item.store(item(batch.serial, place), Ordering::Relaxed);
+            let runner = runners.get(usize::from(function)).copied().flatten();
+            let worked = run_one(&track, &mut at, runner, args, &batch.args);
+            self.here.item.store(0, Ordering::Relaxed);
+            let ended = clock();
+            lane.count(ended.saturating_sub(began));
+            began = ended;
+            self.count_one();
+            match worked {
+                Worked::Finished => place += 1,
+                Worked::TooLarge(status, encoded) => {
+                    handed = Some((status, Parcel::from(encoded)));
+                    break;
+                }
+            }
+        }
+        Answered { place, handed, retire: self.retire.clone() }
+    }
+
+    /// Looks whether it is time to be replaced.
+    fn count_one(&mut self) {
+        self.tasks += 1;
+        let Limits { tasks, rss, growth, age } = self.limits;
+        if let Some(most) = tasks.filter(|&most| self.tasks >= most) {
+            self.retire = Some(format!("after {most} tasks"));
+        }
+        if rss.is_none() && growth.is_none() && age.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        if let Some(age) = age.filter(|&age| now - self.since >= age) {
+            self.retire = Some(format!("at the age of {age:?}"));
+        }
+        if (rss.is_some() || growth.is_some()) && now >= self.look_at {
+            self.look_at = now + LOOK;
+            let resident = resident();
+            if let Some(most) = rss.filter(|&most| resident > most) {
+                self.retire = Some(format!("with {resident} bytes resident, more than {most}"));
+            }
+            let grown = resident.saturating_sub(self.reference);
+            if let Some(most) = growth.filter(|&most| grown > most) {
+                self.retire = Some(format!("grown by {grown} bytes, more than {most}"));
+            }
+        }
+    }
+}
+
+/// What names an item in a lane; not 0.
+pub(crate) fn item(serial: u16, place: u32) -> u64 {
+    u64::from(serial) << 32 | u64::from(place) + 1
+}
+
+fn run_one(
+    track: &Track<'_>,
+    at: &mut usize,
+    runner: Option<&'static Runner>,
+    args: &[u8],
+    parcel: &Parcel,
+) -> Worked {
+    let ran = match (runner, parcel.descriptors()) {
+        (Some(runner), Ok(fds)) => {
+            let mut begins = || {
+                if track.enter(Phase::Running).is_err() {
+                    await_death();
+                }
+                TASK.set((runner.type_name)());
+            };
+            runner.run(args, fds, &mut begins)
+        }
+        (None, _) => Ran::Arguments("the function is not in this program".to_owned()),
+        (_, Err(error)) => Ran::Arguments(error),
+    };
+    TASK.set("");
+    let text = |text: String| Encoded { bytes: text.into_bytes(), aside: Vec::new() };
+    let (status, encoded) = match ran {
+        Ran::Value { encoded, is_err: false } => (Status::Value, encoded),
+        Ran::Value { encoded, is_err: true } => (Status::ValueErr, encoded),
+        Ran::App(encoded) => (Status::App, encoded),
+        Ran::Arguments(error) => (Status::Arguments, text(error)),
+        Ran::Result(error) => (Status::Result, text(error)),
+    };
+    let written = if encoded.aside.is_empty() { track.write(*at, status, &encoded.bytes) } else { None };
+    let done = match written {
+        Some(next) => {
+            *at = next;
+            track.finish().map(|()| Worked::Finished)
+        }
+        None => track.enter(Phase::Handing).map(|()| Worked::TooLarge(status, encoded)),
+    };
+    done.unwrap_or_else(|_| await_death())
+}
+
+/// This process has been condemned: it must not begin anything else until it is killed.
+fn await_death() -> ! {
+    loop {
+        std::thread::park_timeout(Duration::from_secs(1));
+    }
+}
+
+/// How many bytes of this process are in memory.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or_default() * 1024
+}

@@ -1,0 +1,30 @@
+//! The one piece of user code that a supervisor runs, if it is asked to: before it forks, so that its children share what was loaded.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::sys::process;
+use crate::task::function::FunctionName;
+
+/// Runs it.
+///
+/// # Errors
+/// In words, if it panicked, or has left threads behind: a process with threads cannot be forked safely.
+pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
+    let runner = function.find().ok_or("the function to preload is not in this program")?;
+    match catch_unwind(AssertUnwindSafe(|| runner.keep(args, Vec::new()))) {
+        Ok(loaded) => std::mem::forget(loaded?),
+        Err(payload) => return Err(format!("the preload panicked: {}", words(&*payload))),
+    }
+    if process::confirm_single_thread() {
+        return Ok(());
+    }
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    Err(format!(
+        "the preload has left threads behind ({threads} with the supervisor's own): children are forked, and only a process with one thread can be forked safely"
+    ))
+}
+
+fn words(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}

@@ -1,0 +1,357 @@
+//! A function that can be named in a message: another process of the same program finds it and calls it.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{self, Encoded, Portable};
+use crate::error::Never;
+use crate::sys::image::{self, Findable, Located};
+
+/// What becomes of arguments.
+pub(crate) enum Ran {
+    /// The function's value; `is_err` if it is a `Result` and that an error.
+    Value { encoded: Encoded, is_err: bool },
+    /// The `Err` of a function that was named by its `#[task]`.
+    App(Encoded),
+    /// The arguments could not be decoded: the function has not been called.
+    Arguments(String),
+    /// Its value could not be encoded.
+    Result(String),
+}
+
+/// What a process needs to call one function.
+#[derive(Clone, Copy)]
+pub(crate) struct Runner {
+    pub(crate) type_name: fn() -> &'static str,
+    /// Decodes the arguments, says so, and calls.
+    run: fn(&[u8], Vec<OwnedFd>, &mut dyn FnMut()) -> Ran,
+    /// The same for a function whose value stays in the process.
+    keep: fn(&[u8], Vec<OwnedFd>) -> Result<Box<dyn Any>, String>,
+}
+
+impl Findable for Runner {
+    const MAGIC: u64 = 0x7068_616c_616e_7865;
+}
+
+/// A function of this program: what [`Pool`](crate::Pool) is given to run.
+///
+/// Functions and closures that capture nothing, of up to eight arguments (which travel as a tuple; a single one as it is); and `name::task()` of a
+/// [`#[task]`](macro@crate::task), which carries the error of a function that answers a `Result`. Implemented by the crate, not by hand; `M` tells the compiler which of these it is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function of `{A}` that a pool can run",
+    note = "it is a function, or a closure that captures nothing; several arguments are given as a tuple; arguments and result are serde and owned"
+)]
+pub trait TaskFn<A, M>: Copy + 'static {
+    /// What it answers.
+    type Value: Portable;
+    /// Its own error; [`Never`] for what answers a plain value.
+    type Error: Portable;
+
+    #[doc(hidden)]
+    fn function(self) -> Function;
+}
+
+/// Which function.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Function {
+    entry: &'static Located<Runner>,
+    /// What it is called, if that is not the name of its type.
+    label: Option<&'static str>,
+}
+
+/// The same in a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FunctionName {
+    offset: u64,
+    type_name: String,
+}
+
+impl Function {
+    /// The path of the function.
+    pub(crate) fn path(self) -> &'static str {
+        (self.entry.value.type_name)()
+    }
+
+    /// Its name without the path.
+    pub(crate) fn short_name(self) -> &'static str {
+        if let Some(label) = self.label {
+            return label;
+        }
+        let path = self.path().trim_end_matches("::{{closure}}");
+        let plain = path.find('<').unwrap_or(path.len());
+        path[..plain].rfind("::").map_or(path, |at| &path[at + 2..])
+    }
+
+    /// `None` if it lies in a shared library, where other processes would not find it.
+    pub(crate) fn name(self) -> Option<FunctionName> {
+        Some(FunctionName { offset: self.entry.offset()?, type_name: self.path().to_owned() })
+    }
+
+    /// Whether it lies in the program itself, where all its processes find it.
+    pub(crate) fn is_here(self) -> bool {
+        self.entry.offset().is_some()
+    }
+
+    pub(crate) fn is(self, other: Function) -> bool {
+        std::ptr::eq(self.entry, other.entry)
+    }
+}
+
+impl FunctionName {
+    /// The function of this name, if this program has it.
+    pub(crate) fn find(&self) -> Option<&'static Runner> {
+        let found = &Located::<Runner>::at(self.offset)?.value;
+        ((found.type_name)() == self.type_name).then_some(found)
+    }
+}
+
+impl Runner {
+    pub(crate) fn run(&self, args: &[u8], fds: Vec<OwnedFd>, begins: &mut dyn FnMut()) -> Ran {
+        (self.run)(args, fds, begins)
+    }
+
+    pub(crate) fn keep(&self, args: &[u8], fds: Vec<OwnedFd>) -> Result<Box<dyn Any>, String> {
+        (self.keep)(args, fds)
+    }
+}
+
+fn value<T: Portable>(value: &T) -> Ran {
+    // The encoding of a `Result` begins with its variant: 0 for `Ok`, 1 for `Err`.
+    let is_result = || std::any::type_name::<T>().starts_with("core::result::Result<");
+    match codec::encode(value) {
+        Ok(encoded) => Ran::Value { is_err: encoded.bytes.first() == Some(&1) && is_result(), encoded },
+        Err(error) => Ran::Result(error),
+    }
+}
+
+fn no_state(_: &[u8], _: Vec<OwnedFd>) -> Result<Box<dyn Any>, String> {
+    Err("this function is a task".to_owned())
+}
+
+fn no_task(_: &[u8], _: Vec<OwnedFd>, _: &mut dyn FnMut()) -> Ran {
+    Ran::Arguments("this function makes a state".to_owned())
+}
+
+const CAPTURES: &str = "the function captures data";
+
+struct Of<F, M>(PhantomData<(F, M)>);
+
+macro_rules! functions {
+    ($(($($arg:ident $ty:ident),*) $args:ty, ($($pattern:tt)*);)*) => {$(
+        impl<F, T, $($ty),*> Of<F, fn($($ty),*) -> T>
+        where
+            F: Fn($($ty),*) -> T + Copy + 'static,
+            T: Portable,
+            $($ty: Portable,)*
+        {
+            const ENTRY: &'static Located<Runner> = &Located::new(Runner {
+                type_name: std::any::type_name::<F>,
+                run: |args, fds, begins| {
+                    let Some(function) = image::conjure::<F>() else {
+                        return Ran::Arguments(CAPTURES.to_owned());
+                    };
+                    match codec::decode::<$args>(args, fds) {
+                        Ok($($pattern)*) => {
+                            begins();
+                            value(&function($($arg),*))
+                        }
+                        Err(error) => Ran::Arguments(error),
+                    }
+                },
+                keep: no_state,
+            });
+        }
+
+        impl<F, T, $($ty),*> TaskFn<$args, fn($($ty),*) -> T> for F
+        where
+            F: Fn($($ty),*) -> T + Copy + 'static,
+            T: Portable,
+            $($ty: Portable,)*
+        {
+            type Value = T;
+            type Error = Never;
+
+            fn function(self) -> Function {
+                const {
+                    assert!(
+                        size_of::<F>() == 0,
+                        "the function runs in another process: it cannot capture data; pass it as arguments"
+                    )
+                };
+                Function { entry: Of::<F, fn($($ty),*) -> T>::ENTRY, label: None }
+            }
+        }
+    )*};
+}
+
+functions! {
+    () (), (());
+    (a A) A, (a);
+    (a A, b B) (A, B), ((a, b));
+    (a A, b B, c C) (A, B, C), ((a, b, c));
+    (a A, b B, c C, d D) (A, B, C, D), ((a, b, c, d));
+    (a A, b B, c C, d D, e E) (A, B, C, D, E), ((a, b, c, d, e));
+    (a A, b B, c C, d D, e E, f G) (A, B, C, D, E, G), ((a, b, c, d, e, f));
+    (a A, b B, c C, d D, e E, f G, g H) (A, B, C, D, E, G, H), ((a, b, c, d, e, f, g));
+    (a A, b B, c C, d D, e E, f G, g H, h I) (A, B, C, D, E, G, H, I), ((a, b, c, d, e, f, g, h));
+}
+
+/// A `#[task]` by name, as `name::task()` answers it: what it answers and its error are told apart.
+pub struct TaskDef<A, T, E = Never> {
+    function: Function,
+    kind: PhantomData<fn(A) -> Result<T, E>>,
+}
+
+impl<A, T, E> Clone for TaskDef<A, T, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A, T, E> Copy for TaskDef<A, T, E> {}
+
+/// Tells the compiler that a task is meant by its name.
+#[doc(hidden)]
+pub enum ByName {}
+
+impl<A: Portable, T: Portable, E: Portable> TaskFn<A, ByName> for TaskDef<A, T, E> {
+    type Value = T;
+    type Error = E;
+
+    fn function(self) -> Function {
+        self.function
+    }
+}
+
+struct Named<F, A, T, E>(PhantomData<(F, A, T, E)>);
+
+impl<F: Fn(A) -> T + Copy + 'static, A: Portable, T: Portable> Named<F, A, T, ()> {
+    const ENTRY: &'static Located<Runner> = &Located::new(Runner {
+        type_name: std::any::type_name::<F>,
+        run: |args, fds, begins| match (image::conjure::<F>(), codec::decode::<A>(args, fds)) {
+            (Some(function), Ok(args)) => {
+                begins();
+                value(&function(args))
+            }
+            (None, _) => Ran::Arguments(CAPTURES.to_owned()),
+            (_, Err(error)) => Ran::Arguments(error),
+        },
+        keep: no_state,
+    });
+}
+
+impl<F, A, T, E> Named<F, A, T, (E,)>
+where
+    F: Fn(A) -> Result<T, E> + Copy + 'static,
+    A: Portable,
+    T: Portable,
+    E: Portable,
+{
+    const ENTRY: &'static Located<Runner> = &Located::new(Runner {
+        type_name: std::any::type_name::<F>,
+        run: |args, fds, begins| match (image::conjure::<F>(), codec::decode::<A>(args, fds)) {
+            (Some(function), Ok(args)) => {
+                begins();
+                match function(args) {
+                    Ok(answer) => value(&answer),
+                    Err(error) => codec::encode(&error).map_or_else(Ran::Result, Ran::App),
+                }
+            }
+            (None, _) => Ran::Arguments(CAPTURES.to_owned()),
+            (_, Err(error)) => Ran::Arguments(error),
+        },
+        keep: no_state,
+    });
+}
+
+/// What `name::task()` of a `#[task]` expands to.
+pub fn task_def<F, A: Portable, T: Portable>(_: F, name: &'static str) -> TaskDef<A, T>
+where
+    F: Fn(A) -> T + Copy + 'static,
+{
+    let function = Function { entry: Named::<F, A, T, ()>::ENTRY, label: Some(name) };
+    TaskDef { function, kind: PhantomData }
+}
+
+/// The same for a function that answers a `Result`.
+pub fn task_def_result<F, A: Portable, T: Portable, E: Portable>(_: F, name: &'static str) -> TaskDef<A, T, E>
+where
+    F: Fn(A) -> Result<T, E> + Copy + 'static,
+{
+    let function = Function { entry: Named::<F, A, T, (E,)>::ENTRY, label: Some(name) };
+    TaskDef { function, kind: PhantomData }
+}
+
+struct Maker<F, A, S>(PhantomData<(F, A, S)>);
+
+impl<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static> Maker<F, A, S> {
+    const ENTRY: &'static Located<Runner> = &Located::new(Runner {
+        type_name: std::any::type_name::<F>,
+        run: no_task,
+        keep: |args, fds| {
+            let function = image::conjure::<F>().ok_or(CAPTURES)?;
+            Ok(kept(function(codec::decode::<A>(args, fds)?)))
+        },
+    });
+}
+
+fn kept<S: 'static>(state: S) -> Box<dyn Any> {
+    Box::new(state)
+}
+
+/// The function that makes a state of `args`.
+pub(crate) fn state_maker<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static>(_: F) -> Function {
+    const {
+        assert!(
+            size_of::<F>() == 0,
+            "the function runs in another process: it cannot capture data; pass it as arguments"
+        )
+    };
+    Function { entry: Maker::<F, A, S>::ENTRY, label: None }
+}
+
+struct TryMaker<F, A, S, E>(PhantomData<(F, A, S, E)>);
+
+impl<F, A, S, E> TryMaker<F, A, S, E>
+where
+    F: Fn(A) -> Result<S, E> + Copy + 'static,
+    A: Portable,
+    S: 'static,
+    E: std::fmt::Display + 'static,
+{
+    const ENTRY: &'static Located<Runner> = &Located::new(Runner {
+        type_name: std::any::type_name::<F>,
+        run: no_task,
+        keep: |args, fds| {
+            let function = image::conjure::<F>().ok_or(CAPTURES)?;
+            let state = function(codec::decode::<A>(args, fds)?).map_err(|error| error.to_string())?;
+            Ok(kept(state))
+        },
+    });
+}
+
+/// The same for a function that can fail.
+pub(crate) fn try_state_maker<F, A, S, E>(_: F) -> Function
+where
+    F: Fn(A) -> Result<S, E> + Copy + 'static,
+    A: Portable,
+    S: 'static,
+    E: std::fmt::Display + 'static,
+{
+    const {
+        assert!(
+            size_of::<F>() == 0,
+            "the function runs in another process: it cannot capture data; pass it as arguments"
+        )
+    };
+    Function { entry: TryMaker::<F, A, S, E>::ENTRY, label: None }
+}
+
+/// A function that loads something for all processes that are forked later.
+pub(crate) fn preloader<F: Fn(A) + Copy + 'static, A: Portable>(function: F) -> Function {
+    state_maker(function)
+}

@@ -1,0 +1,430 @@
+//! Workers that die: of a task, and of something else.
+
+use std::fs;
+use std::process;
+use std::time::{Duration, Instant};
+
+use phalanx::pool::{OnLoss, PoolError, TaskError};
+use phalanx::prelude::*;
+use phalanx::{ExitReason, Pool};
+use phalanx_tests::processes;
+use phalanx_tests::{alone, eventually};
+use serde::{Deserialize, Serialize};
+
+use super::{Gate, PATIENCE, nap, pass, pid, pool, square};
+
+/// How to die.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Death {
+    Segfault,
+    Abort,
+    Exit,
+    DoublePanic,
+}
+
+impl Death {
+    const ALL: [Death; 4] = [Death::Segfault, Death::Abort, Death::Exit, Death::DoublePanic];
+
+    fn die(self) {
+        struct Again;
+        impl Drop for Again {
+            fn drop(&mut self) {
+                panic!("again")
+            }
+        }
+        match self {
+            Death::Segfault => {
+                processes::signal("SEGV", i64::from(process::id()));
+                std::thread::sleep(PATIENCE);
+            }
+            Death::Abort => process::abort(),
+            Death::Exit => process::exit(1),
+            Death::DoublePanic => {
+                // The language prints stacks of both, whatever the environment says, and that takes its time.
+                std::panic::set_hook(Box::new(|_| ()));
+                let _again = Again;
+                panic!("once");
+            }
+        }
+    }
+
+    fn is_reason(self, reason: &ExitReason) -> bool {
+        match self {
+            Death::Segfault => reason.signal() == Some(11),
+            Death::Abort => reason.signal() == Some(6),
+            Death::Exit => *reason == ExitReason::Exited(1),
+            // Aborted, by the language's runtime.
+            Death::DoublePanic => reason.signal() == Some(6) || matches!(reason, ExitReason::Panicked { .. }),
+        }
+    }
+}
+
+/// Kills the process that is not its maker's, when it is read or written there.
+#[derive(Debug)]
+struct Bomb {
+    maker: u32,
+    how: Death,
+    on_encode: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BombWire(u32, Death, bool);
+
+impl Serialize for Bomb {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.on_encode && process::id() != self.maker {
+            self.how.die();
+        }
+        BombWire(self.maker, self.how, self.on_encode).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bomb {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Bomb, D::Error> {
+        let BombWire(maker, how, on_encode) = BombWire::deserialize(deserializer)?;
+        if !on_encode && process::id() != maker {
+            how.die();
+        }
+        Ok(Bomb { maker, how, on_encode })
+    }
+}
+
+fn lives(pool: &Pool) -> usize {
+    pool.insights().workers.iter().filter(|worker| worker.pid.is_some_and(processes::runs)).count()
+}
+
+/// POOL-54
+#[test]
+fn pool_54_a_death_at_any_point_costs_its_task_and_the_pool_is_whole_again() {
+    alone(|| {
+        let pool = Pool::builder().workers(2).build().unwrap();
+        for how in Death::ALL {
+            let me = process::id();
+            let good: Vec<_> = (0..10).map(|n| pool.submit(square, n)).collect();
+            let (reading, writing) =
+                (Bomb { maker: me, how, on_encode: false }, move |maker: u32, how: Death| Bomb {
+                    maker,
+                    how,
+                    on_encode: true,
+                });
+            let start = Instant::now();
+            let lost = [
+                pool.submit(|bomb: Bomb| drop(bomb), reading).wait().map(drop),
+                pool.submit(Death::die, how).wait(),
+                pool.submit(writing, (me, how)).wait().map(drop),
+            ];
+            assert!(start.elapsed() < Duration::from_secs(3), "{how:?}: {:?}", start.elapsed());
+            let more: Vec<_> = (10..20).map(|n| pool.submit(square, n)).collect();
+            for error in lost {
+                let error = error.unwrap_err();
+                assert!(error.exit_reason().is_some_and(|reason| how.is_reason(reason)), "{how:?}: {error}");
+            }
+            for (n, task) in good.into_iter().chain(more).enumerate() {
+                assert_eq!(task.wait().unwrap(), (n * n) as u64);
+            }
+        }
+        eventually("all workers", PATIENCE, || lives(&pool) == 2);
+    });
+}
+
+fn worker_pids(pool: &Pool) -> Vec<u32> {
+    pool.insights().workers.iter().filter_map(|worker| worker.pid).collect()
+}
+
+/// POOL-55
+#[test]
+fn pool_55_a_worker_killed_while_idle_harms_nobody() {
+    alone(|| {
+        let pool = pool(2);
+        let before = worker_pids(&pool);
+        before.iter().for_each(|pid| processes::kill(*pid));
+        let results: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
+        assert!(results.into_iter().all(|task| task.wait().is_ok()));
+        eventually("other workers", PATIENCE, || lives(&pool) == 2);
+        assert!(worker_pids(&pool).iter().all(|pid| !before.contains(pid)));
+        pool.close();
+        assert_eq!(pool.join().unwrap().crashes, 2);
+    });
+}
+
+#[test]
+fn pool_55_a_worker_killed_in_a_task_costs_that_task_and_no_other() {
+    alone(|| {
+        let pool = pool(2);
+        let gate = Gate::closed("killed");
+        let victim = pool.submit(pass, gate.path());
+        gate.await_begun();
+        let others: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
+        let at = pool.insights();
+        let busy = at.workers.iter().find(|worker| worker.tasks == 0 || worker.index == 0).unwrap();
+        // Whoever has the gate is the one that has begun; both are asked.
+        let holder = worker_pids(&pool).into_iter().find(|pid| holds(*pid)).or(busy.pid).unwrap();
+        processes::kill(holder);
+        let start = Instant::now();
+        let error = victim.wait().unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(1));
+        assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
+        assert_eq!(error.at().unwrap().worker.as_ref().unwrap().pid, holder);
+        assert!(others.into_iter().all(|task| task.wait().is_ok()));
+        let error = pool.run(|| -> () { process::exit(99) }, ()).unwrap_err();
+        assert!(error.to_string().contains("99"), "{error}");
+        assert_eq!(pool.run(square, 4).unwrap(), 16);
+    });
+}
+
+/// Whether the process sleeps in `eventually`, 2 ms at a time: the others wait in their mailboxes.
+fn holds(pid: u32) -> bool {
+    let nap = || fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
+    (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(1));
+        nap().contains("nanosleep")
+    })
+}
+
+const LARGE: usize = 16 << 20;
+
+/// Reads slowly, and says that it does.
+struct Slow(Vec<u8>);
+
+impl Serialize for Slow {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slow {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Slow, D::Error> {
+        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        if phalanx::pool::worker().is_some() {
+            let mark = std::env::temp_dir().join("reading");
+            fs::write(&mark, process::id().to_string()).unwrap();
+            eventually("to be killed, or let go", PATIENCE, || !mark.exists());
+        }
+        Ok(Slow(bytes))
+    }
+}
+
+#[test]
+fn pool_55_a_worker_killed_while_it_reads_fails_its_task_or_another_does_it() {
+    alone(|| {
+        let pool = pool(1);
+        let mark = std::env::temp_dir().join("reading");
+        let task = pool.submit(|slow: Slow| slow.0.len(), Slow(vec![7; LARGE]));
+        let reader = || fs::read_to_string(&mark).ok().and_then(|pid| pid.parse::<u32>().ok());
+        let first = phalanx_tests::until("a reader", PATIENCE, reader);
+        processes::kill(first);
+        // None of its code had run, so another one is given it.
+        let second =
+            phalanx_tests::until("another reader", PATIENCE, || reader().filter(|pid| *pid != first));
+        assert!(processes::runs(second));
+        fs::remove_file(&mark).unwrap();
+        assert_eq!(task.wait().unwrap(), LARGE);
+        assert_eq!(pool.run(square, 2).unwrap(), 4);
+    });
+}
+
+/// Writes slowly.
+#[derive(Deserialize)]
+struct Lazy(Vec<u8>);
+
+impl Serialize for Lazy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if phalanx::pool::worker().is_some() {
+            fs::write(std::env::temp_dir().join("writing"), process::id().to_string()).unwrap();
+            nap(100_000);
+        }
+        self.0.serialize(serializer)
+    }
+}
+
+#[test]
+fn pool_55_a_worker_killed_while_it_writes_is_one_death() {
+    alone(|| {
+        let pool = pool(1);
+        let mark = std::env::temp_dir().join("writing");
+        let task = pool.submit(|len: usize| Lazy(vec![7; len]), LARGE);
+        let next = pool.submit(square, 3);
+        let writer = phalanx_tests::until("a writer", PATIENCE, || {
+            fs::read_to_string(&mark).ok().and_then(|pid| pid.parse::<u32>().ok())
+        });
+        processes::kill(writer);
+        let error = task.wait().map(drop).unwrap_err();
+        assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
+        assert_eq!(next.wait().unwrap(), 9);
+        fs::remove_file(&mark).unwrap();
+    });
+}
+
+#[task(idempotent)]
+fn shaky(mark: String) -> u32 {
+    let tries = fs::read_to_string(&mark).map_or(0, |text| text.len());
+    fs::write(&mark, "x".repeat(tries + 1)).unwrap();
+    if tries < 2 {
+        process::abort();
+    }
+    tries as u32 + 1
+}
+
+#[task]
+#[idempotent(5)]
+fn hopeless(_: ()) -> u32 {
+    process::abort()
+}
+
+#[test]
+fn tasks_that_say_they_may_be_repeated_are() {
+    alone(|| {
+        let pool = pool(2);
+        let mark = std::env::temp_dir().join("tries");
+        let path = || mark.to_string_lossy().into_owned();
+        assert_eq!(pool.run(shaky, path()).unwrap(), 3);
+        fs::remove_file(&mark).unwrap();
+        assert_eq!(pool.run(shaky::task(), path()).unwrap(), 3);
+        fs::remove_file(&mark).unwrap();
+        assert!(pool.run(hopeless, ()).unwrap_err().exit_reason().is_some());
+        assert_eq!(pool.report().crashes, 2 + 2 + 5);
+    });
+}
+
+#[test]
+fn what_becomes_of_a_lost_task_can_be_chosen() {
+    alone(|| {
+        let abort = |n: u32| if n == 0 { process::abort() } else { n };
+        let retry = Pool::builder().workers(1).on_loss(OnLoss::Retry(2)).build().unwrap();
+        assert!(retry.run(abort, 0).unwrap_err().exit_reason().is_some());
+        assert_eq!(retry.report().crashes, 3);
+        let fragile = Pool::builder().workers(1).name("fragile").on_loss(OnLoss::Break).build().unwrap();
+        let (first, second) = (fragile.submit(abort, 0), fragile.submit(nap, 60_000));
+        assert_eq!(first.wait().unwrap_err().exit_reason().and_then(ExitReason::signal), Some(6));
+        let error = second.wait().unwrap_err();
+        assert!(
+            matches!(&error, TaskError::Broken(cause, _) if matches!(**cause, PoolError::Lost { .. })),
+            "{error}"
+        );
+        assert!(matches!(fragile.run(square, 1), Err(TaskError::Broken(..))));
+        assert!(matches!(fragile.join(), Err(PoolError::Lost { .. })));
+    });
+}
+
+#[test]
+fn a_chunk_whose_worker_dies_loses_the_item_in_progress_only() {
+    alone(|| {
+        let pool = pool(2);
+        let picky = |n: u64| {
+            if n % 10 == 7 {
+                process::abort();
+            }
+            n
+        };
+        for chunk in [1, 5, 100] {
+            let results: Vec<_> = pool.stream(picky, 0..100).chunk(chunk).collect();
+            for (n, result) in (0..100).zip(results) {
+                match result {
+                    Ok(value) => assert!(value == n && n % 10 != 7, "{n} {value}"),
+                    Err(error) => assert!(n % 10 == 7 && error.exit_reason().is_some(), "{n}: {error}"),
+                }
+            }
+        }
+    });
+}
+
+/// POOL-59
+#[test]
+fn pool_59_a_crash_loop_in_init_ends_the_pool_with_the_cause() {
+    alone(|| {
+        let mark = std::env::temp_dir().join("starts");
+        let init = |mark: String| {
+            use std::io::Write;
+            let mut file =
+                fs::OpenOptions::new().append(true).create(true).open(&mark).map_err(|e| e.to_string())?;
+            file.write_all(b"x").map_err(|e| e.to_string())?;
+            if fs::exists(format!("{mark}.broken")).unwrap() {
+                Err("it is broken".to_owned())
+            } else {
+                Ok(())
+            }
+        };
+        let path = mark.to_string_lossy().into_owned();
+        let broken = format!("{path}.broken");
+        // The start of the pool fails as a whole.
+        fs::write(&broken, "").unwrap();
+        let error = Pool::builder().workers(4).try_init(init, path.clone()).build().unwrap_err();
+        assert!(
+            matches!(&error, SpawnError::InitFailed { error, .. } if error.contains("it is broken")),
+            "{error}"
+        );
+        fs::remove_file(&broken).unwrap();
+        let pool =
+            Pool::builder().workers(2).try_init(init, path.clone()).intensity(3, PATIENCE).build().unwrap();
+        fs::remove_file(&mark).unwrap();
+        fs::write(&broken, "").unwrap();
+        let gate = Gate::closed("never");
+        let running = pool.submit(pass, gate.path());
+        gate.await_begun();
+        let pending: Vec<_> = (0..10).map(|_| pool.submit(nap, 100_000)).collect();
+        worker_pids(&pool).into_iter().for_each(processes::kill);
+        assert!(running.wait().is_err());
+        for task in pending {
+            let error = task.wait().unwrap_err();
+            let cause = match &error {
+                TaskError::Broken(cause, _) => cause,
+                TaskError::Died(..) => continue,
+                _ => panic!("{error}"),
+            };
+            assert!(
+                matches!(&**cause, PoolError::CannotStart { cause: SpawnError::InitFailed { .. }, .. }),
+                "{cause}"
+            );
+        }
+        let error = pool.join().unwrap_err();
+        assert!(error.to_string().contains("it is broken"), "{error}");
+        let starts = fs::read_to_string(&mark).unwrap().len();
+        assert!((4..=6).contains(&starts), "{starts} starts");
+        fs::remove_file(&mark).unwrap();
+        fs::remove_file(&broken).unwrap();
+    });
+}
+
+#[test]
+fn pool_59_if_one_of_the_first_workers_cannot_start_none_is_left() {
+    alone(|| {
+        let third = |_: ()| {
+            let me = phalanx::pool::worker().unwrap();
+            assert!(me.index() != 2, "not the third");
+        };
+        let error = Pool::builder().workers(4).init(third, ()).build().unwrap_err();
+        assert!(error.to_string().contains("not the third"), "{error}");
+        assert!(phalanx::children().is_empty(), "{:?}", phalanx::children());
+    });
+}
+
+#[test]
+fn a_pool_outlives_its_supervisor() {
+    alone(|| {
+        let pool = Pool::builder().workers(2).name("orphans").build().unwrap();
+        let workers = worker_pids(&pool);
+        let supervisor = processes::stat(workers[0]).unwrap().parent;
+        processes::kill(supervisor);
+        eventually("the end of the workers", PATIENCE, || !workers.iter().any(|pid| processes::runs(*pid)));
+        let results: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
+        assert!(results.into_iter().all(|task| task.wait().is_ok()));
+        assert_ne!(processes::stat(pool.run(pid, ()).unwrap()).unwrap().parent, supervisor);
+    });
+}
+
+#[test]
+fn an_error_that_nobody_looks_at_is_in_the_report() {
+    alone(|| {
+        let pool = pool(1);
+        let panics = |n: u32| assert!(n == 0, "nobody sees {n}");
+        drop(pool.submit(panics, 1));
+        assert!(pool.submit(panics, 2).wait().is_err());
+        let _kept = pool.submit(panics, 3);
+        assert!(pool.submit(panics, 0).wait().is_ok());
+        pool.close();
+        let report = pool.join().unwrap();
+        assert_eq!((report.submitted, report.succeeded, report.lost), (4, 1, 3));
+        assert_eq!(report.unread_errors, 2);
+        assert!(report.unread[0].contains("nobody sees 1") && report.unread[1].contains("nobody sees 3"));
+    });
+}

@@ -1,0 +1,128 @@
+//! Many items, one function.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use phalanx::pool::TaskError;
+use phalanx_tests::alone;
+
+use super::{nap, pool, square};
+
+/// POOL-48
+#[test]
+fn pool_48_a_map_is_the_sequential_one_whatever_the_chunk() {
+    alone(|| {
+        let pool = pool(3);
+        for inputs in [0, 1, 10, 1000_u64] {
+            let expected: Vec<u64> = (0..inputs).map(square).collect();
+            assert_eq!(pool.map(square, 0..inputs).unwrap(), expected);
+            for chunk in [1, 20, 100, 5000] {
+                let ordered = pool.stream(square, 0..inputs).chunk(chunk).ordered();
+                assert_eq!(ordered.collect::<Result<Vec<_>, _>>().unwrap(), expected);
+                let unordered = pool.stream(square, 0..inputs).chunk(chunk).unordered();
+                let mut found = unordered.collect::<Result<Vec<_>, _>>().unwrap();
+                found.sort_unstable();
+                assert_eq!(found, expected);
+            }
+            let refused: Vec<_> = pool.stream(square, 0..inputs).chunk(0).collect();
+            assert!(matches!(refused[..], [Err(TaskError::Refused(..))]), "{refused:?}");
+        }
+        assert!(phalanx::Pool::builder().chunk(0).build().is_err());
+    });
+}
+
+/// POOL-49
+#[test]
+fn pool_49_a_panic_of_the_input_comes_after_the_results_before_it() {
+    alone(|| {
+        let pool = pool(2);
+        let input = || (0..100_u64).inspect(|n| assert!(*n < 30, "input {n}"));
+        for chunk in [None, Some(1), Some(7)] {
+            let mut stream = pool.stream(square, input());
+            if let Some(chunk) = chunk {
+                stream = stream.chunk(chunk);
+            }
+            let mut found = Vec::new();
+            let panic = catch_unwind(AssertUnwindSafe(|| {
+                for result in &mut stream {
+                    found.push(result.unwrap());
+                }
+            }));
+            let panic = panic.unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().unwrap(), "input 30");
+            assert_eq!(found, (0..30).map(square).collect::<Vec<_>>());
+            assert!(stream.next().is_none());
+        }
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.map(square, input()))).is_err());
+        assert_eq!(pool.run(square, 2).unwrap(), 4);
+    });
+}
+
+#[test]
+fn a_stream_pulls_no_more_than_its_buffer() {
+    alone(|| {
+        let pool = pool(2);
+        let pulled = AtomicU64::new(0);
+        let input = (0_u64..).inspect(|_| {
+            pulled.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut stream = pool.stream(square, input).buffer(10);
+        assert_eq!(pulled.load(Ordering::Relaxed), 0, "lazy");
+        for taken in 1..=100 {
+            assert_eq!(stream.next().unwrap().unwrap(), square(taken - 1));
+            assert!(pulled.load(Ordering::Relaxed) <= taken + 10);
+        }
+        drop(stream);
+        assert_eq!(pool.run(square, 3).unwrap(), 9);
+    });
+}
+
+#[test]
+fn a_map_answers_the_first_error_in_the_order_of_the_input_and_map_each_all() {
+    alone(|| {
+        let pool = pool(2);
+        let picky = |n: u64| {
+            nap(if n == 3 { 30 } else { 0 });
+            assert!(n != 3 && n != 5, "not {n}");
+            n
+        };
+        let error = pool.map(picky, 0..10).unwrap_err();
+        assert!(error.to_string().contains("not 3"), "{error}");
+        let each = pool.map_each(picky, 0..10);
+        let errors: Vec<usize> =
+            each.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(n, _)| n).collect();
+        assert_eq!(errors, [3, 5]);
+    });
+}
+
+#[test]
+fn unordered_results_come_as_they_are_done() {
+    alone(|| {
+        let pool = pool(2);
+        let first = pool.stream(nap, [2000, 1, 1, 1]).unordered().take(3).collect::<Result<Vec<_>, _>>();
+        assert_eq!(first.unwrap(), [1, 1, 1]);
+        pool.abort();
+    });
+}
+
+/// Memory that grows with the input would show: a million items of 64 bytes are 64 MB and more.
+#[test]
+fn a_million_items_take_constant_memory() {
+    alone(|| {
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap().to_owned();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        };
+        let pool = pool(2);
+        let items = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+        let len = |text: String| text.len() as u64;
+        let input = (0..items + 20_000).map(|n: u64| format!("{n:064}"));
+        let mut stream = pool.stream(len, input).unordered();
+        assert!(stream.by_ref().take(20_000).all(|len| len.unwrap() == 64));
+        let before = resident();
+        assert_eq!(stream.map(Result::unwrap).sum::<u64>(), 64 * items);
+        let after = resident();
+        assert!(after < before + (4 << 20), "{before} {after}");
+    });
+}

@@ -1,0 +1,76 @@
+//! Pools of processes.
+
+mod cancels;
+mod crashes;
+mod ends;
+mod maps;
+mod preloads;
+mod results;
+
+use std::env;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use phalanx::Pool;
+use phalanx_tests::eventually;
+
+/// Longer than anything here takes, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn pool(workers: usize) -> Pool {
+    Pool::builder().workers(workers).build().unwrap()
+}
+
+fn square(n: u64) -> u64 {
+    n * n
+}
+
+fn pid(_: ()) -> u32 {
+    std::process::id()
+}
+
+fn nap(millis: u64) -> u64 {
+    thread::sleep(Duration::from_millis(millis));
+    millis
+}
+
+/// Waits in a task until the file is there; says by another one that it has begun.
+fn pass(gate: String) -> u32 {
+    File::create(format!("{gate}.begun")).unwrap();
+    eventually("an open gate", PATIENCE, || fs::exists(&gate).unwrap());
+    std::process::id()
+}
+
+/// What holds tasks back until a case has looked at them.
+struct Gate(PathBuf);
+
+impl Gate {
+    fn closed(name: &str) -> Gate {
+        Gate(env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+
+    fn open(&self) {
+        File::create(&self.0).unwrap();
+    }
+
+    fn begun(&self) -> PathBuf {
+        self.0.with_file_name(format!("{}.begun", self.0.file_name().unwrap().to_string_lossy()))
+    }
+
+    fn await_begun(&self) {
+        eventually("a task that has begun", PATIENCE, || self.begun().exists());
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(self.begun());
+    }
+}
