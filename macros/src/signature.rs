@@ -1,6 +1,6 @@
 //! Signatures of functions whose arguments and results travel: what they must not contain, and what they say.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
@@ -192,6 +192,42 @@ fn name(pat: &Pat) -> Option<&Ident> {
     }
 }
 
+/// `(String, Vec<u8>) -> u64`: the types of a message as they are written, by which two programs find out whether they mean the same by it.
+pub(crate) fn in_words(sig: &Signature) -> String {
+    let arguments: Vec<String> =
+        sig.inputs.iter().filter_map(typed).map(|arg| words(arg.ty.to_token_stream())).collect();
+    match &sig.output {
+        ReturnType::Default => format!("({})", arguments.join(", ")),
+        ReturnType::Type(_, ty) => format!("({}) -> {}", arguments.join(", "), words(ty.to_token_stream())),
+    }
+}
+
+/// Tokens as text, whichever compiler prints them: with a space only between two words, and behind commas.
+fn words(tokens: TokenStream) -> String {
+    let mut text = String::new();
+    for token in tokens {
+        let next = match &token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                format!("{open}{}{close}", words(group.stream()))
+            }
+            token => token.to_string(),
+        };
+        let is_word = |character: char| character.is_alphanumeric() || character == '_';
+        let between_words = text.ends_with(is_word) && next.starts_with(is_word);
+        if between_words || text.ends_with([',', ';']) {
+            text.push(' ');
+        }
+        text.push_str(&next);
+    }
+    text
+}
+
 /// What a function returns, as its caller sees it.
 pub(crate) struct Output {
     kind: Kind,
@@ -296,5 +332,19 @@ fn two_arguments(ty: &Type) -> Option<(Type, Type)> {
             Some((ok.clone(), err.clone()))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_told_in_the_words_of_their_author() {
+        let sig = parse_quote!(fn put(&mut self, key: String, (a, b): (u8, Vec<Option<i64>>)) -> Result<&'static str, [u8; 4]>);
+        assert_eq!(in_words(&sig), "(String, (u8, Vec<Option<i64>>)) -> Result<&'static str, [u8; 4]>");
+        assert_eq!(in_words(&parse_quote!(fn clear(&self))), "()");
+        let sig = parse_quote!(fn dynamic(&self, of: <T as Trait>::Of) -> shop::Cache<dyn Fn(u8) -> u8>);
+        assert_eq!(in_words(&sig), "(<T as Trait>::Of) -> shop::Cache<dyn Fn(u8)->u8>");
     }
 }

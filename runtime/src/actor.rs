@@ -137,15 +137,22 @@ pub struct Method {
     pub(crate) deadline: Option<Duration>,
     /// How often a message of it may be begun.
     pub(crate) attempts: u32,
+    /// Its types, as its author wrote them: `(text: String) -> u64`.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "other hosts are told"))]
+    pub(crate) signature: &'static str,
 }
 
 impl Method {
     pub const fn ask(name: &'static str) -> Method {
-        Method { name, deadline: None, attempts: 1 }
+        Method { name, deadline: None, attempts: 1, signature: "" }
     }
 
     pub const fn tell(name: &'static str) -> Method {
-        Method { name, deadline: None, attempts: 1 }
+        Method { name, deadline: None, attempts: 1, signature: "" }
+    }
+
+    pub const fn signature(self, signature: &'static str) -> Method {
+        Method { signature, ..self }
     }
 
     pub const fn deadline(self, deadline: Duration) -> Method {
@@ -176,10 +183,20 @@ impl InitFailure {
 
 /// A message on its way into its handler.
 #[doc(hidden)]
+#[cfg_attr(
+    not(feature = "remote"),
+    allow(dead_code, reason = "who hands it on to another host says all of it")
+)]
 pub struct Call<'a> {
     pub(crate) method: u32,
     pub(crate) body: &'a Body,
     pub(crate) fds: Vec<std::os::fd::OwnedFd>,
+    /// Whether somebody waits for the answer.
+    pub(crate) ask: bool,
+    /// Until when, on the system's clock; 0 for ever.
+    pub(crate) deadline: u64,
+    /// For how long its caller lets the handler run, in nanoseconds; 0 for as long as the actor's own limits say.
+    pub(crate) limit: u64,
 }
 
 /// What came of a message, encoded.

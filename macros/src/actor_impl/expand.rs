@@ -8,7 +8,7 @@ use syn::{Generics, ItemImpl, LitStr, Path, Type, TypePath, parse_quote};
 use super::client;
 use super::model::{Block, Function, Role};
 use crate::options::duration_expr;
-use crate::signature::{Output, Params, is_result};
+use crate::signature::{self, Output, Params, is_result};
 
 pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
     let private = &block.private;
@@ -191,7 +191,8 @@ fn method(message: &Function, private: &Path) -> TokenStream {
     };
     let deadline = message.role.deadline().map(duration_expr).map(|deadline| quote!(.deadline(#deadline)));
     let idempotent = message.attempts.map(|attempts| quote!(.idempotent(#attempts)));
-    quote!(#(#cfgs)* #private::Method::#kind(#name) #deadline #idempotent,)
+    let signature = signature::in_words(&message.sig);
+    quote!(#(#cfgs)* #private::Method::#kind(#name).signature(#signature) #deadline #idempotent,)
 }
 
 fn arm(message: &Function, self_ty: &Type, private: &Path) -> TokenStream {

@@ -164,9 +164,10 @@ const _: () = {
     {
         type Init = Self;
         const METHODS: &'static [::phalanx::__private::Method] = &[
-            ::phalanx::__private::Method::ask("get"),
+            ::phalanx::__private::Method::ask("get").signature("(K) -> Option<V>"),
             #[cfg(unix)]
-            ::phalanx::__private::Method::ask("put"),
+            ::phalanx::__private::Method::ask("put")
+                .signature("(K, V) -> Result<Option<V>, String>"),
         ];
         fn init(
             init: Self::Init,

@@ -149,6 +149,7 @@ const _: () = {
         type Init = (String, u32);
         const METHODS: &'static [::phalanx::__private::Method] = &[
             ::phalanx::__private::Method::ask("read")
+                .signature("((u64, u64)) -> io::Result<Vec<u8>>")
                 .deadline(::core::time::Duration::from_secs(1u64)),
         ];
         fn init(

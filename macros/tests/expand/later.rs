@@ -124,9 +124,11 @@ const _: () = {
     impl ::phalanx::__private::Actor for Desk {
         type Init = Self;
         const METHODS: &'static [::phalanx::__private::Method] = &[
-            ::phalanx::__private::Method::ask("plain"),
-            ::phalanx::__private::Method::ask("fallible"),
-            ::phalanx::__private::Method::ask("aliased"),
+            ::phalanx::__private::Method::ask("plain").signature("() -> Later<u64>"),
+            ::phalanx::__private::Method::ask("fallible")
+                .signature("(Duration) -> phalanx::Later<Result<Self, String>>"),
+            ::phalanx::__private::Method::ask("aliased")
+                .signature("() -> Later<io::Result<u64>>"),
         ];
         fn init(
             init: Self::Init,

@@ -133,8 +133,8 @@ const _: () = {
     impl ::phalanx::__private::Actor for WordCount {
         type Init = Self;
         const METHODS: &'static [::phalanx::__private::Method] = &[
-            ::phalanx::__private::Method::ask("add"),
-            ::phalanx::__private::Method::tell("reset"),
+            ::phalanx::__private::Method::ask("add").signature("(String) -> u64"),
+            ::phalanx::__private::Method::tell("reset").signature("()"),
         ];
         fn init(
             init: Self::Init,

@@ -163,8 +163,11 @@ const _: () = {
     impl ::phalanx::__private::Actor for Importer {
         type Init = Self;
         const METHODS: &'static [::phalanx::__private::Method] = &[
-            ::phalanx::__private::Method::ask("import").idempotent(3u32),
+            ::phalanx::__private::Method::ask("import")
+                .signature("(Row) -> u64")
+                .idempotent(3u32),
             ::phalanx::__private::Method::tell("touch")
+                .signature("()")
                 .deadline(::core::time::Duration::from_secs(1u64))
                 .idempotent(5u32),
         ];

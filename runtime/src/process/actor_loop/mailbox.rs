@@ -265,7 +265,8 @@ impl Mailbox {
             }
             Answer::empty(Status::Value)
         } else {
-            actor.handle(Call { method, body, fds })
+            let Envelope { ask, deadline, limit, .. } = *envelope;
+            actor.handle(Call { method, body, fds, ask, deadline, limit })
         };
         drop(handling);
         answer
