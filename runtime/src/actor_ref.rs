@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, ActorStruct, Calls, Method, method_name};
 use crate::any_ref::AnyRef;
-use crate::codec::{self, Portable};
+use crate::codec::{self, Encoded, Portable};
 use crate::current;
 use crate::error::{At, CallError, SendError, TrySendError};
 use crate::exit::ExitReason;
@@ -89,10 +89,13 @@ impl RawRef {
         self.kill_after.map_or(0, |limit| time::nanos(limit).max(1))
     }
 
-    fn prepare<A: Portable>(&self, method: u32, args: &A) -> Result<Prepared, SendError> {
+    fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
+        codec::encode(args).map_err(|error| SendError::Codec(error, self.at(method)))
+    }
+
+    fn prepare(&self, method: u32, encoded: Encoded) -> Result<Prepared, SendError> {
         let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
         let router = Router::get().map_err(unreachable)?;
-        let encoded = codec::encode(args).map_err(|error| SendError::Codec(error, self.at(method)))?;
         let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
         let deadline = time::after(self.within.unwrap_or(self.peer.card.timeout));
         Ok(Prepared { router, outgoing, deadline })
@@ -118,7 +121,16 @@ impl RawRef {
         }
         #[cfg(debug_assertions)]
         current::warn_of_cycle(&self.peer, method_name(self.methods, method));
-        let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
+        self.call_encoded(method, self.encode(method, args)?, patient)
+    }
+
+    fn call_encoded<T, E>(
+        &self,
+        method: u32,
+        encoded: Encoded,
+        patient: bool,
+    ) -> Result<Reply<T, E>, CallError<E>> {
+        let Prepared { router, outgoing, deadline } = self.prepare(method, encoded)?;
         let slot = Arc::new(Slot::default());
         let epoch = self.peer.ledger.sweeps();
         let seq = router.expect(&self.peer, &slot, epoch);
@@ -141,7 +153,11 @@ impl RawRef {
     }
 
     fn send<A: Portable>(&self, method: u32, args: &A, patient: bool) -> Result<(), SendError> {
-        let Prepared { router, outgoing, deadline } = self.prepare(method, args)?;
+        self.send_encoded(method, self.encode(method, args)?, patient)
+    }
+
+    fn send_encoded(&self, method: u32, encoded: Encoded, patient: bool) -> Result<(), SendError> {
+        let Prepared { router, outgoing, deadline } = self.prepare(method, encoded)?;
         if self.only_if_up && !self.is_up() {
             return Err(SendError::Unavailable(self.at(method)));
         }
@@ -161,6 +177,25 @@ impl RawRef {
     /// Without methods: for messages of the runtime.
     pub(crate) fn bare(peer: Arc<Peer>) -> RawRef {
         RawRef { peer, methods: &[], within: None, kill_after: None, only_if_up: false }
+    }
+
+    /// The same with limits that somebody else has set.
+    #[cfg(feature = "remote")]
+    pub(crate) fn limited(self, within: Option<Duration>, kill_after: Option<Duration>) -> RawRef {
+        RawRef { within, kill_after, ..self }
+    }
+
+    /// A call whose arguments somebody else has encoded.
+    #[cfg(feature = "remote")]
+    pub(crate) fn ask_encoded(&self, method: u32, args: Vec<u8>) -> Reply<()> {
+        let encoded = Encoded { bytes: args, ..Encoded::default() };
+        self.call_encoded(method, encoded, true)
+            .unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    #[cfg(feature = "remote")]
+    pub(crate) fn tell_encoded(&self, method: u32, args: Vec<u8>) -> Result<(), SendError> {
+        self.send_encoded(method, Encoded { bytes: args, ..Encoded::default() }, true)
     }
 
     pub fn ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Reply<T> {

@@ -80,6 +80,11 @@ impl AnyRef {
         self.handle().exit_reason()
     }
 
+    #[cfg(feature = "remote")]
+    pub(crate) fn into_peer(self) -> Arc<Peer> {
+        self.0
+    }
+
     /// Watches it: exactly one [`Down`](crate::Down) comes when its process ends, or at once if it has ended (OTP's `monitor/2`).
     pub fn monitor(&self) -> Monitor {
         self.handle().monitor()

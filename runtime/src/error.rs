@@ -104,8 +104,26 @@ pub enum CallError<E = Never> {
     CallingSelf(At),
     /// The handler left the answer for later, and then dropped it (see [`Answer`](crate::Answer)); the actor is well.
     Unanswered(At),
+    /// The actor is on another host, and the link to it is lost. It comes back by itself.
+    Disconnected {
+        /// Whether the call has been executed all the same.
+        executed: Executed,
+        /// How the link was lost, or why there is none.
+        why: String,
+        /// Where the call was going.
+        at: At,
+    },
     /// The operating system refused (no descriptors, no memory), or the answer was lost.
     Unreachable(String, At),
+}
+
+/// Whether a call has been executed whose link was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Executed {
+    /// It has not, and will not be: it never left this host. It can be made again.
+    No,
+    /// Nobody here can know: it was sent, and then the link was lost, with it or with its answer.
+    Unknown,
 }
 
 impl<E> CallError<E> {
@@ -122,6 +140,7 @@ impl<E> CallError<E> {
             | CallError::Codec(_, at)
             | CallError::CallingSelf(at)
             | CallError::Unanswered(at)
+            | CallError::Disconnected { at, .. }
             | CallError::Unreachable(_, at) => Some(at),
         }
     }
@@ -166,6 +185,12 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Codec(error, at) => write!(f, "{at}: {error}"),
             CallError::CallingSelf(at) => calling_self(f, at),
             CallError::Unanswered(at) => write!(f, "{at}: the actor dropped the answer that it owed"),
+            CallError::Disconnected { executed: Executed::No, why, at } => {
+                write!(f, "{at}: not sent, there is no link: {why}")
+            }
+            CallError::Disconnected { executed: Executed::Unknown, why, at } => {
+                write!(f, "{at}: the link was lost before the answer came: {why}")
+            }
             CallError::Unreachable(error, at) => write!(f, "{at}: {error}"),
         }
     }

@@ -185,6 +185,14 @@ impl<T: Portable> Answer<T> {
     }
 }
 
+#[cfg(feature = "remote")]
+impl Answer<()> {
+    /// Sends what somebody else has encoded, of whatever type it is.
+    pub(crate) fn send_encoded(self, answer: actor::Answer) {
+        self.promise.answer(|| answer);
+    }
+}
+
 impl<T> Answer<T> {
     /// Whether there is somebody who may wait for it: false when the caller's deadline has passed, when its process is gone, or when the handler
     /// has not returned the [`Later`] that belongs to it. A caller that lives and has dropped its [`Reply`](crate::Reply) is not seen. Does not block.

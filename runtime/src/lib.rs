@@ -80,7 +80,12 @@ mod process;
 mod program;
 mod queue;
 mod relatives;
+mod relay;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod reply;
+#[cfg(feature = "remote")]
+mod secret;
 pub mod shared;
 pub mod store;
 mod supervise;
@@ -100,7 +105,7 @@ pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
 pub use current::{Current, current};
 pub use declared::Supervised;
 pub use dynamic::Dynamic;
-pub use error::{At, CallError, Error, Never, Result, SendError, SpawnError, TrySendError};
+pub use error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
 pub use exit::{ExitReason, StoppedBy};
 pub use fd::Fd;
 pub use group::Group;
@@ -119,6 +124,8 @@ pub use queue::{
     QueueBuilder, QueueError, TryGetError, TryPutError,
 };
 pub use reply::Reply;
+#[cfg(feature = "remote")]
+pub use secret::{Secret, SecretError};
 pub use shared::{Blob, Shared};
 pub use store::{Cell, Counter, List, Map, Set, Store, StoreError};
 pub use supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};

@@ -18,6 +18,7 @@ use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::process::root;
+use crate::relay::Failure;
 use crate::sys::time;
 
 /// The answer to a call that has been sent: wait for it, poll it or await it.
@@ -69,7 +70,11 @@ impl Address {
 
     /// The place of a call to somebody who was gone before.
     pub(crate) fn at_gone(&self) -> At {
-        At::new(&self.peer.card.name, self.peer.ledger.pid(), self.method, self.peer.ended())
+        self.at_ended(self.peer.ended())
+    }
+
+    fn at_ended(&self, ended: Option<ExitReason>) -> At {
+        At::new(&self.peer.card.name, self.peer.ledger.pid(), self.method, ended)
     }
 }
 
@@ -266,6 +271,10 @@ fn read_answer<T: Portable, E: Portable>(
             Err(CallError::Died(reason, at.at()))
         }
         Status::Unanswered => Err(CallError::Unanswered(at.at())),
+        Status::Relayed => Err(match codec::decode::<Failure>(body, fds) {
+            Ok(failure) => failure.into_error(|ended| at.at_ended(ended)),
+            Err(error) => CallError::Codec(error, at.at()),
+        }),
         Status::Dropped => Err(CallError::Unreachable(text(body), at.at())),
     }
 }
@@ -283,23 +292,56 @@ impl<T: Portable, E: Portable> Future for Reply<T, E> {
     type Output = Result<T, CallError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let State::Sent(waiting) = &mut self.state else {
-            let none = Duration::ZERO;
-            return Poll::Ready(self.wait_timeout(none));
-        };
+        self.poll_outcome(context).map(|outcome| match outcome {
+            Some(outcome) => outcome.and_then(|outcome| self.read(outcome)),
+            // Failed before it was sent, or taken.
+            None => self.wait_timeout(Duration::ZERO),
+        })
+    }
+}
+
+impl Reply<()> {
+    /// What comes of it, for whoever hands it on. Nothing of it is decoded, so nothing can travel beside it.
+    #[cfg(feature = "remote")]
+    pub(crate) fn poll_encoded(&mut self, context: &mut Context<'_>) -> Poll<crate::relay::Outcome> {
+        let bytes = |body: &Body| serde_bytes::ByteBuf::from(&body[..]);
+        self.poll_outcome(context).map(|outcome| match outcome {
+            Some(Ok(Outcome::Answer { status: Status::Value | Status::App, fds, .. })) if !fds.is_empty() => {
+                let text = "a ref or another descriptor is in the answer: it means nothing to another host";
+                crate::relay::Outcome::Failed(Failure::Codec(text.to_owned()))
+            }
+            Some(Ok(Outcome::Answer { status: Status::Value, body, .. })) => {
+                crate::relay::Outcome::Value(bytes(&body))
+            }
+            Some(Ok(Outcome::Answer { status: Status::App, body, .. })) => {
+                crate::relay::Outcome::App(bytes(&body))
+            }
+            Some(outcome) => {
+                let failed = outcome.and_then(|outcome| self.read(outcome));
+                crate::relay::Outcome::failed(failed)
+            }
+            None => crate::relay::Outcome::failed(self.wait_timeout(Duration::ZERO)),
+        })
+    }
+}
+
+impl<T: Portable, E: Portable> Reply<T, E> {
+    /// `None` if it is not under way.
+    fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Outcome, CallError<E>>>> {
+        let State::Sent(waiting) = &mut self.state else { return Poll::Ready(None) };
         if root::is_interrupted() {
             // The program is about to end by a signal; what the end of its actors would report is not news.
             return Poll::Pending;
         }
         if let Some(outcome) = waiting.slot.poll(context.waker()) {
             self.state = State::Taken;
-            return Poll::Ready(self.read(outcome));
+            return Poll::Ready(Some(Ok(outcome)));
         }
         if waiting.future.is_none() {
             match waiting.router.attend_future(&waiting.slot, waiting.deadline) {
                 Ok(key) => waiting.future = Some(key),
                 Err(error) => {
-                    return Poll::Ready(Err(CallError::Unreachable(error.to_string(), self.at.at())));
+                    return Poll::Ready(Some(Err(CallError::Unreachable(error.to_string(), self.at.at()))));
                 }
             }
         }

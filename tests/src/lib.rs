@@ -3,6 +3,7 @@
 //! Every case runs in a program of its own ([`alone`]): under a hard limit of time, with a temporary directory of its
 //! own, and with a leak check at its end. Cases that are about whole programs run one of `src/bin` ([`Program`]).
 
+pub mod board;
 // A case says on standard output that it has passed.
 #[allow(clippy::print_stdout)]
 mod case;

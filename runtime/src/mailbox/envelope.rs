@@ -75,6 +75,8 @@ pub(crate) enum Status {
     Lost,
     /// The handler left the answer for later, and then it was dropped.
     Unanswered,
+    /// A [`Failure`](crate::relay::Failure): the call was handed on, and this came of it.
+    Relayed,
 }
 
 /// A payload on its way out: in the packet, or beside it.

@@ -21,6 +21,7 @@ mod payloads;
 mod pipes;
 mod pool;
 mod queue;
+mod remote;
 mod shared;
 mod start;
 mod store;

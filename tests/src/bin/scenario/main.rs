@@ -14,6 +14,7 @@ mod limits;
 mod logs;
 mod plain;
 mod pools;
+mod remotes;
 mod strays;
 mod supervised;
 mod tasks;
@@ -50,6 +51,8 @@ fn main() -> phalanx::Result<()> {
         "prints-a-lot" => limits::prints_a_lot(),
         "plain" => plain::returns(),
         "counts-runs" => plain::counts_runs(),
+        "remote-manager" => remotes::manager(),
+        "remote-teller" => remotes::teller(),
         "stray" => strays::stray(),
         "supervised-crashing" => supervised::crashing(),
         "supervised-daemon" => supervised::daemon(),

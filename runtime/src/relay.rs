@@ -1,0 +1,84 @@
+//! Calls that are handed on in their encoded form, by somebody who knows neither their types nor their callers.
+
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "remote")]
+use serde_bytes::ByteBuf;
+
+#[cfg(feature = "remote")]
+use crate::error::Never;
+use crate::error::{At, CallError, Executed};
+use crate::exit::ExitReason;
+
+/// What came of a call, for whoever has made it elsewhere.
+#[cfg(feature = "remote")]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// Encoded.
+    Value(ByteBuf),
+    /// Encoded: the handler's error.
+    App(ByteBuf),
+    Failed(Failure),
+}
+
+/// Why there is no answer. The place is for the caller's side to say: there it is a ref like any other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    Died(ExitReason),
+    Timeout,
+    Full,
+    Stopped,
+    Gone(Option<ExitReason>),
+    Unavailable,
+    Codec(String),
+    Unanswered,
+    Unreachable(String),
+    Disconnected(Executed, String),
+}
+
+#[cfg(feature = "remote")]
+impl Outcome {
+    /// Of a call that has no answer, although its type is that of one whose answer has nothing in it.
+    pub(crate) fn failed(outcome: Result<(), CallError>) -> Outcome {
+        match outcome {
+            Ok(()) => Outcome::Value(ByteBuf::new()),
+            Err(error) => Outcome::Failed(Failure::of(error)),
+        }
+    }
+}
+
+impl Failure {
+    #[cfg(feature = "remote")]
+    pub(crate) fn of(error: CallError<Never>) -> Failure {
+        match error {
+            CallError::App(never) => match never {},
+            CallError::Died(reason, _) => Failure::Died(reason),
+            CallError::Timeout(_) => Failure::Timeout,
+            CallError::Full(_) => Failure::Full,
+            CallError::Stopped(_) => Failure::Stopped,
+            CallError::Gone(at) => Failure::Gone(at.ended().cloned()),
+            CallError::Unavailable(_) => Failure::Unavailable,
+            CallError::Codec(error, _) => Failure::Codec(error),
+            CallError::Unanswered(_) => Failure::Unanswered,
+            CallError::Disconnected { executed, why, .. } => Failure::Disconnected(executed, why),
+            error @ (CallError::CallingSelf(_) | CallError::Unreachable(..)) => {
+                Failure::Unreachable(error.to_string())
+            }
+        }
+    }
+
+    /// The error of a call that went there; `at` makes the place, of an actor that has ended in that way.
+    pub(crate) fn into_error<E>(self, at: impl FnOnce(Option<ExitReason>) -> At) -> CallError<E> {
+        match self {
+            Failure::Died(reason) => CallError::Died(reason, at(None)),
+            Failure::Timeout => CallError::Timeout(at(None)),
+            Failure::Full => CallError::Full(at(None)),
+            Failure::Stopped => CallError::Stopped(at(None)),
+            Failure::Gone(ended) => CallError::Gone(at(ended)),
+            Failure::Unavailable => CallError::Unavailable(at(None)),
+            Failure::Codec(error) => CallError::Codec(error, at(None)),
+            Failure::Unanswered => CallError::Unanswered(at(None)),
+            Failure::Unreachable(error) => CallError::Unreachable(error, at(None)),
+            Failure::Disconnected(executed, why) => CallError::Disconnected { executed, why, at: at(None) },
+        }
+    }
+}

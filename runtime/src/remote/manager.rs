@@ -1,0 +1,127 @@
+//! The serving side, as the program holds it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::error::RemoteError;
+use super::gate::{Bounds, Gate, Plan};
+use super::messages::Shape;
+use super::options::Options;
+use super::registry::{Entry, Registry};
+use crate::actor::Actor;
+use crate::actor_ref::ActorRef;
+use crate::builder::ActorBuilder;
+use crate::exit::ExitReason;
+use crate::secret::Secret;
+use crate::supervise::Restart;
+
+/// How long the manager's own processes have, beyond what they were given.
+const REACTION: Duration = Duration::from_secs(10);
+
+/// How often the gate may die before that is it.
+const RESTARTS: u32 = 10;
+
+/// Serves actors and queues to other hosts; made by [`serve`](super::serve). (Python's `BaseManager`, its `start` and `get_server`.)
+///
+/// It is two processes: one that listens, and reads what others send, and one that knows the names. If the former dies, it is started again at the
+/// same address, ten times in a minute at most, and its clients connect again.
+///
+/// Dropping it ends nothing: it serves until [`shutdown`](Self::shutdown), or until the program ends.
+pub struct Manager {
+    gate: ActorRef<Gate>,
+    registry: ActorRef<Registry>,
+    address: SocketAddr,
+}
+
+impl Manager {
+    pub(super) fn start(address: String, secret: &Secret, options: &Options) -> Result<Manager, RemoteError> {
+        let registry = ActorBuilder::<Registry>::new(&()).spawn()?;
+        let bounds =
+            Bounds { clients: options.clients, strangers: options.strangers, in_flight: options.in_flight };
+        let plan = Plan { address, terms: options.terms(secret), bounds, registry: registry.clone() };
+        let started = start_gate(&plan);
+        if started.is_err() {
+            let _ = registry.kill();
+        }
+        let (gate, address) = started?;
+        Ok(Manager { gate, registry, address })
+    }
+
+    /// Serves an actor under a name, to clients that ask for an actor of this type. Blocks until that is known to those who ask.
+    ///
+    /// What it is asked from another host comes into its mailbox like any other message. It is not served any more when it has ended for good: then its
+    /// name can be given to another one.
+    ///
+    /// # Errors
+    /// [`RemoteError::NameTaken`], also if the name is empty or has more than 255 bytes; [`RemoteError::Ended`].
+    pub fn actor<A: Actor>(&self, name: &str, actor: &ActorRef<A>) -> Result<&Manager, RemoteError> {
+        let entry = Entry { actor: actor.any(), shape: Shape::of::<A>() };
+        self.registry.add(name, entry).wait().map_err(RemoteError::of)?;
+        Ok(self)
+    }
+
+    /// Where it listens. Port 0 has become the port that was chosen.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections there are whose other end knows the secret. Each ref to an actor of this manager is one.
+    ///
+    /// # Errors
+    /// [`RemoteError::Ended`].
+    pub fn clients(&self) -> Result<usize, RemoteError> {
+        self.gate.clients().wait().map_err(RemoteError::of)
+    }
+
+    /// Those who were not let in or not served, and why: the last 64.
+    ///
+    /// # Errors
+    /// [`RemoteError::Ended`].
+    pub fn refusals(&self) -> Result<Vec<RemoteError>, RemoteError> {
+        self.gate.refusals().wait().map_err(RemoteError::of)
+    }
+
+    /// Blocks until it has ended: by [`shutdown`](Self::shutdown), or because its process could not be kept alive. Answers why. (Python's `serve_forever`.)
+    pub fn join(&self) -> ExitReason {
+        self.gate.join()
+    }
+
+    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
+        self.gate.join_timeout(limit)
+    }
+
+    /// Ends it: lets nobody in any more, waits for `grace` at most until the calls that have come are answered, and hangs up. The actors and queues that it has
+    /// served go on. Blocks until it has ended. (Python's `shutdown`.)
+    ///
+    /// # Errors
+    /// [`RemoteError::Ended`] if it had ended before.
+    pub fn shutdown(&self, grace: Duration) -> Result<(), RemoteError> {
+        self.gate.within(grace + REACTION).close(grace).wait().map_err(RemoteError::of)?;
+        let stopped = self.gate.stop(REACTION);
+        // Not before the gate, which asks it.
+        let _ = self.registry.stop(REACTION);
+        stopped.map(drop).map_err(|_| RemoteError::Ended)
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Manager({})", self.address)
+    }
+}
+
+fn start_gate(plan: &Plan) -> Result<(ActorRef<Gate>, SocketAddr), RemoteError> {
+    let gate = ActorBuilder::<Gate>::new(plan)
+        .restart(Restart::Permanent)
+        .intensity(RESTARTS, Duration::from_secs(60))
+        .spawn()?;
+    match gate.open().wait() {
+        Ok(address) => Ok((gate, address)),
+        Err(error) => {
+            let _ = gate.stop(REACTION);
+            Err(RemoteError::of(error))
+        }
+    }
+}

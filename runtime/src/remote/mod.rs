@@ -1,0 +1,77 @@
+//! Actors and queues of other hosts, over TCP, for hosts that trust each other and share a secret.
+//!
+//! A [`Manager`] serves what it is told to, under names; a [`Node`] asks a manager for it. What comes back is the same [`ActorRef`](crate::ActorRef) as
+//! at home, but for one more error: the link between two hosts can be lost, and then a call does not know whether it was executed
+//! ([`CallError::Disconnected`](crate::CallError::Disconnected)).
+//!
+//! Both sides prove to each other that they know the [`Secret`], without saying it, and what they say to each other is encrypted and cannot be changed
+//! on the way. What a stranger sends is read by a process of its own on either side. `docs/remote.md` has the threat model, all options, and the comparison with Python's
+//! remote managers, whose place this takes.
+//!
+//! ```
+//! use phalanx::prelude::*;
+//! use phalanx::{Secret, remote};
+//!
+//! #[actor]
+//! struct Counter {
+//!     count: u64,
+//! }
+//!
+//! #[actor]
+//! impl Counter {
+//!     fn add(&mut self, n: u64) -> u64 {
+//!         self.count += n;
+//!         self.count
+//!     }
+//! }
+//!
+//! # #[phalanx::main]
+//! # fn main() -> phalanx::Result<()> {
+//! let secret = Secret::from_bytes("a long random text")?; // rather from a file: Secret::from_file
+//! let manager = remote::serve("127.0.0.1:0", &secret)?;
+//! manager.actor("counter", &Counter { count: 0 }.spawn()?)?;
+//!
+//! // On another host, with the manager's address and the same secret:
+//! let counter = remote::connect(manager.addr(), &secret)?.actor::<Counter>("counter")?;
+//! assert_eq!(counter.add(2).wait()?, 2);
+//!
+//! let stranger = Secret::from_bytes("something else")?;
+//! assert!(matches!(remote::connect(manager.addr(), &stranger), Err(remote::RemoteError::WrongSecret { .. })));
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod gate;
+mod manager;
+mod messages;
+mod node;
+mod options;
+mod proxy;
+mod registry;
+mod wire;
+
+use std::fmt;
+
+pub use error::RemoteError;
+pub use manager::Manager;
+pub use node::Node;
+pub use options::Options;
+
+use crate::secret::Secret;
+
+/// Serves actors and queues to other hosts: [`Node::serve`] by another name.
+///
+/// # Errors
+/// As there.
+pub fn serve(address: impl fmt::Display, secret: &Secret) -> Result<Manager, RemoteError> {
+    Node::serve(address, secret)
+}
+
+/// Connects to a manager: [`Node::connect`] by another name.
+///
+/// # Errors
+/// As there.
+pub fn connect(address: impl fmt::Display, secret: &Secret) -> Result<Node, RemoteError> {
+    Node::connect(address, secret)
+}

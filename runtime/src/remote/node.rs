@@ -1,0 +1,162 @@
+//! The asking side, as the program holds it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::error::RemoteError;
+use super::manager::Manager;
+use super::messages::{LONGEST_NAME, Request, Shape};
+use super::options::Options;
+use super::proxy::{Plan, Proxy, bind};
+use super::wire::Terms;
+use crate::actor::Actor;
+use crate::actor_ref::ActorRef;
+use crate::any_ref::AnyRef;
+use crate::builder::ActorBuilder;
+#[allow(unused_imports, reason = "for the docs")]
+use crate::error::CallError;
+use crate::secret::Secret;
+use crate::task::Process;
+
+/// How long a process of this host may take beyond what it was given.
+const REACTION: Duration = Duration::from_secs(5);
+
+/// A manager on another host, as its clients see it; made by [`connect`](super::connect). (Python's `BaseManager.connect`.)
+///
+/// Each ref that it gives out has a connection and a process of its own, the *proxy*, which is kept for the next one who asks for the same. Dropping the node ends none
+/// of them: they end with the program, or by [`stop`](ActorRef::stop).
+pub struct Node {
+    address: String,
+    terms: Terms,
+    backoff: (Duration, Duration),
+    /// The proxies, by the name and the type that they stand for.
+    known: Mutex<HashMap<(String, &'static str), AnyRef>>,
+}
+
+impl Node {
+    /// Serves actors and queues of this program to other hosts that know the secret; the default [`Options`] hold. See [`Manager`].
+    ///
+    /// `address` is `host:port`, as text or as a [`SocketAddr`](std::net::SocketAddr); port 0 takes one that is free ([`Manager::addr`]). Blocks until it listens.
+    ///
+    /// ```
+    /// use phalanx::Secret;
+    /// use phalanx::prelude::*;
+    /// use phalanx::remote::Node;
+    ///
+    /// #[actor]
+    /// struct Squarer;
+    ///
+    /// #[actor]
+    /// impl Squarer {
+    ///     fn square(&self, n: u64) -> u64 {
+    ///         n * n
+    ///     }
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let secret = Secret::from_bytes("a long random text")?;
+    /// let manager = Node::serve("127.0.0.1:0", &secret)?;
+    /// manager.actor("squarer", &Squarer.spawn()?)?;
+    ///
+    /// // usually on another host:
+    /// let node = Node::connect(manager.addr(), &secret)?;
+    /// let squarer = node.actor::<Squarer>("squarer")?;
+    /// assert_eq!(squarer.square(7).wait()?, 49);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RemoteError::Address`], or [`RemoteError::Spawn`] if its processes cannot be started.
+    pub fn serve(address: impl fmt::Display, secret: &Secret) -> Result<Manager, RemoteError> {
+        Options::default().serve(address, secret)
+    }
+
+    /// Connects to a manager; the default [`Options`] hold. Blocks until the handshake is done, 5 s at most, in a process that ends with it: the connection is not
+    /// kept, each ref has its own.
+    ///
+    /// # Errors
+    /// [`RemoteError::Unreachable`], [`RemoteError::WrongSecret`], [`RemoteError::Version`], [`RemoteError::Busy`] and the others that concern the handshake.
+    pub fn connect(address: impl fmt::Display, secret: &Secret) -> Result<Node, RemoteError> {
+        Options::default().connect(address, secret)
+    }
+
+    pub(super) fn reach(address: String, secret: &Secret, options: &Options) -> Result<Node, RemoteError> {
+        let (terms, backoff) = (options.terms(secret), options.backoff);
+        let node = Node { address, terms, backoff, known: Mutex::default() };
+        let probe = |plan: Plan| bind(&plan).map(drop);
+        let limit = node.limit();
+        let task = Process::fallible(probe, &node.plan(Request::Probe)).name("remote-probe").deadline(limit);
+        task.spawn()?.join().map_err(RemoteError::of)?;
+        Ok(node)
+    }
+
+    /// A ref to the actor that the manager serves under this name. Blocks until the manager has said that it is there and of this type.
+    ///
+    /// Its methods are sent to the manager. Everything that concerns a process (`pid`, `stop`, `kill`, `monitor`, `join`, links and so on) is about the proxy, a process of
+    /// this host. While there is no connection, a call fails at once with [`CallError::Disconnected`], and the proxy tries to get one. Arguments and answers
+    /// cannot hold refs or other descriptors.
+    ///
+    /// # Errors
+    /// [`RemoteError::UnknownName`], [`RemoteError::OtherType`], [`RemoteError::OtherVersion`], and those of [`connect`](Self::connect).
+    pub fn actor<A: Actor>(&self, name: &str) -> Result<ActorRef<A>, RemoteError> {
+        if name.len() > LONGEST_NAME {
+            return Err(RemoteError::UnknownName { name: name.to_owned() });
+        }
+        let key = (name.to_owned(), std::any::type_name::<A>());
+        let known = self.known().get(&key).filter(|proxy| proxy.is_alive()).cloned();
+        let proxy = match known {
+            Some(proxy) => proxy,
+            None => {
+                let proxy = self.start(name, Shape::of::<A>(), A::OPTIONS)?;
+                self.known().insert(key, proxy.clone());
+                proxy
+            }
+        };
+        Ok(ActorRef::of(proxy.into_peer()))
+    }
+
+    /// The manager's address, as it was given.
+    pub fn addr(&self) -> &str {
+        &self.address
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<(String, &'static str), AnyRef>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn plan(&self, request: Request) -> Plan {
+        Plan { address: self.address.clone(), terms: self.terms.clone(), request, backoff: self.backoff }
+    }
+
+    /// How long a connection may take until the manager has agreed.
+    fn limit(&self) -> Duration {
+        self.terms.handshake + self.terms.silence + REACTION
+    }
+
+    fn start(&self, name: &str, shape: Shape, options: crate::actor::Options) -> Result<AnyRef, RemoteError> {
+        let plan = self.plan(Request::Bind(name.to_owned(), shape));
+        // What is no name of a process is one here all the same.
+        let shown: String = name.chars().filter(|character| !character.is_control()).take(64).collect();
+        let mut builder = ActorBuilder::<Proxy>::new(&plan).name(format!("{shown}@{}", self.address));
+        builder.plan.options.mailbox = options.mailbox;
+        builder.plan.options.timeout = options.timeout;
+        let proxy = builder.spawn()?;
+        match proxy.within(self.limit()).connect().wait() {
+            Ok(()) => Ok(proxy.any()),
+            Err(error) => {
+                let _ = proxy.kill();
+                Err(RemoteError::of(error))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({})", self.address)
+    }
+}

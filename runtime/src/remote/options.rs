@@ -1,0 +1,125 @@
+//! What one can say about a manager or a connection, and what holds otherwise.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::error::RemoteError;
+use super::manager::Manager;
+use super::node::Node;
+use super::wire::Terms;
+use crate::secret::Secret;
+
+/// Limits and times of one side of a connection; then [`serve`](Self::serve) or [`connect`](Self::connect).
+///
+/// The two sides need not say the same, but for [`silence`](Self::silence): the side that waits less long must still hear the other's beats.
+///
+/// ```
+/// use phalanx::Secret;
+/// use phalanx::remote::Options;
+/// use std::time::Duration;
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let secret = Secret::from_bytes("a long random text")?;
+/// let manager = Options::default().clients(4).handshake(Duration::from_secs(2)).serve("127.0.0.1:0", &secret)?;
+/// assert_ne!(manager.addr().port(), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until `serve` or `connect`"]
+pub struct Options {
+    pub(super) handshake: Duration,
+    pub(super) silence: Duration,
+    pub(super) message: u32,
+    pub(super) clients: usize,
+    pub(super) strangers: usize,
+    pub(super) in_flight: usize,
+    pub(super) backoff: (Duration, Duration),
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            handshake: Duration::from_secs(5),
+            silence: Duration::from_secs(15),
+            message: 64 * 1024 * 1024,
+            clients: 256,
+            strangers: 64,
+            in_flight: 1024,
+            backoff: (Duration::from_millis(50), Duration::from_secs(5)),
+        }
+    }
+}
+
+impl Options {
+    /// How long a handshake may take in all, however slowly the other side says what. Default: 5 s.
+    pub fn handshake(mut self, limit: Duration) -> Options {
+        self.handshake = limit.max(Duration::from_millis(1));
+        self
+    }
+
+    /// After how long without a sign of life the other side counts as gone, and how long it may take to read a packet. Each side gives one every
+    /// third of its own. Default: 15 s.
+    ///
+    /// It matters when a host or a network goes away without a word. A process that dies is known at once.
+    pub fn silence(mut self, limit: Duration) -> Options {
+        self.silence = limit.max(Duration::from_millis(3));
+        self
+    }
+
+    /// The largest message, in bytes, that is sent or taken: arguments or answer, and a few bytes more. What is announced as larger is refused before
+    /// there is any memory for it. Default: 64 MiB.
+    pub fn message(mut self, bytes: u32) -> Options {
+        self.message = bytes;
+        self
+    }
+
+    /// For a manager: how many connections it keeps; each ref to an actor and each handle on a queue is one. Others are turned away
+    /// ([`RemoteError::Busy`]). Default: 256.
+    pub fn clients(mut self, connections: usize) -> Options {
+        self.clients = connections;
+        self
+    }
+
+    /// For a manager: how many connections may be in their handshake at a time. One more, and the one that has taken longest is cut off, so that those who know
+    /// the secret get through between those who do not. Default: 64.
+    pub fn strangers(mut self, connections: usize) -> Options {
+        self.strangers = connections.max(1);
+        self
+    }
+
+    /// For a manager: how many calls of one connection may wait for their answers. What comes beyond is answered with
+    /// [`CallError::Full`](crate::CallError::Full). Default: 1,024.
+    pub fn in_flight(mut self, calls: usize) -> Options {
+        self.in_flight = calls.max(1);
+        self
+    }
+
+    /// For a client: how long it waits before it tries to connect again after its first attempt to do so has failed, and how long at most, as that
+    /// doubles. Default: 50 ms, 5 s.
+    pub fn backoff(mut self, min: Duration, max: Duration) -> Options {
+        self.backoff = (min.max(Duration::from_millis(1)), max.max(min));
+        self
+    }
+
+    /// Serves at an address; see [`Node::serve`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn serve(&self, address: impl fmt::Display, secret: &Secret) -> Result<Manager, RemoteError> {
+        Manager::start(address.to_string(), secret, self)
+    }
+
+    /// Connects to a manager; see [`Node::connect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect(&self, address: impl fmt::Display, secret: &Secret) -> Result<Node, RemoteError> {
+        Node::reach(address.to_string(), secret, self)
+    }
+
+    pub(super) fn terms(&self, secret: &Secret) -> Terms {
+        Terms { key: secret.key(), handshake: self.handshake, message: self.message, silence: self.silence }
+    }
+}

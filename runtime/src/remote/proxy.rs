@@ -1,0 +1,299 @@
+//! The actor that stands for one of another host: its mailbox takes the messages of that actor's type, and it hands them on.
+//!
+//! It is where the bytes of the manager are read. A call is sent when its turn comes, and its answer is given out when it comes back, in whichever order, so
+//! that many can be under way. Nothing is kept for a link that is not there: a call that was not sent says so, one that was cannot know.
+//!
+//! **Threads.** The main thread sends. One receives, and connects again when the link is lost. One sends beats.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::{ByteBuf, Bytes};
+
+use super::error::RemoteError;
+use super::messages::{Incoming, Outgoing, Request, Response, decode, encode};
+use super::wire::{Inward, Link, Outward, Terms, Wire, tcp::Tcp};
+use crate::actor::{self, Actor, ActorStruct, Call, Calls, InitFailure, Method, Options};
+use crate::actor_ref::RawRef;
+use crate::codec::{self, Encoded};
+use crate::error::Executed;
+use crate::later::{self, Answer};
+use crate::mailbox::envelope::Status;
+use crate::relay::{Failure, Outcome};
+use crate::reply::Reply;
+use crate::sys::{poll, time};
+
+/// The message of a proxy's own, beyond all methods.
+const CONNECT: u32 = 1 << 30;
+
+/// How long a proxy that ends waits for the manager to have read what it has sent.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a proxy is made from.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub(super) address: String,
+    pub(super) terms: Terms,
+    pub(super) request: Request,
+    pub(super) backoff: (Duration, Duration),
+}
+
+pub(super) struct Proxy {
+    client: Arc<Client>,
+}
+
+/// What its threads share.
+struct Client {
+    plan: Plan,
+    line: Mutex<Line>,
+    /// Signals that the line is gone.
+    gone: Condvar,
+    calls: Mutex<HashMap<u64, Answer<()>>>,
+    next: AtomicU64,
+}
+
+/// The way to the manager.
+enum Line {
+    Up {
+        outward: Box<dyn Outward>,
+        /// The manager's numbers of our methods.
+        methods: Vec<u32>,
+    },
+    /// There is none, and why.
+    Down(String),
+}
+
+/// Its messages: those of the actor that it stands for are sent by that one's own calls.
+#[derive(Clone)]
+pub(super) struct ProxyCalls(RawRef);
+
+impl ProxyCalls {
+    /// Connects, and answers whether that actor is there.
+    pub(super) fn connect(&self) -> Reply<(), RemoteError> {
+        self.0.ask_result(CONNECT, ())
+    }
+}
+
+impl Calls for ProxyCalls {
+    fn from_raw(raw: RawRef) -> ProxyCalls {
+        ProxyCalls(raw)
+    }
+
+    fn raw(&self) -> &RawRef {
+        &self.0
+    }
+}
+
+impl ActorStruct for Proxy {
+    type Calls = ProxyCalls;
+    const OPTIONS: Options = Options { name: Some("remote"), ..Options::DEFAULT };
+}
+
+impl Actor for Proxy {
+    type Init = Plan;
+    const METHODS: &'static [Method] = &[];
+
+    fn init(plan: Plan) -> Result<Proxy, InitFailure> {
+        let client = Client {
+            plan,
+            line: Mutex::new(Line::Down("not connected yet".to_owned())),
+            gone: Condvar::new(),
+            calls: Mutex::default(),
+            next: AtomicU64::new(1),
+        };
+        Ok(Proxy { client: Arc::new(client) })
+    }
+
+    fn handle(&mut self, call: Call<'_>) -> actor::Answer {
+        match call.method() {
+            CONNECT => call.ask_result(|()| Client::start(&self.client)),
+            _ => self.client.hand_on(call),
+        }
+    }
+
+    fn on_stop(&mut self) {
+        self.client.say_farewell();
+    }
+}
+
+/// Connects and asks for what the plan says, within the deadline of the handshake twice over.
+pub(super) fn bind(plan: &Plan) -> Result<(Link, Vec<u32>), RemoteError> {
+    let mut link = Tcp.connect(&plan.address, &plan.terms)?;
+    link.outward.send(&encode(&plan.request))?;
+    match decode(&link.who, &link.inward.receive()?)? {
+        Response::Welcome(methods) => Ok((link, methods)),
+        Response::Refused(error) => Err(error),
+    }
+}
+
+impl Client {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<u64, Answer<()>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first connection, and the threads that keep it.
+    fn start(client: &Arc<Client>) -> Result<(), RemoteError> {
+        let (link, methods) = bind(&client.plan)?;
+        let inward = client.take_up(link, methods);
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+        let (receiver, beater) = (Arc::clone(client), Arc::clone(client));
+        let spawned = thread("receive").spawn(move || receiver.keep_up(inward));
+        let spawned = spawned.and_then(|_| thread("beat").spawn(move || beater.beat()));
+        spawned.map(drop).map_err(|error| RemoteError::Local { error: error.to_string() })
+    }
+
+    fn take_up(&self, link: Link, methods: Vec<u32>) -> Box<dyn Inward> {
+        *self.line() = Line::Up { outward: link.outward, methods };
+        link.inward
+    }
+
+    // Sending.
+
+    /// A message of the actor that is elsewhere.
+    fn hand_on(&self, call: Call<'_>) -> actor::Answer {
+        if !call.fds.is_empty() {
+            return actor::Answer::codec(
+                "a ref or another descriptor is in the arguments: it means nothing to another host",
+            );
+        }
+        let (later, answer) = later::later::<()>();
+        match self.send(&call, answer) {
+            Ok(()) => actor::Answer { later: later.into_promise(), ..actor::Answer::empty(Status::Value) },
+            Err(failure) => {
+                if !call.ask {
+                    tracing::warn!(to = crate::current().name(), reason = ?failure, "dead letter");
+                }
+                failed(failure)
+            }
+        }
+    }
+
+    /// Sends a call, and keeps what its answer goes to. Who gives up a link waits for this: so what is known to wait has been sent.
+    fn send(&self, call: &Call<'_>, answer: Answer<()>) -> Result<(), Failure> {
+        let not_sent = |why: &str| Failure::Disconnected(Executed::No, why.to_owned());
+        let mut line = self.line();
+        let (outward, methods) = match &mut *line {
+            Line::Up { outward, .. } if outward.is_cut() => return Err(not_sent("the link is lost")),
+            Line::Up { outward, methods } => (outward, methods),
+            Line::Down(why) => return Err(not_sent(why)),
+        };
+        let unknown = || Failure::Codec("there is no such method".to_owned());
+        let method = *methods.get(call.method as usize).ok_or_else(unknown)?;
+        let number = self.next.fetch_add(1, Relaxed);
+        let message = Outgoing::Call {
+            answer_to: call.ask.then_some(number),
+            method,
+            within: (call.deadline != 0).then(|| time::until(call.deadline)),
+            kill_after: (call.limit != 0).then(|| Duration::from_nanos(call.limit)),
+            args: Bytes::new(&call.body[..]),
+        };
+        if call.ask {
+            // Before it is sent: the answer may be there at once.
+            self.calls().insert(number, answer);
+        }
+        outward.send(&encode(&message)).map_err(|error| {
+            drop(self.calls().remove(&number));
+            match error {
+                RemoteError::TooLarge { .. } => Failure::Codec(error.to_string()),
+                // Not all of it has left this host, so nobody can have read it.
+                error => not_sent(&error.to_string()),
+            }
+        })
+    }
+
+    fn beat(&self) {
+        loop {
+            poll::pause(self.plan.terms.silence / 3);
+            if let Line::Up { outward, .. } = &mut *self.line() {
+                // If it cannot be sent, the receiving thread knows.
+                let _ = outward.send(&encode(&Outgoing::<ByteBuf>::Beat));
+            }
+        }
+    }
+
+    // Receiving.
+
+    /// Gives out the answers, and connects again whenever the link is lost.
+    fn keep_up(&self, mut inward: Box<dyn Inward>) {
+        loop {
+            let lost = self.receive(&mut *inward).to_string();
+            drop(inward);
+            tracing::warn!(manager = self.plan.address, reason = lost, "the link to a manager is lost");
+            // First the line, so that nobody sends on a link that is counted as lost; then those who have sent.
+            *self.line() = Line::Down(lost.clone());
+            self.gone.notify_all();
+            let calls = std::mem::take(&mut *self.calls());
+            for answer in calls.into_values() {
+                answer.send_encoded(failed(Failure::Disconnected(Executed::Unknown, lost.clone())));
+            }
+            inward = self.connect_again();
+        }
+    }
+
+    /// Answers why it has ended.
+    fn receive(&self, inward: &mut dyn Inward) -> RemoteError {
+        loop {
+            match inward.receive().and_then(|message| decode(&self.plan.address, &message)) {
+                Ok(Incoming::Answer(number, outcome)) => {
+                    // Bound to a variable: sending must not hold up who registers the next call.
+                    let answer = self.calls().remove(&number);
+                    if let Some(answer) = answer {
+                        answer.send_encoded(handed_out(outcome));
+                    }
+                }
+                Ok(Incoming::Beat) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+
+    fn connect_again(&self) -> Box<dyn Inward> {
+        let (mut delay, longest) = self.plan.backoff;
+        loop {
+            match bind(&self.plan) {
+                Ok((link, methods)) => {
+                    tracing::info!(manager = self.plan.address, "connected again");
+                    return self.take_up(link, methods);
+                }
+                Err(error) => *self.line() = Line::Down(error.to_string()),
+            }
+            poll::pause(delay);
+            delay = longest.min(delay * 2);
+        }
+    }
+
+    /// Waits until the manager has read everything: it hangs up then.
+    fn say_farewell(&self) {
+        let mut line = self.line();
+        if let Line::Up { outward, .. } = &mut *line {
+            outward.finish();
+            let is_up = |line: &mut Line| matches!(line, Line::Up { .. });
+            drop(self.gone.wait_timeout_while(line, FAREWELL, is_up));
+        }
+    }
+}
+
+/// As the caller reads it.
+fn handed_out(outcome: Outcome) -> actor::Answer {
+    let encoded = |bytes: ByteBuf| Encoded { bytes: bytes.into_vec(), ..Encoded::default() };
+    match outcome {
+        Outcome::Value(bytes) => actor::Answer::new(Status::Value, encoded(bytes)),
+        Outcome::App(bytes) => actor::Answer::new(Status::App, encoded(bytes)),
+        Outcome::Failed(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: Failure) -> actor::Answer {
+    match codec::encode(&failure) {
+        Ok(encoded) => actor::Answer::new(Status::Relayed, encoded),
+        Err(error) => actor::Answer::codec(&error),
+    }
+}

@@ -1,0 +1,103 @@
+//! The actor that knows what a manager serves. It hears from the manager's own processes only, and outlives the one that strangers talk to.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RemoteError;
+use super::messages::{LONGEST_NAME, Shape};
+use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
+use crate::actor_ref::RawRef;
+use crate::any_ref::AnyRef;
+use crate::reply::Reply;
+
+/// Something that is served.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) actor: AnyRef,
+    pub(super) shape: Shape,
+}
+
+#[derive(Default)]
+pub(super) struct Registry {
+    entries: BTreeMap<String, Entry>,
+    /// Where the gate listens, once it has listened: the next one has to do so at the same place.
+    address: Option<String>,
+}
+
+const ADD: u32 = 0;
+const FIND: u32 = 1;
+const LISTENING: u32 = 2;
+const ADDRESS: u32 = 3;
+
+/// Its messages.
+#[derive(Clone)]
+pub(super) struct RegistryCalls(RawRef);
+
+impl RegistryCalls {
+    pub(super) fn add(&self, name: &str, entry: Entry) -> Reply<(), RemoteError> {
+        self.0.ask_result(ADD, (name.to_owned(), entry))
+    }
+
+    pub(super) fn find(&self, name: &str) -> Reply<Entry, RemoteError> {
+        self.0.ask_result(FIND, name.to_owned())
+    }
+
+    pub(super) fn listening(&self, address: &str) -> Reply<()> {
+        self.0.ask(LISTENING, address.to_owned())
+    }
+
+    pub(super) fn address(&self) -> Reply<Option<String>> {
+        self.0.ask(ADDRESS, ())
+    }
+}
+
+impl Calls for RegistryCalls {
+    fn from_raw(raw: RawRef) -> RegistryCalls {
+        RegistryCalls(raw)
+    }
+
+    fn raw(&self) -> &RawRef {
+        &self.0
+    }
+}
+
+impl ActorStruct for Registry {
+    type Calls = RegistryCalls;
+    const OPTIONS: Options = Options { name: Some("remote-names"), ..Options::DEFAULT };
+}
+
+impl Actor for Registry {
+    type Init = ();
+    const METHODS: &'static [Method] =
+        &[Method::ask("add"), Method::ask("find"), Method::ask("listening"), Method::ask("address")];
+
+    fn init((): ()) -> Result<Registry, InitFailure> {
+        Ok(Registry::default())
+    }
+
+    fn handle(&mut self, call: Call<'_>) -> Answer {
+        match call.method() {
+            ADD => call.ask_result(|(name, entry)| self.add(name, entry)),
+            FIND => call.ask_result(|name| self.find(name)),
+            LISTENING => call.ask(|address| self.address = Some(address)),
+            ADDRESS => call.ask(|()| self.address.clone()),
+            _ => call.unknown(),
+        }
+    }
+}
+
+impl Registry {
+    fn add(&mut self, name: String, entry: Entry) -> Result<(), RemoteError> {
+        let is_taken = self.entries.get(&name).is_some_and(|known| known.actor.is_alive());
+        if is_taken || name.is_empty() || name.len() > LONGEST_NAME {
+            return Err(RemoteError::NameTaken { name });
+        }
+        self.entries.insert(name, entry);
+        Ok(())
+    }
+
+    fn find(&self, name: String) -> Result<Entry, RemoteError> {
+        self.entries.get(&name).cloned().ok_or(RemoteError::UnknownName { name })
+    }
+}

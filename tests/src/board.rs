@@ -1,0 +1,117 @@
+//! An actor that several programs have, and what they have to agree on besides.
+
+// Only tests are run against it.
+#![allow(missing_docs)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use phalanx::Secret;
+use phalanx::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::wait::eventually;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Remembers what has been done to it.
+#[actor]
+pub struct Board {
+    pub effects: Vec<u64>,
+}
+
+#[actor]
+impl Board {
+    pub fn note(&mut self, effect: u64) -> usize {
+        self.effects.push(effect);
+        self.effects.len()
+    }
+
+    /// Answers when the gate is open, and is seen to run before that.
+    pub fn note_slowly(&mut self, effect: u64, gate: Gate) -> usize {
+        self.effects.push(effect);
+        gate.mark("begun");
+        gate.pass();
+        self.effects.len()
+    }
+
+    #[tell]
+    pub fn note_quietly(&mut self, effect: u64) {
+        self.effects.push(effect);
+    }
+
+    pub fn effects(&self) -> Vec<u64> {
+        self.effects.clone()
+    }
+
+    pub fn fail(&self) -> Result<u64, String> {
+        Err("as it should".to_owned())
+    }
+
+    pub fn die(&self) {
+        std::process::abort()
+    }
+
+    pub fn echo(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
+    }
+
+    /// A ref in the arguments.
+    pub fn meet(&self, other: ActorRef<Board>) -> u64 {
+        other.incarnation()
+    }
+
+    /// A ref in the answer.
+    pub fn find_you(&self) -> Option<ActorRef<Board>> {
+        phalanx::myself::<Board>()
+    }
+}
+
+/// Something that is there or not, for all processes of a case: a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Gate(PathBuf);
+
+impl Gate {
+    pub fn new(name: &str) -> Gate {
+        Gate(std::env::temp_dir().join(name))
+    }
+
+    /// # Panics
+    /// If there is no such place.
+    pub fn mark(&self, what: &str) {
+        fs::write(self.0.with_extension(what), "").expect("a place for files");
+    }
+
+    /// # Panics
+    /// If it does not come.
+    pub fn await_mark(&self, what: &str) {
+        let path = self.0.with_extension(what);
+        eventually(what, LIMIT, || path.exists());
+        fs::remove_file(path).expect("a file of ours");
+    }
+
+    /// # Panics
+    /// If there is no such place.
+    pub fn open(&self) {
+        fs::write(&self.0, "").expect("a place for files");
+    }
+
+    pub fn pass(&self) {
+        eventually("the gate to open", LIMIT, || self.0.exists());
+    }
+
+    /// # Panics
+    /// If it was not open.
+    pub fn remove(self) {
+        fs::remove_file(self.0).expect("a file of ours");
+    }
+}
+
+/// What the programs of a case share.
+///
+/// # Panics
+/// Never: it is not empty.
+pub fn secret() -> Secret {
+    Secret::from_bytes("a secret of the tests").expect("not empty")
+}

@@ -1,0 +1,192 @@
+//! Actors of other hosts. Both ends are on this one, with real sockets between them, and where it matters with a wire that can be cut.
+
+mod cutter;
+mod handshakes;
+mod hostile;
+mod links;
+mod types;
+
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx::remote;
+use phalanx::remote::{Manager, Node, Options};
+use phalanx_tests::board::{Board, Gate, secret};
+use phalanx_tests::{alone, eventually, processes, until};
+
+/// Longer than anything here takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn board() -> ActorRef<Board> {
+    Board { effects: Vec::new() }.spawn().unwrap()
+}
+
+/// A board, served as `board`, with short times.
+fn serve() -> (Manager, ActorRef<Board>) {
+    serve_with(quick())
+}
+
+fn serve_with(options: Options) -> (Manager, ActorRef<Board>) {
+    let board = board();
+    let manager = options.serve("127.0.0.1:0", &secret()).unwrap();
+    manager.actor("board", &board).unwrap();
+    (manager, board)
+}
+
+/// A deadline that a case can wait for.
+fn quick() -> Options {
+    Options::default().handshake(Duration::from_secs(2))
+}
+
+fn connect(manager: &Manager) -> Node {
+    remote::connect(manager.addr(), &secret()).unwrap()
+}
+
+/// Waits until so many have been refused.
+fn refusals(manager: &Manager, count: usize) -> Vec<remote::RemoteError> {
+    until("refusals", LIMIT, || Some(manager.refusals().unwrap()).filter(|refusals| refusals.len() >= count))
+}
+
+/// The process of the manager that reads what others send.
+fn gate_process() -> u32 {
+    let family = processes::descendants(std::process::id());
+    family.iter().find(|process| process.name == "remote-gate").unwrap().pid
+}
+
+#[test]
+fn a_remote_ref_is_used_like_any_other() {
+    alone(|| {
+        let (manager, local) = serve();
+        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        assert_eq!(remote.note(1).wait(), Ok(1));
+        remote.note_quietly(2).unwrap();
+        let replies: Vec<_> = (3..=100).map(|effect| remote.note(effect)).collect();
+        for (reply, count) in replies.into_iter().zip(3..) {
+            assert_eq!(reply.wait(), Ok(count));
+        }
+        assert_eq!(local.effects().wait().unwrap(), (1..=100).collect::<Vec<u64>>());
+        assert_eq!(remote.fail().wait(), Err(CallError::App("as it should".to_owned())));
+        let refused = remote.within(Duration::ZERO).note(101).wait();
+        assert!(matches!(refused, Err(CallError::Timeout(_))), "{refused:?}");
+        assert_eq!(manager.clients(), Ok(1));
+    });
+}
+
+#[test]
+fn calls_of_several_clients_and_refs_go_to_the_one_actor() {
+    alone(|| {
+        let (manager, local) = serve();
+        let (one, other) = (connect(&manager), connect(&manager));
+        let again = one.actor::<Board>("board").unwrap();
+        let (one, other) = (one.actor::<Board>("board").unwrap(), other.actor::<Board>("board").unwrap());
+        assert_eq!(one, again);
+        assert_ne!(one, other);
+        one.note(1).wait().unwrap();
+        other.note(2).wait().unwrap();
+        again.note(3).wait().unwrap();
+        assert_eq!(local.effects().wait().unwrap(), [1, 2, 3]);
+        assert_eq!(manager.clients(), Ok(2));
+        one.stop(LIMIT).unwrap();
+        eventually("the manager to see that it has gone", LIMIT, || manager.clients() == Ok(1));
+        assert_eq!(other.note(4).wait(), Ok(4));
+    });
+}
+
+#[test]
+fn payloads_of_all_sizes_arrive() {
+    alone(|| {
+        let (manager, _local) = serve();
+        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        for size in [0, 1, 32 * 1024, 65_500, 65_519, 65_520, 200_000, 3 << 20] {
+            let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            assert!(remote.echo(bytes.clone()).wait().unwrap() == bytes, "{size} bytes");
+        }
+    });
+}
+
+#[test]
+fn what_is_over_the_limit_is_refused_and_the_link_works_on() {
+    alone(|| {
+        let (manager, _local) = serve_with(quick().message(100_000));
+        let node = Options::default().message(1 << 20).connect(manager.addr(), &secret()).unwrap();
+        let small = Options::default().message(100_000).connect(manager.addr(), &secret()).unwrap();
+
+        // By the client, which has the same limit.
+        let remote = small.actor::<Board>("board").unwrap();
+        let refused = remote.echo(vec![1; 200_000]).wait();
+        assert!(
+            matches!(&refused, Err(CallError::Codec(error, _)) if error.contains("100000")),
+            "{refused:?}"
+        );
+        assert_eq!(remote.echo(vec![1; 50_000]).wait().unwrap().len(), 50_000);
+
+        // By the manager, if the client does not know: then the link is ended.
+        let remote = node.actor::<Board>("board").unwrap();
+        let lost = remote.echo(vec![1; 200_000]).wait();
+        assert!(matches!(lost, Err(CallError::Disconnected { .. })), "{lost:?}");
+        let refusals = refusals(&manager, 1);
+        assert!(
+            matches!(refusals[..], [remote::RemoteError::TooLarge { limit: 100_000, .. }]),
+            "{refusals:?}"
+        );
+    });
+}
+
+#[test]
+fn an_actor_that_dies_is_told_of_as_at_home() {
+    alone(|| {
+        let (manager, _local) = serve();
+        let node = connect(&manager);
+        let remote = node.actor::<Board>("board").unwrap();
+        let died = remote.die().wait();
+        let Err(CallError::Died(ExitReason::Signaled { signal: 6, .. }, at)) = died else {
+            panic!("{died:?}");
+        };
+        assert_eq!(at.method(), "die");
+        let gone = remote.note(1).wait();
+        let Err(CallError::Gone(at)) = gone else { panic!("{gone:?}") };
+        assert!(matches!(at.ended(), Some(ExitReason::Signaled { signal: 6, .. })));
+
+        // Its name can be given to another one, which a new ref reaches.
+        manager.actor("board", &board()).unwrap();
+        assert_eq!(connect(&manager).actor::<Board>("board").unwrap().note(2).wait(), Ok(1));
+    });
+}
+
+#[test]
+fn refs_do_not_travel_to_other_hosts() {
+    alone(|| {
+        let (manager, local) = serve();
+        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        let refused = remote.meet(local).wait();
+        assert!(
+            matches!(&refused, Err(CallError::Codec(error, _)) if error.contains("another host")),
+            "{refused:?}"
+        );
+        let refused = remote.find_you().wait();
+        assert!(
+            matches!(&refused, Err(CallError::Codec(error, _)) if error.contains("another host")),
+            "{refused:?}"
+        );
+        assert_eq!(remote.note(1).wait(), Ok(1));
+    });
+}
+
+#[test]
+fn a_shutdown_answers_what_has_come_and_leaves_what_was_served() {
+    alone(|| {
+        let (manager, local) = serve();
+        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        let gate = Gate::new("gate");
+        let slow = remote.note_slowly(1, gate.clone());
+        gate.await_mark("begun");
+        gate.open();
+        manager.shutdown(LIMIT).unwrap();
+        assert_eq!(slow.wait(), Ok(1));
+        assert!(matches!(manager.join(), phalanx::ExitReason::Stopped(_)));
+        assert_eq!(manager.shutdown(LIMIT), Err(remote::RemoteError::Ended));
+        assert!(matches!(remote.note(2).wait(), Err(CallError::Disconnected { .. })));
+        assert_eq!(local.effects().wait().unwrap(), [1]);
+        gate.remove();
+    });
+}
