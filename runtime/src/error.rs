@@ -158,6 +158,7 @@ impl<E> CallError<E> {
             CallError::Codec(error, at) => CallError::Codec(error, at),
             CallError::CallingSelf(at) => CallError::CallingSelf(at),
             CallError::Unanswered(at) => CallError::Unanswered(at),
+            CallError::Disconnected { executed, why, at } => CallError::Disconnected { executed, why, at },
             CallError::Unreachable(error, at) => CallError::Unreachable(error, at),
         })
     }

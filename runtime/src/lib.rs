@@ -173,4 +173,7 @@ mod documents {
 
     #[doc = include_str!("../../docs/pools.md")]
     struct Pools;
+    #[cfg(feature = "remote")]
+    #[doc = include_str!("../../docs/remote.md")]
+    struct Remote;
 }

@@ -35,17 +35,6 @@ pub(crate) enum Failure {
     Disconnected(Executed, String),
 }
 
-#[cfg(feature = "remote")]
-impl Outcome {
-    /// Of a call that has no answer, although its type is that of one whose answer has nothing in it.
-    pub(crate) fn failed(outcome: Result<(), CallError>) -> Outcome {
-        match outcome {
-            Ok(()) => Outcome::Value(ByteBuf::new()),
-            Err(error) => Outcome::Failed(Failure::of(error)),
-        }
-    }
-}
-
 impl Failure {
     #[cfg(feature = "remote")]
     pub(crate) fn of(error: CallError<Never>) -> Failure {
@@ -64,6 +53,12 @@ impl Failure {
                 Failure::Unreachable(error.to_string())
             }
         }
+    }
+
+    /// Of a call that has no answer.
+    #[cfg(feature = "remote")]
+    pub(crate) fn of_none(outcome: Result<(), CallError>) -> Failure {
+        outcome.map_or_else(Failure::of, |()| Failure::Unreachable("an answer that is none".to_owned()))
     }
 
     /// The error of a call that went there; `at` makes the place, of an actor that has ended in that way.

@@ -300,27 +300,24 @@ impl<T: Portable, E: Portable> Future for Reply<T, E> {
     }
 }
 
+/// An answer as it has come: a value or the handler's error.
+#[cfg(feature = "remote")]
+pub(crate) struct Packed {
+    pub(crate) status: Status,
+    pub(crate) body: Body,
+    pub(crate) fds: Vec<OwnedFd>,
+}
+
+#[cfg(feature = "remote")]
 impl Reply<()> {
-    /// What comes of it, for whoever hands it on. Nothing of it is decoded, so nothing can travel beside it.
-    #[cfg(feature = "remote")]
-    pub(crate) fn poll_encoded(&mut self, context: &mut Context<'_>) -> Poll<crate::relay::Outcome> {
-        let bytes = |body: &Body| serde_bytes::ByteBuf::from(&body[..]);
+    /// What comes of it, for whoever hands it on.
+    pub(crate) fn poll_encoded(&mut self, context: &mut Context<'_>) -> Poll<Result<Packed, Failure>> {
         self.poll_outcome(context).map(|outcome| match outcome {
-            Some(Ok(Outcome::Answer { status: Status::Value | Status::App, fds, .. })) if !fds.is_empty() => {
-                let text = "a ref or another descriptor is in the answer: it means nothing to another host";
-                crate::relay::Outcome::Failed(Failure::Codec(text.to_owned()))
+            Some(Ok(Outcome::Answer { status: status @ (Status::Value | Status::App), body, fds })) => {
+                Ok(Packed { status, body, fds })
             }
-            Some(Ok(Outcome::Answer { status: Status::Value, body, .. })) => {
-                crate::relay::Outcome::Value(bytes(&body))
-            }
-            Some(Ok(Outcome::Answer { status: Status::App, body, .. })) => {
-                crate::relay::Outcome::App(bytes(&body))
-            }
-            Some(outcome) => {
-                let failed = outcome.and_then(|outcome| self.read(outcome));
-                crate::relay::Outcome::failed(failed)
-            }
-            None => crate::relay::Outcome::failed(self.wait_timeout(Duration::ZERO)),
+            Some(outcome) => Err(Failure::of_none(outcome.and_then(|outcome| self.read(outcome)))),
+            None => Err(Failure::of_none(self.wait_timeout(Duration::ZERO))),
         })
     }
 }

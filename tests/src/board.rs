@@ -108,6 +108,22 @@ impl Gate {
     }
 }
 
+/// What a queue may hold; one kind cannot be encoded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    Text(String),
+    None,
+    Bool(bool),
+    Float(f64),
+    Bytes(Vec<u8>),
+    #[serde(serialize_with = "refuse")]
+    Refusing(u8),
+}
+
+fn refuse<S: serde::Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
+    Err(serde::ser::Error::custom("it does not want to"))
+}
+
 /// What the programs of a case share.
 ///
 /// # Panics

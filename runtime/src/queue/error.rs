@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::server::Refusal;
-use crate::error::CallError;
+use crate::error::{CallError, Executed};
 use crate::exit::ExitReason;
 
 /// Why a queue cannot be used.
@@ -14,6 +14,16 @@ pub enum QueueError {
     Gone(Option<ExitReason>),
     /// The items that lie there hold as many refs, files and other descriptors as the queue's process may have (`RLIMIT_NOFILE`). The new one was not put.
     Descriptors,
+    /// It is on another host, and the link to it is lost. It comes back by itself.
+    Disconnected {
+        /// Whether what was asked has been done all the same. An item that had not left the other host is in the queue again; one that had, and was
+        /// got and not leased, is lost.
+        executed: Executed,
+        /// How the link was lost, or why there is none.
+        why: String,
+    },
+    /// The call or its answer cannot be encoded or decoded; or it cannot go to another host, because of a descriptor that is in it, or its size.
+    Codec(String),
     /// It does not answer within a minute, or the operating system refused.
     Unreachable(String),
 }
@@ -24,7 +34,13 @@ impl fmt::Display for QueueError {
             QueueError::Gone(Some(reason)) => write!(f, "the queue has ended: {reason}"),
             QueueError::Gone(None) => f.write_str("the queue has ended"),
             QueueError::Descriptors => f.write_str("the items of the queue hold too many descriptors"),
-            QueueError::Unreachable(error) => f.write_str(error),
+            QueueError::Disconnected { executed: Executed::No, why } => {
+                write!(f, "there is no link to the queue: {why}")
+            }
+            QueueError::Disconnected { executed: Executed::Unknown, why } => {
+                write!(f, "the link to the queue was lost: {why}")
+            }
+            QueueError::Codec(error) | QueueError::Unreachable(error) => f.write_str(error),
         }
     }
 }
@@ -48,6 +64,10 @@ impl<R> From<CallError<R>> for Fault<R> {
                 Fault::Queue(QueueError::Gone(reason))
             }
             CallError::Timeout(_) => Fault::Late,
+            CallError::Codec(error, _) => Fault::Queue(QueueError::Codec(error)),
+            CallError::Disconnected { executed, why, .. } => {
+                Fault::Queue(QueueError::Disconnected { executed, why })
+            }
             other => Fault::Queue(QueueError::Unreachable(text(&other))),
         }
     }
@@ -56,7 +76,7 @@ impl<R> From<CallError<R>> for Fault<R> {
 /// What it says; the handler's own error is not among these.
 fn text<R>(error: &CallError<R>) -> String {
     match error {
-        CallError::Codec(text, _) | CallError::Unreachable(text, _) => text.clone(),
+        CallError::Unreachable(text, _) => text.clone(),
         CallError::Full(at) => format!("{at}: the mailbox is full"),
         other => other.at().map_or_else(String::new, |at| format!("{at}: no answer")),
     }

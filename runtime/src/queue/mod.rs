@@ -11,6 +11,8 @@ mod iter;
 mod lease;
 mod parcel;
 mod put;
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
 mod server;
 
 use std::fmt;

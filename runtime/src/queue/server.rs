@@ -103,6 +103,8 @@ struct Stored {
 /// A process that holds leases, and what it holds.
 struct Holder {
     who: (ActorId, u32),
+    /// It stands for somebody else, and ends with them.
+    of: Option<u64>,
     items: BTreeSet<u64>,
 }
 
@@ -184,13 +186,15 @@ impl Server {
     /// ref would be watching its successor.
     pub(super) fn introduce(&mut self, process: AnyRef, pid: u32) -> u64 {
         let who = (process.id(), pid);
-        if let Some((number, _)) = self.holders.iter().find(|(_, holder)| holder.who == who) {
+        if let Some((number, _)) =
+            self.holders.iter().find(|(_, holder)| holder.who == who && holder.of.is_none())
+        {
             return *number;
         }
         let number = self.number();
         let monitor = process.monitor();
         if process.pid() == pid {
-            self.holders.insert(number, Holder { who, items: BTreeSet::new() });
+            self.holders.insert(number, Holder { who, of: None, items: BTreeSet::new() });
             let own = myself::<Server>();
             monitor.on_down(move |_| {
                 // As long as it takes: what is not said here is never given back.
@@ -200,12 +204,22 @@ impl Server {
         number
     }
 
-    #[tell]
-    fn has_ended(&mut self, holder: u64) {
-        self.takers.retain(|taker| taker.wish.holder != Some(holder));
-        for number in self.holders.remove(&holder).map(|holder| holder.items).unwrap_or_default() {
-            self.give_back(number);
+    /// Another holder in the process of that one: its leases can be given back apart from the others.
+    pub(super) fn part(&mut self, of: u64) -> u64 {
+        let number = self.number();
+        if let Some(&Holder { who, .. }) = self.holders.get(&of) {
+            self.holders.insert(number, Holder { who, of: Some(of), items: BTreeSet::new() });
         }
+        number
+    }
+
+    #[tell]
+    pub(super) fn has_ended(&mut self, holder: u64) {
+        let parts = self.holders.iter().filter(|(_, other)| other.of == Some(holder));
+        for part in parts.map(|(&part, _)| part).collect::<Vec<_>>() {
+            self.forget(part);
+        }
+        self.forget(holder);
         self.settle();
     }
 
@@ -278,6 +292,14 @@ impl Server {
     /// Whether this holder holds this item; it does not any more.
     fn release(&mut self, holder: u64, number: u64) -> bool {
         self.holders.get_mut(&holder).is_some_and(|holder| holder.items.remove(&number))
+    }
+
+    /// A holder has ended: gives back what it holds.
+    fn forget(&mut self, holder: u64) {
+        self.takers.retain(|taker| taker.wish.holder != Some(holder));
+        for number in self.holders.remove(&holder).map(|holder| holder.items).unwrap_or_default() {
+            self.give_back(number);
+        }
     }
 
     fn give_back(&mut self, number: u64) {

@@ -12,7 +12,9 @@ use super::registry::{Entry, Registry};
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::builder::ActorBuilder;
+use crate::codec::Portable;
 use crate::exit::ExitReason;
+use crate::queue::Queue;
 use crate::secret::Secret;
 use crate::supervise::Restart;
 
@@ -56,7 +58,22 @@ impl Manager {
     /// # Errors
     /// [`RemoteError::NameTaken`], also if the name is empty or has more than 255 bytes; [`RemoteError::Ended`].
     pub fn actor<A: Actor>(&self, name: &str, actor: &ActorRef<A>) -> Result<&Manager, RemoteError> {
-        let entry = Entry { actor: actor.any(), shape: Shape::of::<A>() };
+        self.add(name, Entry { actor: actor.any(), shape: Shape::of::<A>(), capacity: None })
+    }
+
+    /// Serves a queue under a name, to clients that ask for a queue of such items. Blocks until that is known to those who ask.
+    ///
+    /// Clients use it as it is used here. What a client has leased is given back when its process, its host or the link to it goes away, and what is on its way to a client
+    /// is in the queue again if it cannot be sent.
+    ///
+    /// # Errors
+    /// As [`actor`](Self::actor).
+    pub fn queue<T: Portable>(&self, name: &str, queue: &Queue<T>) -> Result<&Manager, RemoteError> {
+        let (actor, capacity) = (queue.process(), Some(queue.bound()));
+        self.add(name, Entry { actor, shape: Shape::of_queue::<T>(), capacity })
+    }
+
+    fn add(&self, name: &str, entry: Entry) -> Result<&Manager, RemoteError> {
         self.registry.add(name, entry).wait().map_err(RemoteError::of)?;
         Ok(self)
     }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::error::RemoteError;
-use crate::actor::Actor;
+use crate::actor::{Actor, Method};
+use crate::codec::Portable;
+use crate::queue::remote;
 use crate::relay::Outcome;
 
 /// Longer names are not served.
@@ -28,9 +30,17 @@ pub(super) enum Request {
 /// What the manager says to that.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Response {
-    /// The number that each of the client's methods has in the manager's actor.
-    Welcome(Vec<u32>),
+    Welcome(Welcome),
     Refused(RemoteError),
+}
+
+/// What is there under that name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Welcome {
+    /// The number that each of the client's methods has in the manager's actor.
+    pub(super) methods: Vec<u32>,
+    /// For a queue: how many items it takes.
+    pub(super) capacity: Option<u64>,
 }
 
 /// What is served under a name, as far as the two sides have to agree about it.
@@ -63,6 +73,10 @@ pub(super) enum Outgoing<P = ByteBuf> {
         kill_after: Option<Duration>,
         args: P,
     },
+    /// To a queue: a process of the client's host, which has this number, will hold leases.
+    Introduce(u64),
+    /// It has ended.
+    Ended(u64),
     Beat,
 }
 
@@ -75,14 +89,18 @@ pub(super) enum Incoming {
 
 impl Shape {
     pub(super) fn of<A: Actor>() -> Shape {
-        let signature = |method: &crate::actor::Method| Signature {
-            name: method.name.to_owned(),
-            types: method.signature.to_owned(),
-        };
-        Shape {
-            type_name: without_paths(std::any::type_name::<A>()),
-            methods: A::METHODS.iter().map(signature).collect(),
-        }
+        Shape::with(without_paths(std::any::type_name::<A>()), A::METHODS)
+    }
+
+    /// Of a queue of such items.
+    pub(super) fn of_queue<T: Portable>() -> Shape {
+        Shape::with(format!("Queue<{}>", without_paths(std::any::type_name::<T>())), remote::METHODS)
+    }
+
+    fn with(type_name: String, methods: &[Method]) -> Shape {
+        let signature =
+            |method: &Method| Signature { name: method.name.to_owned(), types: method.signature.to_owned() };
+        Shape { type_name, methods: methods.iter().map(signature).collect() }
     }
 
     /// Where the client's methods are in this one, which is served as `name`. It may have others besides.

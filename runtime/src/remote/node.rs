@@ -15,8 +15,11 @@ use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
 use crate::builder::ActorBuilder;
+use crate::codec::Portable;
 #[allow(unused_imports, reason = "for the docs")]
 use crate::error::CallError;
+use crate::queue::Queue;
+use crate::queue::remote;
 use crate::secret::Secret;
 use crate::task::Process;
 
@@ -32,7 +35,15 @@ pub struct Node {
     terms: Terms,
     backoff: (Duration, Duration),
     /// The proxies, by the name and the type that they stand for.
-    known: Mutex<HashMap<(String, &'static str), AnyRef>>,
+    known: Mutex<HashMap<(String, &'static str), Known>>,
+}
+
+/// A proxy, and what is known of what it stands for.
+#[derive(Clone)]
+struct Known {
+    actor: AnyRef,
+    /// Of a queue.
+    capacity: Option<u64>,
 }
 
 impl Node {
@@ -89,7 +100,8 @@ impl Node {
         let node = Node { address, terms, backoff, known: Mutex::default() };
         let probe = |plan: Plan| bind(&plan).map(drop);
         let limit = node.limit();
-        let task = Process::fallible(probe, &node.plan(Request::Probe)).name("remote-probe").deadline(limit);
+        let task =
+            Process::fallible(probe, &node.plan(Request::Probe, false)).name("remote-probe").deadline(limit);
         task.spawn()?.join().map_err(RemoteError::of)?;
         Ok(node)
     }
@@ -103,20 +115,21 @@ impl Node {
     /// # Errors
     /// [`RemoteError::UnknownName`], [`RemoteError::OtherType`], [`RemoteError::OtherVersion`], and those of [`connect`](Self::connect).
     pub fn actor<A: Actor>(&self, name: &str) -> Result<ActorRef<A>, RemoteError> {
-        if name.len() > LONGEST_NAME {
-            return Err(RemoteError::UnknownName { name: name.to_owned() });
-        }
-        let key = (name.to_owned(), std::any::type_name::<A>());
-        let known = self.known().get(&key).filter(|proxy| proxy.is_alive()).cloned();
-        let proxy = match known {
-            Some(proxy) => proxy,
-            None => {
-                let proxy = self.start(name, Shape::of::<A>(), A::OPTIONS)?;
-                self.known().insert(key, proxy.clone());
-                proxy
-            }
-        };
-        Ok(ActorRef::of(proxy.into_peer()))
+        let proxy = self.proxy(name, std::any::type_name::<A>(), Shape::of::<A>(), A::OPTIONS, false)?;
+        Ok(ActorRef::of(proxy.actor.into_peer()))
+    }
+
+    /// A handle on the queue that the manager serves under this name. Blocks until the manager has said that it is there, and of such items.
+    ///
+    /// It is used as it is at home, and can be handed to other processes of this host. What they have leased is given back when they die, and when the link is lost.
+    /// [`stop`](Queue::stop) ends the connection, and not the queue. While there is no connection, each use is [`QueueError::Disconnected`](crate::QueueError::Disconnected) at once.
+    ///
+    /// # Errors
+    /// As [`actor`](Self::actor).
+    pub fn queue<T: Portable>(&self, name: &str) -> Result<Queue<T>, RemoteError> {
+        let shape = Shape::of_queue::<T>();
+        let proxy = self.proxy(name, std::any::type_name::<Queue<T>>(), shape, remote::OPTIONS, true)?;
+        Ok(Queue::elsewhere(proxy.actor, proxy.capacity.unwrap_or(u64::MAX)))
     }
 
     /// The manager's address, as it was given.
@@ -124,12 +137,31 @@ impl Node {
         &self.address
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<(String, &'static str), AnyRef>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// One that is known and lives, or a new one.
+    fn proxy(
+        &self,
+        name: &str,
+        type_name: &'static str,
+        shape: Shape,
+        options: crate::actor::Options,
+        queue: bool,
+    ) -> Result<Known, RemoteError> {
+        if name.len() > LONGEST_NAME {
+            return Err(RemoteError::UnknownName { name: name.to_owned() });
+        }
+        let key = (name.to_owned(), type_name);
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(proxy) = known().get(&key).filter(|proxy| proxy.actor.is_alive()) {
+            return Ok(proxy.clone());
+        }
+        let proxy = self.start(name, shape, options, queue)?;
+        known().insert(key, proxy.clone());
+        Ok(proxy)
     }
 
-    fn plan(&self, request: Request) -> Plan {
-        Plan { address: self.address.clone(), terms: self.terms.clone(), request, backoff: self.backoff }
+    fn plan(&self, request: Request, queue: bool) -> Plan {
+        let (address, terms) = (self.address.clone(), self.terms.clone());
+        Plan { address, terms, request, queue, backoff: self.backoff }
     }
 
     /// How long a connection may take until the manager has agreed.
@@ -137,8 +169,14 @@ impl Node {
         self.terms.handshake + self.terms.silence + REACTION
     }
 
-    fn start(&self, name: &str, shape: Shape, options: crate::actor::Options) -> Result<AnyRef, RemoteError> {
-        let plan = self.plan(Request::Bind(name.to_owned(), shape));
+    fn start(
+        &self,
+        name: &str,
+        shape: Shape,
+        options: crate::actor::Options,
+        queue: bool,
+    ) -> Result<Known, RemoteError> {
+        let plan = self.plan(Request::Bind(name.to_owned(), shape), queue);
         // What is no name of a process is one here all the same.
         let shown: String = name.chars().filter(|character| !character.is_control()).take(64).collect();
         let mut builder = ActorBuilder::<Proxy>::new(&plan).name(format!("{shown}@{}", self.address));
@@ -146,7 +184,7 @@ impl Node {
         builder.plan.options.timeout = options.timeout;
         let proxy = builder.spawn()?;
         match proxy.within(self.limit()).connect().wait() {
-            Ok(()) => Ok(proxy.any()),
+            Ok(welcome) => Ok(Known { actor: proxy.any(), capacity: welcome.capacity }),
             Err(error) => {
                 let _ = proxy.kill();
                 Err(RemoteError::of(error))

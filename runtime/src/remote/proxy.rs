@@ -15,14 +15,16 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 
 use super::error::RemoteError;
-use super::messages::{Incoming, Outgoing, Request, Response, decode, encode};
-use super::wire::{Inward, Link, Outward, Terms, Wire, tcp::Tcp};
+use super::messages::{Incoming, Outgoing, Request, Response, Welcome, decode, encode};
+use super::wire::{Cut, Inward, Link, Outward, Terms, Wire, tcp::Tcp};
 use crate::actor::{self, Actor, ActorStruct, Call, Calls, InitFailure, Method, Options};
 use crate::actor_ref::RawRef;
+use crate::any_ref::AnyRef;
 use crate::codec::{self, Encoded};
 use crate::error::Executed;
 use crate::later::{self, Answer};
 use crate::mailbox::envelope::Status;
+use crate::queue::remote::{self, Outward as Way};
 use crate::relay::{Failure, Outcome};
 use crate::reply::Reply;
 use crate::sys::{poll, time};
@@ -39,6 +41,8 @@ pub(super) struct Plan {
     pub(super) address: String,
     pub(super) terms: Terms,
     pub(super) request: Request,
+    /// It is a queue that is asked for.
+    pub(super) queue: bool,
     pub(super) backoff: (Duration, Duration),
 }
 
@@ -54,6 +58,8 @@ struct Client {
     gone: Condvar,
     calls: Mutex<HashMap<u64, Answer<()>>>,
     next: AtomicU64,
+    /// For a queue: the processes of this host that may hold leases, by our numbers of them.
+    holders: Mutex<HashMap<u64, AnyRef>>,
 }
 
 /// The way to the manager.
@@ -67,13 +73,19 @@ enum Line {
     Down(String),
 }
 
+/// The receiving end of a link.
+struct Ends {
+    inward: Box<dyn Inward>,
+    cut: Arc<dyn Cut>,
+}
+
 /// Its messages: those of the actor that it stands for are sent by that one's own calls.
 #[derive(Clone)]
 pub(super) struct ProxyCalls(RawRef);
 
 impl ProxyCalls {
     /// Connects, and answers whether that actor is there.
-    pub(super) fn connect(&self) -> Reply<(), RemoteError> {
+    pub(super) fn connect(&self) -> Reply<Welcome, RemoteError> {
         self.0.ask_result(CONNECT, ())
     }
 }
@@ -104,6 +116,7 @@ impl Actor for Proxy {
             gone: Condvar::new(),
             calls: Mutex::default(),
             next: AtomicU64::new(1),
+            holders: Mutex::default(),
         };
         Ok(Proxy { client: Arc::new(client) })
     }
@@ -111,7 +124,7 @@ impl Actor for Proxy {
     fn handle(&mut self, call: Call<'_>) -> actor::Answer {
         match call.method() {
             CONNECT => call.ask_result(|()| Client::start(&self.client)),
-            _ => self.client.hand_on(call),
+            _ => Client::hand_on(&self.client, call),
         }
     }
 
@@ -121,11 +134,11 @@ impl Actor for Proxy {
 }
 
 /// Connects and asks for what the plan says, within the deadline of the handshake twice over.
-pub(super) fn bind(plan: &Plan) -> Result<(Link, Vec<u32>), RemoteError> {
+pub(super) fn bind(plan: &Plan) -> Result<(Link, Welcome), RemoteError> {
     let mut link = Tcp.connect(&plan.address, &plan.terms)?;
     link.outward.send(&encode(&plan.request))?;
     match decode(&link.who, &link.inward.receive()?)? {
-        Response::Welcome(methods) => Ok((link, methods)),
+        Response::Welcome(welcome) => Ok((link, welcome)),
         Response::Refused(error) => Err(error),
     }
 }
@@ -135,37 +148,86 @@ impl Client {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn holders(&self) -> MutexGuard<'_, HashMap<u64, AnyRef>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn calls(&self) -> MutexGuard<'_, HashMap<u64, Answer<()>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first connection, and the threads that keep it.
-    fn start(client: &Arc<Client>) -> Result<(), RemoteError> {
-        let (link, methods) = bind(&client.plan)?;
-        let inward = client.take_up(link, methods);
+    fn start(client: &Arc<Client>) -> Result<Welcome, RemoteError> {
+        let (link, welcome) = bind(&client.plan)?;
+        let ends = client.take_up(link, welcome.methods.clone());
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         let (receiver, beater) = (Arc::clone(client), Arc::clone(client));
-        let spawned = thread("receive").spawn(move || receiver.keep_up(inward));
+        let spawned = thread("receive").spawn(move || receiver.keep_up(ends));
         let spawned = spawned.and_then(|_| thread("beat").spawn(move || beater.beat()));
-        spawned.map(drop).map_err(|error| RemoteError::Local { error: error.to_string() })
+        spawned.map_err(|error| RemoteError::Local { error: error.to_string() })?;
+        Ok(welcome)
     }
 
-    fn take_up(&self, link: Link, methods: Vec<u32>) -> Box<dyn Inward> {
-        *self.line() = Line::Up { outward: link.outward, methods };
-        link.inward
+    /// What the receiving thread needs of a new link.
+    fn take_up(&self, link: Link, methods: Vec<u32>) -> Ends {
+        let Link { mut outward, inward, cut, .. } = link;
+        let mut line = self.line();
+        // The manager has forgotten them with the last connection.
+        for number in self.holders().keys() {
+            let _ = outward.send(&encode(&Outgoing::<ByteBuf>::Introduce(*number)));
+        }
+        *line = Line::Up { outward, methods };
+        Ends { inward, cut }
+    }
+
+    /// Says something that is no call, if there is somebody to hear it.
+    fn say(&self, message: &Outgoing) {
+        if let Line::Up { outward, .. } = &mut *self.line() {
+            // If it cannot be sent, the receiving thread knows.
+            let _ = outward.send(&encode(message));
+        }
+    }
+
+    /// A process of this host will hold leases. Answers the number by which it does.
+    fn introduce(client: &Arc<Client>, process: AnyRef) -> u64 {
+        if let Some((number, _)) = client.holders().iter().find(|(_, known)| **known == process) {
+            return *number;
+        }
+        let number = client.next.fetch_add(1, Relaxed);
+        let monitor = process.monitor();
+        client.holders().insert(number, process);
+        client.say(&Outgoing::Introduce(number));
+        let client = Arc::clone(client);
+        monitor.on_down(move |_| {
+            client.holders().remove(&number);
+            client.say(&Outgoing::Ended(number));
+        });
+        number
     }
 
     // Sending.
 
     /// A message of the actor that is elsewhere.
-    fn hand_on(&self, call: Call<'_>) -> actor::Answer {
-        if !call.fds.is_empty() {
+    fn hand_on(client: &Arc<Client>, mut call: Call<'_>) -> actor::Answer {
+        let fds = std::mem::take(&mut call.fds);
+        let args = if client.plan.queue {
+            match remote::outward(call.method, call.body, fds) {
+                Ok(Way::Introduce(process)) => {
+                    return actor::Answer::of(Status::Value, &Client::introduce(client, process));
+                }
+                Ok(Way::Plain(args)) => Some(args),
+                Ok(Way::AsItIs) => None,
+                Err(error) => return actor::Answer::codec(&error),
+            }
+        } else if fds.is_empty() {
+            None
+        } else {
             return actor::Answer::codec(
                 "a ref or another descriptor is in the arguments: it means nothing to another host",
             );
-        }
+        };
         let (later, answer) = later::later::<()>();
-        match self.send(&call, answer) {
+        match client.send(&call, args.as_deref().unwrap_or(call.body), answer) {
             Ok(()) => actor::Answer { later: later.into_promise(), ..actor::Answer::empty(Status::Value) },
             Err(failure) => {
                 if !call.ask {
@@ -177,7 +239,7 @@ impl Client {
     }
 
     /// Sends a call, and keeps what its answer goes to. Who gives up a link waits for this: so what is known to wait has been sent.
-    fn send(&self, call: &Call<'_>, answer: Answer<()>) -> Result<(), Failure> {
+    fn send(&self, call: &Call<'_>, args: &[u8], answer: Answer<()>) -> Result<(), Failure> {
         let not_sent = |why: &str| Failure::Disconnected(Executed::No, why.to_owned());
         let mut line = self.line();
         let (outward, methods) = match &mut *line {
@@ -193,7 +255,7 @@ impl Client {
             method,
             within: (call.deadline != 0).then(|| time::until(call.deadline)),
             kill_after: (call.limit != 0).then(|| Duration::from_nanos(call.limit)),
-            args: Bytes::new(&call.body[..]),
+            args: Bytes::new(args),
         };
         if call.ask {
             // Before it is sent: the answer may be there at once.
@@ -212,20 +274,18 @@ impl Client {
     fn beat(&self) {
         loop {
             poll::pause(self.plan.terms.silence / 3);
-            if let Line::Up { outward, .. } = &mut *self.line() {
-                // If it cannot be sent, the receiving thread knows.
-                let _ = outward.send(&encode(&Outgoing::<ByteBuf>::Beat));
-            }
+            self.say(&Outgoing::Beat);
         }
     }
 
     // Receiving.
 
     /// Gives out the answers, and connects again whenever the link is lost.
-    fn keep_up(&self, mut inward: Box<dyn Inward>) {
+    fn keep_up(&self, mut ends: Ends) {
         loop {
-            let lost = self.receive(&mut *inward).to_string();
-            drop(inward);
+            let lost = self.receive(&mut *ends.inward).to_string();
+            // Who is about to send on it does not wait any longer.
+            ends.cut.cut();
             tracing::warn!(manager = self.plan.address, reason = lost, "the link to a manager is lost");
             // First the line, so that nobody sends on a link that is counted as lost; then those who have sent.
             *self.line() = Line::Down(lost.clone());
@@ -234,7 +294,7 @@ impl Client {
             for answer in calls.into_values() {
                 answer.send_encoded(failed(Failure::Disconnected(Executed::Unknown, lost.clone())));
             }
-            inward = self.connect_again();
+            ends = self.connect_again();
         }
     }
 
@@ -255,13 +315,13 @@ impl Client {
         }
     }
 
-    fn connect_again(&self) -> Box<dyn Inward> {
+    fn connect_again(&self) -> Ends {
         let (mut delay, longest) = self.plan.backoff;
         loop {
             match bind(&self.plan) {
-                Ok((link, methods)) => {
+                Ok((link, welcome)) => {
                     tracing::info!(manager = self.plan.address, "connected again");
-                    return self.take_up(link, methods);
+                    return self.take_up(link, welcome.methods);
                 }
                 Err(error) => *self.line() = Line::Down(error.to_string()),
             }

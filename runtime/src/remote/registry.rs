@@ -16,6 +16,8 @@ use crate::reply::Reply;
 pub(super) struct Entry {
     pub(super) actor: AnyRef,
     pub(super) shape: Shape,
+    /// For a queue: how many items it takes.
+    pub(super) capacity: Option<u64>,
 }
 
 #[derive(Default)]

@@ -6,10 +6,11 @@ use std::thread;
 use super::answers::{self, Answers};
 use super::{STACK, Shared};
 use crate::actor_ref::RawRef;
-use crate::error::CallError;
+use crate::queue::QueueError;
+use crate::queue::remote::Desk;
 use crate::relay::{Failure, Outcome};
 use crate::remote::error::RemoteError;
-use crate::remote::messages::{Outgoing, Request, Response, Shape, decode, encode};
+use crate::remote::messages::{Outgoing, Request, Response, Shape, Welcome, decode, encode};
 use crate::remote::wire::{Inward, Link};
 
 /// Serves it until it goes.
@@ -19,18 +20,18 @@ use crate::remote::wire::{Inward, Link};
 pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError> {
     let Link { who, mut outward, mut inward, cut } = link;
     let (name, wanted) = match decode(&who, &inward.receive()?)? {
-        Request::Probe => return outward.send(&encode(&Response::Welcome(Vec::new()))),
+        Request::Probe => return outward.send(&encode(&Response::Welcome(Welcome::default()))),
         Request::Bind(name, wanted) => (name, wanted),
     };
-    let (actor, methods) = match find(shared, &name, &wanted) {
+    let (service, welcome) = match find(shared, &name, &wanted) {
         Ok(found) => found,
         Err(error) => {
             let _ = outward.send(&encode(&Response::Refused(error.clone())));
             return Err(error);
         }
     };
-    outward.send(&encode(&Response::Welcome(methods.clone())))?;
-    let (answers, writer) = answers::channel(shared, outward, shared.terms.silence / 3);
+    outward.send(&encode(&Response::Welcome(welcome)))?;
+    let (answers, writer) = answers::channel(shared, outward, service.desk.clone(), shared.terms.silence / 3);
     let writing = thread::Builder::new().name("write".to_owned()).stack_size(STACK);
     let write = move || {
         if let Err(error) = writer.run() {
@@ -40,7 +41,7 @@ pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError>
         cut.cut();
     };
     writing.spawn(write).map_err(|error| RemoteError::Local { error: error.to_string() })?;
-    let outcome = read(&who, &mut *inward, &actor, &methods, &answers, shared.bounds.in_flight);
+    let outcome = service.read(&who, &mut *inward, &answers, shared.bounds.in_flight);
     match outcome {
         Err(RemoteError::HungUp { .. } | RemoteError::Silent { .. }) => Ok(()),
         other => other,
@@ -55,46 +56,79 @@ pub(super) fn refuse(mut link: Link, error: RemoteError) -> Result<(), RemoteErr
     Err(error)
 }
 
-fn find(shared: &Shared, name: &str, wanted: &Shape) -> Result<(RawRef, Vec<u32>), RemoteError> {
-    let entry = shared.registry.find(name).wait().map_err(|error| match error {
-        CallError::App(error) => error,
-        other => RemoteError::Local { error: other.to_string() },
-    })?;
-    let methods = entry.shape.find(name, wanted)?;
-    Ok((RawRef::bare(entry.actor.into_peer()), methods))
+/// What a connection is for.
+struct Service {
+    actor: RawRef,
+    /// Those of its methods that the client knows.
+    methods: Vec<u32>,
+    /// If it is a queue.
+    desk: Option<Arc<Desk>>,
 }
 
-/// Reads calls for as long as they come. A call that finds the mailbox full waits here, and all behind it in the connection: that is how
-/// the client learns of it.
-fn read(
-    who: &str,
-    inward: &mut dyn Inward,
-    actor: &RawRef,
-    methods: &[u32],
-    answers: &Answers,
-    in_flight: usize,
-) -> Result<(), RemoteError> {
-    loop {
-        let Outgoing::Call { answer_to, method, within, kill_after, args } =
-            decode::<Outgoing>(who, &inward.receive()?)?
-        else {
-            continue;
-        };
-        if !methods.contains(&method) {
-            let error = "a method that was not agreed upon".to_owned();
-            return Err(RemoteError::Garbage { peer: who.to_owned(), error });
+fn find(shared: &Shared, name: &str, wanted: &Shape) -> Result<(Service, Welcome), RemoteError> {
+    let entry = shared.registry.find(name).wait().map_err(RemoteError::of)?;
+    let methods = entry.shape.find(name, wanted)?;
+    let local = |error: QueueError| RemoteError::Local { error: error.to_string() };
+    let desk = match entry.capacity {
+        Some(_) => Some(Arc::new(Desk::open(&entry.actor).map_err(local)?)),
+        None => None,
+    };
+    let welcome = Welcome { methods: methods.clone(), capacity: entry.capacity };
+    Ok((Service { actor: RawRef::bare(entry.actor.into_peer()), methods, desk }, welcome))
+}
+
+impl Service {
+    /// Reads calls for as long as they come.
+    fn read(
+        &self,
+        who: &str,
+        inward: &mut dyn Inward,
+        answers: &Answers,
+        in_flight: usize,
+    ) -> Result<(), RemoteError> {
+        loop {
+            match (decode::<Outgoing>(who, &inward.receive()?)?, &self.desk) {
+                (Outgoing::Introduce(number), Some(desk)) => desk.introduce(number),
+                (Outgoing::Ended(number), Some(desk)) => desk.has_ended(number),
+                (Outgoing::Beat, _) => {}
+                (call @ Outgoing::Call { .. }, _) => self.hand_on(who, call, answers, in_flight)?,
+                _ => return Err(garbage(who, "a message that is for queues".to_owned())),
+            }
         }
-        let actor = actor.clone().limited(within, kill_after);
+    }
+
+    /// A call. One that finds the mailbox full waits here, and all behind it in the connection: that is how the client learns of it.
+    fn hand_on(
+        &self,
+        who: &str,
+        call: Outgoing,
+        answers: &Answers,
+        in_flight: usize,
+    ) -> Result<(), RemoteError> {
+        let Outgoing::Call { answer_to, method, within, kill_after, args } = call else { return Ok(()) };
+        if !self.methods.contains(&method) {
+            return Err(garbage(who, "a method that was not agreed upon".to_owned()));
+        }
+        let (args, care) = match &self.desk {
+            Some(desk) => desk.inward(method, args.into_vec()).map_err(|error| garbage(who, error))?,
+            None => (args.into_vec(), None),
+        };
+        let actor = self.actor.clone().limited(within, kill_after);
         match answer_to {
             None => {
-                if let Err(error) = actor.tell_encoded(method, args.into_vec()) {
+                if let Err(error) = actor.tell_encoded(method, args) {
                     tracing::warn!(%error, from = who, "dead letter");
                 }
             }
             Some(number) if answers.waiting() >= in_flight => {
                 answers.ready(number, Outcome::Failed(Failure::Full));
             }
-            Some(number) => answers.expect(number, actor.ask_encoded(method, args.into_vec())),
+            Some(number) => answers.expect(number, actor.ask_encoded(method, args), care),
         }
+        Ok(())
     }
+}
+
+fn garbage(who: &str, error: String) -> RemoteError {
+    RemoteError::Garbage { peer: who.to_owned(), error }
 }
