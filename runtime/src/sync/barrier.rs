@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use phalanx_macros::actor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::Trouble;
+use super::client::{self, ANSWER, Trouble};
 use super::error;
 use super::lock::handle;
 use super::parties::{self, Parties, Party, Ticket};
@@ -65,6 +65,8 @@ pub enum BarrierError {
         /// By what.
         why: Breakage,
     },
+    /// The server has not answered for 60 s. Whether this party was counted is not known.
+    Timeout,
     /// The server has ended.
     Gone {
         /// How it ended; `None` if it was stopped before this request's turn came.
@@ -122,6 +124,13 @@ pub(super) struct Rounds {
     expected: HashSet<ActorId>,
     parties: Parties,
     broken: Option<Broken>,
+    dismissed: Option<Dismissed>,
+}
+
+/// Those who waited at the last reset.
+pub(super) struct Dismissed {
+    by: Broken,
+    tickets: Vec<Ticket>,
 }
 
 /// One who waits.
@@ -142,12 +151,15 @@ impl Rounds {
             expected: HashSet::new(),
             parties: Parties::default(),
             broken: None,
+            dismissed: None,
         }
     }
 
     /// A process is there, and wants to be watched.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
-        self.parties.enter(party, &who, Self::report());
+        if let Some(rounds) = crate::links::myself::<Rounds>() {
+            self.parties.enter(party, &who, move |down| rounds.gone(down));
+        }
     }
 
     pub(super) fn arrive(&mut self, ticket: Ticket) -> Later<Result<u32, Broken>> {
@@ -169,10 +181,12 @@ impl Rounds {
         if let Some(place) = self.last.iter().position(|other| *other == ticket) {
             return Ok(place as u32);
         }
-        let broken = Broken { by: self.who(ticket), why: Breakage::TimedOut };
-        if self.waiting.iter().any(|arrival| arrival.ticket == ticket) {
-            self.break_up(broken.clone());
+        if let Some(dismissed) = self.dismissed.iter().find(|dismissed| dismissed.tickets.contains(&ticket)) {
+            return Err(dismissed.by.clone());
         }
+        // It waits, or its request came too late to be looked at.
+        let broken = Broken { by: self.who(ticket), why: Breakage::TimedOut };
+        self.break_up(broken.clone());
         Err(self.broken.clone().unwrap_or(broken))
     }
 
@@ -182,15 +196,18 @@ impl Rounds {
 
     pub(super) fn reset(&mut self, ticket: Ticket) {
         if !self.waiting.is_empty() {
-            self.break_up(Broken { by: self.who(ticket), why: Breakage::Reset });
+            let by = Broken { by: self.who(ticket), why: Breakage::Reset };
+            let tickets = self.waiting.iter().map(|arrival| arrival.ticket).collect();
+            self.break_up(by.clone());
+            self.dismissed = Some(Dismissed { by, tickets });
         }
         self.last.clear();
         self.broken = None;
     }
 
     pub(super) fn expect(&mut self, who: AnyRef) {
-        if self.expected.insert(who.id()) {
-            who.monitor().on_down(Self::report());
+        if let (true, Some(rounds)) = (self.expected.insert(who.id()), crate::links::myself::<Rounds>()) {
+            parties::watch(&who, move |down| rounds.gone(down));
         }
     }
 
@@ -214,13 +231,6 @@ impl Rounds {
 }
 
 impl Rounds {
-    /// How an end comes to be a message.
-    fn report() -> impl FnOnce(Down) + Send + 'static {
-        let rounds = crate::links::myself::<Rounds>();
-        // Its own mailbox, which it reads: there is room soon.
-        move |down| drop(rounds.map(|rounds| rounds.gone(down)))
-    }
-
     fn who(&self, ticket: Ticket) -> Who {
         let unknown = || Who { name: "?".to_owned(), id: ActorId(0), pid: 0 };
         self.parties.who(ticket.party).cloned().unwrap_or_else(unknown)
@@ -383,7 +393,7 @@ impl Barrier {
     }
 
     fn ticket(&self) -> Result<Ticket, Trouble> {
-        parties::ticket(&self.gate, None, |calls, party, who| calls.enter(party, who))
+        parties::ticket(&self.gate, client::deadline(ANSWER), |calls, party, who| calls.enter(party, who))
     }
 }
 
@@ -413,6 +423,7 @@ impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BarrierError::Broken { by, why } => Broken { by: by.clone(), why: why.clone() }.fmt(f),
+            BarrierError::Timeout => f.write_str("the barrier's server does not answer"),
             BarrierError::Gone { reason, at } => error::gone(f, reason.as_ref(), at),
             BarrierError::Call(error) => error.fmt(f),
             BarrierError::System(error) => f.write_str(error),

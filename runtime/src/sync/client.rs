@@ -40,6 +40,9 @@ impl From<SendError> for Trouble {
     }
 }
 
+/// How long a server is given for an answer that does not depend on others.
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
+
 /// Something that was granted, and is given back exactly once.
 pub(super) struct Turn<T: Portable> {
     gate: ActorRef<Gate<T>>,

@@ -62,11 +62,9 @@ impl<T: Portable> Gate<T> {
 
     /// A process is there, and wants to be watched.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
-        let gate = crate::links::myself::<Gate<T>>();
-        self.parties.enter(party, &who, move |down| {
-            // Its own mailbox, which it reads: there is room soon.
-            let _ = gate.map(|gate| gate.gone(down));
-        });
+        if let Some(gate) = crate::links::myself::<Gate<T>>() {
+            self.parties.enter(party, &who, move |down| gate.gone(down));
+        }
     }
 
     /// Asks for permits. One that does not want to wait is answered at once.

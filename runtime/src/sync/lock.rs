@@ -137,7 +137,7 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// [`LockError::Busy`] if it is held, or others wait for it; see [`LockError`].
     pub fn try_lock(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take(false, client::deadline(Duration::from_secs(60)))
+        self.take(false, client::deadline(client::ANSWER))
     }
 
     /// Waits until the predicate holds of the value, `limit` at most ([`Duration::MAX`]: without a limit), and answers with the lock held: a condition variable. What has been changed

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
+use crate::error::SendError;
 use crate::monitor::{Down, Who};
 use crate::reply::Reply;
 
@@ -50,10 +51,15 @@ pub(super) struct Parties(HashMap<Party, Who>);
 
 impl Parties {
     /// Watches a process from now on. It waits for the answer before it asks for anything, so that there is nothing of it that nobody watches.
-    pub(super) fn enter(&mut self, party: Party, who: &AnyRef, on_down: impl FnOnce(Down) + Send + 'static) {
+    pub(super) fn enter(
+        &mut self,
+        party: Party,
+        who: &AnyRef,
+        report: impl Fn(Down) -> Result<(), SendError> + Send + 'static,
+    ) {
         let named = Who { name: who.name().to_owned(), id: who.id(), pid: who.pid() };
         if self.0.insert(party, named).is_none() {
-            who.monitor().on_down(on_down);
+            watch(who, report);
         }
     }
 
@@ -64,6 +70,12 @@ impl Parties {
     pub(super) fn who(&self, party: Party) -> Option<&Who> {
         self.0.get(&party)
     }
+}
+
+/// Has the server send itself a message when somebody ends.
+pub(super) fn watch(who: &AnyRef, report: impl Fn(Down) -> Result<(), SendError> + Send + 'static) {
+    // It reads its mailbox, so there will be room; what the dead held is not to be forgotten because others were faster.
+    who.monitor().on_down(move |down| while let Err(SendError::Full(_)) = report(down.clone()) {});
 }
 
 /// This process, as servers know it.

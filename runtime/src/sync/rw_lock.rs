@@ -94,7 +94,7 @@ impl<T: Portable> RwLock<T> {
     /// # Errors
     /// [`LockError::Busy`] if a writer has it, or anybody waits for it; see [`LockError`].
     pub fn try_read(&self) -> Result<ReadGuard<T>, LockError<ReadGuard<T>>> {
-        self.take_to_read(false, client::deadline(Duration::from_secs(60)))
+        self.take_to_read(false, client::deadline(client::ANSWER))
     }
 
     /// Takes it for changes. Blocks until nobody has it, without a limit, but not beyond the death of its server.
@@ -133,7 +133,7 @@ impl<T: Portable> RwLock<T> {
     /// # Errors
     /// [`LockError::Busy`] if somebody has it, or waits for it; see [`LockError`].
     pub fn try_write(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take_to_write(false, client::deadline(Duration::from_secs(60)))
+        self.take_to_write(false, client::deadline(client::ANSWER))
     }
 
     /// Waits, with a guard for changes, until the predicate holds of the value; see [`Lock::wait_until`](crate::Lock::wait_until).

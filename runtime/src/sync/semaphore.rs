@@ -47,6 +47,15 @@ pub struct Semaphore {
 handle!(Semaphore);
 
 /// One or more permits of a [`Semaphore`]. Dropping it gives them back, from whichever thread.
+///
+/// They are given back once; more does not compile:
+///
+/// ```compile_fail,E0382
+/// # fn twice(permit: phalanx::sync::Permit) {
+/// permit.release();
+/// permit.release();
+/// # }
+/// ```
 #[must_use = "the permits are given back when this is dropped"]
 pub struct Permit {
     turn: Turn<()>,
@@ -54,7 +63,7 @@ pub struct Permit {
 }
 
 impl Semaphore {
-    /// A new semaphore with so many permits, in a process of its own. With none, all who ask for one wait for ever.
+    /// A new semaphore with so many permits, in a process of its own. With none, asking for one is [`SyncError::TooMany`].
     ///
     /// # Errors
     /// See [`SpawnError`].
@@ -98,7 +107,7 @@ impl Semaphore {
     /// # Errors
     /// [`SyncError::Busy`]; see [`SyncError`].
     pub fn try_acquire(&self) -> Result<Permit, SyncError> {
-        self.take(1, false, client::deadline(Duration::from_secs(60)))
+        self.take(1, false, client::deadline(client::ANSWER))
     }
 
     /// Takes several permits at once, for `limit` at most ([`Duration::MAX`]: without a limit).

@@ -84,11 +84,15 @@ impl<A> Turnstile<A> {
 
     /// Ends a ticket, wherever it is. Answers what it held.
     pub(super) fn give(&mut self, ticket: Ticket) -> Option<Held> {
-        self.queue.retain(|waiting| waiting.ticket != ticket);
-        self.parked.retain(|waiting| waiting.ticket != ticket);
-        let held = self.held.remove(&ticket)?;
-        self.free += held.permits;
-        Some(held)
+        let held = self.held.remove(&ticket);
+        match held {
+            Some(held) => self.free += held.permits,
+            None => {
+                self.queue.retain(|waiting| waiting.ticket != ticket);
+                self.parked.retain(|waiting| waiting.ticket != ticket);
+            }
+        }
+        held
     }
 
     /// Ends all tickets for which that is so. Answers what they held.

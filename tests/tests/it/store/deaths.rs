@@ -101,8 +101,8 @@ fn users_that_are_killed_harm_nobody() {
 fn a_store_that_runs_out_of_memory_says_so() {
     alone(|| {
         let store = phalanx::Store::builder().memory(64 << 20).start().unwrap();
-        let list = store.list::<Vec<u8>>().unwrap();
-        let error = (0..100).find_map(|_| list.push(vec![1; 1 << 20]).err()).unwrap();
+        let cell = store.cell(Vec::<u8>::new()).unwrap();
+        let error = cell.update(|bytes, size: usize| bytes.resize(size, 1), 1 << 30).unwrap_err();
         assert!(matches!(error, StoreError::Lost { reason: Some(ExitReason::OutOfMemory), .. }), "{error:?}");
     });
 }
