@@ -26,7 +26,8 @@ fn main() -> phalanx::Result<()> {
     let mut again_floor = Row::new("floor: SIGKILL, hang-up, a zygote's fork to its first packet");
     let mut again = Row::new("phalanx: SIGKILL to the first reply of the next process");
     let mut known_floor = Row::new("floor: SIGKILL of such a process to its pidfd");
-    let mut known = Row::new("phalanx: SIGKILL to the Down of a monitor");
+    let mut noted = Row::new("phalanx: SIGKILL until its supervisor has said so, to one who keeps looking");
+    let mut known = Row::new("phalanx: SIGKILL to the Down of a monitor, which sleeps until then");
     let zygote = Zygote::start()?;
     let any = (u32::MAX, Duration::from_secs(1));
     let echo = Echo.builder().restart(Restart::Permanent).intensity(any.0, any.1).spawn()?;
@@ -55,6 +56,15 @@ fn main() -> phalanx::Result<()> {
             assert_eq!(until_answered(&echo), 1);
             Ok::<_, SendError>((echo.monitor(), echo.pid()?))
         };
+        noted.prepared(size.times, prepare, |(mut monitor, pid)| {
+            floor::kill(pid);
+            while monitor.try_recv().is_none() {}
+            Ok::<_, SendError>(())
+        });
+        let prepare = || {
+            assert_eq!(until_answered(&echo), 1);
+            Ok::<_, SendError>((echo.monitor(), echo.pid()?))
+        };
         known.prepared(size.times, prepare, |(mut monitor, pid)| {
             floor::kill(pid);
             monitor.recv();
@@ -64,7 +74,9 @@ fn main() -> phalanx::Result<()> {
     again_floor.print(None);
     again.print(Some((&again_floor, 1.5)));
     known_floor.print(None);
-    known.print(Some((&known_floor, 1.3)));
+    noted.print(Some((&known_floor, 1.3)));
+    // One wake more than the floor has: the supervisor's, and then the watcher's.
+    known.print(Some((&known_floor, 2.0)));
     phalanx::shutdown();
     Ok(())
 }
