@@ -275,7 +275,6 @@ mod tests {
         timed_out && joined && start.elapsed() >= limit && signal::take(process::SIGCONT)
     }
 
-    /// POOL-46.
     #[test]
     fn signals_with_a_handler_disturb_nobody() {
         let (mut ours, theirs) = pipe::<ByteBuf, ByteBuf>().unwrap();

@@ -58,18 +58,27 @@ pub(crate) fn descriptors() -> impl Iterator<Item = RawFd> {
 /// # Errors
 /// `EMFILE` and the like.
 pub(crate) fn hand_over(control: BorrowedFd<'_>) -> io::Result<()> {
-    RECEIVING.get_or_try_init(open)?;
-    let ends: Vec<BorrowedFd<'_>> = log().into_iter().chain(names()).collect();
-    frame::send_raw(control, b"lines", &ends)
+    RECEIVING.get_or_try_init(|| {
+        let (sending, receiving) = open()?;
+        // Known before anybody can see the others.
+        let _ = SENDING.set(sending);
+        Ok::<_, io::Error>(receiving)
+    })?;
+    SENDING.get().map_or(Ok(()), |ends| ends.put_into(control))
 }
 
-/// Makes both lines. The sending ends are known before anybody can see the others.
-fn open() -> io::Result<Ends> {
+impl Ends {
+    fn put_into(&self, control: BorrowedFd<'_>) -> io::Result<()> {
+        frame::send_raw(control, b"lines", &[self.log.as_fd(), self.names.as_fd()])
+    }
+}
+
+/// Makes both lines: the ends that are written to, and those that are read.
+fn open() -> io::Result<(Ends, Ends)> {
     let ((log, log_sender), (names, names_sender)) = (fd::seqpacket_pair()?, fd::seqpacket_pair()?);
     fd::widen(&log_sender, ROOM);
     fd::widen(&names_sender, ROOM);
-    let _ = SENDING.set(Ends { log: log_sender, names: names_sender });
-    Ok(Ends { log, names })
+    Ok((Ends { log: log_sender, names: names_sender }, Ends { log, names }))
 }
 
 /// In a root supervisor: takes what [`hand_over`] has put into its control channel. Answers whether it was there.
@@ -87,19 +96,19 @@ mod tests {
     #[test]
     fn what_is_said_on_a_line_arrives_in_the_program() {
         let (ours, theirs) = fd::seqpacket_pair().unwrap();
-        hand_over(ours.as_fd()).unwrap();
-        hand_over(ours.as_fd()).unwrap();
+        let (sending, receiving) = open().unwrap();
+        sending.put_into(ours.as_fd()).unwrap();
+        sending.put_into(ours.as_fd()).unwrap();
         // What a root supervisor would find, twice: the same lines.
         let mut buffer = [0; 16];
         for word in [b"first ", b"second"] {
             let packet = frame::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap();
             assert_eq!(packet.fds.len(), 2);
-            for (end, incoming) in packet.fds.iter().zip([incoming_log(), incoming_names()]) {
+            for (end, incoming) in packet.fds.iter().zip([&receiving.log, &receiving.names]) {
                 frame::send_raw(end.as_fd(), word, &[]).unwrap();
-                let came = frame::receive(incoming.unwrap(), &mut buffer, false).unwrap().unwrap();
+                let came = frame::receive(incoming.as_fd(), &mut buffer, false).unwrap().unwrap();
                 assert_eq!(&buffer[..came.len], word);
             }
         }
-        assert_eq!(descriptors().count(), 2);
     }
 }

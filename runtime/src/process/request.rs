@@ -174,6 +174,11 @@ impl Spec {
         self.kind != Kind::Supervisor && (self.rules.restart != Restart::Temporary || self.recycle.is_some())
     }
 
+    /// Whether the end of the program waits for it: a piece of work, and none that is begun again when it is done.
+    pub(crate) fn ends_by_itself(&self) -> bool {
+        self.kind == Kind::Task && !self.daemon && self.rules.restart != Restart::Permanent
+    }
+
     /// The id, or the name where there is none.
     pub(crate) fn id(&self) -> &str {
         self.child_id.as_deref().unwrap_or(&self.name)

@@ -413,7 +413,7 @@ mod tests {
         assert_eq!(refused::<Backoff>("2s..1s"), SpecError::BackoffOrder(Backoff::new(two, one)));
     }
 
-    /// SUP-07: a different error for each contradiction.
+    /// A different error for each contradiction.
     #[test]
     fn sup_07_contradictory_specs_are_refused_each_in_its_own_way() {
         let good = Rules::default();

@@ -96,7 +96,9 @@ impl Supervisor {
 impl Child {
     /// As [`Self::ask_to_stop`], by its own supervisor's policy.
     pub(super) fn order_to_stop(&mut self, mode: StopMode) {
-        self.ledger().request_stop(mode, StoppedBy::Supervisor);
+        if mode == StopMode::Stop || !self.spec().ends_by_itself() {
+            self.ledger().request_stop(mode, StoppedBy::Supervisor);
+        }
         self.ask_to_stop(mode);
     }
 
@@ -108,6 +110,9 @@ impl Child {
         }
         let now = time::now();
         life.asked = Some((mode, now));
+        if mode == StopMode::Drain && spawn.spec.ends_by_itself() {
+            return;
+        }
         spawn.ledger.request_stop(mode, StoppedBy::Program);
         match (mode, spawn.spec.shutdown) {
             (_, Shutdown::BrutalKill) => life.kill_at = Some(now),

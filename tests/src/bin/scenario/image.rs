@@ -49,7 +49,7 @@ pub(crate) fn replaced() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// OS-14: an actor is restarted by its spawner's supervisor, one by a declared one, and that one itself.
+/// An actor is restarted by its spawner's supervisor, one by a declared one, and that one itself.
 #[phalanx::main]
 pub(crate) fn replaced_restart() -> phalanx::Result<()> {
     let spawned = Latecomer.builder().restart(Restart::Permanent).spawn()?;

@@ -65,6 +65,7 @@ fn main() -> phalanx::Result<()> {
         "supervised-interrupted" => supervised::interrupted(),
         "supervised-interrupted-hanging" => supervised::interrupted_hanging(),
         "supervised-restarting" => supervised::restarting(),
+        "supervised-tasks" => supervised::tasks(),
         "spawns-once" => strays::spawns_once(),
         "names" => tasks::names(),
         "parallelism" => tasks::parallelism(),

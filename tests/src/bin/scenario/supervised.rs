@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use phalanx::Restart;
 use phalanx::prelude::*;
 use phalanx_tests::{processes, until};
 
-use crate::cast::{FOREVER, Stubborn, Witness};
+use crate::cast::{FOREVER, Stubborn, Witness, forever, later};
 
 struct Tree {
     top: SupervisorRef,
@@ -70,6 +71,18 @@ pub(crate) fn daemon_child() -> phalanx::Result<()> {
     let daemon = Witness.builder().name("daemon").daemon(true);
     let b = Witness.builder().name("b");
     Supervisor::one_for_one().child("a", a).child("daemon", daemon).child("b", b).start()?;
+    println!("main ends");
+    Ok(())
+}
+
+/// Tasks among the children of a supervisor: one is a piece of work, the other would begin again for ever.
+#[phalanx::main]
+pub(crate) fn tasks() -> phalanx::Result<()> {
+    let a = Witness.builder().name("a");
+    let work = later::builder("the work is done".into()).restart(Restart::Transient);
+    let inner =
+        Supervisor::one_for_one().name("inner").child("work", work).child("service", forever::builder());
+    Supervisor::one_for_one().child("a", a).child("inner", inner).start()?;
     println!("main ends");
     Ok(())
 }

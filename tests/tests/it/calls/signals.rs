@@ -53,7 +53,6 @@ fn ask_through(shower: &mut Shower, log: &ActorRef<super::Log>) {
     assert!(entries.into_iter().map(|(_, number)| number).eq(0..number));
 }
 
-/// POOL-46.
 #[test]
 fn a_thousand_signals_disturb_neither_caller_nor_actor_nor_supervisor() {
     alone(|| {
@@ -139,7 +138,6 @@ fn signals_during_a_start_and_a_join_do_not_disturb_them() {
     });
 }
 
-/// POOL-46.
 #[test]
 fn a_large_message_goes_through_a_shower_of_signals() {
     alone(|| {

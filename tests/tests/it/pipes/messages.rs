@@ -45,7 +45,6 @@ fn values_of_all_shapes_come_back_as_they_were() {
     });
 }
 
-/// POOL-40.
 #[test]
 fn empty_small_and_16_mebibyte_messages_pass_and_the_close_is_told() {
     alone(|| {

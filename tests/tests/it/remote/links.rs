@@ -24,7 +24,6 @@ fn note_when_connected(remote: &ActorRef<Board>, effect: u64) {
     });
 }
 
-/// SUP-55.
 #[test]
 fn a_cut_link_says_whether_a_call_may_have_been_executed_and_comes_back() {
     alone(|| {

@@ -37,7 +37,6 @@ fn values() -> Vec<Value> {
     ]
 }
 
-/// POOL-36.
 #[test]
 fn values_of_all_kinds_come_out_as_they_went_in() {
     alone(|| {

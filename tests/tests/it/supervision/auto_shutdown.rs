@@ -21,7 +21,6 @@ fn significant(
     (supervisor, [bystander, one.1, two.1])
 }
 
-/// SUP-37.
 #[test]
 fn any_significant_child_that_ends_by_itself_ends_the_supervisor() {
     alone(|| {

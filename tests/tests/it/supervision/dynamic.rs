@@ -14,7 +14,6 @@ use super::stage::{
 
 const WAIT: Duration = Duration::from_millis(200);
 
-/// SUP-50.
 #[test]
 fn a_restarting_child_counts_against_the_most_there_may_be() {
     alone(|| {

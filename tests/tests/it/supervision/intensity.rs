@@ -28,7 +28,6 @@ fn in_a_restart_loop(stage: &Stage, crash: Crash) -> (SupervisorRef, ActorRef<Wo
     (supervisor, a)
 }
 
-/// SUP-11.
 #[test]
 fn a_restart_loop_deafens_nobody() {
     alone(|| {
@@ -95,7 +94,6 @@ fn a_restart_loop_ends_with_the_intensity() {
     });
 }
 
-/// SUP-12.
 #[test]
 fn later_siblings_wait_with_a_child_that_cannot_restart() {
     alone(|| {
@@ -128,7 +126,6 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
     });
 }
 
-/// SUP-20.
 #[test]
 fn old_restarts_expire() {
     alone(|| {
@@ -220,7 +217,6 @@ fn a_child_with_an_allowance_of_its_own_is_counted_apart() {
     });
 }
 
-/// SUP-52.
 #[test]
 fn a_crash_costs_one_of_two_hundred_calls() {
     alone(|| {

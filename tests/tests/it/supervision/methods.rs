@@ -94,7 +94,6 @@ fn said(log: &PathBuf) -> String {
     fs::read_to_string(log).unwrap_or_default().trim_end().to_owned()
 }
 
-/// SUP-47.
 #[test]
 fn what_is_done_at_the_start_is_done_after_the_start_and_before_the_first_message() {
     alone(|| {
@@ -121,7 +120,6 @@ fn what_is_done_at_the_start_is_done_after_the_start_and_before_the_first_messag
     });
 }
 
-/// SUP-53.
 #[test]
 fn a_message_that_may_be_repeated_is_begun_again_in_its_place() {
     alone(|| {

@@ -11,7 +11,6 @@ use super::stage::{
     CRASHES, Crash, Stage, Trouble, Worker, child, counts, reserved, settled, state, stop, within,
 };
 
-/// SUP-27.
 #[test]
 fn a_lower_supervisor_that_gives_up_is_restarted_with_its_static_children() {
     alone(|| {

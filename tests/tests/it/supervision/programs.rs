@@ -50,6 +50,11 @@ fn a_daemon_among_children_ends_before_its_siblings() {
 }
 
 #[test]
+fn a_task_below_a_supervisor_is_waited_for_and_a_permanent_one_is_stopped() {
+    assert_eq!(output("supervised-tasks"), ["main ends", "the work is done", "a stopped"]);
+}
+
+#[test]
 fn a_child_that_hangs_at_the_end_is_killed_when_its_grace_is_over() {
     assert_eq!(output("supervised-hangs"), ["main ends", "stubborn hangs", "worker stopped"]);
 }

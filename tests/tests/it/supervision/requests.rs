@@ -12,7 +12,6 @@ use super::stage::{
     stopped_by_supervisor,
 };
 
-/// SUP-08.
 #[test]
 fn a_child_is_added_terminated_restarted_and_deleted() {
     alone(|| {

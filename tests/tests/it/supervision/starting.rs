@@ -44,7 +44,6 @@ fn a_child_that_wants_no_process_is_no_error() {
     });
 }
 
-/// SUP-04.
 #[test]
 fn a_failed_addition_leaves_nothing_and_a_failed_restart_keeps_the_spec() {
     alone(|| {
@@ -81,7 +80,6 @@ fn a_failed_addition_leaves_nothing_and_a_failed_restart_keeps_the_spec() {
     });
 }
 
-/// SUP-05.
 #[test]
 fn a_failed_boot_undoes_what_was_started_and_says_where_and_why() {
     alone(|| {
@@ -113,7 +111,6 @@ fn a_failed_boot_undoes_what_was_started_and_says_where_and_why() {
     });
 }
 
-/// SUP-06.
 #[test]
 fn what_is_not_said_is_as_in_otp() {
     alone(|| {
@@ -200,7 +197,6 @@ fn contradictory_specs_start_nothing_and_each_has_its_own_error() {
     });
 }
 
-/// SUP-44.
 #[test]
 fn an_init_beyond_its_limit_is_killed_and_reaped_and_what_has_stopped_is_gone() {
     alone(|| {

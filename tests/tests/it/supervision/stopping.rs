@@ -20,7 +20,6 @@ fn both() -> [fn() -> SupervisorBuilder; 2] {
     [Supervisor::one_for_one, Supervisor::dynamic]
 }
 
-/// SUP-29.
 #[test]
 fn a_child_that_hangs_at_its_end_is_killed_when_its_time_is_up() {
     alone(|| {
@@ -40,7 +39,6 @@ fn a_child_that_hangs_at_its_end_is_killed_when_its_time_is_up() {
     });
 }
 
-/// SUP-30.
 #[test]
 fn children_to_be_killed_are_killed_at_once_and_run_no_hook() {
     alone(|| {
@@ -112,7 +110,6 @@ fn children_that_end_by_themselves_while_they_are_stopped_keep_their_reasons_and
     });
 }
 
-/// SUP-34.
 #[test]
 fn dynamic_children_are_stopped_in_parallel_and_the_slow_one_is_killed() {
     alone(|| {
@@ -166,7 +163,6 @@ fn a_child_is_stopped_by_its_ref_as_any_actor() {
     });
 }
 
-/// SUP-59.
 #[test]
 fn a_hook_that_hangs_is_killed_one_that_panics_is_reported_and_a_kill_runs_none() {
     alone(|| {

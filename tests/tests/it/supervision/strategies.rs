@@ -7,7 +7,6 @@ use phalanx_tests::{alone, eventually};
 use super::PATIENCE;
 use super::stage::{CRASHES, Stage, Trouble, counts, processes_of, reserved, settled, state, stop};
 
-/// SUP-19.
 #[test]
 fn one_for_one_restarts_only_the_child_that_crashed() {
     alone(|| {
@@ -36,7 +35,6 @@ fn one_for_one_restarts_only_the_child_that_crashed() {
     });
 }
 
-/// SUP-22.
 #[test]
 fn one_for_all_restarts_all_and_counts_crashes_and_not_children() {
     alone(|| {
@@ -62,7 +60,6 @@ fn one_for_all_restarts_all_and_counts_crashes_and_not_children() {
     });
 }
 
-/// SUP-23.
 #[test]
 fn a_start_that_fails_in_a_group_begins_it_again() {
     alone(|| {
@@ -84,7 +81,6 @@ fn a_start_that_fails_in_a_group_begins_it_again() {
     });
 }
 
-/// SUP-24.
 #[test]
 fn rest_for_one_restarts_the_child_and_those_after_it() {
     alone(|| {

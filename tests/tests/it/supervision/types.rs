@@ -11,7 +11,6 @@ fn bearing() -> SupervisorBuilder {
     Supervisor::one_for_one().intensity(10, PATIENCE)
 }
 
-/// SUP-14.
 #[test]
 fn a_permanent_child_is_restarted_after_every_end_by_itself() {
     alone(|| {
@@ -35,7 +34,6 @@ fn a_permanent_child_is_restarted_after_every_end_by_itself() {
     });
 }
 
-/// SUP-15.
 #[test]
 fn a_transient_child_is_restarted_after_a_crash_only() {
     alone(|| {
@@ -70,7 +68,6 @@ fn a_transient_child_is_restarted_after_a_crash_only() {
     });
 }
 
-/// SUP-16.
 #[test]
 fn a_temporary_child_is_never_restarted_and_leaves_no_spec() {
     alone(|| {
@@ -88,7 +85,6 @@ fn a_temporary_child_is_never_restarted_and_leaves_no_spec() {
     });
 }
 
-/// SUP-17.
 #[test]
 fn a_temporary_bystander_goes_with_its_spec() {
     alone(|| {

@@ -32,7 +32,6 @@ impl Counter {
     }
 }
 
-/// POOL-11.
 #[test]
 fn no_task_inherits_anything_of_its_siblings() {
     alone(|| {
@@ -59,7 +58,6 @@ fn no_actor_inherits_anything_of_its_siblings() {
 }
 
 /// The standard library opens everything close-on-exec; a shell does not.
-/// POOL-12.
 #[test]
 fn a_file_and_a_socket_of_the_program_are_closed_in_its_children() {
     if !Command::new("bash").args(["-c", "true"]).status().is_ok_and(|status| status.success()) {

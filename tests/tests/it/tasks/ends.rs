@@ -30,19 +30,16 @@ fn ends_by(send: impl Fn(&Process<()>) -> Result<(), SendError>, signal: i32) {
     }
 }
 
-/// POOL-04.
 #[test]
 fn a_terminated_task_has_code_minus_15() {
     alone(|| ends_by(Process::terminate, 15));
 }
 
-/// POOL-04.
 #[test]
 fn a_killed_task_has_code_minus_9() {
     alone(|| ends_by(Process::kill, 9));
 }
 
-/// POOL-04.
 #[test]
 fn an_interrupted_task_has_code_minus_2() {
     alone(|| ends_by(Process::interrupt, 2));
@@ -68,7 +65,6 @@ fn a_join_with_a_limit_is_never_early() {
     });
 }
 
-/// POOL-05.
 #[test]
 fn an_exit_code_is_reported_as_the_system_has_it() {
     alone(|| {
@@ -81,7 +77,6 @@ fn an_exit_code_is_reported_as_the_system_has_it() {
     });
 }
 
-/// POOL-05.
 #[test]
 fn a_panic_is_reported_with_message_and_place() {
     alone(|| {
@@ -97,7 +92,6 @@ fn a_panic_is_reported_with_message_and_place() {
     });
 }
 
-/// POOL-05.
 #[test]
 fn the_whole_text_of_a_panic_is_on_standard_error() {
     let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["task-panics"]).start();
@@ -111,7 +105,6 @@ fn the_whole_text_of_a_panic_is_on_standard_error() {
     assert_eq!(run.finish(), 0);
 }
 
-/// POOL-09.
 #[test]
 fn a_hundred_short_tasks_all_end_with_0() {
     alone(|| {
@@ -122,7 +115,6 @@ fn a_hundred_short_tasks_all_end_with_0() {
     });
 }
 
-/// POOL-09.
 #[test]
 fn a_hundred_sleepers_terminated_right_after_their_spawn_all_end_by_it() {
     alone(|| {

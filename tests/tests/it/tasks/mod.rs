@@ -58,7 +58,6 @@ fn report(gate: String) -> (String, bool, u32) {
     (me.name().to_owned(), me.daemon(), std::process::id())
 }
 
-/// POOL-01.
 #[test]
 fn a_task_is_listed_while_it_runs_and_knows_who_it_is() {
     alone(|| {
@@ -180,7 +179,6 @@ fn a_handle_can_be_awaited_as_often_as_one_likes() {
     });
 }
 
-/// POOL-02.
 #[test]
 fn a_task_is_a_daemon_only_if_one_says_so() {
     alone(|| {

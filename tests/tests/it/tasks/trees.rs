@@ -78,7 +78,6 @@ fn a_task_that_returns_waits_for_what_it_has_started() {
     });
 }
 
-/// POOL-02.
 #[test]
 fn what_a_daemon_starts_is_a_daemon_or_not_and_ends_with_it() {
     alone(|| {
@@ -92,7 +91,6 @@ fn what_a_daemon_starts_is_a_daemon_or_not_and_ends_with_it() {
     });
 }
 
-/// POOL-17.
 #[test]
 fn an_actor_answers_until_it_is_stopped() {
     alone(|| {
@@ -104,7 +102,6 @@ fn an_actor_answers_until_it_is_stopped() {
     });
 }
 
-/// POOL-15.
 #[test]
 fn the_death_of_the_root_supervisor_is_told_to_all_and_the_next_spawn_starts_a_new_tree() {
     alone(|| {
@@ -139,7 +136,6 @@ fn the_death_of_the_root_supervisor_is_told_to_all_and_the_next_spawn_starts_a_n
 }
 
 /// A start that ran `main` again would start processes without end.
-/// POOL-18.
 #[test]
 fn main_runs_once_however_many_processes_it_starts() {
     let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["counts-runs"]).start();
