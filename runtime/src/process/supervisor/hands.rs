@@ -123,11 +123,12 @@ impl Supervisor {
     fn announce_boot(&mut self) -> Option<Event> {
         if let Some(own) = &self.own {
             own.ready();
+            // Before the mailbox: whoever hears that one, and asks the supervisor above about us, gets the same answer.
+            if let Some(above) = &self.above {
+                above.say(Word::Ready);
+            }
             // The mailbox, rung from its inner side.
             let _ = frame::send_raw(self.control.as_fd(), b"r", &[]);
-        }
-        if let Some(above) = &self.above {
-            above.say(Word::Ready);
         }
         None
     }
