@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use phalanx::__private::floor::{self, Zygote};
 use phalanx::prelude::*;
 
 /// How many threads spawn at the same time.
@@ -20,11 +21,33 @@ impl Idle {
 }
 
 fn main() -> phalanx::Result<()> {
+    floor::serve_if_asked();
     // Everything under `cargo bench`, else just enough to see that it works.
     let full = std::env::args().any(|argument| argument == "--bench");
     let (actors, supervisors, children) = if full { (2000, 10, 1000) } else { (20, 2, 10) };
     below_one_supervisor(actors)?;
     below_nested_supervisors(supervisors, children)?;
+    below_a_zygote(supervisors, children)?;
+    Ok(())
+}
+
+/// What the system does with as many: some slow down by themselves.
+fn below_a_zygote(portions: usize, portion: usize) -> phalanx::Result<()> {
+    let zygote = Zygote::start()?;
+    let (mut children, mut rates) = (Vec::new(), Vec::new());
+    for _ in 0..portions {
+        let begun = Instant::now();
+        for _ in 0..portion {
+            children.push(zygote.fork()?);
+        }
+        rates.push(begun.elapsed() / portion as u32);
+    }
+    let [first, last] = [rates.first(), rates.last()].map(|rate| rate.copied().unwrap_or(Duration::ZERO));
+    println!(
+        "floor: {} forks of one zygote: {first:.0?} each of the first {portion}, {last:.0?} of the last: {:.2} of the rate",
+        portions * portion,
+        first.as_secs_f64() / last.as_secs_f64(),
+    );
     Ok(())
 }
 
