@@ -203,7 +203,7 @@ macro_rules! process_methods {
         /// A descriptor that can be read from the moment at which the death is known (Python's `sentinel`): for `poll` and its relatives, also by
         /// [`wait_any`](crate::wait_any). Made when it is first asked for, and kept as long as the handle.
         ///
-        /// If it may be restarted, the descriptor can be read after each restart too, until it is asked for again: then
+        /// If it may be restarted, or has not been started yet, the descriptor can be read after each start too, until it is asked for again: then
         /// [`exit_reason`](Self::exit_reason) is `None`.
         ///
         /// # Errors

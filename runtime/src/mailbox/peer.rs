@@ -17,7 +17,7 @@ use crate::mailbox::ledger::{Epitaph, HISTORY, Ledger, Phase, State};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::sys::poll::News;
-use crate::sys::{fd, frame, process, time};
+use crate::sys::{fd, frame, poll, process, time};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,9 @@ pub(crate) enum Failure {
     Io(io::Error),
 }
 
+/// For how long a process may be held up between two system calls before it is taken for stopped.
+const BELL: Duration = Duration::from_secs(1);
+
 impl Peer {
     pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Peer {
         let (session, announced) = (process::random(), AtomicU64::new(0));
@@ -97,7 +100,10 @@ impl Peer {
     /// A descriptor that can be read once the death is known. While the actor lives, also after its bell has rung for something else,
     /// until this is called again.
     pub(crate) fn sentinel(&self) -> io::Result<BorrowedFd<'_>> {
-        let news = self.sentinel.get_or_try_init(|| News::of(self.mailbox()))?;
+        let news = self.sentinel.get_or_try_init(|| {
+            self.hear_that_it_is_ready();
+            News::of(self.mailbox())
+        })?;
         if !self.has_ended() {
             news.wait_for_more(self.mailbox());
         }
@@ -106,6 +112,17 @@ impl Peer {
             news.stay(self.mailbox());
         }
         Ok(news.as_fd())
+    }
+
+    /// A process writes down that it is ready, and rings then: whoever has read it may be faster than the bell, which is not that of a death.
+    fn hear_that_it_is_ready(&self) {
+        let deadline = time::after(BELL);
+        while self.ledger.state() == State::Ready && deadline > time::now() {
+            // Interrupted by a signal, or it rings, or it has died, or has been stopped in between.
+            if poll::readable(self.mailbox(), Some(time::until(deadline))).is_ok() {
+                return;
+            }
+        }
     }
 
     pub(crate) fn session(&self) -> u64 {

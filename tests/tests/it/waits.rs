@@ -94,8 +94,8 @@ fn a_handle_can_be_read_once_its_death_is_known_and_not_before() {
         for round in 0..30 {
             let process = nap::spawn().unwrap();
             if round % 2 == 0 {
-                // Asked for while it lives, or only when it is dead.
-                assert_eq!(wait_any(&[&process], Some(Duration::ZERO)).unwrap(), [0; 0]);
+                // Asked for as soon as it lives, or only when it is dead.
+                assert_eq!(wait_any(&[&process], Some(Duration::from_millis(1))).unwrap(), [0; 0]);
             }
             process.kill().unwrap();
             assert_eq!(wait_any(&[&process], Some(PATIENCE)).unwrap(), [0]);
@@ -117,5 +117,19 @@ fn a_restart_is_not_the_end() {
         assert_eq!(wait_any(&[&idler], Some(SHORT)).unwrap(), [0; 0]);
         idler.stop(PATIENCE).unwrap();
         assert_eq!(wait_any(&[&idler], None).unwrap(), [0]);
+    });
+}
+
+#[test]
+fn a_supervisor_can_be_waited_for_like_others() {
+    alone(|| {
+        let supervisor = Supervisor::one_for_one().child("idler", Idler.builder()).start().unwrap();
+        let start = Instant::now();
+        let sentinel = [supervisor.sentinel().unwrap()];
+        assert!(start.elapsed() < Duration::from_secs(1));
+        assert_eq!(wait_any(&sentinel, Some(SHORT)).unwrap(), [0; 0]);
+        supervisor.kill().unwrap();
+        assert_eq!(wait_any(&sentinel, Some(PATIENCE)).unwrap(), [0]);
+        assert!(supervisor.exit_reason().is_some());
     });
 }
