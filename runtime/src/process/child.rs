@@ -150,6 +150,8 @@ fn wait_at_fault_point(supervisor: i32) {
 pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
     ledger.ready();
     tree::say_ready();
-    // The mailbox, rung from its inner side.
-    let _ = frame::send_raw(receiver.as_fd(), b"r", &[]);
+    // The mailbox, rung from its inner side. Whoever has spawned it waits for that; for a later process nobody does.
+    if ledger.incarnation() == 1 {
+        let _ = frame::send_raw(receiver.as_fd(), b"r", &[]);
+    }
 }
