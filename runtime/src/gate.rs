@@ -74,6 +74,12 @@ impl Wake for Gate {
     }
 }
 
+/// A moment so much later; a very late one if there is none.
+pub(crate) fn later(from: Instant, by: Duration) -> Instant {
+    const LONG: Duration = Duration::from_secs(30 * 365 * 86_400);
+    from.checked_add(by.min(LONG)).unwrap_or(from)
+}
+
 /// A number on the clock that all processes of a tree share, in nanoseconds.
 pub(crate) fn clock() -> u64 {
     time::now()

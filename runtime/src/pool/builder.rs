@@ -53,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) queue: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) init: Option<(Function, Result<Parcel, String>)>,
+    pub(crate) exit: Option<Function>,
     pub(crate) limits: Limits,
     pub(crate) idle_timeout: Duration,
     pub(crate) soft: Option<Duration>,
@@ -66,6 +67,9 @@ pub(crate) struct Options {
     pub(crate) in_process: bool,
     pub(crate) chunk: Option<usize>,
 }
+
+/// A pool that runs this function.
+type Started<A, M, F> = Pool<Only<A, <F as TaskFn<A, M>>::Value, <F as TaskFn<A, M>>::Error>>;
 
 /// A supervisor that will have loaded something.
 pub(super) type Preload = Box<dyn FnOnce(SupervisorBuilder) -> SupervisorBuilder>;
@@ -86,6 +90,7 @@ impl PoolBuilder {
             queue: 65_536,
             queue_bytes: 256 << 20,
             init: None,
+            exit: None,
             limits: Limits::default(),
             idle_timeout: Duration::from_secs(10),
             soft: None,
@@ -152,6 +157,13 @@ impl PoolBuilder {
     {
         let made = (function::try_state_maker(function), Parcel::pack(&args));
         self.with(|options| options.init = Some(made))
+    }
+
+    /// A function that is run in each worker when it ends in order: at the end of the pool, or when it is replaced on purpose. It can use the worker's
+    /// [`state`](crate::pool::state). It has the time of the [`grace`](Self::grace).
+    pub fn exit<F: Fn(()) + Copy + 'static>(self, function: F) -> Self {
+        let function = function::preloader(function);
+        self.with(|options| options.exit = Some(function))
     }
 
     /// A function that is run once, in the pool's supervisor, before it forks the workers: what it loads into statics they all share, copy-on-write, and
@@ -310,10 +322,7 @@ impl PoolBuilder {
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn start<A: Portable, M, F: TaskFn<A, M>>(
-        self,
-        function: F,
-    ) -> Result<Pool<Only<A, F::Value, F::Error>>, SpawnError> {
+    pub fn start<A: Portable, M, F: TaskFn<A, M>>(self, function: F) -> Result<Started<A, M, F>, SpawnError> {
         let core = self.open()?;
         Ok(Pool::only(core, function.function()))
     }

@@ -1,5 +1,6 @@
 //! The thread that runs what users want to have run: `on_done`, `on_progress`. The pool's own thread runs none of it.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
@@ -97,8 +98,20 @@ impl Callbacks {
     }
 }
 
+thread_local! {
+    static HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a callback of some pool is running on this thread: it cannot wait for the end of its pool, which waits for it.
+pub(crate) fn is_running_one() -> bool {
+    HERE.get()
+}
+
 fn contained(pool: &str, call: Call) {
-    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+    let before = HERE.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(call));
+    HERE.set(before);
+    if done.is_err() {
         tracing::error!(pool, "a callback of the pool panicked");
     }
 }

@@ -17,7 +17,7 @@ use super::job::{Job, Outcome, Piece, Sink};
 use super::lane::{MOST_ITEMS, Phase};
 use super::{End, OnLoss};
 use crate::exit::ExitReason;
-use crate::gate::Gate;
+use crate::gate::{Gate, later};
 use crate::{SpawnError, SupervisorRef};
 
 /// How long a batch of short tasks is to take.
@@ -59,6 +59,9 @@ pub(super) struct State {
     /// Those who wait for room.
     waiting: usize,
     pub(super) seats: Vec<Seat>,
+    /// How many workers there are to be, at least and at most.
+    min: usize,
+    max: usize,
     /// Workers that get nothing more to do, and when they are killed if they are still there.
     leaving: Vec<(Crew, Instant)>,
     /// How long a task takes, in nanoseconds.
@@ -68,7 +71,8 @@ pub(super) struct State {
     end: Option<End>,
     kill_at: Option<Instant>,
     broken: Option<Arc<PoolError>>,
-    /// The thread of the pool has done its last.
+    /// The thread of the pool does its last; it has done it.
+    leaves: bool,
     ended: bool,
     /// When something was last answered.
     active: Instant,
@@ -93,6 +97,8 @@ impl Core {
             bytes: 0,
             waiting: 0,
             seats,
+            min: options.min,
+            max: options.max,
             leaving: Vec::new(),
             average: None,
             failures: VecDeque::new(),
@@ -100,6 +106,7 @@ impl Core {
             end: None,
             kill_at: None,
             broken: None,
+            leaves: false,
             ended: false,
             active: Instant::now(),
             wakes_at: None,
@@ -163,7 +170,7 @@ impl Core {
             // Somebody has to look at the worker later, if it does not answer.
             let soon = Instant::now() + COURTESY;
             ring = self.dispatch(&mut state) | state.wakes_at.is_none_or(|at| at > soon);
-        } else if state.can_grow(&self.options) {
+        } else if state.can_grow() {
             ring = true;
         }
         drop(state);
@@ -277,7 +284,7 @@ impl Core {
         let reason = crew.link.ended().unwrap_or_else(|| reason.clone());
         let remains = crew.bury(out);
         seat.record.leave(&crew);
-        let wanted = crew.retiring.is_some() || cut_off;
+        let wanted = crew.retiring.is_some() || crew.is_killed_on_purpose() || cut_off;
         if !wanted {
             seat.record.crashes += 1;
             self.tally.crashes.fetch_add(1, Ordering::Relaxed);
@@ -372,7 +379,7 @@ impl Core {
     /// Sends away those who want to be replaced, who are too old, and who are not needed.
     fn retire(&self, state: &mut State, now: Instant) {
         let live = state.live();
-        let mut spare = live.saturating_sub(self.options.min);
+        let mut spare = live.saturating_sub(state.min);
         let busy = !state.queue.is_empty();
         let mut gone = Vec::new();
         for seat in &mut state.seats {
@@ -386,7 +393,8 @@ impl Core {
             }
             let is_idle = !busy && now - crew.idle_since >= self.options.idle_timeout;
             let recycled = crew.retiring.is_some();
-            if !recycled && !(is_idle && spare > 0 && state.end.is_none()) {
+            let tired = is_idle && spare > 0 && state.end.is_none();
+            if !(recycled || tired) {
                 continue;
             }
             if recycled {
@@ -402,22 +410,22 @@ impl Core {
             seat.record.leave(crew);
             gone.extend(seat.crew.take());
         }
-        state.leaving.extend(gone.into_iter().map(|crew| (crew, now + self.options.grace)));
+        state.leaving.extend(gone.into_iter().map(|crew| (crew, later(now, self.options.grace))));
         for (crew, kill_at) in &mut state.leaving {
             if *kill_at <= now {
                 crew.link.kill();
-                *kill_at = now + self.options.grace;
+                *kill_at = later(now, self.options.grace);
             }
         }
     }
 
     /// Starts workers, as many as are missing, or as would have something to do.
     fn hire(self: &Arc<Core>, state: &mut State, now: Instant) {
-        if state.next_start.is_some_and(|at| at > now) || state.ended {
+        if state.next_start.is_some_and(|at| at > now) || state.leaves {
             return;
         }
         state.next_start = None;
-        for _ in 0..state.missing(&self.options) {
+        for _ in 0..state.missing() {
             let Some(index) = state.seats.iter().position(Seat::is_free) else { return };
             let seat = &mut state.seats[index];
             seat.starting = true;
@@ -442,7 +450,7 @@ impl Core {
         let mut state = self.lock();
         state.seats[index].starting = false;
         match started {
-            Ok(crew) if state.ended => crew.link.kill(),
+            Ok(crew) if state.leaves => crew.link.kill(),
             Ok(crew) => {
                 let waker = self.gate.waker();
                 crew.link.watch(&waker);
@@ -457,7 +465,7 @@ impl Core {
     }
 
     fn note_failure(&self, state: &mut State, error: SpawnError) {
-        if state.is_cut_off() {
+        if state.is_cut_off() || state.leaves {
             return;
         }
         tracing::error!(pool = self.options.name, %error, "worker not started");
@@ -468,7 +476,7 @@ impl Core {
         let failures = state.failures.len();
         if failures > most as usize {
             let pool = self.options.name.clone();
-            self.break_down(state, PoolError::CannotStart { pool, failures, cause: error });
+            self.break_down(state, PoolError::CannotStart { pool, failures, cause: Box::new(error) });
         } else {
             let wait = Duration::from_millis(10) * (1 << failures.min(7));
             state.next_start = Some(now + wait.min(LONGEST_BACKOFF));
@@ -518,10 +526,10 @@ impl Core {
     fn next_moment(&self, state: &State, now: Instant) -> Option<Instant> {
         let crews = || state.seats.iter().filter_map(|seat| seat.crew.as_ref());
         let looks = crews().filter_map(Crew::next_look);
-        let spare = state.live() > self.options.min && state.end.is_none();
+        let spare = state.live() > state.min && state.end.is_none();
         let idle = crews().filter(|crew| crew.load() == 0).flat_map(|crew| {
-            let tired = Some(crew.idle_since + self.options.idle_timeout).filter(|_| spare);
-            let old = self.options.limits.age.map(|age| crew.started + age);
+            let tired = Some(later(crew.idle_since, self.options.idle_timeout)).filter(|_| spare);
+            let old = self.options.limits.age.map(|age| later(crew.started, age));
             tired.into_iter().chain(old)
         });
         let leaving = state.leaving.iter().map(|(_, kill_at)| *kill_at);
@@ -562,6 +570,22 @@ impl Core {
         self.gate.ring();
     }
 
+    /// Changes how many workers there are. Those who are too many get nothing more to do.
+    pub(crate) fn resize(&self, min: usize, max: usize) {
+        let mut state = self.lock();
+        (state.min, state.max) = (min, max);
+        if state.seats.len() < max {
+            state.seats.resize_with(max, Seat::default);
+        }
+        let surplus = state.live().saturating_sub(max);
+        let crews = state.seats.iter_mut().rev().filter_map(|seat| seat.crew.as_mut());
+        for crew in crews.filter(|crew| crew.retiring.is_none()).take(surplus) {
+            crew.retiring = Some("of a smaller size".to_owned());
+        }
+        drop(state);
+        self.gate.ring();
+    }
+
     /// Whether there is nothing left to do, and never will be.
     fn is_over(&self) -> bool {
         let state = self.lock();
@@ -573,6 +597,7 @@ impl Core {
     fn leave(&self) {
         let grace = self.options.grace;
         let mut state = self.lock();
+        state.leaves = true;
         let mut crews: Vec<Crew> = Vec::new();
         for seat in &mut state.seats {
             if let Some(crew) = seat.crew.take() {
@@ -600,6 +625,11 @@ impl Core {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.broken.clone()
+    }
+
+    /// How many workers there are at most.
+    pub(crate) fn most(&self) -> usize {
+        self.lock().max
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -760,20 +790,20 @@ impl State {
         self.crews().any(|crew| crew.is_open() && crew.load() == 0)
     }
 
-    fn can_grow(&self, options: &Options) -> bool {
-        self.live() + self.starting() < options.max && self.next_start.is_none()
+    fn can_grow(&self) -> bool {
+        self.live() + self.starting() < self.max && self.next_start.is_none()
     }
 
     /// How many workers should be started.
-    fn missing(&self, options: &Options) -> usize {
+    fn missing(&self) -> usize {
         if self.is_cut_off() {
             return 0;
         }
         let there = self.live() + self.starting();
-        let least = options.min.saturating_sub(there);
+        let least = self.min.saturating_sub(there);
         let least = if self.end.is_some() { least.min(self.queued) } else { least };
         let hungry = !self.queue.is_empty() && !self.has_idle();
-        let more = self.queued.saturating_sub(self.starting()).min(options.max.saturating_sub(there));
+        let more = self.queued.saturating_sub(self.starting()).min(self.max.saturating_sub(there));
         least.max(if hungry { more } else { 0 })
     }
 

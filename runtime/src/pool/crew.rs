@@ -12,6 +12,7 @@ use super::threads::{Hand, Promise};
 use super::worker::{Answered, Batch, Worker, item};
 use crate::codec::Parcel;
 use crate::exit::ExitReason;
+use crate::gate::{clock, later};
 use crate::task::function::Function;
 use crate::{ActorRef, CallError, Monitor, Reply};
 
@@ -27,7 +28,7 @@ pub(crate) type Deliveries = Vec<(Arc<dyn Sink>, u64, Outcome)>;
 
 /// The way to a worker.
 pub(crate) enum Link {
-    Process(ActorRef<Worker>, Monitor),
+    Process(Box<(ActorRef<Worker>, Monitor)>),
     Thread(Hand),
 }
 
@@ -36,6 +37,9 @@ enum Pending {
     Process(Reply<Answered>),
     Thread(Promise),
 }
+
+/// What a worker has not done of a batch, and how many items it has.
+type Rest = (Vec<Piece>, u32);
 
 /// Why a batch has no answer.
 pub(crate) enum Failed {
@@ -59,6 +63,7 @@ pub(crate) struct Crew {
     pub(crate) retiring: Option<String>,
     /// Why it is being killed.
     verdict: Option<Verdict>,
+    was_cancelled: bool,
     busy_seen: u64,
 }
 
@@ -111,7 +116,7 @@ pub(crate) struct Lost {
 impl Link {
     fn send(&self, batch: Batch) -> Pending {
         match self {
-            Link::Process(worker, _) => Pending::Process(worker.within(FOR_EVER).work(batch)),
+            Link::Process(process) => Pending::Process(process.0.within(FOR_EVER).work(batch)),
             Link::Thread(hand) => Pending::Thread(hand.send(batch)),
         }
     }
@@ -119,7 +124,7 @@ impl Link {
     /// Has `waker` woken at its end; answers whether it has ended already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         match self {
-            Link::Process(_, monitor) => monitor.watch(waker),
+            Link::Process(process) => process.1.watch(waker),
             Link::Thread(_) => false,
         }
     }
@@ -127,7 +132,7 @@ impl Link {
     /// How it has ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitReason> {
         match self {
-            Link::Process(_, monitor) => monitor.handed_out().map(|down| down.reason),
+            Link::Process(process) => process.1.handed_out().map(|down| down.reason),
             Link::Thread(hand) => hand.ended(),
         }
     }
@@ -136,14 +141,14 @@ impl Link {
     pub(crate) fn terminate(&self) {
         match self {
             // One that is gone needs no asking.
-            Link::Process(worker, _) => drop(worker.terminate()),
+            Link::Process(process) => drop(process.0.terminate()),
             Link::Thread(hand) => hand.terminate(),
         }
     }
 
     pub(crate) fn kill(&self) {
         match self {
-            Link::Process(worker, _) => drop(worker.kill()),
+            Link::Process(process) => drop(process.0.kill()),
             Link::Thread(hand) => hand.terminate(),
         }
     }
@@ -185,8 +190,14 @@ impl Crew {
             idle_since: now,
             retiring: None,
             verdict: None,
+            was_cancelled: false,
             busy_seen: 0,
         }
+    }
+
+    /// Whether it is killed because somebody wants that: not for what its task has done.
+    pub(crate) fn is_killed_on_purpose(&self) -> bool {
+        self.was_cancelled
     }
 
     /// How many batches it has.
@@ -225,10 +236,7 @@ impl Crew {
     }
 
     /// The answer to the first of its batches, if it is there; the batch goes with it.
-    pub(crate) fn answer(
-        &mut self,
-        out: &mut Deliveries,
-    ) -> Option<Result<(Vec<Piece>, u32), (Failed, Vec<Piece>)>> {
+    pub(crate) fn answer(&mut self, out: &mut Deliveries) -> Option<Result<Rest, (Failed, Vec<Piece>)>> {
         let flight = self.flights.front_mut()?;
         let answer = flight.pending.take()?;
         match answer {
@@ -320,12 +328,12 @@ impl Crew {
             flight.look = if !running || !flight.seen_running {
                 again
             } else if let Some(limit) = limit {
-                let age = crate::gate::clock().saturating_sub(self.lane.since());
+                let age = clock().saturating_sub(self.lane.since());
                 let left = limit.saturating_sub(Duration::from_nanos(age));
                 if left.is_zero() {
                     late = Some(Duration::from_nanos(age));
                 }
-                let then = Some(now + left.max(FIRST_LOOK));
+                let then = Some(later(now, left.max(FIRST_LOOK)));
                 if flight.is_alone() && !many { then } else { then.min(again) }
             } else if flight.is_alone() && !many {
                 None
@@ -349,6 +357,7 @@ impl Crew {
         if !wanted || serial != flight.serial || track.condemn(place).is_err() {
             return false;
         }
+        self.was_cancelled = !matches!(verdict, Verdict::Late(_));
         self.verdict = Some(verdict);
         self.link.kill();
         true

@@ -8,14 +8,34 @@ use crate::{Never, SpawnError};
 
 /// Which task it was, and which worker had it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TaskAt {
+pub struct TaskAt(Arc<Place>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    task: &'static str,
+    number: u64,
+    worker: Option<Arc<WorkerAt>>,
+}
+
+impl TaskAt {
+    pub(crate) fn new(task: &'static str, number: u64, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
+        TaskAt(Arc::new(Place { task, number, worker: worker.cloned() }))
+    }
+
     /// The name of the function.
-    pub task: &'static str,
+    pub fn task(&self) -> &str {
+        self.0.task
+    }
+
     /// The number of the task in its pool, counted from 1; items of one `map` or `stream` share one.
-    pub number: u64,
+    pub fn number(&self) -> u64 {
+        self.0.number
+    }
+
     /// The worker, if one had it.
-    pub worker: Option<WorkerAt>,
+    pub fn worker(&self) -> Option<&WorkerAt> {
+        self.0.worker.as_deref()
+    }
 }
 
 /// One process of a pool.
@@ -34,8 +54,8 @@ pub struct WorkerAt {
 
 impl fmt::Display for TaskAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {} (`{}`)", self.number, self.task)?;
-        match &self.worker {
+        write!(f, "task {} (`{}`)", self.0.number, self.0.task)?;
+        match &self.0.worker {
             Some(worker) => write!(f, " in {worker}"),
             None => Ok(()),
         }
@@ -155,7 +175,7 @@ pub enum PoolError {
         /// How often, within the window of its intensity.
         failures: usize,
         /// The last reason.
-        cause: SpawnError,
+        cause: Box<SpawnError>,
     },
     /// A worker died of a task, and the pool was told to end with the first one ([`OnLoss::Break`](crate::pool::OnLoss::Break)).
     Lost {

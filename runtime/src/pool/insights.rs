@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::core::Core;
 use super::crew::Crew;
 use super::job::Outcome;
@@ -94,7 +96,7 @@ impl Tally {
 }
 
 /// What a pool has done: [`Pool::join`](crate::Pool::join) answers it. Its `Display` is a short text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
     /// The pool.
@@ -122,7 +124,7 @@ pub struct Report {
 }
 
 /// How the workers of a pool have spent their time. Its `Display` is a table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Insights {
     /// One for each place of the pool, by its index.
@@ -132,7 +134,7 @@ pub struct Insights {
 }
 
 /// How one worker, or rather all processes that have had its place, has spent its time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkerInsights {
     /// Its place in the pool, from 0.

@@ -71,17 +71,17 @@ const PLACE_BITS: u64 = (1 << 20) - 1;
 
 impl Control {
     fn to_word(self) -> u64 {
-        u64::from(self.serial) << 48
-            | (u64::from(self.limit) & PLACE_BITS) << 28
-            | (u64::from(self.place) & PLACE_BITS) << 8
+        (u64::from(self.serial) << 48)
+            | ((u64::from(self.limit) & PLACE_BITS) << 28)
+            | ((u64::from(self.place) & PLACE_BITS) << 8)
             | self.phase as u64
     }
 
     fn of_word(word: u64) -> Control {
         Control {
             serial: (word >> 48) as u16,
-            limit: (word >> 28 & PLACE_BITS) as u32,
-            place: (word >> 8 & PLACE_BITS) as u32,
+            limit: ((word >> 28) & PLACE_BITS) as u32,
+            place: ((word >> 8) & PLACE_BITS) as u32,
             phase: match word & 0xff {
                 0 => Phase::Before,
                 1 => Phase::Reading,
@@ -254,7 +254,7 @@ impl Track<'_> {
         let end = at + 1 + bytes.len().div_ceil(8);
         let room = self.0.get(RESULTS + at..RESULTS + end)?;
         let (header, words) = room.split_first()?;
-        header.store((bytes.len() as u64) << 8 | status as u64, Relaxed);
+        header.store(((bytes.len() as u64) << 8) | status as u64, Relaxed);
         let mut chunks = bytes.chunks_exact(8);
         let mut words = words.iter();
         for (chunk, word) in chunks.by_ref().zip(words.by_ref()) {
@@ -303,7 +303,8 @@ impl Track<'_> {
         let end = at + 1 + len.div_ceil(8);
         let words = self.0.get(RESULTS + at + 1..RESULTS + end)?;
         let start = bytes.len();
-        bytes.extend(words.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()));
+        bytes.reserve(8 * words.len());
+        words.iter().for_each(|word| bytes.extend_from_slice(&word.load(Relaxed).to_le_bytes()));
         bytes.truncate(start + len);
         Some((Status::of_word(header), end))
     }

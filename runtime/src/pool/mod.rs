@@ -43,6 +43,9 @@ use self::core::Core;
 use self::job::{Job, Outcome};
 use self::stream::NOT_HERE;
 use self::task::Cell;
+use once_cell::sync::OnceCell;
+
+use crate::SpawnError;
 use crate::codec::{Parcel, Portable};
 use crate::task::function::{Function, TaskFn};
 
@@ -112,6 +115,26 @@ pub struct Pool<W = Any> {
 }
 
 impl Pool {
+    /// One pool for the whole program, with default options, started when it is asked for first. The end of a [`phalanx::main`](macro@crate::main) does what is pending
+    /// in it. (loky's reusable executor.)
+    ///
+    /// ```
+    /// use phalanx::Pool;
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// assert_eq!(Pool::global()?.run(|n: u64| n + 1, 41)?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](PoolBuilder::build); it is tried again with the next call.
+    pub fn global() -> Result<&'static Pool, SpawnError> {
+        static GLOBAL: OnceCell<Pool> = OnceCell::new();
+        GLOBAL.get_or_try_init(|| Pool::builder().name("global").build())
+    }
+
     /// A pool to be.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::new()
@@ -353,6 +376,17 @@ impl<W> Pool<W> {
         self.join()
     }
 
+    /// Changes how many workers there are, as [`workers`](PoolBuilder::workers) said first. Those that are too many end when they have done what they have. Does not
+    /// block.
+    ///
+    /// # Panics
+    /// If that is no worker at all, or a range that begins with the larger number.
+    pub fn resize(&self, workers: impl Workers) {
+        let (min, max) = workers.bounds();
+        assert!(max > 0 && min <= max, "a pool has at least one worker, and a range begins with the smaller number");
+        self.core.resize(min, max);
+    }
+
     /// How the workers have spent their time so far. Read from memory: nobody is asked.
     pub fn insights(&self) -> Insights {
         self.core.insights()
@@ -370,6 +404,9 @@ impl<W> Drop for Pool<W> {
             self.abort();
         }
         self.close();
+        if callbacks::is_running_one() {
+            return;
+        }
         let _ = self.core.await_end();
         let (unread, texts) = self.core.tally.unread();
         if unread > 0 {

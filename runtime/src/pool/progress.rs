@@ -37,7 +37,9 @@ impl Progress {
 
 /// A function that is told of progress.
 #[derive(Clone)]
-pub(crate) struct OnProgress(Arc<Mutex<dyn FnMut(&Progress) + Send>>);
+pub(crate) struct OnProgress(Arc<Mutex<Listener>>);
+
+type Listener = dyn FnMut(&Progress) + Send;
 
 impl OnProgress {
     pub(crate) fn new(function: impl FnMut(&Progress) + Send + 'static) -> OnProgress {

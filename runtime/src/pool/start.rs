@@ -77,12 +77,14 @@ impl Core {
             Some((function, Ok(args))) => Some((function.name().ok_or_else(missing)?, args.again())),
             _ => None,
         };
+        let exit = self.options.exit.map(|function| function.name().ok_or_else(missing)).transpose()?;
         let setup = Setup {
             pool: self.options.name.clone(),
             index,
             incarnation,
             lane: lane.clone(),
             init,
+            exit,
             limits: self.options.limits,
             soft: self.options.soft,
         };
@@ -107,7 +109,7 @@ impl Core {
                 let worker: ActorRef<Worker> =
                     supervisor.start_child(format!("{name}#{incarnation}"), builder)?;
                 let (pid, monitor) = (worker.pid().unwrap_or_default(), worker.monitor());
-                (Link::Process(worker, monitor), pid)
+                (Link::Process(Box::new((worker, monitor))), pid)
             }
         };
         let at = WorkerAt { name: name.as_str().into(), index, pid, incarnation };

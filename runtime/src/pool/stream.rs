@@ -194,8 +194,7 @@ where
     }
 
     fn at(&self, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
-        let worker = worker.map(|worker| (**worker).clone());
-        TaskAt { task: self.function.short_name(), number: self.number, worker }
+        TaskAt::new(self.function.short_name(), self.number, worker)
     }
 
     fn in_flight(&self) -> usize {
@@ -203,7 +202,7 @@ where
     }
 
     fn window(&self) -> usize {
-        let chunks = self.chunk.map_or(0, |chunk| chunk.min(MOST_ITEMS) * (self.core.options.max + 1));
+        let chunks = self.chunk.map_or(0, |chunk| chunk.min(MOST_ITEMS) * (self.core.most() + 1));
         self.buffer.max(chunks)
     }
 

@@ -15,6 +15,7 @@ use super::job::{Outcome, Sink};
 use super::lane::Status;
 use crate::Never;
 use crate::codec::Portable;
+use crate::gate::later;
 
 /// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it (Python's `AsyncResult` and `Future`).
 ///
@@ -121,7 +122,7 @@ impl Cell {
     }
 
     pub(crate) fn at(&self, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
-        TaskAt { task: self.name, number: self.number, worker: worker.map(|worker| (**worker).clone()) }
+        TaskAt::new(self.name, self.number, worker)
     }
 
     /// Puts the outcome in; answers whether there was none.
@@ -333,7 +334,7 @@ impl<T: Portable, E: Portable> Task<T, E> {
     /// # Panics
     /// If the result has been taken already.
     pub fn wait_timeout(&mut self, limit: Duration) -> Result<T, TaskError<E>> {
-        self.wait_until(Some(Instant::now() + limit))
+        self.wait_until(Some(later(Instant::now(), limit)))
     }
 
     /// The result, if it is there; `None` too if it has been taken already. Does not block.

@@ -55,6 +55,7 @@ impl Hand {
                     }
                 }
             }
+            desk.leave();
             None
         });
         let thread = thread.map_err(|error| error.to_string())?;
@@ -65,8 +66,8 @@ impl Hand {
     pub(crate) fn send(&self, batch: Batch) -> Promise {
         let promise = Promise { answer: Arc::default(), gate: Arc::clone(&self.gate) };
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = sender.as_ref().map(|sender| sender.send((batch, promise.clone())));
-        if !matches!(sent, Some(Ok(()))) {
+        let sent = sender.as_ref().is_some_and(|sender| sender.send((batch, promise.clone())).is_ok());
+        if !sent {
             promise.keep(Err(Failed::Died(ExitReason::Stopped(StoppedBy::Ref))));
         }
         promise

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::task::{Task, Watch};
+use crate::gate::later;
 
 /// How many of several tasks are waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn wait<'a, T: 'a, E: 'a>(
     until: Until,
     limit: Option<Duration>,
 ) -> Waited {
-    let deadline = limit.map(|limit| Instant::now() + limit);
+    let deadline = limit.map(|limit| later(Instant::now(), limit));
     let mut cells = Vec::new();
     for (place, task) in tasks.into_iter().enumerate() {
         if !cells.iter().any(|(_, cell)| Arc::ptr_eq(cell, &task.cell)) {
@@ -115,7 +116,7 @@ pub struct AsCompleted<T, E> {
 impl<T, E> AsCompleted<T, E> {
     /// Ends when so much time has passed from now on; what is not done by then can be had by [`into_rest`](Self::into_rest).
     pub fn within(mut self, limit: Duration) -> Self {
-        self.deadline = Some(Instant::now() + limit);
+        self.deadline = Some(later(Instant::now(), limit));
         self
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) lane: Lane,
     /// The function that makes its state, and the arguments of that.
     pub(crate) init: Option<(FunctionName, Parcel)>,
+    /// What it does last.
+    pub(crate) exit: Option<FunctionName>,
     pub(crate) limits: Limits,
     /// How long a task may take before it is asked to end.
     pub(crate) soft: Option<Duration>,
@@ -80,6 +82,11 @@ impl Worker {
 
     pub(crate) fn work(&mut self, batch: Batch) -> Answered {
         self.desk.work(&batch)
+    }
+
+    #[on_stop]
+    fn stop(&mut self) {
+        self.desk.leave();
     }
 }
 
@@ -197,6 +204,7 @@ pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
 pub(crate) struct Desk {
     here: Arc<Here>,
     lane: Lane,
+    exit: Option<FunctionName>,
     limits: Limits,
     since: Instant,
     tasks: u64,
@@ -217,7 +225,7 @@ impl Desk {
     /// # Errors
     /// That of the function that makes the state.
     pub(crate) fn new(setup: Setup) -> Result<Desk, String> {
-        let Setup { pool, index, incarnation, lane, init, limits, soft } = setup;
+        let Setup { pool, index, incarnation, lane, init, exit, limits, soft } = setup;
         if !lane.is_whole() {
             return Err("the lane of this worker has another size".to_owned());
         }
@@ -234,6 +242,7 @@ impl Desk {
         Ok(Desk {
             here,
             lane,
+            exit,
             limits,
             since: now,
             tasks: 0,
@@ -242,6 +251,16 @@ impl Desk {
             retire: None,
             known: Vec::new(),
         })
+    }
+
+    /// The last that the worker does, if it ends in order.
+    pub(crate) fn leave(&mut self) {
+        let exit = self.exit.take();
+        if let Some(runner) = exit.and_then(|function| function.find())
+            && let Err(error) = runner.keep(&[], Vec::new())
+        {
+            tracing::error!(error, "the exit of a worker");
+        }
     }
 
     fn find(&mut self, name: &FunctionName) -> Option<&'static Runner> {
@@ -318,7 +337,7 @@ impl Desk {
 
 /// What names an item in a lane; not 0.
 pub(crate) fn item(serial: u16, place: u32) -> u64 {
-    u64::from(serial) << 32 | u64::from(place) + 1
+    (u64::from(serial) << 32) | (u64::from(place) + 1)
 }
 
 fn run_one(

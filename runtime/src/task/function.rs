@@ -22,14 +22,17 @@ pub(crate) enum Ran {
     Result(String),
 }
 
+type Run = fn(&[u8], Vec<OwnedFd>, &mut dyn FnMut()) -> Ran;
+type Keep = fn(&[u8], Vec<OwnedFd>) -> Result<Box<dyn Any>, String>;
+
 /// What a process needs to call one function.
 #[derive(Clone, Copy)]
 pub(crate) struct Runner {
     pub(crate) type_name: fn() -> &'static str,
     /// Decodes the arguments, says so, and calls.
-    run: fn(&[u8], Vec<OwnedFd>, &mut dyn FnMut()) -> Ran,
+    run: Run,
     /// The same for a function whose value stays in the process.
-    keep: fn(&[u8], Vec<OwnedFd>) -> Result<Box<dyn Any>, String>,
+    keep: Keep,
 }
 
 impl Findable for Runner {

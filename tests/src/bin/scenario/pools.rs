@@ -1,11 +1,11 @@
 //! Programs with pools.
 
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
 use phalanx::Pool;
+use phalanx_tests::processes;
 
 fn say(n: u32) {
     sleep(Duration::from_millis(20));
@@ -38,9 +38,7 @@ pub(crate) fn kept() -> phalanx::Result<()> {
 
 /// A worker with a child of its own, which is hard to get hold of.
 fn with_child(slow: bool) {
-    let mut child = Command::new("setsid");
-    child.args(["sleep", "1000"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    child.spawn().expect("a child");
+    processes::leave_a_stray();
     if slow {
         sleep(Duration::from_secs(1000));
     }

@@ -225,6 +225,27 @@ fn workers_that_grow_or_are_old_are_replaced() {
 }
 
 #[test]
+fn a_pool_can_be_resized() {
+    alone(|| {
+        let pool = pool(1);
+        let live = || pool.insights().workers.iter().filter(|worker| worker.pid.is_some()).count();
+        pool.resize(3);
+        eventually("three workers", PATIENCE, || live() == 3);
+        let gate = Gate::closed("resized");
+        let held: Vec<_> = (0..3).map(|_| pool.submit(pass, gate.path())).collect();
+        eventually("three that run", PATIENCE, || held.iter().all(|task| task.is_running()));
+        pool.resize(1);
+        assert_eq!(pool.try_submit(square, 2).map(drop), Ok(()));
+        gate.open();
+        assert!(held.into_iter().all(|task| task.wait().is_ok()));
+        eventually("one worker", PATIENCE, || live() == 1);
+        assert_eq!(pool.run(square, 3).unwrap(), 9);
+        pool.close();
+        assert_eq!(pool.join().unwrap().crashes, 0);
+    });
+}
+
+#[test]
 fn a_pool_grows_with_its_work_and_shrinks_without() {
     alone(|| {
         let pool = Pool::builder().workers(1..=3).idle_timeout(Duration::from_millis(200)).build().unwrap();

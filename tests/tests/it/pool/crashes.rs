@@ -11,7 +11,7 @@ use phalanx_tests::processes;
 use phalanx_tests::{alone, eventually};
 use serde::{Deserialize, Serialize};
 
-use super::{Gate, PATIENCE, nap, pass, pid, pool, square};
+use super::{Bytes, Gate, PATIENCE, nap, pass, pid, pool, square};
 
 /// How to die.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ fn pool_54_a_death_at_any_point_costs_its_task_and_the_pool_is_whole_again() {
                 });
             let start = Instant::now();
             let lost = [
-                pool.submit(|bomb: Bomb| drop(bomb), reading).wait().map(drop),
+                pool.submit(|bomb: Bomb| bomb.maker, reading).wait().map(drop),
                 pool.submit(Death::die, how).wait(),
                 pool.submit(writing, (me, how)).wait().map(drop),
             ];
@@ -164,7 +164,7 @@ fn pool_55_a_worker_killed_in_a_task_costs_that_task_and_no_other() {
         let error = victim.wait().unwrap_err();
         assert!(start.elapsed() < Duration::from_secs(1));
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
-        assert_eq!(error.at().unwrap().worker.as_ref().unwrap().pid, holder);
+        assert_eq!(error.at().unwrap().worker().unwrap().pid, holder);
         assert!(others.into_iter().all(|task| task.wait().is_ok()));
         let error = pool.run(|| -> () { process::exit(99) }, ()).unwrap_err();
         assert!(error.to_string().contains("99"), "{error}");
@@ -188,13 +188,13 @@ struct Slow(Vec<u8>);
 
 impl Serialize for Slow {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.serialize_bytes(&self.0)
     }
 }
 
 impl<'de> Deserialize<'de> for Slow {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Slow, D::Error> {
-        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        let bytes = Bytes::deserialize(deserializer)?.0;
         if phalanx::pool::worker().is_some() {
             let mark = std::env::temp_dir().join("reading");
             fs::write(&mark, process::id().to_string()).unwrap();
@@ -233,7 +233,7 @@ impl Serialize for Lazy {
             fs::write(std::env::temp_dir().join("writing"), process::id().to_string()).unwrap();
             nap(100_000);
         }
-        self.0.serialize(serializer)
+        serializer.serialize_bytes(&self.0)
     }
 }
 
@@ -371,10 +371,8 @@ fn pool_59_a_crash_loop_in_init_ends_the_pool_with_the_cause() {
                 TaskError::Died(..) => continue,
                 _ => panic!("{error}"),
             };
-            assert!(
-                matches!(&**cause, PoolError::CannotStart { cause: SpawnError::InitFailed { .. }, .. }),
-                "{cause}"
-            );
+            let PoolError::CannotStart { cause, .. } = &**cause else { panic!("{cause}") };
+            assert!(matches!(**cause, SpawnError::InitFailed { .. }), "{cause}");
         }
         let error = pool.join().unwrap_err();
         assert!(error.to_string().contains("it is broken"), "{error}");

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use phalanx::Pool;
 use phalanx_tests::eventually;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longer than anything here takes, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +43,34 @@ fn pass(gate: String) -> u32 {
     File::create(format!("{gate}.begun")).unwrap();
     eventually("an open gate", PATIENCE, || fs::exists(&gate).unwrap());
     std::process::id()
+}
+
+/// Bytes that travel as such, and not as a sequence of numbers, which takes its time without optimisation.
+#[derive(Debug, PartialEq, Eq)]
+struct Bytes(Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        struct All;
+        impl Visitor<'_> for All {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(All)
+    }
 }
 
 /// What holds tasks back until a case has looked at them.

@@ -8,11 +8,11 @@ use phalanx::{ExitReason, Pool};
 use phalanx_tests::{alone, eventually};
 use serde::{Deserialize, Serialize};
 
-use super::{Gate, PATIENCE, nap, pass, pid, pool, square};
+use super::{Bytes, Gate, PATIENCE, nap, pass, pid, pool, square};
 
 #[task]
 fn half(n: u64) -> Result<u64, String> {
-    if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+    if n.is_multiple_of(2) { Ok(n / 2) } else { Err(format!("{n} is odd")) }
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn pool_52_a_panic_says_where_and_in_which_process_and_an_error_is_a_value() {
         };
         assert_eq!(message, "cannot work with 7");
         assert!(location.contains("results.rs:"), "{location}");
-        let worker = at.worker.as_ref().unwrap();
+        let worker = at.worker().unwrap();
         assert_eq!((worker.pid, worker.incarnation, worker.index), (before, 1, 0));
         assert!(error.to_string().contains("cannot work with 7"), "{error}");
         assert_ne!(pool.run(pid, ()).unwrap(), before);
@@ -148,16 +148,14 @@ fn large_arguments_and_results_travel() {
     alone(|| {
         let pool = pool(2);
         let large: Vec<u8> = (0..16 << 20).map(|n: u32| n as u8).collect();
-        let back = pool
-            .run(
-                |mut bytes: Vec<u8>| {
-                    bytes.reverse();
-                    bytes
-                },
-                large.clone(),
-            )
-            .unwrap();
-        assert!(back.iter().rev().eq(&large));
+        let back = pool.run(
+            |mut bytes: Bytes| {
+                bytes.0.reverse();
+                bytes
+            },
+            Bytes(large.clone()),
+        );
+        assert!(back.unwrap().0.iter().rev().eq(&large));
         let each = pool.map(|n: usize| vec![n as u8; n], [10, 100_000, 0, 40_000, 3]).unwrap();
         assert_eq!(each.iter().map(Vec::len).collect::<Vec<_>>(), [10, 100_000, 0, 40_000, 3]);
     });
@@ -309,6 +307,29 @@ fn workers_have_a_place_and_a_state_of_their_own() {
             assert_eq!(state, counts[index]);
         }
         assert!(worker().is_none());
+    });
+}
+
+#[test]
+fn workers_leave_in_order() {
+    alone(|| {
+        let directory = std::env::temp_dir();
+        let note = |_: ()| {
+            let total = phalanx::pool::state(|total: &mut u64| *total);
+            std::fs::write(std::env::temp_dir().join(format!("total-{}", std::process::id())), total.to_string())
+                .unwrap();
+        };
+        let pool = Pool::builder().workers(2).init(|n: u64| n, 0_u64).exit(note).build().unwrap();
+        let add = |n: u64| phalanx::pool::state(|total: &mut u64| *total += n);
+        pool.map(add, 1..=100).unwrap();
+        pool.close();
+        pool.join().unwrap();
+        let files = std::fs::read_dir(&directory).unwrap().flatten().map(|entry| entry.path());
+        let totals: Vec<_> = files.filter(|path| path.to_string_lossy().contains("total-")).collect();
+        assert_eq!(totals.len(), 2);
+        let sum: u64 = totals.iter().map(|path| std::fs::read_to_string(path).unwrap().parse::<u64>().unwrap()).sum();
+        assert_eq!(sum, 5050);
+        totals.iter().for_each(|path| std::fs::remove_file(path).unwrap());
     });
 }
 
