@@ -383,7 +383,10 @@ impl<W> Pool<W> {
     /// If that is no worker at all, or a range that begins with the larger number.
     pub fn resize(&self, workers: impl Workers) {
         let (min, max) = workers.bounds();
-        assert!(max > 0 && min <= max, "a pool has at least one worker, and a range begins with the smaller number");
+        assert!(
+            max > 0 && min <= max,
+            "a pool has at least one worker, and a range begins with the smaller number"
+        );
         self.core.resize(min, max);
     }
 

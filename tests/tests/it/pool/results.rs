@@ -316,8 +316,11 @@ fn workers_leave_in_order() {
         let directory = std::env::temp_dir();
         let note = |_: ()| {
             let total = phalanx::pool::state(|total: &mut u64| *total);
-            std::fs::write(std::env::temp_dir().join(format!("total-{}", std::process::id())), total.to_string())
-                .unwrap();
+            std::fs::write(
+                std::env::temp_dir().join(format!("total-{}", std::process::id())),
+                total.to_string(),
+            )
+            .unwrap();
         };
         let pool = Pool::builder().workers(2).init(|n: u64| n, 0_u64).exit(note).build().unwrap();
         let add = |n: u64| phalanx::pool::state(|total: &mut u64| *total += n);
@@ -327,7 +330,8 @@ fn workers_leave_in_order() {
         let files = std::fs::read_dir(&directory).unwrap().flatten().map(|entry| entry.path());
         let totals: Vec<_> = files.filter(|path| path.to_string_lossy().contains("total-")).collect();
         assert_eq!(totals.len(), 2);
-        let sum: u64 = totals.iter().map(|path| std::fs::read_to_string(path).unwrap().parse::<u64>().unwrap()).sum();
+        let sum: u64 =
+            totals.iter().map(|path| std::fs::read_to_string(path).unwrap().parse::<u64>().unwrap()).sum();
         assert_eq!(sum, 5050);
         totals.iter().for_each(|path| std::fs::remove_file(path).unwrap());
     });
