@@ -33,6 +33,13 @@ programs! {
     "ipc_file" in "ipc_file.rs",
     "queue_producer_consumer" in "queue_producer_consumer.rs",
     "queue_timeout" in "queue_timeout.rs",
+    "pool_submit" in "pool_submit.rs",
+    "pool_futures" in "pool_futures.rs",
+    "pool_queue" in "pool_queue.rs",
+    "pool_crawler" in "pool_crawler.rs",
+    "pool_commands" in "pool_commands.rs",
+    "pool_elastic" in "pool_elastic.rs",
+    "pool_errors" in "pool_errors.rs",
 }
 
 fn main() {

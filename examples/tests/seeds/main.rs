@@ -8,6 +8,7 @@ mod support;
 mod comparison;
 mod daemons;
 mod list;
+mod pools;
 mod processes;
 mod queues;
 mod ran;

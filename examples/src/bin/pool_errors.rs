@@ -1,0 +1,47 @@
+//! Errors in a pool: each is a value, and one that nobody looks at is said all the same (001-T5).
+//!
+//! `cargo run --bin pool_errors`
+
+#![allow(clippy::print_stdout, reason = "an example prints what it shows")]
+
+use phalanx::Pool;
+use phalanx::pool::TaskError;
+use phalanx::prelude::*;
+
+#[task]
+fn root(number: i64) -> Result<f64, String> {
+    match number {
+        13 => std::process::abort(),
+        number if number < 0 => Err(format!("{number} has no root")),
+        number => Ok((number as f64).sqrt()),
+    }
+}
+
+#[phalanx::main]
+fn main() -> phalanx::Result<()> {
+    // To standard error, where the last of it can be read: an error that nobody has looked at.
+    phalanx::logging::init();
+    let pool = Pool::builder().workers(2).start(root::task())?;
+
+    for number in [4, -4, 13] {
+        match pool.run(number) {
+            Ok(root) => println!("{number}: {root}"),
+            Err(TaskError::App(error)) => println!("{number}: {error}"),
+            Err(TaskError::Died(reason, _)) => println!("{number}: its worker was {reason}"),
+            Err(other) => println!("{number}: {other}"),
+        }
+    }
+
+    // In the style of one who does not care.
+    for number in [9, -9, -16] {
+        let _ = pool.submit(number);
+    }
+    pool.close();
+    let report = pool.join()?;
+    println!("{} done, {} failed, {} lost", report.succeeded, report.failed, report.lost);
+    println!("errors that nobody has looked at: {}", report.unread_errors);
+    for error in report.unread {
+        println!("    {error}");
+    }
+    Ok(())
+}
