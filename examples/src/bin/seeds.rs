@@ -40,6 +40,8 @@ programs! {
     "pool_commands" in "pool_commands.rs",
     "pool_elastic" in "pool_elastic.rs",
     "pool_errors" in "pool_errors.rs",
+    "remote_manager" in "remote_manager.rs",
+    "remote_worker" in "remote_worker.rs",
 }
 
 fn main() {

@@ -12,3 +12,4 @@ mod pools;
 mod processes;
 mod queues;
 mod ran;
+mod remotes;
