@@ -32,7 +32,7 @@ fn greetings(pool: &Pool, unit: Duration) -> phalanx::Result<()> {
     for task in tasks {
         println!("{}", task.wait()?);
     }
-    let _ = pool.submit(greet, ("nobody in particular".to_owned(), unit));
+    drop(pool.submit(greet, ("nobody in particular".to_owned(), unit)));
     Ok(())
 }
 
