@@ -34,7 +34,7 @@ fn main() -> phalanx::Result<()> {
 
     // In the style of one who does not care.
     for number in [9, -9, -16] {
-        let _ = pool.submit(number);
+        drop(pool.submit(number));
     }
     pool.close();
     let report = pool.join()?;

@@ -28,7 +28,7 @@ fn main() -> phalanx::Result<()> {
     let start = Instant::now();
     for number in 1..=12 {
         // Nobody waits for this one: what has become of it is counted in the report.
-        let _ = pool.submit(job, (number, 3 * unit));
+        drop(pool.submit(job, (number, 3 * unit)));
     }
     pool.close();
     let report = pool.join()?;
@@ -45,7 +45,7 @@ fn main() -> phalanx::Result<()> {
     let mut lengths = 0;
     for number in 1..=10 {
         let units = 1 + RandomState::new().hash_one(number) as u32 % 3;
-        let _ = pool.submit(job, (number, units * unit));
+        drop(pool.submit(job, (number, units * unit)));
         lengths += units;
     }
     let refused = matches!(pool.join(), Err(PoolError::Open { .. }));
