@@ -68,7 +68,7 @@ struct Found {
 
 /// The counts that a call is in until its answer has been sent: of its connection, and of all that a shutdown waits for. That does not wait for those who wait in a
 /// queue, which may be for ever.
-struct Counted {
+pub(super) struct Counted {
     here: Arc<AtomicUsize>,
     all: Option<Arc<Shared>>,
 }
@@ -110,8 +110,12 @@ impl Answers {
         self.waiting.load(SeqCst)
     }
 
-    pub(super) fn expect(&self, number: u64, reply: Reply<()>, care: Option<Care>) {
-        let counted = Counted::new(self, care.is_some());
+    /// Counts a call that is about to be handed on: before anybody can have begun with it.
+    pub(super) fn count(&self, care: Option<Care>) -> Counted {
+        Counted::new(self, care.is_some())
+    }
+
+    pub(super) fn expect(&self, number: u64, reply: Reply<()>, care: Option<Care>, counted: Counted) {
         let _ = self.events.send(Event::Expect(number, Waiting { reply, care, counted }));
     }
 

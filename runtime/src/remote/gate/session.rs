@@ -123,7 +123,10 @@ impl Service {
             Some(number) if answers.waiting() >= in_flight => {
                 answers.ready(number, Outcome::Failed(Failure::Full));
             }
-            Some(number) => answers.expect(number, actor.ask_encoded(method, args), care),
+            Some(number) => {
+                let counted = answers.count(care);
+                answers.expect(number, actor.ask_encoded(method, args), care, counted);
+            }
         }
         Ok(())
     }

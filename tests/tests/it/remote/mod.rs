@@ -18,6 +18,9 @@ use phalanx_tests::{alone, eventually, processes, until};
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// Sooner than anybody is counted as gone who has only fallen silent.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
 fn board() -> ActorRef<Board> {
     Board { effects: Vec::new() }.spawn().unwrap()
 }

@@ -265,12 +265,12 @@ fn one_that_was_stopped_costs_its_supervisor_nothing_more() {
         let supervisor = processes::root_supervisor(std::process::id()).unwrap();
         let open = || std::fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap().count();
         let before = open();
-        for _ in 0..5 {
+        for _ in 0..20 {
             let builder = Frail { count: 0, notes: None }.builder().restart(Restart::Permanent);
             builder.spawn().unwrap().stop(PATIENCE).unwrap();
         }
-        // It lets go after it has told of the end.
-        eventually("as many descriptors as before", PATIENCE, || open() == before);
+        // It lets go after it has told of the end, and `before` may have been taken while it was at the start of `first`, with a few more than it keeps.
+        eventually("no more descriptors than before", PATIENCE, || open() <= before);
         assert!(first.is_alive());
     });
 }
