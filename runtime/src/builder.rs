@@ -346,17 +346,19 @@ impl<A: Actor> ActorBuilder<A> {
         self.spawn_peer().map(ActorRef::of)
     }
 
-    /// What a supervisor needs of it.
-    pub(crate) fn into_plan(self) -> Plan {
-        let registered = self.registered.map(|name| (name, std::any::type_name::<A>()));
-        Plan { registered, ..self.plan }
-    }
-
     pub(crate) fn spawn_peer(self) -> Result<Arc<Peer>, SpawnError> {
         match self.registered {
             None => self.plan.spawn(),
             Some(name) => names::start_registered(&name, std::any::type_name::<A>(), || self.plan.spawn()),
         }
+    }
+}
+
+impl<A> ActorBuilder<A> {
+    /// What a supervisor needs of it.
+    pub(crate) fn into_plan(self) -> Plan {
+        let registered = self.registered.map(|name| (name, std::any::type_name::<A>()));
+        Plan { registered, ..self.plan }
     }
 }
 

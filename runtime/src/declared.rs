@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::actor::{Actor, ActorStruct, Options};
+use crate::builder::ActorBuilder;
 use crate::codec::{Encoded, Portable};
 use crate::command::{Command, CommandRef, Keeper};
 use crate::error::SpawnError;
@@ -52,7 +53,7 @@ use crate::supervisor::{ChildSpec, IntoChild, Reachable, SupervisorBuilder, Supe
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the child of a supervisor",
     label = "neither an `#[actor]` nor a `#[supervisor]`",
-    note = "each field of a `#[supervisor]` is a child: an actor (`#[actor]` on the struct and on its impl block), another supervisor, a `phalanx::Dynamic<..>`, or a `phalanx::Command`"
+    note = "each field of a `#[supervisor]` is a child: an actor (`#[actor]` on the struct and on its impl block), another supervisor, a `phalanx::Dynamic<..>`, or a `phalanx::Command`; what it needs to know (a number, the ref of another actor) is in the state of an actor"
 )]
 pub trait Supervised: Sized + 'static {
     /// What one is made of: an actor's state, or its builder if it has an `#[init]`; the `..Args` of a supervisor.
@@ -166,6 +167,11 @@ impl Below {
     pub(crate) fn rest<R: Reachable>(self) -> Vec<R> {
         self.0.map(R::at).collect()
     }
+}
+
+/// A child that is made of its builder. Without a bound: that it is an actor is made sure of elsewhere, once.
+pub fn built<A>(builder: ActorBuilder<A>) -> ChildSpec {
+    ChildSpec { plan: builder.into_plan() }
 }
 
 /// A declared supervisor to be.

@@ -7,7 +7,7 @@ pub use crate::actor_ref::{ActorRef, RawRef};
 pub use crate::builder::ActorBuilder;
 pub use crate::codec::Portable;
 pub use crate::declared::{
-    Frame, Supervised, check_is_actor, check_significant, declared, start, start_with,
+    Frame, Supervised, built, check_is_actor, check_significant, declared, start, start_with,
 };
 pub use crate::error::{SendError, SpawnError, TrySendError};
 pub use crate::monitor::Down;

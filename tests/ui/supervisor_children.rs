@@ -15,6 +15,8 @@ struct Shop {
     made_elsewhere: ActorRef<Half>,
     #[child(restart = transient, recycle_after = 5)]
     configured: Plain,
+    #[child(builder)]
+    built: Plain,
 }
 
 fn main() {}

@@ -25,7 +25,7 @@ struct Outer {
     made_permanent: Transient,
     #[child(significant)]
     inner: Inner,
-    #[child(mailbox = 5, recycle_after = 5)]
+    #[child(mailbox = 5, recycle_after = 5, builder)]
     other: Inner,
 }
 

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{LitStr, Meta, Path};
+use syn::{LitStr, Meta, Path, Token};
 
 use super::check;
 use super::model::{Child, Declaration};
@@ -67,14 +67,18 @@ fn docs(child: &Child, otherwise: &str) -> TokenStream {
     }
 }
 
-/// `<Db as Supervised>`, in the place of the type, where the compiler says that it is neither an actor nor a supervisor.
-fn as_supervised(child: &Child, private: &Path) -> TokenStream {
-    let ty = &child.ty;
-    placed_at(peel(ty).span(), quote!(<#ty as #private::Supervised>))
+/// `<Db as Supervised>::Args`, in the place of the type: wherever the compiler says that this is neither an actor nor a supervisor, it says it to
+/// the letter as everywhere else, and so but once. For that the first and the last token have to be the user's own.
+fn of_type(child: &Child, private: &Path, item: &str) -> TokenStream {
+    let place = peel(&child.ty).span();
+    let (open, item) = (Token![<](place), Ident::new(item, place));
+    let ty = placed_at(place, child.ty.to_token_stream());
+    let supervised = placed_at(place, quote!(as #private::Supervised>::));
+    quote!(#open #ty #supervised #item)
 }
 
-/// `where Db: Supervised, ..`, for impls: so the compiler complains of a field that is neither an actor nor a supervisor where it
-/// stands, and not at each use. The lifetime makes it wait with that until it needs to know.
+/// `where Db: Supervised, ..`, for all impls: so the compiler complains of a field that is neither an actor nor a supervisor where it
+/// stands, and not in each of them. The lifetime makes it wait with that until it needs to know.
 fn clause(declaration: &Declaration, private: &Path) -> TokenStream {
     // Nobody knows whether what is under a `cfg` exists.
     let certain = declaration.children.iter().filter(|child| child.attributes("cfg").is_empty());
@@ -91,8 +95,7 @@ fn args_type(child: &Child, private: &Path) -> TokenStream {
         let ty = &child.ty;
         return quote!(#private::ActorBuilder<#ty>);
     }
-    let supervised = as_supervised(child, private);
-    placed_at(peel(&child.ty).span(), quote!(#supervised::Args))
+    of_type(child, private, "Args")
 }
 
 fn args(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream {
@@ -118,8 +121,7 @@ fn refs(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream
     let fields = declaration.children.iter().map(|child| {
         let (ident, vis, cfgs) = (&child.ident, &child.vis, child.attributes("cfg"));
         let docs = docs(child, &format!(" The child `{}`.", child.id()));
-        let supervised = as_supervised(child, private);
-        let ty = placed_at(peel(&child.ty).span(), quote!(#supervised::Ref));
+        let ty = of_type(child, private, "Ref");
         quote!(#docs #(#cfgs)* #vis #ident: #ty,)
     });
     let doc = format!(" How to reach a [`{title}`] and its children. Cheap to clone; travels in messages.");
@@ -144,8 +146,9 @@ fn starters(declaration: &Declaration, names: &Names, private: &Path) -> TokenSt
     let Names { args, refs, .. } = names;
     let (ident, vis) = (&declaration.item.ident, &declaration.item.vis);
     let result = quote!(::core::result::Result<#refs, #private::SpawnError>);
+    let clause = clause(declaration, private);
     quote! {
-        impl #ident {
+        impl #ident #clause {
             /// Starts the supervisor and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
             ///
             /// # Errors
@@ -183,11 +186,8 @@ fn supervised(declaration: &Declaration, names: &Names, private: &Path) -> Token
     let filled = declaration.children.iter().map(|child| {
         let (ident, cfgs) = (&child.ident, child.attributes("cfg"));
         let made = match child.options.builder {
-            true => quote!(#private::IntoChild::into_child),
-            false => {
-                let supervised = as_supervised(child, private);
-                placed_at(peel(&child.ty).span(), quote!(#supervised::filled))
-            }
+            true => quote!(#private::built),
+            false => of_type(child, private, "filled"),
         };
         quote!(#(#cfgs)* #made(args.#ident),)
     });
@@ -251,7 +251,7 @@ fn constant_name(child: &Child) -> Ident {
 /// The options of a child, and what the compiler is to make sure of when it knows the options of its type.
 fn constant(declaration: &Declaration, child: &Child, private: &Path) -> TokenStream {
     let (name, cfgs) = (constant_name(child), child.attributes("cfg"));
-    let base = of_type(child, private, &format_ident!("OPTIONS"));
+    let base = of_type(child, private, "OPTIONS");
     let recycle = quote!(#private::Recycle::from(#base.recycle));
     let options = child.options.to_expr_over(&base, &recycle);
     let checks = OF_ACTORS.iter().filter_map(|option| of_actors(option, child, private));
@@ -263,18 +263,12 @@ fn constant(declaration: &Declaration, child: &Child, private: &Path) -> TokenSt
     }
 }
 
-/// `<Db as Supervised>::OPTIONS`
-fn of_type(child: &Child, private: &Path, constant: &Ident) -> TokenStream {
-    let supervised = as_supervised(child, private);
-    placed_at(peel(&child.ty).span(), quote!(#supervised::#constant))
-}
-
 /// Makes sure that a child with an option of actors is one.
 fn of_actors(option: &str, child: &Child, private: &Path) -> Option<TokenStream> {
     let place = child.options.key(option)?.span();
     let id = child.id();
     let message = format!("`{option}` is an option of actors, and child `{id}` is a supervisor: remove it");
-    let is_supervisor = of_type(child, private, &format_ident!("IS_SUPERVISOR"));
+    let is_supervisor = of_type(child, private, "IS_SUPERVISOR");
     let check = placed_at(place, quote!(#private::check_is_actor));
     Some(quote_spanned!(place=> #check(#is_supervisor, #message)))
 }

@@ -49,7 +49,11 @@ pub struct ShopRef {
     clippy::pedantic
 )]
 const _: () = {
-    impl Shop {
+    impl Shop
+    where
+        for<'__p> Db: ::phalanx::__private::Supervised,
+        for<'__p> Mailer: ::phalanx::__private::Supervised,
+    {
         /// Starts the supervisor and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
         ///
         /// # Errors
@@ -164,7 +168,7 @@ const _: () = {
                             args.mailer,
                         ),
                         #[cfg(feature = "billing")]
-                        ::phalanx::__private::IntoChild::into_child(args.billing),
+                        ::phalanx::__private::built(args.billing),
                     ]),
                 )
         }
