@@ -61,14 +61,6 @@ impl Aside {
     pub(crate) fn is_ref(&self) -> bool {
         matches!(self, Aside::Peer(_))
     }
-
-    /// The same once more.
-    fn share(&self) -> Aside {
-        match self {
-            Aside::Peer(peer) => Aside::Peer(Arc::clone(peer)),
-            Aside::Fd(fd) => Aside::Fd(Arc::clone(fd)),
-        }
-    }
 }
 
 /// Bytes, and what was in the value that is not bytes, in the order of its appearance.
@@ -198,7 +190,7 @@ pub(crate) fn put_fd<E: serde::ser::Error>(fd: &Arc<impl AsFd + Send + Sync + 's
 }
 
 /// The same for what was put beside a value that was encoded before, and is now a part of the message.
-pub(crate) fn put_aside<E: serde::ser::Error>(aside: &Aside) -> Result<(), E> {
+fn put_aside<E: serde::ser::Error>(aside: &Aside) -> Result<(), E> {
     if put(aside.clone()) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
 }
 

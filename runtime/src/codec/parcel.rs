@@ -1,44 +1,49 @@
 //! An encoded value on its way through others, who do not decode it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use serde::de::Error as _;
-use serde::ser::{Error as _, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::ByteBuf;
 
-use super::{Aside, Encoded, Portable, decode, put, take};
+use super::{Aside, Encoded, Portable, decode, encode, put_aside, take_fd};
 
 /// Bytes of a value, and what belongs beside them. It travels in messages like any other value, as often as one likes.
-pub(crate) struct Parcel {
-    pub(crate) bytes: Vec<u8>,
-    aside: Vec<Aside>,
+///
+/// The bytes lie in each message, or, as a [`Blob`](crate::Blob), in one memory file from the first hand to the last.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Parcel<B = ByteBuf> {
+    pub(crate) bytes: B,
+    aside: Beside,
 }
 
-/// More than fit beside one message.
-const MOST: u32 = 64;
-
 impl Parcel {
-    /// # Errors
-    /// What the value's `Serialize` said.
-    pub(crate) fn pack<T: Portable>(value: &T) -> Result<Parcel, String> {
-        super::encode(value).map(Parcel::from)
-    }
-
     /// Bytes alone.
     pub(crate) fn of_bytes(bytes: Vec<u8>) -> Parcel {
-        Parcel { bytes, aside: Vec::new() }
+        Parcel { bytes: ByteBuf::from(bytes), aside: Beside(Vec::new()) }
+    }
+}
+
+impl<B: From<Vec<u8>> + AsRef<[u8]>> Parcel<B> {
+    /// # Errors
+    /// What the value's `Serialize` said.
+    pub(crate) fn pack<T: Portable>(value: &T) -> Result<Parcel<B>, String> {
+        encode(value).map(Parcel::from)
+    }
+
+    /// The same bytes, lying elsewhere.
+    pub(crate) fn with_bytes(self, bytes: B) -> Parcel<B> {
+        Parcel { bytes, ..self }
     }
 
     /// Whether something belongs beside the bytes.
     pub(crate) fn has_aside(&self) -> bool {
-        !self.aside.is_empty()
+        !self.aside.0.is_empty()
     }
 
-    /// The same contents once more, for another message.
-    pub(crate) fn again(&self) -> Parcel {
-        let aside = self.aside.iter().map(Aside::share).collect();
-        Parcel { bytes: self.bytes.clone(), aside }
+    /// How many descriptors there are beside the bytes.
+    pub(crate) fn beside(&self) -> usize {
+        self.aside.count()
     }
 
     /// The descriptors beside the bytes, as [`decode`] takes them.
@@ -46,46 +51,44 @@ impl Parcel {
     /// # Errors
     /// At a limit on descriptors.
     pub(crate) fn descriptors(&self) -> Result<Vec<OwnedFd>, String> {
-        let all = self.aside.iter().flat_map(Aside::descriptors);
+        let all = self.aside.0.iter().flat_map(Aside::descriptors);
         all.map(|fd| fd.try_clone_to_owned().map_err(|error| error.to_string())).collect()
     }
 
     /// # Errors
-    /// If it is not exactly one `T`.
+    /// If it is not exactly one `T`, or at a limit on descriptors.
     pub(crate) fn open<T: Portable>(&self) -> Result<T, String> {
-        decode(&self.bytes, self.descriptors()?)
+        decode(self.bytes.as_ref(), self.descriptors()?)
     }
 }
 
-impl From<Encoded> for Parcel {
-    fn from(encoded: Encoded) -> Parcel {
-        Parcel { bytes: encoded.bytes, aside: encoded.aside }
+impl<B: From<Vec<u8>>> From<Encoded> for Parcel<B> {
+    fn from(encoded: Encoded) -> Parcel<B> {
+        Parcel { bytes: encoded.bytes.into(), aside: Beside(encoded.aside) }
     }
 }
 
-impl Serialize for Parcel {
+/// What belongs beside the bytes; in the message, how many descriptors that is.
+#[derive(Clone)]
+struct Beside(Vec<Aside>);
+
+impl Beside {
+    fn count(&self) -> usize {
+        self.0.iter().flat_map(Aside::descriptors).count()
+    }
+}
+
+impl Serialize for Beside {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = self.aside.iter().flat_map(Aside::descriptors).count() as u32;
-        if !self.aside.iter().map(Aside::share).all(put) {
-            return Err(S::Error::custom("descriptors travel in phalanx messages only: they are not bytes"));
-        }
-        let mut fields = serializer.serialize_struct("Parcel", 2)?;
-        fields.serialize_field("count", &count)?;
-        fields.serialize_field("bytes", serde_bytes::Bytes::new(&self.bytes))?;
-        fields.end()
+        self.0.iter().try_for_each(put_aside)?;
+        (self.count() as u32).serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Parcel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Parcel, D::Error> {
-        let (count, bytes) = <(u32, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
-        let missing = || D::Error::custom("without its descriptors");
-        if count > MOST {
-            return Err(missing());
-        }
-        let fds: Option<Vec<OwnedFd>> = (0..count).map(|_| take()).collect();
-        let share = |fd: OwnedFd| Aside::Fd(Arc::new(fd) as Arc<dyn AsFd + Send + Sync>);
-        let aside = fds.ok_or_else(missing)?.into_iter().map(share).collect();
-        Ok(Parcel { bytes: bytes.into_vec(), aside })
+impl<'de> Deserialize<'de> for Beside {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Beside, D::Error> {
+        let count = u32::deserialize(deserializer)?;
+        let taken = (0..count).map(|_| Ok(Aside::Fd(Arc::new(take_fd::<D::Error>()?))));
+        taken.collect::<Result<_, D::Error>>().map(Beside)
     }
 }

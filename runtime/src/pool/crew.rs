@@ -509,6 +509,6 @@ fn batch(serial: u16, track: usize, pieces: &[Piece]) -> Batch {
     }
     // What has something beside its bytes is alone in its batch.
     let aside = pieces.first().filter(|piece| piece.job.args.has_aside());
-    let args = aside.map_or_else(|| Parcel::of_bytes(bytes), |piece| piece.job.args.again());
+    let args = aside.map_or_else(|| Parcel::of_bytes(bytes), |piece| piece.job.args.clone());
     Batch { serial, track, functions, items, args }
 }

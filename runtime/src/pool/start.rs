@@ -74,7 +74,7 @@ impl Core {
         let lane = Lane::new().map_err(|error| io(error.to_string()))?;
         let missing = || SpawnError::NotInExecutable { actor: name.clone() };
         let init = match &self.options.init {
-            Some((function, Ok(args))) => Some((function.name().ok_or_else(missing)?, args.again())),
+            Some((function, Ok(args))) => Some((function.name().ok_or_else(missing)?, args.clone())),
             _ => None,
         };
         let exit = self.options.exit.map(|function| function.name().ok_or_else(missing)).transpose()?;

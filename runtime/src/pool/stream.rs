@@ -248,7 +248,7 @@ where
                     break;
                 }
             };
-            match Parcel::pack(&item) {
+            match <Parcel>::pack(&item) {
                 Ok(parcel) if parcel.has_aside() => {
                     // Alone, and after those before it.
                     self.submit(args, ends, first);

@@ -9,7 +9,7 @@ use once_cell::sync::{Lazy, OnceCell};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Fault, QueueError};
-use super::parcel::Parcel;
+use super::room::Parcel;
 use super::server::{Facts, Given, Server, Unstored, Wish};
 use crate::Portable;
 use crate::actor_ref::ActorRef;

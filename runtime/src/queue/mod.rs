@@ -9,10 +9,10 @@ mod error;
 mod get;
 mod iter;
 mod lease;
-mod parcel;
 mod put;
 #[cfg(feature = "remote")]
 pub(crate) mod remote;
+mod room;
 mod server;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Queue;
 use super::client::Patience;
 use super::error::{Fault, PutAllError, PutError, PutTimeoutError, QueueError, TryPutError};
-use super::parcel::{Parcel, Room};
+use super::room::{Parcel, Room};
 use super::server::{Refusal, Unstored};
 use crate::codec::Portable;
 
@@ -109,7 +109,7 @@ impl<T: Portable> Queue<T> {
     }
 
     fn send(&self, item: &T, patience: Patience) -> Result<(), Unput> {
-        let parcel = Parcel::of(item).map_err(Unput::Codec)?;
+        let parcel = Parcel::pack(item).map_err(Unput::Codec)?;
         self.client.put(vec![parcel], patience).map_err(|fault| match fault {
             Fault::Refused(unstored) => Unput::Refused(unstored.why),
             Fault::Late => Unput::Late,
@@ -163,7 +163,7 @@ impl<T: Portable> Batch<T> {
         let mut batch = Batch { items: Vec::new(), parcels: Vec::new(), next: None };
         let mut room = Room::for_items(usize::MAX);
         let encoded = |item: T| {
-            let parcel = Parcel::of(&item);
+            let parcel = Parcel::pack(&item);
             (item, parcel)
         };
         let carried = carried.map(|(item, parcel)| (item, Ok(parcel)));

@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 
 use super::client::Client;
 use super::error::Fault;
-use super::parcel::Parcel;
+use super::room::Parcel;
 use super::server::{Given, Refusal, Server, Wish};
 use super::{Queue, QueueError};
 use crate::actor::{Actor, ActorStruct, Method, Options};

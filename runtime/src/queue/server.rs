@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::parcel::{Parcel, Room};
+use super::room::{Parcel, Room};
 use crate::actor_ref::ActorId;
 use crate::any_ref::AnyRef;
 use crate::error::SendError;
