@@ -1,0 +1,85 @@
+//! Why a supervisor did not do what was asked of it.
+
+use std::fmt;
+
+use crate::exit::ExitReason;
+
+/// Why a supervisor did not do what was asked of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SupervisorError {
+    /// There is no child of this id.
+    NotFound {
+        /// The supervisor.
+        supervisor: String,
+        /// The id.
+        child: String,
+    },
+    /// The child has a process.
+    Running {
+        /// The supervisor.
+        supervisor: String,
+        /// The id.
+        child: String,
+        /// That process.
+        pid: u32,
+    },
+    /// The child is being restarted.
+    Restarting {
+        /// The supervisor.
+        supervisor: String,
+        /// The id.
+        child: String,
+    },
+    /// The child was started, and did not get ready.
+    Failed {
+        /// The supervisor.
+        supervisor: String,
+        /// The id.
+        child: String,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// The supervisor has ended, or is about to.
+    Gone {
+        /// The supervisor.
+        supervisor: String,
+        /// How it ended, if it has.
+        reason: Option<ExitReason>,
+    },
+    /// The operating system refused, or the supervisor does not read its requests.
+    Unreachable {
+        /// The supervisor.
+        supervisor: String,
+        /// What was asked, and what the system said.
+        error: String,
+    },
+}
+
+impl fmt::Display for SupervisorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SupervisorError::NotFound { supervisor, child } => {
+                write!(f, "supervisor `{supervisor}` has no child `{child}`")
+            }
+            SupervisorError::Running { supervisor, child, pid } => {
+                write!(f, "child `{child}` of supervisor `{supervisor}` runs, as process {pid}")
+            }
+            SupervisorError::Restarting { supervisor, child } => {
+                write!(f, "child `{child}` of supervisor `{supervisor}` is being restarted")
+            }
+            SupervisorError::Failed { supervisor, child, reason } => {
+                write!(f, "child `{child}` of supervisor `{supervisor}` did not start: {reason}")
+            }
+            SupervisorError::Gone { supervisor, reason } => {
+                write!(f, "supervisor `{supervisor}` is gone")?;
+                reason.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
+            }
+            SupervisorError::Unreachable { supervisor, error } => {
+                write!(f, "supervisor `{supervisor}`: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SupervisorError {}
