@@ -415,7 +415,7 @@ mod tests {
 
     /// A different error for each contradiction.
     #[test]
-    fn sup_07_contradictory_specs_are_refused_each_in_its_own_way() {
+    fn contradictory_specs_are_refused_each_in_its_own_way() {
         let good = Rules::default();
         let child = ChildRules::default();
         let significant = ChildRules { significant: true, restart: Restart::Transient, ..child };

@@ -154,9 +154,8 @@ fn pids(pool: &Pool, tasks: usize) -> Vec<u32> {
     (0..tasks).map(|_| pool.run(pid, ()).unwrap()).collect()
 }
 
-/// POOL-57
 #[test]
-fn pool_57_a_worker_is_replaced_after_its_tasks() {
+fn a_worker_is_replaced_after_its_tasks() {
     alone(|| {
         let pool = Pool::builder().workers(1).max_tasks(3).build().unwrap();
         let pids = pids(&pool, 9);
@@ -172,7 +171,7 @@ fn pool_57_a_worker_is_replaced_after_its_tasks() {
 }
 
 #[test]
-fn pool_57_recycling_stalls_nobody() {
+fn recycling_stalls_nobody() {
     alone(|| {
         for (workers, limit, tasks) in [(1, 2, 6), (2, 2, 8), (3, 1, 100)] {
             let pool = Pool::builder().workers(workers).max_tasks(limit).build().unwrap();
@@ -189,7 +188,7 @@ fn pool_57_recycling_stalls_nobody() {
 }
 
 #[test]
-fn pool_57_closing_while_a_worker_retires_loses_nothing() {
+fn closing_while_a_worker_retires_loses_nothing() {
     alone(|| {
         for round in 0..10 {
             let pool = Pool::builder().workers(1).max_tasks(1).build().unwrap();

@@ -93,9 +93,8 @@ fn lives(pool: &Pool) -> usize {
     pool.insights().workers.iter().filter(|worker| worker.pid.is_some_and(processes::runs)).count()
 }
 
-/// POOL-54
 #[test]
-fn pool_54_a_death_at_any_point_costs_its_task_and_the_pool_is_whole_again() {
+fn a_death_at_any_point_costs_its_task_and_the_pool_is_whole_again() {
     alone(|| {
         let pool = Pool::builder().workers(2).build().unwrap();
         for how in Death::ALL {
@@ -131,9 +130,8 @@ fn worker_pids(pool: &Pool) -> Vec<u32> {
     pool.insights().workers.iter().filter_map(|worker| worker.pid).collect()
 }
 
-/// POOL-55
 #[test]
-fn pool_55_a_worker_killed_while_idle_harms_nobody() {
+fn a_worker_killed_while_idle_harms_nobody() {
     alone(|| {
         let pool = pool(2);
         let before = worker_pids(&pool);
@@ -148,7 +146,7 @@ fn pool_55_a_worker_killed_while_idle_harms_nobody() {
 }
 
 #[test]
-fn pool_55_a_worker_killed_in_a_task_costs_that_task_and_no_other() {
+fn a_worker_killed_in_a_task_costs_that_task_and_no_other() {
     alone(|| {
         let pool = pool(2);
         let gate = Gate::closed("killed");
@@ -205,7 +203,7 @@ impl<'de> Deserialize<'de> for Slow {
 }
 
 #[test]
-fn pool_55_a_worker_killed_while_it_reads_fails_its_task_or_another_does_it() {
+fn a_worker_killed_while_it_reads_fails_its_task_or_another_does_it() {
     alone(|| {
         let pool = pool(1);
         let mark = std::env::temp_dir().join("reading");
@@ -238,7 +236,7 @@ impl Serialize for Lazy {
 }
 
 #[test]
-fn pool_55_a_worker_killed_while_it_writes_is_one_death() {
+fn a_worker_killed_while_it_writes_is_one_death() {
     alone(|| {
         let pool = pool(1);
         let mark = std::env::temp_dir().join("writing");
@@ -328,9 +326,8 @@ fn a_chunk_whose_worker_dies_loses_the_item_in_progress_only() {
     });
 }
 
-/// POOL-59
 #[test]
-fn pool_59_a_crash_loop_in_init_ends_the_pool_with_the_cause() {
+fn a_crash_loop_in_init_ends_the_pool_with_the_cause() {
     alone(|| {
         let mark = std::env::temp_dir().join("starts");
         let init = |mark: String| {
@@ -384,7 +381,7 @@ fn pool_59_a_crash_loop_in_init_ends_the_pool_with_the_cause() {
 }
 
 #[test]
-fn pool_59_if_one_of_the_first_workers_cannot_start_none_is_left() {
+fn if_one_of_the_first_workers_cannot_start_none_is_left() {
     alone(|| {
         let third = |_: ()| {
             let me = phalanx::pool::worker().unwrap();

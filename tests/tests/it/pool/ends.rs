@@ -8,9 +8,8 @@ use phalanx_tests::{Program, alone, eventually, processes};
 
 use super::{Gate, PATIENCE, nap, pass, pid, pool, square};
 
-/// POOL-51
 #[test]
-fn pool_51_an_abort_ends_ten_thousand_tasks() {
+fn an_abort_ends_ten_thousand_tasks() {
     alone(|| {
         let pool = pool(4);
         let tasks: Vec<_> = (0..10_000).map(|_| pool.submit(nap, 10_000)).collect();
@@ -31,9 +30,8 @@ fn pool_51_an_abort_ends_ten_thousand_tasks() {
     });
 }
 
-/// POOL-58
 #[test]
-fn pool_58_a_drain_does_everything_and_refuses_more() {
+fn a_drain_does_everything_and_refuses_more() {
     alone(|| {
         let pool = pool(2);
         let tasks: Vec<_> = (0..50).map(|_| pool.submit(nap, 10)).collect();
@@ -47,7 +45,7 @@ fn pool_58_a_drain_does_everything_and_refuses_more() {
 }
 
 #[test]
-fn pool_58_what_is_pending_can_be_cancelled_and_what_runs_is_done() {
+fn what_is_pending_can_be_cancelled_and_what_runs_is_done() {
     alone(|| {
         let pool = pool(2);
         let tasks: Vec<_> = (0..50).map(|_| pool.submit(nap, 100)).collect();
@@ -62,7 +60,7 @@ fn pool_58_what_is_pending_can_be_cancelled_and_what_runs_is_done() {
 }
 
 #[test]
-fn pool_58_a_kill_leaves_nobody_alive() {
+fn a_kill_leaves_nobody_alive() {
     alone(|| {
         let pool = pool(2);
         let tasks: Vec<_> = (0..50).map(|_| pool.submit(nap, 100_000)).collect();
@@ -79,7 +77,7 @@ fn pool_58_a_kill_leaves_nobody_alive() {
 }
 
 #[test]
-fn pool_58_what_is_pending_at_the_end_of_main_is_done() {
+fn what_is_pending_at_the_end_of_main_is_done() {
     for scenario in ["pool-pending", "pool-kept"] {
         let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args([scenario]).start();
         let mut lines = run.rest();
@@ -124,9 +122,8 @@ fn a_full_queue_makes_wait_and_can_be_tried() {
     });
 }
 
-/// POOL-60
 #[test]
-fn pool_60_nothing_outlives_a_program_that_is_killed() {
+fn nothing_outlives_a_program_that_is_killed() {
     for when in ["idle", "busy", "starting"] {
         let mut run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["pool-killed", when]).start();
         assert_eq!(run.line(), "now");

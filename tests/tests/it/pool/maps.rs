@@ -8,9 +8,8 @@ use phalanx_tests::alone;
 
 use super::{nap, pool, square};
 
-/// POOL-48
 #[test]
-fn pool_48_a_map_is_the_sequential_one_whatever_the_chunk() {
+fn a_map_is_the_sequential_one_whatever_the_chunk() {
     alone(|| {
         let pool = pool(3);
         for inputs in [0, 1, 10, 1000_u64] {
@@ -31,9 +30,8 @@ fn pool_48_a_map_is_the_sequential_one_whatever_the_chunk() {
     });
 }
 
-/// POOL-49
 #[test]
-fn pool_49_a_panic_of_the_input_comes_after_the_results_before_it() {
+fn a_panic_of_the_input_comes_after_the_results_before_it() {
     alone(|| {
         let pool = pool(2);
         let input = || (0..100_u64).inspect(|n| assert!(*n < 30, "input {n}"));

@@ -45,9 +45,8 @@ fn a_pool_of_one_function_is_given_arguments_only() {
     });
 }
 
-/// POOL-50
 #[test]
-fn pool_50_a_wait_that_is_over_leaves_the_task_and_its_result_alone() {
+fn a_wait_that_is_over_leaves_the_task_and_its_result_alone() {
     alone(|| {
         let pool = pool(1);
         let mut slow = pool.submit(nap, 700);
@@ -60,9 +59,8 @@ fn pool_50_a_wait_that_is_over_leaves_the_task_and_its_result_alone() {
     });
 }
 
-/// POOL-52
 #[test]
-fn pool_52_a_panic_says_where_and_in_which_process_and_an_error_is_a_value() {
+fn a_panic_says_where_and_in_which_process_and_an_error_is_a_value() {
     alone(|| {
         let pool = pool(1);
         let before = pool.run(pid, ()).unwrap();
@@ -114,9 +112,8 @@ impl<'de> Deserialize<'de> for Fragile {
     }
 }
 
-/// POOL-53
 #[test]
-fn pool_53_what_cannot_be_encoded_or_decoded_is_the_error_of_its_task_alone() {
+fn what_cannot_be_encoded_or_decoded_is_the_error_of_its_task_alone() {
     alone(|| {
         let pool = pool(2);
         let fragile = |at| Fragile { at, parent: std::process::id() };

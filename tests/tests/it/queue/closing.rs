@@ -14,7 +14,6 @@ fn sum(queue: Queue<u64>) -> u64 {
     (&queue).into_iter().map(|number| number.unwrap()).sum()
 }
 
-/// POOL-25
 #[test]
 fn a_closed_queue_gives_out_what_it_holds_and_takes_nothing() {
     alone(|| {

@@ -59,7 +59,6 @@ impl Worker {
     }
 }
 
-/// POOL-28, with a plain get.
 #[test]
 fn what_a_consumer_has_got_is_lost_with_it_and_nothing_hangs() {
     alone(|| {

@@ -73,7 +73,7 @@ fn unpack(bundles: Queue<Bundle>) -> u64 {
     adder.add(bytes.len() as u64).wait().unwrap()
 }
 
-/// POOL-24
+/// Python notices it in the feeder thread, after the put.
 #[test]
 fn an_item_that_cannot_be_encoded_fails_at_its_put_and_uses_no_place() {
     alone(|| {

@@ -32,7 +32,7 @@ fn join_and_say(queue: Queue<u64>, said: Queue<()>) {
     said.put(()).unwrap();
 }
 
-/// POOL-23
+/// As Python's `task_done` and `join`.
 #[test]
 fn a_join_returns_after_the_last_acknowledgement_and_what_is_given_back_comes_once_more() {
     alone(|| {
@@ -148,7 +148,6 @@ fn threads_of_one_process_lease_side_by_side() {
     });
 }
 
-/// POOL-28, with a lease.
 #[test]
 fn an_item_whose_holder_is_killed_goes_to_another_one_before_all_others() {
     alone(|| {

@@ -16,7 +16,7 @@ fn put_much(bytes: Queue<Vec<u8>>, small: Queue<u64>) {
     (5_000..10_000).for_each(|number| small.put(number).unwrap());
 }
 
-/// POOL-21
+/// As Python's `test_fork` of queues.
 #[test]
 fn two_producers_one_of_which_ends_at_once_lose_nothing_and_keep_their_order() {
     alone(|| {
@@ -31,7 +31,7 @@ fn two_producers_one_of_which_ends_at_once_lose_nothing_and_keep_their_order() {
     });
 }
 
-/// POOL-26
+/// Where Python's queues hang: joining a process that has put something before it is read.
 #[test]
 fn a_producer_is_joined_before_anything_of_it_is_read() {
     alone(|| {
@@ -44,7 +44,6 @@ fn a_producer_is_joined_before_anything_of_it_is_read() {
     });
 }
 
-/// POOL-46, as far as it is about queues.
 #[test]
 fn signals_disturb_neither_those_who_wait_nor_the_queue() {
     alone(|| {

@@ -9,7 +9,6 @@ use phalanx_tests::{alone, eventually};
 
 use super::{LIMIT, MOMENT, get_numbers, handled, numbers, put_numbers, until_handled};
 
-/// POOL-19
 #[test]
 fn a_queue_of_six_takes_six_in_all_forms_and_no_seventh() {
     alone(|| {
@@ -38,7 +37,6 @@ fn a_queue_of_six_takes_six_in_all_forms_and_no_seventh() {
     });
 }
 
-/// POOL-20
 #[test]
 fn what_a_child_puts_is_got_in_all_forms_and_an_empty_queue_says_so() {
     alone(|| {

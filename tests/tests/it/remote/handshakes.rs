@@ -15,7 +15,7 @@ fn other() -> Secret {
     Secret::from_bytes("another secret").unwrap()
 }
 
-/// POOL-37: a wrong key is refused on both sides, an equal one works, an empty one is none.
+/// An equal one works, an empty one is none (Python takes it).
 #[test]
 fn a_wrong_secret_is_refused_on_both_sides() {
     alone(|| {

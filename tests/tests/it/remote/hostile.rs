@@ -51,7 +51,6 @@ fn served_all_the_time(remote: &ActorRef<Board>, during: impl FnOnce()) {
     assert!(caller.join().unwrap() > 0);
 }
 
-/// POOL-37.
 #[test]
 fn rubbish_half_handshakes_and_silence_are_dropped_while_others_are_served() {
     alone(|| {

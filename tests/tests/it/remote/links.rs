@@ -24,7 +24,7 @@ fn note_when_connected(remote: &ActorRef<Board>, effect: u64) {
     });
 }
 
-/// SUP-55.
+/// As with an actor of Ray whose connection breaks.
 #[test]
 fn a_cut_link_says_whether_a_call_may_have_been_executed_and_comes_back() {
     alone(|| {

@@ -37,7 +37,7 @@ fn values() -> Vec<Value> {
     ]
 }
 
-/// POOL-36.
+/// Those of Python's `test_remote`.
 #[test]
 fn values_of_all_kinds_come_out_as_they_went_in() {
     alone(|| {

@@ -46,7 +46,7 @@ fn any_significant_child_that_ends_by_itself_ends_the_supervisor() {
     });
 }
 
-/// SUP-37, the second half.
+/// The second half of OTP's `significant_transient`.
 #[test]
 fn all_significant_children_have_to_end() {
     alone(|| {

@@ -62,7 +62,7 @@ fn a_restart_loop_deafens_nobody() {
     });
 }
 
-/// SUP-11, the second run.
+/// As in OTP's `hanging_restart_loop`.
 #[test]
 fn a_stop_in_a_restart_loop_is_prompt() {
     alone(|| {
@@ -144,7 +144,7 @@ fn old_restarts_expire() {
     });
 }
 
-/// SUP-20, the second run.
+/// The other side of OTP's `multiple_restarts`.
 #[test]
 fn restarts_that_have_not_expired_count() {
     alone(|| {

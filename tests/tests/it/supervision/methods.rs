@@ -225,7 +225,7 @@ fn a_handler_past_the_limit_of_its_caller_is_killed_and_the_reason_says_which_an
     });
 }
 
-/// OS-03, under a supervisor.
+/// As systemd's `WatchdogSec`, under a supervisor.
 #[test]
 fn an_actor_that_is_stopped_in_a_handler_is_killed_at_its_deadline_and_restarted() {
     alone(|| {

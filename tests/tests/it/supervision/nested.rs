@@ -59,7 +59,7 @@ fn three_levels(stage: &Stage) -> (SupervisorRef, SupervisorRef, ActorRef<Worker
     (top.start().unwrap(), middle_ref, its_ref)
 }
 
-/// SUP-28, by refs. (By name: elsewhere.)
+/// As OTP's `simple_global_supervisor`, by refs; by name: module `names`.
 #[test]
 fn a_supervisor_that_is_killed_is_back_with_its_actor_at_once() {
     alone(|| {

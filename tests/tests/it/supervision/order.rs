@@ -6,7 +6,7 @@ use phalanx_tests::{alone, processes};
 use super::PATIENCE;
 use super::stage::{CRASHES, Stage, processes_of, reserved, settled, stop, stopped_by_supervisor};
 
-/// SUP-01. The ids are not in alphabetical order.
+/// As OTP's `order_of_children`. The ids are not in alphabetical order.
 #[test]
 fn children_start_in_order_and_stop_in_reverse() {
     alone(|| {

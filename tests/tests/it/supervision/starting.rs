@@ -14,7 +14,7 @@ use super::stage::{Stage, Trouble, child, counts, settled, state, stop, within};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// SUP-02, as far as it is about children. (What the starter of a declared supervisor ignores, no supervisor ever hears of.)
+/// As OTP's `ignore`, as far as it is about children. (What the starter of a declared supervisor ignores, no supervisor ever hears of.)
 #[test]
 fn a_child_that_wants_no_process_is_no_error() {
     alone(|| {
@@ -147,7 +147,7 @@ fn what_is_not_said_is_as_in_otp() {
     });
 }
 
-/// SUP-07, as far as it is not about attributes.
+/// Those in attributes are refused by the compiler: `tests/ui/`.
 #[test]
 fn contradictory_specs_start_nothing_and_each_has_its_own_error() {
     alone(|| {

@@ -67,7 +67,7 @@ fn children_to_be_killed_are_killed_at_once_and_run_no_hook() {
     });
 }
 
-/// SUP-32. Each is in a handler that ends it in its own way when the stop has begun.
+/// As in OTP's `sup_stop_race`. Each is in a handler that ends it in its own way when the stop has begun.
 #[test]
 fn children_that_end_by_themselves_while_they_are_stopped_keep_their_reasons_and_are_not_started() {
     alone(|| {
@@ -134,7 +134,7 @@ fn dynamic_children_are_stopped_in_parallel_and_the_slow_one_is_killed() {
     });
 }
 
-/// SUP-46, of children of a supervisor. (By name: elsewhere.)
+/// Of children of a supervisor; by name: module `names`.
 #[test]
 fn a_child_is_stopped_by_its_ref_as_any_actor() {
     alone(|| {
@@ -226,7 +226,7 @@ impl Stubborn {
     }
 }
 
-/// SUP-58. Where the system has no room for so many, as many as there is room for.
+/// As Ray's actors exit inside of a `try`. Where the system has no room for so many, as many as there is room for.
 #[test]
 fn an_end_by_its_own_code_cannot_be_caught_and_each_queued_call_is_told() {
     alone(|| {

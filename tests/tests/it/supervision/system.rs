@@ -11,7 +11,7 @@ use super::PATIENCE;
 use super::grabber;
 use super::stage::{CRASHES, Stage, Worker, settled, stop, within};
 
-/// OS-02: the copies hold everything that the actor had, the mailbox too, and read nothing.
+/// The copies hold everything that the actor had, the mailbox too, and read nothing.
 #[test]
 fn a_restarted_actor_serves_its_queue_alone_although_copies_hold_its_mailbox() {
     alone(|| {
@@ -44,7 +44,6 @@ fn a_restarted_actor_serves_its_queue_alone_although_copies_hold_its_mailbox() {
     });
 }
 
-/// OS-10, with a next incarnation.
 #[test]
 fn a_large_message_that_the_death_interrupts_does_not_spoil_the_next() {
     alone(|| {
@@ -79,7 +78,6 @@ fn within_a_second(look: impl FnMut() -> Vec<processes::Stat>) {
     within(start, Duration::from_secs(1));
 }
 
-/// OS-01, under a supervisor.
 #[test]
 fn what_a_child_has_left_behind_ends_with_its_process() {
     alone(|| {

@@ -1,4 +1,4 @@
-//! The rows of the conformance table that speak of policy, with simulated time.
+//! What a policy does, with simulated time.
 
 mod model;
 mod properties;

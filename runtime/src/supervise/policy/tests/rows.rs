@@ -1,4 +1,4 @@
-//! The rows, by their numbers.
+//! One case after the other, most of them those of OTP's own tests (`supervisor_SUITE`).
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn deeds(actions: &[Action]) -> Vec<Action> {
 }
 
 #[test]
-fn sup_01_children_start_in_order_and_stop_in_reverse() {
+fn children_start_in_order_and_stop_in_reverse() {
     let mut world = World::new(rules(Strategy::RestForOne, 1), &[PERMANENT; 5]);
     assert_eq!(world.run(Boot), [Start(1), Start(2), Start(3), Start(4), Start(5), Booted]);
     assert_eq!(world.crash(3), [Stop(5), Stop(4), Start(3), Start(4), Start(5)]);
@@ -45,7 +45,7 @@ fn sup_01_children_start_in_order_and_stop_in_reverse() {
 }
 
 #[test]
-fn sup_01_each_starts_when_the_one_before_is_up_and_stops_when_the_one_behind_is_gone() {
+fn each_starts_when_the_one_before_is_up_and_stops_when_the_one_behind_is_gone() {
     let mut world = World::new(rules(Strategy::OneForOne, 1), &[PERMANENT; 2]);
     assert_eq!(world.feed(Boot), [Start(1)]);
     assert_eq!(world.feed(Event::Up(1)), [Start(2)]);
@@ -56,7 +56,7 @@ fn sup_01_each_starts_when_the_one_before_is_up_and_stops_when_the_one_behind_is
 }
 
 #[test]
-fn sup_05_a_failed_boot_stops_the_earlier_ones_in_reverse() {
+fn a_failed_boot_stops_the_earlier_ones_in_reverse() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
         let mut world = World::new(rules(strategy, 5), &[PERMANENT; 4]);
         world.failing.insert(3, 1);
@@ -69,7 +69,7 @@ fn sup_05_a_failed_boot_stops_the_earlier_ones_in_reverse() {
 }
 
 #[test]
-fn sup_05_a_failed_boot_of_a_dynamic_supervisor_stops_all_at_once() {
+fn a_failed_boot_of_a_dynamic_supervisor_stops_all_at_once() {
     let mut world = World::new(rules(Strategy::Dynamic, 5), &[PERMANENT; 3]);
     assert_eq!(world.feed(Boot), [Start(1), Start(2), Start(3)]);
     assert_eq!(world.feed(Event::Up(1)), []);
@@ -79,7 +79,7 @@ fn sup_05_a_failed_boot_of_a_dynamic_supervisor_stops_all_at_once() {
 }
 
 #[test]
-fn sup_08_children_are_added_terminated_restarted_and_deleted() {
+fn children_are_added_terminated_restarted_and_deleted() {
     let mut world = World::booted(rules(Strategy::OneForOne, 1), &[PERMANENT]);
     assert_eq!(world.policy.presence(1), Some(Answer::AlreadyStarted));
     assert_eq!((world.terminate(1), world.terminate(1)), (Answer::Done, Answer::Done));
@@ -96,7 +96,7 @@ fn sup_08_children_are_added_terminated_restarted_and_deleted() {
 }
 
 #[test]
-fn sup_04_a_failed_addition_leaves_no_spec_and_a_failed_restart_keeps_it() {
+fn a_failed_addition_leaves_no_spec_and_a_failed_restart_keeps_it() {
     let mut world = World::booted(rules(Strategy::OneForOne, 0), &[PERMANENT]);
     world.failing.insert(2, 1);
     assert_eq!(world.add(PERMANENT), (2, Answer::StartFailed));
@@ -119,7 +119,7 @@ fn in_restart_loop(strategy: Strategy) -> World {
 }
 
 #[test]
-fn sup_11_a_restart_loop_deafens_nobody() {
+fn a_restart_loop_deafens_nobody() {
     let mut world = in_restart_loop(Strategy::OneForOne);
     assert_eq!(world.policy.presence(1), Some(Answer::AlreadyPresent));
     assert_eq!((world.restart(1), world.delete(1)), (Answer::Restarting, Answer::Restarting));
@@ -131,7 +131,7 @@ fn sup_11_a_restart_loop_deafens_nobody() {
 }
 
 #[test]
-fn sup_11_a_restart_loop_is_restarting_also_while_it_tries() {
+fn a_restart_loop_is_restarting_also_while_it_tries() {
     let mut world = in_restart_loop(Strategy::OneForOne);
     world.now = world.policy.due().unwrap();
     assert_eq!(world.feed(Event::Tick), [Start(1)]);
@@ -143,13 +143,13 @@ fn sup_11_a_restart_loop_is_restarting_also_while_it_tries() {
 }
 
 #[test]
-fn sup_11_a_stop_in_a_restart_loop_is_prompt() {
+fn a_stop_in_a_restart_loop_is_prompt() {
     let mut world = in_restart_loop(Strategy::OneForOne);
     assert_eq!(world.run(Event::Shutdown), [End(End::Shutdown)]);
 }
 
 #[test]
-fn sup_11_a_restart_loop_ends_with_the_intensity() {
+fn a_restart_loop_ends_with_the_intensity() {
     let mut world = in_restart_loop(Strategy::OneForOne);
     // The crash and two failures have been counted. Six more attempts, and the ninth restart is too many.
     let done = deeds(&world.pass(10 * SECOND));
@@ -157,7 +157,7 @@ fn sup_11_a_restart_loop_ends_with_the_intensity() {
 }
 
 #[test]
-fn sup_12_later_siblings_wait_with_a_child_that_cannot_restart() {
+fn later_siblings_wait_with_a_child_that_cannot_restart() {
     for backoff in [None, Some(Backoff::new(millis(200), millis(200)))] {
         let mut world = World::booted(Rules { backoff, ..rules(Strategy::RestForOne, 8) }, &[PERMANENT; 3]);
         assert_eq!(deeds(&world.feed(Exited(2, Exit::Crash)))[0], Stop(3));
@@ -190,14 +190,14 @@ fn ends(restart: Restart, exit: Exit) -> (Vec<Action>, World) {
 }
 
 #[test]
-fn sup_14_a_permanent_child_is_restarted_after_every_end() {
+fn a_permanent_child_is_restarted_after_every_end() {
     for exit in [Exit::Success, Exit::Crash, Exit::Recycled] {
         assert_eq!(ends(Restart::Permanent, exit).0, [Start(1)], "{exit:?}");
     }
 }
 
 #[test]
-fn sup_15_a_transient_child_is_restarted_after_a_crash_only() {
+fn a_transient_child_is_restarted_after_a_crash_only() {
     assert_eq!(ends(Restart::Transient, Exit::Crash).0, [Start(1)]);
     for exit in [Exit::Success, Exit::NoRestart] {
         let (done, mut world) = ends(Restart::Transient, exit);
@@ -207,7 +207,7 @@ fn sup_15_a_transient_child_is_restarted_after_a_crash_only() {
 }
 
 #[test]
-fn sup_16_a_temporary_child_is_never_restarted_and_leaves_no_spec() {
+fn a_temporary_child_is_never_restarted_and_leaves_no_spec() {
     for exit in [Exit::Success, Exit::NoRestart, Exit::Crash] {
         let (done, world) = ends(Restart::Temporary, exit);
         assert_eq!((done, world.counts()), (vec![Forget(1)], (0, 0)));
@@ -215,7 +215,7 @@ fn sup_16_a_temporary_child_is_never_restarted_and_leaves_no_spec() {
 }
 
 #[test]
-fn sup_17_a_temporary_bystander_goes_with_its_spec() {
+fn a_temporary_bystander_goes_with_its_spec() {
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
         let mut world =
             World::booted(rules(strategy, 1), &[child(Restart::Permanent), child(Restart::Temporary)]);
@@ -225,7 +225,7 @@ fn sup_17_a_temporary_bystander_goes_with_its_spec() {
 }
 
 #[test]
-fn sup_19_one_for_one_restarts_only_the_child_that_crashed() {
+fn one_for_one_restarts_only_the_child_that_crashed() {
     let mut world = World::booted(rules(Strategy::OneForOne, 2), &[PERMANENT; 2]);
     assert_eq!(world.crash(1), [Start(1)]);
     assert_eq!(world.crash(2), [Start(2)]);
@@ -233,7 +233,7 @@ fn sup_19_one_for_one_restarts_only_the_child_that_crashed() {
 }
 
 #[test]
-fn sup_20_old_restarts_expire_exactly() {
+fn old_restarts_expire_exactly() {
     let one_in_a_second = Rules { intensity: Some(Intensity::new(1, SECOND)), ..Rules::default() };
     let mut world = World::booted(one_in_a_second, &[PERMANENT]);
     for _ in 0..4 {
@@ -251,7 +251,7 @@ fn sup_20_old_restarts_expire_exactly() {
 }
 
 #[test]
-fn sup_22_one_for_all_counts_crashes_and_not_children() {
+fn one_for_all_counts_crashes_and_not_children() {
     let mut world = World::booted(rules(Strategy::OneForAll, 2), &[PERMANENT; 2]);
     assert_eq!(world.crash(1), [Stop(2), Start(1), Start(2)]);
     assert_eq!(world.crash(1), [Stop(2), Start(1), Start(2)]);
@@ -259,7 +259,7 @@ fn sup_22_one_for_all_counts_crashes_and_not_children() {
 }
 
 #[test]
-fn sup_22_children_that_die_together_are_one_crash() {
+fn children_that_die_together_are_one_crash() {
     let mut world = World::booted(rules(Strategy::OneForAll, 1), &[PERMANENT; 3]);
     assert_eq!(world.feed(Exited(2, Exit::Crash)), [Stop(3)]);
     assert_eq!(world.feed(Exited(1, Exit::Crash)), []);
@@ -267,7 +267,7 @@ fn sup_22_children_that_die_together_are_one_crash() {
 }
 
 #[test]
-fn sup_23_a_start_that_fails_in_a_group_begins_it_again() {
+fn a_start_that_fails_in_a_group_begins_it_again() {
     let mut world = World::booted(rules(Strategy::OneForAll, 2), &[PERMANENT; 2]);
     world.failing.insert(2, 1);
     assert_eq!(world.crash(1), [Stop(2), Start(1), Start(2), Stop(1), Start(1), Start(2)]);
@@ -278,7 +278,7 @@ fn sup_23_a_start_that_fails_in_a_group_begins_it_again() {
 }
 
 #[test]
-fn sup_23_a_group_waits_together() {
+fn a_group_waits_together() {
     let backoff = Some(Backoff::new(millis(200), millis(200)));
     let mut world = World::booted(Rules { backoff, ..rules(Strategy::OneForAll, 5) }, &[PERMANENT; 2]);
     world.failing.insert(2, 1);
@@ -289,14 +289,14 @@ fn sup_23_a_group_waits_together() {
 }
 
 #[test]
-fn sup_24_rest_for_one_restarts_the_child_and_those_after_it() {
+fn rest_for_one_restarts_the_child_and_those_after_it() {
     let mut world = World::booted(rules(Strategy::RestForOne, 1), &[PERMANENT; 3]);
     assert_eq!(world.crash(2), [Stop(3), Start(2), Start(3)]);
 }
 
 /// Two supervisors with one static child each, below a root.
 #[test]
-fn sup_27_a_tree_restarts_what_its_specs_say() {
+fn a_tree_restarts_what_its_specs_say() {
     let mut root = World::booted(rules(Strategy::OneForAll, 1), &[PERMANENT; 2]);
     let lower = || World::booted(rules(Strategy::OneForOne, 0), &[PERMANENT]);
     let mut both = [lower(), lower()];
@@ -311,7 +311,7 @@ fn sup_27_a_tree_restarts_what_its_specs_say() {
 }
 
 #[test]
-fn sup_30_dynamic_children_are_stopped_all_at_once() {
+fn dynamic_children_are_stopped_all_at_once() {
     let mut world = World::booted(rules(Strategy::Dynamic, 1), &[]);
     for _ in 0..10 {
         assert_eq!(world.add(PERMANENT).1, Answer::Done);
@@ -321,7 +321,7 @@ fn sup_30_dynamic_children_are_stopped_all_at_once() {
 }
 
 #[test]
-fn sup_32_children_that_end_while_they_are_stopped_are_not_started() {
+fn children_that_end_while_they_are_stopped_are_not_started() {
     let exits = [Exit::Success, Exit::Crash, Exit::NoRestart, Exit::Recycled];
     let restarts = [Restart::Permanent, Restart::Transient, Restart::Temporary];
     let children = restarts.map(child).repeat(4);
@@ -339,7 +339,7 @@ fn sup_32_children_that_end_while_they_are_stopped_are_not_started() {
 }
 
 #[test]
-fn sup_34_a_dynamic_supervisor_ends_with_its_slowest_child() {
+fn a_dynamic_supervisor_ends_with_its_slowest_child() {
     let mut world = World::booted(rules(Strategy::Dynamic, 1), &[PERMANENT; 3]);
     assert_eq!(world.feed(Event::Shutdown), [Stop(1), Stop(2), Stop(3)]);
     assert_eq!(world.feed(Exited(3, Exit::Success)), [Forget(3)]);
@@ -348,7 +348,7 @@ fn sup_34_a_dynamic_supervisor_ends_with_its_slowest_child() {
 }
 
 #[test]
-fn sup_37_the_supervisor_ends_with_significant_children() {
+fn the_supervisor_ends_with_significant_children() {
     let significant = ChildRules { significant: true, ..child(Restart::Transient) };
     let any = Rules { auto_shutdown: AutoShutdown::AnySignificant, ..rules(Strategy::OneForOne, 5) };
     let mut world = World::booted(any, &[PERMANENT, significant, significant]);
@@ -364,7 +364,7 @@ fn sup_37_the_supervisor_ends_with_significant_children() {
 }
 
 #[test]
-fn sup_37_a_terminated_child_that_ends_by_itself_first_ends_nobody() {
+fn a_terminated_child_that_ends_by_itself_first_ends_nobody() {
     let significant = ChildRules { significant: true, ..child(Restart::Transient) };
     let any = Rules { auto_shutdown: AutoShutdown::AnySignificant, ..rules(Strategy::OneForAll, 5) };
     let mut world = World::booted(any, &[PERMANENT, significant, PERMANENT]);
@@ -377,7 +377,7 @@ fn sup_37_a_terminated_child_that_ends_by_itself_first_ends_nobody() {
 }
 
 #[test]
-fn sup_50_a_restarting_child_counts_as_a_child() {
+fn a_restarting_child_counts_as_a_child() {
     let backoff = Some(Backoff::new(millis(200), millis(200)));
     let one = Rules { max_children: Some(1), backoff, ..rules(Strategy::Dynamic, 8) };
     let mut world = World::booted(one, &[PERMANENT]);

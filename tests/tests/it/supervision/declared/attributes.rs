@@ -9,7 +9,7 @@ use phalanx_tests::{alone, eventually, processes};
 use super::db;
 use crate::supervision::PATIENCE;
 
-/// SUP-47: its continuation runs before the first message, and nobody waits for it.
+/// As with OTP's `{continue, ..}`: its continuation runs before the first message, and nobody waits for it.
 #[actor]
 struct Eager {
     steps: Vec<String>,
@@ -40,7 +40,7 @@ struct Early {
 }
 
 #[test]
-fn sup_47_on_start_runs_after_ready_and_before_the_first_message() {
+fn on_start_runs_after_ready_and_before_the_first_message() {
     alone(|| {
         let go = std::env::temp_dir().join("go");
         let mut queued = None;
@@ -91,7 +91,7 @@ impl Import {
 }
 
 #[test]
-fn sup_53_an_idempotent_message_is_handled_again_and_what_was_answered_is_not() {
+fn an_idempotent_message_is_handled_again_and_what_was_answered_is_not() {
     alone(|| {
         let notes = std::env::temp_dir().join("notes");
         let import = Import { notes: notes.clone() }.spawn().unwrap();
