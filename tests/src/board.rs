@@ -3,17 +3,11 @@
 // Only tests are run against it.
 #![allow(missing_docs)]
 
-use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
-
 use phalanx::Secret;
 use phalanx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::wait::eventually;
-
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::gate::Gate;
 
 /// Remembers what has been done to it.
 #[actor]
@@ -65,46 +59,6 @@ impl Board {
     /// A ref in the answer.
     pub fn find_you(&self) -> Option<ActorRef<Board>> {
         phalanx::myself::<Board>()
-    }
-}
-
-/// Something that is there or not, for all processes of a case: a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Gate(PathBuf);
-
-impl Gate {
-    pub fn new(name: &str) -> Gate {
-        Gate(std::env::temp_dir().join(name))
-    }
-
-    /// # Panics
-    /// If there is no such place.
-    pub fn mark(&self, what: &str) {
-        fs::write(self.0.with_extension(what), "").expect("a place for files");
-    }
-
-    /// # Panics
-    /// If it does not come.
-    pub fn await_mark(&self, what: &str) {
-        let path = self.0.with_extension(what);
-        eventually(what, LIMIT, || path.exists());
-        fs::remove_file(path).expect("a file of ours");
-    }
-
-    /// # Panics
-    /// If there is no such place.
-    pub fn open(&self) {
-        fs::write(&self.0, "").expect("a place for files");
-    }
-
-    pub fn pass(&self) {
-        eventually("the gate to open", LIMIT, || self.0.exists());
-    }
-
-    /// # Panics
-    /// If it was not open.
-    pub fn remove(self) {
-        fs::remove_file(self.0).expect("a file of ours");
     }
 }
 

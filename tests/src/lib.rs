@@ -7,6 +7,9 @@ pub mod board;
 // A case says on standard output that it has passed.
 #[allow(clippy::print_stdout)]
 mod case;
+// Only tests use it.
+#[allow(missing_docs)]
+mod gate;
 mod leaks;
 mod place;
 pub mod processes;
@@ -14,6 +17,7 @@ mod program;
 mod wait;
 
 pub use case::{alone, outcome};
+pub use gate::Gate;
 pub use place::machine_is_busy;
 pub use program::{Program, Run};
 pub use wait::{eventually, until};

@@ -6,38 +6,13 @@ mod order;
 mod readers;
 mod senders;
 
-use std::fs::{self, File};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{eventually, processes};
-use serde::{Deserialize, Serialize};
+use phalanx_tests::{Gate, eventually, processes};
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// What a handler waits for until somebody opens it, in whatever process: a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Gate(PathBuf);
-
-impl Gate {
-    fn new(name: &str) -> Gate {
-        Gate(std::env::temp_dir().join(name))
-    }
-
-    fn open(&self) {
-        drop(File::create(&self.0).unwrap());
-    }
-
-    fn pass(&self) {
-        eventually("the gate to open", LIMIT, || self.0.exists());
-    }
-
-    fn remove(self) {
-        fs::remove_file(self.0).unwrap();
-    }
-}
 
 /// Numbers by sender.
 #[actor]

@@ -22,6 +22,7 @@ mod pipes;
 mod pool;
 mod queue;
 mod remote;
+mod scenario;
 mod shared;
 mod start;
 mod store;

@@ -2,21 +2,7 @@
 
 mod shutdown;
 
-use phalanx_tests::{Program, Run};
-
-fn scenario(name: &str) -> Run {
-    Program::new(env!("CARGO_BIN_EXE_scenario")).args([name]).start()
-}
-
-/// Runs a scenario that ends with 0 and says nothing on standard error; its output.
-#[track_caller]
-fn output(name: &str) -> Vec<String> {
-    let run = scenario(name);
-    let said = run.rest();
-    assert_eq!(run.rest_of_stderr(), [""; 0]);
-    assert_eq!(run.finish(), 0, "{said:?}");
-    said
-}
+use crate::scenario::{self, output};
 
 /// The task waits for the end of the daemon, and works with an actor after it.
 #[test]
@@ -76,7 +62,7 @@ fn an_actor_that_hangs_at_the_end_is_killed_when_its_grace_is_over() {
 
 #[test]
 fn a_main_that_fails_ends_its_tree_and_exits_with_1() {
-    let run = scenario("fails");
+    let run = scenario::start("fails");
     assert_eq!(run.rest(), ["actor stopped"]);
     assert_eq!(run.rest_of_stderr(), ["Error: this is why"]);
     assert_eq!(run.finish(), 1);
@@ -84,7 +70,7 @@ fn a_main_that_fails_ends_its_tree_and_exits_with_1() {
 
 #[test]
 fn a_main_that_panics_waits_for_no_work_and_exits_with_101() {
-    let run = scenario("panics");
+    let run = scenario::start("panics");
     assert_eq!(run.rest(), ["actor stopped"]);
     let said = run.rest_of_stderr();
     assert!(said.contains(&"main panics on purpose".to_owned()), "{said:?}");
@@ -93,7 +79,7 @@ fn a_main_that_panics_waits_for_no_work_and_exits_with_101() {
 
 #[test]
 fn an_exit_in_main_leaves_nothing_and_runs_no_hook() {
-    let run = scenario("exits");
+    let run = scenario::start("exits");
     assert_eq!((run.rest(), run.rest_of_stderr()), (vec![], vec![]));
     assert_eq!(run.finish(), 3);
 }

@@ -7,48 +7,15 @@ mod rubbish;
 mod starts;
 mod trees;
 
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs;
 use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{NameError, SpawnError, names};
-use phalanx_tests::eventually;
-use serde::{Deserialize, Serialize};
+use phalanx_tests::Gate;
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// Something that is there or not, for all processes of a case: a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Gate(PathBuf);
-
-impl Gate {
-    fn new(name: &str) -> Gate {
-        Gate(std::env::temp_dir().join(name))
-    }
-
-    fn open(&self) {
-        drop(File::create(&self.0).unwrap());
-    }
-
-    /// Answers whether nobody was first.
-    fn open_first(&self) -> bool {
-        File::create_new(&self.0).is_ok()
-    }
-
-    fn is_open(&self) -> bool {
-        self.0.exists()
-    }
-
-    fn pass(&self) {
-        eventually("the gate to open", LIMIT, || self.is_open());
-    }
-
-    fn remove(self) {
-        fs::remove_file(self.0).unwrap();
-    }
-}
 
 /// Is found.
 #[actor]

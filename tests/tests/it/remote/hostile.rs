@@ -182,7 +182,7 @@ fn more_calls_than_may_wait_are_refused_and_no_others() {
     alone(|| {
         let (manager, _local) = serve_with(quick().in_flight(4));
         let remote = reach_board(&manager);
-        let gate = phalanx_tests::board::Gate::new("gate");
+        let gate = phalanx_tests::Gate::new("gate");
         let slow = remote.note_slowly(0, gate.clone());
         gate.await_mark("begun");
         let calls: Vec<_> = (1..=10).map(|effect| remote.note(effect)).collect();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use phalanx::prelude::*;
 use phalanx::remote::{Options, RemoteError};
 use phalanx::{Executed, remote};
-use phalanx_tests::board::{Board, Gate, secret};
-use phalanx_tests::{Program, alone, eventually, processes};
+use phalanx_tests::board::{Board, secret};
+use phalanx_tests::{Gate, Program, alone, eventually, processes};
 
 use super::cutter::Cutter;
 use super::{AT_ONCE, LIMIT, board, gate_process, quick, serve};

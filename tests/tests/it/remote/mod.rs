@@ -12,8 +12,8 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::remote;
 use phalanx::remote::{Manager, Node, Options};
-use phalanx_tests::board::{Board, Gate, secret};
-use phalanx_tests::{alone, eventually, processes, until};
+use phalanx_tests::board::{Board, secret};
+use phalanx_tests::{Gate, alone, eventually, processes, until};
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -8,8 +8,8 @@ use phalanx::remote::{Manager, RemoteError};
 use phalanx::{
     Blob, Executed, GetError, GetTimeoutError, PutError, Queue, QueueError, TryGetError, TryPutError, remote,
 };
-use phalanx_tests::board::{Board, Gate, Value, secret};
-use phalanx_tests::{Program, alone, eventually, processes};
+use phalanx_tests::board::{Board, Value, secret};
+use phalanx_tests::{Gate, Program, alone, eventually, processes};
 
 use super::cutter::Cutter;
 use super::{AT_ONCE, LIMIT, connect, quick};

@@ -1,22 +1,9 @@
 //! The end of a program that has a tree of supervisors.
 
-use phalanx_tests::{Program, Run, eventually, processes};
+use phalanx_tests::{eventually, processes};
 
 use super::PATIENCE;
-
-fn scenario(name: &str) -> Run {
-    Program::new(env!("CARGO_BIN_EXE_scenario")).args([name]).start()
-}
-
-/// Runs a scenario that ends with 0 and says nothing on standard error; its output.
-#[track_caller]
-fn output(name: &str) -> Vec<String> {
-    let run = scenario(name);
-    let said = run.rest();
-    assert_eq!(run.rest_of_stderr(), [""; 0]);
-    assert_eq!(run.finish(), 0, "{said:?}");
-    said
-}
+use crate::scenario::{self, output};
 
 /// In reverse order of the starts, at every level.
 const IN_ORDER: [&str; 5] = ["e stopped", "d stopped", "c stopped", "b stopped", "a stopped"];
@@ -68,7 +55,7 @@ fn a_child_that_waits_for_its_restart_does_not_hold_up_the_end() {
 #[test]
 fn ctrl_c_ends_a_tree_of_supervisors_in_order() {
     for (signal, code) in [("INT", -2), ("TERM", -15)] {
-        let run = scenario("supervised-interrupted");
+        let run = scenario::start("supervised-interrupted");
         assert_eq!(run.line(), run.pid().to_string());
         run.signal(signal);
         assert_eq!((run.rest(), run.rest_of_stderr()), (IN_ORDER.map(str::to_owned).into(), vec![]));
@@ -78,7 +65,7 @@ fn ctrl_c_ends_a_tree_of_supervisors_in_order() {
 
 #[test]
 fn a_second_ctrl_c_ends_a_tree_of_supervisors_at_once() {
-    let run = scenario("supervised-interrupted-hanging");
+    let run = scenario::start("supervised-interrupted-hanging");
     assert_eq!(run.line(), run.pid().to_string());
     run.signal("INT");
     assert_eq!(run.line(), "stubborn hangs");
@@ -90,7 +77,7 @@ fn a_second_ctrl_c_ends_a_tree_of_supervisors_at_once() {
 #[test]
 fn a_tree_in_which_much_is_restarted_leaves_nothing_when_it_is_killed() {
     for round in 0..12 {
-        let mut run = scenario("supervised-crashing");
+        let mut run = scenario::start("supervised-crashing");
         run.line();
         std::thread::sleep(std::time::Duration::from_millis(20 + 13 * round));
         if round % 3 == 2 {
@@ -107,7 +94,7 @@ fn a_tree_in_which_much_is_restarted_leaves_nothing_when_it_is_killed() {
 /// SIGTERM to a supervisor from outside is a stop in order, of it alone.
 #[test]
 fn sigterm_to_a_supervisor_stops_it_in_order() {
-    let run = scenario("supervised-interrupted");
+    let run = scenario::start("supervised-interrupted");
     assert_eq!(run.line(), run.pid().to_string());
     let top = processes::descendants(run.pid()).into_iter().find(|process| process.name == "top").unwrap();
     processes::signal("TERM", i64::from(top.pid));
