@@ -26,44 +26,48 @@ fn main() -> phalanx::Result<()> {
     let mut again_floor = Row::new("floor: SIGKILL, hang-up, a zygote's fork to its first packet");
     let mut again = Row::new("phalanx: SIGKILL to the first reply of the next process");
     let mut known_floor = Row::new("floor: SIGKILL of such a process to its pidfd");
-    let mut noted = Row::new("phalanx: SIGKILL until its supervisor has said so, to one who keeps looking");
+    let mut noted = Row::new("phalanx: SIGKILL until its supervisor has written it down");
     let mut known = Row::new("phalanx: SIGKILL to the Down of a monitor, which sleeps until then");
     let zygote = Zygote::start()?;
     let any = (u32::MAX, Duration::from_secs(1));
     let echo = Echo.builder().restart(Restart::Permanent).intensity(any.0, any.1).spawn()?;
     for _ in 0..size.rounds {
         let mut child = zygote.fork()?;
-        let fork_again = || {
+        let fork_again = |()| {
             child.kill_until_hang_up()?;
             child = zygote.fork()?;
             Ok::<_, std::io::Error>(())
         };
-        again_floor.round(size.times, fork_again, drop);
-        let reply_again = || {
+        again_floor.prepared(size.times, settle, fork_again);
+        let reply_again = |()| {
             floor::kill(echo.pid()?);
             assert_eq!(until_answered(&echo), 1);
             Ok::<_, SendError>(())
         };
-        again.round(size.times, reply_again, drop);
+        again.prepared(size.times, settle, reply_again);
         let prepare_floor = || {
             assert_eq!(until_answered(&echo), 1);
             let pid = echo.pid().map_err(|error| std::io::Error::other(error.to_string()))?;
-            floor::handle(pid).map(|handle| (pid, handle))
+            let handle = floor::handle(pid)?;
+            settle()?;
+            Ok::<_, std::io::Error>((pid, handle))
         };
         known_floor
             .prepared(size.times, prepare_floor, |(pid, handle)| floor::kill_until_known(pid, &handle));
-        let prepare = || {
+        noted.timed(size.times, || {
             assert_eq!(until_answered(&echo), 1);
-            Ok::<_, SendError>((echo.monitor(), echo.pid()?))
-        };
-        noted.prepared(size.times, prepare, |(mut monitor, pid)| {
+            let (mut monitor, pid) = (echo.monitor(), echo.pid().expect("a process"));
+            settle().expect("a nap");
+            let start = floor::now();
             floor::kill(pid);
-            while monitor.try_recv().is_none() {}
-            Ok::<_, SendError>(())
+            monitor.recv();
+            Duration::from_nanos(floor::noted(&echo).saturating_sub(start))
         });
         let prepare = || {
             assert_eq!(until_answered(&echo), 1);
-            Ok::<_, SendError>((echo.monitor(), echo.pid()?))
+            let watched = (echo.monitor(), echo.pid()?);
+            settle().expect("a nap");
+            Ok::<_, SendError>(watched)
         };
         known.prepared(size.times, prepare, |(mut monitor, pid)| {
             floor::kill(pid);
@@ -78,6 +82,12 @@ fn main() -> phalanx::Result<()> {
     // One wake more than the floor has: the supervisor's, and then the watcher's.
     known.print(Some((&known_floor, 2.0)));
     phalanx::shutdown();
+    Ok(())
+}
+
+/// Before each kill, on either side: a process that has just come up still has its supervisor's or its zygote's attention.
+fn settle() -> std::io::Result<()> {
+    std::thread::sleep(Duration::from_micros(200));
     Ok(())
 }
 

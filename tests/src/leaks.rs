@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process;
 use std::time::{Duration, Instant};
 
-use crate::place::{files, grace_is_over};
+use crate::place::{files, grace_is_over, shared_memory};
 use crate::processes;
 
 /// What there is at one moment, of everything that can leak.
@@ -31,7 +31,7 @@ impl Snapshot {
             children: processes::children(process::id()).into_iter().map(shown).collect(),
             descriptors: descriptors(),
             mappings: mappings(),
-            files: &files(Path::new("/dev/shm")) | &files(&std::env::temp_dir()),
+            files: &shared_memory() | &files(&std::env::temp_dir()),
             watchers: watchers(),
         }
     }

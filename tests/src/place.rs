@@ -42,7 +42,7 @@ impl Place {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = env::temp_dir().join(name);
-        let place = Place { path, shared_memory: files(Path::new("/dev/shm")) };
+        let place = Place { path, shared_memory: shared_memory() };
         fs::create_dir_all(place.temporary()).expect("a directory for the run");
         place
     }
@@ -71,7 +71,7 @@ impl Place {
         let start = Instant::now();
         loop {
             let left = processes::marked(&self.mark());
-            let mut names = files(Path::new("/dev/shm"));
+            let mut names = shared_memory();
             names.retain(|file| !self.shared_memory.contains(file));
             names.extend(files(&self.temporary()));
             if left.is_empty() && names.is_empty() {
@@ -90,6 +90,16 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// Shared memory with a name, as this project or what it is built on could leave it: other programs of the machine have theirs.
+pub(crate) fn shared_memory() -> BTreeSet<PathBuf> {
+    let mut found = files(Path::new("/dev/shm"));
+    found.retain(|path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.contains("phalanx") || name.contains("ipc-channel")
+    });
+    found
 }
 
 pub(crate) fn files(directory: &Path) -> BTreeSet<PathBuf> {

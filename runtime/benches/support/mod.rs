@@ -32,6 +32,7 @@ impl Row {
     }
 
     /// One round: does it `times` times, after a tenth for warming up; `undo` is not measured.
+    #[allow(dead_code, reason = "not every benchmark measures without preparation")]
     pub(crate) fn round<T>(&mut self, times: usize, mut measured: impl FnMut() -> T, undo: impl FnMut(T)) {
         self.measure(times, || (), |()| measured(), undo);
     }
@@ -51,21 +52,9 @@ impl Row {
         self.measure(times, prepare, |prepared| measured(prepared).expect("what is measured"), drop);
     }
 
-    fn measure<P, T>(
-        &mut self,
-        times: usize,
-        mut prepare: impl FnMut() -> P,
-        mut measured: impl FnMut(P) -> T,
-        mut undo: impl FnMut(T),
-    ) {
-        let mut once = || {
-            let prepared = prepare();
-            let start = Instant::now();
-            let done = measured(prepared);
-            let taken = start.elapsed();
-            undo(done);
-            taken
-        };
+    /// Measures `once` so many times, which says itself how long it took.
+    #[allow(dead_code, reason = "most times are from call to return")]
+    pub(crate) fn timed(&mut self, times: usize, mut once: impl FnMut() -> Duration) {
         for _ in 0..times.div_ceil(10) {
             once();
         }
@@ -73,6 +62,23 @@ impl Row {
         taken.sort_unstable();
         self.medians.push(taken[taken.len() / 2]);
         self.tails.push(taken[taken.len() * 99 / 100]);
+    }
+
+    fn measure<P, T>(
+        &mut self,
+        times: usize,
+        mut prepare: impl FnMut() -> P,
+        mut measured: impl FnMut(P) -> T,
+        mut undo: impl FnMut(T),
+    ) {
+        self.timed(times, || {
+            let prepared = prepare();
+            let start = Instant::now();
+            let done = measured(prepared);
+            let taken = start.elapsed();
+            undo(done);
+            taken
+        });
     }
 
     /// The median of the rounds' medians.

@@ -1,5 +1,6 @@
 //! From the fork to user code: everything that a new process is before it is an actor.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::process::lines;
 use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
 use crate::supervise::Drain;
+use crate::sys::poll::Event;
 use crate::sys::{fd, frame, memfd, poll, process, rlimit, signal, title};
 
 /// Test hook: how many milliseconds to wait between fork and set-up, so that a supervisor can be killed there.
@@ -36,6 +38,39 @@ pub(crate) struct Birth {
     pub(crate) descriptors: u64,
     /// Room for messages.
     pub(crate) buffer: Vec<u8>,
+    /// Where a spare waits until it is needed.
+    pub(crate) gate: Option<Gate>,
+}
+
+/// Between a spare that is ready to be an actor and the moment at which it is let in.
+pub(crate) struct Gate(Event);
+
+impl Gate {
+    pub(crate) fn new() -> io::Result<Gate> {
+        Event::new().map(Gate)
+    }
+
+    /// In the supervisor. If `quiet`, the process does not ring when it is ready.
+    pub(crate) fn open(&self, quiet: bool) {
+        self.0.add(if quiet { 2 } else { 1 });
+    }
+
+    /// In the spare: blocks until it is let in; answers whether it is to be quiet then.
+    fn pass(&self) -> bool {
+        loop {
+            let _ = poll::readable(self.0.as_fd(), None);
+            match self.0.clear() {
+                0 => {}
+                word => return word == 2,
+            }
+        }
+    }
+}
+
+impl AsFd for Gate {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// What user code starts with.
@@ -88,23 +123,30 @@ pub(crate) fn enter(birth: Birth) -> ! {
     if !birth.close.close() {
         process::exit_now(1);
     }
-    let Birth { mut spawn, entry, control, place, descriptors, incarnation, buffer, .. } = birth;
+    let Birth { mut spawn, entry, control, mut place, descriptors, incarnation, buffer, gate, .. } = birth;
     memfd::keep_pages_from_children(false);
     spawn.begin_anew();
     let Spawn { spec, receiver, sender, ledger, init, fds, attic, .. } = spawn;
     // For as long as it lives: its code, its handlers and its refs look at them.
     let (spec, ledger): (&'static Spec, &'static Ledger) =
         (Box::leak(Box::new(spec)), Box::leak(Box::new(ledger)));
-    ledger.started(process::pid(), incarnation);
     take_signals(spec, ledger, sender);
-    title::set(&spec.name);
+    match &gate {
+        Some(_) => title::set(&format!("phx-spare: {}", spec.name)),
+        None => title::set(&spec.name),
+    }
     // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
     process::become_subreaper();
     rlimit::set_descriptors(descriptors);
     current::become_someone(spec, incarnation);
-    tree::inherit(control, place, ledger);
     last_words::keep(ledger);
     crate::logging::inherit(spec.log.clone());
+    if let Some(gate) = gate {
+        place.quiet = gate.pass();
+        title::set(&spec.name);
+    }
+    ledger.started(process::pid(), incarnation);
+    tree::inherit(control, place, ledger);
     if let Some(limit) = spec.memory {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);

@@ -8,7 +8,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
-use crate::sys::{fd, frame, poll, process};
+use crate::actor::Actor;
+use crate::actor_ref::ActorRef;
+use crate::sys::{fd, frame, poll, process, time};
 
 /// Says to a benchmark, started again, that it is to be the zygote.
 const ZYGOTE: &str = "PHALANX_FLOOR_ZYGOTE";
@@ -58,6 +60,16 @@ pub fn kill_until_known(pid: u32, handle: &OwnedFd) -> io::Result<()> {
 /// SIGKILL from outside, which nobody has ordered.
 pub fn kill(pid: u32) {
     process::kill(pid.cast_signed(), process::SIGKILL);
+}
+
+/// Now, on the clock of [`noted`]: nanoseconds since the system was started.
+pub fn now() -> u64 {
+    time::now()
+}
+
+/// When the supervisor of this actor knew how its last process had ended.
+pub fn noted<A: Actor>(actor: &ActorRef<A>) -> u64 {
+    actor.peer().ledger.noted()
 }
 
 impl Zygote {

@@ -52,21 +52,24 @@ pub(crate) fn fork() -> io::Result<Fork> {
     }
 }
 
-/// Forks, and shares the table of descriptors with the child until that calls [`super::fd::Others::close`]: a plain fork copies the whole table, and
+/// Forks without what the C library's fork does for programs with several threads, which costs the child copies of pages.
+///
+/// If it `shares`, the table of descriptors is one with the child's until that calls [`super::fd::Others::close`]: a plain fork copies the whole table, and
 /// the child then closes most of the copies one by one. Until then the caller closes nothing that the child needs.
 ///
 /// # Errors
 /// Those of [`fork`]; and `Unsupported` where the kernel, a sandbox or the C library leaves no way to do it.
-pub(crate) fn fork_sharing_descriptors() -> io::Result<Fork> {
+pub(crate) fn fork_bare(shares: bool) -> io::Result<Fork> {
     if !SINGLE.load(Ordering::Relaxed) {
         return Err(io::Error::other("only a single-threaded supervisor forks"));
     }
-    let Some(thread) = Thread::registered().filter(|_| super::fd::can_part()) else {
+    let Some(thread) = Thread::registered().filter(|_| !shares || super::fd::can_part()) else {
         return Err(io::ErrorKind::Unsupported.into());
     };
     // SAFETY: clone_args is plain data; all zeroes asks for what fork does.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = (libc::CLONE_FILES | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
+    let files = if shares { libc::CLONE_FILES } else { 0 };
+    args.flags = (files | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
     args.child_tid = thread.tid as u64;
     args.exit_signal = SIGCHLD as u64;
     // SAFETY: as in `fork`. Memory is not shared, so this returns in the child on a copy of this stack. What libc's fork does beside it concerns

@@ -9,6 +9,7 @@ use super::page::{EPITAPH, HISTORY, SHORT};
 use super::{Ledger, State, cut, read_text, write_text};
 use crate::exit::ExitReason;
 use crate::supervise::SpecError;
+use crate::sys::time;
 
 /// What a supervisor leaves behind about a dead actor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,7 +89,16 @@ impl Ledger {
             counter.fetch_add(1, SeqCst);
         }
         page.deaths.store(writing + 1, SeqCst);
+        if is_news {
+            page.noted.store(time::now(), SeqCst);
+        }
         self.settle(next);
+    }
+
+    /// When the supervisor of this actor has written down how its last process ended.
+    #[cfg(feature = "floors")]
+    pub(crate) fn noted(&self) -> u64 {
+        self.0.noted.load(SeqCst)
     }
 
     /// How often a process died in a message, and how often while it sent an answer.

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use super::hands::{await_return, bury_tree, put_down};
-use super::{Child, Supervisor};
+use super::{Child, Life, Supervisor};
 use crate::mailbox::ledger::{Epitaph, Refusal, State};
 use crate::process::board::{Word, is_from_beyond};
 use crate::process::farewell;
@@ -84,7 +84,8 @@ impl Supervisor {
         child.note_start();
         let was_up = child.ledger().state() >= State::Ready;
         child.left_children = !child.spawn.children.is_empty();
-        let (epitaph, exit) = child.last_rites(wait);
+        // What is dropped of its life is closed when everybody knows.
+        let (epitaph, exit, _life) = child.last_rites(wait);
         if self.leaving && !child.initial {
             bury_tree(&child.spawn);
         }
@@ -148,7 +149,11 @@ impl Supervisor {
         if self.warden == Some(pid) {
             self.warden = None;
         }
+        let was_spare = self.forget_spare(pid);
         process::reap(pid);
+        if was_spare {
+            return;
+        }
         self.kill_strays();
         if let Some(nested) = nested.filter(|_| !self.leaving) {
             self.note_end_of_nested(nested.owner);
@@ -169,7 +174,10 @@ impl Supervisor {
 
     fn strays(&self) -> impl Iterator<Item = i32> {
         let known = |pid: &i32| {
-            self.pids.contains_key(pid) || self.nested.contains_key(pid) || self.warden == Some(*pid)
+            self.pids.contains_key(pid)
+                || self.nested.contains_key(pid)
+                || self.spares.contains_key(pid)
+                || self.warden == Some(*pid)
         };
         strays::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }
@@ -260,10 +268,10 @@ impl Supervisor {
 
 impl Child {
     /// Publishes the end of its process, and what comes next as far as that is known. Before the process is reaped.
-    fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit) {
-        let life = self.life.take();
+    fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit, Option<Life>) {
+        let mut life = self.life.take();
         let asked = life.as_ref().is_some_and(|life| life.asked.is_some());
-        let verdict = life.and_then(|life| life.verdict);
+        let verdict = life.as_mut().and_then(|life| life.verdict.take());
         let mut epitaph = farewell::epitaph(self.methods, self.ledger(), wait, verdict);
         let exit = farewell::exit(self.ledger(), &epitaph);
         let comes_back = match (self.spec().rules.restart, exit) {
@@ -284,7 +292,7 @@ impl Child {
             self.spawn.children.iter().for_each(bury_tree);
             self.ledger().bury(&epitaph, State::Dead);
         }
-        (epitaph, exit)
+        (epitaph, exit, life)
     }
 
     /// A process that was killed before it could write down that it has been started.

@@ -96,6 +96,7 @@ impl Supervisor {
             // Whoever is above decides whether all of us come back.
             return None;
         }
+        child.spare = None;
         put_down(&child.spawn);
         None
     }

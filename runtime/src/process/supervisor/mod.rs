@@ -16,6 +16,7 @@ mod hands;
 mod orders;
 mod preload;
 mod reports;
+mod spares;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ use crate::sys::poll::Event as Bell;
 use crate::sys::signal::{self, Mask};
 use crate::sys::{frame, image, memfd, poll, process, time};
 use assembly::Assembly;
+use spares::Spare;
 
 /// How many requests are taken before everything else has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;
@@ -64,6 +66,10 @@ pub(crate) struct Supervisor {
     awake: BTreeSet<Key>,
     /// Those that are to be started when nothing is left of what they were.
     held: BTreeSet<Key>,
+    /// The next processes of some, forked ahead: whose, and until when they are kept.
+    spares: BTreeMap<i32, (Key, u64)>,
+    /// Who is to have one.
+    spare_for: Option<Key>,
     /// Supervisors of actors: by pid.
     nested: BTreeMap<i32, Nested>,
     /// The root supervisor's warden.
@@ -107,6 +113,7 @@ struct Child {
     /// It does not ring when it is ready.
     quiet: bool,
     life: Option<Life>,
+    spare: Option<Spare>,
 }
 
 /// The process of a child.
@@ -178,6 +185,8 @@ impl Supervisor {
             look_at: None,
             awake: BTreeSet::new(),
             held: BTreeSet::new(),
+            spares: BTreeMap::new(),
+            spare_for: None,
             nested: BTreeMap::new(),
             warden: None,
             assembly: Assembly::default(),
@@ -234,6 +243,7 @@ impl Supervisor {
             }
             self.look_at_the_clock();
             self.go_on_ending();
+            self.make_spare();
         }
     }
 
@@ -246,6 +256,7 @@ impl Supervisor {
             .chain(self.policy.due())
             .chain(self.end_by)
             .chain(self.look_at.map(|(at, _)| at))
+            .chain(self.spares_due())
             .chain(self.assembly.due());
         let limit = due.min().map(time::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
@@ -289,6 +300,7 @@ impl Supervisor {
             child.life.as_ref().and_then(Life::due).is_some()
         });
         self.look_after_the_quiet(now);
+        self.dismiss_spares(now);
         for (&pid, nested) in &mut self.nested {
             if nested.kill_at.is_some_and(|at| at <= now) {
                 nested.kill_at = None;
@@ -325,6 +337,7 @@ impl Child {
             seat,
             quiet: false,
             life: None,
+            spare: None,
         }
     }
 

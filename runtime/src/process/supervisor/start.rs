@@ -23,14 +23,21 @@ impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
         self.mourn_for(key);
+        self.begin_incarnation(key);
         // Out of the table before the fork: what the child changes there would be pages of its own.
         let mut child = self.children.remove(&key)?;
-        let prepared = self.prepare(key, &mut child);
+        if let Some((pid, control)) = child.spare.take().and_then(|spare| spare.let_in(child.quiet)) {
+            self.spares.remove(&pid);
+            self.adopt(key, child, pid, Adopted { control: Some(control), ..Adopted::default() });
+            return None;
+        }
+        let prepared = self.prepare(&mut child);
         // Asked for in the child, it might be that of a foster parent already.
         let parent = process::pid();
         let forked = prepared.and_then(Cradle::fork);
         match forked {
             Err(refusal) => {
+                child.incarnation -= 1;
                 let comes_back = child.initial || child.incarnation > 0;
                 note_refusal(&child.spawn, refusal, if comes_back { State::Restarting } else { State::Dead });
                 child.ring();
@@ -38,7 +45,11 @@ impl Supervisor {
                 Some(Event::StartFailed(key))
             }
             Ok((cradle, Fork::Parent(pid))) => {
-                self.adopt(key, child, pid, cradle);
+                process::group_of(pid);
+                let (control, sender) = cradle.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
+                let lent = sender.into_iter().collect();
+                self.adopt(key, child, pid, Adopted { control, lent, shares: cradle.shares });
+                process::volunteer_for_oom(pid);
                 None
             }
             // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
@@ -56,23 +67,35 @@ impl Supervisor {
                         supervisor: parent,
                         descriptors: self.descriptors,
                         buffer: std::mem::take(&mut self.buffer),
+                        gate: None,
                     })
                 }
             },
         }
     }
 
+    /// What changes in ledger and books before its next process is there.
+    fn begin_incarnation(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if child.incarnation > 0 {
+            let last = child.ledger().last_death();
+            let recycled = last.is_some_and(|(_, epitaph)| epitaph.reason == ExitReason::Recycled);
+            child.ledger().count_restart(recycled);
+            child.ledger().renew();
+            self.wish_for_spare(key);
+        }
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.incarnation += 1;
+        child.seat = child.seat.or_else(|| self.seating.give(key));
+        let (in_turn, asked) = self.policy.is_waited_for(key);
+        child.quiet = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
+    }
+
     /// Everything that can fail, or is better done once before the fork.
-    fn prepare(&mut self, key: Key, child: &mut Child) -> Result<Cradle, Refusal> {
+    fn prepare(&mut self, child: &mut Child) -> Result<Cradle, Refusal> {
         let worker = match child.spec().kind {
             Kind::Supervisor => None,
-            _ => {
-                let entry = entry::find(child.spec().entry, &child.spec().type_name);
-                let entry = entry.filter(|_| child.spec().build == self.build).ok_or(Refusal::Mismatch)?;
-                child.methods = entry.methods;
-                let (receiver, sender) = fd::seqpacket_pair().map_err(refused)?;
-                Some(Worker { entry, receiver, sender })
-            }
+            _ => Some(Worker::of(child, self.build)?),
         };
         let keep = match &worker {
             Some(worker) => child::descriptors(&child.spawn, &worker.sender, self.doorbell.as_fd()),
@@ -81,17 +104,9 @@ impl Supervisor {
                 own.chain([self.doorbell.as_fd().as_raw_fd()]).collect()
             }
         };
-        if child.incarnation > 0 {
-            let last = child.ledger().last_death();
-            child
-                .ledger()
-                .count_restart(last.is_some_and(|(_, epitaph)| epitaph.reason == ExitReason::Recycled));
-            child.ledger().renew();
+        if let Some(worker) = &worker {
+            child.methods = worker.entry.methods;
         }
-        child.incarnation += 1;
-        child.seat = child.seat.or_else(|| self.seating.give(key));
-        let (in_turn, asked) = self.policy.is_waited_for(key);
-        child.quiet = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
         let place = self.board.place(child.seat, self.doorbell, child.quiet);
         // Its descriptors have just come, and lie low. Those of a process that is started again do not.
         let apart = worker.as_ref().and_then(|_| fd::Others::but_low(&keep));
@@ -104,17 +119,13 @@ impl Supervisor {
     }
 
     /// In the parent: notes the new process.
-    fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, cradle: Cradle) {
-        process::group_of(pid);
+    fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, adopted: Adopted) {
+        let Adopted { mut control, mut lent, shares } = adopted;
         child.say_that_it_has_started(pid);
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;
-        let mut lent = child.spawn.move_up();
-        let mut control = cradle.worker.map(|worker| {
-            lent.push(worker.sender);
-            worker.receiver
-        });
+        lent.extend(child.spawn.move_up());
         lent.extend(control.as_mut().and_then(fd::move_up));
         // Where nobody has had it before, there is nothing to read yet.
         let is_first = child.incarnation == 1 && !child.initial;
@@ -136,7 +147,7 @@ impl Supervisor {
             lent.append(&mut child.spawn.fds);
             lent.extend(child.spawn.sender.take());
         }
-        if let Some(life) = child.life.as_mut().filter(|_| cradle.shares) {
+        if let Some(life) = child.life.as_mut().filter(|_| shares) {
             life.lent = lent;
         }
         if child.quiet {
@@ -146,7 +157,6 @@ impl Supervisor {
         self.rising.insert(key);
         self.awake.insert(key);
         self.children.insert(key, child);
-        process::volunteer_for_oom(pid);
     }
 
     /// The child goes on as a supervisor, of the children that came with it.
@@ -279,22 +289,42 @@ struct Cradle {
 
 impl Cradle {
     fn fork(mut self) -> Result<(Cradle, Fork), Refusal> {
-        if self.shares {
-            match process::fork_sharing_descriptors() {
-                Err(error) if error.kind() == io::ErrorKind::Unsupported => self.shares = false,
-                forked => return forked.map(|forked| (self, forked)).map_err(refused),
+        let forked = match process::fork_bare(self.shares) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.shares = false;
+                process::fork()
             }
-        }
-        let forked = process::fork().map_err(refused)?;
+            forked => forked,
+        };
+        let forked = forked.map_err(refused)?;
         Ok((self, forked))
     }
 }
 
+/// What the parent keeps of what it has made for a new process.
+#[derive(Default)]
+struct Adopted {
+    /// The receiving end of its requests.
+    control: Option<OwnedFd>,
+    /// What it may still take over out of a table that it shares.
+    lent: Vec<OwnedFd>,
+    shares: bool,
+}
+
 /// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own one day.
-struct Worker {
-    entry: &'static Entry,
-    receiver: OwnedFd,
-    sender: OwnedFd,
+pub(super) struct Worker {
+    pub(super) entry: &'static Entry,
+    pub(super) receiver: OwnedFd,
+    pub(super) sender: OwnedFd,
+}
+
+impl Worker {
+    pub(super) fn of(child: &Child, build: u64) -> Result<Worker, Refusal> {
+        let entry = entry::find(child.spec().entry, &child.spec().type_name);
+        let entry = entry.filter(|_| child.spec().build == build).ok_or(Refusal::Mismatch)?;
+        let (receiver, sender) = fd::seqpacket_pair().map_err(refused)?;
+        Ok(Worker { entry, receiver, sender })
+    }
 }
 
 pub(super) fn refused(error: io::Error) -> Refusal {

@@ -1,0 +1,174 @@
+//! Who has crashed has its next process waiting, for a while: what that may change, and what it must not.
+
+use std::time::Duration;
+
+use phalanx::Restart;
+use phalanx::prelude::*;
+use phalanx_tests::processes::{self, Stat};
+use phalanx_tests::{alone, eventually};
+
+use super::PATIENCE;
+
+#[actor]
+struct Frail {
+    served: u64,
+}
+
+#[actor]
+impl Frail {
+    fn next(&mut self) -> u64 {
+        self.served += 1;
+        self.served
+    }
+
+    fn abort(&self) {
+        std::process::abort()
+    }
+}
+
+fn frail(restart: Restart) -> ActorRef<Frail> {
+    let builder = Frail { served: 0 }.builder().name("frail").restart(restart);
+    builder.intensity(1000, Duration::from_secs(1)).spawn().unwrap()
+}
+
+fn supervisor() -> u32 {
+    processes::root_supervisor(std::process::id()).unwrap()
+}
+
+fn spares() -> Vec<Stat> {
+    processes::children(supervisor()).into_iter().filter(|child| child.name == "phx-spare: frai").collect()
+}
+
+fn crash(frail: &ActorRef<Frail>) {
+    frail.abort().wait().unwrap_err();
+    assert_eq!(frail.next().wait().unwrap(), 1);
+}
+
+/// Its pid.
+fn spare() -> u32 {
+    let mut found = None;
+    eventually("a spare", PATIENCE, || {
+        found = spares().first().map(|spare| spare.pid);
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+#[test]
+fn nobody_has_one_before_its_first_crash() {
+    alone(|| {
+        let frail = frail(Restart::Permanent);
+        frail.next().wait().unwrap();
+        assert!(spares().is_empty());
+        assert_eq!(processes::children(supervisor()).len(), 2, "the actor and the warden");
+    });
+}
+
+#[test]
+fn after_a_crash_the_next_process_is_there_already_and_is_nobody_until_then() {
+    alone(|| {
+        let frail = frail(Restart::Permanent);
+        crash(&frail);
+        let waiting = spare();
+        let tree = phalanx::tree().unwrap().to_string();
+        assert!(!tree.contains(&waiting.to_string()), "{tree}");
+        assert_eq!(frail.incarnation(), 2);
+        crash(&frail);
+        // If it took longer than the spare is kept, another one has come in its place.
+        let (now, slow) = (frail.pid().unwrap(), !processes::exists(waiting));
+        assert!(now == waiting || slow, "{now} is not {waiting}");
+        assert_eq!(frail.incarnation(), 3);
+        assert_eq!(processes::stat(now).unwrap().name, "frail");
+    });
+}
+
+#[test]
+fn it_goes_when_there_is_no_crash_for_a_while() {
+    alone(|| {
+        let frail = frail(Restart::Permanent);
+        crash(&frail);
+        spare();
+        eventually("that the spare is gone", PATIENCE, || spares().is_empty());
+        assert_eq!((frail.incarnation(), frail.next().wait().unwrap()), (2, 2));
+        crash(&frail);
+    });
+}
+
+#[test]
+fn its_death_is_no_death_of_the_actor() {
+    alone(|| {
+        let frail = frail(Restart::Permanent);
+        crash(&frail);
+        let mut monitor = frail.monitor();
+        let waiting = spare();
+        processes::kill(waiting);
+        eventually("that the spare is gone", PATIENCE, || !processes::exists(waiting));
+        assert_eq!(frail.next().wait().unwrap(), 2);
+        assert_eq!((frail.incarnation(), monitor.try_recv()), (2, None));
+        crash(&frail);
+        assert_eq!(frail.incarnation(), 3);
+    });
+}
+
+#[test]
+fn one_that_is_killed_and_let_in_at_the_same_moment_is_replaced() {
+    alone(|| {
+        let frail = frail(Restart::Permanent);
+        for _ in 0..20 {
+            crash(&frail);
+            let (actor, waiting) = (frail.pid().unwrap(), spare());
+            processes::kill_together(&[actor, waiting]);
+            assert!((1..=2).contains(&until_answered(&frail)));
+        }
+    });
+}
+
+fn until_answered(frail: &ActorRef<Frail>) -> u64 {
+    loop {
+        if let Ok(answer) = frail.next().wait() {
+            return answer;
+        }
+    }
+}
+
+#[test]
+fn it_goes_with_an_actor_that_is_stopped() {
+    alone(|| {
+        let frail = frail(Restart::Permanent);
+        crash(&frail);
+        let waiting = spare();
+        frail.stop(PATIENCE).unwrap();
+        eventually("that the spare is gone", PATIENCE, || !processes::exists(waiting));
+    });
+}
+
+#[test]
+fn it_goes_with_its_supervisor_and_with_the_program() {
+    alone(|| {
+        let frail = frail(Restart::Permanent);
+        crash(&frail);
+        let waiting = spare();
+        processes::kill(supervisor());
+        eventually("that the spare is gone", PATIENCE, || !processes::exists(waiting));
+        let again = self::frail(Restart::Permanent);
+        crash(&again);
+        spare();
+        phalanx::shutdown();
+        assert!(processes::descendants(std::process::id()).is_empty());
+    });
+}
+
+#[test]
+fn a_temporary_actor_has_none_and_nobody_has_more_than_one() {
+    alone(|| {
+        let frail = frail(Restart::Transient);
+        for _ in 0..10 {
+            crash(&frail);
+            assert!(spares().len() <= 2, "one, and one that has been let in just now: {:?}", spares());
+        }
+        eventually("that the last spare is gone", PATIENCE, || spares().is_empty());
+        let short = self::frail(Restart::Temporary);
+        short.abort().wait().unwrap_err();
+        assert!(spares().is_empty());
+    });
+}
