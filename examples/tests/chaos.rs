@@ -37,13 +37,36 @@ fn each_of_fifty_crashes_costs_one_call() {
 #[test]
 fn each_task_of_a_pool_whose_workers_are_killed_has_one_outcome() {
     let report = report(&["--pool", "--tasks", "20000", "--seed", "1"]);
-    assert!(report["kills"].as_u64() > Some(0), "{report}");
-    assert_eq!(report["calls"].as_u64(), Some(20_000), "{report}");
-    assert_eq!(report["errors"]["died"].as_u64().unwrap_or(0), report["lost_in_progress"].as_u64().unwrap());
+    let number = |key: &str| report[key].as_u64().expect("a number");
+    assert!(number("kills") > 0, "{report}");
+    assert_eq!(number("calls"), 20_000, "{report}");
+    // What the callers were told, and what the workers had noted where it outlives them.
+    let died = report["errors"]["died"].as_u64().unwrap_or(0);
+    assert_eq!(died, number("lost_in_progress") + number("cut_answers"), "{report}");
+    assert_eq!(number("replies") + died, 20_000, "{report}");
+    assert!(died <= number("kills"), "{report}");
+    for broken in ["without_outcome", "with_several", "untrue_outcomes", "repeated", "unexplained_deaths"] {
+        assert_eq!(report["pool"][broken].as_u64(), Some(0), "{broken}: {report}");
+    }
 }
 
 #[test]
 fn all_tasks_that_may_be_repeated_succeed() {
-    let report = report(&["--pool", "--tasks", "20000", "--idempotent", "--seed", "2"]);
+    let report = report(&["--pool", "--tasks", "20000", "--workers", "3", "--idempotent", "--seed", "2"]);
+    assert!(report["kills"].as_u64() > Some(0), "{report}");
     assert_eq!(report["replies"].as_u64(), Some(20_000), "{report}");
+}
+
+#[test]
+fn a_wrong_command_line_is_explained() {
+    for (args, words) in [
+        (&["--pool", "--crashes", "3"][..], "choose one"),
+        (&["--pool", "--seconds", "3"], "`--seconds`"),
+        (&["--idempotent"], "`--pool`"),
+        (&["--pools"], "unknown argument `--pools`"),
+    ] {
+        let output = run(CHAOS, args);
+        assert_eq!((output.code, &*output.stdout), (2, ""), "{args:?}");
+        assert!(output.stderr.contains(words), "{args:?}: {}", output.stderr);
+    }
 }

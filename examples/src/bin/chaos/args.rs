@@ -7,13 +7,14 @@ Kills what phalanx runs, at random, and looks whether its promises hold.
 
 Usage: chaos [--seconds N] [--seed N] [--json]
        chaos --crashes N [--seed N] [--json]
-       chaos --pool [--tasks N] [--idempotent] [--seed N] [--json]
+       chaos --pool [--tasks N] [--workers N] [--idempotent] [--seed N] [--json]
 
   --seconds N   how long to kill (default: 60)
   --seed N      of the random numbers, printed in the report (default: by the clock)
   --crashes N   crash one actor N times under load instead, and count the lost calls on both sides
   --pool        a pool of workers that are killed, one every 50 ms, and count what becomes of each task
   --tasks N     how many tasks the pool is given (default: 100000)
+  --workers N   how many workers it has (default: 4)
   --idempotent  tasks say that they may be repeated: then all of them succeed
   --json        the report as one JSON object
 
@@ -32,6 +33,7 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) tasks: u64,
+    pub(crate) workers: usize,
     pub(crate) idempotent: bool,
 }
 
@@ -46,29 +48,46 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let mut options =
         Options { time: Duration::from_secs(60), seed: clock.as_nanos() as u64 & 0xffff_ffff, json: false };
-    let (mut crashes, mut pool, mut args) = (None, false, args);
-    let mut load = Load { tasks: 100_000, idempotent: false };
+    let mut args = args;
+    let mut load = Load { tasks: 100_000, workers: 4, idempotent: false };
+    let (mut crashes, mut pool) = (None, false);
+    // The last of those that one kind of chaos alone knows.
+    let (mut timed, mut loaded) = (None, None);
     while let Some(arg) = args.next() {
-        let mut number = || -> Result<u64, String> {
+        let mut number = |least: u64| -> Result<u64, String> {
             let value = args.next().ok_or_else(|| format!("`{arg}` needs a number"))?;
-            value.parse().map_err(|_| format!("`{arg}` needs a number, not `{value}`"))
+            let number = value.parse().ok().filter(|&number| number >= least);
+            number.ok_or_else(|| format!("`{arg}` needs a number from {least} on, not `{value}`"))
         };
         match arg.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
             "--json" => options.json = true,
-            "--seconds" => options.time = Duration::from_secs(number()?.max(1)),
-            "--seed" => options.seed = number()?,
-            "--crashes" => crashes = Some(number()?),
+            "--seconds" => options.time = Duration::from_secs(number(0)?.max(1)),
+            "--seed" => options.seed = number(0)?,
+            "--crashes" => crashes = Some(number(0)?),
             "--pool" => pool = true,
-            "--tasks" => load.tasks = number()?,
+            "--tasks" => load.tasks = number(1)?,
+            "--workers" => load.workers = usize::try_from(number(1)?).unwrap_or(usize::MAX),
             "--idempotent" => load.idempotent = true,
             other => return Err(format!("unknown argument `{other}`; `--help` lists all")),
         }
+        match arg.as_str() {
+            "--seconds" => timed = Some(arg),
+            "--tasks" | "--workers" | "--idempotent" => loaded = Some(arg),
+            _ => {}
+        }
     }
-    if pool {
-        return Ok(Command::Pool(load, options));
+    match (crashes, pool, timed, loaded) {
+        (Some(_), true, ..) => Err("`--crashes` and `--pool` are two kinds of chaos: choose one".to_owned()),
+        (_, false, _, Some(arg)) => Err(format!("`{arg}` is for `--pool`, which is not there")),
+        (_, true, Some(arg), _) => Err(format!("`{arg}` is not for `--pool`, which ends with its tasks")),
+        (Some(_), _, Some(arg), _) => {
+            Err(format!("`{arg}` is not for `--crashes`, which ends with the last of them"))
+        }
+        (_, true, ..) => Ok(Command::Pool(load, options)),
+        (Some(times), ..) => Ok(Command::Crashes(times, options)),
+        (None, ..) => Ok(Command::Storm(options)),
     }
-    Ok(crashes.map_or(Command::Storm(options), |times| Command::Crashes(times, options)))
 }
 
 #[cfg(test)]
@@ -90,10 +109,10 @@ mod tests {
     #[test]
     fn a_pool_has_its_own_options() {
         let options = Options { time: Duration::from_secs(60), seed: 7, json: false };
-        let load = Load { tasks: 100_000, idempotent: false };
+        let load = Load { tasks: 100_000, workers: 4, idempotent: false };
         assert_eq!(parsed(&["--pool", "--seed", "7"]), Ok(Command::Pool(load, options)));
-        let load = Load { tasks: 5, idempotent: true };
-        let given = parsed(&["--seed", "7", "--tasks", "5", "--pool", "--idempotent"]);
+        let load = Load { tasks: 5, workers: 2, idempotent: true };
+        let given = parsed(&["--seed", "7", "--tasks", "5", "--workers", "2", "--pool", "--idempotent"]);
         assert_eq!(given, Ok(Command::Pool(load, options)));
     }
 
@@ -101,6 +120,23 @@ mod tests {
     fn nonsense_is_refused_by_name() {
         for args in [&["--sseconds"][..], &["--seed"], &["--seed", "x"], &["--seconds", "-1"]] {
             assert!(parsed(args).unwrap_err().contains("--s"));
+        }
+    }
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (args, words) in [
+            (&["--pool", "--crashes", "3"][..], "choose one"),
+            (&["--crashes", "3", "--pool", "--tasks", "5"], "choose one"),
+            (&["--pool", "--seconds", "3"], "`--seconds` is not for `--pool`"),
+            (&["--seconds", "3", "--crashes", "3"], "`--seconds` is not for `--crashes`"),
+            (&["--tasks", "3"], "`--tasks` is for `--pool`"),
+            (&["--workers", "3"], "`--workers` is for `--pool`"),
+            (&["--crashes", "3", "--idempotent"], "`--idempotent` is for `--pool`"),
+            (&["--pool", "--tasks", "0"], "from 1 on"),
+            (&["--pool", "--workers", "0"], "from 1 on"),
+        ] {
+            let message = parsed(args).unwrap_err();
+            assert!(message.contains(words), "{args:?}: {message}");
         }
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! `--crashes 1000` instead crashes one actor so often, under load, and counts the lost calls on both sides.
 //!
-//! `--pool` kills a worker of a pool every 50 ms while that does 100,000 tasks: each of them has exactly one outcome, and with `--idempotent` all succeed.
+//! `--pool` kills a worker of a pool every 50 ms while that does 100,000 tasks. Each of them has exactly one outcome; lost are those that the killed
+//! workers were at, by what the workers have noted in shared memory, and no other; with `--idempotent` all succeed.
 //!
 //! The exit code is 1 if a promise broke.
 
@@ -20,6 +21,7 @@ mod pool;
 mod random;
 mod report;
 mod storm;
+mod traces;
 mod worker;
 
 use std::env;

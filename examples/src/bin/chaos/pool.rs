@@ -1,12 +1,13 @@
 //! A pool whose workers are killed while it works.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use phalanx::pool::{PoolError, TaskError};
+use phalanx::pool::{self, PoolError, TaskError};
 use phalanx::prelude::*;
-use phalanx::{Pool, Task};
+use phalanx::{Pool, Shared, Task};
 
 use crate::args::{Load, Options};
 use crate::client::Account;
@@ -14,19 +15,29 @@ use crate::killer;
 use crate::random::Random;
 use crate::report::{Pooled, Report};
 use crate::storm::leftovers;
+use crate::traces::Traces;
 
-const WORKERS: usize = 4;
-
-/// How often one of them is killed.
+/// How often a worker is killed.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// A pool in which nothing is done for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the workers note of each task, where it outlives them: how often it was begun, and above that how often it was finished.
+type Marks = Shared<[AtomicU32]>;
+const BEGUN: u32 = 1;
+const FINISHED: u32 = 1 << 16;
 
 /// Some work, and its result. One in 64 takes a while.
 fn work(number: u64) -> u64 {
+    let mark = |what: u32| pool::state(|marks: &mut Marks| marks[number as usize].fetch_add(what, Relaxed));
+    mark(BEGUN);
     let time = Duration::from_micros(if number.is_multiple_of(64) { 2000 } else { 30 });
     let start = Instant::now();
     while start.elapsed() < time {
         std::hint::spin_loop();
     }
+    mark(FINISHED);
     answer(number)
 }
 
@@ -41,72 +52,172 @@ fn answer(number: u64) -> u64 {
 }
 
 pub(crate) fn run(load: Load, options: &Options) -> phalanx::Result<Report> {
-    let pool = Pool::builder().name("chaos").workers(WORKERS).build()?;
+    // What every program keeps that has had a pool is not left behind by this one.
+    drop(Pool::builder().workers(1).build()?);
+    phalanx::shutdown();
+    let (start, before) = (Instant::now(), Traces::take());
+    let mut tallied = storm(load, options.seed)?;
+    phalanx::shutdown();
+    let options = Options { time: start.elapsed(), ..*options };
+    tallied.leftovers = leftovers() + before.left();
+    Ok(Report { options, ..tallied })
+}
+
+/// Everything of it is gone when it returns.
+fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
+    let marks = Marks::zeroed(load.tasks as usize)?;
+    let outcomes: Arc<[AtomicU8]> = (0..load.tasks).map(|_| AtomicU8::new(0)).collect();
+    let builder = Pool::builder().name("chaos").workers(load.workers);
+    let pool = builder.init(|marks: Marks| marks, marks.clone()).build()?;
     let going = AtomicBool::new(true);
-    let mut account = Account::default();
-    let outcomes: Arc<Vec<AtomicU8>> = Arc::new((0..load.tasks).map(|_| AtomicU8::new(0)).collect());
-    let kills = std::thread::scope(|scope| {
-        let killer = scope.spawn(|| rage(&pool, options.seed, &going));
+    let mut ledger = Ledger::default();
+    let killed = std::thread::scope(|scope| {
+        let killer = scope.spawn(|| rage(&pool, seed, &going));
         let tasks: Vec<_> = (0..load.tasks).map(|number| submit(&pool, load, number, &outcomes)).collect();
-        for (number, task) in (0..).zip(tasks) {
-            note(&mut account, number, task.wait());
+        for ((number, task), mark) in (0..).zip(tasks).zip(marks.iter()) {
+            ledger.note(number, load, task, mark);
         }
-        going.store(false, Ordering::Relaxed);
+        going.store(false, Relaxed);
         killer.join().unwrap_or_default()
     });
-    let recovered = (0..64).all(|number| pool.run(work, number).is_ok());
-    pool.close();
+    let recovered = ledger.account.hangs == 0 && recover(&pool, killed.len() as u64);
+    if recovered {
+        pool.close()
+    } else {
+        pool.abort()
+    }
     let report = pool.join().map_err(|error: PoolError| phalanx::Error::new(error))?;
-    drop(pool);
-    phalanx::shutdown();
-    let count = |test: fn(u8) -> bool| {
-        outcomes.iter().filter(|outcome| test(outcome.load(Ordering::Relaxed))).count() as u64
+    let count = |wanted: fn(u8) -> bool| {
+        outcomes.iter().filter(|outcome| wanted(outcome.load(Relaxed))).count() as u64
     };
     let pooled = Pooled {
         tasks: load.tasks,
         idempotent: load.idempotent,
         missing: count(|times| times == 0),
         twice: count(|times| times > 1),
+        untrue: ledger.untrue,
+        repeated: ledger.repeated,
+        unexplained: ledger.victims.difference(&killed).count() as u64 + ledger.unexplained,
+        miscounted: report.lost.abs_diff(ledger.account.died) + report.crashes.abs_diff(killed.len() as u64),
     };
-    let (interrupted, leftovers, options) = (report.lost, leftovers(), *options);
-    let (cut, crashes, pool) = (0, None, Some(pooled));
-    Ok(Report { options, kills, account, interrupted, cut, recovered, leftovers, crashes, pool })
-}
-
-/// Each outcome is counted where it comes, and looked at where it is waited for.
-fn submit(pool: &Pool, load: Load, number: u64, outcomes: &Arc<Vec<AtomicU8>>) -> Task<u64> {
-    let outcomes = Arc::clone(outcomes);
-    let task = if load.idempotent { pool.submit(repeatable, number) } else { pool.submit(work, number) };
-    task.on_done(move |_| {
-        outcomes[number as usize].fetch_add(1, Ordering::Relaxed);
+    Ok(Report {
+        options: Options { time: Duration::ZERO, seed, json: false },
+        kills: killed.len() as u64,
+        account: ledger.account,
+        interrupted: ledger.interrupted,
+        cut: ledger.cut,
+        recovered,
+        leftovers: 0,
+        crashes: None,
+        pool: Some(pooled),
     })
 }
 
-fn note(account: &mut Account, number: u64, result: Result<u64, TaskError>) {
-    account.calls += 1;
-    match result {
-        Ok(value) => {
-            account.replies += 1;
-            account.order_violations += u64::from(value != answer(number));
-        }
-        Err(error) => {
-            let died = matches!(error, TaskError::Died(..));
-            account.died += u64::from(died);
-            let kind = if died { "died" } else { "other" };
-            *account.errors.entry(kind.to_owned()).or_default() += 1;
-        }
+/// Each outcome is counted where it comes, and looked at where it is waited for.
+fn submit(pool: &Pool, load: Load, number: u64, outcomes: &Arc<[AtomicU8]>) -> Task<u64> {
+    let outcomes = Arc::clone(outcomes);
+    let task = if load.idempotent { pool.submit(repeatable, number) } else { pool.submit(work, number) };
+    task.on_done(move |_| {
+        outcomes[number as usize].fetch_add(1, Relaxed);
+    })
+}
+
+/// What the caller has heard of the tasks, beside what their workers have noted of them.
+#[derive(Default)]
+struct Ledger {
+    account: Account,
+    /// Tasks that were begun and never finished, by the workers' notes.
+    interrupted: u64,
+    /// Deaths in tasks whose own code had not begun, or was over.
+    cut: u64,
+    /// How often a task was begun once more.
+    repeated: u64,
+    /// Tasks whose outcome is not what the notes say.
+    untrue: u64,
+    /// The workers that died of tasks.
+    victims: BTreeSet<u32>,
+    /// Deaths of anything else than a kill, or several for one kill.
+    unexplained: u64,
+}
+
+impl Ledger {
+    fn note(&mut self, number: u64, load: Load, mut task: Task<u64>, mark: &AtomicU32) {
+        self.account.calls += 1;
+        let patience = if self.account.hangs == 0 { PATIENCE } else { Duration::ZERO };
+        let result = task.wait_timeout(patience);
+        // Nobody works on it any more.
+        let mark = mark.load(Relaxed);
+        let (begun, finished) = (mark % FINISHED, mark / FINISHED);
+        self.repeated += u64::from(begun.saturating_sub(1));
+        self.interrupted += u64::from(begun > 0 && finished == 0);
+        let most = if load.idempotent { u32::MAX } else { 1 };
+        let is_true = match result {
+            Ok(value) => {
+                self.account.replies += 1;
+                self.account.order_violations += u64::from(value != answer(number));
+                finished >= 1
+            }
+            Err(error) => {
+                self.fail(&error, finished > 0 || begun == 0);
+                matches!(error, TaskError::Died(..)) || begun == 0
+            }
+        };
+        self.untrue += u64::from(!is_true || begun > most || finished > begun);
+    }
+
+    fn fail(&mut self, error: &TaskError, is_cut: bool) {
+        *self.account.errors.entry(kind(error).to_owned()).or_default() += 1;
+        self.account.hangs += u64::from(matches!(error, TaskError::Timeout(_)));
+        let TaskError::Died(reason, at) = error else { return };
+        self.account.died += 1;
+        self.cut += u64::from(is_cut);
+        let is_first = at.worker().is_some_and(|worker| self.victims.insert(worker.pid));
+        self.unexplained += u64::from(!is_first || reason.signal() != Some(9));
     }
 }
 
-/// Kills one worker after the other, as long as there is work; answers how many.
-fn rage(pool: &Pool, seed: u64, going: &AtomicBool) -> u64 {
-    let (mut random, mut kills) = (Random::new(seed), 0);
-    while going.load(Ordering::Relaxed) {
+fn kind(error: &TaskError) -> &'static str {
+    match error {
+        TaskError::App(never) => match *never {},
+        TaskError::Died(..) => "died",
+        TaskError::Cancelled(_) => "cancelled",
+        TaskError::Timeout(_) => "timeout",
+        TaskError::Codec(..) => "codec",
+        TaskError::Closed(_) => "closed",
+        TaskError::Broken(..) => "broken",
+        TaskError::Refused(..) => "refused",
+        TaskError::Unreachable(..) => "unreachable",
+        _ => "other",
+    }
+}
+
+/// Kills one worker after the other, as long as there is work; answers which.
+fn rage(pool: &Pool, seed: u64, going: &AtomicBool) -> BTreeSet<u32> {
+    let (mut random, mut killed) = (Random::new(seed), BTreeSet::new());
+    while going.load(Relaxed) {
         std::thread::sleep(PAUSE);
-        let victims: Vec<u32> = pool.insights().workers.iter().filter_map(|worker| worker.pid).collect();
+        let workers = pool.insights().workers;
+        let victims: Vec<u32> =
+            workers.iter().filter_map(|worker| worker.pid).filter(|pid| !killed.contains(pid)).collect();
         if !victims.is_empty() {
-            kills += u64::from(killer::send("KILL", victims[random.below(victims.len())]));
+            let victim = victims[random.below(victims.len())];
+            if killer::send("KILL", victim) {
+                killed.insert(victim);
+            }
         }
     }
-    kills
+    killed
+}
+
+/// Whether the pool is as it was: all deaths noticed, all workers there, and all tasks succeed.
+fn recover(pool: &Pool, killed: u64) -> bool {
+    let end = Instant::now() + PATIENCE;
+    while pool.report().crashes < killed || pool.insights().workers.iter().any(|worker| worker.pid.is_none())
+    {
+        if Instant::now() > end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    (0..64).all(|number| pool.run(answer, number).is_ok_and(|value| value == answer(number)))
 }

@@ -29,6 +29,14 @@ pub(crate) struct Pooled {
     /// Tasks without an outcome, and with more than one.
     pub(crate) missing: u64,
     pub(crate) twice: u64,
+    /// Tasks whose outcome is not what their workers have noted.
+    pub(crate) untrue: u64,
+    /// How often one was begun once more.
+    pub(crate) repeated: u64,
+    /// Deaths in tasks that no kill explains.
+    pub(crate) unexplained: u64,
+    /// What the pool's own report has too much or too little of deaths and of tasks lost by them.
+    pub(crate) miscounted: u64,
 }
 
 /// The calls that were to crash the actor.
@@ -75,8 +83,11 @@ impl Report {
 
     fn pool_adds_up(&self) -> bool {
         self.pool.is_none_or(|pool| {
-            let none_lost = !pool.idempotent || self.account.replies == pool.tasks;
-            (pool.missing, pool.twice) == (0, 0) && self.account.died <= self.kills && none_lost
+            let as_promised =
+                if pool.idempotent { self.account.replies == pool.tasks } else { pool.repeated == 0 };
+            (pool.missing, pool.twice, pool.untrue) == (0, 0, 0)
+                && (pool.unexplained, pool.miscounted) == (0, 0)
+                && as_promised
         })
     }
 
@@ -133,6 +144,10 @@ impl Report {
                 "idempotent": pool.idempotent,
                 "without_outcome": pool.missing,
                 "with_several": pool.twice,
+                "untrue_outcomes": pool.untrue,
+                "repeated": pool.repeated,
+                "unexplained_deaths": pool.unexplained,
+                "miscounted": pool.miscounted,
             });
         }
         report
@@ -153,6 +168,13 @@ impl Report {
         }
         if let Some(pool) = self.pool {
             writeln!(out, "tasks without an outcome    {} (and {} with several)", pool.missing, pool.twice)?;
+            writeln!(out, "outcomes that are not true  {} (by what the workers have noted)", pool.untrue)?;
+            writeln!(out, "tasks begun once more       {}", pool.repeated)?;
+            writeln!(
+                out,
+                "deaths without a kill       {} (and {} miscounted)",
+                pool.unexplained, pool.miscounted
+            )?;
         }
         writeln!(out, "messages processes died in  {} (and {} while answering)", self.interrupted, self.cut)?;
         writeln!(out, "queued messages lost        {}", self.lost_queued())?;
@@ -160,7 +182,7 @@ impl Report {
         writeln!(out, "out of order                {}", account.order_violations)?;
         writeln!(out, "hung past their deadline    {}", account.hangs)?;
         writeln!(out, "all actors answer again     {}", self.recovered)?;
-        writeln!(out, "processes left              {}", self.leftovers)?;
+        writeln!(out, "left behind                 {}", self.leftovers)?;
         writeln!(out, "{}", if self.is_ok() { "every promise held" } else { "A PROMISE BROKE" })
     }
 }
