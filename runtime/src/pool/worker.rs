@@ -98,6 +98,15 @@ thread_local! {
     static STATE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
     /// The path of the function whose call has just begun.
     static TASK: Cell<&'static str> = const { Cell::new("") };
+    /// What it has said of itself.
+    static SAID: Cell<Option<Said>> = const { Cell::new(None) };
+}
+
+/// What a function says of itself when it begins: how often it may be run, and how many nanoseconds it may take (0: no limit). It says the same each time.
+#[derive(Clone, Copy)]
+struct Said {
+    attempts: u32,
+    deadline: u64,
 }
 
 struct Here {
@@ -196,6 +205,7 @@ pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
         && let Some(here) = here()
     {
         TASK.set("");
+        SAID.set(Some(Said { attempts, deadline }));
         here.lane.declare(attempts, deadline);
     }
 }
@@ -211,7 +221,16 @@ pub(crate) struct Desk {
     reference: u64,
     look_at: Instant,
     retire: Option<String>,
-    known: Vec<(FunctionName, &'static Runner)>,
+    known: Vec<Known>,
+}
+
+/// A function that this worker has been asked for.
+struct Known {
+    name: FunctionName,
+    runner: &'static Runner,
+    /// Known after its first run. From then on the lane says it before the function begins: then no kill finds one that runs and has not said yet that
+    /// it may be repeated.
+    said: Option<Said>,
 }
 
 /// How an item ended that was begun.
@@ -263,18 +282,18 @@ impl Desk {
         }
     }
 
-    fn find(&mut self, name: &FunctionName) -> Option<&'static Runner> {
-        if let Some((_, runner)) = self.known.iter().find(|(known, _)| known == name) {
-            return Some(runner);
+    /// Its place among those that are known.
+    fn find(&mut self, name: &FunctionName) -> Option<usize> {
+        if let Some(place) = self.known.iter().position(|known| known.name == *name) {
+            return Some(place);
         }
         let runner = name.find()?;
-        self.known.push((name.clone(), runner));
-        Some(runner)
+        self.known.push(Known { name: name.clone(), runner, said: None });
+        Some(self.known.len() - 1)
     }
 
     pub(crate) fn work(&mut self, batch: &Batch) -> Answered {
-        let runners: Vec<Option<&'static Runner>> =
-            batch.functions.iter().map(|name| self.find(name)).collect();
+        let functions: Vec<Option<usize>> = batch.functions.iter().map(|name| self.find(name)).collect();
         let lane = self.lane.clone();
         let track = lane.track(batch.track);
         let (mut from, mut at, mut handed, mut place) = (0, 0, None, 0);
@@ -289,8 +308,9 @@ impl Desk {
             from = to;
             lane.stamp(began);
             self.here.item.store(item(batch.serial, place), Ordering::Relaxed);
-            let runner = runners.get(usize::from(function)).copied().flatten();
-            let worked = run_one(&track, &mut at, runner, args, &batch.args);
+            let known = functions.get(usize::from(function)).copied().flatten();
+            let known = known.and_then(|place| self.known.get_mut(place));
+            let worked = run_one(&lane, &track, &mut at, known, args, &batch.args);
             self.here.item.store(0, Ordering::Relaxed);
             let ended = clock();
             lane.count(ended.saturating_sub(began));
@@ -341,21 +361,28 @@ pub(crate) fn item(serial: u16, place: u32) -> u64 {
 }
 
 fn run_one(
+    lane: &Lane,
     track: &Track<'_>,
     at: &mut usize,
-    runner: Option<&'static Runner>,
+    known: Option<&mut Known>,
     args: &[u8],
     parcel: &Parcel,
 ) -> Worked {
-    let ran = match (runner, parcel.descriptors()) {
-        (Some(runner), Ok(fds)) => {
+    let ran = match (known, parcel.descriptors()) {
+        (Some(Known { runner, said, .. }), Ok(fds)) => {
             let mut begins = || {
+                if let Some(said) = said {
+                    lane.declare(said.attempts, said.deadline);
+                }
                 if track.enter(Phase::Running).is_err() {
                     await_death();
                 }
                 TASK.set((runner.type_name)());
+                SAID.set(None);
             };
-            runner.run(args, fds, &mut begins)
+            let ran = runner.run(args, fds, &mut begins);
+            *said = SAID.take().or(*said);
+            ran
         }
         (None, _) => Ran::Arguments("the function is not in this program".to_owned()),
         (_, Err(error)) => Ran::Arguments(error),
@@ -393,4 +420,48 @@ fn resident() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kib.unwrap_or_default() * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::function::TaskFn;
+
+    /// May be run seven times; answers how often the lane says so before the function does.
+    fn hesitant(_: u8) -> u32 {
+        let before = here().unwrap().lane.attempts();
+        declare(Some(std::any::type_name_of_val(&hesitant)), 7, 0);
+        before
+    }
+
+    fn plain(_: u8) -> u32 {
+        here().unwrap().lane.attempts()
+    }
+
+    #[test]
+    fn what_a_function_says_of_itself_is_known_before_its_second_run() {
+        let lane = Lane::new().unwrap();
+        let setup = Setup {
+            pool: "pool".to_owned(),
+            index: 0,
+            incarnation: 1,
+            lane: lane.clone(),
+            init: None,
+            exit: None,
+            limits: Limits::default(),
+            soft: None,
+        };
+        let mut desk = Desk::new(setup).unwrap();
+        let functions = [hesitant.function(), plain.function()].map(|function| function.name().unwrap());
+        let items = vec![(0, 1), (0, 1), (1, 1), (0, 1)];
+        let args = Parcel::of_bytes(vec![0; items.len()]);
+        lane.track(0).open(1, items.len() as u32);
+        let answered = desk.work(&Batch { serial: 1, track: 0, functions: functions.into(), items, args });
+        assert_eq!(answered.place, 4);
+        let (mut at, mut results) = (0, Vec::new());
+        for _ in 0..4 {
+            at = lane.track(0).read(at, &mut results).unwrap().1;
+        }
+        assert_eq!(results, [0, 7, 0, 7]);
+    }
 }
