@@ -10,7 +10,7 @@ use super::error::WorkerAt;
 use super::lane::Lane;
 use super::threads::Hand;
 use super::worker::{Setup, Worker};
-use crate::{ActorRef, Restart, SpawnError, Supervisor};
+use crate::{ActorRef, ExitReason, Restart, SpawnError, Supervisor};
 
 /// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.
 const MAILBOX: u32 = 8;
@@ -106,14 +106,27 @@ impl Core {
                 if let Some(bytes) = self.options.memory {
                     builder = builder.memory(bytes);
                 }
-                let worker: ActorRef<Worker> =
-                    supervisor.start_child(format!("{name}#{incarnation}"), builder)?;
+                let worker: ActorRef<Worker> = supervisor
+                    .start_child(format!("{name}#{incarnation}"), builder)
+                    .map_err(|error| self.explain(error))?;
                 let (pid, monitor) = (worker.pid().unwrap_or_default(), worker.monitor());
                 (Link::Process(Box::new((worker, monitor))), pid)
             }
         };
         let at = WorkerAt { name: name.as_str().into(), index, pid, incarnation };
         Ok(Crew::new(at, link, lane, begun.elapsed()))
+    }
+
+    /// If there is no supervisor any more, why that is so.
+    fn explain(&self, error: SpawnError) -> SpawnError {
+        let SpawnError::SupervisorDied { .. } = &error else { return error };
+        let ended = self.supervisor.as_ref().and_then(|supervisor| supervisor.join_timeout(Duration::ZERO));
+        let actor = self.options.name.clone();
+        match ended {
+            Some(ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
+            None | Some(ExitReason::SupervisorDied) => error,
+            Some(reason) => SpawnError::Died { actor, reason },
+        }
     }
 
     /// The pool could not be started: nothing of it is left.
