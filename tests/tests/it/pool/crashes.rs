@@ -1,6 +1,7 @@
 //! Workers that die: of a task, and of something else.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process;
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,10 @@ use phalanx::pool::{OnLoss, PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Pool};
 use phalanx_tests::processes;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{alone, eventually, until};
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Gate, PATIENCE, nap, pass, pid, pool, square};
+use super::{Bytes, Gate, PATIENCE, nap, note_pid, noted_pid, pass, pid, pool, square};
 
 /// How to die.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -151,12 +152,8 @@ fn a_worker_killed_in_a_task_costs_that_task_and_no_other() {
         let pool = pool(2);
         let gate = Gate::closed("killed");
         let victim = pool.submit(pass, gate.path());
-        gate.await_begun();
+        let holder = gate.await_begun();
         let others: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
-        let at = pool.insights();
-        let busy = at.workers.iter().find(|worker| worker.tasks == 0 || worker.index == 0).unwrap();
-        // Whoever has the gate is the one that has begun; both are asked.
-        let holder = worker_pids(&pool).into_iter().find(|pid| holds(*pid)).or(busy.pid).unwrap();
         processes::kill(holder);
         let start = Instant::now();
         let error = victim.wait().unwrap_err();
@@ -170,35 +167,60 @@ fn a_worker_killed_in_a_task_costs_that_task_and_no_other() {
     });
 }
 
-/// Whether the process sleeps in `eventually`, 2 ms at a time: the others wait in their mailboxes.
-fn holds(pid: u32) -> bool {
-    let nap = || fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
-    (0..50).any(|_| {
-        std::thread::sleep(Duration::from_millis(1));
-        nap().contains("nanosleep")
-    })
-}
-
 const LARGE: usize = 16 << 20;
 
-/// Reads slowly, and says that it does.
-struct Slow(Vec<u8>);
+/// Bytes, with a place in the middle where a worker that reads or writes them says so, and waits to be killed, or let go.
+#[derive(Serialize, Deserialize)]
+struct Halves(Bytes, Middle, Bytes);
 
-impl Serialize for Slow {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+/// Where it stops.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum At {
+    Reading,
+    Writing,
+}
+
+struct Middle(At);
+
+impl Halves {
+    fn new(at: At) -> Halves {
+        let half = || Bytes((0..LARGE / 2).map(|n| n as u8).collect());
+        Halves(half(), Middle(at), half())
+    }
+
+    fn is_whole(&self) -> bool {
+        let is_whole = |Bytes(half): &Bytes| {
+            half.len() == LARGE / 2 && half.iter().zip(0..).all(|(byte, n)| *byte == n as u8)
+        };
+        is_whole(&self.0) && is_whole(&self.2)
     }
 }
 
-impl<'de> Deserialize<'de> for Slow {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Slow, D::Error> {
-        let bytes = Bytes::deserialize(deserializer)?.0;
-        if phalanx::pool::worker().is_some() {
-            let mark = std::env::temp_dir().join("reading");
-            fs::write(&mark, process::id().to_string()).unwrap();
-            eventually("to be killed, or let go", PATIENCE, || !mark.exists());
+fn middle() -> PathBuf {
+    std::env::temp_dir().join("middle")
+}
+
+impl Middle {
+    fn stop_if(&self, at: At) {
+        if self.0 == at && phalanx::pool::worker().is_some() {
+            note_pid(&middle());
+            eventually("to be killed, or let go", PATIENCE, || !middle().exists());
         }
-        Ok(Slow(bytes))
+    }
+}
+
+impl Serialize for Middle {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.stop_if(At::Writing);
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Middle {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Middle, D::Error> {
+        let middle = Middle(At::deserialize(deserializer)?);
+        middle.stop_if(At::Reading);
+        Ok(middle)
     }
 }
 
@@ -206,50 +228,84 @@ impl<'de> Deserialize<'de> for Slow {
 fn a_worker_killed_while_it_reads_fails_its_task_or_another_does_it() {
     alone(|| {
         let pool = pool(1);
-        let mark = std::env::temp_dir().join("reading");
-        let task = pool.submit(|slow: Slow| slow.0.len(), Slow(vec![7; LARGE]));
-        let reader = || fs::read_to_string(&mark).ok().and_then(|pid| pid.parse::<u32>().ok());
-        let first = phalanx_tests::until("a reader", PATIENCE, reader);
+        let task = pool.submit(|halves: Halves| halves.is_whole(), Halves::new(At::Reading));
+        let first = until("a reader", PATIENCE, || noted_pid(&middle()));
         processes::kill(first);
         // None of its code had run, so another one is given it.
-        let second =
-            phalanx_tests::until("another reader", PATIENCE, || reader().filter(|pid| *pid != first));
+        let second = until("another reader", PATIENCE, || noted_pid(&middle()).filter(|pid| *pid != first));
         assert!(processes::runs(second));
-        fs::remove_file(&mark).unwrap();
-        assert_eq!(task.wait().unwrap(), LARGE);
+        fs::remove_file(middle()).unwrap();
+        assert!(task.wait().unwrap());
         assert_eq!(pool.run(square, 2).unwrap(), 4);
     });
 }
 
-/// Writes slowly.
-#[derive(Deserialize)]
-struct Lazy(Vec<u8>);
-
-impl Serialize for Lazy {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if phalanx::pool::worker().is_some() {
-            fs::write(std::env::temp_dir().join("writing"), process::id().to_string()).unwrap();
-            nap(100_000);
+/// A task whose arguments kill whoever reads them is not tried for ever.
+#[test]
+fn pool_55_a_task_whose_every_reader_dies_fails_once() {
+    alone(|| {
+        let pool = pool(1);
+        let task = pool.submit(|halves: Halves| halves.is_whole(), Halves::new(At::Reading));
+        let next = pool.submit(square, 3);
+        let mut killed = Vec::new();
+        while !task.is_done() {
+            if let Some(reader) = noted_pid(&middle()).filter(|pid| !killed.contains(pid)) {
+                processes::kill(reader);
+                killed.push(reader);
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
-        serializer.serialize_bytes(&self.0)
-    }
+        let error = task.wait().unwrap_err();
+        assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
+        assert_eq!(killed.len(), 3, "{killed:?}");
+        assert_eq!(next.wait().unwrap(), 9);
+        fs::remove_file(middle()).unwrap();
+    });
 }
 
 #[test]
 fn a_worker_killed_while_it_writes_is_one_death() {
     alone(|| {
         let pool = pool(1);
-        let mark = std::env::temp_dir().join("writing");
-        let task = pool.submit(|len: usize| Lazy(vec![7; len]), LARGE);
+        let task = pool.submit(|_: ()| Halves::new(At::Writing), ());
         let next = pool.submit(square, 3);
-        let writer = phalanx_tests::until("a writer", PATIENCE, || {
-            fs::read_to_string(&mark).ok().and_then(|pid| pid.parse::<u32>().ok())
-        });
+        let writer = until("a writer", PATIENCE, || noted_pid(&middle()));
         processes::kill(writer);
         let error = task.wait().map(drop).unwrap_err();
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
+        assert_eq!(error.at().unwrap().worker().unwrap().pid, writer);
         assert_eq!(next.wait().unwrap(), 9);
-        fs::remove_file(&mark).unwrap();
+        fs::remove_file(middle()).unwrap();
+    });
+}
+
+/// Nobody stops in the middle here: the kill comes whenever it comes, also while the kernel has the bytes.
+#[test]
+fn pool_55_a_kill_at_any_moment_of_16_mebibyte_there_and_back_is_one_outcome() {
+    alone(|| {
+        let pool = pool(1);
+        let echo = |bytes: Bytes| bytes;
+        let start = Instant::now();
+        assert_eq!(pool.run(echo, Bytes(vec![7; LARGE])).unwrap().0.len(), LARGE);
+        let whole = start.elapsed();
+        let mut lost = 0;
+        for moment in 0..20 {
+            let task = pool.submit(echo, Bytes(vec![moment as u8; LARGE]));
+            std::thread::sleep(whole * moment / 20);
+            worker_pids(&pool).into_iter().for_each(processes::kill);
+            match task.wait() {
+                Ok(bytes) => {
+                    assert!(bytes.0.len() == LARGE && bytes.0.iter().all(|byte| *byte == moment as u8))
+                }
+                Err(error) => {
+                    assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
+                    lost += 1;
+                }
+            }
+            assert_eq!(pool.run(square, 3).unwrap(), 9);
+        }
+        pool.close();
+        assert_eq!(pool.join().unwrap().lost, lost);
     });
 }
 

@@ -160,6 +160,25 @@ fn a_root_supervisor_that_is_killed_during_the_start_of_a_pool_leaves_nothing() 
 }
 
 #[test]
+fn pool_60_nothing_outlives_a_root_supervisor_that_is_killed_but_the_program() {
+    for when in ["idle", "busy", "starting"] {
+        let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["pool-killed", when]).start();
+        assert_eq!(run.line(), "now");
+        let of_the_tree = || {
+            let root = processes::root_supervisor(run.pid());
+            let marked = run.processes().into_iter();
+            // The pool may be about to begin again, with another tree.
+            let again = root.map(processes::descendants).unwrap_or_default();
+            let is_new = |pid: u32| Some(pid) == root || again.iter().any(|process| process.pid == pid);
+            marked.filter(|process| process.pid != run.pid() && !is_new(process.pid)).collect::<Vec<_>>()
+        };
+        processes::kill(processes::root_supervisor(run.pid()).unwrap());
+        processes::until_none(Duration::from_secs(1), of_the_tree);
+        drop(run);
+    }
+}
+
+#[test]
 fn progress_is_told_and_insights_add_up() {
     alone(|| {
         let (sender, receiver) = std::sync::mpsc::channel();

@@ -9,12 +9,13 @@ mod results;
 
 use std::env;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process;
 use std::thread;
 use std::time::Duration;
 
 use phalanx::Pool;
-use phalanx_tests::eventually;
+use phalanx_tests::{eventually, until};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -30,7 +31,7 @@ fn square(n: u64) -> u64 {
 }
 
 fn pid(_: ()) -> u32 {
-    std::process::id()
+    process::id()
 }
 
 fn nap(millis: u64) -> u64 {
@@ -38,11 +39,11 @@ fn nap(millis: u64) -> u64 {
     millis
 }
 
-/// Waits in a task until the file is there; says by another one that it has begun.
+/// Waits in a task until the file is there; says by another one that it has begun, and in which process.
 fn pass(gate: String) -> u32 {
-    File::create(format!("{gate}.begun")).unwrap();
+    note_pid(&PathBuf::from(format!("{gate}.begun")));
     eventually("an open gate", PATIENCE, || fs::exists(&gate).unwrap());
-    std::process::id()
+    process::id()
 }
 
 /// Bytes that travel as such, and not as a sequence of numbers, which takes its time without optimisation.
@@ -73,6 +74,16 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+/// Notes this process in a file, for others to find.
+fn note_pid(file: &Path) {
+    fs::write(file, format!("{}.", process::id())).unwrap();
+}
+
+/// The process that is noted there, once it is.
+fn noted_pid(file: &Path) -> Option<u32> {
+    fs::read_to_string(file).ok()?.strip_suffix('.')?.parse().ok()
+}
+
 /// What holds tasks back until a case has looked at them.
 struct Gate(PathBuf);
 
@@ -93,8 +104,9 @@ impl Gate {
         self.0.with_file_name(format!("{}.begun", self.0.file_name().unwrap().to_string_lossy()))
     }
 
-    fn await_begun(&self) {
-        eventually("a task that has begun", PATIENCE, || self.begun().exists());
+    /// Answers which process it is.
+    fn await_begun(&self) -> u32 {
+        until("a task that has begun", PATIENCE, || noted_pid(&self.begun()))
     }
 }
 

@@ -1,9 +1,12 @@
 //! What a supervisor loads before it forks.
 
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use phalanx::Pool;
+use phalanx::pool::{PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually, processes};
 
@@ -61,5 +64,86 @@ fn threads_that_are_left_behind_are_refused_and_so_is_a_panic() {
         let panics = |n: u32| assert!(n == 0, "nothing to load");
         let error = Pool::builder().workers(1).preload(panics, 1).build().unwrap_err();
         assert!(error.to_string().contains("nothing to load"), "{error}");
+    });
+}
+
+/// Notes where it runs, a line for each time; panics if it is told to.
+fn note(file: String) {
+    let mut lines = OpenOptions::new().append(true).create(true).open(&file).unwrap();
+    writeln!(lines, "{}", std::process::id()).unwrap();
+    assert!(!fs::exists(format!("{file}.panic")).unwrap(), "nothing to load any more");
+}
+
+fn notes(file: &str) -> Vec<u32> {
+    let lines = fs::read_to_string(file).unwrap();
+    lines.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+fn in_temporary(name: &str) -> String {
+    std::env::temp_dir().join(name).to_string_lossy().into_owned()
+}
+
+#[test]
+fn it_runs_once_in_the_supervisor_however_many_workers_there_are() {
+    alone(|| {
+        let file = in_temporary("notes");
+        let pool = Pool::builder().workers(3).max_tasks(1).preload(note, file.clone()).build().unwrap();
+        let parent = |_: ()| std::os::unix::process::parent_id();
+        let parents = pool.map(parent, vec![(); 10]).unwrap();
+        // Workers that die have successors, which need no loading either.
+        pool.run(|| -> () { std::process::abort() }, ()).unwrap_err();
+        pool.map(parent, vec![(); 10]).unwrap();
+        assert_eq!(notes(&file), [parents[0]]);
+        assert!(parents.iter().all(|parent| *parent == parents[0]));
+        fs::remove_file(file).unwrap();
+    });
+}
+
+const LARGE: u64 = 8 << 20;
+
+/// What a worker has of it in memory, and how much of that is its own: in KiB.
+fn memory(_: ()) -> (u64, u64, Option<u64>) {
+    let sum = LOADED.get().map(|loaded| loaded.1.iter().sum());
+    let smaps = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let sum_of = |key: &str| -> u64 {
+        let lines = smaps.lines().filter(|line| line.starts_with(key));
+        lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum()
+    };
+    (sum_of("Rss:"), sum_of("Private_"), sum)
+}
+
+#[test]
+fn what_is_loaded_is_in_memory_once() {
+    alone(|| {
+        let pool = Pool::builder().workers(2).preload(load, LARGE).build().unwrap();
+        // Both at once, so that both have read it.
+        for (resident, own, sum) in pool.map(memory, vec![(); 8]).unwrap() {
+            assert_eq!(sum, Some(LARGE * (LARGE - 1) / 2));
+            let loaded = LARGE * 8 / 1024;
+            assert!(resident > loaded && own < loaded / 4, "{resident} KiB, {own} KiB of its own");
+        }
+    });
+}
+
+#[test]
+fn a_preload_that_panics_when_the_supervisor_is_restarted_ends_the_pool_with_the_cause() {
+    alone(|| {
+        let file = in_temporary("notes");
+        let pool = Pool::builder().workers(1).preload(note, file.clone()).build().unwrap();
+        let napping = pool.submit(super::nap, 100_000);
+        let pending = pool.submit(super::square, 3);
+        eventually("a task that runs", PATIENCE, || napping.is_running());
+        let panic = format!("{file}.panic");
+        fs::write(&panic, "").unwrap();
+        processes::kill(notes(&file)[0]);
+        let error = napping.wait().unwrap_err();
+        assert!(error.exit_reason().is_some(), "{error}");
+        let error = pending.wait().unwrap_err();
+        let TaskError::Broken(cause, _) = &error else { panic!("{error}") };
+        assert!(matches!(**cause, PoolError::CannotStart { .. }), "{cause}");
+        assert!(error.to_string().contains("nothing to load any more"), "{error}");
+        assert!(pool.join().is_err());
+        fs::remove_file(panic).unwrap();
+        fs::remove_file(file).unwrap();
     });
 }

@@ -202,3 +202,30 @@ fn a_shutdown_answers_what_has_come_and_leaves_what_was_served() {
         gate.remove();
     });
 }
+
+/// POOL-46, as far as it is about listeners. A process that is stopped and continued finds its waits interrupted.
+#[test]
+fn signals_disturb_neither_who_listens_nor_who_asks() {
+    alone(|| {
+        let (manager, local) = serve();
+        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        let (gate, proxy, program) = (gate_process(), remote.pid().unwrap(), std::process::id());
+        let script = format!(
+            "i=0; while [ $i -lt 200 ]; do for s in URG WINCH CHLD CONT; do kill -$s {gate} {proxy} {program}; done; \
+             kill -STOP {gate} {proxy}; kill -CONT {gate} {proxy}; i=$((i+1)); done 2>/dev/null"
+        );
+        let mut shower = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
+        let mut count = 0;
+        while count < 100 || shower.try_wait().unwrap().is_none() {
+            count += 1;
+            assert_eq!(remote.note(count).wait(), Ok(count as usize));
+            if count.is_multiple_of(20) {
+                let other = connect(&manager).actor::<Board>("board").unwrap();
+                count += 1;
+                assert_eq!(other.note(count).wait(), Ok(count as usize));
+            }
+        }
+        assert_eq!(local.effects().wait().unwrap(), (1..=count).collect::<Vec<u64>>());
+        assert_eq!(manager.refusals().unwrap(), []);
+    });
+}
