@@ -168,7 +168,7 @@ impl PoolBuilder {
 
     /// A function that is run once, in the pool's supervisor, before it forks the workers: what it loads into statics they all share, copy-on-write, and
     /// their starts are as quick as ever. It runs again when that supervisor is restarted. It must leave no thread behind: that is refused, as
-    /// [`SpawnError::InitFailed`]. See [`SupervisorBuilder::preload`](crate::SupervisorBuilder::preload). (With [`in_process`](Self::in_process) there is no supervisor, and it is not run.)
+    /// [`SpawnError::InitFailed`], and so is a panic in it. See [`SupervisorBuilder::preload`](crate::SupervisorBuilder::preload). (With [`in_process`](Self::in_process) there is no supervisor, and it is not run.)
     ///
     /// ```
     /// use phalanx::Pool;
