@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::builder::Options;
 use super::callbacks::Callbacks;
-use super::crew::{Crew, Deliveries, Failed, Lost, Verdict};
+use super::crew::{Crew, Failed, Lost, Verdict};
 use super::error::PoolError;
 use super::insights::{Record, Tally};
-use super::job::{Job, Outcome, Piece, Sink};
+use super::job::{Deliveries, Job, Outcome, Piece, Sink};
 use super::lane::{MOST_ITEMS, Phase};
 use super::{End, OnLoss};
 use crate::exit::ExitReason;
@@ -22,6 +22,8 @@ use crate::{SpawnError, SupervisorRef};
 
 /// How long a batch of short tasks is to take.
 const BATCH: f64 = 500_000.0;
+/// What takes no longer than this (in nanoseconds) all together is not divided among workers: a message more would cost as much.
+const WORTH: f64 = 50_000.0;
 /// Tasks that take longer than this (in nanoseconds) are not sent ahead: the way is short beside them.
 const LONG: f64 = 5_000_000.0;
 /// How many bytes of arguments a batch has, if it has more than one item. What is longer travels as a memory file.
@@ -196,7 +198,7 @@ impl Core {
 
     /// Deals with all that has come; answers when there is something to do without anything coming.
     fn turn(self: &Arc<Core>) -> Option<Instant> {
-        let mut out = Deliveries::new();
+        let mut out = Deliveries::default();
         let now = Instant::now();
         let mut state = self.lock();
         self.hear(&mut state, &mut out);
@@ -226,16 +228,27 @@ impl Core {
 
     /// Hands outcomes out, without the lock.
     fn deliver(&self, out: Deliveries) {
-        if out.is_empty() {
+        let Deliveries { items, runs } = out;
+        let count = items.len();
+        if count == 0 {
             return;
         }
-        let count = out.len();
-        for (sink, index, outcome) in out {
-            let counter = self.tally.counter(&outcome);
-            counter.fetch_add(1, Ordering::Relaxed);
-            if !sink.deliver(index, outcome) {
-                // Cancelled before, and counted then.
-                counter.fetch_sub(1, Ordering::Relaxed);
+        let mut items = items.into_iter();
+        for (sink, len) in runs {
+            // Before somebody can have seen them.
+            let counters = items.as_slice()[..len].iter().map(|(_, outcome)| self.tally.counter(outcome));
+            for counter in counters {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+            match items.next() {
+                Some((index, outcome)) if len == 1 => {
+                    let counter = self.tally.counter(&outcome);
+                    if !sink.deliver(index, outcome) {
+                        // Cancelled before, and counted then.
+                        counter.fetch_sub(1, Ordering::Relaxed);
+                    }
+                }
+                first => sink.deliver_all(&mut first.into_iter().chain(items.by_ref().take(len - 1))),
             }
         }
         if self.open.fetch_sub(count, Ordering::AcqRel) == count {
@@ -541,7 +554,7 @@ impl Core {
 
     /// Takes no more tasks; what becomes of those that it has, `end` says. A harder end counts, a softer one comes too late.
     pub(crate) fn end(&self, end: End, grace: bool) {
-        let mut out = Deliveries::new();
+        let mut out = Deliveries::default();
         let mut state = self.lock();
         if state.ended || state.end.is_some_and(|before| before >= end) {
             return;
@@ -690,15 +703,16 @@ fn stopped(broken: Option<&Arc<PoolError>>) -> Outcome {
 /// Every item of a piece comes to this.
 fn fail(piece: &Piece, out: &mut Deliveries, outcome: impl Fn() -> Outcome) {
     let sink = &piece.job.sink;
-    out.extend((0..piece.len() as u32).map(|n| (Arc::clone(sink), piece.index(n), outcome())));
+    (0..piece.len() as u32).for_each(|n| out.push(sink, piece.index(n), outcome()));
 }
 
 impl Core {
     /// The next batch: as much as is worth a message, and not more than is fair.
     fn take_batch(&self, state: &mut State) -> Vec<Piece> {
         let fair = state.queued.div_ceil(2 * state.live().max(1)).max(1);
-        let quick = state.average.map_or(1.0, |average| (BATCH / average.max(1.0)).max(1.0));
-        let wanted = fair.min(quick as usize).min(MOST_ITEMS / 4);
+        let in_time =
+            |time: f64| state.average.map_or(1, |average| (time / average.max(1.0)).max(1.0) as usize);
+        let wanted = fair.max(in_time(WORTH)).min(in_time(BATCH)).min(MOST_ITEMS / 4);
         let (mut pieces, mut items, mut bytes) = (Vec::new(), 0, 0);
         while items < wanted {
             let Some(mut piece) = state.queue.pop_front() else { break };

@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::error::{Border, PoolError, WorkerAt};
-use super::job::{Outcome, Piece, Sink};
+use super::job::{Deliveries, Outcome, Piece, Sink};
 use super::lane::{Control, Lane, Phase, Status, TRACKS};
 use super::threads::{Hand, Promise};
 use super::worker::{Answered, Batch, Worker, item};
@@ -22,9 +22,6 @@ const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(16);
 /// Batches wait for as long as it takes; what ends them is an answer or a death.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
-
-/// Outcomes for those who wait, to be handed out when the lock is released.
-pub(crate) type Deliveries = Vec<(Arc<dyn Sink>, u64, Outcome)>;
 
 /// The way to a worker.
 pub(crate) enum Link {
@@ -441,7 +438,7 @@ impl Flight {
 
     fn deliver(&mut self, outcome: Outcome, out: &mut Deliveries) {
         let (piece, n) = self.cursor;
-        out.push((Arc::clone(&self.pieces[piece].job.sink), self.pieces[piece].index(n), outcome));
+        out.push(&self.pieces[piece].job.sink, self.pieces[piece].index(n), outcome);
         self.collected += 1;
         self.cursor = if n as usize + 1 < self.pieces[piece].len() { (piece, n + 1) } else { (piece + 1, 0) };
     }

@@ -52,6 +52,32 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Answers whether it is news.
     fn deliver(self: Arc<Self>, index: u64, outcome: Outcome) -> bool;
+
+    /// The same for several, all of them news: only one who waits for many items has more than one at a time.
+    fn deliver_all(self: Arc<Self>, outcomes: &mut dyn Iterator<Item = (u64, Outcome)>) {
+        for (index, outcome) in outcomes {
+            Arc::clone(&self).deliver(index, outcome);
+        }
+    }
+}
+
+/// What has come of items, to be handed out without the lock of the pool. Items with one sink are handed to it together: a lock and a wake for each
+/// would cost more than a short task.
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    pub(crate) items: Vec<(u64, Outcome)>,
+    /// For whom the next so many of them are.
+    pub(crate) runs: Vec<(Arc<dyn Sink>, usize)>,
+}
+
+impl Deliveries {
+    pub(crate) fn push(&mut self, sink: &Arc<dyn Sink>, index: u64, outcome: Outcome) {
+        self.items.push((index, outcome));
+        match self.runs.last_mut() {
+            Some((last, count)) if Arc::ptr_eq(last, sink) => *count += 1,
+            _ => self.runs.push((Arc::clone(sink), 1)),
+        }
+    }
 }
 
 /// What has come of an item.

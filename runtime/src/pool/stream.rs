@@ -23,7 +23,7 @@ pub(crate) const BUFFER: usize = 256;
 /// How many bytes of arguments, unless a single item has more.
 const BYTES: usize = 16 << 20;
 /// How many items are given to the pool at a time, at most, and how many bytes of them.
-const PIECE: usize = 256;
+const PIECE: usize = 1024;
 const PIECE_BYTES: usize = 24 << 10;
 /// How long an input may take before what has been pulled so far is given to the pool.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -54,6 +54,8 @@ pub struct Stream<I: Iterator, T, E> {
     /// How the input ended, if it panicked.
     panicked: Option<Box<dyn Any + Send>>,
     sink: Arc<Collect>,
+    /// What has been taken out of there, all at once, and not from here yet.
+    ready: VecDeque<Outcome>,
     number: u64,
     ordered: bool,
     buffer: usize,
@@ -80,7 +82,7 @@ struct Collected {
     in_order: VecDeque<Option<Outcome>>,
     first: u64,
     /// In the order of their arrival, if that is wanted.
-    as_they_come: Option<VecDeque<(u64, Outcome)>>,
+    as_they_come: Option<VecDeque<Outcome>>,
     waiting: bool,
 }
 
@@ -93,7 +95,7 @@ impl Collect {
 impl Collected {
     fn put(&mut self, index: u64, outcome: Outcome) {
         if let Some(queue) = &mut self.as_they_come {
-            return queue.push_back((index, outcome));
+            return queue.push_back(outcome);
         }
         let Some(place) = index.checked_sub(self.first).map(|place| place as usize) else { return };
         if self.in_order.len() <= place {
@@ -102,14 +104,16 @@ impl Collected {
         self.in_order[place] = Some(outcome);
     }
 
-    fn next(&mut self) -> Option<(u64, Outcome)> {
+    /// All that can be taken now.
+    fn drain(&mut self, out: &mut VecDeque<Outcome>) {
         if let Some(queue) = &mut self.as_they_come {
-            return queue.pop_front();
+            out.append(queue);
         }
-        let outcome = self.in_order.front_mut()?.take()?;
-        self.in_order.pop_front();
-        self.first += 1;
-        Some((self.first - 1, outcome))
+        while let Some(outcome) = self.in_order.front_mut().and_then(Option::take) {
+            self.in_order.pop_front();
+            self.first += 1;
+            out.push_back(outcome);
+        }
     }
 }
 
@@ -135,6 +139,19 @@ impl Sink for Collect {
         }
         true
     }
+
+    fn deliver_all(self: Arc<Self>, outcomes: &mut dyn Iterator<Item = (u64, Outcome)>) {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return outcomes.for_each(drop);
+        }
+        let mut inner = self.lock();
+        outcomes.for_each(|(index, outcome)| inner.put(index, outcome));
+        let wake = std::mem::take(&mut inner.waiting);
+        drop(inner);
+        if wake {
+            self.changed.notify_all();
+        }
+    }
 }
 
 impl<A, I, T, E> Stream<I, T, E>
@@ -152,6 +169,7 @@ where
             input: Some(input),
             panicked: None,
             sink: Arc::new(Collect { inner, changed, abandoned }),
+            ready: VecDeque::new(),
             number: core.number(),
             ordered: true,
             buffer: BUFFER,
@@ -323,10 +341,14 @@ where
         }
     }
 
-    fn await_next(&self) -> Outcome {
+    fn await_next(&mut self) -> Outcome {
+        if let Some(outcome) = self.ready.pop_front() {
+            return outcome;
+        }
         let mut inner = self.sink.lock();
         loop {
-            if let Some((_, outcome)) = inner.next() {
+            inner.drain(&mut self.ready);
+            if let Some(outcome) = self.ready.pop_front() {
                 return outcome;
             }
             inner.waiting = true;
