@@ -1,9 +1,10 @@
-//! The same sums, by threads and by processes.
+//! The same sums, one after the other, by threads, by processes, and by the workers of a pool.
 
 use std::hint::black_box;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use phalanx::Pool;
 use phalanx::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -39,10 +40,18 @@ pub(crate) fn compare(unit: Duration) -> phalanx::Result<()> {
         let part = |worker| Part { from: worker * numbers, to: (worker + 1) * numbers, wait };
         let parts: Vec<_> = (0..workers).map(part).collect();
         println!("{kind}, {workers} workers");
+        print("one by one", &one_by_one(&parts));
         print("threads", &by_threads(&parts));
         print("processes", &by_processes(&parts)?);
+        print("pool", &by_pool(&parts)?);
     }
     Ok(())
+}
+
+fn one_by_one(parts: &[Part]) -> Times {
+    let begin = Instant::now();
+    let result = parts.iter().copied().map(sum).sum();
+    Times { start: Duration::ZERO, compute: begin.elapsed(), result }
 }
 
 fn by_threads(parts: &[Part]) -> Times {
@@ -61,11 +70,20 @@ fn by_processes(parts: &[Part]) -> phalanx::Result<Times> {
     Ok(Times { start, compute: begin.elapsed() - start, result })
 }
 
+fn by_pool(parts: &[Part]) -> phalanx::Result<Times> {
+    let begin = Instant::now();
+    let pool = Pool::builder().workers(parts.len()).build()?;
+    let start = begin.elapsed();
+    // One each: as many as there are workers.
+    let sums = pool.stream(sum, parts.iter().copied()).chunk(1).collect::<Result<Vec<_>, _>>()?;
+    Ok(Times { start, compute: begin.elapsed() - start, result: sums.into_iter().sum() })
+}
+
 fn print(who: &str, times: &Times) {
     let Times { start, compute, result } = times;
     let total = short(*start + *compute);
     println!(
-        "{who:>9}: start {}, compute {}, total {total}; the sum is {result}",
+        "{who:>10}: start {}, compute {}, total {total}; the sum is {result}",
         short(*start),
         short(*compute)
     );

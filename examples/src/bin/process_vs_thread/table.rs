@@ -7,8 +7,9 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use phalanx::Blob;
+use phalanx::pool::TaskError;
 use phalanx::prelude::*;
+use phalanx::{Blob, Pool};
 
 use crate::command::{as_command, crash};
 use crate::figures::{Times, machine, private_memory};
@@ -58,6 +59,7 @@ pub(crate) fn print(unit: Duration, rounds: usize) -> phalanx::Result<()> {
     row("hand-over of 64 MiB", hand_overs(rounds.div_ceil(50))?);
     row("as many CPU-bound units as cores, against one", speed_ups(unit)?);
     row("a segfault in one unit", crashes()?);
+    row("the same in one task of a pool of two", crash_in_pool()?);
     let hung = Unit.builder().deadline(unit).spawn()?.hang().wait();
     row("a hung unit", ["cannot be ended".into(), reason(hung), "to be killed by hand".into()]);
     row(
@@ -213,6 +215,20 @@ fn crashes() -> phalanx::Result<[String; 3]> {
     let process = reason(Unit.spawn()?.crash().wait());
     let command = as_command("crash")?.status()?;
     Ok([format!("ends all: {in_thread}"), process, format!("ends one: {command}")])
+}
+
+/// What becomes of the others, where a task has crashed among them.
+fn crash_in_pool() -> phalanx::Result<[String; 3]> {
+    let pool = Pool::builder().workers(2).build()?;
+    let task = |n: u64| if n == 50 { (crash(), n).1 } else { n };
+    let results = pool.map_each(task, 0..100);
+    let crashed: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    let fine = results.len() - crashed.len();
+    let ours = match crashed[..] {
+        [TaskError::Died(reason, _)] => format!("ends one of 100 tasks: {reason}; {fine} have their results"),
+        _ => format!("{crashed:?}"),
+    };
+    Ok(["ends all", &ours, "there are no pools"].map(str::to_owned))
 }
 
 /// A command that answers what it is told.
