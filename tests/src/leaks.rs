@@ -87,5 +87,8 @@ fn mappings() -> usize {
 fn watchers() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("/proc is there").flatten();
     let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-    tasks.map(name).filter(|name| name.starts_with("phalanx-root")).count()
+    tasks
+        .map(name)
+        .filter(|name| ["phalanx-root", "phalanx-wake"].iter().any(|watcher| name.starts_with(watcher)))
+        .count()
 }

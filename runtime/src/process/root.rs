@@ -119,9 +119,22 @@ fn await_word(control: &OwnedFd, token: &str) -> io::Result<()> {
 /// Watches a root supervisor, and the program's signals, from a thread of its own.
 fn watch(supervisor: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> io::Result<()> {
     let signals = take_signals()?;
+    let stopped = pidfd.try_clone()?;
     let watcher = Watcher { supervisor, pidfd, tree, mark, number, signals };
     std::thread::Builder::new().name("phalanx-root".into()).spawn(move || watcher.run())?;
+    // Without it, a root supervisor that is stopped stays so, and nothing else is lost.
+    let waker = std::thread::Builder::new().name("phalanx-wake".into()).stack_size(128 * 1024);
+    let _ = waker.spawn(move || wake_when_stopped(&stopped));
     Ok(())
+}
+
+/// A supervisor that does nothing is of no use to anybody: what each does for those below it, the program does for the root.
+fn wake_when_stopped(supervisor: &OwnedFd) {
+    while process::await_stop(supervisor.as_fd()) {
+        let _ = process::signal(supervisor.as_fd(), process::SIGCONT);
+        // Until that has come to it, it still counts as stopped.
+        poll::pause(Duration::from_millis(1));
+    }
 }
 
 struct Watcher {

@@ -147,6 +147,20 @@ pub(crate) fn await_group(group: i32) {
     while wait_with(libc::P_PGID, group, libc::WEXITED).is_some() {}
 }
 
+/// Blocks until this child of the process, which others may be waiting for as well, has been stopped by a signal (`true`) or has ended. Takes
+/// nothing away from those.
+pub(crate) fn await_stop(pidfd: BorrowedFd<'_>) -> bool {
+    // SAFETY: as in `wait_with`.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let (kind, id) = (libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t);
+    let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT;
+    let result = retry(|| {
+        // SAFETY: `info` is valid for writing.
+        check(unsafe { libc::waitid(kind, id, &mut info, flags) })
+    });
+    result.is_ok() && info.si_code == libc::CLD_STOPPED
+}
+
 fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
     wait_with(kind, pid, libc::WNOHANG | flags)
 }

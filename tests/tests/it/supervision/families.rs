@@ -147,6 +147,28 @@ fn requests_survive_the_restart_of_a_supervisor() {
     });
 }
 
+/// The program does it for the root supervisor.
+#[test]
+fn a_root_supervisor_that_is_stopped_by_a_signal_goes_on() {
+    alone(|| {
+        let stage = Stage::new();
+        let (worker, _) = reserved(stage.worker("a"));
+        let supervisor = Supervisor::one_for_one().child("a", worker).start().unwrap();
+        let root = processes::root_supervisor(std::process::id()).unwrap();
+        for _ in 0..3 {
+            processes::signal("STOP", i64::from(root));
+            eventually("that it goes on", PATIENCE, || {
+                processes::stat(root).is_some_and(|root| root.state != 'T')
+            });
+        }
+        let (worker, its_ref) = reserved(stage.worker("b"));
+        let another = Supervisor::one_for_one().child("b", worker).start().unwrap();
+        assert_eq!(its_ref.count().wait(), Ok(1));
+        stop(&another);
+        stop(&supervisor);
+    });
+}
+
 /// Nobody continues a supervisor that somebody has stopped; its own supervisor does.
 #[test]
 fn a_supervisor_that_is_stopped_by_a_signal_goes_on() {
