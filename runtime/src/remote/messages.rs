@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn rubbish_is_no_message() {
-        for rubbish in [&b""[..], &[0xff; 64], &[2], &[1, 0]] {
+        for rubbish in [&b""[..], &[0xff; 64], &[4], &[1], &[0, 0]] {
             assert!(decode::<Outgoing>("somebody", rubbish).is_err(), "{rubbish:?}");
         }
     }

@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::start::Worker;
 use super::{Child, Supervisor};
-use crate::exit::ExitReason;
 use crate::process::child::{self, Birth, Gate};
 use crate::process::request::Kind;
 use crate::supervise::{Key, Restart};
@@ -46,7 +45,7 @@ impl Drop for Spare {
 }
 
 impl Supervisor {
-    /// Has been started again: at the end of this turn, when nobody waits for anything else, a spare is made.
+    /// It is started again: if it has crashed, a spare is made at the end of this turn, when nobody waits for anything else.
     pub(super) fn wish_for_spare(&mut self, key: Key) {
         self.spare_for = Some(key);
     }
@@ -128,11 +127,11 @@ impl Supervisor {
 
 impl Child {
     fn wants_a_spare(&self) -> bool {
-        let crashed = || self.ledger().last_death().map(|(_, epitaph)| epitaph.reason);
+        let crashed = || self.ledger().last_death().is_some_and(|(_, epitaph)| !epitaph.reason.is_orderly());
         self.spare.is_none()
             && self.spec().kind == Kind::Actor
             && self.spec().rules.restart != Restart::Temporary
             && self.life.as_ref().is_some_and(|life| life.asked.is_none())
-            && crashed().is_some_and(|reason| reason != ExitReason::Recycled)
+            && crashed()
     }
 }

@@ -242,7 +242,7 @@ fn a_worker_killed_while_it_reads_fails_its_task_or_another_does_it() {
 
 /// A task whose arguments kill whoever reads them is not tried for ever.
 #[test]
-fn pool_55_a_task_whose_every_reader_dies_fails_once() {
+fn a_task_whose_every_reader_dies_fails_once() {
     alone(|| {
         let pool = pool(1);
         let task = pool.submit(|halves: Halves| halves.is_whole(), Halves::new(At::Reading));
@@ -281,7 +281,7 @@ fn a_worker_killed_while_it_writes_is_one_death() {
 
 /// Nobody stops in the middle here: the kill comes whenever it comes, also while the kernel has the bytes.
 #[test]
-fn pool_55_a_kill_at_any_moment_of_16_mebibyte_there_and_back_is_one_outcome() {
+fn a_kill_at_any_moment_of_16_mebibyte_there_and_back_is_one_outcome() {
     alone(|| {
         let pool = pool(1);
         let echo = |bytes: Bytes| bytes;

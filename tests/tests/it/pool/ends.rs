@@ -160,7 +160,7 @@ fn a_root_supervisor_that_is_killed_during_the_start_of_a_pool_leaves_nothing() 
 }
 
 #[test]
-fn pool_60_nothing_outlives_a_root_supervisor_that_is_killed_but_the_program() {
+fn nothing_outlives_a_root_supervisor_that_is_killed_but_the_program() {
     for when in ["idle", "busy", "starting"] {
         let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["pool-killed", when]).start();
         assert_eq!(run.line(), "now");

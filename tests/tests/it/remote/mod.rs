@@ -203,7 +203,7 @@ fn a_shutdown_answers_what_has_come_and_leaves_what_was_served() {
     });
 }
 
-/// POOL-46, as far as it is about listeners. A process that is stopped and continued finds its waits interrupted.
+/// A process that is stopped and continued finds its waits interrupted.
 #[test]
 fn signals_disturb_neither_who_listens_nor_who_asks() {
     alone(|| {
