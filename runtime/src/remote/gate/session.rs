@@ -33,15 +33,20 @@ pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError>
     outward.send(&encode(&Response::Welcome(welcome)))?;
     let (answers, writer) = answers::channel(shared, outward, service.desk.clone(), shared.terms.silence / 3);
     let writing = thread::Builder::new().name("write".to_owned()).stack_size(STACK);
+    let for_writer = Arc::clone(&cut);
     let write = move || {
         if let Err(error) = writer.run() {
             tracing::debug!(%error, "answers cannot be delivered");
         }
         // The reader learns of it in this way.
-        cut.cut();
+        for_writer.cut();
     };
-    writing.spawn(write).map_err(|error| RemoteError::Local { error: error.to_string() })?;
+    let writing = writing.spawn(write).map_err(|error| RemoteError::Local { error: error.to_string() })?;
     let outcome = service.read(&who, &mut *inward, &answers, shared.bounds.in_flight);
+    // Who is not counted among the clients any more has given back what it had.
+    drop(answers);
+    cut.cut();
+    let _ = writing.join();
     match outcome {
         Err(RemoteError::HungUp { .. } | RemoteError::Silent { .. }) => Ok(()),
         other => other,
