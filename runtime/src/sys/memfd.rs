@@ -11,8 +11,12 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::check;
+
+/// How long the kernel may be busy with a file that is to be sealed.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Payload files can neither shrink under a reader (SIGBUS) nor change while they are decoded.
 const PAYLOAD_SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
@@ -24,9 +28,21 @@ pub(super) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
+/// Seals a file that nobody else has yet.
 pub(super) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
-    // SAFETY: F_ADD_SEALS takes integers only.
-    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }).map(drop)
+    let deadline = super::time::after(BUSY);
+    loop {
+        // SAFETY: F_ADD_SEALS takes integers only.
+        let sealed = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) });
+        match sealed {
+            // The kernel itself has a page of it in its hands, to move it or to see how old it is, and takes that for somebody who writes. It has
+            // waited for 150 ms by then.
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && super::time::now() < deadline => {
+                super::poll::pause(Duration::from_millis(1));
+            }
+            sealed => return sealed.map(drop),
+        }
+    }
 }
 
 /// Which seals a file has.
@@ -344,5 +360,28 @@ impl<T: Shared> Deref for Page<T> {
 impl<T: Shared> std::fmt::Debug for Page<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Page({})", self.file.as_raw_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_busy_is_sealed_when_it_is_not_any_more() {
+        let file = create(c"phalanx-test", libc::MFD_ALLOW_SEALING).unwrap();
+        file.set_len(4096).unwrap();
+        let writable = Mapped::new(file.as_fd(), 4096, libc::PROT_READ | libc::PROT_WRITE).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                seal(&file, PAYLOAD_SEALS).unwrap();
+                done.store(true, Ordering::SeqCst);
+            });
+            super::super::poll::pause(Duration::from_millis(20));
+            assert!(!done.load(Ordering::SeqCst));
+            drop(writable);
+        });
+        assert_eq!(seals(file.as_fd()).unwrap() & PAYLOAD_SEALS, PAYLOAD_SEALS);
     }
 }
