@@ -181,6 +181,11 @@ pub(crate) fn remember_own(spec: &'static Spec, ledger: &'static Ledger, mailbox
     let _ = OWN.set(Own { spec, ledger, mailbox, peer: OnceCell::new() });
 }
 
+/// Whether somebody has ordered that this actor stop.
+pub(crate) fn is_to_stop() -> bool {
+    OWN.get().is_some_and(|own| own.ledger.stop_requested().is_some())
+}
+
 /// The actor of this process, as others see it, if it is of that type.
 pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
     OWN.get().filter(|own| own.spec.type_name == type_name).and_then(|own| own.peer().ok())

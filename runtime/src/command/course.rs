@@ -111,6 +111,11 @@ impl Course {
         if facts.stage != Stage::Running || signal::is_sent(process::SIGTERM) {
             return;
         }
+        if crate::current::is_to_stop() {
+            // The order is written down before the signal is sent. That may be on its way to its handler now; or who gave the order has died before sending it.
+            process::kill(process::pid(), process::SIGTERM);
+            return;
+        }
         process::reap(self.pid);
         match end {
             Wait::Exited(code) => process::exit_now(code),

@@ -190,10 +190,11 @@ fn wait_at_fault_point(supervisor: i32) {
 
 /// Tells those who wait for it that the process is ready.
 pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
-    ledger.ready();
+    let is_first = ledger.ready();
     tree::say_ready();
-    // The mailbox, rung from its inner side. Whoever has spawned it waits for that; for a later process nobody does.
-    if ledger.incarnation() == 1 {
+    // The mailbox, rung from its inner side. Whoever has spawned it waits for that, also if the first process was stopped before it was ready; for one
+    // after those nobody does.
+    if is_first {
         let _ = frame::send_raw(receiver.as_fd(), b"r", &[]);
     }
 }

@@ -151,10 +151,12 @@ impl Ledger {
         (self.0.restarts.load(Relaxed), self.0.recycled.load(Relaxed))
     }
 
-    pub(crate) fn ready(&self) {
+    /// Answers whether it is the first process of its actor that ever was.
+    pub(crate) fn ready(&self) -> bool {
         let page = &self.0;
         let starting = |state: u32| (state < State::Ready as u32).then_some(State::Ready as u32);
         let _ = page.state.fetch_update(SeqCst, SeqCst, starting);
+        page.risen.swap(1, SeqCst) == 0
     }
 
     /// How many supervisors of this actor's own have ended.

@@ -57,6 +57,8 @@ shared_struct! {
         since: AtomicU64,
         /// Actor: when the caller of this message wants its handler killed; 0 for never.
         limit: AtomicU64,
+        /// Actor: 1 since one of its processes has been ready.
+        risen: AtomicU32,
         /// Supervisor: when it wrote down how the last process ended.
         noted: AtomicU64,
         /// Supervisor, when a process dies in a message: its incarnation; the next one, once it has dealt with that message: 0.
