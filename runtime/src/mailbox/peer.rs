@@ -303,7 +303,8 @@ impl Peer {
         let sweeps = self.ledger.sweeps();
         let (state, last) = (self.ledger.state(), self.ledger.last_death());
         let mut fate = self.fate();
-        if state == State::Ready {
+        // One of its processes has been: that may have been stopped since, for a sibling's sake.
+        if state == State::Ready || self.ledger.has_been_ready() {
             for slot in fate.until_ready.drain(..) {
                 slot.complete(Outcome::Ready);
             }

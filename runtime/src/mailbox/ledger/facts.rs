@@ -159,6 +159,11 @@ impl Ledger {
         page.risen.swap(1, SeqCst) == 0
     }
 
+    /// Whether any of its processes has been ready.
+    pub(crate) fn has_been_ready(&self) -> bool {
+        self.0.risen.load(SeqCst) != 0
+    }
+
     /// How many supervisors of this actor's own have ended.
     pub(crate) fn supervisors_ended(&self) -> u32 {
         self.0.supervisors_ended.load(SeqCst)
