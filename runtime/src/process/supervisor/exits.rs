@@ -220,6 +220,13 @@ impl Supervisor {
         seats.into_iter().filter_map(|seat| self.seating.who(seat)).collect()
     }
 
+    /// Who asks may have seen in a ledger what is not on the board yet: the child has come no further.
+    pub(super) fn see_who_is_up(&mut self) {
+        for key in self.rising.clone() {
+            self.see_whether_it_is_up(key);
+        }
+    }
+
     fn see_whether_it_is_up(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if self.rising.contains(&key) && child.is_up() {

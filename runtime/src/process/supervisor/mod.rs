@@ -276,6 +276,7 @@ impl Supervisor {
                     }
                 }
                 Asked::Ask(operation, answer) => {
+                    self.see_who_is_up();
                     self.carry_out(operation, answer);
                 }
                 Asked::Shutdown(mode, term, by) if term == self.term => {
