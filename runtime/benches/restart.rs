@@ -25,6 +25,7 @@ fn main() -> phalanx::Result<()> {
     let size = Size::of(300);
     let mut again_floor = Row::new("floor: SIGKILL, hang-up, a zygote's fork to its first packet");
     let mut again = Row::new("phalanx: SIGKILL to the first reply of the next process");
+    let mut first = Row::new("phalanx: the same for one that has never crashed before");
     let mut known_floor = Row::new("floor: SIGKILL of such a process to its pidfd");
     let mut noted = Row::new("phalanx: SIGKILL until its supervisor has written it down");
     let mut known = Row::new("phalanx: SIGKILL to the Down of a monitor, which sleeps until then");
@@ -45,6 +46,17 @@ fn main() -> phalanx::Result<()> {
             Ok::<_, SendError>(())
         };
         again.prepared(size.times, settle, reply_again);
+        first.timed(size.times, || {
+            let echo = Echo.builder().restart(Restart::Permanent).spawn().expect("an actor");
+            assert_eq!(until_answered(&echo), 1);
+            settle().expect("a nap");
+            let start = std::time::Instant::now();
+            floor::kill(echo.pid().expect("a process"));
+            assert_eq!(until_answered(&echo), 1);
+            let taken = start.elapsed();
+            echo.stop(Duration::from_secs(5)).expect("it stops");
+            taken
+        });
         let prepare_floor = || {
             assert_eq!(until_answered(&echo), 1);
             let pid = echo.pid().map_err(|error| std::io::Error::other(error.to_string()))?;
@@ -77,6 +89,7 @@ fn main() -> phalanx::Result<()> {
     }
     again_floor.print(None);
     again.print(Some((&again_floor, 1.5)));
+    first.print(Some((&again_floor, 1.5)));
     known_floor.print(None);
     noted.print(Some((&known_floor, 1.3)));
     // One wake more than the floor has: the supervisor's, and then the watcher's.

@@ -75,6 +75,12 @@ thread_local! {
     static INCOMING: RefCell<Option<VecDeque<OwnedFd>>> = const { RefCell::new(None) };
 }
 
+/// In a supervisor, for its children: what a thread does before it uses these for the first time costs each of them copies of pages.
+pub(crate) fn prepare() {
+    OUTGOING.with(|_| ());
+    INCOMING.with(|_| ());
+}
+
 /// Puts a thread-local back as it was, whatever happens in between.
 struct Scope<T: 'static>(&'static std::thread::LocalKey<RefCell<Option<T>>>, Option<T>);
 

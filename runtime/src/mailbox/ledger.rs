@@ -53,6 +53,11 @@ impl Ledger {
         self.0.file()
     }
 
+    /// In a supervisor that will want to look at it without delay.
+    pub(crate) fn be_at_hand(&self) {
+        self.0.be_at_hand();
+    }
+
     /// In a supervisor that does not look at it for some time.
     pub(crate) fn rest(&mut self) {
         self.0.rest();

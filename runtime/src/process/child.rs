@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use crate::codec;
 use crate::current;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::Ledger;
@@ -93,11 +94,7 @@ pub(crate) fn prepare() {
         millis.map(Duration::from_millis)
     });
     last_words::prepare();
-    // What a thread looks up when it first has something to tidy up at its end.
-    thread_local! {
-        static TIDY: Box<()> = Box::default();
-    }
-    TIDY.with(|_| ());
+    codec::prepare();
 }
 
 /// The descriptors of a child of this kind, beside those that every process of the tree has.

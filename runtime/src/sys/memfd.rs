@@ -298,6 +298,18 @@ impl<T: Shared> Page<T> {
         Ok(mapped)
     }
 
+    /// With no room for one mapping (`vm.max_map_count`, memory) what is written is lost, and read is a page of zeroes.
+    fn mapped(&self) -> &Mapped {
+        self.mapped.get_or_init(|| self.map().unwrap_or_else(|_| Mapped::stand_in()))
+    }
+
+    /// Maps it, and has its memory looked up, before it is needed.
+    pub(crate) fn be_at_hand(&self) {
+        let mapped = self.mapped();
+        // SAFETY: the region is ours, and stays as it is; where the kernel does not know the advice (before 5.14) it does nothing.
+        unsafe { libc::madvise(mapped.start.as_ptr(), mapped.len, libc::MADV_POPULATE_WRITE) };
+    }
+
     /// Unmaps it until it is looked at again: each mapping makes every fork dearer.
     pub(crate) fn rest(&mut self) {
         self.mapped.take();
@@ -349,8 +361,7 @@ impl<T: Shared> Deref for Page<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // With no room for one mapping (`vm.max_map_count`, memory) what is written is lost, and read is a page of zeroes.
-        let mapped = self.mapped.get_or_init(|| self.map().unwrap_or_else(|_| Mapped::stand_in()));
+        let mapped = self.mapped();
         // SAFETY: a whole page is mapped until `rest`, which takes `&mut self`, and cannot shrink (checked in `accept`); `T` fits on
         // it, page alignment satisfies it, and by `Shared` every bit pattern that others may write is a valid `T`.
         unsafe { mapped.start.cast::<T>().as_ref() }

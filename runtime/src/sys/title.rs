@@ -27,8 +27,9 @@ pub(crate) unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_cha
 /// Names the process, its short name (15 bytes) as well as its command line.
 pub(crate) fn set(title: &str) {
     let clean: Vec<u8> = title.bytes().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
-    let mut short = clean[..clean.len().min(15)].to_vec();
-    short.push(0);
+    let mut short = [0_u8; 16];
+    let shown = clean.len().min(15);
+    short[..shown].copy_from_slice(&clean[..shown]);
     // SAFETY: PR_SET_NAME reads a NUL-terminated string of at most 16 bytes.
     unsafe { libc::prctl(libc::PR_SET_NAME, short.as_ptr()) };
     let (start, room) = (START.load(Ordering::Relaxed), ROOM.load(Ordering::Relaxed));

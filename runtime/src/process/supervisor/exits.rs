@@ -235,6 +235,11 @@ impl Supervisor {
                 life.start_until = None;
                 life.lent = Vec::new();
             }
+            if self.children.len() <= FEW
+                && let Some(child) = self.children.get(&key).filter(|child| child.may_come_back())
+            {
+                child.ledger().be_at_hand();
+            }
             self.let_it_rest(key);
             self.tell_policy(Event::Up(key));
         }
@@ -300,6 +305,11 @@ impl Child {
             self.ledger().bury(&epitaph, State::Dead);
         }
         (epitaph, exit, life)
+    }
+
+    /// Whether its process is followed by another one, should it end.
+    fn may_come_back(&self) -> bool {
+        self.spec().rules.restart != Restart::Temporary
     }
 
     /// A process that was killed before it could write down that it has been started.
