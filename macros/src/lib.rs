@@ -67,6 +67,7 @@ use proc_macro::TokenStream;
 /// | `recycle_at_age = "1h"` | the same when it is so old |
 /// | `recycle_jitter = 10` | up to so many percent earlier, at random. Default: 0 |
 /// | `drain = at_end` | what becomes of what is queued at an orderly stop: handled `always`, `never`, or `at_end` of the program only. Default: `at_end` |
+/// | `spare` | its next process is always kept ready, at the price of one idle process. Default: for a second after each crash |
 /// | `nice = 10` | its niceness, from -20 (first) to 19 (last). Default: that of the program |
 /// | `no_derive` | no serde implementations are derived |
 /// | `crate = path` | where to find the crate `phalanx` (also on the impl block) |
@@ -165,7 +166,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `intensity = "2 in 1s"` | an allowance of its own, beside that of the supervisor | none |
 /// | `backoff = "1s..1m"` | instead of the supervisor's | the supervisor's |
 /// | `significant` | its end by itself may end the supervisor, which has an `auto_shutdown` | no |
-/// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..`, `drain`, `nice` | as for an actor | the actor's |
+/// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..`, `drain`, `spare`, `nice` | as for an actor | the actor's |
 /// | `builder` | its argument is an `ActorBuilder`, though it has no `#[init]` | its state |
 ///
 /// What contradicts itself is an error of the compiler, also across attributes: a significant child that is permanent, or below a supervisor that never ends

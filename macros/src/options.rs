@@ -47,6 +47,7 @@ impl Place {
                 "recycle_at_age",
                 "recycle_jitter",
                 "drain",
+                "spare",
                 "nice",
                 "crate",
                 "no_derive",
@@ -101,6 +102,7 @@ impl Place {
                 "recycle_at_age",
                 "recycle_jitter",
                 "drain",
+                "spare",
                 "nice",
                 "builder",
             ],
@@ -137,6 +139,7 @@ pub(crate) struct Options {
     pub(crate) significant: Option<bool>,
     pub(crate) recycle: Recycle,
     pub(crate) drain: Option<Drain>,
+    pub(crate) spare: Option<bool>,
     pub(crate) nice: Option<i32>,
     pub(crate) strategy: Option<Strategy>,
     pub(crate) auto_shutdown: Option<AutoShutdown>,
@@ -168,6 +171,7 @@ impl Default for Options {
             significant: None,
             recycle: Recycle::default(),
             drain: None,
+            spare: None,
             nice: None,
             strategy: None,
             auto_shutdown: None,
@@ -221,6 +225,12 @@ impl Options {
             let message = "`shutdown` and `grace` both say how long a stop may take: remove one of the two";
             later("shutdown", "grace", message);
         }
+        let recycles =
+            self.recycle.messages.is_some() || self.recycle.memory.is_some() || self.recycle.age.is_some();
+        if self.restart == Some(Restart::Temporary) && self.spare == Some(true) && !recycles {
+            let message = "what is temporary gets no next process, so it needs no spare; write `restart = transient`, or `permanent`";
+            later("restart", "spare", message);
+        }
         // Of a child, it is said with its name.
         let nameless = !matches!(place, Place::Child);
         if nameless && self.restart == Some(Restart::Permanent) && self.significant == Some(true) {
@@ -249,6 +259,7 @@ impl Options {
             "recycle_at_age" => self.recycle.age = Some(entry.duration()?),
             "recycle_jitter" => self.recycle.jitter = Some(entry.percent()?),
             "drain" => self.drain = Some(entry.one_of(Drain::WORDS)?),
+            "spare" => self.spare = Some(entry.flag()?),
             "nice" => self.nice = Some(entry.niceness()?),
             "strategy" => self.strategy = Some(entry.one_of(Strategy::WORDS)?),
             "auto_shutdown" => self.auto_shutdown = Some(entry.one_of(AutoShutdown::WORDS)?),
@@ -302,6 +313,7 @@ impl Options {
             flag("significant", self.significant),
             some("recycle", self.recycle.to_expr(&private, recycle)),
             some("drain", self.drain.map(|drain| drain.to_expr(&private))),
+            flag("spare", self.spare),
             some("nice", self.nice.map(ToTokens::into_token_stream)),
         ]
         .into_iter()
@@ -435,6 +447,19 @@ mod tests {
         {
             assert!(parsed(Place::Task, tokens.clone()).1.contains("-20 to 19"), "{tokens} was accepted");
         }
+    }
+
+    #[test]
+    fn a_spare_is_for_who_has_a_next_process() {
+        for tokens in
+            [quote!(spare), quote!(spare, restart = transient), quote!(spare = true, recycle_after = 9)]
+        {
+            let (options, errors) = parsed(Place::ActorStruct, tokens);
+            assert_eq!((options.spare, errors.as_str()), (Some(true), ""));
+        }
+        let (_, errors) = parsed(Place::Child, quote!(restart = temporary, spare));
+        assert!(errors.contains("no next process"), "{errors}");
+        assert_eq!(parsed(Place::ActorStruct, quote!(restart = temporary, spare = false)).1, "");
     }
 
     #[test]

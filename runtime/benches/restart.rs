@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phalanx::__private::floor::{self, Zygote};
-use phalanx::Restart;
 use phalanx::prelude::*;
+use phalanx::{ActorBuilder, Restart};
 use support::{Row, Size};
 
 #[actor]
@@ -20,12 +20,19 @@ impl Echo {
     }
 }
 
+/// Before each kill, on either side: a process that has just come up still has its supervisor's or its zygote's attention.
+const REST: Duration = Duration::from_micros(200);
+
+/// The same for a new actor that is to have a spare: its supervisor looks 2 ms after a start whether it is up.
+const WITH_SPARE: Duration = Duration::from_millis(4);
+
 fn main() -> phalanx::Result<()> {
     floor::serve_if_asked();
     let size = Size::of(300);
     let mut again_floor = Row::new("floor: SIGKILL, hang-up, a zygote's fork to its first packet");
     let mut again = Row::new("phalanx: SIGKILL to the first reply of the next process");
     let mut first = Row::new("phalanx: the same for one that has never crashed before");
+    let mut spared = Row::new("phalanx: the same, with a spare from the start");
     let mut known_floor = Row::new("floor: SIGKILL of such a process to its pidfd");
     let mut noted = Row::new("phalanx: SIGKILL until its supervisor has written it down");
     let mut known = Row::new("phalanx: SIGKILL to the Down of a monitor, which sleeps until then");
@@ -46,17 +53,8 @@ fn main() -> phalanx::Result<()> {
             Ok::<_, SendError>(())
         };
         again.prepared(size.times, settle, reply_again);
-        first.timed(size.times, || {
-            let echo = Echo.builder().restart(Restart::Permanent).spawn().expect("an actor");
-            assert_eq!(until_answered(&echo), 1);
-            settle().expect("a nap");
-            let start = std::time::Instant::now();
-            floor::kill(echo.pid().expect("a process"));
-            assert_eq!(until_answered(&echo), 1);
-            let taken = start.elapsed();
-            echo.stop(Duration::from_secs(5)).expect("it stops");
-            taken
-        });
+        first.timed(size.times, || first_crash(Echo.builder(), REST));
+        spared.timed(size.times, || first_crash(Echo.builder().spare(true), WITH_SPARE));
         let prepare_floor = || {
             assert_eq!(until_answered(&echo), 1);
             let pid = echo.pid().map_err(|error| std::io::Error::other(error.to_string()))?;
@@ -90,6 +88,7 @@ fn main() -> phalanx::Result<()> {
     again_floor.print(None);
     again.print(Some((&again_floor, 1.5)));
     first.print(Some((&again_floor, 1.5)));
+    spared.print(Some((&again_floor, 1.5)));
     known_floor.print(None);
     noted.print(Some((&known_floor, 1.3)));
     // One wake more than the floor has: the supervisor's, and then the watcher's.
@@ -98,10 +97,22 @@ fn main() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Before each kill, on either side: a process that has just come up still has its supervisor's or its zygote's attention.
 fn settle() -> std::io::Result<()> {
-    std::thread::sleep(Duration::from_micros(200));
+    std::thread::sleep(REST);
     Ok(())
+}
+
+/// From the first crash of a new actor to the first reply of its next process.
+fn first_crash(echo: ActorBuilder<Echo>, rest: Duration) -> Duration {
+    let echo = echo.restart(Restart::Permanent).spawn().expect("an actor");
+    assert_eq!(until_answered(&echo), 1);
+    std::thread::sleep(rest);
+    let start = Instant::now();
+    floor::kill(echo.pid().expect("a process"));
+    assert_eq!(until_answered(&echo), 1);
+    let taken = start.elapsed();
+    echo.stop(Duration::from_secs(5)).expect("it stops");
+    taken
 }
 
 /// The first reply; the call that the kill has hit is made again.

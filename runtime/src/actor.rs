@@ -88,6 +88,7 @@ pub struct Options {
     pub significant: bool,
     pub recycle: Option<Recycle>,
     pub drain: Option<Drain>,
+    pub spare: bool,
     pub nice: Option<i32>,
 }
 
@@ -108,6 +109,7 @@ impl Options {
         significant: false,
         recycle: None,
         drain: None,
+        spare: false,
         nice: None,
     };
 }

@@ -308,6 +308,7 @@ impl Plan {
             rules: self.rules(declared),
             recycle: options.recycle,
             drain: options.drain.unwrap_or_default(),
+            spare: options.spare,
             timeout: peer.card.timeout,
             policy: self.policy,
             surroundings: self.surroundings()?,

@@ -21,6 +21,7 @@ const OF_ACTORS: &[&str] = &[
     "recycle_at_age",
     "recycle_jitter",
     "drain",
+    "spare",
     "builder",
 ];
 

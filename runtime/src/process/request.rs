@@ -158,6 +158,8 @@ pub(crate) struct Spec {
     pub(crate) rules: ChildRules,
     pub(crate) recycle: Option<Recycle>,
     pub(crate) drain: Drain,
+    /// Whether its next process is always to be there.
+    pub(crate) spare: bool,
     /// How long a call to it waits by default.
     pub(crate) timeout: Duration,
     /// For a supervisor: how it treats its children.

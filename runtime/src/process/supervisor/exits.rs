@@ -235,8 +235,11 @@ impl Supervisor {
                 life.start_until = None;
                 life.lent = Vec::new();
             }
+            if child.spec().spare {
+                self.wish_for_spare(key);
+            }
             if self.children.len() <= FEW
-                && let Some(child) = self.children.get(&key).filter(|child| child.may_come_back())
+                && let Some(child) = self.children.get(&key).filter(|child| child.spec().is_durable())
             {
                 child.ledger().be_at_hand();
             }
@@ -305,11 +308,6 @@ impl Child {
             self.ledger().bury(&epitaph, State::Dead);
         }
         (epitaph, exit, life)
-    }
-
-    /// Whether its process is followed by another one, should it end.
-    fn may_come_back(&self) -> bool {
-        self.spec().rules.restart != Restart::Temporary
     }
 
     /// A process that was killed before it could write down that it has been started.

@@ -68,8 +68,8 @@ pub(crate) struct Supervisor {
     held: BTreeSet<Key>,
     /// The next processes of some, forked ahead: whose, and until when they are kept.
     spares: BTreeMap<i32, (Key, u64)>,
-    /// Who is to have one.
-    spare_for: Option<Key>,
+    /// Who is to have one, and not before when.
+    spare_for: BTreeMap<Key, u64>,
     /// Supervisors of actors: by pid.
     nested: BTreeMap<i32, Nested>,
     /// The root supervisor's warden.
@@ -186,7 +186,7 @@ impl Supervisor {
             awake: BTreeSet::new(),
             held: BTreeSet::new(),
             spares: BTreeMap::new(),
-            spare_for: None,
+            spare_for: BTreeMap::new(),
             nested: BTreeMap::new(),
             warden: None,
             assembly: Assembly::default(),
@@ -243,7 +243,7 @@ impl Supervisor {
             }
             self.look_at_the_clock();
             self.go_on_ending();
-            self.make_spare();
+            self.make_spares();
         }
     }
 

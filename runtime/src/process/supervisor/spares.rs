@@ -1,4 +1,5 @@
-//! Spares: who has just crashed may do so again, so its next process is forked ahead and waits at its gate, until it is needed or a second is over.
+//! Spares: who has just crashed may do so again, so its next process is forked ahead and waits at its gate, until it is needed or a second is over. Who has
+//! asked for one has one always.
 //!
 //! A spare has all that the actor's next process needs and touches none of it before it is let in: no user code, no mailbox, no ledger. So it is
 //! nobody yet: not in the tree, not counted, and its death is no death of the actor.
@@ -16,7 +17,10 @@ use crate::sys::{fd, process, time};
 /// How long one is kept for the next crash.
 const KEPT: u64 = 1_000_000_000;
 
-/// How many there are at a time.
+/// When to try again if one cannot be had, or is killed, for whom there is always to be one.
+const AGAIN: u64 = 1_000_000_000;
+
+/// How many there are at a time, of those that nobody has asked for.
 const MOST: usize = 8;
 
 /// An actor's next process.
@@ -45,21 +49,36 @@ impl Drop for Spare {
 }
 
 impl Supervisor {
-    /// It is started again: if it has crashed, a spare is made at the end of this turn, when nobody waits for anything else.
+    /// It is started again, or is up: if it is to have a spare, that is made at the end of this turn, when nobody waits for anything else.
     pub(super) fn wish_for_spare(&mut self, key: Key) {
-        self.spare_for = Some(key);
+        self.spare_for.insert(key, 0);
     }
 
-    pub(super) fn make_spare(&mut self) {
-        let Some(key) = self.spare_for.take() else { return };
-        if self.spares.len() >= MOST || self.is_ending() || self.policy.is_ending() {
+    pub(super) fn make_spares(&mut self) {
+        if self.spare_for.is_empty() {
             return;
         }
+        let now = time::now();
+        let due: Vec<Key> =
+            self.spare_for.iter().filter(|&(_, &at)| at <= now).map(|(&key, _)| key).collect();
+        for key in due {
+            self.spare_for.remove(&key);
+            self.make_spare(key, now);
+        }
+    }
+
+    fn make_spare(&mut self, key: Key, now: u64) {
+        if self.is_ending() || self.policy.is_ending() {
+            return;
+        }
+        let room = self.spares.values().filter(|&&(_, until)| until != u64::MAX).count() < MOST;
+        let Some(child) = self.children.get(&key).filter(|child| child.wants_a_spare(room)) else { return };
+        let always = child.spec().spare;
         let Some(child) = self.children.remove(&key) else { return };
-        let child = match child.wants_a_spare() {
-            true => self.fork_spare(key, child),
-            false => child,
-        };
+        let child = self.fork_spare(key, child);
+        if always && child.spare.is_none() {
+            self.spare_for.insert(key, now + AGAIN);
+        }
         self.children.insert(key, child);
     }
 
@@ -77,7 +96,8 @@ impl Supervisor {
             Ok(Fork::Parent(pid)) => {
                 process::group_of(pid);
                 process::volunteer_for_oom(pid);
-                self.spares.insert(pid, (key, time::now().saturating_add(KEPT)));
+                let until = if child.spec().spare { u64::MAX } else { time::now().saturating_add(KEPT) };
+                self.spares.insert(pid, (key, until));
                 child.spare = Some(Spare { pid, waiting: Some((gate, worker.receiver)) });
                 child
             }
@@ -100,9 +120,10 @@ impl Supervisor {
         }
     }
 
-    /// When the first of them has been kept for long enough.
+    /// When the first of them has been kept for long enough, or one is to be made.
     pub(super) fn spares_due(&self) -> Option<u64> {
-        self.spares.values().map(|&(_, until)| until).min().filter(|&until| until != u64::MAX)
+        let kept = self.spares.values().map(|&(_, until)| until).min().filter(|&until| until != u64::MAX);
+        kept.into_iter().chain(self.spare_for.values().copied()).min()
     }
 
     /// Ends those that have not been needed. They are forgotten when they have ended.
@@ -119,19 +140,27 @@ impl Supervisor {
     pub(super) fn forget_spare(&mut self, pid: i32) -> bool {
         let Some((key, _)) = self.spares.remove(&pid) else { return false };
         if let Some(child) = self.children.get_mut(&key) {
-            child.spare.take_if(|spare| spare.pid == pid);
+            let was_its_own = child.spare.take_if(|spare| spare.pid == pid).is_some();
+            if was_its_own && child.spec().spare {
+                self.spare_for.insert(key, time::now().saturating_add(AGAIN));
+            }
         }
         true
     }
 }
 
 impl Child {
-    fn wants_a_spare(&self) -> bool {
+    /// If there is `room` for one that nobody has asked for.
+    fn wants_a_spare(&self, room: bool) -> bool {
         let crashed = || self.ledger().last_death().is_some_and(|(_, epitaph)| !epitaph.reason.is_orderly());
+        let spec = self.spec();
+        let wished_for = match spec.spare {
+            true => spec.is_durable(),
+            false => room && spec.rules.restart != Restart::Temporary && crashed(),
+        };
         self.spare.is_none()
-            && self.spec().kind == Kind::Actor
-            && self.spec().rules.restart != Restart::Temporary
+            && spec.kind == Kind::Actor
             && self.life.as_ref().is_some_and(|life| life.asked.is_none())
-            && crashed()
+            && wished_for
     }
 }

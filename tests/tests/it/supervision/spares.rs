@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use phalanx::Restart;
 use phalanx::prelude::*;
+use phalanx::{ActorBuilder, Restart};
 use phalanx_tests::processes::{self, Stat};
 use phalanx_tests::{alone, eventually};
 
@@ -27,8 +27,11 @@ impl Frail {
 }
 
 fn frail(restart: Restart) -> ActorRef<Frail> {
-    let builder = Frail { served: 0 }.builder().name("frail").restart(restart);
-    builder.intensity(1000, Duration::from_secs(1)).spawn().unwrap()
+    builder(restart).spawn().unwrap()
+}
+
+fn builder(restart: Restart) -> ActorBuilder<Frail> {
+    Frail { served: 0 }.builder().name("frail").restart(restart).intensity(1000, Duration::from_secs(1))
 }
 
 fn supervisor() -> u32 {
@@ -170,5 +173,74 @@ fn a_temporary_actor_has_none_and_nobody_has_more_than_one() {
         let short = self::frail(Restart::Temporary);
         short.abort().wait().unwrap_err();
         assert!(spares().is_empty());
+    });
+}
+
+#[test]
+fn who_asks_for_one_has_it_before_the_first_crash_and_always() {
+    alone(|| {
+        let frail = builder(Restart::Permanent).spare(true).spawn().unwrap();
+        for life in 1..=5 {
+            assert_eq!(frail.incarnation(), life);
+            let waiting = spare();
+            frail.abort().wait().unwrap_err();
+            assert_eq!((frail.next().wait().unwrap(), frail.pid().unwrap()), (1, waiting));
+        }
+    });
+}
+
+#[test]
+fn one_that_was_asked_for_is_kept_for_longer_than_others_and_replaced_when_it_is_killed() {
+    alone(|| {
+        let frail = builder(Restart::Transient).spare(true).spawn().unwrap();
+        let first = spare();
+        processes::kill(first);
+        let mut second = None;
+        eventually("another one", PATIENCE, || {
+            second = spares().iter().map(|spare| spare.pid).find(|&pid| pid != first);
+            second.is_some()
+        });
+        assert_eq!((frail.incarnation(), frail.next().wait().unwrap()), (1, 1));
+        // One that nobody has asked for comes, and goes when its time is over. This one has been there for longer then.
+        let other = self::builder(Restart::Permanent).name("other").spawn().unwrap();
+        crash(&other);
+        let others = || processes::children(supervisor()).iter().any(|child| child.name == "phx-spare: othe");
+        eventually("a spare of the other", PATIENCE, others);
+        eventually("that it is gone", PATIENCE, || !others());
+        assert_eq!(spares().first().map(|spare| spare.pid), second);
+    });
+}
+
+#[test]
+fn one_that_was_asked_for_is_the_next_process_of_who_is_recycled_and_goes_with_who_is_terminated() {
+    alone(|| {
+        let child = builder(Restart::Permanent).spare(true).recycle_after(2).reserve().unwrap();
+        let frail = child.actor_ref();
+        let supervisor = Supervisor::one_for_one().child("frail", child).start().unwrap();
+        let spares = || {
+            let all = processes::descendants(std::process::id()).into_iter();
+            all.filter(|child| child.name == "phx-spare: frai").map(|child| child.pid).collect::<Vec<_>>()
+        };
+        for round in 1..=5 {
+            eventually("one spare", PATIENCE, || spares().len() == 1);
+            let waiting = spares()[0];
+            assert_eq!((frail.next().wait().unwrap(), frail.next().wait().unwrap()), (1, 2));
+            eventually("the next process", PATIENCE, || frail.incarnation() == round + 1);
+            eventually("its pid", PATIENCE, || frail.pid().is_ok_and(|pid| pid == waiting));
+        }
+        supervisor.terminate_child("frail").unwrap();
+        eventually("that the spare is gone", PATIENCE, || spares().is_empty());
+        supervisor.restart_child("frail").unwrap();
+        eventually("that there is one again", PATIENCE, || spares().len() == 1);
+        supervisor.stop(PATIENCE).unwrap();
+    });
+}
+
+#[test]
+fn who_is_not_restarted_gets_none_even_if_it_asks() {
+    alone(|| {
+        let frail = builder(Restart::Temporary).spare(true).spawn().unwrap();
+        assert_eq!(frail.next().wait().unwrap(), 1);
+        assert_eq!(processes::children(supervisor()).len(), 2, "the actor and the warden");
     });
 }
