@@ -81,6 +81,9 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return };
         // Its group, while its pid still is the group's.
         process::kill(-pid, process::SIGKILL);
+        if child.died_at_its_gate() && !self.leaving {
+            return self.replace_spare(key, pid);
+        }
         child.note_start();
         let was_up = child.ledger().state() >= State::Ready;
         child.left_children = !child.spawn.children.is_empty();

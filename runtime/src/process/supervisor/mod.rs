@@ -119,6 +119,8 @@ struct Child {
 /// The process of a child.
 struct Life {
     pid: i32,
+    /// It has waited at its gate.
+    was_spare: bool,
     /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.
     control: Option<OwnedFd>,
     /// How many supervisors of its own have ended.

@@ -147,9 +147,27 @@ impl Supervisor {
         }
         true
     }
+
+    /// One that died at its gate, let in just before or just after, has never been the actor: its death is nobody's, and the actor's next process is another one.
+    pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
+        process::reap(pid);
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.life = None;
+        // If the next one is there already, it takes itself for the one after that.
+        child.spare = None;
+        self.wish_for_spare(key);
+        if let Some(event) = self.launch_now(key) {
+            self.tell_policy(event);
+        }
+    }
 }
 
 impl Child {
+    pub(super) fn died_at_its_gate(&self) -> bool {
+        let was_spare = self.life.as_ref().is_some_and(|life| life.was_spare && life.asked.is_none());
+        was_spare && self.has_said_nothing()
+    }
+
     /// If there is `room` for one that nobody has asked for.
     fn wants_a_spare(&self, room: bool) -> bool {
         let crashed = || self.ledger().last_death().is_some_and(|(_, epitaph)| !epitaph.reason.is_orderly());

@@ -24,11 +24,21 @@ impl Supervisor {
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
         self.mourn_for(key);
         self.begin_incarnation(key);
+        self.launch_now(key)
+    }
+
+    /// The same for an incarnation that has begun.
+    pub(super) fn launch_now(&mut self, key: Key) -> Option<Event> {
         // Out of the table before the fork: what the child changes there would be pages of its own.
         let mut child = self.children.remove(&key)?;
         if let Some((pid, control)) = child.spare.take().and_then(|spare| spare.let_in(child.quiet)) {
             self.spares.remove(&pid);
-            self.adopt(key, child, pid, Adopted { control: Some(control), ..Adopted::default() });
+            self.adopt(
+                key,
+                child,
+                pid,
+                Adopted { control: Some(control), was_spare: true, ..Adopted::default() },
+            );
             return None;
         }
         let prepared = self.prepare(&mut child);
@@ -48,7 +58,12 @@ impl Supervisor {
                 process::group_of(pid);
                 let (control, sender) = cradle.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
                 let lent = sender.into_iter().collect();
-                self.adopt(key, child, pid, Adopted { control, lent, shares: cradle.shares });
+                self.adopt(
+                    key,
+                    child,
+                    pid,
+                    Adopted { control, lent, shares: cradle.shares, was_spare: false },
+                );
                 process::volunteer_for_oom(pid);
                 None
             }
@@ -120,7 +135,7 @@ impl Supervisor {
 
     /// In the parent: notes the new process.
     fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, adopted: Adopted) {
-        let Adopted { mut control, mut lent, shares } = adopted;
+        let Adopted { mut control, mut lent, shares, was_spare } = adopted;
         child.say_that_it_has_started(pid);
         let now = time::now();
         let start = time::nanos(child.spec().start);
@@ -131,6 +146,7 @@ impl Supervisor {
         let is_first = child.incarnation == 1 && !child.initial;
         child.life = Some(Life {
             pid,
+            was_spare,
             control,
             supervisors_ended: if is_first { 0 } else { child.ledger().supervisors_ended() },
             start_until: Some(now.saturating_add(start)),
@@ -309,6 +325,7 @@ struct Adopted {
     /// What it may still take over out of a table that it shares.
     lent: Vec<OwnedFd>,
     shares: bool,
+    was_spare: bool,
 }
 
 /// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own one day.

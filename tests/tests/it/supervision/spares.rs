@@ -126,6 +126,24 @@ fn one_that_is_killed_and_let_in_at_the_same_moment_is_replaced() {
     });
 }
 
+/// As by `pkill -f`, or when memory is short. One restart is all that this actor is allowed.
+#[test]
+fn one_that_is_killed_with_its_actor_counts_as_no_second_crash() {
+    alone(|| {
+        for _ in 0..20 {
+            let builder = builder(Restart::Permanent).intensity(1, PATIENCE);
+            let frail = builder.spare(true).spawn().unwrap();
+            let (actor, waiting) = (frail.pid().unwrap(), spare());
+            // The spare first: one that is let in before it is killed is the actor, and that is a second crash.
+            processes::kill_together(&[waiting, actor]);
+            assert_eq!((until_answered(&frail), frail.incarnation()), (1, 2));
+            assert_ne!(frail.pid().unwrap(), waiting);
+            frail.stop(PATIENCE).unwrap();
+            eventually("that its spare is gone", PATIENCE, || spares().is_empty());
+        }
+    });
+}
+
 fn until_answered(frail: &ActorRef<Frail>) -> u64 {
     loop {
         if let Ok(answer) = frail.next().wait() {
