@@ -56,6 +56,11 @@ impl Gate {
         self.0.add(if quiet { 2 } else { 1 });
     }
 
+    /// In the supervisor: whether nobody has passed it since it was opened. The kernel's word, not that of the process, which has no gate any more when it runs user code.
+    pub(crate) fn is_unpassed(&self) -> bool {
+        poll::readable(self.0.as_fd(), Some(Duration::ZERO)).is_ok_and(|open| open)
+    }
+
     /// In the spare: blocks until it is let in; answers whether it is to be quiet then.
     fn pass(&self) -> bool {
         loop {

@@ -237,6 +237,7 @@ impl Supervisor {
             if let Some(life) = &mut child.life {
                 life.start_until = None;
                 life.lent = Vec::new();
+                life.gate = None;
             }
             if child.spec().spare {
                 self.wish_for_spare(key);

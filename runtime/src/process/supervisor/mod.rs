@@ -26,7 +26,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::actor::Method;
 use crate::mailbox::ledger::{Ledger, State, StopMode};
 use crate::process::board::{Board, Place, Seating};
-use crate::process::child;
+use crate::process::child::{self, Gate};
 use crate::process::farewell::Verdict;
 use crate::process::request::{self, Asked, Spawn, Spec};
 use crate::supervise::{Event, Key, Policy, Rules, Ticket};
@@ -119,8 +119,8 @@ struct Child {
 /// The process of a child.
 struct Life {
     pid: i32,
-    /// It has waited at its gate.
-    was_spare: bool,
+    /// Through which it was let in, if it was a spare and is not known to be ready.
+    gate: Option<Gate>,
     /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.
     control: Option<OwnedFd>,
     /// How many supervisors of its own have ended.

@@ -31,11 +31,11 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// It goes on as the actor's process. Answers its pid, and the receiving end of its requests.
-    pub(super) fn let_in(mut self, quiet: bool) -> Option<(i32, OwnedFd)> {
+    /// It goes on as the actor's process. Answers its pid, its gate, and the receiving end of its requests.
+    pub(super) fn let_in(mut self, quiet: bool) -> Option<(i32, Gate, OwnedFd)> {
         let (gate, control) = self.waiting.take()?;
         gate.open(quiet);
-        Some((self.pid, control))
+        Some((self.pid, gate, control))
     }
 }
 
@@ -164,8 +164,8 @@ impl Supervisor {
 
 impl Child {
     pub(super) fn died_at_its_gate(&self) -> bool {
-        let was_spare = self.life.as_ref().is_some_and(|life| life.was_spare && life.asked.is_none());
-        was_spare && self.has_said_nothing()
+        let life = self.life.as_ref().filter(|life| life.asked.is_none());
+        life.and_then(|life| life.gate.as_ref()).is_some_and(Gate::is_unpassed)
     }
 
     /// If there is `room` for one that nobody has asked for.

@@ -11,7 +11,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Epitaph, Farewell, Refusal, State};
 use crate::process::board::{Board, Place};
-use crate::process::child::{self, Birth};
+use crate::process::child::{self, Birth, Gate};
 use crate::process::entry::{self, Entry};
 use crate::process::lines;
 use crate::process::request::{self, Kind, Spawn};
@@ -31,13 +31,13 @@ impl Supervisor {
     pub(super) fn launch_now(&mut self, key: Key) -> Option<Event> {
         // Out of the table before the fork: what the child changes there would be pages of its own.
         let mut child = self.children.remove(&key)?;
-        if let Some((pid, control)) = child.spare.take().and_then(|spare| spare.let_in(child.quiet)) {
+        if let Some((pid, gate, control)) = child.spare.take().and_then(|spare| spare.let_in(child.quiet)) {
             self.spares.remove(&pid);
             self.adopt(
                 key,
                 child,
                 pid,
-                Adopted { control: Some(control), was_spare: true, ..Adopted::default() },
+                Adopted { control: Some(control), gate: Some(gate), ..Adopted::default() },
             );
             return None;
         }
@@ -58,12 +58,7 @@ impl Supervisor {
                 process::group_of(pid);
                 let (control, sender) = cradle.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
                 let lent = sender.into_iter().collect();
-                self.adopt(
-                    key,
-                    child,
-                    pid,
-                    Adopted { control, lent, shares: cradle.shares, was_spare: false },
-                );
+                self.adopt(key, child, pid, Adopted { control, lent, shares: cradle.shares, gate: None });
                 process::volunteer_for_oom(pid);
                 None
             }
@@ -135,7 +130,7 @@ impl Supervisor {
 
     /// In the parent: notes the new process.
     fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, adopted: Adopted) {
-        let Adopted { mut control, mut lent, shares, was_spare } = adopted;
+        let Adopted { mut control, mut lent, shares, gate } = adopted;
         child.say_that_it_has_started(pid);
         let now = time::now();
         let start = time::nanos(child.spec().start);
@@ -146,7 +141,7 @@ impl Supervisor {
         let is_first = child.incarnation == 1 && !child.initial;
         child.life = Some(Life {
             pid,
-            was_spare,
+            gate,
             control,
             supervisors_ended: if is_first { 0 } else { child.ledger().supervisors_ended() },
             start_until: Some(now.saturating_add(start)),
@@ -325,7 +320,7 @@ struct Adopted {
     /// What it may still take over out of a table that it shares.
     lent: Vec<OwnedFd>,
     shares: bool,
-    was_spare: bool,
+    gate: Option<Gate>,
 }
 
 /// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own one day.
