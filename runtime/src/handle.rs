@@ -132,7 +132,10 @@ impl Handle<'_> {
             return gone();
         }
         before();
-        process::signal(pidfd.as_fd(), signal).map_err(refused)
+        process::signal(pidfd.as_fd(), signal).map_err(refused)?;
+        // One that is stopped heeds no other signal than SIGKILL before it goes on. It may have ended by now.
+        let _ = process::signal(pidfd.as_fd(), process::SIGCONT);
+        Ok(())
     }
 
     pub(crate) fn monitor(&self) -> Monitor {

@@ -35,6 +35,7 @@
 //! | `stopped`, `ended` (a task) | DEBUG | `reason` |
 //! | `not started` | DEBUG; WARN in a restart | `reason` |
 //! | `crashed` | WARN | `reason`: of a panic its message, place and method |
+//! | `suspended` | WARN | `signal`: an actor or a task has been stopped by it (SIGSTOP, SIGTSTP) and does nothing until it is continued |
 //! | `killed by the watchdog` | WARN | `method`, `after_ms`; `#[init]` for a start that took too long |
 //! | `dead letters` | WARN | `messages`: how many lay in the mailbox |
 //! | `waiting` before a restart | WARN | `delay_ms` |

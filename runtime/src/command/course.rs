@@ -131,7 +131,7 @@ impl Course {
         let mut facts = self.lock();
         facts.stage = Stage::Stopping;
         // It is reaped by this thread only, so the number is the group's.
-        process::kill(-self.pid, signal);
+        process::kill_and_continue(-self.pid, signal);
         while facts.ended.is_none() {
             facts = self.changed.wait(facts).unwrap_or_else(PoisonError::into_inner);
         }

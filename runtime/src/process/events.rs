@@ -12,6 +12,7 @@ use crate::logging::outbox;
 use crate::logging::record::{self, Record, Severity, Site, Value};
 use crate::mailbox::ledger::Epitaph;
 use crate::process::request::Spec;
+use crate::sys::signal;
 
 pub(crate) const TARGET: &str = "phalanx::supervisor";
 
@@ -56,6 +57,12 @@ pub(crate) fn dead_letters(spec: &Spec, pid: u32, incarnation: u64, messages: u3
 pub(crate) fn killed_by_the_watchdog(spec: &Spec, pid: i32, incarnation: u64, method: &str, after: Duration) {
     let fields = vec![("method", Value::Str(method.into())), ("after_ms", millis(after))];
     say(spec, pid, incarnation, Severity::Warn, "killed by the watchdog", fields);
+}
+
+/// It has been stopped by this signal, and does nothing until it is continued.
+pub(crate) fn suspended(spec: &Spec, pid: i32, incarnation: u64, signal: i32) {
+    let fields = vec![("signal", Value::Debug(Cow::Owned(signal::name(signal))))];
+    say(spec, pid, incarnation, Severity::Warn, "suspended", fields);
 }
 
 /// A process has been forked for it, for the restart of this number; the last one ended for this reason.

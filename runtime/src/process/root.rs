@@ -209,7 +209,7 @@ fn take_signals() -> io::Result<&'static Event> {
     signal::wake_through(event.as_fd(), true);
     for number in [process::SIGINT, process::SIGTERM] {
         if signal::is_default(number) {
-            signal::watch_quietly(number);
+            signal::watch_for_program(number);
         }
     }
     Ok(event)

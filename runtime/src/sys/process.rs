@@ -132,9 +132,11 @@ pub(crate) fn reap(pid: i32) -> Option<Wait> {
     wait_for(libc::P_PID, pid, libc::WEXITED).map(|(_, wait)| wait)
 }
 
-/// A child that has been stopped by a signal, once for each time.
-pub(crate) fn stopped_child() -> Option<i32> {
-    wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|(pid, _)| pid)
+/// A child that has been stopped, and by which signal; once for each time.
+pub(crate) fn stopped_child() -> Option<(i32, i32)> {
+    wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|(pid, wait)| match wait {
+        Wait::Exited(signal) | Wait::Signaled { signal, .. } => (pid, signal),
+    })
 }
 
 /// Blocks until a child has ended, and leaves it unreaped; `None` if there are no children. Not for a supervisor, which waits elsewhere.
@@ -191,6 +193,12 @@ pub(crate) fn kill(pid: i32, signal: i32) {
     debug_assert!(pid != 0 && pid != -1);
     // SAFETY: kill takes integers only.
     unsafe { libc::kill(pid, signal) };
+}
+
+/// Sends a signal that ends it in order, or at all, to a child that is not reaped yet; one that is stopped goes on, since it would not heed it otherwise.
+pub(crate) fn kill_and_continue(pid: i32, signal: i32) {
+    kill(pid, signal);
+    kill(pid, SIGCONT);
 }
 
 /// A handle on a process that cannot come to mean another one.

@@ -51,11 +51,14 @@ fn install(signal: i32, handler: libc::sighandler_t, flags: libc::c_int) -> io::
     check(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
 }
 
-/// Default dispositions for every signal, but SIGPIPE ignored, as Rust's own start does; and nothing blocked.
+/// What a supervisor and all its forks begin with: default dispositions for every signal, nothing blocked; but SIGPIPE ignored, as Rust's own start does,
+/// and SIGTTIN and SIGTTOU, since none of them is ever in the foreground of a terminal, and nobody would continue one that was stopped there.
 pub(crate) fn reset() {
     set_defaults();
-    // A closed pipe is an error of the write.
-    let _ = install(libc::SIGPIPE, libc::SIG_IGN, 0);
+    // A closed pipe is an error of the write; so is a terminal (EIO) of the read. What is written to a terminal goes through.
+    for signal in [libc::SIGPIPE, libc::SIGTTIN, libc::SIGTTOU] {
+        let _ = install(signal, libc::SIG_IGN, 0);
+    }
 }
 
 /// Default dispositions for every signal, and nothing blocked. Async-signal-safe.
@@ -69,18 +72,24 @@ pub(crate) fn set_defaults() {
 
 /// Whether this signal has its default disposition.
 pub(crate) fn is_default(signal: i32) -> bool {
-    let mut old = action(libc::SIG_DFL, 0);
-    // SAFETY: a null new action only asks for the old one.
-    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &mut old) };
-    asked == 0 && old.sa_sigaction == libc::SIG_DFL
+    disposition(signal) == Some(libc::SIG_DFL)
 }
 
-/// Whether this signal is noted by our handler, and by nobody else's.
+/// Whether this signal is noted by the program's handler, and nobody has put another one in its place.
 pub(crate) fn is_watched(signal: i32) -> bool {
+    disposition(signal) == Some(handler(note_if_ours))
+}
+
+/// What happens on this signal. Async-signal-safe.
+fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     let mut old = action(libc::SIG_DFL, 0);
     // SAFETY: a null new action only asks for the old one.
     let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &mut old) };
-    asked == 0 && old.sa_sigaction == note as extern "C" fn(libc::c_int) as libc::sighandler_t
+    (asked == 0).then_some(old.sa_sigaction)
+}
+
+fn handler(function: extern "C" fn(libc::c_int)) -> libc::sighandler_t {
+    function as libc::sighandler_t
 }
 
 /// The signals that have come for a role and not been looked at yet, as a bit set.
@@ -111,9 +120,21 @@ extern "C" fn note(signal: libc::c_int) {
     unsafe { *libc::__errno_location() = errno };
 }
 
+/// The program's handler. One that the program has installed later and that calls this one too (as `tokio::signal` does) decides what the signal means.
+extern "C" fn note_if_ours(signal: libc::c_int) {
+    // SAFETY: errno is thread-local and always there; it is put back for the code that was interrupted.
+    let errno = unsafe { *libc::__errno_location() };
+    let is_ours = is_watched(signal);
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+    if is_ours {
+        note(signal);
+    }
+}
+
 /// From now on this signal is noted, and whoever is in a system call comes back with `EINTR`.
 pub(crate) fn watch(signal: i32) {
-    let _ = install(signal, note as extern "C" fn(libc::c_int) as libc::sighandler_t, 0);
+    let _ = install(signal, handler(note), 0);
 }
 
 /// The signal has its default disposition again.
@@ -123,7 +144,12 @@ pub(crate) fn unwatch(signal: i32) {
 
 /// As [`watch`], but system calls go on.
 pub(crate) fn watch_quietly(signal: i32) {
-    let _ = install(signal, note as extern "C" fn(libc::c_int) as libc::sighandler_t, libc::SA_RESTART);
+    let _ = install(signal, handler(note), libc::SA_RESTART);
+}
+
+/// As [`watch_quietly`], in the program: for as long as the program leaves the signal to us.
+pub(crate) fn watch_for_program(signal: i32) {
+    let _ = install(signal, handler(note_if_ours), libc::SA_RESTART);
 }
 
 /// Each noted signal also writes to `fd`, which stays open for the life of the process.
@@ -183,8 +209,7 @@ static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(0);
 pub(crate) fn explain_aborts(word: &'static AtomicU32, limit: u64) {
     OUT_OF_MEMORY.store(word.as_ptr(), Ordering::Relaxed);
     MEMORY_LIMIT.store(limit as usize, Ordering::Relaxed);
-    let handler = witness_abort as extern "C" fn(libc::c_int) as libc::sighandler_t;
-    let _ = install(libc::SIGABRT, handler, libc::SA_RESETHAND);
+    let _ = install(libc::SIGABRT, handler(witness_abort), libc::SA_RESETHAND);
 }
 
 /// Rust aborts after an allocation that failed, C++ after an uncaught `bad_alloc`: the signal alone does not tell

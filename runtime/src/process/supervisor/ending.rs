@@ -73,7 +73,14 @@ impl Supervisor {
             return;
         }
         let alive = || self.children.values().filter(|child| child.life.is_some());
-        if mode == StopMode::Drain && alive().any(|child| child.spec().kind == Kind::Task) {
+        let tasks = || alive().filter(|child| child.spec().kind == Kind::Task);
+        if mode == StopMode::Drain && tasks().next().is_some() {
+            if !self.told_to_end {
+                // One that has been stopped would be waited for without end, since nobody is left who might continue it.
+                let lives = tasks().filter_map(|task| task.life.as_ref());
+                lives.for_each(|life| process::kill(life.pid, process::SIGCONT));
+                self.told_to_end = true;
+            }
             return;
         }
         match self.children.iter_mut().rev().find(|(_, child)| child.life.is_some()) {
@@ -125,7 +132,7 @@ impl Child {
         }
         match life.kill_at.filter(|&at| at <= now) {
             Some(_) => life.use_force(),
-            None => process::kill(life.pid, process::SIGTERM),
+            None => process::kill_and_continue(life.pid, process::SIGTERM),
         }
     }
 

@@ -32,8 +32,8 @@ impl Supervisor {
                 None => self.bury_other(pid),
             }
         }
-        while let Some(pid) = process::stopped_child() {
-            self.wake_supervisor(pid);
+        while let Some((pid, signal)) = process::stopped_child() {
+            self.note_that_it_is_stopped(pid, signal);
         }
         if self.leaving {
             return;
@@ -44,12 +44,16 @@ impl Supervisor {
         }
     }
 
-    /// A supervisor that does nothing is of no use to anybody, and nobody debugs one. Actors that are stopped have their deadlines.
-    fn wake_supervisor(&self, pid: i32) {
+    /// A supervisor that does nothing is of no use to anybody, and nobody debugs one. Actors and tasks may be stopped by a person, for a reason; so it is said, since
+    /// their callers see only that they do not answer.
+    fn note_that_it_is_stopped(&self, pid: i32, signal: i32) {
         let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
         let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
-        if is_supervisor || self.nested.contains_key(&pid) || self.warden == Some(pid) {
+        let is_spare = self.spares.contains_key(&pid);
+        if is_supervisor || is_spare || self.nested.contains_key(&pid) || self.warden == Some(pid) {
             process::kill(pid, process::SIGCONT);
+        } else if let Some(child) = child {
+            child.say_that_it_is_stopped(pid, signal);
         }
     }
 

@@ -37,6 +37,10 @@ impl Child {
         events::killed_by_the_watchdog(self.spec(), self.last_pid, self.incarnation, method, after);
     }
 
+    pub(super) fn say_that_it_is_stopped(&self, pid: i32, signal: i32) {
+        events::suspended(self.spec(), pid, self.incarnation, signal);
+    }
+
     fn last_reason(&self) -> Option<ExitReason> {
         self.ledger().last_death().map(|(_, epitaph)| epitaph.reason)
     }

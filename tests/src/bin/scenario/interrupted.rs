@@ -58,3 +58,26 @@ pub(crate) fn handling() -> phalanx::Result<()> {
     actor.join();
     Ok(())
 }
+
+/// Installs handlers of its own after its first spawn. Goes on after SIGINT and SIGTERM, and ends by itself after SIGHUP.
+#[phalanx::main]
+pub(crate) fn handling_signals() -> phalanx::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let worker = crate::cast::Witness.builder().name("worker").spawn()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hup = signal(SignalKind::hangup())?;
+        say_ready();
+        loop {
+            let name = tokio::select! {
+                _ = int.recv() => "SIGINT",
+                _ = term.recv() => "SIGTERM",
+                _ = hup.recv() => return Ok(()),
+            };
+            // Longer than the tree takes to be on its way out.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            worker.say(format!("{name}, and the actor works")).await?;
+        }
+    })
+}

@@ -18,6 +18,7 @@ mod remotes;
 mod strays;
 mod supervised;
 mod tasks;
+mod terminal;
 
 fn main() -> phalanx::Result<()> {
     match argument(1).as_str() {
@@ -42,6 +43,7 @@ fn main() -> phalanx::Result<()> {
         "interrupted" => interrupted::waiting(),
         "interrupted-in-main" => interrupted::computing(),
         "interrupted-after-shutdown" => interrupted::alone_again(),
+        "handles-signals" => interrupted::handling_signals(),
         "interrupted-twice" => interrupted::hanging(),
         "interrupted-in-handler" => interrupted::handling(),
         "logs" => logs::logs(),
@@ -72,6 +74,7 @@ fn main() -> phalanx::Result<()> {
         "pool-kept" => pools::kept(),
         "pool-pending" => pools::pending(),
         "pool-killed" => pools::killed(&argument(2)),
+        "terminal" => terminal::actor(),
         "task-panics" => tasks::panics(),
         "descriptors" => tasks::descriptors(),
         // Whoever starts this executable without arguments and lets it run `main` is seen by what stays.

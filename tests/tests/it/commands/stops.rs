@@ -30,6 +30,17 @@ fn a_stop_is_the_stop_signal_and_is_reported_as_a_stop() {
 }
 
 #[test]
+fn a_command_that_is_stopped_by_a_signal_is_continued_to_heed_the_stop() {
+    alone(|| {
+        let paper = Paper::new("word");
+        let command = careful("TERM", &paper).spawn().unwrap();
+        processes::signal("STOP", i64::from(command.command_pid().unwrap()));
+        assert_eq!(command.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(paper.text(), "TERM\n");
+    });
+}
+
+#[test]
 fn a_command_that_dies_of_the_stop_signal_was_stopped() {
     alone(|| {
         for _ in 0..25 {

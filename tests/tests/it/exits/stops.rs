@@ -280,3 +280,41 @@ fn actors_stop_by_the_end_of_the_program_with_their_hook() {
         assert!(stopped.remove() && dropped.remove());
     });
 }
+
+/// A process that SIGSTOP has stopped: without being continued it would not heed any other signal than SIGKILL.
+fn suspended(pid: u32) -> u32 {
+    processes::signal("STOP", i64::from(pid));
+    eventually("it is stopped", LIMIT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));
+    pid
+}
+
+#[test]
+fn an_actor_that_is_stopped_by_a_signal_goes_on_to_end_in_order() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        suspended(careful.pid().unwrap());
+        assert_eq!(careful.stop(LIMIT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert!(stopped.remove() && dropped.remove());
+        let mortal = Mortal.spawn().unwrap();
+        suspended(mortal.pid().unwrap());
+        mortal.interrupt().unwrap();
+        assert_eq!(mortal.join_timeout(LIMIT).and_then(|reason| reason.signal()), Some(2));
+    });
+}
+
+#[test]
+fn the_end_of_the_program_continues_what_is_stopped_by_a_signal() {
+    alone(|| {
+        let (careful, stopped, dropped) = careful(false);
+        let gate = Note::new("gate");
+        let task = Process::spawn(|gate: Note| gate.wait(), gate.clone()).unwrap();
+        suspended(careful.pid().unwrap());
+        suspended(task.pid());
+        gate.write();
+        // Well within the grace of the actor, and of what is joined, which has none.
+        phalanx::shutdown();
+        assert_eq!(careful.exit_reason(), Some(ExitReason::Stopped(StoppedBy::Program)));
+        assert_eq!(task.join(), Ok(()));
+        assert!(stopped.remove() && dropped.remove() && gate.remove());
+    });
+}

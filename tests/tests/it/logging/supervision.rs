@@ -79,6 +79,21 @@ fn a_crash_is_an_event_even_if_nobody_looks() {
 }
 
 #[test]
+fn an_actor_that_is_stopped_by_a_signal_is_an_event() {
+    alone(|| {
+        listen_to(LevelFilter::INFO);
+        let talker = talker();
+        let pid = talker.pid().unwrap();
+        processes::signal("STOP", i64::from(pid));
+        let suspended = hear_of("talker", "suspended");
+        assert_eq!((suspended.level, suspended.number("pid")), (Level::WARN, u64::from(pid)));
+        assert_eq!(suspended.text("signal"), "SIGSTOP");
+        processes::signal("CONT", i64::from(pid));
+        talker.say("again".into()).wait().unwrap();
+    });
+}
+
+#[test]
 fn the_crash_of_an_actor_of_an_actor_is_an_event_as_well() {
     alone(|| {
         listen_to(LevelFilter::INFO);

@@ -122,3 +122,33 @@ fn sigterm_to_the_root_supervisor_ends_its_tree_in_order() {
     eventually("the end of the supervisor", PATIENCE, || !processes::exists(root));
     assert_eq!(run.finish(), 0);
 }
+
+/// As `tokio::signal` does it, the handler calls the one that it has replaced, too.
+#[test]
+fn a_handler_that_the_program_installs_after_its_first_spawn_decides_by_itself() {
+    for signal in ["TERM", "INT"] {
+        let run = ready("handles-signals");
+        for _ in 0..2 {
+            run.signal(signal);
+            assert_eq!(run.line(), format!("SIG{signal}, and the actor works"));
+        }
+        run.signal("HUP");
+        assert_eq!((run.rest(), run.rest_of_stderr()), (vec!["worker stopped".to_owned()], vec![]));
+        assert_eq!(run.finish(), 0);
+    }
+}
+
+/// In a terminal of its own, that of `script`; its output has the line ends of a terminal.
+#[test]
+fn an_actor_at_a_terminal_is_not_stopped_by_it() {
+    if std::process::Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: no `script` to make a terminal");
+        return;
+    }
+    let command = format!("stty tostop; exec {} terminal", env!("CARGO_BIN_EXE_scenario"));
+    let run = Program::new("script").args(["-qec", &command, "/dev/null"]).start();
+    let said: Vec<String> = run.rest().iter().map(|line| line.trim_end().to_owned()).collect();
+    // EIO.
+    assert_eq!(said, ["the actor prints", "Some(5)", "the command: 0"]);
+    assert_eq!(run.finish(), 0);
+}
