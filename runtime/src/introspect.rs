@@ -13,7 +13,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::ledger::{Ledger, State};
 use crate::process::entry;
 use crate::process::request::Kind;
-use crate::process::strays;
+use crate::process::{strays, warden};
 use crate::sys::time;
 
 /// No tree is deeper; a bound for a walk over what others write.
@@ -118,7 +118,8 @@ pub enum NodeState {
 pub fn tree() -> Option<Node> {
     let root = root_supervisor()?;
     let mut node = Node::bare(comm(root)?, NodeKind::Own, root);
-    node.parent = strays::parent_of(root).map(i32::cast_unsigned);
+    // Between the two stands the warden.
+    node.parent = strays::parent_of(root).and_then(strays::parent_of).map(i32::cast_unsigned);
     node.children = Page::all_of(root).below(root, 0, 0);
     Some(node)
 }
@@ -130,11 +131,12 @@ pub(crate) fn held_by(supervisor: i32) -> Vec<Ledger> {
     ledgers
 }
 
-/// Above this process, or, in the program, right below it.
+/// Above this process, or, in the program, below it and the warden.
 pub(crate) fn root_supervisor() -> Option<i32> {
     let is_root = |pid: &i32| comm(*pid).is_some_and(|name| name.starts_with("phx-root"));
     let mut pid = std::process::id() as i32;
-    if let Some(below) = strays::children_of_all_threads(pid).into_iter().find(is_root) {
+    let wardens = strays::children_of_all_threads(pid).into_iter().filter(|&pid| warden::is_warden(pid));
+    if let Some(below) = wardens.flat_map(strays::children).find(is_root) {
         return Some(below);
     }
     for _ in 0..DEEPEST {

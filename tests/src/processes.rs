@@ -85,7 +85,16 @@ pub fn descendants(pid: u32) -> Vec<Stat> {
 
 /// The root supervisor of a program, if it runs.
 pub fn root_supervisor(program: u32) -> Option<u32> {
-    children(program).into_iter().find(|child| child.name.starts_with("phx-root")).map(|child| child.pid)
+    let all = all();
+    let below = |parent: u32, name: &str| {
+        all.iter().find(|process| process.parent == parent && process.name.starts_with(name)).map(|it| it.pid)
+    };
+    below(below(program, "phx-warden")?, "phx-root")
+}
+
+/// The warden of a program, if it runs.
+pub fn warden(program: u32) -> Option<u32> {
+    children(program).into_iter().find(|child| child.name == "phx-warden").map(|child| child.pid)
 }
 
 /// Processes whose environment carries the mark of this run.
@@ -118,12 +127,13 @@ pub fn nested_supervisors(program: u32) -> Vec<u32> {
 }
 
 /// Starts a process that is hard to get hold of: it has a session of its own, ignores the signals that ask, and whoever
-/// started it has ended. Answers its pid.
+/// started it has ended; nor does its environment say whose it is. Answers its pid.
 ///
 /// # Panics
 /// If there is no shell.
 pub fn leave_a_stray() -> u32 {
-    let script = "trap '' TERM INT HUP; setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
+    let script =
+        "trap '' TERM INT HUP; env -i PATH=\"$PATH\" setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
     let output = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).output();
     let said = output.expect("there is a shell").stdout;
     String::from_utf8_lossy(&said).trim().parse().expect("the shell says which process it is")

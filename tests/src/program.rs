@@ -108,6 +108,15 @@ impl Run {
         until("a root supervisor", LIMIT, || processes::root_supervisor(self.pid()))
     }
 
+    /// Its warden.
+    ///
+    /// # Panics
+    /// If none appears.
+    #[track_caller]
+    pub fn warden(&self) -> u32 {
+        until("a warden", LIMIT, || processes::warden(self.pid()))
+    }
+
     /// Every process that carries its mark.
     pub fn processes(&self) -> Vec<processes::Stat> {
         processes::marked(&self.place.mark())

@@ -62,14 +62,19 @@ pub(crate) fn take_over(boot: Boot) -> ! {
         // At a limit of the system. The program sees that nobody is there.
         process::exit_now(1);
     }
+    let owner = process::pidfd(boot.program).ok();
+    // Without it, what the tree leaves behind when this process is killed could not be found.
+    let Ok(warden) = warden::stand_behind() else { process::exit_now(1) };
     process::become_subreaper();
     title::set(&format!("phx-root: {}", program_name()));
-    let owner = process::pidfd(boot.program).ok();
-    let supervisor = Supervisor::new(Office { control: boot.control, term: 0, owner, descriptors });
+    let masters = owner.into_iter().chain([warden]).collect();
+    let supervisor = Supervisor::new(Office { control: boot.control, term: 0, masters, descriptors });
     match supervisor {
         Ok(mut supervisor) => {
-            supervisor.adopt_warden(warden::start());
-            let _ = frame::send_raw(supervisor.control(), boot.token.as_bytes(), &[]);
+            // The program, whose child is the warden, gets a handle on this process with it. Without one it starts no tree.
+            let own = process::pidfd(process::pid()).ok();
+            let own: Vec<_> = own.iter().map(AsFd::as_fd).collect();
+            let _ = frame::send_raw(supervisor.control(), boot.token.as_bytes(), &own);
             supervisor.run()
         }
         Err(_) => process::exit_now(1),

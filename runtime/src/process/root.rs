@@ -20,6 +20,9 @@ use crate::process::tree::{PATIENCE, Tree};
 use crate::sys::poll::{self, Event};
 use crate::sys::{fd, frame, image, process, signal, time, title};
 
+/// How long a supervisor without its warden may take to end everything.
+const TEAR_DOWN: Duration = Duration::from_secs(5);
+
 /// The program's tree, if it has one, and which root supervisors are not reaped yet, numbered as they come.
 #[derive(Default)]
 struct Root {
@@ -46,18 +49,28 @@ pub(crate) fn tree() -> io::Result<Arc<Tree>> {
     if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone(0)) {
         return Ok(Arc::clone(tree));
     }
-    let (control, supervisor, mark) = start()?;
-    let pidfd = process::pidfd(supervisor.0.as_ref().map_or(0, Child::id) as i32)?;
-    let tree = Arc::new(Tree::new(control, pidfd.try_clone()?));
-    watch(supervisor, pidfd, Arc::clone(&tree), mark, root.started)?;
+    let Started { control, supervisor, warden, mark } = start()?;
+    let pidfd = process::pidfd(warden.0.as_ref().map_or(0, Child::id) as i32)?;
+    let tree = Arc::new(Tree::new(control, supervisor));
+    watch(warden, pidfd, Arc::clone(&tree), mark, root.started)?;
     root.unreaped.insert(root.started);
     root.started += 1;
     root.tree = Some(Arc::clone(&tree));
     Ok(tree)
 }
 
+/// A tree that has just been started.
+struct Started {
+    control: OwnedFd,
+    /// A handle on its root supervisor.
+    supervisor: OwnedFd,
+    /// The parent of that, and our child.
+    warden: Abort,
+    mark: String,
+}
+
 /// Starts this executable again, as a supervisor, and waits until it says that it is one.
-fn start() -> io::Result<(OwnedFd, Abort, String)> {
+fn start() -> io::Result<Started> {
     if !image::hook_is_linked() {
         return Err(io::Error::other("the start-up hook is not part of this executable"));
     }
@@ -72,12 +85,12 @@ fn start() -> io::Result<(OwnedFd, Abort, String)> {
         .stdin(Stdio::from(theirs))
         .process_group(0)
         .spawn()?;
-    let child = Abort(Some(child));
-    await_word(&ours, &token)?;
-    Ok((ours, child, mark))
+    let warden = Abort(Some(child));
+    let supervisor = await_word(&ours, &token)?;
+    Ok(Started { control: ours, supervisor, warden, mark })
 }
 
-/// Kills and reaps a supervisor that did not get as far as it should.
+/// Kills and reaps a warden whose supervisor, which ends without it, did not get as far as it should.
 struct Abort(Option<Child>);
 
 impl Drop for Abort {
@@ -89,14 +102,19 @@ impl Drop for Abort {
     }
 }
 
-/// The new image repeats the token, so that a program that does something else with our environment is not mistaken for a supervisor.
-fn await_word(control: &OwnedFd, token: &str) -> io::Result<()> {
+/// The new image repeats the token, so that a program that does something else with our environment is not mistaken for a supervisor. Returns a handle
+/// on the supervisor, which comes with it.
+fn await_word(control: &OwnedFd, token: &str) -> io::Result<OwnedFd> {
     let deadline = time::after(PATIENCE);
     let mut buffer = [0; 64];
     while time::now() < deadline {
         match poll::readable(control.as_fd(), Some(time::until(deadline))) {
             Ok(true) => match frame::receive(control.as_fd(), &mut buffer, false)? {
-                Some(packet) if &buffer[..packet.len] == token.as_bytes() => return Ok(()),
+                Some(packet) if &buffer[..packet.len] == token.as_bytes() => {
+                    let handle = packet.fds.into_iter().next();
+                    return handle
+                        .ok_or_else(|| io::Error::other("there is no handle to be had on the supervisor"));
+                }
                 Some(packet) if &buffer[..packet.len] == NOT_SINGLE => {
                     return Err(io::Error::other(
                         "an initialiser of the program starts a thread before `main`; a supervisor has to be single-threaded",
@@ -116,11 +134,11 @@ fn await_word(control: &OwnedFd, token: &str) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::TimedOut, "the supervisor did not start"))
 }
 
-/// Watches a root supervisor, and the program's signals, from a thread of its own.
-fn watch(supervisor: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> io::Result<()> {
+/// Watches a root supervisor through its warden, and the program's signals, from a thread of its own.
+fn watch(warden: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> io::Result<()> {
     let signals = take_signals()?;
     let stopped = pidfd.try_clone()?;
-    let watcher = Watcher { supervisor, pidfd, tree, mark, number, signals };
+    let watcher = Watcher { warden, pidfd, tree, mark, number, signals };
     std::thread::Builder::new().name("phalanx-root".into()).spawn(move || watcher.run())?;
     // Without it, a root supervisor that is stopped stays so, and nothing else is lost.
     let waker = std::thread::Builder::new().name("phalanx-wake".into()).stack_size(128 * 1024);
@@ -128,17 +146,18 @@ fn watch(supervisor: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, numbe
     Ok(())
 }
 
-/// A supervisor that does nothing is of no use to anybody: what each does for those below it, the program does for the root.
-fn wake_when_stopped(supervisor: &OwnedFd) {
-    while process::await_stop(supervisor.as_fd()) {
-        let _ = process::signal(supervisor.as_fd(), process::SIGCONT);
+/// A supervisor that does nothing is of no use to anybody: what each does for those below it, and the warden for the root, the program does for the
+/// warden.
+fn wake_when_stopped(warden: &OwnedFd) {
+    while process::await_stop(warden.as_fd()) {
+        let _ = process::signal(warden.as_fd(), process::SIGCONT);
         // Until that has come to it, it still counts as stopped.
         poll::pause(Duration::from_millis(1));
     }
 }
 
 struct Watcher {
-    supervisor: Abort,
+    warden: Abort,
     pidfd: OwnedFd,
     tree: Arc<Tree>,
     mark: String,
@@ -165,9 +184,14 @@ impl Watcher {
             }
         }
         // One that left in order has left nothing behind; for one that was killed, or threw up its hands, we clean up.
-        let supervisor = self.supervisor.0.take();
-        let orderly = supervisor.is_some_and(|mut child| child.wait().is_ok_and(|status| status.success()));
+        // The warden ends as its supervisor has ended.
+        let warden = self.warden.0.take();
+        let orderly = warden.is_some_and(|mut child| child.wait().is_ok_and(|status| status.success()));
         if !orderly {
+            // If it was the warden that was killed, the supervisor is about to end everything, and knows more of that than we do.
+            let deadline = time::after(TEAR_DOWN);
+            while !fd::hangs_up_within(self.tree.control(), time::until(deadline)) && time::now() < deadline {
+            }
             strays::sweep(&self.mark);
         }
         if INTERRUPTED.load(Ordering::SeqCst) {

@@ -6,10 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::process::boot::TREE;
-use crate::process::warden;
 use crate::sys::{poll, process, time};
 
-/// How long is looked for strays of a tree whose root supervisor was killed.
+/// How long is looked for strays of a tree whose warden was killed.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How often in a row nothing must have been found.
@@ -90,18 +89,16 @@ pub(crate) fn kill_with_group(pid: i32) {
 
 /// Kills every process that bears the mark of this tree, until there is none.
 ///
-/// For a tree whose root supervisor was killed: actors die with their supervisor by themselves, but what they had
-/// started and orphaned has gone to init.
+/// For a tree whose warden was killed, perhaps with its root supervisor: then what actors had started and orphaned has gone to init, and this finds
+/// all of it that has kept the environment it was started with.
 pub(crate) fn sweep(tree: &str) {
     let mark = format!("{TREE}={tree}");
-    let (patience, deadline) = (time::after(SWEEP / 2), time::after(SWEEP));
+    let deadline = time::after(SWEEP);
     let mut clean = 0;
     while clean < CLEAN_LOOKS && time::now() < deadline {
         let mut found = false;
         for pid in processes().filter(|&pid| pid != process::pid()) {
             found |= match mark_of(pid, &mark) {
-                // It sweeps too and leaves by itself; killed, it could not go on if we are killed next.
-                Marked::Yes if warden::is_warden(pid) && time::now() < patience => true,
                 Marked::Yes => {
                     kill_marked(pid, &mark);
                     true

@@ -1,54 +1,93 @@
-//! Who cleans up when nobody else can: program and root supervisor killed at the same instant.
+//! The warden: the parent of the root supervisor, to which every process of the tree comes whose parents are all gone.
 //!
-//! Then actors die with their supervisors, but what they had started by other means would go to init and stay. The
-//! warden is a child of the root supervisor that waits for its death and does nothing else. In an orderly end the
-//! supervisor ends it last; if only the supervisor is killed, the program sweeps too, and either may be first.
+//! Actors die with their supervisors by themselves, but what they have started by other means does not, and neither its environment nor its group or
+//! session need say to which tree it belongs. What the kernel says is enough: the warden is a subreaper above the root supervisor, so
+//! whatever the tree has left when the root supervisor has ended, however it has ended, is a child of the warden, and is killed.
+//!
+//! It waits for one process and does nothing else, needs no signal for it, and ends as the root supervisor has ended. If the warden is killed, the
+//! root supervisor, a subreaper too, ends everything below itself ([`Supervisor::tear_down`](crate::process::supervisor::Supervisor)).
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use crate::process::boot::TREE;
 use crate::process::strays;
-use crate::sys::process::Fork;
-use crate::sys::{fd, poll, process, title};
+use crate::sys::process::{Change, Fork, SIGCONT, Wait};
+use crate::sys::signal::{self, Mask};
+use crate::sys::{fd, poll, process, time, title};
 
 const NAME: &str = "phx-warden";
 
-/// Whether a process of a tree is its warden.
+/// Whether this process is a warden, by its name.
 pub(crate) fn is_warden(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == NAME)
+    strays::name_of(pid).is_some_and(|name| name == NAME)
 }
 
-/// Starts the warden of this root supervisor; answers its pid. Without one (at a limit of the system) the tree works all
-/// the same.
-pub(crate) fn start() -> Option<i32> {
-    let mark = std::env::var(TREE).ok()?;
-    let supervisor = process::pid();
-    match process::fork().ok()? {
-        Fork::Parent(pid) => {
-            process::group_of(pid);
-            Some(pid)
-        }
-        Fork::Child => keep_watch(supervisor, &mark),
-    }
-}
+/// How long is tried to end what does not end: a process that we may not signal, or that is stuck in the kernel.
+const SWEEP: Duration = Duration::from_secs(5);
 
-fn keep_watch(supervisor: i32, mark: &str) -> ! {
-    // Out of reach of what is meant for the supervisor's group.
-    process::own_group();
+/// Forks. The parent stays as the warden, for good; the child, which is to be the root supervisor, goes on with a handle on it.
+///
+/// # Errors
+/// Those of the fork, and those of a handle that cannot be had.
+pub(crate) fn stand_behind() -> io::Result<OwnedFd> {
+    process::become_subreaper();
     title::set(NAME);
-    let handle = process::pidfd(supervisor).ok();
-    fd::close_all_except(&handle.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>());
-    while process::parent() == supervisor {
-        wait_for_end(handle.as_ref());
+    let warden = process::pid();
+    match process::fork()? {
+        Fork::Parent(root) => keep_watch(root),
+        Fork::Child => {
+            process::own_group();
+            process::confirm_single_thread();
+            let handle = process::pidfd(warden)?;
+            // If it has been killed before the handle was there, that is on another process.
+            if process::parent() == warden { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }
+        }
     }
-    strays::sweep(mark);
-    process::exit_now(0)
 }
 
-/// Sleeps until the process has ended, or for a moment: the caller looks again.
-fn wait_for_end(handle: Option<&OwnedFd>) {
-    match handle {
-        Some(handle) => drop(poll::readable(handle.as_fd(), None)),
-        None => poll::pause(std::time::Duration::from_millis(100)),
+fn keep_watch(root: i32) -> ! {
+    // What asks the root supervisor to end is not meant for this one, which goes when that has gone.
+    Mask::all().install();
+    fd::close_all_except(&[]);
+    process::group_of(root);
+    let end = loop {
+        match process::await_change(root) {
+            // Nobody debugs a supervisor, and one that does nothing is of no use to anybody.
+            Some(Change::Stopped) => {
+                process::kill(root, SIGCONT);
+                // Until that has come to it, it still counts as stopped.
+                poll::pause(Duration::from_millis(1));
+            }
+            Some(Change::Ended(end)) => break end,
+            // There is no such child, which cannot be.
+            None => process::exit_now(1),
+        }
+    };
+    end_what_is_left(root);
+    process::reap(root);
+    match end {
+        Wait::Exited(code) => process::exit_now(code),
+        Wait::Signaled { signal, .. } => {
+            process::leave_no_core();
+            signal::die_of(signal)
+        }
+    }
+}
+
+/// Kills and reaps all children but the root supervisor, which has ended; those that come meanwhile too.
+fn end_what_is_left(root: i32) {
+    let deadline = time::after(SWEEP);
+    loop {
+        let mut left = strays::children(process::pid());
+        left.retain(|&pid| pid != root);
+        if left.is_empty() || time::now() > deadline {
+            return;
+        }
+        for pid in left {
+            strays::kill_with_group(pid);
+            process::reap(pid);
+        }
+        poll::pause(Duration::from_millis(1));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use super::check;
 
@@ -57,9 +58,15 @@ pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Whether the other end of this socket is closed for good; never blocks.
 pub(crate) fn hung_up(fd: BorrowedFd<'_>) -> bool {
+    hangs_up_within(fd, Duration::ZERO)
+}
+
+/// Waits until the other end of this socket is closed for good, at most for `limit`, or until a signal handler has run; answers whether it is.
+pub(crate) fn hangs_up_within(fd: BorrowedFd<'_>, limit: Duration) -> bool {
     let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: 0, revents: 0 };
-    // SAFETY: one valid pollfd, no timeout.
-    let ready = unsafe { libc::poll(&mut entry, 1, 0) };
+    let limit = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: one valid pollfd.
+    let ready = unsafe { libc::poll(&mut entry, 1, limit) };
     ready > 0 && entry.revents & (libc::POLLHUP | libc::POLLERR) != 0
 }
 

@@ -144,6 +144,22 @@ pub(crate) fn await_ended_child() -> Option<(i32, Wait)> {
     wait_with(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT)
 }
 
+/// What has become of a child that is waited for.
+pub(crate) enum Change {
+    Stopped,
+    Ended(Wait),
+}
+
+/// Blocks until this child has been stopped by a signal or has ended, and leaves it unreaped; `None` if there is no such child. Not for a supervisor.
+pub(crate) fn await_change(pid: i32) -> Option<Change> {
+    let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT;
+    let info = wait_info(libc::P_PID, pid, flags)?;
+    Some(match info.si_code {
+        libc::CLD_STOPPED => Change::Stopped,
+        _ => Change::Ended(ended(&info).1),
+    })
+}
+
 /// Blocks until no child is left in this process group, and reaps all that were. Not for a supervisor either.
 pub(crate) fn await_group(group: i32) {
     while wait_with(libc::P_PGID, group, libc::WEXITED).is_some() {}
@@ -168,6 +184,11 @@ fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, 
 }
 
 fn wait_with(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
+    wait_info(kind, id, flags).map(|info| ended(&info))
+}
+
+/// What waitid says, if it says anything.
+fn wait_info(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<libc::siginfo_t> {
     // SAFETY: siginfo_t is a plain C structure; all zeroes is valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let result = retry(|| {
@@ -175,15 +196,19 @@ fn wait_with(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<(i32, 
         check(unsafe { libc::waitid(kind, id as libc::id_t, &mut info, flags) })
     });
     // SAFETY: waitid has filled in the fields of a SIGCHLD siginfo, or left the zeroes.
+    let pid = unsafe { info.si_pid() };
+    (result.is_ok() && pid != 0).then_some(info)
+}
+
+/// Which process this is about, and how that has ended.
+fn ended(info: &libc::siginfo_t) -> (i32, Wait) {
+    // SAFETY: only for what waitid has filled in: a SIGCHLD siginfo, which has these fields.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    if result.is_err() || pid == 0 {
-        return None;
-    }
     let wait = match info.si_code {
         libc::CLD_EXITED => Wait::Exited(status),
         code => Wait::Signaled { signal: status, core_dumped: code == libc::CLD_DUMPED },
     };
-    Some((pid, wait))
+    (pid, wait)
 }
 
 /// Sends a signal to a child that is not reaped yet; a negative pid means its whole group.

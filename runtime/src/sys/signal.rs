@@ -26,6 +26,15 @@ impl Mask {
         Mask(set)
     }
 
+    /// Of all signals that can be blocked.
+    pub(crate) fn all() -> Mask {
+        // SAFETY: sigset_t is plain data, filled in by sigfillset right away.
+        let mut set: libc::sigset_t = unsafe { zeroed() };
+        // SAFETY: `set` is valid.
+        unsafe { libc::sigfillset(&mut set) };
+        Mask(set)
+    }
+
     pub(crate) fn as_ptr(&self) -> *const libc::sigset_t {
         &self.0
     }

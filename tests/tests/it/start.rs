@@ -7,12 +7,8 @@ mod places;
 mod processes;
 mod surroundings;
 
-use std::time::Duration;
-
 use phalanx::prelude::*;
-use phalanx_tests::{alone, processes as table, until};
-
-const WARDEN: &str = "phx-warden";
+use phalanx_tests::{alone, processes as table};
 
 #[actor]
 struct Echo;
@@ -28,16 +24,10 @@ impl Echo {
     }
 }
 
-/// What runs below this program's root supervisor, apart from its warden.
+/// What runs below this program's root supervisor.
 fn supervised() -> Vec<u32> {
     let Some(supervisor) = table::root_supervisor(std::process::id()) else { return Vec::new() };
-    // Just forked, the warden is still called what the supervisor is called.
-    let children = until("the warden to take its name", Duration::from_secs(10), || {
-        let children = table::children(supervisor);
-        children.iter().any(|child| child.name == WARDEN).then_some(children)
-    });
-    let mut pids: Vec<u32> =
-        children.iter().filter(|child| child.name != WARDEN).map(|child| child.pid).collect();
+    let mut pids: Vec<u32> = table::children(supervisor).iter().map(|child| child.pid).collect();
     pids.sort_unstable();
     pids
 }

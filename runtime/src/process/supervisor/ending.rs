@@ -36,17 +36,11 @@ impl Supervisor {
         self.leaving = true;
         events::tear_down();
         loop {
-            let left: Vec<i32> = strays::children(process::pid())
-                .into_iter()
-                .filter(|&pid| Some(pid) != self.warden)
-                .collect();
+            let left = strays::children(process::pid());
             left.iter().for_each(|&pid| strays::kill_with_group(pid));
             self.bury_the_dead();
             if left.is_empty() || time::now() > deadline {
-                // The warden last: until here somebody may still kill us.
-                let Some(warden) = self.warden.take() else { process::exit_now(self.code) };
-                process::kill(warden, process::SIGKILL);
-                continue;
+                process::exit_now(self.code);
             }
             // SIGCHLD interrupts this; a child that was born meanwhile is found after it.
             let _ = poll::wait(&[], Some(Duration::from_millis(5)), Some(&Mask::of(&[])));

@@ -50,7 +50,7 @@ impl Supervisor {
         let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
         let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
         let is_spare = self.spares.contains_key(&pid);
-        if is_supervisor || is_spare || self.nested.contains_key(&pid) || self.warden == Some(pid) {
+        if is_supervisor || is_spare || self.nested.contains_key(&pid) {
             process::kill(pid, process::SIGCONT);
         } else if let Some(child) = child {
             child.say_that_it_is_stopped(pid, signal);
@@ -147,14 +147,11 @@ impl Supervisor {
         }
     }
 
-    /// A nested supervisor, the warden, or an orphan that came to us. Its own orphans come to us now.
+    /// A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
     fn bury_other(&mut self, pid: i32) {
         let nested = self.nested.remove(&pid);
         if nested.is_none() {
             process::kill(-pid, process::SIGKILL);
-        }
-        if self.warden == Some(pid) {
-            self.warden = None;
         }
         let was_spare = self.forget_spare(pid);
         process::reap(pid);
@@ -181,10 +178,7 @@ impl Supervisor {
 
     fn strays(&self) -> impl Iterator<Item = i32> {
         let known = |pid: &i32| {
-            self.pids.contains_key(pid)
-                || self.nested.contains_key(pid)
-                || self.spares.contains_key(pid)
-                || self.warden == Some(*pid)
+            self.pids.contains_key(pid) || self.nested.contains_key(pid) || self.spares.contains_key(pid)
         };
         strays::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }

@@ -44,8 +44,8 @@ pub(crate) struct Supervisor {
     control: OwnedFd,
     /// How many supervisors the owner had before.
     term: u32,
-    /// The process this supervisor belongs to: the program, or an actor.
-    owner: Option<OwnedFd>,
+    /// Those without which it has nothing to do here: the process that it belongs to, the program or an actor; and of the root supervisor, the warden.
+    masters: Vec<OwnedFd>,
     /// Its own page, if it is a declared supervisor.
     own: Option<Ledger>,
     /// Its place on the board of the supervisor above, in that case.
@@ -72,8 +72,6 @@ pub(crate) struct Supervisor {
     spare_for: BTreeMap<Key, u64>,
     /// Supervisors of actors: by pid.
     nested: BTreeMap<i32, Nested>,
-    /// The root supervisor's warden.
-    warden: Option<i32>,
     assembly: Assembly,
     /// Who waits for an answer, and which child it is about.
     answers: BTreeMap<Ticket, OwnedFd>,
@@ -151,7 +149,7 @@ struct Nested {
 pub(crate) struct Office {
     pub(crate) control: OwnedFd,
     pub(crate) term: u32,
-    pub(crate) owner: Option<OwnedFd>,
+    pub(crate) masters: Vec<OwnedFd>,
     pub(crate) descriptors: u64,
 }
 
@@ -168,12 +166,12 @@ impl Supervisor {
         policy: Policy,
         children: BTreeMap<Key, Box<Child>>,
     ) -> io::Result<Supervisor> {
-        let Office { control, term, owner, descriptors } = office;
+        let Office { control, term, masters, descriptors } = office;
         let next = children.len() as u64 + 1;
         Ok(Supervisor {
             control,
             term,
-            owner,
+            masters,
             own,
             above: None,
             // As long as the process, and its children use the same.
@@ -190,7 +188,6 @@ impl Supervisor {
             spares: BTreeMap::new(),
             spare_for: BTreeMap::new(),
             nested: BTreeMap::new(),
-            warden: None,
             assembly: Assembly::default(),
             answers: BTreeMap::new(),
             subjects: BTreeMap::new(),
@@ -204,10 +201,6 @@ impl Supervisor {
             build: image::build_hash(),
             buffer: frame::buffer(),
         })
-    }
-
-    pub(crate) fn adopt_warden(&mut self, warden: Option<i32>) {
-        self.warden = warden;
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -240,7 +233,7 @@ impl Supervisor {
             if ready[0] {
                 self.take_requests();
             }
-            if ready.get(2) == Some(&true) {
+            if ready.iter().skip(2).any(|&ended| ended) {
                 self.tear_down();
             }
             self.look_at_the_clock();
@@ -249,7 +242,7 @@ impl Supervisor {
         }
     }
 
-    /// The one wait. What is ready: requests, doorbell, the owner's death.
+    /// The one wait. What is ready: requests, doorbell, the death of those without which it has nothing to do.
     fn wait(&self) -> Vec<bool> {
         let awake = self.awake.iter().filter_map(|key| self.children.get(key));
         let due = awake
@@ -262,8 +255,8 @@ impl Supervisor {
             .chain(self.assembly.due());
         let limit = due.min().map(time::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
-        fds.extend(self.owner.iter().map(|owner| (owner.as_fd(), false)));
-        poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|_| vec![false; 3])
+        fds.extend(self.masters.iter().map(|master| (master.as_fd(), false)));
+        poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|_| vec![false; 2])
     }
 
     fn take_requests(&mut self) {

@@ -199,7 +199,8 @@ impl Supervisor {
             (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
         let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
-        let office = Office { control: receiver, term: 0, owner: None, descriptors: self.descriptors };
+        let office =
+            Office { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
         match Supervisor::with(office, Some(ledger), policy, children) {
             Ok(mut supervisor) => {
                 supervisor.above = Some(cradle.place);
@@ -260,7 +261,12 @@ impl Supervisor {
         process::become_subreaper();
         process::confirm_single_thread();
         title::set(&format!("phx-sup: {name}"));
-        match Supervisor::new(Office { control, term, owner: handle, descriptors: self.descriptors }) {
+        match Supervisor::new(Office {
+            control,
+            term,
+            masters: handle.into_iter().collect(),
+            descriptors: self.descriptors,
+        }) {
             Ok(mut nested) => nested.run(),
             Err(_) => process::exit_now(1),
         }

@@ -48,10 +48,15 @@ pub(crate) fn dumps() -> phalanx::Result<()> {
 #[phalanx::main]
 pub(crate) fn several() -> phalanx::Result<()> {
     let stray = "trap '' TERM INT HUP; setsid sleep 1000 & sleep 1000 & echo begun; wait";
+    // Those whose environment does not say whose they are: in the group of the command, and as a daemon is.
+    let bare = "env -i sleep 1000 & env -i sleep 1000 & echo begun; wait";
+    let daemon = "env -i setsid sleep 1000 & (env -i setsid sleep 1000 &); echo begun; wait";
     let commands = [
         Command::new("sleep").arg("1000"),
         Command::shell(stray).ready(Ready::line("begun")),
         Command::shell(stray).env_clear().ready(Ready::line("begun")),
+        Command::shell(bare).ready(Ready::line("begun")),
+        Command::shell(daemon).ready(Ready::line("begun")),
     ];
     let mut started = Vec::new();
     for (number, command) in commands.into_iter().enumerate() {

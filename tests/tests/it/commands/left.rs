@@ -9,8 +9,8 @@ fn with_commands() -> (Run, Vec<u32>, u32) {
     let run = Program::new(SCENARIO).args(["commands"]).env("RUST_LOG", "off").start();
     let keeper = run.line().parse().unwrap();
     let below = processes::descendants(run.pid()).iter().map(|process| process.pid).collect::<Vec<_>>();
-    // Root supervisor and warden, three keepers, a plain command, two shells with two children each.
-    assert!(below.len() >= 12, "{below:?}");
+    // Warden and root supervisor, five keepers, a plain command, four shells with two children each.
+    assert!(below.len() >= 20, "{below:?}");
     (run, below, keeper)
 }
 
@@ -43,6 +43,29 @@ fn a_program_and_its_root_supervisor_that_are_killed_together_leave_nothing_of_t
     processes::kill_together(&[run.pid(), run.root_supervisor()]);
     all_end(&below);
     assert_eq!(run.finish(), -9);
+}
+
+#[test]
+fn a_warden_that_is_killed_takes_the_tree_with_it_and_nothing_is_left_of_its_commands() {
+    for with_program in [false, true] {
+        let (run, below, _) = with_commands();
+        let victims = [run.warden(), run.pid()];
+        processes::kill_together(if with_program { &victims } else { &victims[..1] });
+        all_end(&below);
+        run.signal("KILL");
+        run.finish();
+    }
+}
+
+#[test]
+fn keepers_that_are_killed_with_the_root_supervisor_leave_nothing_of_their_commands() {
+    let (run, below, _) = with_commands();
+    let root = run.root_supervisor();
+    let mut victims: Vec<u32> = processes::children(root).iter().map(|keeper| keeper.pid).collect();
+    victims.extend([root, run.pid()]);
+    processes::kill_together(&victims);
+    all_end(&below);
+    run.finish();
 }
 
 #[test]

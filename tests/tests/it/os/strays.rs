@@ -68,10 +68,44 @@ fn an_orphan_among_the_descendants_dies_with_the_program() {
 fn an_orphan_among_the_descendants_dies_with_the_root_supervisor() {
     let (run, stray) = with_stray();
     processes::kill(run.root_supervisor());
-    // Init is its parent then, and reaps it when it likes.
-    eventually("its end", PROMPTLY, || !processes::runs(stray));
+    // The warden is its parent then.
+    eventually("its end", PROMPTLY, || !processes::exists(stray));
     assert_eq!(run.rest(), ["its supervisor died"]);
     assert_eq!(run.finish(), 0);
+}
+
+#[test]
+fn an_orphan_among_the_descendants_dies_with_the_warden() {
+    let (run, stray) = with_stray();
+    let root = run.root_supervisor();
+    processes::kill(run.warden());
+    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    // Init is its parent then, and reaps it when it likes.
+    eventually("the end of the root supervisor", PROMPTLY, || !processes::runs(root));
+    // What was written down of the actor's end may be read, or may not.
+    assert!(matches!(&*run.line(), "its supervisor died" | "killed by SIGKILL"));
+    assert_eq!(run.finish(), 0);
+}
+
+#[test]
+fn an_orphan_among_the_descendants_dies_with_program_and_root_supervisor_or_program_and_warden() {
+    for with_root in [false, true] {
+        let (run, stray) = with_stray();
+        let other = if with_root { run.root_supervisor() } else { run.warden() };
+        processes::kill_together(&[run.pid(), other]);
+        eventually("its end", PROMPTLY, || !processes::exists(stray));
+        assert_eq!(run.finish(), -9);
+    }
+}
+
+/// Whoever is stopped when the end comes is continued for it, by the one above.
+#[test]
+fn an_orphan_dies_with_the_program_also_if_the_root_supervisor_is_stopped() {
+    let (run, stray) = with_stray();
+    processes::signal("STOP", i64::from(run.root_supervisor()));
+    run.signal("KILL");
+    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    assert_eq!(run.finish(), -9);
 }
 
 #[test]
@@ -87,12 +121,7 @@ fn at_the_fault_point() -> (Run, u32) {
     let run =
         Program::new(SCENARIO).args(["spawns-once"]).env("PHALANX_FAULT_BEFORE_SETUP_MS", "5000").start();
     let root = run.root_supervisor();
-    until("a child that is not set up", PATIENCE, || {
-        // The other one is there from the start.
-        let (wardens, children): (Vec<_>, Vec<_>) =
-            processes::children(root).into_iter().partition(|child| child.name == "phx-warden");
-        if wardens.len() == 1 && children.len() == 1 { Some(()) } else { None }
-    });
+    until("a child that is not set up", PATIENCE, || (processes::children(root).len() == 1).then_some(()));
     (run, root)
 }
 

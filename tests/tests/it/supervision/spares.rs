@@ -63,7 +63,7 @@ fn nobody_has_one_before_its_first_crash() {
         let frail = frail(Restart::Permanent);
         frail.next().wait().unwrap();
         assert!(spares().is_empty());
-        assert_eq!(processes::children(supervisor()).len(), 2, "the actor and the warden");
+        assert_eq!(processes::children(supervisor()).len(), 1, "the actor");
     });
 }
 
@@ -261,6 +261,6 @@ fn who_is_not_restarted_gets_none_even_if_it_asks() {
     alone(|| {
         let frail = builder(Restart::Temporary).spare(true).spawn().unwrap();
         assert_eq!(frail.next().wait().unwrap(), 1);
-        assert_eq!(processes::children(supervisor()).len(), 2, "the actor and the warden");
+        assert_eq!(processes::children(supervisor()).len(), 1, "the actor");
     });
 }
