@@ -220,7 +220,11 @@ impl Answer {
     }
 
     pub(crate) fn codec(text: &str) -> Answer {
-        Answer::new(Status::Codec, Encoded { bytes: text.as_bytes().to_vec(), aside: Vec::new() })
+        Answer::text(Status::Codec, text)
+    }
+
+    pub(crate) fn text(status: Status, text: &str) -> Answer {
+        Answer::new(status, Encoded { bytes: text.as_bytes().to_vec(), aside: Vec::new() })
     }
 
     /// The handler's own error.

@@ -165,8 +165,13 @@ impl RawRef {
         let expires = if self.within.is_some() { deadline } else { 0 };
         let (limit, epoch) = (self.limit(), self.peer.ledger.sweeps());
         let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit, epoch };
-        let sent = self.peer.send(router, call, outgoing, if patient { deadline } else { 0 });
-        sent.map_err(|failure| self.failure(method, failure))
+        // The thread that would make room does not wait for room.
+        let waits_for_itself = patient && current::serves(self.peer.card.id);
+        let patient = patient && !waits_for_itself;
+        match self.peer.send(router, call, outgoing, if patient { deadline } else { 0 }) {
+            Err(Failure::Full) if waits_for_itself => Err(SendError::CallingSelf(self.at(method))),
+            sent => sent.map_err(|failure| self.failure(method, failure)),
+        }
     }
 
     /// A message of the runtime to the actor's process, in its turn.

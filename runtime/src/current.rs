@@ -1,7 +1,7 @@
 //! The process that asks: who am I?
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -44,6 +44,8 @@ static DEADLINE: AtomicU64 = AtomicU64::new(0);
 thread_local! {
     /// Whether this thread is in a handler of this process' actor.
     static HANDLING: AtomicBool = const { AtomicBool::new(false) };
+    /// Whether this is the thread that takes the messages of this process' actor.
+    static SERVING: AtomicBool = const { AtomicBool::new(false) };
 }
 
 /// The current process.
@@ -167,6 +169,7 @@ impl Current {
 pub(crate) fn become_someone(spec: &'static Spec, incarnation: u64) {
     // Set once, by the runtime, before user code.
     let _ = IDENTITY.set(Identity { spec, incarnation });
+    SERVING.with(|serving| serving.store(true, Ordering::Relaxed));
 }
 
 struct Own {
@@ -194,6 +197,11 @@ pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
 /// The same, of whatever type, for messages of the runtime.
 pub(crate) fn own_raw() -> Option<RawRef> {
     OWN.get().and_then(|own| own.peer().ok()).map(RawRef::bare)
+}
+
+/// The sending end of this process' own mailbox, if it has one.
+pub(crate) fn own_mailbox() -> Option<BorrowedFd<'static>> {
+    OWN.get().map(|own| own.mailbox.as_fd())
 }
 
 /// In an actor: its main thread looks around, should it sleep over an empty mailbox.
@@ -257,6 +265,12 @@ pub(crate) fn warn_of_cycle(peer: &Peer, method: &'static str) {
             "call cycle: this actor is still in the handler that has led to this call; if each waits for the other, both wait until a deadline"
         );
     }
+}
+
+/// Whether this is the thread that takes that actor's messages, whatever it is doing now: `init`, `on_start`, a handler, `on_stop`.
+pub(crate) fn serves(id: u64) -> bool {
+    SERVING.with(|serving| serving.load(Ordering::Relaxed))
+        && IDENTITY.get().is_some_and(|own| own.spec.id == id)
 }
 
 /// Whether this thread is handling a message of that actor.

@@ -224,7 +224,7 @@ pub enum SendError {
     Unavailable(At),
     /// An argument could not be encoded.
     Codec(String, At),
-    /// An actor wants to wait for its own end. It can ask for it without waiting: `terminate`.
+    /// An actor wants to wait for itself: for its own end (it can ask for it without waiting: `terminate`), or for room in its own mailbox, which is full.
     CallingSelf(At),
     /// The operating system refused: no descriptors, no memory, no permission.
     Unreachable(String, At),

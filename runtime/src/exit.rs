@@ -60,6 +60,9 @@ pub enum ExitReason {
         /// How that one ended.
         reason: String,
     },
+    /// Something of its own that it cannot do without was broken: code in it has closed or shut down its mailbox, say, by a stale number. The text names
+    /// what, and what the system said.
+    Broken(String),
     /// It was replaced on purpose, after its current message.
     Recycled,
     /// Its supervisor was killed, and it with it.
@@ -95,7 +98,10 @@ impl ExitReason {
             ExitReason::Exited(code) => *code,
             ExitReason::Signaled { signal, .. } => -signal,
             ExitReason::Panicked { .. } => 101,
-            ExitReason::InitFailed(_) | ExitReason::IntensityReached | ExitReason::Linked { .. } => 1,
+            ExitReason::InitFailed(_)
+            | ExitReason::IntensityReached
+            | ExitReason::Linked { .. }
+            | ExitReason::Broken(_) => 1,
             ExitReason::DeadlineExceeded { .. } | ExitReason::OutOfMemory => -6,
             ExitReason::SupervisorDied => -9,
         }
@@ -137,6 +143,7 @@ impl fmt::Display for ExitReason {
             ExitReason::Linked { to, reason } => {
                 write!(f, "ended with `{to}`, which it was linked to: {reason}")
             }
+            ExitReason::Broken(what) => f.write_str(what),
             ExitReason::Recycled => f.write_str("recycled"),
             ExitReason::SupervisorDied => f.write_str("its supervisor died"),
             ExitReason::IntensityReached => f.write_str("restart intensity reached"),

@@ -439,6 +439,7 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
         Some(Refusal::ShuttingDown) => Failure::ShuttingDown,
         Some(Refusal::Mismatch) => Failure::Mismatch,
         Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
+        Some(Refusal::Mailbox) => Failure::Died(epitaph.reason.clone()),
         Some(Refusal::StartTimeout) => Failure::StartTimeout(start),
         Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
         Some(Refusal::Option(error)) => Failure::Option(error.clone()),

@@ -245,6 +245,10 @@ impl<T: Portable, E: Portable> Reply<T, E> {
                 root::park_if_interrupted();
                 Err(died(epitaph.as_deref(), &self.at))
             }
+            Outcome::Unheard => {
+                let error = "the actor could not receive the reply channel of this process: no descriptor is free in its own";
+                Err(CallError::Unreachable(error.to_owned(), self.at.at()))
+            }
             Outcome::Garbled(error) => Err(CallError::Unreachable(error, self.at.at())),
             Outcome::Late | Outcome::Ready => Err(CallError::Timeout(self.at.at())),
         }

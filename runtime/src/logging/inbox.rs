@@ -21,6 +21,7 @@ use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};
 use crate::logging::sites::{ADDED, Found, OWN_FIELDS, Place, Places};
 use crate::process::lines;
+use crate::sys::verdict::Verdict;
 use crate::sys::{fd, frame, memfd, poll, process, time};
 
 /// How long the end of a program waits for what it has not read yet.
@@ -109,9 +110,22 @@ impl Inbox {
                 // An empty packet looks the same as the end.
                 Ok(None) if fd::has_ended(line) => break,
                 Ok(None) => self.note(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // No memory, for the moment.
-                Err(_) => poll::pause(Duration::from_millis(10)),
+                Err(error) => match Verdict::of(&error) {
+                    Verdict::Passes if Verdict::passes_unseen(&error) => {
+                        poll::pause(Duration::from_millis(10))
+                    }
+                    Verdict::Passes => {}
+                    // The number is not the line's any more. What else the program does is not ours to end.
+                    Verdict::Ours | Verdict::Theirs | Verdict::Packet => {
+                        tracing::error!(
+                            target: "phalanx::logging",
+                            %error,
+                            "the log of the tree cannot be read any more, and nothing more is heard of it: has code in this program closed \
+                             a descriptor that was not its own?"
+                        );
+                        return;
+                    }
+                },
             }
         }
         tracing::error!(

@@ -76,7 +76,8 @@ pub(crate) fn send(record: &Record<'_>, patience: Duration) {
         Ok(()) => (outbox.dropped, outbox.blocked) = (0, false),
         Err(error) => {
             outbox.dropped += 1;
-            // A refusal for another reason (no memory, no descriptor) says nothing of the next one.
+            // A refusal for another reason (no memory, no descriptor) says nothing of the next one. One for good (the line is shut down, or its number is
+            // not the line's any more) is met by each event, at once: a process does not end because nobody hears it.
             outbox.blocked |= error.kind() == io::ErrorKind::WouldBlock;
         }
     }

@@ -69,7 +69,7 @@ pub(crate) enum Status {
     Codec,
     /// The deadline had passed before the message's turn came, and it was not run.
     Expired,
-    /// Text: the answer was too much for a caller who does not read.
+    /// Text: the message could not be received as a whole, or its answer could not be sent or kept.
     Dropped,
     /// An exit reason: the process that handled it died of it.
     Lost,
@@ -123,6 +123,11 @@ impl Outgoing {
         serde_bytes::Bytes::new(&self.inline)
     }
 
+    /// Whether anything travels beside the packet.
+    fn has_descriptors(&self) -> bool {
+        self.descriptors().next().is_some()
+    }
+
     fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let aside = self.aside.iter().flat_map(Aside::descriptors);
         self.file.iter().map(AsFd::as_fd).chain(aside)
@@ -143,6 +148,16 @@ impl Sealed {
 
     pub(crate) fn into_outgoing(self) -> Outgoing {
         self.outgoing
+    }
+
+    pub(crate) fn has_descriptors(&self) -> bool {
+        self.outgoing.has_descriptors()
+    }
+
+    /// For one that has to wait: no more memory than the packet needs. It cannot be sealed anew after this.
+    pub(crate) fn slim(&mut self) {
+        self.outgoing.inline = Vec::new();
+        self.packet.shrink_to_fit();
     }
 
     /// Sends it; `first` goes in front of the other descriptors. Never blocks.

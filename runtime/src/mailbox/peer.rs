@@ -17,7 +17,8 @@ use crate::mailbox::ledger::{Epitaph, HISTORY, Ledger, Phase, State};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::sys::poll::News;
-use crate::sys::{fd, frame, poll, process, time};
+use crate::sys::verdict::Verdict;
+use crate::sys::{fd, frame, poll, process, rlimit, time};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub(crate) struct Fate {
     seen: u64,
     /// How many sweeps of its mailbox have been.
     sweeps: u64,
+    /// How many calls it could not answer.
+    unheard: u64,
     until_ready: Vec<Arc<Slot>>,
     until_dead: Vec<Arc<Slot>>,
     /// Those who watch one incarnation.
@@ -66,7 +69,24 @@ pub(crate) struct Lost {
     pub(crate) incarnation: u64,
     /// Only those that were made before the mailbox was swept so often.
     pub(crate) before: u64,
-    pub(crate) epitaph: Option<Arc<Epitaph>>,
+    pub(crate) end: End,
+}
+
+/// Why they get none.
+pub(crate) enum End {
+    /// The process died. `None`: with its supervisor, which left no word.
+    Died(Option<Arc<Epitaph>>),
+    /// The actor has not got the reply channel that they were sent with.
+    Unheard,
+}
+
+impl End {
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            End::Died(epitaph) => Outcome::Dead(epitaph.clone()),
+            End::Unheard => Outcome::Unheard,
+        }
+    }
 }
 
 /// Why a message was not sent.
@@ -211,7 +231,12 @@ impl Peer {
             return Err(Failure::Full);
         }
         let channel = [router.reply_sender()];
-        let sent = sealed.send(self.mailbox(), if announcing.is_some() { &channel } else { &[] });
+        let mut send = || sealed.send(self.mailbox(), if announcing.is_some() { &channel } else { &[] });
+        let mut sent = send();
+        if sent.as_ref().is_err_and(Verdict::passes_unseen) {
+            // The kernel counts descriptors on their way against the soft limit of whoever sends.
+            sent = rlimit::with_raised_descriptors(send);
+        }
         match sent {
             Ok(()) => {
                 if let Some(current) = announcing {
@@ -221,12 +246,11 @@ impl Peer {
             }
             Err(error) => {
                 capacity::release(&self.ledger);
-                Err(match error.kind() {
-                    io::ErrorKind::WouldBlock => Failure::Full,
-                    io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::NotConnected => Failure::Gone,
-                    _ => Failure::Io(error),
+                Err(match Verdict::of(&error) {
+                    Verdict::Passes if !Verdict::passes_unseen(&error) => Failure::Full,
+                    Verdict::Theirs => Failure::Gone,
+                    // What passes is said, and not waited for: the arguments are still there. What is broken is one ref of this process, or an argument.
+                    Verdict::Passes | Verdict::Packet | Verdict::Ours => Failure::Io(error),
                 })
             }
         }
@@ -313,6 +337,13 @@ impl Peer {
         if fate.dead.is_some() {
             return news;
         }
+        let (unheard, up_to) = self.ledger.unheard(self.session, fate.unheard);
+        fate.unheard = unheard;
+        if let Some(up_to) = up_to {
+            // The next call brings the channel again.
+            self.announced.store(0, Ordering::Release);
+            news.push(Lost { seqs: 0..=up_to, incarnation: u64::MAX, before: u64::MAX, end: End::Unheard });
+        }
         let latest = last.as_ref().map_or(0, |(incarnation, _)| *incarnation);
         // The last one that is known is looked at again: it may have been written anew.
         // And no more of them than are remembered, whatever the page says.
@@ -325,7 +356,8 @@ impl Peer {
         if sweeps != fate.sweeps {
             fate.sweeps = sweeps;
             let epitaph = Some(last.as_ref().map_or_else(Epitaph::orphaned, |last| last.1.clone()).into());
-            news.push(Lost { seqs: 0..=u64::MAX, incarnation: u64::MAX, before: sweeps, epitaph });
+            let end = End::Died(epitaph);
+            news.push(Lost { seqs: 0..=u64::MAX, incarnation: u64::MAX, before: sweeps, end });
         }
         let dead = match (state, open) {
             (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(Epitaph::orphaned, |last| last.1)))),
@@ -337,7 +369,7 @@ impl Peer {
                 seqs: 0..=u64::MAX,
                 incarnation: u64::MAX,
                 before: u64::MAX,
-                epitaph: dead.clone(),
+                end: End::Died(dead.clone()),
             });
             fate.dead = Some(dead);
         }
@@ -348,7 +380,10 @@ impl Peer {
     fn lost_with(&self, incarnation: u64, epitaph: &Arc<Epitaph>) -> Vec<Lost> {
         let unanswered = epitaph.forsaken.iter().filter(|(session, _)| [0, self.session].contains(session));
         let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == self.session && !busy.again);
-        let lost = |seqs| Lost { seqs, incarnation, before: u64::MAX, epitaph: Some(Arc::clone(epitaph)) };
+        let lost = |seqs| {
+            let end = End::Died(Some(Arc::clone(epitaph)));
+            Lost { seqs, incarnation, before: u64::MAX, end }
+        };
         let unanswered = unanswered.map(|&(_, up_to)| lost(0..=up_to));
         unanswered.chain(busy.map(|busy| lost(busy.seq..=busy.seq))).collect()
     }

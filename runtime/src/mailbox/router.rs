@@ -149,7 +149,7 @@ impl Router {
         let calls: Vec<Pending> = seqs.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
         drop(inner);
         for call in calls {
-            call.slot.complete(Outcome::Dead(lost.epitaph.clone()));
+            call.slot.complete(lost.end.outcome());
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) enum Outcome {
     },
     /// A packet that should have been an answer and was not.
     Garbled(String),
+    /// The actor has no reply channel of this process.
+    Unheard,
     /// The actor is ready to work.
     Ready,
     /// It is gone. `None`: with its supervisor, which left no word.

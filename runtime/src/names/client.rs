@@ -13,7 +13,8 @@ use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::process::lines;
 use crate::sys::frame;
-use crate::sys::{fd, poll, process, time};
+use crate::sys::verdict::Verdict;
+use crate::sys::{fd, poll, time};
 
 /// How long the program may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -90,7 +91,7 @@ fn send(
                 return Err(Trouble::Unreachable("nobody keeps the names any more".to_owned()));
             }
             // So many descriptors under way that the system wants some to arrive first.
-            _ if error.kind() == io::ErrorKind::WouldBlock || process::limit_of(&error).is_some() => {
+            _ if Verdict::of(&error) == Verdict::Passes => {
                 if time::now() >= deadline {
                     return Err(Trouble::Unreachable(format!("not sent within {PATIENCE:?}: {error}")));
                 }

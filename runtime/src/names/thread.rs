@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
@@ -13,6 +14,7 @@ use super::wire::{Answer, Limit, Refusal, Request};
 use crate::mailbox::envelope::{packet, parse};
 use crate::process::lines;
 use crate::sys::frame::{self, Packet};
+use crate::sys::verdict::Verdict;
 use crate::sys::{fd, poll};
 
 /// How many requests are taken before the dead have their turn.
@@ -53,7 +55,15 @@ impl<L: AsFd> Keeper<L> {
     fn turn(&mut self) -> bool {
         let mut fds = vec![(self.line.as_fd(), false)];
         fds.extend(self.registry.hang_ups().map(|hang_ups| (hang_ups, false)));
-        let Ok(ready) = poll::wait(&fds, None, None) else { return true };
+        let ready = match poll::wait(&fds, None, None) {
+            Ok(ready) => ready,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
+            // No memory. What is broken is seen when it is read.
+            Err(_) => {
+                poll::pause(Duration::from_millis(10));
+                return true;
+            }
+        };
         if ready.get(1) == Some(&true) {
             self.registry.sweep();
         }
@@ -68,8 +78,7 @@ impl<L: AsFd> Keeper<L> {
                 // An empty packet; or somebody has shut the line down, and it stays so.
                 Ok(None) if fd::has_ended(self.line.as_fd()) => return false,
                 Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(_) => return true,
+                Err(error) => return passes(&error),
             }
         }
         true
@@ -90,6 +99,24 @@ impl<L: AsFd> Keeper<L> {
             let _ = frame::send(reply.as_fd(), &mut bytes, &refs);
         }
     }
+}
+
+/// The line could not be read; answers whether there is any use in trying again, and not before there is.
+fn passes(error: &io::Error) -> bool {
+    match Verdict::of(error) {
+        Verdict::Passes if Verdict::passes_unseen(error) => poll::pause(Duration::from_millis(10)),
+        Verdict::Passes => {}
+        // The number is not the line's any more. Who asks is told by the hang-up, or by the deadline if the line is still open somewhere.
+        Verdict::Ours | Verdict::Theirs | Verdict::Packet => {
+            tracing::error!(
+                target: "phalanx::names",
+                %error,
+                "names cannot be asked for any more: has code in this program closed a descriptor that was not its own?"
+            );
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether somebody waits at the other end. One who has given up does not want it done either.

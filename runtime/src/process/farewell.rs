@@ -112,6 +112,7 @@ fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason 
         Some(Farewell::InitFailed | Farewell::NoOption) => {
             ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default())
         }
+        Some(Farewell::Broken) => ExitReason::Broken(ledger.words().map(|words| words.0).unwrap_or_default()),
         Some(Farewell::Undecodable) | None => ExitReason::Exited(code),
     }
 }

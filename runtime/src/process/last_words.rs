@@ -1,6 +1,7 @@
 //! What is kept of a panic: in the ledger, where it outlives the process.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 
@@ -53,6 +54,20 @@ pub(crate) fn leave_linked(to: &str, reason: &str) -> ! {
         ledger.last_words(reason, to, None);
         ledger.say_farewell(Farewell::Linked);
     }
+    std::process::exit(1)
+}
+
+/// Ends this process because something of its own is broken that it cannot do without, and that no trying again brings back. Only a fresh process has it
+/// again, so this is for processes that have a supervisor.
+pub(crate) fn leave_broken(what: &str, error: impl fmt::Display) -> ! {
+    if let Some(ledger) = OWN.get() {
+        let text = format!(
+            "{what} is broken: {error}; has code in this process closed or shut down a descriptor that was not its own?"
+        );
+        ledger.last_words(&text, "", None);
+        ledger.say_farewell(Farewell::Broken);
+    }
+    // No destructors: what would be closed may be somebody else's by now.
     std::process::exit(1)
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod setting;
 pub(crate) mod signal;
 pub(crate) mod time;
 pub(crate) mod title;
+pub(crate) mod verdict;
 
 use std::io;
 

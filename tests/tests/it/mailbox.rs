@@ -1,6 +1,8 @@
 //! Mailboxes: order, capacity, and callers that do not read.
 
+mod broken;
 mod capacity;
+mod descriptors;
 mod gone;
 mod order;
 mod readers;

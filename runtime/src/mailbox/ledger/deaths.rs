@@ -33,6 +33,8 @@ pub(crate) enum Refusal {
     ShuttingDown,
     Mismatch,
     Fork(String),
+    /// Its mailbox has been shut down.
+    Mailbox,
     StartTimeout,
     Codec(String),
     /// An option, and why it cannot be had.
@@ -174,6 +176,7 @@ impl Epitaph {
                 ExitReason::Panicked { message: short(message), location: short(location), method: None }
             }
             ExitReason::InitFailed(text) => ExitReason::InitFailed(short(text)),
+            ExitReason::Broken(text) => ExitReason::Broken(short(text)),
             ExitReason::Linked { to, reason } => ExitReason::Linked { to: short(to), reason: short(reason) },
             ExitReason::DeadlineExceeded { method, after } => {
                 ExitReason::DeadlineExceeded { method: short(method), after: *after }

@@ -34,6 +34,8 @@ pub(crate) enum Farewell {
     Linked = 11,
     /// An option could not be had: an environment, a limit.
     NoOption = 12,
+    /// Its mailbox, or another descriptor that it cannot do without, was closed or shut down.
+    Broken = 13,
 }
 
 impl Ledger {
@@ -67,6 +69,7 @@ impl Ledger {
             10 => Farewell::Intensity,
             11 => Farewell::Linked,
             12 => Farewell::NoOption,
+            13 => Farewell::Broken,
             _ => return None,
         })
     }

@@ -14,6 +14,8 @@ const PLACES: usize = HISTORY as usize;
 pub(super) const SHORT: usize = 256;
 /// How many callers can be named whose answers a dead incarnation has kept for itself.
 pub(super) const FORSAKEN: usize = 8;
+/// How many of the last calls can be named that could not be answered.
+pub(super) const UNHEARD: usize = 16;
 /// How much of the name is kept for those who look at the tree.
 pub(super) const NAME: usize = 64;
 
@@ -69,6 +71,10 @@ shared_struct! {
         forsaken: [AtomicU64; FORSAKEN],
         forsaken_up_to: [AtomicU64; FORSAKEN],
         forsaken_len: AtomicU32,
+        /// Actor: how many calls it could not answer because it has not got their callers' reply channels; and the last of them.
+        unheard: AtomicU64,
+        unheard_session: [AtomicU64; UNHEARD],
+        unheard_seq: [AtomicU64; UNHEARD],
         /// Actor: set just before an exit that the runtime means; tells it from an `exit(0)` of user code.
         farewell: AtomicU32,
         /// Actor: an allocation failed under a memory limit.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::Ledger;
-use super::page::FORSAKEN;
+use super::page::{FORSAKEN, UNHEARD};
 use crate::sys::time;
 
 /// What an actor's main thread is doing.
@@ -127,6 +127,28 @@ impl Ledger {
             callers.push((0, u64::MAX));
         }
         callers
+    }
+
+    /// Names a call that cannot be answered, since its caller's reply channel is not here. The actor rings next.
+    pub(crate) fn leave_unheard(&self, session: u64, seq: u64) {
+        let count = self.0.unheard.load(SeqCst);
+        let place = (count % UNHEARD as u64) as usize;
+        self.0.unheard_session[place].store(session, SeqCst);
+        self.0.unheard_seq[place].store(seq, SeqCst);
+        self.0.unheard.store(count.wrapping_add(1), SeqCst);
+    }
+
+    /// How many of them there have been; and the last call of this caller among those after the first `seen`, as far as the page remembers them. What is
+    /// written there ends calls to this actor and to nobody else.
+    pub(crate) fn unheard(&self, session: u64, seen: u64) -> (u64, Option<u64>) {
+        let count = self.0.unheard.load(SeqCst);
+        if count == seen {
+            return (count, None);
+        }
+        let news = count.wrapping_sub(seen).min(UNHEARD as u64);
+        let places = (1..=news).map(|back| (count.wrapping_sub(back) % UNHEARD as u64) as usize);
+        let own = places.filter(|&place| self.0.unheard_session[place].load(SeqCst) == session);
+        (count, own.map(|place| self.0.unheard_seq[place].load(SeqCst)).max())
     }
 
     pub(crate) fn method_in_progress(&self) -> Option<u32> {

@@ -1,7 +1,8 @@
 //! The reply channels of those who call an actor.
 //!
 //! An actor never waits for a caller: an answer that does not fit into a caller's channel is kept, up to a bound, and
-//! sent when there is room; beyond the bound only the fact that it was lost is.
+//! sent when there is room; beyond the bound only the fact that it was lost is. A caller is forgotten when it is gone, and for no other reason: what
+//! passes (no memory, too many descriptors under way) is tried again, and if it does not pass, said in the answer's place.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
@@ -11,12 +12,15 @@ use std::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::actor::Answer;
 use crate::current;
 use crate::mailbox::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::process::attic::Attic;
-use crate::sys::{fd, poll, time};
+use crate::process::last_words;
+use crate::sys::verdict::Verdict;
+use crate::sys::{fd, poll, rlimit, time};
 
 /// How many answers are kept for one caller that does not read.
 const KEPT: usize = 256;
@@ -24,12 +28,26 @@ const KEPT: usize = 256;
 /// How many more are remembered as lost.
 const REMEMBERED: usize = 16 * 1024;
 
-/// How long an actor that ends tries to hand out the answers it has kept.
-const LAST_TRY: std::time::Duration = std::time::Duration::from_millis(200);
+/// How long an actor that ends tries to hand out the answers it has kept, since somebody has taken the last of them.
+const LAST_TRY: Duration = Duration::from_millis(200);
+
+/// How soon an answer is tried again that was refused for a reason of which the kernel does not say when it passes.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// How long an answer with descriptors in it may be refused for such a reason, before its caller is told that instead.
+const STUCK: Duration = Duration::from_secs(1);
+
+/// An answer that is not out yet.
+struct Kept {
+    seq: u64,
+    sealed: Sealed,
+}
 
 struct Caller {
     channel: Arc<OwnedFd>,
-    kept: VecDeque<Sealed>,
+    kept: VecDeque<Kept>,
+    /// Until when the first of them is tried, if what keeps it back is not that there is no room.
+    stuck_until: Option<u64>,
     /// Calls whose answers were not kept. They do not count against the bound: a caller that has dropped its replies and
     /// then reads again gets its next answer.
     lost: VecDeque<u64>,
@@ -37,7 +55,11 @@ struct Caller {
 
 impl Caller {
     fn is_blocked(&self) -> bool {
-        !self.kept.is_empty() || !self.lost.is_empty()
+        self.unsent() > 0
+    }
+
+    fn unsent(&self) -> usize {
+        self.kept.len() + self.lost.len()
     }
 }
 
@@ -77,7 +99,8 @@ impl Callers {
         let is_new = !self.known.contains_key(&session);
         if is_new {
             let channel = Arc::new(channel);
-            self.known.insert(session, Caller { channel, kept: VecDeque::new(), lost: VecDeque::new() });
+            let (kept, lost) = (VecDeque::new(), VecDeque::new());
+            self.known.insert(session, Caller { channel, kept, stuck_until: None, lost });
         }
         is_new
     }
@@ -91,10 +114,17 @@ impl Callers {
             self.sweep_at = (2 * self.known.len()).max(16);
             self.count_blocked();
         }
-        let parked = self.attic.as_ref().filter(|_| !self.known.contains_key(&session));
-        if parked.is_some_and(|attic| attic.park(session, channel.as_fd()).is_err()) {
-            self.unparked.insert(session);
-            self.changed = true;
+        let attic = self.attic.as_ref().filter(|_| !self.known.contains_key(&session));
+        if let Some(Err(error)) = attic.map(|attic| attic.park(session, channel.as_fd())) {
+            match Verdict::of(&error) {
+                // Nobody but the processes of this actor has its ends.
+                Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its attic", error),
+                // No room: if this process dies, that caller is told that its answers are lost.
+                Verdict::Passes | Verdict::Packet => {
+                    self.unparked.insert(session);
+                    self.changed = true;
+                }
+            }
         }
         self.learn(session, channel);
     }
@@ -120,26 +150,33 @@ impl Callers {
         Some(Origin { channel, session, seq, incarnation, deadline, _debt: debt })
     }
 
+    /// Whether this caller's channel is here.
+    pub(super) fn knows(&self, session: u64) -> bool {
+        self.known.contains_key(&session)
+    }
+
     /// Sends an answer, or keeps it.
     pub(super) fn answer(&mut self, session: u64, seq: u64, incarnation: u64, answer: Answer) {
         let Some(caller) = self.known.get_mut(&session) else { return };
         let Some(mut sealed) = seal(session, seq, incarnation, answer) else { return };
         if caller.kept.is_empty() {
-            match sealed.send(caller.channel.as_fd(), &[]) {
+            match hand_out(caller.channel.as_fd(), &mut sealed) {
                 Ok(()) => return,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return self.forget(session),
+                Err(Hindrance::Gone) => return self.forget(session),
+                // What is to be done about these is for `flush` to find out.
+                Err(Hindrance::NoRoom | Hindrance::Passing(_) | Hindrance::Packet(_)) => {}
             }
         }
-        self.keep(session, seq, sealed);
+        self.keep(session, Kept { seq, sealed });
     }
 
-    fn keep(&mut self, session: u64, seq: u64, sealed: Sealed) {
+    fn keep(&mut self, session: u64, mut kept: Kept) {
         let Some(caller) = self.known.get_mut(&session) else { return };
         if caller.kept.len() < KEPT {
-            caller.kept.push_back(sealed);
+            kept.sealed.slim();
+            caller.kept.push_back(kept);
         } else if caller.lost.len() < REMEMBERED {
-            caller.lost.push_back(seq);
+            caller.lost.push_back(kept.seq);
         }
         self.count_blocked();
     }
@@ -160,52 +197,132 @@ impl Callers {
         self.blocked > 0
     }
 
-    /// The channels that answers wait for.
+    /// The channels in which answers wait for room.
     pub(super) fn blocked(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.known.values().filter(|caller| caller.is_blocked()).map(|caller| caller.channel.as_fd())
+        let blocked =
+            self.known.values().filter(|caller| caller.is_blocked() && caller.stuck_until.is_none());
+        blocked.map(|caller| caller.channel.as_fd())
+    }
+
+    /// When to try again what waits for something else than room.
+    pub(super) fn try_again_in(&self) -> Option<Duration> {
+        let is_stuck = self.blocked > 0 && self.known.values().any(|caller| caller.stuck_until.is_some());
+        is_stuck.then_some(AGAIN)
     }
 
     /// Sends what has been kept, as far as there is room.
     pub(super) fn flush(&mut self) {
         if OVERFLOWS.swap(false, SeqCst) {
             let overflow = std::mem::take(&mut *OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner));
-            overflow.into_iter().for_each(|(session, seq, sealed)| self.keep(session, seq, sealed));
+            overflow.into_iter().for_each(|(session, kept)| self.keep(session, kept));
         }
         if self.blocked == 0 {
             return;
         }
-        self.known.retain(|&session, caller| match caller.flush(session) {
-            Ok(()) => true,
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-        });
+        self.known.retain(|&session, caller| caller.flush(session));
+        self.unparked.retain(|session| self.known.contains_key(session));
         self.count_blocked();
     }
 
     /// The last chance of the answers that are kept.
     pub(super) fn flush_before_exit(&mut self) {
-        let deadline = time::after(LAST_TRY);
+        let mut deadline = time::after(LAST_TRY);
         self.flush();
-        while self.are_blocked() && time::now() < deadline {
-            poll::pause(std::time::Duration::from_millis(1));
+        let left = |callers: &Callers| callers.known.values().map(Caller::unsent).sum::<usize>();
+        let mut before = left(self);
+        while before > 0 && time::now() < deadline {
+            poll::pause(Duration::from_millis(1));
             self.flush();
+            let now = left(self);
+            if now < before {
+                // Somebody reads.
+                deadline = time::after(LAST_TRY);
+            }
+            before = now;
         }
     }
 }
 
 impl Caller {
-    fn flush(&mut self, session: u64) -> io::Result<()> {
-        while let Some(sealed) = self.kept.front_mut() {
-            sealed.send(self.channel.as_fd(), &[])?;
-            self.kept.pop_front();
+    /// Sends what is kept, as far as it goes; answers whether there is still somebody to send it to.
+    fn flush(&mut self, session: u64) -> bool {
+        while let Some(kept) = self.kept.front_mut() {
+            let hindrance = match hand_out(self.channel.as_fd(), &mut kept.sealed) {
+                Ok(()) => {
+                    self.kept.pop_front();
+                    self.stuck_until = None;
+                    continue;
+                }
+                Err(hindrance) => hindrance,
+            };
+            let (is_late, error) = match hindrance {
+                Hindrance::Gone => return false,
+                Hindrance::NoRoom => {
+                    self.stuck_until = None;
+                    return true;
+                }
+                Hindrance::Passing(error) => {
+                    let until = *self.stuck_until.get_or_insert_with(|| time::after(STUCK));
+                    // Without descriptors in it, what would stand in its place would be kept back as well.
+                    (until <= time::now() && kept.sealed.has_descriptors(), error)
+                }
+                // What cannot be sent even as a text goes to nobody.
+                Hindrance::Packet(_) if !kept.sealed.has_descriptors() => return false,
+                Hindrance::Packet(error) => (true, error),
+            };
+            if !is_late {
+                return true;
+            }
+            match seal_unsent(session, kept.seq, &error) {
+                Some(sealed) => kept.sealed = sealed,
+                None => drop(self.kept.pop_front()),
+            }
         }
         while let Some(&seq) = self.lost.front() {
-            if let Some(mut sealed) = seal_lost(session, seq) {
-                sealed.send(self.channel.as_fd(), &[])?;
+            match seal_lost(session, seq).map(|mut sealed| hand_out(self.channel.as_fd(), &mut sealed)) {
+                Some(Err(Hindrance::Gone)) => return false,
+                Some(Err(Hindrance::NoRoom)) => return true,
+                Some(Err(Hindrance::Passing(_))) => {
+                    self.stuck_until.get_or_insert_with(|| time::after(STUCK));
+                    return true;
+                }
+                Some(Ok(()) | Err(Hindrance::Packet(_))) | None => drop(self.lost.pop_front()),
             }
-            self.lost.pop_front();
         }
-        Ok(())
+        self.stuck_until = None;
+        true
     }
+}
+
+/// Why an answer is not out.
+enum Hindrance {
+    /// Its caller's channel is full.
+    NoRoom,
+    /// Something else that passes.
+    Passing(io::Error),
+    /// The caller is gone, or reads another channel by now.
+    Gone,
+    /// This answer cannot go this way.
+    Packet(io::Error),
+}
+
+/// Sends one answer into a caller's channel. Does not return if the channel is not what this process has been given.
+fn hand_out(channel: BorrowedFd<'_>, sealed: &mut Sealed) -> Result<(), Hindrance> {
+    let mut sent = sealed.send(channel, &[]);
+    if sent.as_ref().is_err_and(Verdict::passes_unseen) && sealed.has_descriptors() {
+        // The kernel counts descriptors on their way against the soft limit, and an actor has the program's.
+        sent = rlimit::with_raised_descriptors(|| sealed.send(channel, &[]));
+    }
+    let Err(error) = sent else { return Ok(()) };
+    Err(match Verdict::of(&error) {
+        Verdict::Theirs => Hindrance::Gone,
+        Verdict::Passes if Verdict::passes_unseen(&error) => Hindrance::Passing(error),
+        Verdict::Passes => Hindrance::NoRoom,
+        Verdict::Packet => Hindrance::Packet(error),
+        // What is broken may be a descriptor that the handler has put into its answer.
+        Verdict::Ours if sealed.has_descriptors() && fd::is_seqpacket(channel) => Hindrance::Packet(error),
+        Verdict::Ours => last_words::leave_broken("the reply channel of a caller", error),
+    })
 }
 
 /// Whose call it was whose answer was left for later.
@@ -232,25 +349,22 @@ impl Origin {
     /// Sends the answer, from whichever thread; answers whether there was somebody to send it to.
     pub(crate) fn answer(self, answer: Answer) -> bool {
         let Some(mut sealed) = seal(self.session, self.seq, self.incarnation, answer) else { return false };
-        match sealed.send(self.channel.as_fd(), &[]) {
+        match hand_out(self.channel.as_fd(), &mut sealed) {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner).push((
-                    self.session,
-                    self.seq,
-                    sealed,
-                ));
+            Err(Hindrance::Gone) => false,
+            Err(Hindrance::NoRoom | Hindrance::Passing(_) | Hindrance::Packet(_)) => {
+                let kept = Kept { seq: self.seq, sealed };
+                OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner).push((self.session, kept));
                 OVERFLOWS.store(true, SeqCst);
                 current::wake_main_thread();
                 true
             }
-            Err(_) => false,
         }
     }
 }
 
 /// Answers for which there was no room when they were sent by another hand than the main thread's, which keeps them from now on.
-static OVERFLOW: Mutex<Vec<(u64, u64, Sealed)>> = Mutex::new(Vec::new());
+static OVERFLOW: Mutex<Vec<(u64, Kept)>> = Mutex::new(Vec::new());
 static OVERFLOWS: AtomicBool = AtomicBool::new(false);
 
 /// What is owed to each caller, where there may be another process of this actor, which knows nothing of it.
@@ -312,6 +426,11 @@ fn seal(session: u64, seq: u64, incarnation: u64, answer: Answer) -> Option<Seal
 
 fn seal_lost(session: u64, seq: u64) -> Option<Sealed> {
     let text = Outgoing::text("the answer was dropped: the caller did not read its answers");
+    seal_as(session, seq, 0, Status::Dropped, text)
+}
+
+fn seal_unsent(session: u64, seq: u64, error: &io::Error) -> Option<Sealed> {
+    let text = Outgoing::text(&format!("the answer could not be sent: {error}"));
     seal_as(session, seq, 0, Status::Dropped, text)
 }
 

@@ -5,6 +5,7 @@
 //! that it is lost, or to handle it again if its method allows that. Otherwise a message is taken out at once, which
 //! saves a system call.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -19,8 +20,10 @@ use crate::mailbox::capacity::{self, Correction};
 use crate::mailbox::envelope::{Body, Envelope, Status, parse};
 use crate::mailbox::ledger::{Epitaph, Ledger, Phase, StopMode};
 use crate::process::attic::Attic;
+use crate::process::last_words;
 use crate::supervise::Drain;
-use crate::sys::{frame, poll, process, signal, time};
+use crate::sys::verdict::Verdict;
+use crate::sys::{fd, frame, poll, process, rlimit, signal, time};
 
 pub(super) struct Mailbox {
     receiver: OwnedFd,
@@ -31,6 +34,23 @@ pub(super) struct Mailbox {
     durable: bool,
     drain: Drain,
     pub(super) recycling: Recycling,
+    methods: &'static [Method],
+}
+
+/// How long to wait for what passes and of which the kernel does not say when.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// More bells than a socket holds, and still a bound.
+const BELLS: usize = 4096;
+
+/// Receiving from the own mailbox has failed. Returns if trying again makes sense, and not at once where that would spin.
+fn weigh(error: &io::Error) {
+    match Verdict::of(error) {
+        Verdict::Passes if Verdict::passes_unseen(error) => poll::pause(MOMENT),
+        Verdict::Passes => {}
+        // There is nobody else's end in a receive.
+        Verdict::Ours | Verdict::Theirs | Verdict::Packet => last_words::leave_broken("its mailbox", error),
+    }
 }
 
 /// A message that has come to the front of the mailbox.
@@ -52,7 +72,7 @@ impl Mailbox {
         let durable = attic.is_some();
         let callers = Callers::inherit(attic, ledger.incarnation());
         let correction = Correction::default();
-        Mailbox { receiver, ledger, buffer, correction, callers, durable, drain, recycling }
+        Mailbox { receiver, ledger, buffer, correction, callers, durable, drain, recycling, methods: &[] }
     }
 
     pub(super) fn receiver(&self) -> &OwnedFd {
@@ -107,30 +127,39 @@ impl Mailbox {
     /// Waits for a message, for callers that have no room for their answers, and for what is to be done at a certain time.
     fn wait(&mut self) {
         let counting = self.correction.queue_is_empty(self.ledger);
-        let limit = [counting, self.recycling.due_in()].into_iter().flatten().min();
+        let limits = [counting, self.recycling.due_in(), self.callers.try_again_in()];
+        let limit = limits.into_iter().flatten().min();
         let mut fds = vec![(self.receiver.as_fd(), false)];
         fds.extend(self.callers.blocked().map(|fd| (fd, true)));
         if limit.is_some() || fds.len() > 1 {
-            let _ = poll::wait(&fds, limit, None);
+            match poll::wait(&fds, limit, None) {
+                // What is broken is seen when it is read or written.
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // More callers to wait for than this process may have descriptors, or no memory.
+                Err(_) => poll::pause(MOMENT),
+            }
         }
     }
 
     /// Gets the first message, if there is one, or waits for it. `None` too for a wake-up and for what is not a message.
     fn take(&mut self, wait: bool) -> Option<Message> {
         loop {
-            let socket = self.receiver.as_fd();
-            let packet = match self.durable {
-                true => frame::peek(socket, &mut self.buffer, wait),
-                false => frame::receive(socket, &mut self.buffer, wait),
-            };
-            let packet = match packet {
+            let packet = match self.first(wait) {
                 Ok(Some(packet)) => packet,
-                // Closed: the supervisor has given this mailbox up. It is about to end us.
+                // Nobody closes the mailbox of a process that lives but code that does not know whose it is.
+                Ok(None) if fd::has_ended(self.receiver.as_fd()) => {
+                    last_words::leave_broken("its mailbox", "it has been shut down")
+                }
+                // An empty packet looks the same.
                 Ok(None) => {
-                    poll::pause(Duration::from_millis(10));
+                    self.done_with_first();
                     return None;
                 }
-                Err(_) => return None,
+                Err(error) => {
+                    weigh(&error);
+                    return None;
+                }
             };
             if packet.len <= 1 {
                 // Our own signal handler, or a sender that finds no room, which wakes us. Who does not wait is awake.
@@ -150,6 +179,21 @@ impl Mailbox {
                 }
             }
         }
+    }
+
+    /// The first packet. Where it stays in the mailbox it is looked at again if there was no descriptor for what comes with it: the kernel then has
+    /// to allow more of them.
+    fn first(&mut self, wait: bool) -> io::Result<Option<frame::Packet>> {
+        let socket = self.receiver.as_fd();
+        if !self.durable {
+            return frame::receive(socket, &mut self.buffer, wait);
+        }
+        let first = frame::peek(socket, &mut self.buffer, wait)?;
+        if !first.as_ref().is_some_and(|packet| packet.truncated) {
+            return Ok(first);
+        }
+        drop(first);
+        rlimit::with_raised_descriptors(|| frame::peek(socket, &mut self.buffer, false))
     }
 
     fn done_with_first(&self) {
@@ -172,10 +216,16 @@ impl Mailbox {
             announce,
             large,
             payload,
-        } = parse::<Envelope>(&self.buffer[..packet.len]).filter(|_| !packet.truncated)?;
+        } = parse::<Envelope>(&self.buffer[..packet.len])?;
         let mut fds = packet.fds.into_iter();
-        if announce {
-            self.callers.announce(session, fds.next()?);
+        let channel = if announce { fds.next() } else { None };
+        // A caller that says that it sends its channel and does not is none of ours; unless there was no descriptor left for it here.
+        let is_whole = channel.is_some() == announce && !packet.truncated;
+        if !is_whole && !packet.truncated {
+            return None;
+        }
+        if let Some(channel) = channel {
+            self.callers.announce(session, channel);
             self.name_forsaken();
         }
         if epoch < self.ledger.sweeps() {
@@ -196,6 +246,10 @@ impl Mailbox {
             large,
             payload: (),
         };
+        if !is_whole {
+            self.refuse(&envelope);
+            return None;
+        }
         match Body::open(payload, large, &mut fds) {
             Ok(body) => Some(Message { envelope, body, fds: fds.collect() }),
             Err(error) => {
@@ -203,6 +257,19 @@ impl Mailbox {
                 None
             }
         }
+    }
+
+    /// What came with a message did not fit into this process' table of descriptors: the message is lost, and its caller is told so.
+    fn refuse(&mut self, envelope: &Envelope<()>) {
+        let error = format!(
+            "no descriptor is free in the actor's process for what comes with this message ({} are allowed)",
+            rlimit::descriptors()
+        );
+        if !envelope.ask {
+            let method = method_name(self.methods, envelope.method);
+            tracing::warn!(method, reason = %error, "dead letter");
+        }
+        self.answer(envelope, Answer::text(Status::Dropped, &error));
     }
 
     fn handle<A: Actor>(&mut self, actor: &mut A, message: Message) {
@@ -277,6 +344,12 @@ impl Mailbox {
             return;
         }
         let (session, seq, incarnation) = (envelope.session, envelope.seq, self.ledger.incarnation());
+        if !self.callers.knows(session) {
+            // Its channel did not come in, or it is gone. In its place the ledger says so, and the bell.
+            self.ledger.leave_unheard(session, seq);
+            self.ring();
+            return;
+        }
         let now = match answer.later {
             None => Some(answer),
             Some(promise) => {
@@ -289,6 +362,17 @@ impl Mailbox {
         self.name_forsaken();
     }
 
+    fn ring(&self) {
+        let rung = || frame::send_raw(self.receiver.as_fd(), b"r", &[]);
+        if rung().is_err()
+            && let Some(sender) = current::own_mailbox()
+        {
+            // Full of bells, or broken, which the next receive finds. What matters is that one comes after what has just been written.
+            poll::drain_bell(sender, BELLS);
+            let _ = rung();
+        }
+    }
+
     /// Keeps up to date who would miss answers if this process died.
     fn name_forsaken(&mut self) {
         if self.durable && self.callers.forsaken_have_changed() {
@@ -298,11 +382,18 @@ impl Mailbox {
 
     /// Deals with the message that the last process died of, or had just finished, if it is still there.
     pub(super) fn recover(&mut self, methods: &'static [Method]) {
+        self.methods = methods;
         if !self.durable || self.ledger.incarnation() == 1 {
             return;
         }
         let interrupted = self.ledger.interrupted();
-        let first = frame::peek(self.receiver.as_fd(), &mut self.buffer, false);
+        let mut first = self.first(false);
+        while let Err(error) = &first
+            && Verdict::passes_unseen(error)
+        {
+            weigh(error);
+            first = self.first(false);
+        }
         if let Ok(Some(packet)) = first
             && let Some(message) = self.read(packet)
             && self.ledger.has_begun(message.envelope.session, message.envelope.seq)

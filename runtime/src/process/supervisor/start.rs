@@ -103,6 +103,10 @@ impl Supervisor {
 
     /// Everything that can fail, or is better done once before the fork.
     fn prepare(&mut self, child: &mut Child) -> Result<Cradle, Refusal> {
+        if fd::has_ended(child.spawn.receiver.as_fd()) {
+            // For good: the kernel does not open a socket again, and every ref has the other end of this one.
+            return Err(Refusal::Mailbox);
+        }
         let worker = match child.spec().kind {
             Kind::Supervisor => None,
             _ => Some(Worker::of(child, self.build)?),
@@ -345,12 +349,19 @@ impl Worker {
     }
 }
 
+/// Why an actor is not started again whose mailbox a process has shut down.
+pub(crate) const NO_MAILBOX: &str = "its mailbox has been shut down by code in one of its processes, or of its callers, and cannot be opened again";
+
 pub(super) fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
 }
 
 fn note_refusal(spawn: &Spawn, refusal: Refusal, next: State) {
-    let (reason, refusal) = (ExitReason::Exited(1), Some(refusal));
+    let reason = match refusal {
+        Refusal::Mailbox => ExitReason::Broken(NO_MAILBOX.to_owned()),
+        _ => ExitReason::Exited(1),
+    };
+    let refusal = Some(refusal);
     spawn.ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal, ..Epitaph::orphaned() }, next);
 }
 

@@ -69,6 +69,22 @@ impl Relay {
         (waited, matches!(tried, Ok(Err(CallError::CallingSelf(_)))))
     }
 
+    /// More than its mailbox takes: how many it took, and what came of the next.
+    fn tell_self_until_it_is_full(&self) -> (u64, bool, bool) {
+        let me = self.next.as_ref().expect("a ref to itself");
+        let mut taken = 0;
+        loop {
+            match me.ping(0) {
+                Ok(()) => taken += 1,
+                Err(error) => {
+                    let waited = matches!(error, SendError::CallingSelf(at) if at.method() == "ping");
+                    let tried = me.try_ping(0).unwrap_err().error;
+                    return (taken, waited, matches!(tried, SendError::Full(_)));
+                }
+            }
+        }
+    }
+
     fn tell_self(&self) -> bool {
         self.next.as_ref().is_some_and(|me| me.ping(0).is_ok())
     }
@@ -76,6 +92,20 @@ impl Relay {
 
 fn relay(next: Option<ActorRef<Relay>>) -> ActorRef<Relay> {
     Relay { next, pings: 0 }.spawn().unwrap()
+}
+
+#[test]
+fn an_actor_does_not_wait_for_room_in_its_own_mailbox() {
+    alone(|| {
+        let actor = Relay { next: None, pings: 0 }.builder().mailbox(4).spawn().unwrap();
+        actor.point_to(actor.clone()).wait().unwrap();
+        let (taken, waited, tried) =
+            actor.within(Duration::from_secs(10)).tell_self_until_it_is_full().wait().unwrap();
+        assert_eq!((taken, waited, tried), (4, true, true));
+        // What it took is handled, and there is room again.
+        assert_eq!(actor.pings().wait().unwrap(), 4);
+        assert!(actor.tell_self().wait().unwrap());
+    });
 }
 
 #[test]

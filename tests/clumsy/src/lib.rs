@@ -1,0 +1,41 @@
+//! What a careless C library does to the process that it is in: it closes and shuts down numbers that are not its own.
+//!
+//! A crate of its own, because programs and tests make no system calls themselves.
+
+use std::fs;
+use std::io;
+
+use nix::sys::socket::{Shutdown, shutdown};
+
+/// Closes the descriptor of this number, as a second `close` of a stale number does.
+///
+/// # Errors
+/// `EBADF` if there is none.
+pub fn close(number: i32) -> io::Result<()> {
+    Ok(nix::unistd::close(number)?)
+}
+
+/// Shuts the socket of this number down, in both directions.
+///
+/// # Errors
+/// `ENOTSOCK` and the like.
+pub fn shut_down(number: i32) -> io::Result<()> {
+    Ok(shutdown(number, Shutdown::Both)?)
+}
+
+/// The numbers that this process has open from 3 up, each with what it is (`socket:[4711]`, `anon_inode:[eventfd]`, a path).
+pub fn descriptors() -> Vec<(i32, String)> {
+    let mut found: Vec<(i32, String)> = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            let target = fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned();
+            // Not the one that this look has taken.
+            (number > 2 && !target.starts_with("/proc/")).then_some((number, target))
+        })
+        .collect();
+    found.sort_unstable();
+    found
+}

@@ -1,0 +1,100 @@
+//! Actors that have no descriptor left for what comes with a message.
+
+use std::fs::File;
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx::{Limit, Restart};
+use phalanx_tests::alone;
+
+/// Shorter than the deadline of a call, longer than any answer takes.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// Opens as much as it may.
+#[actor]
+struct Hoarder {
+    hoard: Vec<File>,
+}
+
+#[actor]
+impl Hoarder {
+    #[init]
+    fn new() -> Self {
+        Hoarder { hoard: Vec::new() }
+    }
+
+    fn fill(&mut self) -> usize {
+        while let Ok(file) = File::open("/dev/null") {
+            self.hoard.push(file);
+        }
+        self.hoard.len()
+    }
+
+    fn give_up(&mut self) {
+        self.hoard.clear();
+    }
+
+    fn ping(&self) -> usize {
+        self.hoard.len()
+    }
+
+    fn greet(&self, other: ActorRef<Hoarder>) -> String {
+        other.name().to_owned()
+    }
+
+    #[tell]
+    fn hear_of(&self, _other: ActorRef<Hoarder>) {}
+}
+
+/// Somebody whom the actor does not know yet: two calls, the second after the first has ended.
+#[task]
+fn call(hoarder: ActorRef<Hoarder>) -> [Result<usize, String>; 2] {
+    [(); 2].map(|()| match hoarder.within(AT_ONCE).ping().wait() {
+        Ok(number) => Ok(number),
+        Err(CallError::Unreachable(error, _)) => Err(error),
+        Err(other) => panic!("{other:?}"),
+    })
+}
+
+fn has_a_typed_error_at_once_for_each(hoarder: &ActorRef<Hoarder>) {
+    let other = Hoarder::builder().name("other").spawn().unwrap();
+    assert!(hoarder.fill().wait().unwrap() > 10);
+    // Who is known has an answer, but for what would have to come with the message.
+    for _ in 0..3 {
+        assert!(hoarder.within(AT_ONCE).ping().wait().is_ok());
+        match hoarder.within(AT_ONCE).greet(other.clone()).wait() {
+            Err(CallError::Unreachable(error, _)) => assert!(error.contains("no descriptor"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+        hoarder.hear_of(other.clone()).unwrap();
+    }
+    // Who is new is told, too, as often as it asks.
+    for _ in 0..3 {
+        let said = call::spawn(hoarder.clone()).unwrap().join().unwrap();
+        for answer in said {
+            assert!(answer.as_ref().is_err_and(|error| error.contains("no descriptor")), "{answer:?}");
+        }
+    }
+    hoarder.give_up().wait().unwrap();
+    assert_eq!(call::spawn(hoarder.clone()).unwrap().join().unwrap(), [Ok(0), Ok(0)]);
+    assert_eq!(hoarder.greet(other.clone()).wait().unwrap(), "other");
+}
+
+#[test]
+fn an_actor_without_a_free_descriptor_says_so_at_once_to_callers_old_and_new() {
+    alone(|| {
+        let hoarder = Hoarder::builder().limit(Limit::OpenFiles, 64).spawn().unwrap();
+        has_a_typed_error_at_once_for_each(&hoarder);
+    });
+}
+
+/// Here a message stays in the mailbox until it has been handled.
+#[test]
+fn an_actor_that_may_be_restarted_says_so_too() {
+    alone(|| {
+        let hoarder =
+            Hoarder::builder().limit(Limit::OpenFiles, 64).restart(Restart::Permanent).spawn().unwrap();
+        has_a_typed_error_at_once_for_each(&hoarder);
+        assert_eq!(hoarder.incarnation(), 1);
+    });
+}
