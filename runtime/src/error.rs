@@ -331,6 +331,16 @@ pub enum SpawnError {
         /// The actor's name.
         actor: String,
     },
+    /// This process has other rights now than its supervisor, which has those that the process had at its first spawn: what it starts would have them too.
+    ///
+    /// A program that gives up rights (by `setuid` and the like) does so before its first spawn, or calls [`shutdown`](crate::shutdown) first: then the next
+    /// spawn starts a tree with the rights of that moment.
+    Credentials {
+        /// The actor's name.
+        actor: String,
+        /// What differs.
+        error: String,
+    },
     /// The supervisor runs another build of the program, and refused to start foreign code.
     Mismatch {
         /// The actor's name.
@@ -445,6 +455,7 @@ impl fmt::Display for SpawnError {
             SpawnError::Ignored { actor } => write!(f, "`{actor}` wants no process"),
             SpawnError::ShuttingDown { actor } => write!(f, "cannot start `{actor}`: the program is ending"),
             SpawnError::Codec { actor, error }
+            | SpawnError::Credentials { actor, error }
             | SpawnError::Option { actor, error }
             | SpawnError::Io { actor, error } => {
                 write!(f, "cannot start `{actor}`: {error}")

@@ -1,7 +1,7 @@
 //! A process to be, from the caller's side: its mailbox, what is asked of a supervisor, and what came of it.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,11 +21,12 @@ use crate::names::Claim;
 use crate::process::entry::{Entry, Hook};
 use crate::process::request::{self, Ends, Kind, Place, Spec};
 use crate::process::root;
+use crate::process::step::{NoTree, Obstacle};
 use crate::process::surroundings::Surroundings;
 use crate::process::tree::{self, PATIENCE};
 use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::sys::image::{self, Located};
-use crate::sys::{fd, process, time};
+use crate::sys::{credentials, fd, process, time};
 use crate::task::function::Function;
 
 const MAILBOX: u32 = 256;
@@ -87,6 +88,10 @@ impl Seat {
         let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
         let capacity = options.mailbox.unwrap_or(MAILBOX);
         fd::widen(&sender, capacity);
+        if kind == Kind::Supervisor {
+            // It is asked for children through its mailbox.
+            credentials::ask_for_senders(receiver.as_fd()).map_err(Failure::Io)?;
+        }
         let ledger = Ledger::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
         let card = Card {
             id: process::random() | 2,
@@ -273,7 +278,12 @@ impl Plan {
 
     /// Where its code is; 0 for a supervisor, which has none.
     fn entry_offset(&self) -> Result<u64, Failure> {
-        self.entry.map_or(Ok(0), |entry| entry.offset().ok_or(Failure::NotInExecutable))
+        let offset = match self.entry {
+            Some(entry) => entry.offset(),
+            // What it runs is the runtime itself.
+            None => image::is_in_executable().then_some(0),
+        };
+        offset.ok_or(Failure::NotInExecutable)
     }
 
     /// Writes into the ledgers of all below it who is above them.
@@ -358,7 +368,7 @@ impl Plan {
         });
         match parent {
             Parent::Own => {
-                let tree = tree::get().map_err(Failure::Io)?;
+                let tree = tree::get()?;
                 let term = tree.term();
                 let sent = self.send(tree.control(), false);
                 tree.ring();
@@ -438,6 +448,7 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
     Err(match &epitaph.refusal {
         Some(Refusal::ShuttingDown) => Failure::ShuttingDown,
         Some(Refusal::Mismatch) => Failure::Mismatch,
+        Some(Refusal::Credentials(error)) => Failure::Credentials(error.clone()),
         Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
         Some(Refusal::Mailbox) => Failure::Died(epitaph.reason.clone()),
         Some(Refusal::StartTimeout) => Failure::StartTimeout(start),
@@ -453,11 +464,23 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
     })
 }
 
+impl From<NoTree> for Failure {
+    fn from(none: NoTree) -> Failure {
+        match none {
+            NoTree::NotInExecutable => Failure::NotInExecutable,
+            NoTree::Credentials(error) => Failure::Credentials(error),
+            NoTree::Obstacle(obstacle) => Failure::NoRoot(obstacle),
+        }
+    }
+}
+
 /// A [`SpawnError`] before it knows whose it is.
 pub(crate) enum Failure {
     Codec(String),
     Option(String),
     NotInExecutable,
+    Credentials(String),
+    NoRoot(Obstacle),
     Mismatch,
     Io(io::Error),
     Fork(String),
@@ -495,6 +518,11 @@ impl Failure {
             Failure::StartTimeout(after) => SpawnError::StartTimeout { actor, after },
             Failure::Died(ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
             Failure::Died(reason) => SpawnError::Died { actor, reason },
+            Failure::Credentials(error) => SpawnError::Credentials { actor, error },
+            Failure::NoRoot(obstacle) => match process::limit_of(&obstacle.error) {
+                Some(limit) => SpawnError::Limit { actor, limit, error: obstacle.to_string() },
+                None => SpawnError::Io { actor, error: obstacle.to_string() },
+            },
             Failure::Fork(error) => match process::limit_in(&error) {
                 Some(limit) => SpawnError::Limit { actor, limit, error },
                 None => SpawnError::Io { actor, error },

@@ -119,7 +119,7 @@ impl Claim {
 
 /// The line is made with the tree.
 fn reserve(name: &str, deadline: u64) -> Result<Reservation, Trouble> {
-    tree::get()?;
+    tree::get().map_err(std::io::Error::from)?;
     client::reserve(name, deadline)
 }
 

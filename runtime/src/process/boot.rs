@@ -1,84 +1,171 @@
 //! From a re-executed image to the root supervisor.
 //!
-//! The program starts itself again with a token in the environment and a socket as standard input. The hook in
-//! `sys::image` sees the token before `main`, and this module decides whether it is meant.
+//! The program starts itself again with a token as first argument and a socket as standard input, in which a copy of the token's random part lies. The
+//! hook in `sys::image` sees the token before `main`, and this module decides whether it is meant. An image that was started so never comes to `main`:
+//! it becomes a supervisor, or ends with words for the program.
 
 use std::env;
-use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::process::lines;
-use crate::process::supervisor::{Office, Supervisor};
+use crate::process::step::{Obstacle, Step};
+use crate::process::supervisor::{Desk, Office, Supervisor};
 use crate::process::warden;
-use crate::sys::{fd, frame, process, rlimit, signal, title};
-
-/// The variable that holds the token: the pid of the program, a dash, a random number.
-pub(crate) const TOKEN: &str = "PHALANX_BOOT";
-pub(crate) const TOKEN_C: &CStr = c"PHALANX_BOOT";
+use crate::sys::{fd, frame, image, process, rlimit, signal, title};
 
 /// The variable that marks every process of a tree, whoever started it, with the tree's random number.
 pub(crate) const TREE: &str = "PHALANX_TREE";
 
-/// What is said instead of the token by an image that cannot be a supervisor, because it has more than one thread.
-pub(crate) const NOT_SINGLE: &[u8] = b"threads";
+/// How the first argument of an image begins that is to become a supervisor.
+const SIGN: &str = "phalanx-boot ";
+
+/// What the program and the image that it starts have in common, and nobody else.
+///
+/// It is not in the environment, which everything below would inherit: the first argument is that of one image only, and makes room for its title as
+/// soon as it has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    program: i32,
+    secret: String,
+}
+
+impl Token {
+    pub(crate) fn new() -> Token {
+        Token { program: process::pid(), secret: format!("{:016x}", process::random()) }
+    }
+
+    /// The first argument of the image, as long as titles may be.
+    pub(crate) fn argument(&self) -> String {
+        let text = format!("{SIGN}{} {}", self.program, self.secret);
+        format!("{text:width$}", width = title::TITLE)
+    }
+
+    /// What lies in the control channel before the image is there, with the lines beside it.
+    pub(crate) fn word(&self) -> &[u8] {
+        self.secret.as_bytes()
+    }
+
+    /// The token that is this first argument, if it is one.
+    fn parse(argument: &[u8]) -> Option<Token> {
+        let text = str::from_utf8(argument).ok().filter(|text| text.len() == title::TITLE)?;
+        let (program, secret) = text.strip_prefix(SIGN)?.trim_end().split_once(' ')?;
+        let well_formed = secret.len() == 16 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
+        well_formed.then_some(())?;
+        Some(Token { program: program.parse().ok()?, secret: secret.to_owned() })
+    }
+}
+
+/// Whether this image was started to become a supervisor. Unlike the hook, this can be asked before it: by an initialiser that runs earlier.
+pub(crate) fn is_meant() -> bool {
+    image::is_taken_over() || image::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
+}
 
 /// A start that is meant: the program waits at the other end.
 pub(crate) struct Boot {
     control: OwnedFd,
-    program: i32,
-    token: String,
+    token: Token,
 }
 
-/// Decides whether this image is to become a supervisor. The token is used up either way.
-pub(crate) fn accept() -> Option<Boot> {
-    let token = env::var(TOKEN).ok()?;
-    title::unset_environment(TOKEN_C);
-    let program: i32 = token.split_once('-')?.0.parse().ok()?;
-    // Without the socket it is a token that somebody copied, and this is a program like any other.
-    let socket = fd::duplicate(0).ok()?;
-    if !fd::is_seqpacket(socket.as_fd()) {
-        return None;
+/// Decides whether this image is to become a supervisor. `None`: it is a program like any other.
+///
+/// Ends the image if it is to become one and cannot.
+pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
+    let token = Token::parse(argument)?;
+    match Step::Identify.attempt(|| is_genuine(&token)).unwrap_or_else(|obstacle| refuse(&obstacle)) {
+        true => {}
+        // A copy of somebody's token. But below its own program, no image may run `main`: that would start the next one.
+        false if !process::is_below_own_program() => return None,
+        false => process::exit_now(Step::Identify.code()),
     }
-    // The program has been killed meanwhile. Its `main` must not run a second time here.
-    if process::parent() != program {
+    if !Step::Parent.attempt(|| is_below(token.program)).unwrap_or_else(|obstacle| refuse(&obstacle)) {
+        // The program has been killed meanwhile.
         process::exit_now(0);
     }
-    let control = fd::take_stdin().ok()?;
-    Some(Boot { control, program, token })
+    Some(take_control(token).unwrap_or_else(|obstacle| refuse(&obstacle)))
+}
+
+/// Whether the other end of standard input has said the same secret, and runs with our rights.
+fn is_genuine(token: &Token) -> io::Result<bool> {
+    let socket = fd::standard_input();
+    if !fd::is_own_seqpacket(socket)? {
+        return Ok(false);
+    }
+    let mut buffer = [0; 64];
+    let len = frame::peek_bytes(socket, &mut buffer)?;
+    Ok(buffer.get(..len) == Some(token.word()))
+}
+
+/// Whether the program is still there, as our parent.
+fn is_below(program: i32) -> io::Result<bool> {
+    match process::parent() {
+        // It can be nobody's child in its own pid namespace only.
+        0 => Err(io::Error::other("it is in another pid namespace (did the program call `unshare`?)")),
+        parent => Ok(parent == program),
+    }
+}
+
+fn take_control(token: Token) -> Result<Boot, Obstacle> {
+    let control = Step::Control.attempt(|| fd::duplicate(0))?;
+    Step::Standard.attempt(|| {
+        fd::put_nothing(0)?;
+        fd::fill_standard()
+    })?;
+    Ok(Boot { control, token })
 }
 
 /// Becomes the root supervisor, for good.
 pub(crate) fn take_over(boot: Boot) -> ! {
-    fd::fill_standard();
-    fd::close_all_except(&[boot.control.as_raw_fd()]);
+    let Boot { control, token } = boot;
+    fd::close_all_except(&[control.as_raw_fd()]);
     signal::reset();
-    if !process::confirm_single_thread() {
-        // An initialiser of some library has started a thread; a supervisor that forks must not have any.
-        let _ = frame::send_raw(boot.control.as_fd(), NOT_SINGLE, &[]);
-        process::exit_now(1);
-    }
+    let Settled { masters, own, descriptors, desk } =
+        settle(&control, token.program).unwrap_or_else(|obstacle| end(control.as_fd(), &obstacle));
+    let mut supervisor = Supervisor::new(Office { control, term: 0, masters, descriptors }, desk);
+    // The program, whose child is the warden, gets a handle on this process with it.
+    Step::Word
+        .attempt(|| frame::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))
+        .unwrap_or_else(|obstacle| end(supervisor.control(), &obstacle));
+    drop(own);
+    supervisor.run()
+}
+
+/// What makes a root supervisor out of an image.
+struct Settled {
+    /// Handles on the program and the warden.
+    masters: Vec<OwnedFd>,
+    /// A handle on this process.
+    own: OwnedFd,
+    /// The soft limit on descriptors as it was.
+    descriptors: u64,
+    desk: Desk,
+}
+
+/// Everything that must be so before there can be a root supervisor. Returns in the child of the warden, if not with an error.
+fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
+    Step::Threads.attempt(process::confirm_single_thread)?;
     let descriptors = rlimit::raise_descriptors();
-    if !lines::take_over(boot.control.as_fd()) {
-        // At a limit of the system. The program sees that nobody is there.
-        process::exit_now(1);
-    }
-    let owner = process::pidfd(boot.program).ok();
+    Step::TakeLines.attempt(|| lines::take_over(control.as_fd()))?;
+    let owner = Step::Owner.attempt(|| process::pidfd(program))?;
     // Without it, what the tree leaves behind when this process is killed could not be found.
-    let Ok(warden) = warden::stand_behind() else { process::exit_now(1) };
-    process::become_subreaper();
+    let warden = Step::Warden.attempt(warden::stand_behind)?;
+    Step::Subreaper.attempt(process::become_subreaper)?;
+    let own = Step::Own.attempt(|| process::pidfd(process::pid()))?;
+    let desk = Step::Office.attempt(Desk::new)?;
     title::set(&format!("phx-root: {}", program_name()));
-    let masters = owner.into_iter().chain([warden]).collect();
-    let supervisor = Supervisor::new(Office { control: boot.control, term: 0, masters, descriptors });
-    match supervisor {
-        Ok(mut supervisor) => {
-            // The program, whose child is the warden, gets a handle on this process with it. Without one it starts no tree.
-            let own = process::pidfd(process::pid()).ok();
-            let own: Vec<_> = own.iter().map(AsFd::as_fd).collect();
-            let _ = frame::send_raw(supervisor.control(), boot.token.as_bytes(), &own);
-            supervisor.run()
-        }
-        Err(_) => process::exit_now(1),
-    }
+    Ok(Settled { masters: vec![owner, warden], own, descriptors, desk })
+}
+
+/// Ends this image before it has taken over its control channel, which is standard input.
+fn refuse(obstacle: &Obstacle) -> ! {
+    end(fd::standard_input(), obstacle)
+}
+
+/// Ends this image, and tells the program why.
+fn end(control: BorrowedFd<'_>, obstacle: &Obstacle) -> ! {
+    // The exit code says which step it was, in case this does not arrive. The warden, if there is one already, ends with it too.
+    let _ = frame::send_raw(control, &obstacle.to_bytes(), &[]);
+    process::exit_now(obstacle.step.code())
 }
 
 /// The file name of the executable.

@@ -100,6 +100,7 @@ pub(crate) fn prepare() {
     });
     last_words::prepare();
     codec::prepare();
+    tree::prepare();
 }
 
 /// The descriptors of a child of this kind, beside those that every process of the tree has.
@@ -138,7 +139,8 @@ pub(crate) fn enter(birth: Birth) -> ! {
         None => title::set(&spec.name),
     }
     // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
-    process::become_subreaper();
+    // Where that is refused, its supervisor, which is one, gets them at once.
+    let _ = process::become_subreaper();
     rlimit::set_descriptors(descriptors);
     current::become_someone(spec, incarnation);
     last_words::keep(ledger);

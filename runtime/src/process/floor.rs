@@ -112,10 +112,9 @@ pub fn serve_if_asked() {
 }
 
 fn serve() -> io::Result<()> {
-    let control = fd::take_stdin()?;
-    if !process::confirm_single_thread() {
-        return Err(io::Error::other("a zygote has one thread"));
-    }
+    let control = fd::duplicate(0)?;
+    fd::put_nothing(0)?;
+    process::confirm_single_thread()?;
     let mut buffer = [0; 16];
     while let Some(packet) = frame::receive(control.as_fd(), &mut buffer, true)? {
         while let Some((pid, _)) = process::ended_child() {

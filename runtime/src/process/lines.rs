@@ -53,23 +53,23 @@ pub(crate) fn descriptors() -> impl Iterator<Item = RawFd> {
 }
 
 /// In the program: puts the sending ends into the control channel of a root supervisor that does not exist yet, where they are the first
-/// thing that it finds. Makes the lines, if there are none.
+/// thing that it finds, beside this word. Makes the lines, if there are none.
 ///
 /// # Errors
 /// `EMFILE` and the like.
-pub(crate) fn hand_over(control: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn hand_over(control: BorrowedFd<'_>, word: &[u8]) -> io::Result<()> {
     RECEIVING.get_or_try_init(|| {
         let (sending, receiving) = open()?;
         // Known before anybody can see the others.
         let _ = SENDING.set(sending);
         Ok::<_, io::Error>(receiving)
     })?;
-    SENDING.get().map_or(Ok(()), |ends| ends.put_into(control))
+    SENDING.get().map_or(Ok(()), |ends| ends.put_into(control, word))
 }
 
 impl Ends {
-    fn put_into(&self, control: BorrowedFd<'_>) -> io::Result<()> {
-        frame::send_raw(control, b"lines", &[self.log.as_fd(), self.names.as_fd()])
+    fn put_into(&self, control: BorrowedFd<'_>, word: &[u8]) -> io::Result<()> {
+        frame::send_raw(control, word, &[self.log.as_fd(), self.names.as_fd()])
     }
 }
 
@@ -81,12 +81,16 @@ fn open() -> io::Result<(Ends, Ends)> {
     Ok((Ends { log: log_sender, names: names_sender }, Ends { log, names }))
 }
 
-/// In a root supervisor: takes what [`hand_over`] has put into its control channel. Answers whether it was there.
-pub(crate) fn take_over(control: BorrowedFd<'_>) -> bool {
-    let Ok(Some(packet)) = frame::receive(control, &mut [0; 16], false) else { return false };
-    let mut fds = packet.fds.into_iter();
-    let (Some(log), Some(names)) = (fds.next(), fds.next()) else { return false };
-    SENDING.set(Ends { log, names }).is_ok()
+/// In a root supervisor: takes what [`hand_over`] has put into its control channel.
+///
+/// # Errors
+/// What `recvmsg` says; `EMFILE` if there was no room for the descriptors.
+pub(crate) fn take_over(control: BorrowedFd<'_>) -> io::Result<()> {
+    let packet = frame::receive(control, &mut [0; 64], false)?;
+    let mut fds = packet.into_iter().flat_map(|packet| packet.fds);
+    let (Some(log), Some(names)) = (fds.next(), fds.next()) else { return Err(fd::no_room()) };
+    let _ = SENDING.set(Ends { log, names });
+    Ok(())
 }
 
 #[cfg(test)]
@@ -97,8 +101,8 @@ mod tests {
     fn what_is_said_on_a_line_arrives_in_the_program() {
         let (ours, theirs) = fd::seqpacket_pair().unwrap();
         let (sending, receiving) = open().unwrap();
-        sending.put_into(ours.as_fd()).unwrap();
-        sending.put_into(ours.as_fd()).unwrap();
+        sending.put_into(ours.as_fd(), b"word").unwrap();
+        sending.put_into(ours.as_fd(), b"word").unwrap();
         // What a root supervisor would find, twice: the same lines.
         let mut buffer = [0; 16];
         for word in [b"first ", b"second"] {

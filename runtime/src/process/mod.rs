@@ -19,6 +19,7 @@ pub(crate) mod last_words;
 pub(crate) mod lines;
 pub(crate) mod request;
 pub(crate) mod root;
+pub(crate) mod step;
 pub(crate) mod strays;
 pub(crate) mod supervisor;
 pub(crate) mod surroundings;

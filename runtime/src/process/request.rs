@@ -19,7 +19,7 @@ use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::process::attic::Attic;
 use crate::process::surroundings::Surroundings;
 use crate::supervise::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
-use crate::sys::{fd, frame, poll, time};
+use crate::sys::{credentials, fd, frame, poll, time};
 use crate::task::function::FunctionName;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -258,6 +258,8 @@ impl Spawn {
 /// What came in on a control channel.
 pub(crate) enum Asked {
     Spawn(Box<Spawn>, Place),
+    /// A spawn that is wanted by a process with other rights than this one.
+    Foreign(Box<Spawn>),
     Ask(Operation, OwnedFd),
     Shutdown(StopMode, u32, u64),
     /// Not a request, or without its descriptors (there was no room for them), or with a ledger that is none: those that
@@ -373,6 +375,7 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
     match parse::<Request>(&buffer[..packet.len]) {
         Some(Request::Shutdown(mode, term, by)) => Asked::Shutdown(mode, term, by),
         Some(Request::Spawn(spec, payload, place)) => match open(*spec, payload, packet.fds) {
+            Some(spawn) if packet.sender != Some(credentials::own_ids()) => Asked::Foreign(Box::new(spawn)),
             Some(spawn) => Asked::Spawn(Box::new(spawn), place),
             None => Asked::Nonsense,
         },

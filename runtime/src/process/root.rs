@@ -12,16 +12,20 @@ use std::time::Duration;
 use crate::logging;
 use crate::mailbox::ledger::StopMode;
 use crate::names;
-use crate::process::boot::{NOT_SINGLE, TOKEN, TREE};
+use crate::process::boot::{self, TREE, Token};
 use crate::process::lines;
 use crate::process::request;
+use crate::process::step::{NoTree, Obstacle, Step};
 use crate::process::strays;
 use crate::process::tree::{PATIENCE, Tree};
 use crate::sys::poll::{self, Event};
-use crate::sys::{fd, frame, image, process, signal, time, title};
+use crate::sys::{credentials, fd, frame, image, process, signal, time};
 
 /// How long a supervisor without its warden may take to end everything.
 const TEAR_DOWN: Duration = Duration::from_secs(5);
+
+/// How long an image that becomes no supervisor may take to end by itself.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// The program's tree, if it has one, and which root supervisors are not reaped yet, numbered as they come.
 #[derive(Default)]
@@ -43,14 +47,13 @@ fn root() -> MutexGuard<'static, Option<Root>> {
 }
 
 /// The program's tree; started if there is none, or none any more.
-pub(crate) fn tree() -> io::Result<Arc<Tree>> {
+pub(crate) fn tree() -> Result<Arc<Tree>, NoTree> {
     let mut root = root();
     let root = root.get_or_insert_default();
     if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone(0)) {
         return Ok(Arc::clone(tree));
     }
-    let Started { control, supervisor, warden, mark } = start()?;
-    let pidfd = process::pidfd(warden.0.as_ref().map_or(0, Child::id) as i32)?;
+    let Started { control, supervisor, warden, pidfd, mark } = start()?;
     let tree = Arc::new(Tree::new(control, supervisor));
     watch(warden, pidfd, Arc::clone(&tree), mark, root.started)?;
     root.unreaped.insert(root.started);
@@ -66,28 +69,63 @@ struct Started {
     supervisor: OwnedFd,
     /// The parent of that, and our child.
     warden: Abort,
+    /// A handle on the warden.
+    pidfd: OwnedFd,
     mark: String,
 }
 
 /// Starts this executable again, as a supervisor, and waits until it says that it is one.
-fn start() -> io::Result<Started> {
-    if !image::hook_is_linked() {
-        return Err(io::Error::other("the start-up hook is not part of this executable"));
+fn start() -> Result<Started, NoTree> {
+    if !image::is_in_executable() {
+        return Err(NoTree::NotInExecutable);
     }
-    let (ours, theirs) = fd::seqpacket_pair()?;
+    Step::Place.attempt(check_place)?;
+    Step::Proc.attempt(process::check_proc)?;
+    Step::Loader.attempt(check_loader)?;
+    let (ours, theirs) = Step::Channel.attempt(|| {
+        let (ours, theirs) = fd::seqpacket_pair()?;
+        credentials::ask_for_senders(theirs.as_fd())?;
+        Ok((ours, theirs))
+    })?;
     let mark = format!("{:016x}", process::random());
-    let token = format!("{}-{:016x}", process::pid(), process::random());
-    lines::hand_over(ours.as_fd())?;
-    let child = Command::new("/proc/self/exe")
-        .arg0(format!("{:width$}", "phalanx", width = title::TITLE))
-        .env(TOKEN, &token)
-        .env(TREE, &mark)
-        .stdin(Stdio::from(theirs))
-        .process_group(0)
-        .spawn()?;
-    let warden = Abort(Some(child));
-    let supervisor = await_word(&ours, &token)?;
-    Ok(Started { control: ours, supervisor, warden, mark })
+    let token = Token::new();
+    Step::Lines.attempt(|| lines::hand_over(ours.as_fd(), token.word()))?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(token.argument()).env(TREE, &mark).stdin(Stdio::from(theirs)).process_group(0);
+    let child = Step::Execute.attempt(|| command.spawn())?;
+    // Its end of the channel is the image's alone.
+    drop(command);
+    let pid = child.id() as i32;
+    let mut warden = Abort(Some(child));
+    let pidfd = Step::Handle.attempt(|| process::pidfd(pid))?;
+    let supervisor = await_word(&ours, &mut warden, &pidfd, &token)?;
+    Ok(Started { control: ours, supervisor, warden, pidfd, mark })
+}
+
+/// What is meant to become a supervisor starts none: an initialiser that spawns would do so in each image that it starts.
+fn check_place() -> io::Result<()> {
+    if boot::is_meant() {
+        return Err(io::Error::other(
+            "this process is becoming a supervisor itself; initialisers before `main`, and what a supervisor preloads, cannot spawn",
+        ));
+    }
+    Ok(())
+}
+
+/// That the kernel's executable of this process is the program.
+fn check_loader() -> io::Result<()> {
+    let preloaded = std::env::var("LD_PRELOAD").unwrap_or_default();
+    if preloaded.contains("/vgpreload_core") {
+        return Err(io::Error::other(
+            "the program runs under valgrind, which would execute itself there; actors cannot be started under it",
+        ));
+    }
+    if image::is_loaded_by_hand() {
+        return Err(io::Error::other(
+            "the program was started by calling the loader (`ld.so PROGRAM`), which is what would be started again; start the program itself",
+        ));
+    }
+    Ok(())
 }
 
 /// Kills and reaps a warden whose supervisor, which ends without it, did not get as far as it should.
@@ -102,44 +140,79 @@ impl Drop for Abort {
     }
 }
 
-/// The new image repeats the token, so that a program that does something else with our environment is not mistaken for a supervisor. Returns a handle
-/// on the supervisor, which comes with it.
-fn await_word(control: &OwnedFd, token: &str) -> io::Result<OwnedFd> {
+/// The new image repeats the word, or tells why there is no supervisor. Returns a handle on the supervisor, which comes with the word.
+fn await_word(
+    control: &OwnedFd,
+    warden: &mut Abort,
+    pidfd: &OwnedFd,
+    token: &Token,
+) -> Result<OwnedFd, Obstacle> {
     let deadline = time::after(PATIENCE);
-    let mut buffer = [0; 64];
     while time::now() < deadline {
-        match poll::readable(control.as_fd(), Some(time::until(deadline))) {
-            Ok(true) => match frame::receive(control.as_fd(), &mut buffer, false)? {
-                Some(packet) if &buffer[..packet.len] == token.as_bytes() => {
+        // Copies of its end of the channel, in forks of this program that have not run yet, may outlive it for a moment.
+        let ready = Step::Wait.attempt(|| wait_for_either(control, pidfd, deadline))?;
+        let mut buffer = [0; 512];
+        match frame::receive(control.as_fd(), &mut buffer, false) {
+            Ok(Some(packet)) => {
+                let said = &buffer[..packet.len];
+                if said == token.word() {
                     let handle = packet.fds.into_iter().next();
-                    return handle
-                        .ok_or_else(|| io::Error::other("there is no handle to be had on the supervisor"));
+                    return handle.ok_or_else(|| Step::Handle.failed(fd::no_room()));
                 }
-                Some(packet) if &buffer[..packet.len] == NOT_SINGLE => {
-                    return Err(io::Error::other(
-                        "an initialiser of the program starts a thread before `main`; a supervisor has to be single-threaded",
-                    ));
+                // It ends by itself, and its warden behind it, which reaps it.
+                drop(poll::readable(pidfd.as_fd(), Some(LEAVING)));
+                return Err(Obstacle::parse(said).unwrap_or_else(|| no_supervisor("it said something else")));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if ready[1] {
+                    return Err(warden.explain(pidfd));
                 }
-                _ => {
-                    return Err(io::Error::other(
-                        "the executable, started again, did not become a supervisor",
-                    ));
-                }
-            },
-            Ok(false) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            }
+            Ok(None) => return Err(warden.explain(pidfd)),
+            Err(error) => return Err(Step::Wait.failed(error)),
         }
     }
-    Err(io::Error::new(io::ErrorKind::TimedOut, "the supervisor did not start"))
+    Err(Step::Wait.failed(io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("nothing came in {PATIENCE:?}; an initialiser before `main` may hang"),
+    )))
+}
+
+fn wait_for_either(control: &OwnedFd, pidfd: &OwnedFd, deadline: u64) -> io::Result<Vec<bool>> {
+    let fds = [(control.as_fd(), false), (pidfd.as_fd(), false)];
+    match poll::wait(&fds, Some(time::until(deadline)), None) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(vec![false; 2]),
+        ready => ready,
+    }
+}
+
+fn no_supervisor(why: &str) -> Obstacle {
+    Step::Wait.failed(io::Error::other(format!("the executable, started again, became none: {why}")))
+}
+
+impl Abort {
+    /// Why it has ended without a word: its exit code may say so.
+    fn explain(&mut self, pidfd: &OwnedFd) -> Obstacle {
+        let Some(mut child) = self.0.take() else { return no_supervisor("it is gone") };
+        // It has closed its end, and ends by itself, or is not what it should be.
+        drop(poll::readable(pidfd.as_fd(), Some(LEAVING)));
+        let _ = child.kill();
+        match child.wait() {
+            Ok(status) => status.code().and_then(Obstacle::of_code).unwrap_or_else(|| {
+                no_supervisor(&format!("{status}; an initialiser before `main` may end it"))
+            }),
+            Err(error) => Step::Wait.failed(error),
+        }
+    }
 }
 
 /// Watches a root supervisor through its warden, and the program's signals, from a thread of its own.
-fn watch(warden: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> io::Result<()> {
-    let signals = take_signals()?;
-    let stopped = pidfd.try_clone()?;
+fn watch(warden: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> Result<(), Obstacle> {
+    let signals = Step::Signals.attempt(take_signals)?;
+    let stopped = Step::Handle.attempt(|| pidfd.try_clone())?;
     let watcher = Watcher { warden, pidfd, tree, mark, number, signals };
-    std::thread::Builder::new().name("phalanx-root".into()).spawn(move || watcher.run())?;
+    let builder = std::thread::Builder::new().name("phalanx-root".into());
+    Step::Watch.attempt(|| builder.spawn(move || watcher.run()))?;
     // Without it, a root supervisor that is stopped stays so, and nothing else is lost.
     let waker = std::thread::Builder::new().name("phalanx-wake".into()).stack_size(128 * 1024);
     let _ = waker.spawn(move || wake_when_stopped(&stopped));

@@ -5,7 +5,6 @@
 //! ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -16,7 +15,9 @@ use crate::introspect;
 use crate::mailbox::ledger::{Ledger, State, StopMode};
 use crate::mailbox::peer::Peer;
 use crate::process::board::{Place, Word};
+use crate::process::step::NoTree;
 use crate::process::{request, root};
+use crate::sys::credentials::Credentials;
 use crate::sys::poll;
 use crate::sys::{fd, time};
 
@@ -31,7 +32,12 @@ pub(crate) struct Tree {
     supervisor: Option<OwnedFd>,
     /// Rung with every request: a supervisor that does not exist yet comes into being by it.
     bell: Option<(Place, &'static Ledger)>,
+    /// The rights of this process when its supervisor was made, which are those of the supervisor; `None`: those of the process that it was forked from.
+    credentials: Option<Credentials>,
 }
+
+/// In a supervisor and what is forked from it: its rights.
+static CREDENTIALS: OnceCell<Credentials> = OnceCell::new();
 
 /// What an actor is born with.
 static INHERITED: OnceCell<Arc<Tree>> = OnceCell::new();
@@ -41,7 +47,7 @@ static SPAWNED: Mutex<Vec<Weak<Peer>>> = Mutex::new(Vec::new());
 
 impl Tree {
     pub(crate) fn new(control: OwnedFd, supervisor: OwnedFd) -> Tree {
-        Tree { control, supervisor: Some(supervisor), bell: None }
+        Tree { control, supervisor: Some(supervisor), bell: None, credentials: Some(Credentials::now()) }
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -86,9 +92,15 @@ impl Tree {
     }
 }
 
+/// In a supervisor, before it forks: notes with which rights its children start.
+pub(crate) fn prepare() {
+    CREDENTIALS.get_or_init(Credentials::now);
+}
+
 /// In a new actor or task: remembers how to get a supervisor.
 pub(crate) fn inherit(control: OwnedFd, place: Place, ledger: &'static Ledger) {
-    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell: Some((place, ledger)) }));
+    let bell = Some((place, ledger));
+    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell, credentials: None }));
 }
 
 /// In an actor: its supervisor is to look at the limit of the message that has just begun.
@@ -108,8 +120,23 @@ fn say(word: Word) {
 }
 
 /// The tree to spawn into.
-pub(crate) fn get() -> io::Result<Arc<Tree>> {
-    INHERITED.get().map_or_else(root::tree, |tree| Ok(Arc::clone(tree)))
+pub(crate) fn get() -> Result<Arc<Tree>, NoTree> {
+    let tree = INHERITED.get().map_or_else(root::tree, |tree| Ok(Arc::clone(tree)))?;
+    let before = tree.credentials.as_ref().or_else(|| CREDENTIALS.get());
+    match before.and_then(|before| Credentials::now().difference(before)) {
+        None => Ok(tree),
+        Some(difference) => Err(NoTree::Credentials(unequal(&difference))),
+    }
+}
+
+fn unequal(difference: &str) -> String {
+    let remedy = match INHERITED.get() {
+        Some(_) => "an actor that gives up rights spawns nothing afterwards",
+        None => "a program gives up rights before its first spawn, or after `phalanx::shutdown()`",
+    };
+    format!(
+        "this process has other rights than its supervisor, and so than what that would start: {difference}; {remedy}"
+    )
 }
 
 fn spawned() -> MutexGuard<'static, Vec<Weak<Peer>>> {

@@ -31,14 +31,14 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// Those of the fork, and those of a handle that cannot be had.
 pub(crate) fn stand_behind() -> io::Result<OwnedFd> {
-    process::become_subreaper();
+    process::become_subreaper()?;
     title::set(NAME);
     let warden = process::pid();
     match process::fork()? {
         Fork::Parent(root) => keep_watch(root),
         Fork::Child => {
             process::own_group();
-            process::confirm_single_thread();
+            process::confirm_single_thread()?;
             let handle = process::pidfd(warden)?;
             // If it has been killed before the handle was there, that is on another process.
             if process::parent() == warden { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use super::check;
@@ -17,31 +18,73 @@ pub(crate) fn duplicate(raw: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
-/// Takes over a descriptor that this process was started with, such as number 0 of a new supervisor.
-///
-/// The number is given a fresh, close-on-exec descriptor; the original is replaced by the null device.
-pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
-    let taken = duplicate(0)?;
-    null_stdin()?;
-    Ok(taken)
+/// Standard input, whatever it is.
+pub(crate) fn standard_input() -> BorrowedFd<'static> {
+    // SAFETY: the number is never that of something which this process closes: `put_nothing` replaces it in one step. Should it not be open,
+    // every call with it says so.
+    unsafe { BorrowedFd::borrow_raw(0) }
 }
 
-/// Makes descriptor 0 the null device: no actor reads what was typed for the program.
-pub(crate) fn null_stdin() -> io::Result<()> {
-    let null = std::fs::File::open("/dev/null")?;
-    // SAFETY: dup2 onto 0 replaces whatever was there in one step; both numbers stay valid, std does not own 0.
-    check(unsafe { libc::dup2(null.as_raw_fd(), 0) }).map(drop)
+/// Puts a descriptor in the place of this one out of which nothing comes, and into which nothing goes.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`.
+pub(crate) fn put_nothing(number: RawFd) -> io::Result<()> {
+    let nothing = nothing()?;
+    if nothing.as_raw_fd() == number {
+        // SAFETY: F_SETFD takes integers only. Executed programs are to have it, as they have that which is put there by dup2.
+        check(unsafe { libc::fcntl(number, libc::F_SETFD, 0) })?;
+        std::mem::forget(nothing);
+        return Ok(());
+    }
+    // SAFETY: dup2 replaces whatever was there in one step; both numbers stay valid, std owns none of the standard ones.
+    check(unsafe { libc::dup2(nothing.as_raw_fd(), number) }).map(drop)
+}
+
+/// The null device; where it is not there, or not for this user, the reading end of a pipe that nobody writes to: at its end at once, and not
+/// open for writing, which standard output takes for being closed.
+fn nothing() -> io::Result<OwnedFd> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    let is_device =
+        |file: &std::fs::File| file.metadata().is_ok_and(|file| file.file_type().is_char_device());
+    match null {
+        Ok(file) if is_device(&file) => Ok(file.into()),
+        _ => std::io::pipe().map(|(reader, _)| reader.into()),
+    }
 }
 
 /// Makes sure that 0, 1 and 2 are open, so that no descriptor of ours ever gets one of these numbers.
-pub(crate) fn fill_standard() {
-    for number in 0..3 {
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`.
+pub(crate) fn fill_standard() -> io::Result<()> {
+    (0..3).try_for_each(|number| {
         // SAFETY: F_GETFD on any number is harmless.
-        if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
-            // SAFETY: the path is a NUL-terminated literal; the lowest free number, which is `number`, is taken.
-            unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
-        }
+        let is_open = unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
+        if is_open { Ok(()) } else { put_nothing(number) }
+    })
+}
+
+/// The error of a process that has no descriptor left.
+pub(crate) fn no_room() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
+}
+
+/// Whether this is a sequenced-packet socket whose other end was made by a process with the user of this one.
+///
+/// # Errors
+/// If that cannot be found out.
+pub(crate) fn is_own_seqpacket(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    use nix::errno::Errno;
+    use nix::sys::socket::{SockType, getsockopt, sockopt};
+    match getsockopt(&fd, sockopt::SockType) {
+        Ok(SockType::SeqPacket) => {}
+        Ok(_) | Err(Errno::ENOTSOCK | Errno::EBADF) => return Ok(false),
+        Err(error) => return Err(error.into()),
     }
+    let peer = getsockopt(&fd, sockopt::PeerCredentials)?;
+    // SAFETY: geteuid cannot fail.
+    Ok(peer.uid() == unsafe { libc::geteuid() })
 }
 
 /// Whether this is a sequenced-packet socket, as the ends of an ipc-channel are.
@@ -50,10 +93,16 @@ pub(crate) fn is_seqpacket(fd: BorrowedFd<'_>) -> bool {
     matches!(getsockopt(&fd, sockopt::SockType), Ok(SockType::SeqPacket))
 }
 
+/// The error of a library that could not make a pair of sockets.
+pub(crate) fn no_socketpair(error: io::Error) -> io::Error {
+    super::named("socketpair", error)
+}
+
 /// A connected pair of sequenced-packet sockets, close-on-exec.
 pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+        .map_err(|error| super::named("socketpair", error.into()))
 }
 
 /// Whether the other end of this socket is closed for good; never blocks.
@@ -172,12 +221,20 @@ fn close_range(first: u32, last: u32) {
     // SAFETY: closing numbers is defined for any range; who owns them is the caller's promise (see above).
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if done != 0 {
-        // A kernel or a sandbox without close_range: one by one, up to the highest number that can be open.
-        for fd in first..=last.min(super::rlimit::descriptors().saturating_sub(1)) {
+        // A kernel or a sandbox without close_range: one by one.
+        open_descriptors(first, last).into_iter().for_each(|fd| {
             // SAFETY: as above.
             unsafe { libc::close(fd as RawFd) };
-        }
+        });
     }
+}
+
+/// The numbers in this range that are open, one that is being closed among them; where /proc does not show them, all that can be.
+fn open_descriptors(first: u32, last: u32) -> Vec<u32> {
+    let all = || (first..=last.min(super::rlimit::descriptors().saturating_sub(1))).collect();
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return all() };
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str().and_then(|name| name.parse().ok());
+    entries.flatten().filter_map(number).filter(|fd| (first..=last).contains(fd)).collect()
 }
 
 /// Makes a socket's buffer wide enough for this many small messages, as far as the system allows.

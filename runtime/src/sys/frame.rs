@@ -31,9 +31,17 @@ pub(crate) fn buffer() -> Vec<u8> {
     vec![0; BUFFER]
 }
 
-/// Room for the control message of [`MAX_FDS`] descriptors, aligned as the kernel wants it.
+/// How much room a control message takes beside what it says.
+const CONTROL_HEADER: usize = 16;
+
+/// Room for the control messages of [`MAX_FDS`] descriptors and of the sender's credentials, aligned as the kernel wants it.
 #[repr(C, align(8))]
-struct Control([u8; 16 + MAX_FDS * size_of::<RawFd>()]);
+struct Control([u8; CONTROL]);
+
+const CONTROL: usize = CONTROL_HEADER
+    + MAX_FDS * size_of::<RawFd>()
+    + CONTROL_HEADER
+    + size_of::<libc::ucred>().next_multiple_of(8);
 
 /// Sends one packet: `packet` starts with [`HEADER`] bytes that are filled in here. Never blocks, never raises SIGPIPE.
 ///
@@ -51,7 +59,7 @@ pub(crate) fn send(socket: BorrowedFd<'_>, packet: &mut [u8], fds: &[BorrowedFd<
 pub(crate) fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     assert!(fds.len() <= MAX_FDS);
     let mut iov = libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() };
-    let mut control = Control([0; 16 + MAX_FDS * size_of::<RawFd>()]);
+    let mut control = Control([0; CONTROL]);
     // SAFETY: msghdr is a plain C structure for which all zeroes is a valid value.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = &mut iov;
@@ -99,6 +107,8 @@ pub(crate) struct Packet {
     pub(crate) fds: Vec<OwnedFd>,
     /// The packet, or its descriptors, did not fit, and the rest is lost.
     pub(crate) truncated: bool,
+    /// The real user and group of the sender, if the socket was [asked for them](super::credentials::ask_for_senders) when it was sent.
+    pub(crate) sender: Option<(u32, u32)>,
 }
 
 /// Receives one packet as it is; with `wait`, blocks until there is one.
@@ -131,6 +141,25 @@ pub(crate) fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
     let done =
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, ptr::from_ref(&offset).cast(), size) };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Looks at the bytes of the first packet, and leaves it and its descriptors in the socket. Never blocks; nothing, if there is none.
+///
+/// # Errors
+/// What `recv(2)` says.
+pub(crate) fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    let got = retry(|| {
+        // SAFETY: at most `len` bytes are written to `buffer`.
+        let got = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) };
+        if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got as usize) }
+    });
+    match got {
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionReset) => {
+            Ok(0)
+        }
+        got => got,
+    }
 }
 
 /// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; answers whether there was one.
@@ -170,7 +199,7 @@ fn receive_once(
     flags: libc::c_int,
 ) -> io::Result<Option<Packet>> {
     let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    let mut control = Control([0; 16 + MAX_FDS * size_of::<RawFd>()]);
+    let mut control = Control([0; CONTROL]);
     // SAFETY: as in `send_raw`.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = &mut iov;
@@ -183,16 +212,16 @@ fn receive_once(
     if got < 0 {
         return Err(io::Error::last_os_error());
     }
-    let fds = detach(&message);
+    let (fds, sender) = detach(&message);
     if got == 0 && fds.is_empty() {
         return Ok(None);
     }
     let truncated = message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
-    Ok(Some(Packet { len: got as usize, fds, truncated }))
+    Ok(Some(Packet { len: got as usize, fds, truncated, sender }))
 }
 
-fn detach(message: &libc::msghdr) -> Vec<OwnedFd> {
-    let mut fds = Vec::new();
+fn detach(message: &libc::msghdr) -> (Vec<OwnedFd>, Option<(u32, u32)>) {
+    let (mut fds, mut sender) = (Vec::new(), None);
     // SAFETY: the kernel has filled in the control buffer that `message` points to; the CMSG functions stay inside
     // `msg_controllen`, and every SCM_RIGHTS number in it is a new descriptor that only we know.
     unsafe {
@@ -205,10 +234,18 @@ fn detach(message: &libc::msghdr) -> Vec<OwnedFd> {
                     fds.push(OwnedFd::from_raw_fd(ptr::read_unaligned(data.add(index))));
                 }
             }
+            let has_sender =
+                (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_CREDENTIALS;
+            if has_sender
+                && (*header).cmsg_len as usize >= libc::CMSG_LEN(size_of::<libc::ucred>() as u32) as usize
+            {
+                let credentials = ptr::read_unaligned(libc::CMSG_DATA(header).cast::<libc::ucred>());
+                sender = Some((credentials.uid, credentials.gid));
+            }
             header = libc::CMSG_NXTHDR(message, header);
         }
     }
-    fds
+    (fds, sender)
 }
 
 /// The data of a packet that claims to be a whole ipc-channel message, or `None` if its sizes do not say so.

@@ -1,8 +1,10 @@
 //! The executable of this process: what lies where in it, and the hook that runs before `main`.
 
+use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What may be found in the executable by its offset.
 pub(crate) trait Findable: Copy + 'static {
@@ -60,15 +62,21 @@ fn segments() -> (u64, &'static [(u64, u64)]) {
     (*base, segments)
 }
 
-fn read_segments() -> (u64, Vec<(u64, u64)>) {
+/// The program headers of the main executable.
+fn headers() -> &'static [libc::Elf64_Phdr] {
     // SAFETY: getauxval takes an integer.
     let (start, count) = unsafe { (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM)) };
     if start == 0 {
-        return (0, Vec::new());
+        return &[];
     }
     let table = std::ptr::with_exposed_provenance::<libc::Elf64_Phdr>(start as usize);
     // SAFETY: the kernel says that the program headers of the main executable lie there; they stay mapped.
-    let headers = unsafe { std::slice::from_raw_parts(table, count as usize) };
+    unsafe { std::slice::from_raw_parts(table, count as usize) }
+}
+
+fn read_segments() -> (u64, Vec<(u64, u64)>) {
+    let headers = headers();
+    let start = headers.as_ptr().addr() as u64;
     // Where the table is, minus where the file says it is, is how far everything was moved. Without such an entry
     // the executable is not position-independent, and was not moved.
     let base = headers
@@ -126,20 +134,51 @@ unsafe extern "C" {
     static __init_array_end: [usize; 0];
 }
 
-/// Keeps the hook in every program that refers to this function.
-pub(crate) fn hook_is_linked() -> bool {
-    std::hint::black_box(&HOOK) as *const _ as usize != 0
+/// Whether the hook, and the runtime with it, is part of the program's executable and not of a shared library.
+pub(crate) fn is_in_executable() -> bool {
+    let address = std::hint::black_box(&raw const HOOK).addr() as u64;
+    segments().1.iter().any(|&(first, last)| first <= address && address < last)
+}
+
+/// Whether the program was started by calling the loader (`ld.so PROGRAM`), so that the executable of this process, for the kernel, is the loader.
+pub(crate) fn is_loaded_by_hand() -> bool {
+    // SAFETY: getauxval takes an integer.
+    let interpreter = unsafe { libc::getauxval(libc::AT_BASE) };
+    interpreter == 0 && headers().iter().any(|header| header.p_type == libc::PT_INTERP)
+}
+
+unsafe extern "C" {
+    /// Of the C library: the first argument of this process, as it was started; there before any initialiser runs.
+    static mut program_invocation_name: *const libc::c_char;
+}
+
+/// A copy of the first argument of this process.
+pub(crate) fn first_argument() -> Option<Vec<u8>> {
+    // SAFETY: a word, which the C library has set before any initialiser ran, and which nobody here writes to.
+    let argument = unsafe { (&raw const program_invocation_name).read() };
+    if argument.is_null() {
+        return None;
+    }
+    // SAFETY: a C string of this process' stack. Whoever replaces it, `title::set`, leaves the NUL behind it.
+    Some(unsafe { CStr::from_ptr(argument) }.to_bytes().to_vec())
+}
+
+static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
+
+/// Whether the hook has taken this image over: it, and all that is forked from it, never runs `main`.
+pub(crate) fn is_taken_over() -> bool {
+    TAKEN_OVER.load(Ordering::Relaxed)
 }
 
 extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
-    // SAFETY: getenv is given a C string; no other thread exists yet that could change the environment.
-    if unsafe { libc::getenv(crate::process::boot::TOKEN_C.as_ptr()) }.is_null() {
-        return;
-    }
-    let Some(boot) = crate::process::boot::accept() else { return };
+    let Some(argument) = first_argument() else { return };
+    let Some(boot) = crate::process::boot::accept(&argument) else { return };
+    TAKEN_OVER.store(true, Ordering::Relaxed);
     if cfg!(target_env = "gnu") {
         // SAFETY: glibc passes the arguments of `main` to initialisers.
         unsafe { super::title::remember(argc, argv) };
+        // Nobody is to read there what came with it.
+        super::title::set("phx-root");
     }
     run_remaining(argc, argv, envp);
     crate::process::boot::take_over(boot)

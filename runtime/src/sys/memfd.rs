@@ -23,7 +23,8 @@ const PAYLOAD_SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | lib
 
 pub(super) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
     // SAFETY: `name` is NUL-terminated and only read.
-    let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags | libc::MFD_CLOEXEC) })?;
+    let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags | libc::MFD_CLOEXEC) })
+        .map_err(|error| super::named("memfd_create", error))?;
     // SAFETY: the kernel has just made `fd` for us.
     Ok(unsafe { File::from_raw_fd(fd) })
 }

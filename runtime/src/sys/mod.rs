@@ -4,6 +4,7 @@
 //! call in any order with any argument. The rest of the crate denies `unsafe_code`, and a test greps for it.
 #![allow(unsafe_code, reason = "the one place for it; every block argues")]
 
+pub(crate) mod credentials;
 pub(crate) mod fd;
 pub(crate) mod frame;
 pub(crate) mod futex;
@@ -24,6 +25,16 @@ use std::io;
 /// The result of a raw call that reports errors by −1.
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The same error; of a call that this kernel does not know or a sandbox refuses, with its name: such an error says nothing by itself.
+fn named(call: &str, error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => {
+            io::Error::new(error.kind(), format!("{call}: {error}"))
+        }
+        _ => error,
+    }
 }
 
 /// Repeats a call for as long as a signal handler interrupts it.

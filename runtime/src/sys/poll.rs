@@ -60,7 +60,8 @@ pub(crate) struct Event(OwnedFd);
 impl Event {
     pub(crate) fn new() -> io::Result<Event> {
         // SAFETY: eventfd takes integers only.
-        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+            .map_err(|error| super::named("eventfd2", error))?;
         // SAFETY: the kernel has just made `fd` for us.
         Ok(Event(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
@@ -100,7 +101,8 @@ pub(crate) type Events = [EpollEvent; 64];
 
 impl Epoll {
     pub(crate) fn new() -> io::Result<Epoll> {
-        Ok(Epoll(nix::sys::epoll::Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
+        let epoll = nix::sys::epoll::Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
+        Ok(Epoll(epoll.map_err(|error| super::named("epoll_create1", error.into()))?))
     }
 
     /// Adds a descriptor that is reported for as long as it can be read.

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::{check, retry};
 
@@ -25,11 +27,71 @@ pub(crate) enum Fork {
 
 static SINGLE: AtomicBool = AtomicBool::new(false);
 
-/// Notes that this process has one thread, by counting them, and answers whether it has.
-pub(crate) fn confirm_single_thread() -> bool {
-    let single = std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1);
-    SINGLE.store(single, Ordering::Relaxed);
-    single
+/// How long threads that have been joined may still be seen.
+const LEAVING: Duration = Duration::from_millis(100);
+
+/// Notes that this process has one thread, by counting them.
+///
+/// # Errors
+/// If it has more, with their names; or if they cannot be counted.
+pub(crate) fn confirm_single_thread() -> io::Result<()> {
+    let deadline = super::time::after(LEAVING);
+    let others = loop {
+        let others = other_threads()?;
+        if others.is_empty() || super::time::now() >= deadline {
+            break others;
+        }
+        super::poll::pause(Duration::from_millis(1));
+    };
+    SINGLE.store(others.is_empty(), Ordering::Relaxed);
+    if others.is_empty() {
+        return Ok(());
+    }
+    let (count, names) = (others.len() + 1, others.join(", "));
+    Err(io::Error::other(format!("it has {count} threads, its own and: {names}")))
+}
+
+/// The names of the threads beside the first one.
+fn other_threads() -> io::Result<Vec<String>> {
+    let told = |error: io::Error| io::Error::new(error.kind(), format!("/proc/self/task: {error}"));
+    let mut names = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").map_err(told)? {
+        let task = task.map_err(told)?;
+        if task.file_name().to_str() != Some(&pid().to_string()) {
+            let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            names.push(format!("`{}`", name.trim_end().escape_debug()));
+        }
+    }
+    Ok(names)
+}
+
+/// Whether `/proc` speaks of this process by the number that it has for itself.
+///
+/// # Errors
+/// If it does not, or is not there.
+pub(crate) fn check_proc() -> io::Result<()> {
+    let shown = std::fs::read_link("/proc/self").map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("/proc/self: {error} (no /proc is mounted, or that of another pid namespace)"),
+        )
+    })?;
+    if shown.to_str() == Some(&pid().to_string()) {
+        return Ok(());
+    }
+    let (own, shown) = (pid(), shown.display());
+    Err(io::Error::other(format!(
+        "/proc is that of another pid namespace: it shows process {own} as {shown}"
+    )))
+}
+
+/// Whether the parent of this process runs the executable that this one runs; also true if that cannot be found out.
+pub(crate) fn is_below_own_program() -> bool {
+    let file = |path: &str| std::fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    match (file("/proc/self/exe"), file(&format!("/proc/{}/exe", parent()))) {
+        (Ok(own), Ok(parents)) => own == parents,
+        _ => true,
+    }
 }
 
 /// Forks.
@@ -230,7 +292,7 @@ pub(crate) fn kill_and_continue(pid: i32, signal: i32) {
 pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: integers only.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let fd = check(fd as libc::c_int)?;
+    let fd = check(fd as libc::c_int).map_err(|error| super::named("pidfd_open", error))?;
     // SAFETY: the kernel has just made `fd` for us (close-on-exec by definition).
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -311,9 +373,12 @@ pub(crate) fn leave_no_core() {
 }
 
 /// Takes over the orphans among the descendants of this process.
-pub(crate) fn become_subreaper() {
+///
+/// # Errors
+/// If a sandbox does not let it.
+pub(crate) fn become_subreaper() -> io::Result<()> {
     // SAFETY: PR_SET_CHILD_SUBREAPER takes an integer.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
 }
 
 /// Lets the kernel's memory killer choose this child before the program and the supervisors.
@@ -346,19 +411,19 @@ pub(crate) fn limit_of(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error()? {
         libc::EMFILE => Some("RLIMIT_NOFILE"),
         libc::ENFILE => Some("fs.file-max"),
-        libc::EAGAIN => Some("RLIMIT_NPROC"),
+        libc::EAGAIN => Some(super::rlimit::limit_on_processes()),
         libc::ENOMEM => Some("memory"),
         libc::ETOOMANYREFS => Some("RLIMIT_NOFILE"),
         _ => None,
     }
 }
 
-/// The same for an error that another process has put into words.
+/// The same for an error that another process has put into words, at their end.
 pub(crate) fn limit_in(error: &str) -> Option<&'static str> {
     let numbers = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
     numbers
         .map(io::Error::from_raw_os_error)
         .iter()
-        .find(|known| known.to_string() == error)
+        .find(|known| error.ends_with(&known.to_string()))
         .and_then(limit_of)
 }

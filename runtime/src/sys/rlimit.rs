@@ -1,6 +1,7 @@
 //! Resource limits.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -84,6 +85,60 @@ pub(crate) fn set_descriptors(soft: u64) {
     }
 }
 
+/// Which limit keeps this process from starting another one, or a thread: the bound of its control group, that of its user, or that of the machine.
+pub(crate) fn limit_on_processes() -> &'static str {
+    if is_group_full().unwrap_or(false) {
+        return "pids.max";
+    }
+    // SAFETY: geteuid cannot fail.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    let unlimited = getrlimit(Resource::RLIMIT_NPROC).is_ok_and(|(soft, _)| soft == libc::RLIM_INFINITY);
+    // The kernel does not hold root to it.
+    if is_root || unlimited { "kernel.threads-max" } else { "RLIMIT_NPROC" }
+}
+
+/// Whether the control group of this process, or one above it, holds as many processes as it may.
+fn is_group_full() -> Option<bool> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    Some(groups.lines().filter_map(|line| directory_of(line, &mounts)).any(|group| is_full(&group)))
+}
+
+/// Where a line of `/proc/PID/cgroup` is mounted, with the root of that mount, if it is about the number of processes.
+fn directory_of(line: &str, mounts: &str) -> Option<(PathBuf, PathBuf)> {
+    let mut fields = line.splitn(3, ':');
+    let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+    let is_unified = controllers.is_empty();
+    if !is_unified && !controllers.split(',').any(|controller| controller == "pids") {
+        return None;
+    }
+    let mount = mounts.lines().find_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        let mut kind = kind.split(' ');
+        let (kind, options) = (kind.next()?, kind.nth(1).unwrap_or_default());
+        let fits = match is_unified {
+            true => kind == "cgroup2",
+            false => kind == "cgroup" && options.split(',').any(|option| option == "pids"),
+        };
+        fits.then(|| place.split(' ').skip(3).take(2).collect::<Vec<_>>())
+    })?;
+    let &[root, mounted] = mount.as_slice() else { return None };
+    let below = Path::new(path).strip_prefix(root).ok()?;
+    Some((Path::new(mounted).join(below), mounted.into()))
+}
+
+fn is_full((group, mounted): &(PathBuf, PathBuf)) -> bool {
+    let number = |group: &Path, file: &str| {
+        std::fs::read_to_string(group.join(file)).ok().and_then(|text| text.trim().parse::<u64>().ok())
+    };
+    // A group that has no bound has a word there. What was refused has left no trace, so one that has room for a process again counts as full.
+    let is_full = |group: &Path| {
+        let bound = number(group, "pids.max");
+        bound.zip(number(group, "pids.current")).is_some_and(|(bound, current)| current + 1 >= bound)
+    };
+    group.ancestors().take_while(|group| group.starts_with(mounted)).any(is_full)
+}
+
 /// Does something, and once more with the soft limit on descriptors raised if it needed more of them.
 pub(crate) fn with_raised_descriptors_if_needed<T>(mut act: impl FnMut() -> Result<T, T>) -> T {
     act().or_else(|_| with_raised_descriptors(act)).unwrap_or_else(|partly| partly)
@@ -100,4 +155,21 @@ pub(crate) fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
 /// Limits the private writable memory of this process (`RLIMIT_DATA`, which counts heap and private mappings).
 pub(crate) fn set_memory(bytes: u64) {
     let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_control_group_is_found_in_both_versions() {
+        let mounts = "\
+36 25 0:31 / /sys/fs/cgroup/pids rw,relatime shared:9 - cgroup cgroup rw,pids
+37 25 0:32 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate";
+        let of = |line| directory_of(line, mounts).map(|(group, _)| group.display().to_string());
+        assert_eq!(of("7:pids:/a/b").as_deref(), Some("/sys/fs/cgroup/pids/a/b"));
+        assert_eq!(of("0::/docker/abc/x").as_deref(), Some("/sys/fs/cgroup/x"));
+        assert_eq!(of("0::/elsewhere"), None);
+        assert_eq!(of("3:memory:/a"), None);
+    }
 }

@@ -44,11 +44,3 @@ pub(crate) fn set(title: &str) {
         std::ptr::copy_nonoverlapping(clean.as_ptr(), start, len);
     }
 }
-
-/// Removes a variable from the environment of this process.
-///
-/// Only for an image that has not reached `main`: there are no other threads that could read it meanwhile.
-pub(crate) fn unset_environment(name: &std::ffi::CStr) {
-    // SAFETY: called by the hook before `main`, in a process whose only thread is this one.
-    unsafe { libc::unsetenv(name.as_ptr()) };
-}

@@ -5,6 +5,7 @@
 
 mod any_refs;
 mod architecture;
+mod boot;
 mod calls;
 mod commands;
 mod end_of_program;

@@ -32,6 +32,8 @@ pub(crate) struct Epitaph {
 pub(crate) enum Refusal {
     ShuttingDown,
     Mismatch,
+    /// It was asked for by a process with other rights.
+    Credentials(String),
     Fork(String),
     /// Its mailbox has been shut down.
     Mailbox,

@@ -24,7 +24,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Method;
-use crate::mailbox::ledger::{Ledger, State, StopMode};
+use crate::mailbox::ledger::{Ledger, Refusal, State, StopMode};
 use crate::process::board::{Board, Place, Seating};
 use crate::process::child::{self, Gate};
 use crate::process::farewell::Verdict;
@@ -153,30 +153,45 @@ pub(crate) struct Office {
     pub(crate) descriptors: u64,
 }
 
+/// What a supervisor works with. Made first: nothing else in the making of one can fail.
+pub(crate) struct Desk {
+    doorbell: &'static Bell,
+    board: Board,
+}
+
+impl Desk {
+    /// # Errors
+    /// `EMFILE`, `ENOMEM` and the like.
+    pub(crate) fn new() -> io::Result<Desk> {
+        // As long as the process, and its children use the same.
+        Ok(Desk { board: Board::new()?, doorbell: Box::leak(Box::new(Bell::new()?)) })
+    }
+}
+
 impl Supervisor {
     /// The supervisor of a program or of an actor.
-    pub(crate) fn new(office: Office) -> io::Result<Supervisor> {
+    pub(crate) fn new(office: Office, desk: Desk) -> Supervisor {
         let rules = Rules { forgets: true, ..Rules::default() };
-        Supervisor::with(office, None, Policy::new(rules, Vec::new()), BTreeMap::new())
+        Supervisor::with(office, desk, None, Policy::new(rules, Vec::new()), BTreeMap::new())
     }
 
     fn with(
         office: Office,
+        desk: Desk,
         own: Option<Ledger>,
         policy: Policy,
         children: BTreeMap<Key, Box<Child>>,
-    ) -> io::Result<Supervisor> {
+    ) -> Supervisor {
         let Office { control, term, masters, descriptors } = office;
         let next = children.len() as u64 + 1;
-        Ok(Supervisor {
+        Supervisor {
             control,
             term,
             masters,
             own,
             above: None,
-            // As long as the process, and its children use the same.
-            doorbell: Box::leak(Box::new(Bell::new()?)),
-            board: Board::new()?,
+            doorbell: desk.doorbell,
+            board: desk.board,
             seating: Seating::default(),
             policy,
             children,
@@ -200,7 +215,7 @@ impl Supervisor {
             descriptors,
             build: image::build_hash(),
             buffer: frame::buffer(),
-        })
+        }
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -269,6 +284,10 @@ impl Supervisor {
                     if let Some(spawn) = self.assembly.add(*spawn, place) {
                         self.add(spawn);
                     }
+                }
+                Asked::Foreign(spawn) => {
+                    let error = "whoever asks runs with another real user or group than this supervisor";
+                    start::refuse(&spawn, Refusal::Credentials(error.to_owned()));
                 }
                 Asked::Ask(operation, answer) => {
                     self.see_who_is_up();

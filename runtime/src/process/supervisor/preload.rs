@@ -15,13 +15,9 @@ pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
         Ok(loaded) => std::mem::forget(loaded?),
         Err(payload) => return Err(format!("the preload panicked: {}", words(&*payload))),
     }
-    if process::confirm_single_thread() {
-        return Ok(());
-    }
-    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-    Err(format!(
-        "the preload has left threads behind ({threads} with the supervisor's own): children are forked, and only a process with one thread can be forked safely"
-    ))
+    process::confirm_single_thread().map_err(|error| {
+        format!("the preload has left threads behind: {error}; children are forked, and only a process with one thread can be forked safely")
+    })
 }
 
 fn words(payload: &(dyn std::any::Any + Send)) -> String {

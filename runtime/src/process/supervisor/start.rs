@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::{Child, Life, Nested, Office, Supervisor, preload};
+use super::{Child, Desk, Life, Nested, Office, Supervisor, preload};
 use crate::actor::Method;
 use crate::exit::ExitReason;
 use crate::mailbox::envelope::Body;
@@ -17,7 +17,7 @@ use crate::process::lines;
 use crate::process::request::{self, Kind, Spawn};
 use crate::supervise::{Event, Key, Policy};
 use crate::sys::process::Fork;
-use crate::sys::{fd, poll, process, signal, time, title};
+use crate::sys::{credentials, fd, poll, process, signal, time, title};
 
 impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
@@ -186,32 +186,25 @@ impl Supervisor {
         let Child { mut spawn, incarnation, .. } = child;
         spawn.begin_anew();
         signal::forget();
-        process::become_subreaper();
-        process::confirm_single_thread();
         title::set(&spawn.spec.name);
         Board::keep_from_children(&cradle.place);
         let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
         ledger.started(process::pid(), incarnation);
-        if let Some(function) = &spec.preload
-            && let Err(error) = preload::run(function, &init)
-        {
+        let preload = || spec.preload.as_ref().map_or(Ok(()), |function| preload::run(function, &init));
+        let desk = take_office().and_then(|desk| preload().map(|()| desk)).unwrap_or_else(|error| {
             ledger.last_words(&error, "", None);
             ledger.say_farewell(Farewell::InitFailed);
-            process::exit_now(1);
-        }
+            process::exit_now(1)
+        });
         let children: BTreeMap<Key, Box<Child>> =
             (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
         let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
         let office =
             Office { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
-        match Supervisor::with(office, Some(ledger), policy, children) {
-            Ok(mut supervisor) => {
-                supervisor.above = Some(cradle.place);
-                supervisor.run()
-            }
-            _ => process::exit_now(1),
-        }
+        let mut supervisor = Supervisor::with(office, desk, Some(ledger), policy, children);
+        supervisor.above = Some(cradle.place);
+        supervisor.run()
     }
 
     /// Forks a supervisor for an actor that wants one and has none.
@@ -262,18 +255,11 @@ impl Supervisor {
         let keep: Vec<i32> = own.chain(lines::descriptors()).collect();
         fd::close_all_except(&keep);
         signal::forget();
-        process::become_subreaper();
-        process::confirm_single_thread();
         title::set(&format!("phx-sup: {name}"));
-        match Supervisor::new(Office {
-            control,
-            term,
-            masters: handle.into_iter().collect(),
-            descriptors: self.descriptors,
-        }) {
-            Ok(mut nested) => nested.run(),
-            Err(_) => process::exit_now(1),
-        }
+        // The actor sees that its supervisor has ended.
+        let Ok(desk) = take_office() else { process::exit_now(1) };
+        let masters = handle.into_iter().collect();
+        Supervisor::new(Office { control, term, masters, descriptors: self.descriptors }, desk).run()
     }
 
     /// The supervisor of this actor has ended. Requests that it has not read are for another one.
@@ -296,6 +282,18 @@ impl Supervisor {
         life.supervisors_ended += 1;
         child.spawn.ledger.supervisor_ended(life.supervisors_ended);
     }
+}
+
+/// What every supervisor below the root does first, just forked.
+///
+/// # Errors
+/// In words.
+fn take_office() -> Result<Desk, String> {
+    let failed = |what: &str, error: io::Error| format!("the supervisor could not {what}: {error}");
+    process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
+    process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
+    Desk::new()
+        .map_err(|error| failed("make its doorbell and its board (eventfd, memfd_create, mmap)", error))
 }
 
 /// What a child needs beside its spec.
@@ -345,6 +343,7 @@ impl Worker {
         let entry = entry::find(child.spec().entry, &child.spec().type_name);
         let entry = entry.filter(|_| child.spec().build == build).ok_or(Refusal::Mismatch)?;
         let (receiver, sender) = fd::seqpacket_pair().map_err(refused)?;
+        credentials::ask_for_senders(receiver.as_fd()).map_err(refused)?;
         Ok(Worker { entry, receiver, sender })
     }
 }

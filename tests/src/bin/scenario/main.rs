@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "the cases read what their programs print")]
 
+mod boots;
 mod busy;
 mod cast;
 mod commands;
@@ -22,6 +23,12 @@ mod terminal;
 
 fn main() -> phalanx::Result<()> {
     match argument(1).as_str() {
+        "actor-drops-rights" => boots::actor_drops_rights(),
+        "drops-rights" => boots::drops_rights(),
+        "boots" => boots::spawns(),
+        "boots-and-stays" => boots::stays(),
+        "imitates" => boots::imitates(),
+        "spawns-nothing" => boots::spawns_nothing(),
         "busy" => busy::run(),
         "command" => commands::runs(),
         "command-dumps" => commands::dumps(),

@@ -3,6 +3,7 @@
 mod deaths;
 mod image;
 mod limits;
+mod rights;
 mod signals;
 mod strays;
 

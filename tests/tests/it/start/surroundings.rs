@@ -116,6 +116,27 @@ fn an_emptied_environment_has_what_was_set_after_it_and_the_mark_of_the_tree() {
 }
 
 #[test]
+fn what_is_taken_out_of_the_environment_cannot_be_read_in_proc_either() {
+    alone(|| {
+        let shown = |(): ()| {
+            let text = fs::read("/proc/self/environ").unwrap();
+            let lines = text.split(|&byte| byte == 0).filter(|line| !line.is_empty());
+            lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>()
+        };
+        let has =
+            |lines: &[String], name: &str| lines.iter().any(|line| line.split('=').next() == Some(name));
+        let whole = Process::spawn(shown, ()).unwrap().join().unwrap();
+        assert!(has(&whole, "TMPDIR") && has(&whole, "RUST_BACKTRACE"), "{whole:?}");
+        let cleared = Process::builder(shown, ()).env_clear().env("A", "1").spawn().unwrap().join().unwrap();
+        assert!(cleared.len() == 1 && has(&cleared, "PHALANX_TREE"), "{cleared:?}");
+        let builder = Process::builder(shown, ()).env_remove("TMPDIR").env("RUST_BACKTRACE", "1");
+        let changed = builder.spawn().unwrap().join().unwrap();
+        assert!(!has(&changed, "TMPDIR") && !has(&changed, "RUST_BACKTRACE"), "{changed:?}");
+        assert_eq!(changed.len(), whole.len() - 2);
+    });
+}
+
+#[test]
 fn a_relative_directory_begins_in_that_of_the_spawner() {
     alone(|| {
         let place = env::temp_dir().join("inner");
