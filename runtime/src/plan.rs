@@ -372,8 +372,11 @@ impl Plan {
                 let term = tree.term();
                 let sent = self.send(tree.control(), false);
                 tree.ring();
-                sent?;
-                await_start(router, &peer, start, &|| tree.is_gone(term))?;
+                let started = sent.and_then(|()| await_start(router, &peer, start, &|| tree.is_gone(term)));
+                started.map_err(|failure| match failure {
+                    Failure::SupervisorDied => tree.error().map_or(failure, Failure::Io),
+                    other => other,
+                })?;
             }
             Parent::Declared(supervisor) => {
                 if !supervisor.has_process() && supervisor.ended().is_some() {

@@ -5,6 +5,7 @@
 //! ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -64,6 +65,12 @@ impl Tree {
         let ended =
             |process: &OwnedFd| poll::readable(process.as_fd(), Some(Duration::ZERO)).unwrap_or(false);
         self.term() != term || self.supervisor.as_ref().is_some_and(ended) || fd::hung_up(self.control())
+    }
+
+    /// Why the supervisor could not be forked, if that is why there is none.
+    pub(crate) fn error(&self) -> Option<io::Error> {
+        let number = self.bell.as_ref().map_or(0, |(_, ledger)| ledger.supervisor_error());
+        (number != 0).then(|| io::Error::from_raw_os_error(number))
     }
 
     /// Makes sure that there is somebody who reads what was sent.

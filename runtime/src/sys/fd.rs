@@ -176,6 +176,13 @@ impl Others {
         Some(Others { shared: true, ..others })
     }
 
+    /// The child has a table of its own after all, with copies of everything.
+    pub(crate) fn set_apart(&mut self) {
+        if std::mem::take(&mut self.shared) {
+            self.ranges.push((LOW, u32::MAX));
+        }
+    }
+
     /// Closes them. `false`, and nothing is closed, if this process could not be given a table of its own.
     ///
     /// For a process that has just been forked or executed: no owner of a closed number may run afterwards, so

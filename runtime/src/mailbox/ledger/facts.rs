@@ -190,6 +190,15 @@ impl Ledger {
         Some(self.0.appended(len))
     }
 
+    /// Why there is no supervisor of this actor's own, if one could not be forked; the number of an error.
+    pub(crate) fn supervisor_error(&self) -> i32 {
+        self.0.supervisor_error.load(SeqCst).cast_signed()
+    }
+
+    pub(crate) fn note_supervisor_error(&self, error: i32) {
+        self.0.supervisor_error.store(error.cast_unsigned(), SeqCst);
+    }
+
     /// The actor's own supervisor has ended, and is the `count`th to do so.
     pub(crate) fn supervisor_ended(&self, count: u32) {
         self.0.supervisors_ended.store(count, SeqCst);

@@ -111,6 +111,8 @@ shared_struct! {
         spawner: AtomicU32,
         /// Supervisor: the pid of the actor's own supervisor.
         supervisor_pid: AtomicU32,
+        /// Supervisor: why it could not fork the actor's own supervisor when that was last wanted, as a number of the operating system.
+        supervisor_error: AtomicU32,
         name_len: AtomicU32,
         name: [AtomicU8; NAME],
         words: [AtomicU8; WORDS],

@@ -229,13 +229,15 @@ impl Supervisor {
         let (parent, name, term) = (process::pid(), child.spec().name.clone(), life.supervisors_ended);
         let forked = control.try_clone().and_then(|control| Ok((control, process::fork()?)));
         match forked {
-            Err(_) => {
+            Err(error) => {
+                child.ledger().note_supervisor_error(error.raw_os_error().unwrap_or_default());
                 // What is asked after this has to ring again: an actor that never stops asking holds nobody up.
                 request::discard(control.as_fd(), &mut self.buffer);
                 self.count_end_of_nested(key);
             }
             Ok((_, Fork::Parent(pid))) => {
                 process::group_of(pid);
+                child.ledger().note_supervisor_error(0);
                 child.ledger().has_supervisor(pid);
                 self.nested.insert(pid, Nested::of(owner));
             }
@@ -311,6 +313,7 @@ impl Cradle {
         let forked = match process::fork_bare(self.shares) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 self.shares = false;
+                self.close.set_apart();
                 process::fork()
             }
             forked => forked,
