@@ -35,7 +35,7 @@ worker-2 answers 4; spawned by the team: true
 worker-3 answers 9; spawned by the team: true
 children of the program: [\"team\"]
 children of the team: [\"worker-1\", \"worker-2\", \"worker-3\"]
-the team was killed by SIGKILL
+the team was killed by a holder of its ref
 its workers are gone: true
 ";
     assert_eq!(output_of(env!("CARGO_BIN_EXE_nested")), expected);

@@ -26,7 +26,15 @@ pub enum ExitReason {
     Stopped(StoppedBy),
     /// Code of its own called `exit` with this code, 0 included; or it is a [`Command`](crate::Command) that ended with it.
     Exited(i32),
-    /// A signal ended it.
+    /// It was killed by SIGKILL, on purpose: by [`kill`](crate::ActorRef::kill), as its `brutal_kill` says, with its owner, or since it did not stop in time.
+    /// A SIGKILL from elsewhere is [`Signaled`](Self::Signaled).
+    Killed {
+        /// Who had it killed.
+        by: StoppedBy,
+        /// How long it had been given to stop, if it had been asked to.
+        after: Option<Duration>,
+    },
+    /// A signal ended it that nobody of the tree had sent.
     Signaled {
         /// The number, 1 to 64.
         signal: i32,
@@ -67,8 +75,13 @@ pub enum ExitReason {
     Recycled,
     /// Its supervisor was killed, and it with it.
     SupervisorDied,
-    /// Its supervisor gave up: too many restarts in too short a time.
+    /// A supervisor that gave up: too many restarts in too short a time.
     IntensityReached,
+    /// It ended once more than it may be restarted, and stays dead. That of a child whose supervisor gave up for its sake, too.
+    GaveUp {
+        /// How its last process ended.
+        last: Box<ExitReason>,
+    },
 }
 
 /// Who asked for a graceful stop.
@@ -97,6 +110,8 @@ impl ExitReason {
             ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Recycled => 0,
             ExitReason::Exited(code) => *code,
             ExitReason::Signaled { signal, .. } => -signal,
+            ExitReason::Killed { .. } => -9,
+            ExitReason::GaveUp { last } => last.code(),
             ExitReason::Panicked { .. } => 101,
             ExitReason::InitFailed(_)
             | ExitReason::IntensityReached
@@ -111,6 +126,8 @@ impl ExitReason {
     pub fn signal(&self) -> Option<i32> {
         match self {
             ExitReason::Signaled { signal, .. } => Some(*signal),
+            ExitReason::Killed { .. } => Some(9),
+            ExitReason::GaveUp { last } => last.signal(),
             _ => None,
         }
     }
@@ -131,6 +148,11 @@ impl fmt::Display for ExitReason {
                 write!(f, "killed by {}", crate::sys::signal::name(*signal))?;
                 if *core_dumped { f.write_str(" (core dumped)") } else { Ok(()) }
             }
+            ExitReason::Killed { by, after: None } => write!(f, "killed by {by}"),
+            ExitReason::Killed { after: Some(after), .. } => match after.subsec_millis() {
+                0 => write!(f, "did not stop within {} s", after.as_secs()),
+                _ => write!(f, "did not stop within {} ms", after.as_millis()),
+            },
             ExitReason::Panicked { message, location, method } => {
                 write!(f, "panicked at {location}: {message}")?;
                 method.as_ref().map_or(Ok(()), |method| write!(f, " (in `{method}`)"))
@@ -147,6 +169,9 @@ impl fmt::Display for ExitReason {
             ExitReason::Recycled => f.write_str("recycled"),
             ExitReason::SupervisorDied => f.write_str("its supervisor died"),
             ExitReason::IntensityReached => f.write_str("restart intensity reached"),
+            ExitReason::GaveUp { last } => {
+                write!(f, "not restarted any more, after too many restarts: {last}")
+            }
         }
     }
 }

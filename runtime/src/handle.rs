@@ -16,7 +16,13 @@ use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
 use crate::process::root;
-use crate::sys::{process, signal, time};
+use crate::sys::{poll, process, signal, time};
+
+/// How long a supervisor may need to write down a death that the kernel knows of.
+const UNNOTED: Duration = Duration::from_secs(1);
+
+/// How often is looked, in a stop, whether the actor has been brought back in the meantime.
+const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Peer>);
 
@@ -50,7 +56,7 @@ impl Handle<'_> {
     }
 
     pub(crate) fn join_until(&self, deadline: Option<u64>) -> Option<ExitReason> {
-        self.epitaph_until(deadline).map(|epitaph| epitaph.reason.clone())
+        self.epitaph_until(deadline).map(|epitaph| epitaph.end_reason())
     }
 
     /// Waits for the death; everything that is known of it.
@@ -85,18 +91,51 @@ impl Handle<'_> {
     }
 
     pub(crate) fn terminate(&self) -> Result<(), SendError> {
-        self.signal(process::SIGTERM, "terminate", || {
-            self.0.ledger.request_stop(StopMode::Stop, StoppedBy::Ref)
-        })
+        self.end_by(process::SIGTERM, "terminate").map(drop)
     }
 
     pub(crate) fn kill(&self) -> Result<(), SendError> {
-        // A death that was ordered restarts nothing.
-        self.signal(process::SIGKILL, "kill", || self.0.ledger.request_stop(StopMode::Stop, StoppedBy::Ref))
+        self.end_by(process::SIGKILL, "kill").map(drop)
     }
 
     pub(crate) fn interrupt(&self) -> Result<(), SendError> {
-        self.signal(process::SIGINT, "interrupt", || ())
+        let incarnation = self.0.ledger.incarnation();
+        self.signal(incarnation, process::SIGINT, "interrupt", || ())
+    }
+
+    /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Answers which incarnation is told to end.
+    fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
+        let ledger = &self.0.ledger;
+        let patience = time::after(UNNOTED);
+        loop {
+            let incarnation = ledger.incarnation();
+            if self.0.has_process() {
+                // A death that was ordered restarts nothing; nor does one that came before the order.
+                ledger.call_off_after(incarnation);
+                let order = || {
+                    ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+                    if signal == process::SIGKILL {
+                        ledger.note_kill(incarnation, None);
+                    }
+                };
+                match self.signal(incarnation, signal, what, order) {
+                    Ok(()) => return Ok(incarnation),
+                    // It has ended, and its supervisor is about to say what comes next.
+                    Err(SendError::Gone(_) | SendError::Unavailable(_)) if time::now() < patience => {
+                        poll::pause(Duration::from_millis(1));
+                    }
+                    Err(error) => return Err(error),
+                }
+            } else if ledger.state() == State::Restarting && !self.0.is_dead() {
+                ledger.call_off_after(incarnation);
+                // Its supervisor looks once more when the next process is ready: so either it sees this, or that process is seen here.
+                if ledger.state() == State::Restarting && ledger.incarnation() == incarnation {
+                    return Ok(incarnation + 1);
+                }
+            } else {
+                return Err(self.no_process(what));
+            }
+        }
     }
 
     pub(crate) fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
@@ -104,23 +143,53 @@ impl Handle<'_> {
             return Err(SendError::CallingSelf(self.at("stop")));
         }
         let deadline = time::after(grace);
-        self.terminate()?;
-        if let Some(reason) = self.join_until(Some(deadline)) {
+        let incarnation = self.end_by(process::SIGTERM, "stop")?;
+        if let Some(reason) = self.end_of(incarnation, Some(deadline)) {
             return Ok(reason);
         }
-        // Its supervisor kills what is left of its group when it has gone.
-        match self.kill() {
-            Ok(()) | Err(SendError::Gone(_)) => Ok(self.join()),
+        // Its supervisor kills what is left of its group when it has gone. Another one has not been told to stop.
+        let order = || {
+            self.0.ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+            self.0.ledger.note_kill(incarnation, Some(grace));
+        };
+        match self.signal(incarnation, process::SIGKILL, "stop", order) {
+            Ok(()) | Err(SendError::Gone(_) | SendError::Unavailable(_)) => {
+                Ok(self.end_of(incarnation, None).unwrap_or(ExitReason::SupervisorDied))
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the end of the actor, or for a process after this incarnation, which somebody else has asked for; why that one ended.
+    fn end_of(&self, incarnation: u64, deadline: Option<u64>) -> Option<ExitReason> {
+        Router::get().ok()?;
+        loop {
+            let look = time::after(LOOK).min(deadline.unwrap_or(u64::MAX));
+            if let Some(reason) = self.join_until(Some(look)) {
+                return Some(reason);
+            }
+            if self.0.ledger.incarnation() > incarnation {
+                let epitaph = self.0.ledger.death_of(incarnation);
+                return Some(epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason));
+            }
+            if deadline.is_some_and(|deadline| deadline <= time::now()) {
+                return None;
+            }
         }
     }
 
     /// Signals the process and no other: the handle is opened first, and only then does the ledger say whether the pid
     /// was still the actor's; its supervisor writes the death down before it reaps.
-    fn signal(&self, signal: i32, what: &'static str, before: impl FnOnce()) -> Result<(), SendError> {
-        let (ledger, incarnation) = (&self.0.ledger, self.0.ledger.incarnation());
+    fn signal(
+        &self,
+        incarnation: u64,
+        signal: i32,
+        what: &'static str,
+        before: impl FnOnce(),
+    ) -> Result<(), SendError> {
+        let ledger = &self.0.ledger;
         let gone = || Err(self.no_process(what));
-        if !self.0.has_process() || ledger.pid() == 0 {
+        if !self.0.has_process() || ledger.pid() == 0 || ledger.incarnation() != incarnation {
             return gone();
         }
         let refused = |error: io::Error| match error.raw_os_error() {
@@ -161,7 +230,7 @@ macro_rules! process_methods {
         }
 
         /// Sends SIGTERM: an actor finishes the message in progress, runs `#[on_stop]` and exits; a task ends unless its function
-        /// handles the signal. Does not wait.
+        /// handles the signal. One that is stopped (SIGSTOP) is continued. One that waits for its restart is not restarted. Does not wait.
         ///
         /// # Errors
         /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead.
@@ -169,7 +238,7 @@ macro_rules! process_methods {
             self.handle().terminate()
         }
 
-        /// Sends SIGKILL: the process ends at once, without `#[on_stop]`. Does not wait.
+        /// Sends SIGKILL: the process ends at once, without `#[on_stop]`. One that waits for its restart is not restarted. Does not wait.
         ///
         /// # Errors
         /// [`SendError::Gone`] if it has ended.
@@ -185,7 +254,7 @@ macro_rules! process_methods {
             self.handle().interrupt()
         }
 
-        /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill); blocks until it has ended, and answers why.
+        /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill) of that very process; blocks until it has ended, and answers why.
         ///
         /// # Errors
         /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a handler of this very actor.
@@ -238,10 +307,12 @@ impl fmt::Display for Handle<'_> {
                 _ => "started",
             });
         };
-        epitaph.reason.fmt(f)?;
-        match (&epitaph.reason, epitaph.code) {
+        let reason = epitaph.end_reason();
+        reason.fmt(f)?;
+        match (&reason, epitaph.code) {
             // They have said it.
-            (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::SupervisorDied, _) => Ok(()),
+            (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::Killed { .. }, _) => Ok(()),
+            (ExitReason::SupervisorDied | ExitReason::GaveUp { .. }, _) => Ok(()),
             (_, code) if code < 0 => write!(f, ", {}", signal::name(-code)),
             (_, code) => write!(f, ", exit code {code}"),
         }

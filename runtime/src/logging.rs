@@ -32,7 +32,8 @@
 //! | message | level | further fields |
 //! |---|---|---|
 //! | `started` | DEBUG | |
-//! | `stopped`, `ended` (a task) | DEBUG | `reason` |
+//! | `stopped`, `ended` (a task) | DEBUG; INFO after an `exit(0)` of its own code | `reason` |
+//! | `killed` | DEBUG; WARN if it did not stop within its grace | `reason` |
 //! | `not started` | DEBUG; WARN in a restart | `reason` |
 //! | `crashed` | WARN | `reason`: of a panic its message, place and method |
 //! | `suspended` | WARN | `signal`: an actor or a task has been stopped by it (SIGSTOP, SIGTSTP) and does nothing until it is continued |
@@ -42,6 +43,8 @@
 //! | `restarted` | INFO; DEBUG after a recycling | `restarts`, `reason`: why the last one ended |
 //! | `gave up`: it has used up its restarts, and stays dead | ERROR | `reason` |
 //! | `escalated`: it has used up those of its supervisor, which ends | ERROR | `reason` |
+//!
+//! `the root supervisor died` (ERROR, with `reason`) is said by the program itself: everything that it had started has ended with it.
 //!
 //! What ends because its owner has ended is no crash of its own, and `stopped`.
 //!

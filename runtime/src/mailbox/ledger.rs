@@ -22,7 +22,7 @@ use std::sync::atomic::{
 use crate::sys::memfd::Page;
 use page::Facts;
 
-pub(crate) use deaths::{Epitaph, InProgressRecord, Refusal};
+pub(crate) use deaths::{End, Epitaph, InProgressRecord, Refusal};
 pub(crate) use facts::State;
 pub(crate) use farewell::Farewell;
 pub(crate) use page::{HISTORY, WORDS};
@@ -76,7 +76,7 @@ impl Ledger {
     /// Readies the page for the next process: what the last one has said of itself is not the next one's.
     pub(crate) fn renew(&self) {
         let page = &self.0;
-        for word in [&page.farewell, &page.out_of_memory, &page.stop_mode, &page.stop_by] {
+        for word in [&page.farewell, &page.out_of_memory] {
             word.store(0, SeqCst);
         }
         for word in [&page.words_len, &page.place_len, &page.words_method, &page.wants_supervisor] {

@@ -283,7 +283,7 @@ impl Peer {
     }
 
     pub(crate) fn ended(&self) -> Option<ExitReason> {
-        self.epitaph().map(|epitaph| epitaph.reason.clone())
+        self.epitaph().map(|epitaph| epitaph.end_reason())
     }
 
     /// Has `slot` completed when the actor is ready or gone; [`Router::visit`] comes next.

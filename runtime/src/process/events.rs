@@ -29,7 +29,7 @@ pub(crate) fn started(spec: &Spec, pid: i32, incarnation: u64) {
     say(spec, pid, incarnation, Severity::Debug, "started", vec![]);
 }
 
-/// It has ended like this; `as_asked` if its supervisor has ended it like that.
+/// It has ended like this; `as_asked` if its supervisor has asked for that by SIGTERM.
 pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, epitaph: &Epitaph) {
     let reason = &epitaph.reason;
     let on_purpose = as_asked || TORN_DOWN.load(Ordering::Relaxed) && reason.signal().is_some();
@@ -38,6 +38,10 @@ pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, epi
         _ if epitaph.unready && incarnation <= 1 => (Severity::Debug, "not started"),
         _ if epitaph.unready => (Severity::Warn, "not started"),
         ExitReason::Normal => (Severity::Debug, "ended"),
+        // Its own code has ended it, and nothing is known to be wrong with that.
+        ExitReason::Exited(0) => (Severity::Info, "ended"),
+        ExitReason::Killed { after: Some(_), .. } => (Severity::Warn, "killed"),
+        ExitReason::Killed { .. } => (Severity::Debug, "killed"),
         _ if reason.is_orderly() || on_purpose => (Severity::Debug, "stopped"),
         _ => (Severity::Warn, "crashed"),
     };

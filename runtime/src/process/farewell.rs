@@ -6,14 +6,22 @@ use crate::actor::{Method, method_name};
 use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal, State};
 use crate::supervise::Exit;
-use crate::sys::process::{SIGABRT, Wait};
+use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::sys::time;
 
 /// Why a supervisor ends a child.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     StartTimeout,
-    DeadlineExceeded { method: u32, after: Duration },
+    DeadlineExceeded {
+        method: u32,
+        after: Duration,
+    },
+    /// On somebody's behalf; `after` it has had so long to stop.
+    Killed {
+        by: StoppedBy,
+        after: Option<Duration>,
+    },
 }
 
 /// What is to be said of a child that has ended.
@@ -33,7 +41,7 @@ pub(crate) fn epitaph(
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     let forsaken = ledger.forsaken();
     let reason = reason(methods, ledger, wait, verdict);
-    Epitaph { reason, code, unready, refusal, in_progress, unserved, forsaken }
+    Epitaph { reason, code, unready, refusal, in_progress, unserved, forsaken, end: None }
 }
 
 /// The message that a process is busy with, or was when it ended.
@@ -55,7 +63,8 @@ pub(crate) fn may_be_repeated(methods: &'static [Method], ledger: &Ledger) -> bo
 }
 
 fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {
-    match (verdict, wait) {
+    // One that was about to be killed may have ended before that by itself.
+    match (verdict.filter(|verdict| !matches!(verdict, Verdict::Killed { .. })), wait) {
         (Some(Verdict::StartTimeout), _) => Some(Refusal::StartTimeout),
         (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {
             Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
@@ -84,6 +93,16 @@ fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Opti
     if let Some(Verdict::DeadlineExceeded { method, after }) = verdict {
         let method = if method == u32::MAX { "(taking a message)" } else { method_name(methods, method) };
         return ExitReason::DeadlineExceeded { method: method.to_owned(), after };
+    }
+    let killed = match verdict {
+        Some(Verdict::Killed { by, after }) => Some((by, after)),
+        _ => ledger.kill_noted().map(|after| (StoppedBy::Ref, after)),
+    };
+    match (wait, killed) {
+        (Wait::Signaled { signal: SIGKILL, .. }, Some((by, after))) => {
+            return ExitReason::Killed { by, after };
+        }
+        _ => {}
     }
     match wait {
         Wait::Exited(code) => exited(methods, ledger, code),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use crate::logging;
 use crate::mailbox::ledger::StopMode;
 use crate::names;
 use crate::process::boot::{self, TREE, Token};
+use crate::process::events;
 use crate::process::lines;
 use crate::process::request;
 use crate::process::step::{NoTree, Obstacle, Step};
@@ -259,8 +260,9 @@ impl Watcher {
         // One that left in order has left nothing behind; for one that was killed, or threw up its hands, we clean up.
         // The warden ends as its supervisor has ended.
         let warden = self.warden.0.take();
-        let orderly = warden.is_some_and(|mut child| child.wait().is_ok_and(|status| status.success()));
-        if !orderly {
+        let status = warden.and_then(|mut child| child.wait().ok());
+        if !status.is_some_and(|status| status.success()) {
+            say_that_it_died(status);
             // If it was the warden that was killed, the supervisor is about to end everything, and knows more of that than we do.
             let deadline = time::after(TEAR_DOWN);
             while !fd::hangs_up_within(self.tree.control(), time::until(deadline)) && time::now() < deadline {
@@ -298,6 +300,16 @@ impl Watcher {
             signal::die_of(interrupting_signal());
         }
     }
+}
+
+/// Nobody else can say it: who would have is dead, or knows of its own supervisor only.
+fn say_that_it_died(status: Option<ExitStatus>) {
+    let how = status.map_or_else(|| "it is not known how".to_owned(), |status| status.to_string());
+    tracing::error!(
+        target: events::TARGET,
+        reason = how,
+        "the root supervisor died, and all actors, tasks and supervisors of this program with it"
+    );
 }
 
 /// Has SIGINT and SIGTERM noted, unless the program handles (or ignores) them itself.

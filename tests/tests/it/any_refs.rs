@@ -107,7 +107,10 @@ fn the_program_an_actor_and_a_task_are_known_again_everywhere() {
         assert!(program.is_alive() && program.exit_reason().is_none());
         task.kill().unwrap();
         assert!(task.join().is_err());
-        assert_eq!(task.any().exit_reason(), Some(ExitReason::Signaled { signal: 9, core_dumped: false }));
+        assert_eq!(
+            task.any().exit_reason(),
+            Some(ExitReason::Killed { by: phalanx::StoppedBy::Ref, after: None })
+        );
         eventually("its end is known", LIMIT, || porter.inside().wait().unwrap().len() == 2);
     });
 }

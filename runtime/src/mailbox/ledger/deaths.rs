@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::{EPITAPH, HISTORY, SHORT};
 use super::{Ledger, State, cut, read_text, write_text};
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, StoppedBy};
 use crate::supervise::SpecError;
 use crate::sys::time;
 
@@ -25,6 +25,17 @@ pub(crate) struct Epitaph {
     pub(crate) unserved: u32,
     /// Callers (by session) who miss answers: to their calls up to this one.
     pub(crate) forsaken: Vec<(u64, u64)>,
+    /// Why no other process follows, if that is not for how this one ended.
+    pub(crate) end: Option<End>,
+}
+
+/// Why an actor has ended whose last process had ended before, and was to be followed by another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum End {
+    /// It has used up its restarts, or those of its supervisor.
+    GaveUp,
+    /// It was stopped while it waited for its restart.
+    CalledOff(StoppedBy),
 }
 
 /// Why a supervisor did not start an actor, or why its start failed in the runtime.
@@ -167,6 +178,16 @@ impl Epitaph {
             in_progress: None,
             unserved: 0,
             forsaken: Vec::new(),
+            end: None,
+        }
+    }
+
+    /// Why the actor has ended: as its last process has, unless something came after that.
+    pub(crate) fn end_reason(&self) -> ExitReason {
+        match self.end {
+            None => self.reason.clone(),
+            Some(End::GaveUp) => ExitReason::GaveUp { last: Box::new(self.reason.clone()) },
+            Some(End::CalledOff(by)) => ExitReason::Stopped(by),
         }
     }
 

@@ -1,6 +1,10 @@
-//! What those write who want a stop: how, and who they are.
+//! What those write who want a stop: of which process, how, and who they are.
+//!
+//! Each word names the incarnation that is meant. So an order that comes too late is not taken for one to the next process, and nothing has to be wiped
+//! away before that.
 
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,34 +20,80 @@ pub(crate) enum StopMode {
     Drain = 2,
 }
 
+/// An order as it lies in the page: the low bits of the incarnation, and what is ordered.
+fn word(incarnation: u64, order: u32) -> u64 {
+    incarnation << 32 | u64::from(order)
+}
+
+/// The order in a word, if it is one to this incarnation.
+fn order(word: u64, incarnation: u64) -> Option<u32> {
+    let of_this = word >> 32 == incarnation & u64::from(u32::MAX);
+    Some(word as u32).filter(|&order| of_this && order != 0)
+}
+
 impl Ledger {
-    pub(crate) fn request_stop(&self, mode: StopMode, by: StoppedBy) {
-        // The first to ask is who stopped it; the mode is the most urgent one.
-        let _ = self.0.stop_by.compare_exchange(0, by as u32 + 1, SeqCst, SeqCst);
-        let urgent = |old: u32| (old == 0 || mode == StopMode::Stop).then_some(mode as u32);
-        let _ = self.0.stop_mode.fetch_update(SeqCst, SeqCst, urgent);
+    pub(crate) fn request_stop(&self, incarnation: u64, mode: StopMode, by: StoppedBy) {
+        let _ = self.0.stop.fetch_update(SeqCst, SeqCst, |known| {
+            // The first to ask is who stopped it; the mode is the most urgent one.
+            let (old_mode, old_by) =
+                order(known, incarnation).map_or((0, 0), |known| (known >> 8, known & 255));
+            let mode = if old_mode == 0 || mode == StopMode::Stop { mode as u32 } else { old_mode };
+            let by = if old_by == 0 { by as u32 + 1 } else { old_by };
+            Some(word(incarnation, mode << 8 | by))
+        });
     }
 
+    /// How the process that is there now, or was there last, is to end.
     pub(crate) fn stop_requested(&self) -> Option<StopMode> {
-        match self.0.stop_mode.load(SeqCst) {
-            0 => None,
-            2 => Some(StopMode::Drain),
-            _ => Some(StopMode::Stop),
-        }
+        order(self.0.stop.load(SeqCst), self.incarnation()).map(|order| match order >> 8 {
+            2 => StopMode::Drain,
+            _ => StopMode::Stop,
+        })
+    }
+
+    fn asker(&self) -> Option<u32> {
+        order(self.0.stop.load(SeqCst), self.incarnation()).map(|order| order & 255)
     }
 
     /// Whether somebody has asked for its end through a ref, or its supervisor has.
     pub(crate) fn was_ordered(&self) -> bool {
-        matches!(self.0.stop_by.load(SeqCst), 1..=3)
+        matches!(self.asker(), Some(1..=3))
     }
 
     pub(crate) fn stopped_by(&self) -> StoppedBy {
-        match self.0.stop_by.load(SeqCst) {
-            1 => StoppedBy::Program,
-            2 => StoppedBy::Ref,
-            3 => StoppedBy::Supervisor,
-            5 => StoppedBy::Itself,
+        match self.asker() {
+            Some(1) => StoppedBy::Program,
+            Some(2) => StoppedBy::Ref,
+            Some(3) => StoppedBy::Supervisor,
+            Some(5) => StoppedBy::Itself,
             _ => StoppedBy::Signal,
         }
+    }
+
+    /// A holder of a ref is about to send SIGKILL to this incarnation; `after` it has waited so long for its stop.
+    pub(crate) fn note_kill(&self, incarnation: u64, after: Option<Duration>) {
+        let millis = after.map_or(0, |after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX - 2) + 1);
+        self.0.kill.store(word(incarnation, millis.saturating_add(1)), SeqCst);
+    }
+
+    /// Whether a holder of a ref has had it killed, and after which grace. For reports.
+    pub(crate) fn kill_noted(&self) -> Option<Option<Duration>> {
+        let noted = order(self.0.kill.load(SeqCst), self.incarnation())?;
+        Some((noted - 1).checked_sub(1).map(|millis| Duration::from_millis(millis.into())))
+    }
+
+    /// No process is to follow this incarnation. Its supervisor looks before it starts one, for as long as it waits with that, and again when one is up.
+    pub(crate) fn call_off_after(&self, incarnation: u64) {
+        self.0.called_off.store(incarnation.wrapping_add(1), SeqCst);
+    }
+
+    /// Whether the start of this incarnation has been called off.
+    pub(crate) fn is_called_off(&self, incarnation: u64) -> bool {
+        incarnation != 0 && self.0.called_off.load(SeqCst) == incarnation
+    }
+
+    /// It has been heeded, or whoever asks for a start knows more.
+    pub(crate) fn call_on(&self) {
+        self.0.called_off.store(0, SeqCst);
     }
 }

@@ -35,6 +35,9 @@ impl Supervisor {
         let deadline = time::after(TEAR_DOWN);
         self.leaving = true;
         events::tear_down();
+        for life in self.children.values_mut().filter_map(|child| child.life.as_mut()) {
+            life.verdict.get_or_insert(Verdict::Killed { by: StoppedBy::Program, after: None });
+        }
         loop {
             let left = strays::children(process::pid());
             left.iter().for_each(|&pid| strays::kill_with_group(pid));
@@ -55,7 +58,7 @@ impl Supervisor {
         let mut daemons = alive.filter(|(_, child)| child.spec().daemon).peekable();
         if daemons.peek().is_some() {
             return daemons.for_each(|(&key, child)| {
-                child.ask_to_stop(StopMode::Stop);
+                child.ask_to_stop(StopMode::Stop, StoppedBy::Program);
                 self.awake.insert(key);
             });
         }
@@ -79,7 +82,7 @@ impl Supervisor {
         }
         match self.children.iter_mut().rev().find(|(_, child)| child.life.is_some()) {
             Some((&key, last)) => {
-                last.ask_to_stop(mode);
+                last.ask_to_stop(mode, StoppedBy::Program);
                 self.awake.insert(key);
             }
             None if self.nested.is_empty() => self.leave(),
@@ -95,17 +98,9 @@ impl Supervisor {
 }
 
 impl Child {
-    /// As [`Self::ask_to_stop`], by its own supervisor's policy.
-    pub(super) fn order_to_stop(&mut self, mode: StopMode) {
-        if mode == StopMode::Stop || !self.spec().ends_by_itself() {
-            self.ledger().request_stop(mode, StoppedBy::Supervisor);
-        }
-        self.ask_to_stop(mode);
-    }
-
     /// Stops it as its spec says; the first time only.
-    fn ask_to_stop(&mut self, mode: StopMode) {
-        let Child { spawn, life: Some(life), .. } = self else { return };
+    pub(super) fn ask_to_stop(&mut self, mode: StopMode, by: StoppedBy) {
+        let Child { spawn, incarnation, life: Some(life), .. } = self else { return };
         if life.asked.is_some_and(|(asked, _)| asked == StopMode::Stop || asked == mode) {
             return;
         }
@@ -114,7 +109,8 @@ impl Child {
         if mode == StopMode::Drain && spawn.spec.ends_by_itself() {
             return;
         }
-        spawn.ledger.request_stop(mode, StoppedBy::Program);
+        life.asked_by = by;
+        spawn.ledger.request_stop(*incarnation, mode, by);
         match (mode, spawn.spec.shutdown) {
             (_, Shutdown::BrutalKill) => life.kill_at = Some(now),
             (StopMode::Stop, Shutdown::Timeout(grace)) => {
@@ -125,7 +121,7 @@ impl Child {
             (StopMode::Stop, Shutdown::Infinity) => {}
         }
         match life.kill_at.filter(|&at| at <= now) {
-            Some(_) => life.use_force(),
+            Some(_) => life.use_force(spawn.spec.shutdown),
             None => process::kill_and_continue(life.pid, process::SIGTERM),
         }
     }
@@ -150,7 +146,7 @@ impl Child {
             }
         }
         if life.kill_at.is_some_and(|at| at <= now) {
-            life.use_force();
+            life.use_force(spawn.spec.shutdown);
         }
         if life.check_at.is_some_and(|at| at <= now) {
             let handler = self.check_handler(now);
@@ -243,8 +239,15 @@ impl Child {
 }
 
 impl Life {
-    fn use_force(&mut self) {
+    fn use_force(&mut self, shutdown: Shutdown) {
         self.kill_at = None;
+        if self.asked.is_some() {
+            let after = match shutdown {
+                Shutdown::Timeout(grace) => Some(grace),
+                Shutdown::BrutalKill | Shutdown::Infinity => None,
+            };
+            self.verdict.get_or_insert(Verdict::Killed { by: self.asked_by, after });
+        }
         kill_group(self.pid);
     }
 }

@@ -4,7 +4,8 @@ use std::os::fd::AsFd;
 
 use super::hands::{await_return, bury_tree, put_down};
 use super::{Child, Life, Supervisor};
-use crate::mailbox::ledger::{Epitaph, Refusal, State};
+use crate::exit::StoppedBy;
+use crate::mailbox::ledger::{End, Epitaph, Refusal, State, StopMode};
 use crate::process::board::{Word, is_from_beyond};
 use crate::process::farewell;
 use crate::process::request::Kind;
@@ -247,7 +248,57 @@ impl Supervisor {
             }
             self.let_it_rest(key);
             self.tell_policy(Event::Up(key));
+            if let Some(event) = self.heed_calling_off(key) {
+                self.tell_policy(event);
+            }
         }
+    }
+
+    /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded. What its page says concerns this child alone.
+    pub(super) fn heed_calling_off(&mut self, key: Key) -> Option<Event> {
+        let child = self.children.get_mut(&key).filter(|_| !self.policy.is_ending())?;
+        if child.incarnation == 0 {
+            // Nobody can call off a first start. Its page is not looked at, for that would map it.
+            return None;
+        }
+        let ledger = &child.spawn.ledger;
+        if child.life.is_some() {
+            if child.incarnation == 1 || !ledger.is_called_off(child.incarnation) {
+                return None;
+            }
+            ledger.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
+        } else {
+            // Those who could not be started, too.
+            if !ledger.is_called_off(child.incarnation + 1) && !ledger.is_called_off(child.incarnation) {
+                return None;
+            }
+            child.end = Some(End::CalledOff(StoppedBy::Ref));
+        }
+        child.ledger().call_on();
+        // Nobody waits for the answer: the number is nobody's.
+        Some(Event::Terminate(self.next_number(), key))
+    }
+
+    /// Looks at those who wait for their restart: before it, they have no process that could be told to end.
+    pub(super) fn look_after_the_waiting(&mut self, now: u64) {
+        let Some((at, waited)) = self.waits_until else {
+            let is_one = self.policy.waiting().next().is_some();
+            self.waits_until = is_one.then_some((now + FIRST_LOOK, FIRST_LOOK));
+            return;
+        };
+        if at > now {
+            return;
+        }
+        let has_been = |key: &Key| self.children.get(key).is_some_and(|child| child.incarnation > 0);
+        let waiting: Vec<Key> = self.policy.waiting().filter(has_been).collect();
+        for key in waiting {
+            if let Some(event) = self.heed_calling_off(key) {
+                self.tell_policy(event);
+            }
+            self.let_it_rest(key);
+        }
+        let next = (waited * 2).min(LAST_LOOK);
+        self.waits_until = self.policy.waiting().next().is_some().then_some((now + next, next));
     }
 
     /// Its message may have a limit, and it may want a supervisor.

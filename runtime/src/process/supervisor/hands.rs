@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd;
 
 use super::{Child, Supervisor};
+use crate::exit::StoppedBy;
 use crate::mailbox::capacity;
-use crate::mailbox::ledger::{Epitaph, Farewell, State, StopMode};
+use crate::mailbox::ledger::{End as Cause, Epitaph, Farewell, State, StopMode};
 use crate::process::board::Word;
 use crate::process::events;
 use crate::process::request::Spawn;
@@ -46,6 +47,9 @@ impl Supervisor {
                 }
                 Action::GiveUp(key) => {
                     self.say_that_it_is_given_up(key);
+                    if let Some(child) = self.children.get_mut(&key) {
+                        child.end = Some(Cause::GaveUp);
+                    }
                     None
                 }
             };
@@ -83,7 +87,7 @@ impl Supervisor {
             self.held.remove(&key);
             return Some(Event::Exited(key, Exit::NoRestart));
         }
-        child.order_to_stop(mode);
+        child.ask_to_stop(mode, StoppedBy::Supervisor);
         self.awake.insert(key);
         None
     }
@@ -97,7 +101,9 @@ impl Supervisor {
             return None;
         }
         child.spare = None;
-        put_down(&child.spawn);
+        // Whoever did not want another process has none.
+        child.ledger().call_on();
+        put_down_for(&child.spawn, child.end);
         None
     }
 
@@ -108,7 +114,7 @@ impl Supervisor {
         }
         let child = self.remove(key)?;
         if !child.initial {
-            bury_tree(&child.spawn);
+            bury_tree_for(&child.spawn, child.end);
         }
         None
     }
@@ -142,6 +148,7 @@ impl Supervisor {
             End::Auto => Farewell::Returned,
             End::Intensity(key) => {
                 self.say_that_it_escalates(key);
+                self.note_who_escalates(key);
                 Farewell::Intensity
             }
             End::BootFailed(key) => {
@@ -152,6 +159,15 @@ impl Supervisor {
         own.say_farewell(farewell);
         self.code = i32::from(!matches!(end, End::Shutdown | End::Auto));
         self.leave()
+    }
+
+    /// Whether it comes back is not ours to say. If it does not, its end is for that.
+    fn note_who_escalates(&self, key: Key) {
+        let Some(child) = self.children.get(&key) else { return };
+        let ledger = child.ledger();
+        if let Some((_, epitaph)) = ledger.last_death().filter(|(of, _)| *of == child.incarnation) {
+            ledger.bury(&Epitaph { end: Some(Cause::GaveUp), ..epitaph }, ledger.state());
+        }
     }
 
     /// Which child did not start, and why, down to the one that is the cause.
@@ -199,8 +215,13 @@ pub(super) fn ring(spawn: &Spawn) {
 /// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end
 /// can rely on theirs.
 pub(super) fn put_down(spawn: &Spawn) {
+    put_down_for(spawn, None);
+}
+
+/// The same, for a reason of its own.
+fn put_down_for(spawn: &Spawn, end: Option<Cause>) {
     spawn.children.iter().for_each(put_down);
-    rewrite_epitaph(spawn, State::Down);
+    rewrite_epitaph(spawn, State::Down, end);
     spawn.ledger.count_sweep();
     // What lies with a supervisor are requests: those who asked see that nobody will answer.
     let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
@@ -212,21 +233,27 @@ pub(super) fn put_down(spawn: &Spawn) {
 
 /// A child, and all below it, that will never be there again.
 pub(super) fn bury_tree(spawn: &Spawn) {
+    bury_tree_for(spawn, None);
+}
+
+/// The same, for a reason of its own.
+fn bury_tree_for(spawn: &Spawn, end: Option<Cause>) {
     spawn.children.iter().for_each(bury_tree);
     if spawn.ledger.state() != State::Dead {
-        rewrite_epitaph(spawn, State::Dead);
+        rewrite_epitaph(spawn, State::Dead, end);
     }
     fd::shut_down(spawn.receiver.as_fd());
 }
 
 /// The last word on a death: what was queued is lost with it, too.
-fn rewrite_epitaph(spawn: &Spawn, state: State) {
+fn rewrite_epitaph(spawn: &Spawn, state: State, end: Option<Cause>) {
     let ledger = &spawn.ledger;
     let known = ledger.last_death().filter(|(of, _)| *of == ledger.incarnation());
     let epitaph = known.map_or_else(Epitaph::orphaned, |(_, epitaph)| epitaph);
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     events::dead_letters(&spawn.spec, ledger.pid(), ledger.incarnation(), unserved);
-    ledger.bury(&Epitaph { unserved, ..epitaph }, state);
+    let end = end.or(epitaph.end);
+    ledger.bury(&Epitaph { unserved, end, ..epitaph }, state);
 }
 
 /// The children of a supervisor that is gone, which will come back with it. What it could not write down any more is written here.

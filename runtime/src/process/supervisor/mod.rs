@@ -24,7 +24,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Method;
-use crate::mailbox::ledger::{Ledger, Refusal, State, StopMode};
+use crate::exit::StoppedBy;
+use crate::mailbox::ledger::{End, Ledger, Refusal, State, StopMode};
 use crate::process::board::{Board, Place, Seating};
 use crate::process::child::{self, Gate};
 use crate::process::farewell::Verdict;
@@ -66,6 +67,8 @@ pub(crate) struct Supervisor {
     awake: BTreeSet<Key>,
     /// Those that are to be started when nothing is left of what they were.
     held: BTreeSet<Key>,
+    /// When to look whether a start is called off that somebody waits for, and how long was waited for that: holders of refs cannot ring.
+    waits_until: Option<(u64, u64)>,
     /// The next processes of some, forked ahead: whose, and until when they are kept.
     spares: BTreeMap<i32, (Key, u64)>,
     /// Who is to have one, and not before when.
@@ -110,6 +113,8 @@ struct Child {
     seat: Option<u32>,
     /// It does not ring when it is ready.
     quiet: bool,
+    /// Why it has no further process, if that is not for how the last one ended.
+    end: Option<End>,
     life: Option<Life>,
     spare: Option<Spare>,
 }
@@ -129,8 +134,9 @@ struct Life {
     check_at: Option<u64>,
     /// When to use force.
     kill_at: Option<u64>,
-    /// It has been asked to stop.
+    /// It has been asked to stop, and on whose behalf.
     asked: Option<(StopMode, u64)>,
+    asked_by: StoppedBy,
     /// Why we end it, if we do.
     verdict: Option<Verdict>,
     /// Since when it has done nothing although messages wait, and what its page said of its progress then.
@@ -200,6 +206,7 @@ impl Supervisor {
             look_at: None,
             awake: BTreeSet::new(),
             held: BTreeSet::new(),
+            waits_until: None,
             spares: BTreeMap::new(),
             spare_for: BTreeMap::new(),
             nested: BTreeMap::new(),
@@ -266,6 +273,7 @@ impl Supervisor {
             .chain(self.policy.due())
             .chain(self.end_by)
             .chain(self.look_at.map(|(at, _)| at))
+            .chain(self.waits_until.map(|(at, _)| at))
             .chain(self.spares_due())
             .chain(self.assembly.due());
         let limit = due.min().map(time::until);
@@ -326,6 +334,7 @@ impl Supervisor {
             self.leave();
         }
         self.assembly.forget_late(now);
+        self.look_after_the_waiting(now);
         if self.policy.due().is_some_and(|at| at <= now) {
             self.tell_policy(Event::Tick);
         }
@@ -351,6 +360,7 @@ impl Child {
             last_pid,
             seat,
             quiet: false,
+            end: None,
             life: None,
             spare: None,
         }

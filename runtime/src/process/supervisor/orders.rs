@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use super::{Child, Supervisor};
-use crate::exit::ExitReason;
-use crate::mailbox::ledger::Refusal;
+use crate::exit::{ExitReason, StoppedBy};
+use crate::mailbox::ledger::{End, Refusal};
 use crate::process::request::{self, Answered, ChildFacts, Operation, Spawn};
 use crate::process::supervisor::start::{refuse, refused};
 use crate::supervise::{Answer, Event, Key, Status, Ticket, check_child};
@@ -77,6 +77,17 @@ impl Supervisor {
         let Some(key) = self.key_of(&id) else {
             return request::answer(&answer, &Answered::NotFound);
         };
+        let is_restarting = self.policy.status(key) == Some(Status::Restarting);
+        if let Some(child) = self.children.get_mut(&key) {
+            match event(0, key) {
+                // Whoever asks for it knows more than those who did not want it any more.
+                Event::Restart(..) => child.ledger().call_on(),
+                Event::Terminate(..) if is_restarting && child.life.is_none() => {
+                    child.end = Some(End::CalledOff(StoppedBy::Supervisor));
+                }
+                _ => {}
+            }
+        }
         let ticket = self.next_number();
         self.answers.insert(ticket, answer);
         self.subjects.insert(ticket, key);

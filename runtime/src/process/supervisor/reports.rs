@@ -7,7 +7,7 @@ use crate::actor::method_name;
 use crate::exit::ExitReason;
 use crate::mailbox::ledger::Epitaph;
 use crate::process::events;
-use crate::supervise::{Key, Shutdown};
+use crate::supervise::Key;
 use crate::sys::{process, time};
 
 impl Child {
@@ -24,11 +24,7 @@ impl Child {
 
     /// Said before others can see it in the ledger, so that whoever asks why finds it in the log.
     pub(super) fn say_how_it_ended(&self, asked: bool, epitaph: &Epitaph) {
-        let as_asked = match epitaph.reason.signal() {
-            Some(process::SIGTERM) => asked,
-            Some(process::SIGKILL) => asked && self.spec().shutdown == Shutdown::BrutalKill,
-            _ => false,
-        };
+        let as_asked = asked && epitaph.reason.signal() == Some(process::SIGTERM);
         events::ended(self.spec(), self.last_pid, self.incarnation, as_asked, epitaph);
     }
 

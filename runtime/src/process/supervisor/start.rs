@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Child, Desk, Life, Nested, Office, Supervisor, preload};
 use crate::actor::Method;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Epitaph, Farewell, Refusal, State};
 use crate::process::board::{Board, Place};
@@ -23,6 +23,9 @@ impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
         self.mourn_for(key);
+        if let Some(event) = self.heed_calling_off(key) {
+            return Some(event);
+        }
         self.begin_incarnation(key);
         self.launch_now(key)
     }
@@ -96,6 +99,7 @@ impl Supervisor {
         }
         let Some(child) = self.children.get_mut(&key) else { return };
         child.incarnation += 1;
+        child.end = None;
         child.seat = child.seat.or_else(|| self.seating.give(key));
         let (in_turn, asked) = self.policy.is_waited_for(key);
         child.quiet = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
@@ -152,6 +156,7 @@ impl Supervisor {
             check_at: child.shortest_limit().map(|limit| now.saturating_add(limit)),
             kill_at: None,
             asked: None,
+            asked_by: StoppedBy::Program,
             verdict: None,
             idle: None,
             lent: Vec::new(),

@@ -225,6 +225,12 @@ impl Policy {
         self.next_start().map(|(_, at)| at)
     }
 
+    /// Those that have no process and will be started.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Key> {
+        let is_over = self.is_ending();
+        self.children.parked().map(|(_, key)| key).filter(move |_| !is_over)
+    }
+
     /// None: there is no such child.
     pub(crate) fn status(&self, key: Key) -> Option<Status> {
         let child = self.children.get(key)?;

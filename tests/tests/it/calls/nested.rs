@@ -120,7 +120,10 @@ fn a_call_goes_through_a_line_of_actors() {
         let _ = last.join();
         let error = first.line().wait().unwrap_err();
         let CallError::App(text) = &error else { panic!("{error:?}") };
-        assert!(text.contains("`line` of actor `Relay`") && text.contains("SIGKILL"), "{text}");
+        assert!(
+            text.contains("`line` of actor `Relay`") && text.contains("killed by a holder of its ref"),
+            "{text}"
+        );
         assert!(first.is_alive() && middle.is_alive());
     });
 }

@@ -185,7 +185,10 @@ fn refs_are_compared_by_actor_and_shown_with_their_name() {
         assert!(debug.contains("one") && debug.contains(&one.id().to_string()), "{debug}");
         one.kill().unwrap();
         let _ = one.join();
-        assert_eq!(same.to_string(), format!("`one`, process {pid}, child of {own}, killed by SIGKILL"));
+        assert_eq!(
+            same.to_string(),
+            format!("`one`, process {pid}, child of {own}, killed by a holder of its ref")
+        );
     });
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{ExitReason, StoppedBy};
+use phalanx::{ExitReason, Restart, StoppedBy, Supervisor};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::{LIMIT, Mortal, Note, busy};
@@ -316,5 +316,150 @@ fn the_end_of_the_program_continues_what_is_stopped_by_a_signal() {
         assert_eq!(careful.exit_reason(), Some(ExitReason::Stopped(StoppedBy::Program)));
         assert_eq!(task.join(), Ok(()));
         assert!(stopped.remove() && dropped.remove() && gate.remove());
+    });
+}
+
+/// Longer than any case.
+const FOREVER: Duration = Duration::from_secs(1000);
+
+#[task]
+fn forever() {
+    thread::sleep(FOREVER);
+}
+
+/// Kills its process; when this returns it waits for its restart.
+fn crash(pid: Result<u32, SendError>, has_process: impl Fn() -> bool) {
+    processes::kill(pid.unwrap());
+    eventually("its death is known", LIMIT, || !has_process());
+}
+
+#[test]
+fn whoever_waits_for_a_restart_is_not_restarted_once_it_is_told_to_end() {
+    type End = fn(&ActorRef<Mortal>);
+    let ends: [End; 3] = [
+        |mortal| mortal.terminate().unwrap(),
+        |mortal| mortal.kill().unwrap(),
+        |mortal| assert_eq!(mortal.stop(LIMIT), Ok(ExitReason::Stopped(StoppedBy::Ref))),
+    ];
+    alone(move || {
+        for end in ends {
+            let builder = Mortal.builder().restart(Restart::Permanent).backoff(FOREVER, FOREVER);
+            let mortal = builder.spawn().unwrap();
+            crash(mortal.pid(), || mortal.is_alive());
+            assert!(matches!(mortal.interrupt(), Err(SendError::Unavailable(_))));
+            let queued = mortal.answer();
+            end(&mortal);
+            assert_eq!(mortal.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Ref)));
+            assert!(queued.wait().is_err());
+            assert!(matches!(mortal.kill(), Err(SendError::Gone(_))));
+        }
+        let task = forever::builder().restart(Restart::Permanent).backoff(FOREVER, FOREVER).spawn().unwrap();
+        crash(Ok(task.pid()), || task.is_alive());
+        task.terminate().unwrap();
+        eventually("the end of the task", LIMIT, || task.exit_reason().is_some());
+        assert_eq!(task.exit_reason(), Some(ExitReason::Stopped(StoppedBy::Ref)));
+    });
+}
+
+#[test]
+fn a_child_whose_restart_was_called_off_stays_down_until_somebody_asks_for_it() {
+    alone(|| {
+        let child = Mortal.builder().backoff(FOREVER, FOREVER).reserve().unwrap();
+        let mortal = child.actor_ref();
+        let supervisor = Supervisor::one_for_one().intensity(100, LIMIT).child("mortal", child);
+        let supervisor = supervisor.start().unwrap();
+        crash(mortal.pid(), || mortal.is_alive());
+        assert_eq!(mortal.stop(LIMIT), Ok(ExitReason::Stopped(StoppedBy::Ref)));
+        assert!(!mortal.is_alive());
+        for incarnation in 2..5 {
+            supervisor.restart_child("mortal").unwrap();
+            assert_eq!((mortal.answer().wait(), mortal.incarnation()), (Ok(42), incarnation));
+            crash(mortal.pid(), || mortal.is_alive());
+            supervisor.terminate_child("mortal").unwrap();
+            assert_eq!(mortal.join(), ExitReason::Stopped(StoppedBy::Supervisor));
+        }
+        supervisor.stop(LIMIT).unwrap();
+    });
+}
+
+/// At whatever moment of a restart: before the death is known, while it is, while the next process starts, and after that.
+#[test]
+fn a_stop_at_any_moment_of_a_restart_is_the_end() {
+    alone(|| {
+        for round in 0..60 {
+            let builder = Mortal.builder().restart(Restart::Permanent).intensity(1000, LIMIT);
+            let mortal = builder.spawn().unwrap();
+            processes::kill_together(&[mortal.pid().unwrap()]);
+            thread::sleep(Duration::from_micros(50 * round));
+            mortal.terminate().unwrap();
+            let reason = mortal.join_timeout(LIMIT);
+            assert!(reason.is_some(), "round {round}: {}", mortal.incarnation());
+        }
+    });
+}
+
+#[test]
+fn a_stop_ends_no_process_that_was_brought_back_in_the_meantime() {
+    alone(|| {
+        let child = Mortal.builder().reserve().unwrap();
+        let mortal = child.actor_ref();
+        let supervisor = Supervisor::one_for_one().child("mortal", child).start().unwrap();
+        for round in 1..10 {
+            let grace = Duration::from_millis(200);
+            thread::scope(|scope| {
+                let stopping = scope.spawn(|| mortal.stop(grace));
+                eventually("it is back", LIMIT, || supervisor.restart_child("mortal").is_ok());
+                assert_eq!(stopping.join().unwrap(), Ok(ExitReason::Stopped(StoppedBy::Ref)));
+            });
+            assert_eq!((mortal.answer().wait(), mortal.incarnation()), (Ok(42), round + 1));
+        }
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(mortal.incarnation(), 10);
+        supervisor.stop(LIMIT).unwrap();
+    });
+}
+
+#[test]
+fn a_kill_a_grace_that_ran_out_and_a_sigkill_from_elsewhere_are_told_apart() {
+    alone(|| {
+        let (killed, ..) = careful(false);
+        killed.kill().unwrap();
+        let by_ref = ExitReason::Killed { by: StoppedBy::Ref, after: None };
+        assert_eq!((killed.join(), by_ref.to_string()), (by_ref, "killed by a holder of its ref".to_owned()));
+        assert_eq!(killed.exit_code(), Some(-9));
+
+        let (late, stopped, _) = careful(true);
+        let grace = Duration::from_millis(300);
+        let reason = late.stop(grace).unwrap();
+        assert_eq!(reason, ExitReason::Killed { by: StoppedBy::Ref, after: Some(grace) });
+        assert_eq!(reason.to_string(), "did not stop within 300 ms");
+        assert!(stopped.remove());
+
+        let (other, ..) = careful(false);
+        processes::kill(other.pid().unwrap());
+        assert_eq!(other.join(), ExitReason::Signaled { signal: 9, core_dumped: false });
+
+        let (at_end, stopped) = (Note::new("stopped"), Note::new("dropped"));
+        let state = Careful { stopped: at_end.clone(), dropped: stopped.clone(), hangs: true };
+        let at_the_end = state.builder().grace(grace).spawn().unwrap();
+        phalanx::shutdown();
+        let expected = ExitReason::Killed { by: StoppedBy::Program, after: Some(grace) };
+        assert_eq!(at_the_end.exit_reason(), Some(expected));
+        assert!(at_end.remove());
+    });
+}
+
+#[test]
+fn an_actor_that_is_not_restarted_any_more_says_so_and_how_it_ended_last() {
+    alone(|| {
+        let builder = Mortal.builder().restart(Restart::Permanent).intensity(1, FOREVER);
+        let mortal = builder.spawn().unwrap();
+        processes::kill(mortal.pid().unwrap());
+        eventually("the next process", LIMIT, || mortal.incarnation() == 2 && mortal.is_alive());
+        let mut down = mortal.monitor();
+        processes::kill(mortal.pid().unwrap());
+        let last = ExitReason::Signaled { signal: 9, core_dumped: false };
+        assert_eq!(mortal.join(), ExitReason::GaveUp { last: Box::new(last.clone()) });
+        assert_eq!(down.recv().reason, last);
     });
 }

@@ -76,7 +76,10 @@ fn a_full_mailbox_and_a_missed_deadline_say_where() {
         assert_eq!(hanging.wait_timeout(short).unwrap_err().at().and_then(phalanx::At::pid), Some(pid));
         mortal.kill().unwrap();
         let died = queued.wait().unwrap_err();
-        assert_eq!(died.to_string(), format!("{}: the actor died: killed by SIGKILL", at("answer", pid)));
+        assert_eq!(
+            died.to_string(),
+            format!("{}: the actor died: killed by a holder of its ref", at("answer", pid))
+        );
     });
 }
 

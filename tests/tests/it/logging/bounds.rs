@@ -213,7 +213,7 @@ fn a_crash_is_reported_however_full_of_rubbish_the_log_was() {
         listen("info");
         let vandal = Vandal.builder().name("vandal").spawn().unwrap();
         vandal.scribble(20_000).wait().unwrap();
-        vandal.kill().unwrap();
+        phalanx_tests::processes::kill(vandal.pid().unwrap());
         hear_of("vandal", "crashed");
     });
 }

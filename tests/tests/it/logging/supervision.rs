@@ -79,6 +79,28 @@ fn a_crash_is_an_event_even_if_nobody_looks() {
 }
 
 #[test]
+fn an_exit_with_0_has_ended_and_a_stop_that_took_too_long_was_killed() {
+    alone(|| {
+        listen_to(LevelFilter::DEBUG);
+        let leaver = Talker.builder().name("leaver").spawn().unwrap();
+        let _ = leaver.exit().wait();
+        let ended = hear_of("leaver", "ended");
+        assert_eq!((ended.level, ended.text("reason")), (Level::INFO, "exited with code 0"));
+        let busy = Talker.builder().name("busy").spawn().unwrap();
+        let _busy = busy.sleep(1_000_000);
+        phalanx_tests::eventually("the work", super::PATIENCE, || busy.depth() == 0);
+        busy.stop(Duration::from_millis(500)).unwrap();
+        let killed = hear_of("busy", "killed");
+        assert_eq!((killed.level, killed.text("reason")), (Level::WARN, "did not stop within 500 ms"));
+        let talker = talker();
+        talker.kill().unwrap();
+        let killed = hear_of("talker", "killed");
+        assert_eq!((killed.level, killed.text("reason")), (Level::DEBUG, "killed by a holder of its ref"));
+        assert!(said("crashed").is_empty());
+    });
+}
+
+#[test]
 fn an_actor_that_is_stopped_by_a_signal_is_an_event() {
     alone(|| {
         listen_to(LevelFilter::INFO);
@@ -90,6 +112,22 @@ fn an_actor_that_is_stopped_by_a_signal_is_an_event() {
         assert_eq!(suspended.text("signal"), "SIGSTOP");
         processes::signal("CONT", i64::from(pid));
         talker.say("again".into()).wait().unwrap();
+    });
+}
+
+#[test]
+fn the_death_of_the_root_supervisor_is_an_event() {
+    alone(|| {
+        listen_to(LevelFilter::ERROR);
+        let talker = talker();
+        let root = processes::root_supervisor(std::process::id()).unwrap();
+        processes::kill(root);
+        let died = super::hear(
+            "the root supervisor died, and all actors, tasks and supervisors of this program with it",
+        );
+        assert_eq!(died.level, Level::ERROR);
+        assert!(died.text("reason").contains("SIGKILL"), "{}", died.text("reason"));
+        assert_eq!(talker.join(), phalanx::ExitReason::SupervisorDied);
     });
 }
 

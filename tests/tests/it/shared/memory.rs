@@ -70,7 +70,7 @@ fn a_change_is_seen_while_the_other_process_still_runs() {
         eventually("counting", PATIENCE, || numbers[0].load(Ordering::SeqCst) > 1000);
         // Killed in the middle of it, it leaves what it has written.
         keeper.kill().unwrap();
-        assert_eq!(keeper.join(), ExitReason::Signaled { signal: 9, core_dumped: false });
+        assert_eq!(keeper.join(), ExitReason::Killed { by: phalanx::StoppedBy::Ref, after: None });
         let left = numbers[0].load(Ordering::SeqCst);
         assert!(left > 1000 && left == numbers[0].load(Ordering::SeqCst));
     });

@@ -9,7 +9,7 @@ use phalanx_tests::{alone, eventually};
 use super::{LIMIT, store};
 
 fn killed() -> Option<ExitReason> {
-    Some(ExitReason::Signaled { signal: 9, core_dumped: false })
+    Some(ExitReason::Killed { by: phalanx::StoppedBy::Ref, after: None })
 }
 
 #[task]
@@ -43,7 +43,7 @@ fn a_store_that_is_killed_takes_its_data_along_and_all_are_told_at_once() {
         assert_eq!(
             error.to_string(),
             format!(
-                "`get` of actor `store` (process {}): the store and its data are gone: killed by SIGKILL",
+                "`get` of actor `store` (process {}): the store and its data are gone: killed by a holder of its ref",
                 store.server().monitor().recv().who.pid
             )
         );

@@ -185,7 +185,7 @@ fn during_a_backoff_messages_wait_and_if_up_does_not() {
             assert!(matches!(a.if_up().count().wait(), Err(CallError::Unavailable(_))));
             assert!(matches!(a.if_up().note("no".into()), Err(SendError::Unavailable(_))));
             assert!(matches!(a.pid(), Err(SendError::Unavailable(_))));
-            assert!(matches!(a.kill(), Err(SendError::Unavailable(_))));
+            assert!(matches!(a.interrupt(), Err(SendError::Unavailable(_))));
             assert!(!a.is_alive() && a.join_timeout(Duration::from_millis(10)).is_none());
             assert_eq!(b.if_up().count().wait(), Ok(1));
             assert_eq!(waits.wait(), Ok(1));
@@ -285,7 +285,7 @@ fn a_spawned_actor_whose_init_fails_from_the_second_process_on_ends_with_its_err
             let error = queued.wait().unwrap_err();
             let init_failed = ExitReason::InitFailed("a is broken".into());
             assert!(matches!(&error, CallError::Died(reason, _) if *reason == init_failed), "{error}");
-            assert_eq!(a.join(), init_failed);
+            assert_eq!(a.join(), ExitReason::GaveUp { last: Box::new(init_failed) });
             assert!(matches!(a.count().wait(), Err(CallError::Gone(_))));
             stage.says("+a !a !a !a");
         }

@@ -246,7 +246,7 @@ fn a_supervisor_that_gives_up_is_a_crash_one_level_up() {
             crash.hit(&worker);
             assert_eq!(top.join(), ExitReason::IntensityReached);
             for reason in [low_ref.join(), middle_ref.join()] {
-                assert_eq!(reason, ExitReason::IntensityReached);
+                assert_eq!(reason, ExitReason::GaveUp { last: Box::new(ExitReason::IntensityReached) });
             }
             assert!(matches!(worker.count().wait(), Err(CallError::Gone(_))));
             assert_eq!(stage.said(), "+w +w +w +w");
@@ -275,12 +275,9 @@ fn a_supervisor_whose_children_do_not_start_any_more_is_tried_again_and_given_up
         Crash::Sigkill.hit(&a);
         assert_eq!(upper.join(), ExitReason::IntensityReached);
         stage.says("-b +a !b -a +a !b -a");
-        match lower_ref.join() {
-            ExitReason::InitFailed(error) => {
-                assert!(error.contains("`b`") && error.contains("b panics"), "{error}")
-            }
-            other => panic!("{other}"),
-        }
+        let ExitReason::GaveUp { last } = lower_ref.join() else { panic!("{}", lower_ref.join()) };
+        let ExitReason::InitFailed(error) = *last else { panic!("{last}") };
+        assert!(error.contains("`b`") && error.contains("b panics"), "{error}");
     });
 }
 

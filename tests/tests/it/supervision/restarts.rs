@@ -139,7 +139,7 @@ fn when_the_allowance_is_used_up_all_callers_are_told() {
         for call in [exit.wait().unwrap_err(), queued.wait().map(drop).unwrap_err()] {
             assert!(matches!(&call, CallError::Died(ExitReason::Exited(4), _)), "{call}");
         }
-        assert_eq!(frail.join(), ExitReason::Exited(4));
+        assert_eq!(frail.join(), ExitReason::GaveUp { last: Box::new(ExitReason::Exited(4)) });
         assert!(!frail.is_alive());
         assert!(matches!(frail.next().wait(), Err(CallError::Gone(_))));
     });

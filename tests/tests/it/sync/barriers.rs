@@ -61,7 +61,7 @@ fn a_party_that_dies_while_it_waits_breaks_it_for_all() {
         for party in &parties[1..] {
             let error = party.join().unwrap_err();
             let text = format!(
-                "the barrier was broken by `{}` (process {}): it ended: killed by SIGKILL",
+                "the barrier was broken by `{}` (process {}): it ended: killed by a holder of its ref",
                 parties[0].name(),
                 parties[0].pid()
             );

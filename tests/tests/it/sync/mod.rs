@@ -29,7 +29,7 @@ fn until(counter: &Counter, count: i64) {
 }
 
 fn killed() -> ExitReason {
-    ExitReason::Signaled { signal: 9, core_dumped: false }
+    ExitReason::Killed { by: phalanx::StoppedBy::Ref, after: None }
 }
 
 /// Does not end by itself.
