@@ -144,6 +144,9 @@ struct Settled {
 /// Everything that must be so before there can be a root supervisor. Returns in the child of the warden, if not with an error.
 fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::Threads.attempt(process::confirm_single_thread)?;
+    if image::may_have_run_foreign_code() {
+        process::note_foreign_code();
+    }
     let descriptors = rlimit::raise_descriptors();
     Step::TakeLines.attempt(|| lines::take_over(control.as_fd()))?;
     let owner = Step::Owner.attempt(|| process::pidfd(program))?;

@@ -104,6 +104,10 @@ impl<R: Reachable> SupervisorBuilder<R> {
     /// supervisor: a panic, an endless loop at the program's end. It must leave no thread behind, since a process with threads cannot be forked safely:
     /// that is refused. What it answers is dropped.
     ///
+    /// Children are then forked as the C library forks, with the handlers that libraries have registered (`pthread_atfork`), so random generators that know of forks
+    /// start anew in each. What does not know of forks is one and the same in all at their start: a generator with a seed of your own, an id drawn
+    /// in the preload, the position of an open file.
+    ///
     /// # Panics
     /// At compile time, if the function captures data.
     pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {

@@ -122,6 +122,47 @@ pub(crate) fn conjure<F: Copy + 'static>() -> Option<F> {
     Some(unsafe { std::ptr::NonNull::<F>::dangling().read() })
 }
 
+/// The initialisers of a program in which nobody else has any: that of the C compiler, that of the standard library, and ours.
+const USUAL_INITIALISERS: usize = 3;
+
+/// Whose initialisers register nothing: what every Rust program is linked with. By the beginnings of their file names.
+const USUAL_LIBRARIES: [&[u8]; 10] = [
+    b"linux-vdso",
+    b"linux-gate",
+    b"ld-linux",
+    b"ld-musl",
+    b"libc.",
+    b"libgcc_s.",
+    b"libm.",
+    b"libpthread.",
+    b"libdl.",
+    b"librt.",
+];
+
+/// Whether code that is neither ours nor the C library's may have run in this process before `main`: an initialiser of the program, or of a shared library. Nobody
+/// can ask the C library what handlers it has been given.
+pub(crate) fn may_have_run_foreign_code() -> bool {
+    let own = (&raw const __init_array_end).addr() - (&raw const __init_array_start).addr();
+    own / size_of::<usize>() > USUAL_INITIALISERS || has_unusual_libraries()
+}
+
+fn has_unusual_libraries() -> bool {
+    extern "C" fn look(info: *mut libc::dl_phdr_info, _: libc::size_t, _: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the loader passes a description that is valid for this call, and a null or a C string as the name.
+        let name = unsafe {
+            let name = (*info).dlpi_name;
+            if name.is_null() { c"" } else { std::ffi::CStr::from_ptr(name) }
+        };
+        let path = name.to_bytes();
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        // The program itself has no name here.
+        let is_usual = name.is_empty() || USUAL_LIBRARIES.iter().any(|usual| name.starts_with(usual));
+        libc::c_int::from(!is_usual)
+    }
+    // SAFETY: the function has this signature and does not unwind; it is given nothing, and what it answers if it is not 0 ends the walk.
+    unsafe { libc::dl_iterate_phdr(Some(look), std::ptr::null_mut()) != 0 }
+}
+
 type Initialiser = extern "C" fn(libc::c_int, *const *const libc::c_char, *const *const libc::c_char);
 
 /// Runs before `main` in every program that can spawn: see [`crate::process::boot`].
@@ -201,5 +242,16 @@ fn run_remaining(argc: libc::c_int, argv: *const *const libc::c_char, envp: *con
             initialise(argc, argv, envp);
         }
         seen |= entry == own;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else every fork of every supervisor is dearer than it needs to be.
+    #[test]
+    fn a_usual_program_runs_no_foreign_code_before_main() {
+        assert!(!may_have_run_foreign_code());
     }
 }

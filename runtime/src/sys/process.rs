@@ -27,6 +27,15 @@ pub(crate) enum Fork {
 
 static SINGLE: AtomicBool = AtomicBool::new(false);
 
+/// Code that is not ours has run in this process, or in one that it is a fork of.
+static FOREIGN: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process and its forks fork as the C library does: what has run here may have registered handlers for it (`pthread_atfork`), to seed random
+/// numbers anew in the child, for instance.
+pub(crate) fn note_foreign_code() {
+    FOREIGN.store(true, Ordering::Relaxed);
+}
+
 /// How long threads that have been joined may still be seen.
 const LEAVING: Duration = Duration::from_millis(100);
 
@@ -120,10 +129,13 @@ pub(crate) fn fork() -> io::Result<Fork> {
 /// the child then closes most of the copies one by one. Until then the caller closes nothing that the child needs.
 ///
 /// # Errors
-/// Those of [`fork`]; and `Unsupported` where the kernel, a sandbox or the C library leaves no way to do it.
+/// Those of [`fork`]; and `Unsupported` where the kernel, a sandbox or the C library leaves no way to do it, or [foreign code](note_foreign_code) has run.
 pub(crate) fn fork_bare(shares: bool) -> io::Result<Fork> {
     if !SINGLE.load(Ordering::Relaxed) {
         return Err(io::Error::other("only a single-threaded supervisor forks"));
+    }
+    if FOREIGN.load(Ordering::Relaxed) {
+        return Err(io::ErrorKind::Unsupported.into());
     }
     let Some(thread) = Thread::registered().filter(|_| !shares || super::fd::can_part()) else {
         return Err(io::ErrorKind::Unsupported.into());
@@ -135,7 +147,7 @@ pub(crate) fn fork_bare(shares: bool) -> io::Result<Fork> {
     args.child_tid = thread.tid as u64;
     args.exit_signal = SIGCHLD as u64;
     // SAFETY: as in `fork`. Memory is not shared, so this returns in the child on a copy of this stack. What libc's fork does beside it concerns
-    // other threads, which there are none of, and what it keeps of this one: its number, which the kernel writes to `tid` (which is where the
+    // handlers, which nobody has registered, other threads, which there are none of, and what it keeps of this one: its number, which the kernel writes to `tid` (which is where the
     // C library keeps it: `registered` has compared), and its list of robust locks, which is registered below.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
     match check(pid as libc::c_int) {

@@ -11,6 +11,7 @@ use crate::task::function::FunctionName;
 /// In words, if it panicked, or has left threads behind: a process with threads cannot be forked safely.
 pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
     let runner = function.find().ok_or("the function to preload is not in this program")?;
+    process::note_foreign_code();
     match catch_unwind(AssertUnwindSafe(|| runner.keep(args, Vec::new()))) {
         Ok(loaded) => std::mem::forget(loaded?),
         Err(payload) => return Err(format!("the preload panicked: {}", words(&*payload))),

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use phalanx::Pool;
 use phalanx::pool::{PoolError, TaskError};
 use phalanx::prelude::*;
+use phalanx::{Pool, Restart};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
@@ -34,6 +34,98 @@ fn workers_share_what_their_supervisor_has_loaded() {
         assert!(pids[0].is_some() && pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
         assert_eq!(pool.run(sum, ()).unwrap(), Some(499_500));
         assert!(LOADED.get().is_none());
+    });
+}
+
+/// What libraries do that must notice a fork: rand 0.8 seeds its generators anew, OpenSSL and jemalloc see to their locks.
+mod library {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    /// The state of a generator, and how often it was seeded anew.
+    static STATE: AtomicU32 = AtomicU32::new(0);
+    static FORKS: AtomicU32 = AtomicU32::new(0);
+
+    #[allow(unsafe_code)]
+    mod system {
+        unsafe extern "C" {
+            pub(super) safe fn pthread_atfork(
+                prepare: Option<extern "C" fn()>,
+                parent: Option<extern "C" fn()>,
+                child: Option<extern "C" fn()>,
+            ) -> i32;
+        }
+    }
+
+    extern "C" fn reseed() {
+        FORKS.fetch_add(1, SeqCst);
+        STATE.store(std::process::id(), SeqCst);
+    }
+
+    pub(super) fn load(_: ()) {
+        assert_eq!(system::pthread_atfork(None, None, Some(reseed)), 0);
+    }
+
+    pub(super) fn draw() -> (u32, u32) {
+        (STATE.fetch_add(1, SeqCst), FORKS.load(SeqCst))
+    }
+}
+
+fn draw(_: ()) -> (u32, u32) {
+    library::draw()
+}
+
+/// Else all of them drew the same random numbers, for ever.
+#[test]
+fn workers_notice_that_they_have_been_forked() {
+    alone(|| {
+        let pool = Pool::builder().workers(2).max_tasks(1).preload(library::load, ()).build().unwrap();
+        let mut drawn: Vec<_> = (0..8).map(|_| pool.run(draw, ()).unwrap()).collect();
+        assert!(drawn.iter().all(|&(number, forks)| number != 0 && forks == 1), "{drawn:?}");
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 8, "{drawn:?}");
+    });
+}
+
+#[actor]
+struct Drawer;
+
+#[actor]
+impl Drawer {
+    fn draw(&self) -> (u32, u32) {
+        library::draw()
+    }
+
+    fn crash(&self) {
+        std::process::abort()
+    }
+
+    /// What a process draws whose supervisor is a fork of the one that this actor's supervisor is.
+    fn below(&self) -> (u32, u32) {
+        Drawer.spawn().unwrap().draw().wait().unwrap()
+    }
+}
+
+#[test]
+fn restarts_spares_and_supervisors_below_are_forked_in_the_same_way() {
+    alone(|| {
+        let reserved = Drawer.builder().restart(Restart::Permanent).reserve().unwrap();
+        let inner = reserved.actor_ref();
+        let below = Supervisor::one_for_one().child("inner", reserved);
+        let top = Supervisor::one_for_one().preload(library::load, ()).start().unwrap();
+        let outer = Drawer.builder().restart(Restart::Permanent).intensity(100, Duration::from_secs(1));
+        let outer = top.start_child("outer", outer.spare(true)).unwrap();
+        top.start_child("below", below).unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let (number, forks) = outer.draw().wait().unwrap();
+            assert!(number != 0 && forks == 1 && !seen.contains(&number), "{number}, {forks}, {seen:?}");
+            seen.push(number);
+            outer.crash().wait().unwrap_err();
+        }
+        let (number, forks) = inner.draw().wait().unwrap();
+        assert_eq!((number, forks), (inner.pid().unwrap(), 2), "its supervisor is a fork itself");
+        assert_eq!(outer.below().wait().unwrap().1, 2);
     });
 }
 
