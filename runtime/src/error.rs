@@ -318,6 +318,8 @@ pub enum SpawnError {
         actor: String,
         /// The limit.
         after: Duration,
+        /// What it waited for, and the last line that it wrote, if it is a [`Command`](crate::Command); else empty.
+        awaited: String,
     },
     /// Its state or arguments could not be encoded or decoded.
     Codec {
@@ -425,8 +427,9 @@ impl fmt::Display for SpawnError {
                 write!(f, "cannot start `{actor}`: init failed: {error}")
             }
             SpawnError::Died { actor, reason } => write!(f, "cannot start `{actor}`: {reason}"),
-            SpawnError::StartTimeout { actor, after } => {
-                write!(f, "cannot start `{actor}`: not ready after {after:?}")
+            SpawnError::StartTimeout { actor, after, awaited } => {
+                write!(f, "cannot start `{actor}`: not ready after {after:?}")?;
+                if awaited.is_empty() { Ok(()) } else { write!(f, "; it waited for {awaited}") }
             }
             SpawnError::NotInExecutable { actor } => {
                 write!(

@@ -442,7 +442,7 @@ fn await_start(
             Err(Failure::Descriptors)
         }
         Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),
-        _ => Err(Failure::StartTimeout(start)),
+        _ => Err(Failure::StartTimeout(start, String::new())),
     }
 }
 
@@ -454,7 +454,7 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
         Some(Refusal::Credentials(error)) => Failure::Credentials(error.clone()),
         Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
         Some(Refusal::Mailbox) => Failure::Died(epitaph.reason.clone()),
-        Some(Refusal::StartTimeout) => Failure::StartTimeout(start),
+        Some(Refusal::StartTimeout(awaited)) => Failure::StartTimeout(start, awaited.clone()),
         Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
         Some(Refusal::Option(error)) => Failure::Option(error.clone()),
         Some(Refusal::AlreadyStarted(pid)) => Failure::AlreadyStarted(*pid),
@@ -495,7 +495,7 @@ pub(crate) enum Failure {
     MaxChildren,
     Ignored,
     Specs(SpecError),
-    StartTimeout(Duration),
+    StartTimeout(Duration, String),
     Died(ExitReason),
 }
 
@@ -518,7 +518,7 @@ impl Failure {
             Failure::Ignored => SpawnError::Ignored { actor },
             Failure::Specs(error) => SpawnError::Specs { supervisor: actor, error },
             Failure::ShuttingDown => SpawnError::ShuttingDown { actor },
-            Failure::StartTimeout(after) => SpawnError::StartTimeout { actor, after },
+            Failure::StartTimeout(after, awaited) => SpawnError::StartTimeout { actor, after, awaited },
             Failure::Died(ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
             Failure::Died(reason) => SpawnError::Died { actor, reason },
             Failure::Credentials(error) => SpawnError::Credentials { actor, error },

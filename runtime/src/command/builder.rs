@@ -62,6 +62,7 @@ impl Command {
             environment: Vec::new(),
             directory: None,
             stop_signal: process::SIGTERM,
+            oom_score_adj: None,
             output: Output::default(),
             ready: Ready::default(),
         };
@@ -196,6 +197,23 @@ impl Command {
         self
     }
 
+    /// How readily the kernel kills it when memory runs out, -1000 (never) to 1000 (first of all): `oom_score_adj` in proc(5). Less than the program has
+    /// needs a privilege. Default: what the program has; actors have 300.
+    ///
+    /// ```
+    /// # use phalanx::{Command, ExitReason};
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let batch = Command::shell("test $(cat /proc/self/oom_score_adj) = 900").oom_score_adj(900).spawn()?;
+    /// assert_eq!(batch.join(), ExitReason::Exited(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn oom_score_adj(mut self, value: i32) -> Command {
+        self.spec.oom_score_adj = Some(value);
+        self
+    }
+
     /// What becomes of its output. Default: [`Output::Log`].
     pub fn output(mut self, output: Output) -> Command {
         self.spec.output = output;
@@ -213,8 +231,9 @@ impl Command {
     /// # Errors
     /// See [`SpawnError`]; nothing of a failed start is left running. In particular [`InitFailed`](SpawnError::InitFailed), with the program and
     /// the system's words, if it cannot be executed; the same, with its end and the last line that it wrote on standard error (or else on standard
-    /// output, where they are read: [`Output::Log`], [`Ready::Line`]), if it ended before it was ready; the same if somebody else
-    /// listens already where it is to listen; and [`StartTimeout`](SpawnError::StartTimeout) if it was not ready in time.
+    /// output, where they are read: [`Output::Log`], [`Ready::Line`]), if it ended before it was ready, as a server does that puts itself into the
+    /// background; the same if somebody else listens already where it is to listen; and [`StartTimeout`](SpawnError::StartTimeout), with what was
+    /// waited for and the last line, if it was not ready in time.
     ///
     /// ```
     /// # use phalanx::{Command, Ready, SpawnError};
@@ -245,6 +264,9 @@ impl Command {
         };
         if !(1..=64).contains(&self.spec.stop_signal) {
             return wrong("the option `stop_signal` is the number of a signal, 1 to 64");
+        }
+        if self.spec.oom_score_adj.is_some_and(|value| !(-1000..=1000).contains(&value)) {
+            return wrong("the option `oom_score_adj` is a number from -1000 to 1000");
         }
         let has_port =
             |address: &str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());

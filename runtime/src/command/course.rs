@@ -1,8 +1,9 @@
 //! How things stand with a command, as the threads of its keeper tell each other.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::TICK;
 use crate::mailbox::ledger::cut;
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;
@@ -21,11 +22,31 @@ pub(super) struct Facts {
     /// The line that says so has been heard.
     pub(super) ready: bool,
     /// How the command has ended.
-    pub(super) ended: Option<Wait>,
-    /// How many of its streams are still read.
-    reading: usize,
-    /// The last line of each stream that is not blank, as long as it is not ready.
-    words: [String; 2],
+    pub(super) ended: Option<End>,
+    /// What it had written, and what its helpers had, is read; or enough time is over.
+    pub(super) drained: bool,
+    streams: [Reading; 2],
+    /// How often it has been asked for that a stream is read as far as it goes.
+    asked: u64,
+}
+
+/// How a command has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) wait: Wait,
+    /// How many processes it has left behind.
+    pub(super) left: usize,
+}
+
+/// How far a stream has been read.
+#[derive(Debug, Default)]
+struct Reading {
+    /// It is still read.
+    is_open: bool,
+    /// The last time that it was asked for, and then empty.
+    caught_up: u64,
+    /// The last line that is not blank, as long as the command is not ready.
+    words: String,
 }
 
 /// What the keeper is about.
@@ -47,9 +68,11 @@ pub(super) enum Channel {
 }
 
 impl Course {
-    pub(super) fn of(pid: i32, reading: usize) -> Course {
-        let words = [String::new(), String::new()];
-        let facts = Facts { stage: Stage::Starting, ready: false, ended: None, reading, words };
+    /// With or without streams that are read.
+    pub(super) fn of(pid: i32, is_read: bool) -> Course {
+        let streams = [(); 2].map(|()| Reading { is_open: is_read, ..Reading::default() });
+        let facts =
+            Facts { stage: Stage::Starting, ready: false, ended: None, drained: false, streams, asked: 0 };
         Course { pid, facts: Mutex::new(facts), changed: Condvar::new() }
     }
 
@@ -62,38 +85,68 @@ impl Course {
         self.changed.wait_timeout(facts, limit).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// A line has been read.
+    /// A line has been read. One that comes when the command has ended is somebody else's.
     pub(super) fn heard(&self, channel: Channel, line: &str, pattern: Option<&str>) {
         let mut facts = self.lock();
-        if facts.stage != Stage::Starting || facts.ready {
+        if facts.stage != Stage::Starting || facts.ready || facts.ended.is_some() {
             return;
         }
         if !line.trim().is_empty() {
-            cut(line, WORDS).clone_into(&mut facts.words[channel as usize]);
+            cut(line, WORDS).clone_into(&mut facts.streams[channel as usize].words);
         }
         if pattern.is_some_and(|pattern| line.contains(pattern)) {
             facts.ready = true;
-            self.changed.notify_all();
         }
-    }
-
-    /// A stream has been read to its end.
-    pub(super) fn has_read(&self) {
-        self.lock().reading -= 1;
         self.changed.notify_all();
     }
 
-    /// Waits until all streams have been read to their end, at most for `limit`; answers whether they have.
-    pub(super) fn await_output(&self, limit: Duration) -> bool {
-        let guard = self.lock();
-        let waited = self.changed.wait_timeout_while(guard, limit, |facts| facts.reading > 0);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    /// A stream has been read to its end.
+    pub(super) fn has_read(&self, channel: Channel) {
+        self.lock().streams[channel as usize].is_open = false;
+        self.changed.notify_all();
     }
 
-    /// The command has ended, and is not reaped yet. Does not return if the keeper ends with it.
-    pub(super) fn has_ended(&self, end: Wait) {
+    /// How often it has been asked for that streams are read as far as they go.
+    pub(super) fn asked(&self) -> u64 {
+        self.lock().asked
+    }
+
+    /// A stream was empty when this was asked for, or after it.
+    pub(super) fn has_caught_up(&self, channel: Channel, asked: u64) {
+        self.lock().streams[channel as usize].caught_up = asked;
+        self.changed.notify_all();
+    }
+
+    /// Waits until all that lies in the streams now has been read, at most until `deadline`. `ring` wakes those who read.
+    pub(super) fn catch_up(&self, ring: impl Fn(), deadline: Instant) {
         let mut facts = self.lock();
-        facts.ended = Some(end);
+        facts.asked += 1;
+        let asked = facts.asked;
+        ring();
+        while facts.streams.iter().any(|stream| stream.is_open && stream.caught_up < asked) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            facts = self.wait(facts, left);
+        }
+    }
+
+    /// Whether somebody has a stream open that is still read.
+    pub(super) fn is_reading(&self) -> bool {
+        self.lock().streams.iter().any(|stream| stream.is_open)
+    }
+
+    /// The command has ended, and is not reaped yet.
+    pub(super) fn has_ended(&self, end: End) {
+        self.lock().ended = Some(end);
+        self.changed.notify_all();
+    }
+
+    /// What is to be read of it has been read. Does not return if the keeper ends with it.
+    pub(super) fn has_drained(&self) {
+        let mut facts = self.lock();
+        facts.drained = true;
         self.mirror(&facts);
         self.changed.notify_all();
     }
@@ -105,9 +158,26 @@ impl Course {
         self.mirror(&facts);
     }
 
+    /// The command's pid; `None` if it has ended and the keeper is about to end otherwise. Does not return if it has ended and the keeper ends with it.
+    pub(super) fn running_pid(&self) -> Option<i32> {
+        let mut facts = self.lock();
+        while process::has_ended(self.pid) {
+            if signal::is_sent(process::SIGTERM) || crate::current::is_to_stop() {
+                return None;
+            }
+            facts = self.wait(facts, TICK);
+        }
+        Some(self.pid)
+    }
+
+    /// Whether somebody has it end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.lock().stage == Stage::Stopping || signal::is_sent(process::SIGTERM)
+    }
+
     /// Ends this process as the command has ended, unless somebody else sees to its end. The lock is held, for good.
     fn mirror(&self, facts: &Facts) {
-        let Some(end) = facts.ended else { return };
+        let Some(end) = facts.ended.filter(|_| facts.drained) else { return };
         if facts.stage != Stage::Running || signal::is_sent(process::SIGTERM) {
             return;
         }
@@ -117,7 +187,7 @@ impl Course {
             return;
         }
         process::reap(self.pid);
-        match end {
+        match end.wait {
             Wait::Exited(code) => process::exit_now(code),
             Wait::Signaled { signal, .. } => {
                 process::leave_no_core();
@@ -132,7 +202,7 @@ impl Course {
         facts.stage = Stage::Stopping;
         // It is reaped by this thread only, so the number is the group's.
         process::kill_and_continue(-self.pid, signal);
-        while facts.ended.is_none() {
+        while !facts.drained {
             facts = self.changed.wait(facts).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -141,7 +211,7 @@ impl Course {
 impl Facts {
     /// The last that was heard: on standard error, or else on standard output.
     pub(super) fn last_words(&self) -> Option<&str> {
-        let [stdout, stderr] = &self.words;
-        [stderr, stdout].into_iter().map(String::as_str).find(|words| !words.is_empty())
+        let [stdout, stderr] = &self.streams;
+        [stderr, stdout].into_iter().map(|stream| stream.words.as_str()).find(|words| !words.is_empty())
     }
 }

@@ -1,12 +1,16 @@
 //! The output of a command: lines, and what becomes of them.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::course::{Channel, Course};
 use super::spec::{CommandSpec, Output, Ready};
+use crate::sys::poll::{self, Event};
 
 /// The longest line that is kept whole.
 const LINE: usize = 64 << 10;
@@ -22,6 +26,8 @@ pub(super) struct Stream {
     pattern: Option<String>,
     course: Arc<Course>,
     lines: Mutex<Lines>,
+    /// Rung when somebody wants to know that all is read that lies in the pipe.
+    bell: Event,
 }
 
 impl Stream {
@@ -30,7 +36,7 @@ impl Stream {
         channel: Channel,
         spec: &CommandSpec,
         course: &Arc<Course>,
-        pipe: impl Read + Send + 'static,
+        pipe: File,
     ) -> io::Result<Arc<Stream>> {
         let pattern = if let Ready::Line(text) = &spec.ready { Some(text.clone()) } else { None };
         let stream = Arc::new(Stream {
@@ -40,15 +46,22 @@ impl Stream {
             pattern,
             course: Arc::clone(course),
             lines: Mutex::default(),
+            bell: Event::new()?,
         });
         let reader = Arc::clone(&stream);
         thread::Builder::new().name(channel.name().to_owned()).spawn(move || reader.run(pipe))?;
         Ok(stream)
     }
 
-    fn run(&self, mut pipe: impl Read) {
+    /// Has [`Course::catch_up`] hear of this stream.
+    pub(super) fn ring(&self) {
+        self.bell.set();
+    }
+
+    fn run(&self, mut pipe: File) {
         let mut chunk = vec![0; CHUNK];
         loop {
+            self.await_more(&pipe);
             match pipe.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(len) => {
@@ -65,7 +78,26 @@ impl Stream {
         }
         drop(pipe);
         self.finish_line();
-        self.course.has_read();
+        self.course.has_read(self.channel);
+    }
+
+    /// Waits until there is something to read, or nobody left who writes; and says that there is nothing when somebody wants to know.
+    fn await_more(&self, pipe: &File) {
+        loop {
+            match poll::wait(&[(pipe.as_fd(), false), (self.bell.as_fd(), false)], None, None).as_deref() {
+                Ok([false, true]) => {}
+                Ok(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // The read says what is wrong.
+                Err(_) => return,
+            }
+            self.bell.clear();
+            // What was written before it was asked for is there by now.
+            let asked = self.course.asked();
+            if !poll::readable(pipe.as_fd(), Some(Duration::ZERO)).unwrap_or(true) {
+                self.course.has_caught_up(self.channel, asked);
+            }
+        }
     }
 
     fn pass_on(&self, bytes: &[u8]) -> io::Result<()> {

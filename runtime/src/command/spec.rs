@@ -19,6 +19,8 @@ pub struct CommandSpec {
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) directory: Option<OsString>,
     pub(super) stop_signal: i32,
+    /// None: that of the program.
+    pub(super) oom_score_adj: Option<i32>,
     pub(super) output: Output,
     pub(super) ready: Ready,
 }
@@ -97,7 +99,7 @@ impl Ready {
 
 impl CommandSpec {
     /// Whether the keeper reads what the command writes, and does not just hand it its descriptors.
-    fn is_read(&self) -> bool {
+    pub(super) fn is_read(&self) -> bool {
         self.output == Output::Log || matches!(self.ready, Ready::Line(_))
     }
 
@@ -117,6 +119,16 @@ impl CommandSpec {
         };
         command.stdin(Stdio::null()).stdout(stream()).stderr(stream());
         command
+    }
+
+    /// What is waited for before it counts as started, in words.
+    pub(super) fn awaited(&self) -> String {
+        match &self.ready {
+            Ready::AtOnce => "the start of the executable".to_owned(),
+            Ready::Line(text) => format!("a line with `{text}`"),
+            Ready::Port(address) => format!("somebody to listen at `{address}`"),
+            Ready::Socket(path) => format!("somebody to listen at `{}`", path.display()),
+        }
     }
 
     pub(super) fn program(&self) -> impl fmt::Display {

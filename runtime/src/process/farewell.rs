@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::actor::{Method, method_name};
 use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal, State};
+use crate::process::last_words;
 use crate::supervise::Exit;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::sys::time;
@@ -65,7 +66,10 @@ pub(crate) fn may_be_repeated(methods: &'static [Method], ledger: &Ledger) -> bo
 fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {
     // One that was about to be killed may have ended before that by itself.
     match (verdict.filter(|verdict| !matches!(verdict, Verdict::Killed { .. })), wait) {
-        (Some(Verdict::StartTimeout), _) => Some(Refusal::StartTimeout),
+        (Some(Verdict::StartTimeout), _) => {
+            let awaited = ledger.words().filter(|(_, place, _)| place == last_words::AWAITED);
+            Some(Refusal::StartTimeout(awaited.map(|words| words.0).unwrap_or_default()))
+        }
         (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {
             Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
         }

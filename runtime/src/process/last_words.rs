@@ -35,6 +35,16 @@ pub(crate) fn prepare() {
     });
 }
 
+/// In the place of a panic: the words are no panic's, but say what an init waits for.
+pub(crate) const AWAITED: &str = "(awaited)";
+
+/// An init that may be ended by its limit says what it waits for, and with no words that it does not any more.
+pub(crate) fn expect(what: &str) {
+    if let Some(ledger) = OWN.get() {
+        ledger.last_words(what, if what.is_empty() { "" } else { AWAITED }, None);
+    }
+}
+
 /// Which ledger that is.
 pub(crate) fn keep(ledger: &'static Ledger) {
     let _ = OWN.set(ledger);

@@ -213,6 +213,11 @@ pub(crate) fn stopped_child() -> Option<(i32, i32)> {
     })
 }
 
+/// Whether this child has ended, and is not reaped yet.
+pub(crate) fn has_ended(pid: i32) -> bool {
+    wait_for(libc::P_PID, pid, libc::WEXITED | libc::WNOWAIT).is_some()
+}
+
 /// Blocks until a child has ended, and leaves it unreaped; `None` if there are no children. Not for a supervisor, which waits elsewhere.
 pub(crate) fn await_ended_child() -> Option<(i32, Wait)> {
     wait_with(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT)
@@ -362,11 +367,20 @@ pub(crate) fn die_with(parent_pid: i32, signal: i32) -> bool {
 }
 
 /// Prepares a command to be started by this process, to which this thread, which must be the one that starts it, is its life: a group of its own,
-/// SIGKILL when this thread ends, and signals as a program finds them that a shell has started.
-pub(crate) fn prepare(command: &mut Command) {
+/// SIGKILL when this thread ends, signals as a program finds them that a shell has started, and this `oom_score_adj`, if it may have that.
+pub(crate) fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
     command.process_group(0);
     let parent = pid();
+    let oom_score_adj = oom_score_adj.map(|value| value.to_string());
     let before_exec = move || {
+        if let Some(text) = &oom_score_adj {
+            // SAFETY: open is given a C string; write as many bytes as the text has, from it; a descriptor that is none is refused.
+            unsafe {
+                let file = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+                libc::write(file, text.as_ptr().cast(), text.len());
+                libc::close(file);
+            }
+        }
         if !die_with(parent, SIGKILL) {
             exit_now(1);
         }
@@ -374,7 +388,7 @@ pub(crate) fn prepare(command: &mut Command) {
         Ok(())
     };
     // SAFETY: the closure runs in a fork of a process with several threads, where only async-signal-safe calls are
-    // allowed. It makes prctl, getppid, sigaction, sigprocmask and _exit, and neither allocates nor locks.
+    // allowed. It makes open, write, close, prctl, getppid, sigaction, sigprocmask and _exit, and neither allocates nor locks.
     unsafe { command.pre_exec(before_exec) };
 }
 

@@ -48,7 +48,8 @@ pub(crate) enum Refusal {
     Fork(String),
     /// Its mailbox has been shut down.
     Mailbox,
-    StartTimeout,
+    /// With what it waited for, if it has said so.
+    StartTimeout(String),
     Codec(String),
     /// An option, and why it cannot be had.
     Option(String),

@@ -11,6 +11,9 @@ use phalanx::{Command, Output, Ready};
 use crate::argument;
 use crate::cast::FOREVER;
 
+/// For servers on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+
 /// For those that do not stop by themselves.
 const GRACE: Duration = Duration::from_millis(300);
 
@@ -63,6 +66,16 @@ pub(crate) fn several() -> phalanx::Result<()> {
         started.push(command.name(format!("command-{number}")).grace(GRACE).spawn()?);
     }
     println!("{}", started[0].pid()?);
+    thread::sleep(FOREVER);
+    Ok(())
+}
+
+/// Has the command that its other arguments are, which is ready when somebody listens at the address that is the first.
+#[phalanx::main]
+pub(crate) fn keeps() -> phalanx::Result<()> {
+    let command = Command::new(argument(3)).args(std::env::args_os().skip(4)).output(Output::Discard);
+    let _command = command.current_dir("/").ready(Ready::port(argument(2))).start(LONG).spawn()?;
+    println!("ready");
     thread::sleep(FOREVER);
     Ok(())
 }

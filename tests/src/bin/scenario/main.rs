@@ -33,6 +33,7 @@ fn main() -> phalanx::Result<()> {
         "command" => commands::runs(),
         "command-dumps" => commands::dumps(),
         "commands" => commands::several(),
+        "keeps" => commands::keeps(),
         "listens" => commands::listens(),
         "daemons-first" => ends::daemons_first(),
         "daemon-with-children" => ends::daemon_with_children(),

@@ -112,6 +112,35 @@ fn what_a_command_leaves_behind_ends_with_it() {
     });
 }
 
+/// Its keeper still reads what a helper has to say.
+#[test]
+fn a_command_that_has_ended_has_no_pid_any_more() {
+    alone(|| {
+        for round in 0..10 {
+            let command = begun("sleep 0.4 & echo begun; exec sleep 1000");
+            let pid = command.command_pid().unwrap();
+            processes::kill(pid);
+            eventually("its end", PATIENCE, || !processes::runs(pid));
+            let error = command.command_pid().unwrap_err();
+            assert_eq!(error.exit_reason(), Some(&killed_by(9)), "{error} in round {round}");
+        }
+    });
+}
+
+#[test]
+fn an_end_is_not_known_late_because_a_daemon_has_the_pipe() {
+    alone(|| {
+        let paper = Paper::new("ended");
+        let line = format!("setsid sleep 1000 & echo begun; sleep 0.2; date +%s%N >{}; exit 3", paper.path());
+        let reason = begun(&line).join_timeout(PATIENCE);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(reason, Some(ExitReason::Exited(3)));
+        let ended = Duration::from_nanos(paper.text().trim().parse().unwrap());
+        let late = now.saturating_sub(ended);
+        assert!(late < Duration::from_millis(450), "{late:?}");
+    });
+}
+
 #[test]
 fn orphans_of_a_command_that_runs_are_reaped() {
     alone(|| {

@@ -3,6 +3,7 @@
 mod ends;
 mod left;
 mod output;
+mod servers;
 mod starts;
 mod stops;
 mod surroundings;

@@ -25,7 +25,18 @@ fn logged(line: &str) -> Vec<String> {
         let (_, text) = event.split_once("phalanx::command: ").expect(&event);
         text.strip_suffix(r#" command="sh" stream="stdout""#).expect(&event).to_owned()
     };
-    log.into_iter().map(text).collect()
+    log.into_iter().filter(|event| !event.contains(" left ")).map(text).collect()
+}
+
+#[test]
+fn what_a_command_leaves_behind_is_said() {
+    let (_, log) = run("log", "", "sleep 1000 & setsid sleep 1000 & exit 0");
+    let [left] = &log[..] else { panic!("{log:#?}") };
+    let expected = "left 2 processes behind; does it put itself into the background? command=\"sh\"";
+    assert!(left.contains(" WARN phalanx::command: ") && left.ends_with(expected), "{left}");
+    let (_, log) = run("log", "", "sleep 1000 & kill -9 $$");
+    let [left] = &log[..] else { panic!("{log:#?}") };
+    assert!(left.ends_with("left 1 process behind command=\"sh\""), "{left}");
 }
 
 #[test]

@@ -98,6 +98,23 @@ fn a_command_that_ends_before_it_is_ready_is_refused_with_its_end_and_its_last_w
     });
 }
 
+/// What it has started goes on, listens, and says that it is ready. That is not the command, and is ended.
+#[test]
+fn a_command_that_puts_itself_into_the_background_is_refused_and_nothing_of_it_is_left() {
+    alone(|| {
+        let address = free_port();
+        let daemon = format!("setsid {SCENARIO} listens {address} & ");
+        let left = "exited with code 0 before it was ready, and left 1 process behind; does it put itself into the background?";
+        let line = Command::shell(format!("{daemon} exit 0")).ready(Ready::port(&address));
+        assert_eq!(refusal(line), format!("`/bin/sh` {left}"));
+        let line = "setsid sh -c 'sleep 0.3; echo listening; sleep 1000' & echo started; exit 0";
+        let line = Command::shell(line).ready(Ready::line("listening"));
+        assert_eq!(refusal(line), format!("`/bin/sh` {left}: started"));
+        eventually("the end of all", PATIENCE, || supervised().is_empty());
+        TcpStream::connect(&address).unwrap_err();
+    });
+}
+
 /// Never sometimes the one and sometimes the other.
 #[test]
 fn a_command_that_is_ready_and_ends_at_once_has_been_started() {
@@ -128,12 +145,18 @@ fn a_line_on_either_stream_says_that_it_is_ready() {
 fn a_line_that_never_comes_is_a_start_timeout_and_leaves_nothing() {
     alone(|| {
         let paper = Paper::new("pid");
-        let line = format!("trap '' TERM; sleep 1000 & setsid sleep 1000 & echo $$ >{}; wait", paper.path());
+        let line = format!(
+            "trap '' TERM; sleep 1000 & setsid sleep 1000 & echo loading; echo $$ >{}; wait",
+            paper.path()
+        );
         let limit = Duration::from_millis(1500);
         let (start, command) = (Instant::now(), Command::shell(line).name("mute").start(limit));
         let error = command.ready(Ready::line("listening")).spawn().unwrap_err();
         assert!(start.elapsed() >= limit);
-        assert_eq!(error, SpawnError::StartTimeout { actor: "mute".into(), after: limit });
+        let awaited = "a line with `listening`; its last line was: loading".to_owned();
+        assert_eq!(error, SpawnError::StartTimeout { actor: "mute".into(), after: limit, awaited });
+        let said = "cannot start `mute`: not ready after 1.5s; it waited for a line with `listening`; its last line was: loading";
+        assert_eq!(error.to_string(), said);
         let pid = paper.number();
         eventually("the end of the command", PATIENCE, || !processes::exists(pid) && supervised().is_empty());
     });
@@ -170,7 +193,12 @@ fn a_socket_says_that_it_is_ready() {
         command.join();
         let limit = Duration::from_millis(500);
         let late = Command::new("sleep").arg("1000").start(limit).ready(Ready::path(paper.path()));
-        assert!(matches!(late.spawn(), Err(SpawnError::StartTimeout { .. })));
+        match late.spawn() {
+            Err(SpawnError::StartTimeout { awaited, .. }) => {
+                assert_eq!(awaited, format!("somebody to listen at `{}`", paper.path()));
+            }
+            other => panic!("{other:?}"),
+        }
     });
 }
 
@@ -192,6 +220,7 @@ fn an_option_that_cannot_be_is_refused_by_name() {
             (command().ready(Ready::port("localhost")), "`ready`"),
             (command().ready(Ready::port("localhost:http")), "`ready`"),
             (command().start(Duration::ZERO), "`start`"),
+            (command().oom_score_adj(1001), "`oom_score_adj`"),
         ];
         for (command, option) in cases {
             match command.spawn() {

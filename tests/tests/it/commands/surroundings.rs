@@ -48,6 +48,19 @@ fn a_command_has_all_signals_at_their_defaults_and_none_blocked() {
     });
 }
 
+/// Not as an actor, which the kernel's memory killer takes before the program.
+#[test]
+fn a_command_is_as_ready_to_be_killed_for_memory_as_the_program_or_as_is_asked_for() {
+    alone(|| {
+        let own = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+        let line = "exec cat /proc/self/oom_score_adj";
+        for _ in 0..20 {
+            assert_eq!(said(line, |command| command), own);
+        }
+        assert_eq!(said(line, |command| command.oom_score_adj(777)), "777\n");
+    });
+}
+
 fn variables(adapt: impl FnOnce(Command) -> Command) -> BTreeMap<String, String> {
     let text = said("exec env", adapt);
     text.lines().filter_map(|line| line.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()

@@ -200,7 +200,10 @@ fn an_init_that_hangs_is_killed_and_reaped_at_the_start_limit() {
         let took = start.elapsed();
         let pid: u32 = fs::read_to_string(&note).unwrap().parse().unwrap();
         assert!(!processes::exists(pid), "{:?}", processes::stat(pid));
-        assert_eq!(error, SpawnError::StartTimeout { actor: "Hanging".into(), after: limit });
+        assert_eq!(
+            error,
+            SpawnError::StartTimeout { actor: "Hanging".into(), after: limit, awaited: String::new() }
+        );
         assert!(took >= limit && took < PROMPTLY, "after {took:?}");
         fs::remove_file(note).unwrap();
     });

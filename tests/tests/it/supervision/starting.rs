@@ -206,7 +206,9 @@ fn an_init_beyond_its_limit_is_killed_and_reaped_and_what_has_stopped_is_gone() 
         stage.spoil("slow", Trouble::Hangs, 1);
         let start = Instant::now();
         match supervisor.start_child("slow", stage.worker("slow").start(limit)) {
-            Err(SpawnError::StartTimeout { actor, after }) => assert_eq!((&*actor, after), ("slow", limit)),
+            Err(SpawnError::StartTimeout { actor, after, .. }) => {
+                assert_eq!((&*actor, after), ("slow", limit))
+            }
             other => panic!("{other:?}"),
         }
         assert!(start.elapsed() >= limit);
