@@ -95,6 +95,16 @@ impl Entry {
         capacity.map(u32::from).ok_or_else(|| self.error(wanted))
     }
 
+    pub(crate) fn depth(&self) -> syn::Result<u32> {
+        let levels = match self.literal() {
+            Some(Lit::Int(number)) => number.base10_parse::<u32>().ok().filter(|n| (1..=100_000).contains(n)),
+            _ => None,
+        };
+        let wanted =
+            "`depth` takes how many levels deep a value may be, a number from 1 to 100000: `depth = 1000`";
+        levels.ok_or_else(|| self.error(wanted))
+    }
+
     pub(crate) fn niceness(&self) -> syn::Result<i32> {
         let number = |lit: &Lit| match lit {
             Lit::Int(number) => number.base10_parse::<i32>().ok(),

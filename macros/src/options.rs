@@ -49,6 +49,7 @@ impl Place {
                 "drain",
                 "spare",
                 "nice",
+                "depth",
                 "crate",
                 "no_derive",
             ],
@@ -66,6 +67,7 @@ impl Place {
                 "shutdown",
                 "significant",
                 "nice",
+                "depth",
                 "idempotent",
                 "crate",
             ],
@@ -104,6 +106,7 @@ impl Place {
                 "drain",
                 "spare",
                 "nice",
+                "depth",
                 "builder",
             ],
         }
@@ -141,6 +144,7 @@ pub(crate) struct Options {
     pub(crate) drain: Option<Drain>,
     pub(crate) spare: Option<bool>,
     pub(crate) nice: Option<i32>,
+    pub(crate) depth: Option<u32>,
     pub(crate) strategy: Option<Strategy>,
     pub(crate) auto_shutdown: Option<AutoShutdown>,
     pub(crate) max_children: Option<u32>,
@@ -173,6 +177,7 @@ impl Default for Options {
             drain: None,
             spare: None,
             nice: None,
+            depth: None,
             strategy: None,
             auto_shutdown: None,
             max_children: None,
@@ -261,6 +266,7 @@ impl Options {
             "drain" => self.drain = Some(entry.one_of(Drain::WORDS)?),
             "spare" => self.spare = Some(entry.flag()?),
             "nice" => self.nice = Some(entry.niceness()?),
+            "depth" => self.depth = Some(entry.depth()?),
             "strategy" => self.strategy = Some(entry.one_of(Strategy::WORDS)?),
             "auto_shutdown" => self.auto_shutdown = Some(entry.one_of(AutoShutdown::WORDS)?),
             "max_children" => self.max_children = Some(entry.children()?),
@@ -315,6 +321,7 @@ impl Options {
             some("drain", self.drain.map(|drain| drain.to_expr(&private))),
             flag("spare", self.spare),
             some("nice", self.nice.map(ToTokens::into_token_stream)),
+            some("depth", self.depth.map(ToTokens::into_token_stream)),
         ]
         .into_iter()
         .flatten()

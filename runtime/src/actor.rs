@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor_ref::RawRef;
-use crate::codec::{self, Encoded, Portable};
+use crate::codec::{self, Encoded, Portable, bounds};
 use crate::later::{Later, Promise};
 use crate::mailbox::envelope::{Body, Status};
 use crate::monitor::Down;
@@ -90,6 +90,7 @@ pub struct Options {
     pub drain: Option<Drain>,
     pub spare: bool,
     pub nice: Option<i32>,
+    pub depth: Option<u32>,
 }
 
 impl Options {
@@ -111,10 +112,16 @@ impl Options {
         drain: None,
         spare: false,
         nice: None,
+        depth: None,
     };
 }
 
 impl Options {
+    /// How deep its messages, its state and its answers may be.
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth.unwrap_or(bounds::DEPTH)
+    }
+
     /// How it is stopped; `otherwise` if nothing is said about that.
     pub(crate) fn how_to_stop(&self, otherwise: Shutdown) -> Shutdown {
         self.shutdown.or(self.grace.map(Shutdown::Timeout)).unwrap_or(otherwise)
@@ -224,16 +231,16 @@ impl Answer {
     }
 
     pub(crate) fn text(status: Status, text: &str) -> Answer {
-        Answer::new(status, Encoded { bytes: text.as_bytes().to_vec(), aside: Vec::new() })
+        Answer::new(status, Encoded::of_bytes(text.as_bytes().to_vec()))
     }
 
     /// The handler's own error.
-    pub(crate) fn app<E: Portable>(error: &E) -> Answer {
+    pub(crate) fn app<E: Portable>(error: E) -> Answer {
         Answer::of(Status::App, error)
     }
 
-    pub(crate) fn of<T: Portable>(status: Status, value: &T) -> Answer {
-        codec::encode(value)
+    pub(crate) fn of<T: Portable>(status: Status, value: T) -> Answer {
+        codec::encode_away(value, bounds::here())
             .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
     }
 }
@@ -244,7 +251,7 @@ impl Call<'_> {
     }
 
     fn arguments<A: Portable>(self) -> Result<A, Answer> {
-        codec::decode(self.body, self.fds).map_err(|error| Answer::codec(&error))
+        codec::decode_within(self.body, self.fds, bounds::here()).map_err(|error| Answer::codec(&error))
     }
 
     /// What the message begins with, which has no refs in it; the rest is left to be read.
@@ -254,7 +261,7 @@ impl Call<'_> {
 
     pub fn ask<A: Portable, T: Portable>(self, handler: impl FnOnce(A) -> T) -> Answer {
         match self.arguments() {
-            Ok(args) => Answer::of(Status::Value, &handler(args)),
+            Ok(args) => Answer::of(Status::Value, handler(args)),
             Err(answer) => answer,
         }
     }
@@ -264,8 +271,8 @@ impl Call<'_> {
         handler: impl FnOnce(A) -> Result<T, E>,
     ) -> Answer {
         match self.arguments().map(handler) {
-            Ok(Ok(value)) => Answer::of(Status::Value, &value),
-            Ok(Err(error)) => Answer::app(&error),
+            Ok(Ok(value)) => Answer::of(Status::Value, value),
+            Ok(Err(error)) => Answer::app(error),
             Err(answer) => answer,
         }
     }

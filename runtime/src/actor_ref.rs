@@ -90,7 +90,14 @@ impl RawRef {
     }
 
     fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
-        codec::encode(args).map_err(|error| SendError::Codec(error, self.at(method)))
+        let (encoded, _) = codec::encode_within(args, self.peer.card.depth);
+        encoded.map_err(|error| SendError::Codec(error, self.at(method)))
+    }
+
+    /// The same for arguments that nobody gets back.
+    fn encode_away<A: Portable>(&self, method: u32, args: A) -> Result<Encoded, SendError> {
+        let encoded = codec::encode_away(args, self.peer.card.depth);
+        encoded.map_err(|error| SendError::Codec(error, self.at(method)))
     }
 
     fn prepare(&self, method: u32, encoded: Encoded) -> Result<Prepared, SendError> {
@@ -109,19 +116,20 @@ impl RawRef {
         }
     }
 
-    /// Sends a call whose answer is expected; `patient` waits for room.
-    fn call<A: Portable, T, E>(
-        &self,
-        method: u32,
-        args: &A,
-        patient: bool,
-    ) -> Result<Reply<T, E>, CallError<E>> {
+    /// An actor does not wait for itself.
+    fn check_call<E>(&self, method: u32) -> Result<(), CallError<E>> {
         if current::is_handling(self.peer.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
         }
         #[cfg(debug_assertions)]
         current::warn_of_cycle(&self.peer, method_name(self.methods, method));
-        self.call_encoded(method, self.encode(method, args)?, patient)
+        Ok(())
+    }
+
+    /// Sends a call whose answer is expected, and waits for room.
+    fn call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, CallError<E>> {
+        self.check_call(method)?;
+        self.call_encoded(method, self.encode_away(method, args)?, true)
     }
 
     fn call_encoded<T, E>(
@@ -204,11 +212,11 @@ impl RawRef {
     }
 
     pub fn ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Reply<T> {
-        self.call(method, &args, true).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+        self.call(method, args).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
     }
 
     pub fn ask_result<A: Portable, T: Portable, E: Portable>(&self, method: u32, args: A) -> Reply<T, E> {
-        self.call(method, &args, true).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+        self.call(method, args).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
     }
 
     /// For a method that answers a `Later<Result<T, E>>`.
@@ -245,7 +253,11 @@ impl RawRef {
     }
 
     fn try_call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, TrySendError<A>> {
-        match self.call(method, &args, false) {
+        let sent = self.check_call(method).and_then(|()| {
+            let encoded = self.encode(method, &args)?;
+            self.call_encoded(method, encoded, false)
+        });
+        match sent {
             Ok(reply) => Ok(reply),
             Err(CallError::Full(at)) => Err(TrySendError { args, error: SendError::Full(at) }),
             Err(CallError::Gone(at)) => Err(TrySendError { args, error: SendError::Gone(at) }),
@@ -261,7 +273,7 @@ impl RawRef {
     }
 
     pub fn tell<A: Portable>(&self, method: u32, args: A) -> Result<(), SendError> {
-        self.send(method, &args, true)
+        self.send_encoded(method, self.encode_away(method, args)?, true)
     }
 
     pub fn try_tell<A: Portable>(&self, method: u32, args: A) -> Result<(), TrySendError<A>> {

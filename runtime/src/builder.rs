@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::actor::{Actor, ActorStruct};
 use crate::actor_ref::ActorRef;
-use crate::codec;
+use crate::codec::{self, bounds};
 use crate::error::SpawnError;
 use crate::mailbox::peer::Peer;
 use crate::names;
@@ -146,6 +146,38 @@ macro_rules! options {
             self
         }
 
+        /// How deep what it is made of, its arguments and what it returns may be: each struct, tuple, enum, sequence and map in another one is a level; so is the tuple of a call's arguments. Default: 128; at most 100,000.
+        ///
+        /// What is deeper is a `Codec` error of that call, at the sender. Above 128, the process runs on a stack that its own code can drop such values on
+        /// (one KiB for each level). Whoever is given such a value elsewhere needs a stack for that, too: a caller drops an answer on its own.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// # use serde::{Deserialize, Serialize};
+        /// #[derive(Serialize, Deserialize)]
+        /// struct Nest(Vec<Nest>);
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let nest = |levels: u32| (1..levels).fold(Nest(vec![]), |inner, _| Nest(vec![inner]));
+        /// let levels = |nest: Nest| {
+        ///     let mut next = nest.0.first();
+        ///     let mut levels = 1;
+        ///     while let Some(inner) = next {
+        ///         (next, levels) = (inner.0.first(), levels + 1);
+        ///     }
+        ///     levels
+        /// };
+        /// assert!(matches!(Process::spawn(levels, nest(1000)), Err(SpawnError::Codec { .. })));
+        /// assert_eq!(Process::builder(levels, nest(1000)).depth(1000).spawn()?.join()?, 1000);
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn depth(mut self, levels: u32) -> Self {
+            self.plan.options.depth = Some(levels);
+            self
+        }
+
         /// The cores on which it may run, by their numbers; at least one of them has to exist and be allowed, see sched_setaffinity(2). Default: those of the program.
         ///
         /// ```
@@ -245,7 +277,7 @@ impl<A: Actor> ActorBuilder<A> {
     pub(crate) fn new(init: &A::Init) -> ActorBuilder<A> {
         let options = <A as ActorStruct>::OPTIONS;
         let name = name_of::<A>();
-        let (init, entry) = (codec::encode(init), OfActor::<A>::ENTRY);
+        let (init, entry) = (codec::encode_within(init, bounds::SOUNDED).0, OfActor::<A>::ENTRY);
         ActorBuilder {
             plan: Plan { name: Some(name.to_owned()), ..Plan::new(Kind::Actor, Some(entry), init, options) },
             registered: None,
@@ -259,7 +291,7 @@ impl<A: Actor> ActorBuilder<A> {
 
     /// The same actor from something else.
     pub(crate) fn with_init(mut self, init: &A::Init) -> ActorBuilder<A> {
-        self.plan.init = codec::encode(init);
+        self.plan.init = codec::encode_within(init, bounds::SOUNDED).0;
         self
     }
 

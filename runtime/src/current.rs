@@ -222,7 +222,8 @@ impl Own {
         let make = || {
             let ledger = Ledger::open(self.ledger.file().try_clone_to_owned()?)?;
             let (id, name) = (self.spec.id, self.spec.name.as_str().into());
-            let card = Card { id, name, daemon: self.spec.daemon, timeout: self.spec.timeout };
+            let Spec { daemon, timeout, depth, .. } = *self.spec;
+            let card = Card { id, name, daemon, timeout, depth };
             Router::get()?.meet(Peer::new(card, self.mailbox.try_clone()?, ledger))
         };
         self.peer.get_or_try_init(make).cloned()

@@ -132,7 +132,7 @@ fn merge_options(declared: &Options, plain: &Options, made: &Options) -> Options
     }
     let mut options = picked! {
         name mailbox daemon deadline start grace timeout memory restart intensity backoff shutdown significant recycle
-        drain spare nice
+        drain spare nice depth
     };
     // Two ways to say the same.
     (options.shutdown, options.grace) = pick(

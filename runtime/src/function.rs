@@ -98,7 +98,7 @@ pub(crate) fn answer<O: Owner>(owner: &mut O, call: Call<'_>) -> Answer {
     let owner: &mut dyn Any = owner;
     match catch_unwind(AssertUnwindSafe(|| (code.run)(owner, call))) {
         Ok(answer) => answer,
-        Err(payload) => Answer::app(&O::panicked(message(&*payload))),
+        Err(payload) => Answer::app(O::panicked(message(&*payload))),
     }
 }
 

@@ -180,8 +180,13 @@ impl<T: Portable> Answer<T> {
     /// The value, if nobody can get it any more: see [`is_wanted`](Self::is_wanted). That it was sent does not mean that it was received: the
     /// caller may have stopped waiting just now, or die before it reads.
     pub fn send(self, value: T) -> Result<(), T> {
-        let make = || actor::Answer::of(Status::Value, &value);
-        if self.promise.answer(make) { Ok(()) } else { Err(value) }
+        let mut value = Some(value);
+        let make = || match value.take() {
+            Some(value) => actor::Answer::of(Status::Value, value),
+            None => actor::Answer::empty(Status::Value),
+        };
+        self.promise.answer(make);
+        value.map_or(Ok(()), Err)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::actor::Options;
-use crate::codec::Encoded;
+use crate::codec::{Encoded, bounds};
 use crate::error::SpawnError;
 use crate::exit::ExitReason;
 use crate::handle::Handle;
@@ -98,6 +98,7 @@ impl Seat {
             name: name.into(),
             daemon: options.daemon,
             timeout: options.timeout.unwrap_or(TIMEOUT),
+            depth: options.depth(),
         };
         ledger.sign(name, kind as u32, card.id, entry);
         ledger.date(std::process::id(), options.daemon);
@@ -247,6 +248,16 @@ impl Plan {
         if options.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
             return wrong("the option `mailbox` is between 1 and 65535 messages");
         }
+        if !(1..=bounds::SOUNDED).contains(&options.depth()) {
+            return wrong(&format!("the option `depth` is between 1 and {} levels", bounds::SOUNDED));
+        }
+        if let Ok(init) = &self.init
+            && init.levels > options.depth()
+        {
+            let words = bounds::too_deep(init.levels, options.depth());
+            let error = format!("cannot encode what it is made of: {words}");
+            return Err(SpawnError::Codec { actor: name.to_owned(), error });
+        }
         if zero(options.deadline) || zero(options.start) || zero(options.timeout) {
             return wrong("the options `deadline`, `start` and `timeout` are longer than nothing");
         }
@@ -320,6 +331,7 @@ impl Plan {
             drain: options.drain.unwrap_or_default(),
             spare: options.spare,
             timeout: peer.card.timeout,
+            depth: peer.card.depth,
             policy: self.policy,
             surroundings: self.surroundings()?,
             preload,

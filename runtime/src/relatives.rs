@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use crate::codec::bounds;
 use crate::mailbox::channel;
 use crate::mailbox::envelope::Envelope;
 use crate::mailbox::ledger::Ledger;
@@ -67,6 +68,7 @@ fn peer(name: &str, pid: i32) -> io::Result<(Arc<Peer>, OwnedFd)> {
     let ledger = Ledger::create(1, false)?;
     ledger.started(pid, 1);
     ledger.ready();
-    let card = Card { id: process::random() | 2, name: name.into(), daemon: false, timeout: Duration::ZERO };
+    let (id, name, daemon, timeout) = (process::random() | 2, name.into(), false, Duration::ZERO);
+    let card = Card { id, name, daemon, timeout, depth: bounds::DEPTH };
     Ok((Router::get()?.meet(Peer::new(card, sender, ledger))?, receiver))
 }

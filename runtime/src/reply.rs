@@ -21,6 +21,9 @@ use crate::process::root;
 use crate::relay::Failure;
 use crate::sys::time;
 
+/// As much of an error's text is read.
+const TEXT: usize = 64 * 1024;
+
 /// The answer to a call that has been sent: wait for it, poll it or await it.
 ///
 /// Calls are pipelined by calling first and waiting later. Dropping a reply drops the answer, not the call.
@@ -232,9 +235,10 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     }
 
     fn read(&self, outcome: Outcome) -> Result<T, CallError<E>> {
+        let depth = self.at.peer.card.depth;
         match outcome {
             Outcome::Answer { status: Status::Value, body, fds } if self.nested => {
-                match codec::decode::<Result<T, E>>(&body, fds) {
+                match codec::decode_within::<Result<T, E>>(&body, fds, depth) {
                     Ok(Ok(value)) => Ok(value),
                     Ok(Err(error)) => Err(CallError::App(error)),
                     Err(error) => Err(CallError::Codec(error, self.at.at())),
@@ -261,13 +265,14 @@ fn read_answer<T: Portable, E: Portable>(
     fds: Vec<OwnedFd>,
     at: &Address,
 ) -> Result<T, CallError<E>> {
-    let text = |body: &Body| String::from_utf8_lossy(body).into_owned();
+    let text = |body: &Body| String::from_utf8_lossy(&body[..body.len().min(TEXT)]).into_owned();
+    let depth = at.peer.card.depth;
     match status {
-        Status::Value => codec::decode(body, fds).map_err(|error| CallError::Codec(error, at.at())),
-        Status::App => {
-            Err(codec::decode(body, fds)
-                .map_or_else(|error| CallError::Codec(error, at.at()), CallError::App))
+        Status::Value => {
+            codec::decode_within(body, fds, depth).map_err(|error| CallError::Codec(error, at.at()))
         }
+        Status::App => Err(codec::decode_within(body, fds, depth)
+            .map_or_else(|error| CallError::Codec(error, at.at()), CallError::App)),
         Status::Codec => Err(CallError::Codec(text(body), at.at())),
         Status::Expired => Err(CallError::Timeout(at.at())),
         Status::Lost => {

@@ -22,6 +22,7 @@ const OF_ACTORS: &[&str] = &[
     "recycle_jitter",
     "drain",
     "spare",
+    "depth",
     "builder",
 ];
 

@@ -6,12 +6,31 @@
 use serde::Serialize;
 use serde::ser::{self, Serializer};
 
+use super::bounds::{self, Bounds, Excess};
+use super::write::Writer;
+
 /// Keeps the text it is made of.
 type Told = serde::de::value::Error;
 
-/// The text of the error with which this value refuses to be serialised, if it does.
+/// The text of the error with which this value refuses to be serialised, if it does and is not too much of anything.
 pub(super) fn refusal<T: Serialize>(value: &T) -> Option<String> {
-    value.serialize(Nowhere).err().map(|told| told.to_string())
+    let bounds = bounds::sounding();
+    let refused = walk(value, &bounds);
+    refused.filter(|_| bounds.excess().is_none())
+}
+
+/// How many levels it has; more than [`SOUNDED`](bounds::SOUNDED) if it has more. Nobody knows if it refuses to be looked at to its end.
+pub(super) fn levels<T: Serialize>(value: &T) -> Option<u32> {
+    let bounds = bounds::sounding();
+    match (walk(value, &bounds), bounds.excess()) {
+        (None, _) | (_, Some(Excess::Depth)) => Some(bounds.deepest()),
+        _ => None,
+    }
+}
+
+fn walk<T: Serialize>(value: &T, bounds: &Bounds) -> Option<String> {
+    let place = bounds.top();
+    place.go(|| value.serialize(Writer { inner: Nowhere, place }))?.err().map(|told| told.to_string())
 }
 
 /// Takes everything and writes nothing.

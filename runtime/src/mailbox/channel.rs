@@ -21,6 +21,7 @@ pub(crate) fn pair<T>() -> io::Result<(OwnedFd, OwnedFd)>
 where
     T: for<'de> Deserialize<'de> + Serialize + Debug,
 {
+    let _standard = fd::Standard::taken();
     let (sender, receiver) = ipc::channel::<T>().map_err(fd::no_socketpair)?;
     Ok((descriptor(&sender)?, descriptor(&receiver)?))
 }

@@ -11,14 +11,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::codec::bounds::BYTES;
 use crate::codec::{Aside, Encoded};
 use crate::sys::{frame, memfd};
 
 /// Payloads above this many bytes travel as memory files.
 const INLINE: usize = 32 * 1024;
-
-/// The largest payload that is accepted from anybody: 1 TiB, a bound against nonsense and not against use.
-const LARGEST: u64 = 1 << 40;
 
 /// A packet in a mailbox; `P` is bytes, borrowed while writing.
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,7 +89,11 @@ impl Outgoing {
     /// If there is no memory (or no descriptor) for a large payload, or there are too many descriptors in it for one message;
     /// `others` descriptors travel beside it.
     pub(crate) fn new(encoded: Encoded, others: usize) -> io::Result<Outgoing> {
-        let Encoded { bytes, aside } = encoded;
+        let Encoded { bytes, aside, .. } = encoded;
+        if bytes.len() as u64 > BYTES {
+            let text = format!("{} bytes in one message, at most {BYTES} are sent", bytes.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         // One descriptor may be needed for the payload.
         let room = frame::MAX_FDS - others - 1;
         if aside.iter().flat_map(Aside::descriptors).count() > room {
@@ -197,7 +199,7 @@ impl Body {
         let file = fds
             .next()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a large payload without its file"))?;
-        memfd::Payload::open(file.as_fd(), LARGEST).map(Body::Mapped)
+        memfd::Payload::open(file.as_fd(), BYTES).map(Body::Mapped)
     }
 }
 

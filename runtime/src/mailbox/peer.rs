@@ -28,6 +28,8 @@ pub(crate) struct Card {
     pub(crate) daemon: bool,
     /// How long a call waits by default.
     pub(crate) timeout: Duration,
+    /// How deep its messages and answers may be.
+    pub(crate) depth: u32,
 }
 
 /// One actor, once per process, however many refs there are.
@@ -454,7 +456,8 @@ mod tests {
         let ledger = Ledger::create(1, false).unwrap();
         // As a sender leaves it that is killed between counting and sending.
         assert!(capacity::reserve(&ledger));
-        let card = Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1) };
+        let card =
+            Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
         let peer = Peer::new(card, sender, ledger);
         let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, epoch: 0 };
         let sent = peer.send(Router::get().unwrap(), call, Outgoing::text(""), 0);

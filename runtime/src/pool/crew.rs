@@ -318,24 +318,23 @@ impl Crew {
             let control = track.control();
             flight.collect(control.place, &self.lane, &self.at, out);
             let running = matches!(control.phase, Phase::Reading | Phase::Running);
-            let declared = self.lane.deadline().filter(|_| control.phase == Phase::Running);
-            let limit = limit.into_iter().chain(declared).min();
+            let limit = limit.into_iter().chain(self.lane.deadline()).min().filter(|_| running);
             flight.patience = (flight.patience * 2).min(LAST_LOOK);
             let again = Some(now + flight.patience);
-            flight.look = if !running || !flight.seen_running {
-                again
-            } else if let Some(limit) = limit {
-                let age = clock().saturating_sub(self.lane.since());
-                let left = limit.saturating_sub(Duration::from_nanos(age));
+            let then = limit.map(|limit| {
+                let age = Duration::from_nanos(clock().saturating_sub(self.lane.since()));
+                let left = limit.saturating_sub(age);
                 if left.is_zero() {
-                    late = Some(Duration::from_nanos(age));
+                    late = Some(age);
                 }
-                let then = Some(later(now, left.max(FIRST_LOOK)));
-                if flight.is_alone() && !many { then } else { then.min(again) }
-            } else if flight.is_alone() && !many {
-                None
-            } else {
-                again
+                later(now, left.max(FIRST_LOOK))
+            });
+            // What it says of itself is known once it runs.
+            let is_settled = control.phase == Phase::Running && flight.seen_running;
+            flight.look = match then {
+                then if is_settled && flight.is_alone() && !many => then,
+                Some(then) => again.min(Some(then)),
+                None => again,
             };
             flight.seen_running |= control.phase == Phase::Running;
         }

@@ -299,6 +299,8 @@ impl Desk {
         let (mut from, mut at, mut handed, mut place) = (0, 0, None, 0);
         let mut began = clock();
         for &(function, len) in &batch.items {
+            // Before it begins: from then on the pool looks at how long it takes.
+            lane.stamp(began);
             // One that is to be replaced begins nothing; what is left goes to others.
             if self.retire.is_some() || track.begin(batch.serial, place).is_err() {
                 break;
@@ -306,7 +308,6 @@ impl Desk {
             let to = (from + len as usize).min(batch.args.bytes.len());
             let args = &batch.args.bytes[from.min(to)..to];
             from = to;
-            lane.stamp(began);
             self.here.item.store(item(batch.serial, place), Ordering::Relaxed);
             let known = functions.get(usize::from(function)).copied().flatten();
             let known = known.and_then(|place| self.known.get_mut(place));
@@ -370,10 +371,11 @@ fn run_one(
 ) -> Worked {
     let ran = match (known, parcel.descriptors()) {
         (Some(Known { runner, said, .. }), Ok(fds)) => {
+            // Reading its arguments is a part of it.
+            if let Some(said) = said {
+                lane.declare(said.attempts, said.deadline);
+            }
             let mut begins = || {
-                if let Some(said) = said {
-                    lane.declare(said.attempts, said.deadline);
-                }
                 if track.enter(Phase::Running).is_err() {
                     await_death();
                 }
@@ -388,7 +390,7 @@ fn run_one(
         (_, Err(error)) => Ran::Arguments(error),
     };
     TASK.set("");
-    let text = |text: String| Encoded { bytes: text.into_bytes(), aside: Vec::new() };
+    let text = |text: String| Encoded::of_bytes(text.into_bytes());
     let (status, encoded) = match ran {
         Ran::Value { encoded, is_err: false } => (Status::Value, encoded),
         Ran::Value { encoded, is_err: true } => (Status::ValueErr, encoded),

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::actor::Actor;
-use crate::codec;
+use crate::codec::{self, bounds};
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Farewell, Ledger, Phase, StopMode};
 use crate::process::child::{Start, announce_ready};
@@ -69,7 +69,7 @@ fn farewell(ledger: &Ledger, farewell: Farewell, code: i32) -> i32 {
 }
 
 fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, i32> {
-    let init = codec::decode::<A::Init>(init, fds).map_err(|error| {
+    let init = codec::decode_within::<A::Init>(init, fds, bounds::here()).map_err(|error| {
         ledger.last_words(&error, "", None);
         farewell(ledger, Farewell::Undecodable, 1)
     })?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::codec;
+use crate::codec::{self, bounds};
 use crate::current;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::Ledger;
@@ -161,7 +161,8 @@ pub(crate) fn enter(birth: Birth) -> ! {
         std::process::exit(code);
     }
     let (recycle, drain) = (spec.recycle, spec.drain);
-    let code = (entry.run)(Start { init, fds, receiver, ledger, attic, recycle, drain, buffer });
+    let start = Start { init, fds, receiver, ledger, attic, recycle, drain, buffer };
+    let code = bounds::live(spec.depth, || (entry.run)(start));
     std::process::exit(code)
 }
 

@@ -162,6 +162,8 @@ pub(crate) struct Spec {
     pub(crate) spare: bool,
     /// How long a call to it waits by default.
     pub(crate) timeout: Duration,
+    /// How deep its messages may be.
+    pub(crate) depth: u32,
     /// For a supervisor: how it treats its children.
     pub(crate) policy: Option<Rules>,
     /// What is different for this process than for its supervisor.
@@ -319,7 +321,7 @@ pub(crate) fn ask(control: BorrowedFd<'_>, operation: Operation, deadline: u64) 
 /// Answers an [`ask`]. Does not wait: the socket is new and empty, and whoever does not read it is not waited for.
 pub(crate) fn answer(to: &OwnedFd, answer: &Answered) {
     let sent = postcard::to_stdvec(answer).map_err(io::Error::other).and_then(|bytes| {
-        let outgoing = Outgoing::new(Encoded { bytes, aside: Vec::new() }, 0)?;
+        let outgoing = Outgoing::new(Encoded::of_bytes(bytes), 0)?;
         let header = LongAnswer { large: outgoing.is_large(), bytes: outgoing.bytes() };
         let packet = packet(&header)?;
         Sealed::new(outgoing, packet).send(to.as_fd(), &[])

@@ -213,7 +213,7 @@ impl Client {
         let args = if client.plan.queue {
             match remote::outward(call.method, call.body, fds) {
                 Ok(Way::Introduce(process)) => {
-                    return actor::Answer::of(Status::Value, &Client::introduce(client, process));
+                    return actor::Answer::of(Status::Value, Client::introduce(client, process));
                 }
                 Ok(Way::Plain(args)) => Some(args),
                 Ok(Way::AsItIs) => None,

@@ -7,15 +7,63 @@ use std::time::Duration;
 
 use super::check;
 
+/// Below this number lie the standard descriptors. A program or a C library may have closed them, and the kernel gives out the lowest free
+/// number: what lay there would be read and overwritten as if it were a terminal.
+const STANDARD: RawFd = 3;
+
+/// Takes over a descriptor that the kernel has just made. Every descriptor of the crate's own comes through here or through [`raise`].
+///
+/// # Errors
+/// `EMFILE` if it would be a standard one, and there is no other number.
+pub(super) fn own(made: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the callers are in `sys/`, and pass what a system call has just given to them: nobody else knows the number.
+    raise(unsafe { OwnedFd::from_raw_fd(made) })
+}
+
+/// Moves a descriptor away from 0, 1 and 2, which are left as free as they were.
+///
+/// # Errors
+/// `EMFILE` if there is no other number; it is closed then.
+pub(crate) fn raise(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() >= STANDARD { Ok(fd) } else { duplicate(fd.as_raw_fd()) }
+}
+
+/// Takes those of 0, 1 and 2 that are free, until it is dropped: for foreign code that makes descriptors.
+pub(crate) struct Standard(Vec<OwnedFd>);
+
+impl Standard {
+    pub(crate) fn taken() -> Standard {
+        let mut taken = Vec::new();
+        // SAFETY: F_GETFD on any number is harmless.
+        while taken.len() < STANDARD as usize
+            && (0..STANDARD).any(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0)
+        {
+            // One with O_PATH is for reads and writes as if it were closed (EBADF), which is what a number is that nobody has opened.
+            // SAFETY: the path is a NUL-terminated literal.
+            let placed = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
+            if placed < 0 {
+                break;
+            }
+            // SAFETY: the kernel has just made `placed` for us.
+            taken.push(unsafe { OwnedFd::from_raw_fd(placed) });
+        }
+        Standard(taken)
+    }
+}
+
+impl Drop for Standard {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// A private copy of the descriptor with this number, close-on-exec.
 ///
 /// # Errors
 /// `EBADF` if the number is not an open descriptor, `EMFILE` at the descriptor limit.
 pub(crate) fn duplicate(raw: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_DUPFD_CLOEXEC takes integers only; a number that is not open is an error, not undefined behaviour.
-    let copy = check(unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 3) })?;
-    // SAFETY: the kernel has just made `copy` for us, nobody else knows the number.
-    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+    own(check(unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, STANDARD) })?)
 }
 
 /// Standard input, whatever it is.
@@ -101,8 +149,9 @@ pub(crate) fn no_socketpair(error: io::Error) -> io::Error {
 /// A connected pair of sequenced-packet sockets, close-on-exec.
 pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-        .map_err(|error| super::named("socketpair", error.into()))
+    let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+        .map_err(|error| super::named("socketpair", error.into()))?;
+    Ok((raise(one)?, raise(other)?))
 }
 
 /// Whether the other end of this socket is closed for good; never blocks.
@@ -220,8 +269,7 @@ pub(crate) fn move_up(fd: &mut OwnedFd) -> Option<OwnedFd> {
     }
     // SAFETY: F_DUPFD_CLOEXEC takes integers only.
     let copy = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, LOW) }).ok()?;
-    // SAFETY: the kernel has just made `copy` for us, nobody else knows the number.
-    Some(std::mem::replace(fd, unsafe { OwnedFd::from_raw_fd(copy) }))
+    Some(std::mem::replace(fd, own(copy).ok()?))
 }
 
 fn close_range(first: u32, last: u32) {
@@ -260,5 +308,78 @@ pub(crate) fn widen(socket: &OwnedFd, messages: u32) {
                 size,
             )
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::fd::AsFd;
+    use std::process::Command;
+
+    use super::*;
+    use crate::sys::{frame, memfd, poll, process};
+    use crate::{AnyRef, Process};
+
+    /// Says to this test binary that it is the program of the case.
+    const ALONE: &str = "PHALANX_TEST_CLOSED";
+
+    fn close_standard() {
+        for number in 0..STANDARD {
+            // SAFETY: the process of this case is ours alone, and prints nothing any more.
+            unsafe { libc::close(number) };
+        }
+    }
+
+    fn is_closed(number: RawFd) -> bool {
+        // SAFETY: F_GETFD on any number is harmless.
+        unsafe { libc::fcntl(number, libc::F_GETFD) < 0 }
+    }
+
+    /// What lies at 0, 1 and 2.
+    fn standard() -> Vec<String> {
+        let name = |number| fs::read_link(format!("/proc/self/fd/{number}")).ok();
+        // The list of them is read through one of them.
+        (0..STANDARD)
+            .filter(|&number| !is_closed(number))
+            .filter_map(name)
+            .map(|path| path.display().to_string())
+            .collect()
+    }
+
+    /// Runs in a program of its own: descriptors belong to all tests of a process.
+    #[test]
+    fn no_descriptor_of_ours_is_a_standard_one() {
+        if std::env::var_os(ALONE).is_none() {
+            let name = std::thread::current().name().unwrap_or_default().to_owned();
+            let mut program = Command::new(std::env::current_exe().unwrap());
+            let ended = program.args([&name, "--exact", "--nocapture"]).env(ALONE, "1").status().unwrap();
+            assert_eq!(ended.code(), Some(7), "5: made here; 6: in a tree; 4: received; 101: a panic");
+            return;
+        }
+        close_standard();
+        let pair = seqpacket_pair().unwrap();
+        let (epoll, event, pidfd) = (poll::Epoll::new(), poll::Event::new(), process::pidfd(process::pid()));
+        let (payload, channel) = (memfd::payload(b"bytes"), crate::mailbox::channel::pair::<u32>());
+        if !standard().is_empty() {
+            std::process::exit(5);
+        }
+        frame::send_raw(pair.0.as_fd(), b"x", &[pair.0.as_fd(), pair.1.as_fd()]).unwrap();
+        let packet = frame::receive(pair.1.as_fd(), &mut frame::buffer(), true).unwrap().unwrap();
+        if packet.fds.len() != 2 || !standard().is_empty() {
+            std::process::exit(4);
+        }
+        drop((epoll, event, pidfd, payload, channel, packet));
+        let inside = |other: AnyRef| {
+            close_standard();
+            // Mailboxes, ledgers, a control channel, an epoll set, and a ref that is received.
+            let below = Process::spawn(|other: AnyRef| other, other).unwrap();
+            drop(below.join());
+            standard()
+        };
+        let child = Process::spawn(inside, crate::current().any().unwrap()).unwrap();
+        let found = child.join();
+        crate::shutdown();
+        std::process::exit(if found == Ok(Vec::new()) && standard().is_empty() { 7 } else { 6 });
     }
 }

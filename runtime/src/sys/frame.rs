@@ -6,10 +6,10 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 
-use super::retry;
+use super::{fd, retry};
 
 /// The two sizes in front of the data.
 pub(crate) const HEADER: usize = 2 * size_of::<usize>();
@@ -212,16 +212,25 @@ fn receive_once(
     if got < 0 {
         return Err(io::Error::last_os_error());
     }
-    let (fds, sender) = detach(&message);
+    let Arrived { fds, sender, lost } = detach(&message);
     if got == 0 && fds.is_empty() {
         return Ok(None);
     }
-    let truncated = message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
+    let truncated = lost || message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
     Ok(Some(Packet { len: got as usize, fds, truncated, sender }))
 }
 
-fn detach(message: &libc::msghdr) -> (Vec<OwnedFd>, Option<(u32, u32)>) {
-    let (mut fds, mut sender) = (Vec::new(), None);
+/// What came beside a message.
+#[derive(Default)]
+struct Arrived {
+    fds: Vec<OwnedFd>,
+    sender: Option<(u32, u32)>,
+    /// One of the descriptors could not be kept, for lack of a number that is not a standard one.
+    lost: bool,
+}
+
+fn detach(message: &libc::msghdr) -> Arrived {
+    let mut arrived = Arrived::default();
     // SAFETY: the kernel has filled in the control buffer that `message` points to; the CMSG functions stay inside
     // `msg_controllen`, and every SCM_RIGHTS number in it is a new descriptor that only we know.
     unsafe {
@@ -231,7 +240,10 @@ fn detach(message: &libc::msghdr) -> (Vec<OwnedFd>, Option<(u32, u32)>) {
                 let data = libc::CMSG_DATA(header).cast::<RawFd>();
                 let bytes = ((*header).cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
                 for index in 0..bytes / size_of::<RawFd>() {
-                    fds.push(OwnedFd::from_raw_fd(ptr::read_unaligned(data.add(index))));
+                    match fd::own(ptr::read_unaligned(data.add(index))) {
+                        Ok(fd) => arrived.fds.push(fd),
+                        Err(_) => arrived.lost = true,
+                    }
                 }
             }
             let has_sender =
@@ -240,12 +252,12 @@ fn detach(message: &libc::msghdr) -> (Vec<OwnedFd>, Option<(u32, u32)>) {
                 && (*header).cmsg_len as usize >= libc::CMSG_LEN(size_of::<libc::ucred>() as u32) as usize
             {
                 let credentials = ptr::read_unaligned(libc::CMSG_DATA(header).cast::<libc::ucred>());
-                sender = Some((credentials.uid, credentials.gid));
+                arrived.sender = Some((credentials.uid, credentials.gid));
             }
             header = libc::CMSG_NXTHDR(message, header);
         }
     }
-    (fds, sender)
+    arrived
 }
 
 /// The data of a packet that claims to be a whole ipc-channel message, or `None` if its sizes do not say so.

@@ -6,14 +6,14 @@ use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::check;
+use super::{check, rlimit};
 
 /// How long the kernel may be busy with a file that is to be sealed.
 const BUSY: Duration = Duration::from_secs(5);
@@ -25,8 +25,7 @@ pub(super) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
     // SAFETY: `name` is NUL-terminated and only read.
     let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags | libc::MFD_CLOEXEC) })
         .map_err(|error| super::named("memfd_create", error))?;
-    // SAFETY: the kernel has just made `fd` for us.
-    Ok(unsafe { File::from_raw_fd(fd) })
+    super::fd::own(fd).map(File::from)
 }
 
 /// Seals a file that nobody else has yet.
@@ -58,9 +57,35 @@ pub(super) fn seals(file: BorrowedFd<'_>) -> io::Result<libc::c_int> {
 /// A sealed memory file with these bytes.
 pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = create(c"phalanx-payload", libc::MFD_ALLOW_SEALING)?;
-    file.write_all_at(bytes, 0)?;
+    write_all(&file, bytes, 0)?;
     seal(&file, PAYLOAD_SEALS)?;
     Ok(file.into())
+}
+
+/// Writes bytes into a memory file, which grows by them.
+///
+/// # Errors
+/// See [`rlimit::grow_file`].
+pub(super) fn write_all(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    rlimit::grow_file(at.saturating_add(bytes.len() as u64), || file.write_all_at(bytes, at))
+}
+
+/// How many bytes there are in a file, if there is memory for all that it claims to have.
+///
+/// # Errors
+/// If it claims more than it has, or more than `limit`.
+fn backed(file: BorrowedFd<'_>, limit: u64) -> io::Result<u64> {
+    let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+    let facts = File::from(file.try_clone_to_owned()?).metadata()?;
+    // Blocks are of 512 bytes, whatever the file is made of.
+    let (claimed, real) = (facts.size(), facts.blocks().saturating_mul(512));
+    if claimed > limit {
+        return Err(invalid(format!("{claimed} bytes in one message, at most {limit} are read")));
+    }
+    if real < claimed {
+        return Err(invalid(format!("a memory file that claims {claimed} bytes and has {real}")));
+    }
+    Ok(claimed)
 }
 
 /// Memory mapped from a file; unmapped on drop.
@@ -125,16 +150,12 @@ impl Payload {
     /// Maps a received memory file of at most `limit` bytes.
     ///
     /// # Errors
-    /// If it is not a sealed memory file, or too large: then the sender is not one of us.
+    /// If it is not a sealed memory file, too large, or has holes: then the sender is not one of us.
     pub(crate) fn open(fd: BorrowedFd<'_>, limit: u64) -> io::Result<Payload> {
-        let seals = seals(fd)?;
-        let len = File::from(fd.try_clone_to_owned()?).metadata()?.size();
-        if seals & PAYLOAD_SEALS != PAYLOAD_SEALS || len > limit {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "not a sealed payload of acceptable size",
-            ));
+        if seals(fd)? & PAYLOAD_SEALS != PAYLOAD_SEALS {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a sealed payload"));
         }
+        let len = backed(fd, limit)?;
         if len == 0 {
             return Ok(Payload(None));
         }
@@ -260,7 +281,7 @@ impl<T: Shared> Page<T> {
     /// A new page of zeroes that cannot shrink; `growable` leaves room for bytes behind it.
     pub(crate) fn create(growable: bool) -> io::Result<Page<T>> {
         let file = create(c"phalanx-ledger", libc::MFD_ALLOW_SEALING)?;
-        file.set_len(PAGE as u64)?;
+        rlimit::grow_file(PAGE as u64, || file.set_len(PAGE as u64))?;
         let grow = if growable { 0 } else { libc::F_SEAL_GROW };
         seal(&file, libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL | grow)?;
         Page::open(file.into())
@@ -282,7 +303,7 @@ impl<T: Shared> Page<T> {
     /// If the file is not a memory file of that size which cannot shrink.
     pub(crate) fn accept(file: OwnedFd) -> io::Result<Page<T>> {
         let seals = seals(file.as_fd())?;
-        let file = File::from(file);
+        let file = File::from(super::fd::raise(file)?);
         let len = file.metadata()?.size();
         if seals & libc::F_SEAL_SHRINK == 0 || len < PAGE as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a ledger"));
@@ -343,16 +364,25 @@ impl<T: Shared> Page<T> {
 
     /// Writes bytes behind the page, in one piece.
     pub(crate) fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        File::from(self.file.try_clone()?).write_all_at(bytes, PAGE as u64)
+        write_all(&File::from(self.file.try_clone()?), bytes, PAGE as u64)
     }
 
-    /// Reads `len` bytes from behind the page, if they are there.
-    pub(crate) fn appended(&self, len: u64) -> io::Result<Vec<u8>> {
-        let file = File::from(self.file.try_clone()?);
-        if file.metadata()?.size() < len.saturating_add(PAGE as u64) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+    /// Reads `len` bytes from behind the page, if they are there, and not more than `limit`.
+    pub(crate) fn appended(&self, len: u64, limit: u64) -> io::Result<Vec<u8>> {
+        let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+        if len > limit {
+            return Err(invalid(format!("a result that claims {len} bytes, at most {limit} are read")));
         }
-        let mut bytes = vec![0; len as usize];
+        let file = File::from(self.file.try_clone()?);
+        let facts = file.metadata()?;
+        // What a page has of its own is not written through the file, and may not be there yet.
+        let real = facts.size().saturating_sub(PAGE as u64).min(facts.blocks().saturating_mul(512));
+        if real < len {
+            return Err(invalid(format!("a result that claims {len} bytes, and {real} are there")));
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        bytes.resize(len as usize, 0);
         file.read_exact_at(&mut bytes, PAGE as u64)?;
         Ok(bytes)
     }
@@ -378,6 +408,33 @@ impl<T: Shared> std::fmt::Debug for Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_file_claims_and_does_not_have_is_not_mapped() {
+        let holes = create(c"phalanx-test", libc::MFD_ALLOW_SEALING).unwrap();
+        holes.set_len(1 << 30).unwrap();
+        holes.write_all_at(b"a few", 0).unwrap();
+        seal(&holes, PAYLOAD_SEALS).unwrap();
+        let error = Payload::open(holes.as_fd(), 1 << 30).unwrap_err().to_string();
+        assert!(error.contains("claims 1073741824 bytes and has 4096"), "{error}");
+        let error = Payload::open(holes.as_fd(), 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("at most 1048576"), "{error}");
+        assert_eq!(*Payload::open(payload(&[7; 10_000]).unwrap().as_fd(), 10_000).unwrap(), [7; 10_000]);
+    }
+
+    #[test]
+    fn what_is_claimed_behind_a_page_and_is_not_there_is_not_read() {
+        let page = Page::<AtomicU64>::create(true).unwrap();
+        page.append(b"result").unwrap();
+        assert_eq!(page.appended(6, 100).unwrap(), b"result");
+        assert!(page.appended(7, 100).is_err());
+        File::from(page.file().try_clone_to_owned().unwrap()).set_len(1 << 41).unwrap();
+        for claimed in [1 << 20, 1 << 30, 1 << 40, u64::MAX - 1, u64::MAX] {
+            let error = page.appended(claimed, u64::MAX).unwrap_err().to_string();
+            assert!(error.contains(&format!("claims {claimed} bytes")), "{error}");
+        }
+        assert!(page.appended(101, 100).unwrap_err().to_string().contains("at most 100"));
+    }
 
     #[test]
     fn a_file_that_is_busy_is_sealed_when_it_is_not_any_more() {

@@ -16,6 +16,7 @@ pub(crate) mod region;
 pub(crate) mod rlimit;
 pub(crate) mod setting;
 pub(crate) mod signal;
+pub(crate) mod stack;
 pub(crate) mod time;
 pub(crate) mod title;
 pub(crate) mod verdict;

@@ -1,13 +1,13 @@
 //! Waiting for descriptors: poll, ppoll, epoll, eventfd.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
 use nix::sys::epoll::{EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::{check, retry, signal::Mask};
+use super::{check, fd, retry, signal::Mask};
 
 fn timespec(limit: Duration) -> libc::timespec {
     libc::timespec { tv_sec: limit.as_secs().min(i32::MAX as u64) as _, tv_nsec: limit.subsec_nanos() as _ }
@@ -62,8 +62,7 @@ impl Event {
         // SAFETY: eventfd takes integers only.
         let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
             .map_err(|error| super::named("eventfd2", error))?;
-        // SAFETY: the kernel has just made `fd` for us.
-        Ok(Event(unsafe { OwnedFd::from_raw_fd(fd) }))
+        fd::own(fd).map(Event)
     }
 
     /// Wakes the poller; never blocks, is kept until [`Event::clear`].
@@ -101,8 +100,9 @@ pub(crate) type Events = [EpollEvent; 64];
 
 impl Epoll {
     pub(crate) fn new() -> io::Result<Epoll> {
-        let epoll = nix::sys::epoll::Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
-        Ok(Epoll(epoll.map_err(|error| super::named("epoll_create1", error.into()))?))
+        let made = nix::sys::epoll::Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
+        let made = made.map_err(|error| super::named("epoll_create1", error.into()))?;
+        Ok(Epoll(nix::sys::epoll::Epoll(fd::raise(made.0)?)))
     }
 
     /// Adds a descriptor that is reported for as long as it can be read.

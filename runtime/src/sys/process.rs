@@ -1,7 +1,7 @@
 //! Processes: fork, wait, signals by pid and by pidfd, attributes of the own process.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -309,9 +309,8 @@ pub(crate) fn kill_and_continue(pid: i32, signal: i32) {
 pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: integers only.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let fd = check(fd as libc::c_int).map_err(|error| super::named("pidfd_open", error))?;
-    // SAFETY: the kernel has just made `fd` for us (close-on-exec by definition).
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    // Close-on-exec by definition.
+    super::fd::own(check(fd as libc::c_int).map_err(|error| super::named("pidfd_open", error))?)
 }
 
 /// Sends a signal through a handle.
@@ -434,6 +433,9 @@ pub(crate) fn random() -> u64 {
 
 /// Which limit an error of the operating system speaks of, by its name in setrlimit(2).
 pub(crate) fn limit_of(error: &io::Error) -> Option<&'static str> {
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return Some("RLIMIT_FSIZE");
+    }
     match error.raw_os_error()? {
         libc::EMFILE => Some("RLIMIT_NOFILE"),
         libc::ENFILE => Some("fs.file-max"),

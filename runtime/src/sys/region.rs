@@ -9,12 +9,12 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::ptr::NonNull;
 use std::sync::atomic;
 
-use super::memfd::{Mapped, create, seal, seals};
-use super::{check, retry};
+use super::memfd::{Mapped, create, seal, seals, write_all};
+use super::{check, retry, rlimit};
 
 /// Its length cannot change.
 const FIXED: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
@@ -217,7 +217,7 @@ fn bytes<T>(len: usize) -> io::Result<usize> {
 fn filled<T: Element>(bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = create(c"phalanx-shared", libc::MFD_ALLOW_SEALING)?;
     // Writing allocates every page of it.
-    file.write_all_at(bytes, 0)?;
+    write_all(&file, bytes, 0)?;
     seal(&file, seals_of::<T>())?;
     Ok(file.into())
 }
@@ -227,11 +227,11 @@ fn allocate(file: &File, size: usize) -> io::Result<()> {
     if size == 0 {
         return Ok(());
     }
-    retry(|| {
+    let allocate = || {
         // SAFETY: fallocate takes integers only.
         check(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size as libc::off_t) })
-    })
-    .map(drop)
+    };
+    rlimit::grow_file(size as u64, || retry(allocate)).map(drop)
 }
 
 /// Maps a file from end to end, if it has exactly this size, and memory for all of it.
@@ -250,6 +250,7 @@ fn map_all(file: BorrowedFd<'_>, size: usize, writable: bool) -> io::Result<Opti
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;

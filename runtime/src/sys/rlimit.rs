@@ -47,11 +47,38 @@ pub(crate) fn limit(limit: Limit, value: u64) -> io::Result<()> {
         Limit::FileSize => (Resource::RLIMIT_FSIZE, value),
         Limit::CoreSize => (Resource::RLIMIT_CORE, value),
         Limit::AddressSpace => (Resource::RLIMIT_AS, value),
-        Limit::Stack => (Resource::RLIMIT_STACK, value),
+        Limit::Stack => {
+            super::stack::forget();
+            (Resource::RLIMIT_STACK, value)
+        }
         Limit::LockedMemory => (Resource::RLIMIT_MEMLOCK, value),
         Limit::UserProcesses => (Resource::RLIMIT_NPROC, value),
     };
     Ok(setrlimit(resource, value, hard)?)
+}
+
+/// Does what makes a file at most `size` bytes long: also memory files have a size in the eyes of the kernel, which kills a process by SIGXFSZ that
+/// makes a file larger than it may.
+///
+/// # Errors
+/// `FileTooLarge`, with words that name the limit; or what `act` says.
+pub(super) fn grow_file<T>(size: u64, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let too_large = |limit: u64| {
+        let text = format!(
+            "RLIMIT_FSIZE: this process may write files of {limit} bytes (`ulimit -f`), memory files included, and needs one of {size}"
+        );
+        io::Error::new(io::ErrorKind::FileTooLarge, text)
+    };
+    let allowed = || getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft);
+    let limit = allowed();
+    if size > limit {
+        return Err(too_large(limit));
+    }
+    // Another thread can set a limit at any time.
+    super::signal::without(libc::SIGXFSZ, act).map_err(|error| match error.raw_os_error() {
+        Some(libc::EFBIG) => too_large(allowed()),
+        _ => error,
+    })
 }
 
 /// How many descriptors this process may have open (the soft limit).

@@ -46,6 +46,22 @@ impl Mask {
     }
 }
 
+/// Does something that the kernel may answer with EFBIG and this signal to the calling thread: only the error is left of it.
+pub(super) fn without<T>(signal: i32, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let blocked = Mask::of(&[signal]);
+    let mut before = Mask::of(&[]);
+    // SAFETY: two valid sets, of which the second is written to.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &blocked.0, &mut before.0) };
+    let done = act();
+    if done.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EFBIG)) {
+        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: a valid set and a valid time; nothing is asked about the signal. Without one that is pending it is an error, at once.
+        unsafe { libc::sigtimedwait(&blocked.0, std::ptr::null_mut(), &now) };
+    }
+    before.install();
+    done
+}
+
 fn action(handler: libc::sighandler_t, flags: libc::c_int) -> libc::sigaction {
     // SAFETY: sigaction is plain data; zero means no flags, empty mask, default action.
     let mut action: libc::sigaction = unsafe { zeroed() };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::actor::Options;
 use crate::any_ref::AnyRef;
 use crate::builder::{options, short_name};
-use crate::codec::{self, Portable};
+use crate::codec::{self, Portable, bounds};
 use crate::error::{At, CallError, Never, SendError, SpawnError};
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
@@ -92,7 +92,8 @@ impl<T: Portable> Process<T> {
             )
         };
         let entry = OfTask::<F, A, T, ()>::ENTRY;
-        let plan = Plan::new(Kind::Task, Some(entry), codec::encode(&args), Options::DEFAULT);
+        let plan =
+            Plan::new(Kind::Task, Some(entry), codec::encode_away(args, bounds::SOUNDED), Options::DEFAULT);
         ProcessBuilder { plan: Plan { stem: stem_of::<F>(), ..plan }, kind: PhantomData }
     }
 }
@@ -109,7 +110,12 @@ impl<T: Portable, E: Portable> Process<T, E> {
             )
         };
         let entry = OfTask::<F, A, T, (E,)>::FALLIBLE;
-        let plan = Plan::new(Kind::Task, Some(entry), codec::encode(args), Options::DEFAULT);
+        let plan = Plan::new(
+            Kind::Task,
+            Some(entry),
+            codec::encode_within(args, bounds::SOUNDED).0,
+            Options::DEFAULT,
+        );
         ProcessBuilder { plan, kind: PhantomData }
     }
 
@@ -132,15 +138,18 @@ impl<T: Portable, E: Portable> Process<T, E> {
         let at = || At::new(&self.peer.card.name, self.peer.ledger.pid(), "task", None);
         let reason = epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason.clone());
         let codec = |error| CallError::Codec(error, at());
-        let left = match self.peer.ledger.result() {
+        let left = match self.peer.ledger.result(bounds::BYTES) {
             Some(bytes) if reason == ExitReason::Normal => {
                 bytes.map_err(|error| CallError::Unreachable(error.to_string(), at()))?
             }
             _ => return Err(CallError::Died(reason, at())),
         };
+        let depth = self.peer.card.depth;
         match postcard::from_bytes(&left).map_err(|error| codec(error.to_string()))? {
-            Left::Value(bytes) => codec::decode(&bytes, Vec::new()).map_err(codec),
-            Left::App(bytes) => Err(codec::decode(&bytes, Vec::new()).map_or_else(codec, CallError::App)),
+            Left::Value(bytes) => codec::decode_within(&bytes, Vec::new(), depth).map_err(codec),
+            Left::App(bytes) => {
+                Err(codec::decode_within(&bytes, Vec::new(), depth).map_or_else(codec, CallError::App))
+            }
             Left::Codec(error) => Err(codec(error)),
         }
     }

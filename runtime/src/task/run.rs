@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{self, Portable};
+use crate::codec::{self, Portable, bounds};
 use crate::current;
 use crate::mailbox::ledger::{Farewell, Ledger, StopMode};
 use crate::process::actor_loop::PANICKED;
@@ -25,7 +25,7 @@ pub(crate) enum Left {
 
 /// Runs a function that answers a value.
 pub(crate) fn value<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(start: Start) -> i32 {
-    run::<F, A>(start, |function, args| left(Left::Value, &function(args)))
+    run::<F, A>(start, |function, args| left(Left::Value, function(args)))
 }
 
 /// Runs a function that answers a `Result`.
@@ -37,19 +37,21 @@ where
     E: Portable,
 {
     run::<F, A>(start, |function, args| match function(args) {
-        Ok(value) => left(Left::Value, &value),
-        Err(error) => left(Left::App, &error),
+        Ok(value) => left(Left::Value, value),
+        Err(error) => left(Left::App, error),
     })
 }
 
 /// The result outlives this process, so there is nobody to keep a descriptor open for it.
-fn left<T: Portable>(kind: fn(Vec<u8>) -> Left, value: &T) -> Left {
-    codec::encode_plain(value).map_or_else(Left::Codec, kind)
+fn left<T: Portable>(kind: fn(Vec<u8>) -> Left, value: T) -> Left {
+    codec::encode_plain_away(value, bounds::here()).map_or_else(Left::Codec, kind)
 }
 
 fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> Left) -> i32 {
     let Start { init, fds, receiver, ledger, .. } = start;
-    let (Some(function), args) = (image::conjure::<F>(), codec::decode::<A>(&init, fds)) else {
+    let (Some(function), args) =
+        (image::conjure::<F>(), codec::decode_within::<A>(&init, fds, bounds::here()))
+    else {
         return fail(ledger, "the function captures data");
     };
     let args = match args {
@@ -73,9 +75,12 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     // What a main program does at its end, a task does too: its own children first.
     tree::shut_down(StopMode::Drain);
     let _ = std::io::stdout().flush();
-    let kept = postcard::to_stdvec(&left)
-        .map_err(std::io::Error::other)
-        .and_then(|bytes| ledger.leave_result(&bytes));
+    let keep = |left: &Left| {
+        let bytes = postcard::to_stdvec(left).map_err(std::io::Error::other)?;
+        ledger.leave_result(&bytes)
+    };
+    // A result that there is no room for is an error that says so.
+    let kept = keep(&left).or_else(|error| keep(&Left::Codec(format!("cannot keep the result: {error}"))));
     match kept {
         Ok(()) => {
             ledger.say_farewell(Farewell::Returned);

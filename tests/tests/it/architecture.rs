@@ -47,6 +47,12 @@ fn unsafe_code_and_system_calls_are_in_sys_only() {
     }
 }
 
+/// Whatever the kernel makes for us comes through one function, which keeps it away from 0, 1 and 2.
+#[test]
+fn descriptors_are_taken_over_in_one_place() {
+    assert_eq!(uses("runtime/src", "/src/sys/fd.rs", &["from_raw_fd", "FromRawFd"]), [""; 0]);
+}
+
 /// What is built on actors knows no more of them than their users do.
 #[test]
 fn pools_and_what_is_like_them_use_actors_as_everybody_does() {

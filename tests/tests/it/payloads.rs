@@ -1,5 +1,6 @@
 //! What travels, how large it may be, and what happens when it cannot.
 
+mod bounds;
 mod broken;
 mod descriptors;
 mod growth;

@@ -184,10 +184,10 @@ impl Ledger {
         Ok(())
     }
 
-    /// The result of a task that returned.
-    pub(crate) fn result(&self) -> Option<io::Result<Vec<u8>>> {
+    /// The result of a task that returned, of at most `limit` bytes.
+    pub(crate) fn result(&self, limit: u64) -> Option<io::Result<Vec<u8>>> {
         let len = self.0.result_len.load(SeqCst).checked_sub(1)?;
-        Some(self.0.appended(len))
+        Some(self.0.appended(len, limit))
     }
 
     /// Why there is no supervisor of this actor's own, if one could not be forked; the number of an error.

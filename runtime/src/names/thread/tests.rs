@@ -29,7 +29,7 @@ fn case() -> Case {
 
 fn dummy(id: u64) -> Dummy {
     let (sender, receiver) = fd::seqpacket_pair().unwrap();
-    let card = Card { id, name: "dummy".into(), daemon: false, timeout: Duration::from_secs(1) };
+    let card = Card { id, name: "dummy".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
     Dummy { card, receiver, sender, ledger: Ledger::create(1, false).unwrap() }
 }
 

@@ -15,7 +15,7 @@ use super::handshake::{self, BUSY};
 use super::packets::{LARGEST, PREFIX, TAG};
 use super::{Cut, Inward, Link, Outward, Port, Terms, Visitor, Wire};
 use crate::remote::error::RemoteError;
-use crate::sys::fd;
+use crate::sys::fd::{self, raise};
 
 /// What of a message fits into one packet.
 const PLAIN: usize = LARGEST - TAG;
@@ -30,6 +30,7 @@ impl Wire for Tcp {
     fn listen(&self, address: &str) -> Result<Box<dyn Port>, RemoteError> {
         // With SO_REUSEADDR: a port whose last user has just ended can be had at once.
         let listening = TcpListener::bind(address).and_then(|listener| {
+            let listener = TcpListener::from(raise(listener.into())?);
             let address = listener.local_addr()?;
             Ok(Listening { listener, address })
         });
@@ -57,7 +58,7 @@ fn reach(address: &str, deadline: Instant) -> io::Result<TcpStream> {
     let mut refused = io::Error::new(ErrorKind::NotFound, "no such address");
     for address in address.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, remaining(deadline)?) {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return raise(stream.into()).map(TcpStream::from),
             Err(error) => refused = error,
         }
     }
@@ -76,7 +77,7 @@ impl Port for Listening {
 
     fn accept(&self) -> io::Result<Box<dyn Visitor>> {
         let (stream, address) = self.listener.accept()?;
-        let stream = Arc::new(stream);
+        let stream = Arc::new(TcpStream::from(raise(stream.into())?));
         Ok(Box::new(Caller { stream, who: address.to_string() }))
     }
 }

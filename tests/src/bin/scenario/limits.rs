@@ -105,3 +105,30 @@ pub(crate) fn prints_a_lot() -> phalanx::Result<()> {
     eprintln!("printed");
     Ok(())
 }
+
+#[actor]
+struct Sized;
+
+#[actor]
+impl Sized {
+    fn len(&self, bytes: String) -> usize {
+        bytes.len()
+    }
+}
+
+/// Starts an actor, and sends it what travels in a memory file.
+#[phalanx::main]
+pub(crate) fn file_size() -> phalanx::Result<()> {
+    match Sized.spawn() {
+        Ok(actor) => {
+            println!("{:?}", actor.len("small".to_owned()).wait()?);
+            match actor.len("large".repeat(20_000)).wait() {
+                Ok(len) => println!("{len}"),
+                Err(error) => println!("call: {error}"),
+            }
+        }
+        Err(SpawnError::Limit { limit, error, .. }) => println!("limit {limit}: {error}"),
+        Err(error) => println!("other: {error}"),
+    }
+    Ok(())
+}

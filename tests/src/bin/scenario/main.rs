@@ -56,6 +56,7 @@ fn main() -> phalanx::Result<()> {
         "interrupted-in-handler" => interrupted::handling(),
         "logs" => logs::logs(),
         "logs-itself" => logs::logs_itself(),
+        "file-size" => limits::file_size(),
         "many-actors" => limits::many_actors(),
         "many-names" => limits::many_names(),
         "prints-a-lot" => limits::prints_a_lot(),

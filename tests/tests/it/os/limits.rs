@@ -113,3 +113,46 @@ fn output_that_nobody_reads_holds_up_its_actor_only_and_is_not_cut() {
         assert!(program.wait().unwrap().success());
     });
 }
+
+/// Memory files are files to the kernel, which kills by SIGXFSZ whoever makes one too large.
+#[test]
+fn under_a_limit_on_file_sizes_a_spawn_or_a_large_message_fails_and_names_it() {
+    let said = |blocks: u32| {
+        // Blocks of 512 bytes, in a shell of POSIX.
+        let script = format!(r#"ulimit -f {blocks} || exit 9; exec "$0" file-size"#);
+        let run = Program::new("sh").args(["-c", &script, SCENARIO]).start();
+        let said = run.rest();
+        assert_eq!(run.finish(), 0, "{said:?}");
+        said
+    };
+    let nothing = said(1);
+    assert!(nothing[0].starts_with("limit RLIMIT_FSIZE: "), "{nothing:?}");
+    let small = said(64);
+    assert_eq!(small[0], "5");
+    assert!(small[1].starts_with("call: ") && small[1].contains("RLIMIT_FSIZE"), "{small:?}");
+    assert_eq!(said(1000), ["5", "100000"]);
+}
+
+#[actor]
+struct Writer;
+
+#[actor]
+impl Writer {
+    fn text(&self, bytes: usize) -> String {
+        "x".repeat(bytes)
+    }
+}
+
+#[test]
+fn an_answer_beyond_the_actors_limit_on_file_sizes_is_an_error_of_its_call() {
+    alone(|| {
+        let writer = Writer.builder().limit(phalanx::Limit::FileSize, 50_000).spawn().unwrap();
+        assert_eq!(writer.text(40_000).wait().map(|text| text.len()), Ok(40_000));
+        let error = writer.text(100_000).wait().unwrap_err().to_string();
+        assert!(error.contains("RLIMIT_FSIZE"), "{error}");
+        assert_eq!(writer.text(10).wait().as_deref(), Ok("xxxxxxxxxx"));
+        let task = Process::builder(|bytes: usize| "x".repeat(bytes), 100_000);
+        let error = task.limit(phalanx::Limit::FileSize, 50_000).spawn().unwrap().join().unwrap_err();
+        assert!(error.to_string().contains("RLIMIT_FSIZE"), "{error}");
+    });
+}

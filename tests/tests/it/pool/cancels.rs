@@ -115,6 +115,37 @@ fn a_task_over_its_deadline_is_killed_and_the_worker_replaced() {
     });
 }
 
+/// Takes for ever to be read, once it is in a worker.
+#[derive(Debug, serde::Serialize)]
+struct Slow(u32);
+
+impl<'de> serde::Deserialize<'de> for Slow {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Slow, D::Error> {
+        let number = u32::deserialize(deserializer)?;
+        while number > 0 && worker().is_some() {
+            nap(100_000);
+        }
+        Ok(Slow(number))
+    }
+}
+
+#[test]
+fn the_time_in_which_a_worker_reads_an_argument_counts() {
+    alone(|| {
+        let limit = Duration::from_millis(200);
+        let pool = Pool::builder().workers(1).deadline(limit).build().unwrap();
+        let read = |slow: Slow| slow.0;
+        assert_eq!(pool.run(read, Slow(0)), Ok(0));
+        let before = Instant::now();
+        match pool.run(read, Slow(1)) {
+            Err(TaskError::Died(ExitReason::DeadlineExceeded { after, .. }, _)) => assert!(after >= limit),
+            other => panic!("{other:?}"),
+        }
+        assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
+        assert_eq!(pool.run(read, Slow(0)), Ok(0));
+    });
+}
+
 #[task(deadline = "100ms")]
 fn hasty(millis: u64) -> u64 {
     nap(millis)

@@ -1,0 +1,124 @@
+//! How much stack a thread has left, and more of it.
+//!
+//! What is encoded, decoded and dropped by recursion is as deep as its author likes, and threads have stacks as small as theirs like.
+
+use std::cell::Cell;
+use std::mem::zeroed;
+
+/// With less than this left, a few levels of recursion begin on another stack. In builds without optimisation one level of a derived impl takes about two
+/// kilobytes, more if it carries large arrays.
+const RESERVE: usize = 128 * 1024;
+
+/// How large the other one is; pages that nobody touches take no memory.
+const SEGMENT: usize = 1024 * 1024;
+
+/// What of a new stack is gone before the first line runs on it, amply.
+const MARGIN: usize = 16 * 1024;
+
+thread_local! {
+    /// The lowest address of the stack that this thread runs on; 0 before anybody has asked, `usize::MAX` if nobody knows.
+    static LIMIT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// In a supervisor, for its children, which run on a copy of its stack.
+pub(crate) fn prepare() {
+    find_limit();
+}
+
+/// The limit on the stack (`RLIMIT_STACK`) has changed.
+pub(crate) fn forget() {
+    LIMIT.set(0);
+}
+
+#[inline(always)]
+fn here() -> usize {
+    let local = 0_u8;
+    std::hint::black_box(&raw const local).addr()
+}
+
+#[cold]
+#[inline(never)]
+fn find_limit() -> usize {
+    // SAFETY: a pthread_attr_t is plain data; it is filled in by pthread_getattr_np, and destroyed if that has succeeded.
+    let limit = unsafe {
+        let mut attributes: libc::pthread_attr_t = zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            usize::MAX
+        } else {
+            let (mut start, mut size) = (std::ptr::null_mut(), 0);
+            let known = libc::pthread_attr_getstack(&attributes, &mut start, &mut size) == 0;
+            libc::pthread_attr_destroy(&mut attributes);
+            if known { start.addr() } else { usize::MAX }
+        }
+    };
+    LIMIT.set(limit);
+    limit
+}
+
+/// Does something that takes a part of the reserve, on this stack or on a new one. `None`, and nothing is done, if there is no memory for that.
+#[inline(always)]
+pub(crate) fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
+    let limit = match LIMIT.get() {
+        0 => find_limit(),
+        limit => limit,
+    };
+    if here().saturating_sub(limit) >= RESERVE { Some(act()) } else { with(SEGMENT, act) }
+}
+
+/// Does something on a new stack of this size. `None`, and nothing is done, if there is no memory for that.
+#[cold]
+#[inline(never)]
+pub(crate) fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
+    /// Puts the limit of the stack back that was left, also if `act` panics.
+    struct Back(usize);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            LIMIT.set(self.0);
+        }
+    }
+    let size = size.checked_add(MARGIN)?;
+    if !can_have(size) {
+        return None;
+    }
+    let _back = Back(LIMIT.get());
+    Some(stacker::grow(size, || {
+        LIMIT.set(here().saturating_sub(size - MARGIN));
+        act()
+    }))
+}
+
+/// The library panics where there is no memory for a stack.
+fn can_have(size: usize) -> bool {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at an address of the kernel's choice aliases nothing; it is unmapped as it was mapped, and not used.
+    unsafe {
+        let start = libc::mmap(std::ptr::null_mut(), size, access, kind, -1, 0);
+        start != libc::MAP_FAILED && libc::munmap(start, size) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dig(levels: usize) -> usize {
+        let ballast = std::hint::black_box([levels; 64]);
+        if levels == 0 {
+            0
+        } else {
+            with_room(|| dig(levels - 1)).unwrap() + usize::from(ballast[7] == levels)
+        }
+    }
+
+    #[test]
+    fn recursion_goes_as_deep_as_it_likes_on_a_small_stack() {
+        let small = std::thread::Builder::new().stack_size(64 * 1024);
+        assert_eq!(small.spawn(|| dig(10_000)).unwrap().join().unwrap(), 10_000);
+        assert_eq!(dig(100_000), 100_000);
+    }
+
+    #[test]
+    fn a_stack_that_cannot_be_had_is_none() {
+        assert!(with(usize::MAX, || ()).is_none() && with(1 << 60, || ()).is_none());
+    }
+}

@@ -1,0 +1,233 @@
+//! How much a value may be: what is deeper, longer or emptier than that costs its own call and nothing else, in either direction.
+
+use std::thread;
+
+use phalanx::prelude::*;
+use phalanx::{Pool, Queue, Store};
+use phalanx_tests::alone;
+use serde::{Deserialize, Serialize};
+
+/// As deep as one likes: each is a level, and the option in it is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Chain {
+    number: u64,
+    next: Option<Box<Chain>>,
+}
+
+impl Chain {
+    /// Of so many levels.
+    fn of(levels: u32) -> Chain {
+        let end = Chain { number: 0, next: None };
+        (1..levels).fold(end, |next, number| Chain { number: number.into(), next: Some(Box::new(next)) })
+    }
+
+    fn levels(&self) -> u32 {
+        let (mut levels, mut next) = (1, &self.next);
+        while let Some(chain) = next {
+            (levels, next) = (levels + 1, &chain.next);
+        }
+        levels
+    }
+
+    /// Takes it apart, and not by recursion.
+    fn unlink(mut self) -> u32 {
+        let mut levels = 1;
+        while let Some(next) = self.next.take() {
+            (levels, self) = (levels + 1, *next);
+        }
+        levels
+    }
+}
+
+#[actor]
+struct Deep {
+    kept: Chain,
+}
+
+#[actor]
+impl Deep {
+    fn make(&self, levels: u32) -> Chain {
+        Chain::of(levels)
+    }
+
+    fn fail(&self, levels: u32) -> Result<(), Chain> {
+        Err(Chain::of(levels))
+    }
+
+    fn levels(&self, chain: Chain) -> u32 {
+        chain.unlink()
+    }
+
+    fn echo(&self, chain: Chain) -> Chain {
+        chain
+    }
+
+    fn kept(&self) -> u32 {
+        self.kept.levels()
+    }
+
+    fn nothings(&self, count: u64) -> Vec<()> {
+        vec![(); count as usize]
+    }
+
+    fn count(&self, nothings: Vec<()>) -> u64 {
+        nothings.len() as u64
+    }
+
+    #[tell]
+    fn forget(&self, _chain: Chain) {}
+}
+
+fn deep() -> Deep {
+    Deep { kept: Chain::of(1) }
+}
+
+/// Runs on a thread with so many KiB of stack.
+fn with_stack<T: Send + 'static>(kib: usize, body: impl FnOnce() -> T + Send + 'static) -> T {
+    let small = thread::Builder::new().stack_size(kib * 1024);
+    small.spawn(body).unwrap().join().unwrap()
+}
+
+#[track_caller]
+fn is_too_deep<T: std::fmt::Debug>(outcome: Result<T, CallError>, found: &str) {
+    let error = outcome.unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, CallError::Codec(..)), "{said}");
+    assert!(said.contains(found) && said.contains("may be 128 (option `depth`)"), "{said}");
+}
+
+/// Two bytes for each level are few; the stack that it takes to read them is large.
+#[test]
+fn an_answer_that_is_too_deep_costs_its_call_on_any_stack() {
+    alone(|| {
+        let deep = deep().spawn().unwrap();
+        for kib in [64, 256, 2048] {
+            let deep = deep.clone();
+            with_stack(kib, move || {
+                for levels in [129, 20_000, 60_000] {
+                    let found = format!("it is {levels} levels deep");
+                    is_too_deep(deep.make(levels).wait().map(Chain::unlink), &found);
+                }
+                let error = deep.fail(20_000).wait().map_err(|error| match error {
+                    CallError::App(chain) => panic!("{} levels", chain.unlink()),
+                    CallError::Codec(error, _) => error,
+                    other => panic!("{other:?}"),
+                });
+                assert!(error.unwrap_err().contains("20000 levels"));
+                assert_eq!(deep.make(128).wait().unwrap().levels(), 128);
+            });
+        }
+        assert!(deep.is_alive());
+    });
+}
+
+#[test]
+fn an_argument_that_is_too_deep_is_refused_where_it_is_sent_and_dropped_on_any_stack() {
+    alone(|| {
+        let deep = deep().spawn().unwrap();
+        for kib in [64, 256] {
+            let deep = deep.clone();
+            with_stack(kib, move || {
+                // The tuple of the arguments is a level.
+                is_too_deep(deep.levels(Chain::of(50_000)).wait(), "it is 50001 levels deep");
+                let SendError::Codec(said, _) = deep.forget(Chain::of(50_000)).unwrap_err() else {
+                    panic!("it was sent")
+                };
+                assert!(said.contains("50001 levels"), "{said}");
+                assert_eq!(deep.levels(Chain::of(127)).wait(), Ok(127));
+                assert_eq!(deep.echo(Chain::of(120)).wait(), Ok(Chain::of(120)));
+            });
+        }
+        // What is not sent is given back, as deep as it is.
+        let refused = deep.try_levels(Chain::of(1000)).unwrap_err();
+        assert!(matches!(refused.error, SendError::Codec(..)), "{}", refused.error);
+        assert_eq!(refused.args.0.unlink(), 1000);
+    });
+}
+
+#[test]
+fn tasks_and_what_is_made_of_them_refuse_what_is_too_deep() {
+    alone(|| {
+        let task = Process::spawn(Chain::of, 20_000).unwrap();
+        is_too_deep(task.join().map(Chain::unlink), "20000 levels");
+        let refused = Process::spawn(|chain: Chain| chain.unlink(), Chain::of(20_000));
+        assert!(matches!(&refused, Err(SpawnError::Codec { error, .. }) if error.contains("20000 levels")));
+
+        let pool = Pool::builder().workers(1).build().unwrap();
+        let error = pool.run(Chain::of, 20_000).map(Chain::unlink).unwrap_err().to_string();
+        assert!(error.contains("20000 levels"), "{error}");
+        let error = pool.run(|chain: Chain| chain.unlink(), Chain::of(20_000)).unwrap_err().to_string();
+        assert!(error.contains("20000 levels"), "{error}");
+        assert_eq!(pool.run(Chain::of, 128).unwrap().levels(), 128);
+        assert_eq!(pool.run(|chain: Chain| chain.unlink(), Chain::of(128)), Ok(128));
+
+        let queue = Queue::<Chain>::bounded(8).unwrap();
+        let error = queue.put(Chain::of(20_000)).unwrap_err();
+        assert!(error.to_string().contains("20000 levels"), "{error}");
+        queue.put(Chain::of(100)).unwrap();
+        assert_eq!(queue.get().unwrap().levels(), 100);
+
+        let store = Store::start().unwrap();
+        let map = store.map::<u32, Chain>().unwrap();
+        let error = map.insert(1, Chain::of(20_000)).unwrap_err();
+        assert!(error.to_string().contains("levels deep"), "{error}");
+        map.insert(1, Chain::of(100)).unwrap();
+        assert_eq!(map.get(&1).unwrap().unwrap().levels(), 100);
+    });
+}
+
+#[actor(depth = 50_000, mailbox = 16)]
+struct Deeper;
+
+#[actor]
+impl Deeper {
+    /// Drops what it is given, by recursion.
+    fn levels(&self, chain: Chain) -> u32 {
+        chain.levels()
+    }
+
+    fn make(&self, levels: u32) -> Chain {
+        Chain::of(levels)
+    }
+}
+
+#[test]
+fn with_the_option_an_actor_takes_and_gives_what_is_deeper() {
+    alone(|| {
+        let deeper = Deeper.spawn().unwrap();
+        let built = deep().builder().depth(1000).spawn().unwrap();
+        with_stack(256, move || {
+            assert_eq!(deeper.levels(Chain::of(49_999)).wait(), Ok(49_999));
+            assert_eq!(deeper.make(50_000).wait().map(Chain::unlink), Ok(50_000));
+            let said = deeper.make(50_001).wait().map(Chain::unlink).unwrap_err().to_string();
+            assert!(said.contains("50001 levels deep, and may be 50000"), "{said}");
+            assert_eq!(built.make(1000).wait().map(Chain::unlink), Ok(1000));
+            assert!(matches!(built.make(1001).wait().map(Chain::unlink), Err(CallError::Codec(..))));
+            let kept = Deep { kept: Chain::of(1000) }.builder().depth(1000).spawn().unwrap();
+            assert_eq!(kept.kept().wait(), Ok(1000));
+        });
+        let refused = Deep { kept: Chain::of(1000) }.spawn().map(drop);
+        assert!(matches!(&refused, Err(SpawnError::Codec { error, .. }) if error.contains("1000 levels")));
+        for levels in [0, 100_001] {
+            let refused = deep().builder().depth(levels).spawn().map(drop);
+            assert!(matches!(refused, Err(SpawnError::Option { .. })), "{refused:?}");
+        }
+        let task = Process::builder(Chain::of, 1000).depth(1000).spawn().unwrap();
+        assert_eq!(task.join().map(Chain::unlink), Ok(1000));
+    });
+}
+
+/// They take no bytes, and so many of them take for ever.
+#[test]
+fn items_without_bytes_are_counted() {
+    alone(|| {
+        let deep = deep().spawn().unwrap();
+        assert_eq!(deep.nothings(1 << 20).wait().map(|all| all.len()), Ok(1 << 20));
+        assert_eq!(deep.count(vec![(); 1 << 20]).wait(), Ok(1 << 20));
+        let said = deep.nothings(1 << 40).wait().unwrap_err();
+        assert!(matches!(said, CallError::Codec(..)), "{said}");
+        assert!(said.to_string().contains("more than 1048576 items"), "{said}");
+        let said = deep.count(vec![(); 1 << 40]).wait().unwrap_err();
+        assert!(said.to_string().contains("more than 1048576 items"), "{said}");
+    });
+}
