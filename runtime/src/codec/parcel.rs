@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
-use super::{Aside, Encoded, Portable, decode, encode, put_aside, take_fd};
+use super::bounds::DEPTH;
+use super::{Aside, Encoded, Portable, decode, encode, encode_away, put_aside, take_fd};
 
 /// Bytes of a value, and what belongs beside them. It travels in messages like any other value, as often as one likes.
 ///
@@ -29,6 +30,14 @@ impl<B: From<Vec<u8>> + AsRef<[u8]>> Parcel<B> {
     /// What the value's `Serialize` said.
     pub(crate) fn pack<T: Portable>(value: &T) -> Result<Parcel<B>, String> {
         encode(value).map(Parcel::from)
+    }
+
+    /// The same for a value that is not needed any more: see [`encode_away`].
+    ///
+    /// # Errors
+    /// As [`pack`](Self::pack).
+    pub(crate) fn pack_away<T: Portable>(value: T) -> Result<Parcel<B>, String> {
+        encode_away(value, DEPTH).map(Parcel::from)
     }
 
     /// The same bytes, lying elsewhere.

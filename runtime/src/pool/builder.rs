@@ -128,7 +128,7 @@ impl PoolBuilder {
     /// [`pool::state`](crate::pool::state); it need not be serde. A worker in which it panics has not been started: that counts against the
     /// [`intensity`](Self::intensity). (Python's `initializer`.)
     pub fn init<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static>(self, function: F, args: A) -> Self {
-        let made = (function::state_maker(function), Parcel::pack(&args));
+        let made = (function::state_maker(function), Parcel::pack_away(args));
         self.with(|options| options.init = Some(made))
     }
 
@@ -155,7 +155,7 @@ impl PoolBuilder {
         S: 'static,
         E: fmt::Display + 'static,
     {
-        let made = (function::try_state_maker(function), Parcel::pack(&args));
+        let made = (function::try_state_maker(function), Parcel::pack_away(args));
         self.with(|options| options.init = Some(made))
     }
 

@@ -155,7 +155,7 @@ impl Pool {
     /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). What cannot be done (the pool is closed, the arguments
     /// cannot be encoded) the task says.
     pub fn submit<A: Portable, M, F: TaskFn<A, M>>(&self, function: F, args: A) -> Task<F::Value, F::Error> {
-        submit(&self.core, function.function(), &args)
+        submit(&self.core, function.function(), args)
     }
 
     /// As [`submit`](Self::submit), and never blocks.
@@ -233,7 +233,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
 
     /// Gives the pool a task; see [`Pool::submit`](Pool::<Any>::submit).
     pub fn submit(&self, args: A) -> Task<T, E> {
-        submit(&self.core, self.function(), &args)
+        submit(&self.core, self.function(), args)
     }
 
     /// As [`submit`](Self::submit), and never blocks.
@@ -269,11 +269,11 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
     }
 }
 
-fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: &A) -> Task<T, E> {
+fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: A) -> Task<T, E> {
     let number = core.number();
     let cell = Cell::new(core, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let made = Parcel::pack(args).map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
+    let made = Parcel::pack_away(args).map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
     let submitted =
         made.and_then(|job| core.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));

@@ -266,7 +266,7 @@ where
                     break;
                 }
             };
-            match <Parcel>::pack(&item) {
+            match <Parcel>::pack_away(item) {
                 Ok(parcel) if parcel.has_aside() => {
                     // Alone, and after those before it.
                     self.submit(args, ends, first);

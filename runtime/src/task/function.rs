@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::bounds::DEPTH;
 use crate::codec::{self, Encoded, Portable};
 use crate::error::Never;
 use crate::sys::image::{self, Findable, Located};
@@ -122,10 +123,10 @@ impl Runner {
     }
 }
 
-fn value<T: Portable>(value: &T) -> Ran {
+fn value<T: Portable>(value: T) -> Ran {
     // The encoding of a `Result` begins with its variant: 0 for `Ok`, 1 for `Err`.
     let is_result = || std::any::type_name::<T>().starts_with("core::result::Result<");
-    match codec::encode(value) {
+    match codec::encode_away(value, DEPTH) {
         Ok(encoded) => Ran::Value { is_err: encoded.bytes.first() == Some(&1) && is_result(), encoded },
         Err(error) => Ran::Result(error),
     }
@@ -160,7 +161,7 @@ macro_rules! functions {
                     match codec::decode::<$args>(args, fds) {
                         Ok($($pattern)*) => {
                             begins();
-                            value(&function($($arg),*))
+                            value(function($($arg),*))
                         }
                         Err(error) => Ran::Arguments(error),
                     }
@@ -238,7 +239,7 @@ impl<F: Fn(A) -> T + Copy + 'static, A: Portable, T: Portable> Named<F, A, T, ()
         run: |args, fds, begins| match (image::conjure::<F>(), codec::decode::<A>(args, fds)) {
             (Some(function), Ok(args)) => {
                 begins();
-                value(&function(args))
+                value(function(args))
             }
             (None, _) => Ran::Arguments(CAPTURES.to_owned()),
             (_, Err(error)) => Ran::Arguments(error),
@@ -260,8 +261,8 @@ where
             (Some(function), Ok(args)) => {
                 begins();
                 match function(args) {
-                    Ok(answer) => value(&answer),
-                    Err(error) => codec::encode(&error).map_or_else(Ran::Result, Ran::App),
+                    Ok(answer) => value(answer),
+                    Err(error) => codec::encode_away(error, DEPTH).map_or_else(Ran::Result, Ran::App),
                 }
             }
             (None, _) => Ran::Arguments(CAPTURES.to_owned()),

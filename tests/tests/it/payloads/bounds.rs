@@ -203,11 +203,12 @@ fn with_the_option_an_actor_takes_and_gives_what_is_deeper() {
             assert!(said.contains("50001 levels deep, and may be 50000"), "{said}");
             assert_eq!(built.make(1000).wait().map(Chain::unlink), Ok(1000));
             assert!(matches!(built.make(1001).wait().map(Chain::unlink), Err(CallError::Codec(..))));
-            let kept = Deep { kept: Chain::of(1000) }.builder().depth(1000).spawn().unwrap();
-            assert_eq!(kept.kept().wait(), Ok(1000));
+            // The actor around it is a level, too.
+            let kept = Deep { kept: Chain::of(999) }.builder().depth(1000).spawn().unwrap();
+            assert_eq!(kept.kept().wait(), Ok(999));
         });
         let refused = Deep { kept: Chain::of(1000) }.spawn().map(drop);
-        assert!(matches!(&refused, Err(SpawnError::Codec { error, .. }) if error.contains("1000 levels")));
+        assert!(matches!(&refused, Err(SpawnError::Codec { error, .. }) if error.contains("1001 levels")));
         for levels in [0, 100_001] {
             let refused = deep().builder().depth(levels).spawn().map(drop);
             assert!(matches!(refused, Err(SpawnError::Option { .. })), "{refused:?}");

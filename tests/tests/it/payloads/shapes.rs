@@ -198,7 +198,8 @@ fn long_tuples_and_many_arguments_travel() {
 fn deep_values_travel() {
     alone(|| {
         let mut tree = Tree { value: 0_u32, left: None, right: None };
-        for value in 1..200 {
+        // 128 levels, with the actor or the arguments around it.
+        for value in 1..127 {
             let old = Some(Box::new(tree));
             let leaf = Some(Box::new(Tree { value, left: None, right: None }));
             tree = if value % 2 == 0 {
