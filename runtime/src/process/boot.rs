@@ -58,7 +58,9 @@ impl Token {
 
 /// Whether this image was started to become a supervisor. Unlike the hook, this can be asked before it: by an initialiser that runs earlier.
 pub(crate) fn is_meant() -> bool {
-    image::is_taken_over() || image::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
+    image::is_taken_over()
+        || !image::is_program()
+            && image::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
 }
 
 /// A start that is meant: the program waits at the other end.
@@ -76,7 +78,12 @@ pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
         true => {}
         // A copy of somebody's token. But below its own program, no image may run `main`: that would start the next one.
         false if !process::is_below_own_program() => return None,
-        false => process::exit_now(Step::Identify.code()),
+        false => {
+            eprintln!(
+                "phalanx: an image of this program was started to be its supervisor, but not by the program; it does not run `main`"
+            );
+            process::exit_now(Step::Identify.code())
+        }
     }
     if !Step::Parent.attempt(|| is_below(token.program)).unwrap_or_else(|obstacle| refuse(&obstacle)) {
         // The program has been killed meanwhile.

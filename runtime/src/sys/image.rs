@@ -211,9 +211,19 @@ pub(crate) fn is_taken_over() -> bool {
     TAKEN_OVER.load(Ordering::Relaxed)
 }
 
+static PROGRAM: AtomicBool = AtomicBool::new(false);
+
+/// Whether the hook has found that this image is a program like any other, whatever its first argument is.
+pub(crate) fn is_program() -> bool {
+    PROGRAM.load(Ordering::Relaxed)
+}
+
 extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
     let Some(argument) = first_argument() else { return };
-    let Some(boot) = crate::process::boot::accept(&argument) else { return };
+    let Some(boot) = crate::process::boot::accept(&argument) else {
+        PROGRAM.store(true, Ordering::Relaxed);
+        return;
+    };
     TAKEN_OVER.store(true, Ordering::Relaxed);
     if cfg!(target_env = "gnu") {
         // SAFETY: glibc passes the arguments of `main` to initialisers.

@@ -31,6 +31,15 @@ fn an_invented_token_is_ignored_and_main_runs() {
     assert_eq!(with_standard_input("phalanx-boot", Stdio::null()), "main of another one\n");
 }
 
+/// It is a program like any other, with a strange name.
+#[test]
+fn a_program_with_an_invented_token_spawns() {
+    let mut command = Command::new(SCENARIO);
+    let output = command.arg0(invented(1)).arg("boots").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "main\nspawned\n");
+    assert!(output.status.success());
+}
+
 #[test]
 fn an_invented_variable_is_ignored_and_the_program_spawns() {
     let program = Program::new(SCENARIO).args(["boots"]).env("PHALANX_BOOT", "1-0123456789abcdef");
@@ -41,6 +50,7 @@ fn an_invented_variable_is_ignored_and_the_program_spawns() {
 fn an_image_that_is_about_to_run_main_below_its_own_program_ends_instead() {
     let run = Program::new(SCENARIO).args(["imitates", &invented(1)]).start();
     assert_eq!(run.rest(), ["exit status: 110"]);
+    assert!(run.rest_of_stderr().concat().contains("does not run `main`"));
     assert_eq!(run.finish(), 0);
     let run = Program::new(SCENARIO).args(["imitates", "another name"]).start();
     assert_eq!(run.rest(), ["main of another one", "exit status: 0"]);
