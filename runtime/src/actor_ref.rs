@@ -45,7 +45,8 @@ impl fmt::Display for ActorId {
 /// Dropping refs does not end the actor; it ends when it is stopped, when it dies, or with the program.
 ///
 /// **Blocking.** Sending waits while the mailbox is full (256 messages unless the `mailbox` option says otherwise), at
-/// most for the call's deadline. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within).
+/// most for the call's deadline; so does a call while 16,384 of this process to that actor are under way, sent and not yet answered, which is what an
+/// actor keeps for a caller that does not get to read its answers. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within).
 pub struct ActorRef<A: ActorStruct> {
     calls: A::Calls,
     kind: PhantomData<fn() -> A>,
@@ -140,20 +141,27 @@ impl RawRef {
     ) -> Result<Reply<T, E>, CallError<E>> {
         let Prepared { router, outgoing, deadline } = self.prepare(method, encoded)?;
         let slot = Arc::new(Slot::default());
+        let Some(place) = router.take_place(&self.peer, if patient { deadline } else { 0 }) else {
+            return Err(CallError::Full(self.at(method)));
+        };
         let epoch = self.peer.ledger.sweeps();
-        let seq = router.expect(&self.peer, &slot, epoch);
+        let (seq, reception) = router.expect(&self.peer, &slot, place, epoch, deadline);
         if self.peer.ledger.sweeps() != epoch {
             // It has gone down just now. Those who were known to wait may have been told already.
-            router.abandon(seq);
+            router.withdraw(seq);
             return Err(CallError::Gone(self.address(method).at_gone()));
         }
         if self.only_if_up && !self.is_up() {
-            router.abandon(seq);
+            router.withdraw(seq);
             return Err(CallError::Unavailable(self.at(method)));
         }
         let reply = Reply::sent(router, slot, seq, deadline, self.address(method));
         let call = Call { seq, ask: true, method, deadline, limit: self.limit(), epoch };
-        match self.peer.send(router, call, outgoing, if patient { deadline } else { 0 }) {
+        let sent = self.peer.send(&reception, call, outgoing, if patient { deadline } else { 0 });
+        if sent.is_err() {
+            router.withdraw(seq);
+        }
+        match sent {
             Ok(()) => Ok(reply),
             Err(Failure::Died) => Err(died(self.peer.epitaph().as_deref(), &self.address(method))),
             Err(failure) => Err(self.failure(method, failure).into()),
@@ -176,7 +184,8 @@ impl RawRef {
         // The thread that would make room does not wait for room.
         let waits_for_itself = patient && current::serves(self.peer.card.id);
         let patient = patient && !waits_for_itself;
-        match self.peer.send(router, call, outgoing, if patient { deadline } else { 0 }) {
+        let reception = router.reception();
+        match self.peer.send(&reception, call, outgoing, if patient { deadline } else { 0 }) {
             Err(Failure::Full) if waits_for_itself => Err(SendError::CallingSelf(self.at(method))),
             sent => sent.map_err(|failure| self.failure(method, failure)),
         }

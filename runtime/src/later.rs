@@ -172,7 +172,7 @@ impl<T> Drop for Later<T> {
 }
 
 impl<T: Portable> Answer<T> {
-    /// Sends it. Does not block: what a caller who does not read has no room for is kept for it, 256 answers at most, and sent when there is room.
+    /// Sends it. Does not block: what a caller who does not read has no room for is kept for it, 64 MiB at most, and sent when there is room.
     ///
     /// An answer that cannot be encoded reaches its caller as [`CallError::Codec`](crate::CallError::Codec), and counts as sent.
     ///

@@ -156,6 +156,11 @@ impl Sealed {
         self.outgoing.has_descriptors()
     }
 
+    /// How much memory the packet takes.
+    pub(crate) fn size(&self) -> usize {
+        self.packet.len()
+    }
+
     /// For one that has to wait: no more memory than the packet needs. It cannot be sealed anew after this.
     pub(crate) fn slim(&mut self) {
         self.outgoing.inline = Vec::new();

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitReason;
 use crate::mailbox::capacity;
 use crate::mailbox::envelope::{Envelope, Outgoing, Sealed, packet};
-use crate::mailbox::ledger::{Epitaph, HISTORY, Ledger, Phase, State};
+use crate::mailbox::ledger::{Epitaph, Farewell, HISTORY, Ledger, Phase, State};
+use crate::mailbox::reception::Reception;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::sys::poll::News;
@@ -37,8 +38,10 @@ pub(crate) struct Peer {
     pub(crate) card: Card,
     mailbox: OwnedFd,
     pub(crate) ledger: Ledger,
-    /// What this process signs its calls to this actor with.
+    /// What this process signs its calls to this actor with: see [`Peer::session`].
     session: u64,
+    /// How many of its calls are under way.
+    under_way: Arc<UnderWay>,
     /// At which stage of its life it was sent our reply channel: see [`current`]. At a later one it may not have it: a message
     /// that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
@@ -58,6 +61,8 @@ pub(crate) struct Fate {
     sweeps: u64,
     /// How many calls it could not answer.
     unheard: u64,
+    /// Until when is waited for somebody to write down why it has hung up; 0: it has not.
+    doubt_until: u64,
     until_ready: Vec<Arc<Slot>>,
     until_dead: Vec<Arc<Slot>>,
     /// Those who watch one incarnation.
@@ -101,13 +106,47 @@ pub(crate) enum Failure {
     Io(io::Error),
 }
 
+/// How long is waited for a word on why a mailbox has hung up whose process is still there.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// How many calls of one process to one actor may be under way: sent, and neither answered nor known to be lost. An actor keeps that many answers for
+/// a caller that does not get to read them.
+pub(crate) const UNDER_WAY: u32 = 16 * 1024;
+
+/// The calls of this process to one actor that are under way.
+#[derive(Default)]
+struct UnderWay {
+    count: AtomicU32,
+    waiting: Mutex<Vec<Arc<Slot>>>,
+}
+
+impl UnderWay {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of them; given back when it is dropped.
+pub(crate) struct Place(Arc<UnderWay>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
+            let waiting = std::mem::take(&mut *self.0.waiting());
+            // Whoever waits for a place is a thread that sends: there are no wakers of anybody in these.
+            waiting.iter().for_each(|slot| slot.complete(Outcome::Ready));
+        }
+    }
+}
+
 /// For how long a process may be held up between two system calls before it is taken for stopped.
 const BELL: Duration = Duration::from_secs(1);
 
 impl Peer {
     pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Peer {
         let (session, announced) = (process::random(), AtomicU64::new(0));
-        Peer { card, mailbox, ledger, session, announced, fate: Mutex::default(), sentinel: OnceCell::new() }
+        let (under_way, fate, sentinel) = (Arc::default(), Mutex::default(), OnceCell::new());
+        Peer { card, mailbox, ledger, session, under_way, announced, fate, sentinel }
     }
 
     /// The descriptors that make a ref in another process.
@@ -147,8 +186,31 @@ impl Peer {
         }
     }
 
-    pub(crate) fn session(&self) -> u64 {
-        self.session
+    /// Another one with each reply channel: an actor knows one channel by it.
+    pub(crate) fn session(&self, reception: &Reception) -> u64 {
+        self.session.wrapping_add(reception.number())
+    }
+
+    /// A place among the calls that are under way, if there is one.
+    pub(crate) fn take_place(&self) -> Option<Place> {
+        let count = &self.under_way.count;
+        let taken = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
+            (count < UNDER_WAY).then_some(count + 1)
+        });
+        taken.is_ok().then(|| Place(Arc::clone(&self.under_way)))
+    }
+
+    /// Has `slot` completed when there is one.
+    pub(crate) fn await_place(&self, slot: &Arc<Slot>) {
+        self.under_way.waiting().push(Arc::clone(slot));
+        if self.under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
+            // Given back just now.
+            slot.complete(Outcome::Ready);
+        }
+    }
+
+    pub(crate) fn forget_waiting(&self, slot: &Arc<Slot>) {
+        self.under_way.waiting().retain(|other| !Arc::ptr_eq(other, slot));
     }
 
     fn fate(&self) -> MutexGuard<'_, Fate> {
@@ -158,15 +220,16 @@ impl Peer {
     /// Sends one message, and waits for room until `deadline` (0: not at all).
     pub(crate) fn send(
         &self,
-        router: &Router,
+        reception: &Reception,
         call: Call,
         outgoing: Outgoing,
         deadline: u64,
     ) -> Result<(), Failure> {
-        let current = current(self.ledger.incarnation(), call.epoch);
+        let current = current(self.ledger.incarnation(), call.epoch, reception.number());
+        let session = self.session(reception);
         let is_announced = || self.announced.load(Ordering::Acquire) == current;
         let mut announcing = call.ask && !is_announced();
-        let bytes = packet(&self.envelope(call, &outgoing, announcing)).map_err(Failure::Io)?;
+        let bytes = packet(&envelope(session, call, &outgoing, announcing)).map_err(Failure::Io)?;
         let mut sealed = Sealed::new(outgoing, bytes);
         let mut has_waited = false;
         loop {
@@ -175,10 +238,10 @@ impl Peer {
                 // Another thread was first while we waited for room.
                 announcing = false;
                 let outgoing = sealed.into_outgoing();
-                let packet = packet(&self.envelope(call, &outgoing, false)).map_err(Failure::Io)?;
+                let packet = packet(&envelope(session, call, &outgoing, false)).map_err(Failure::Io)?;
                 sealed = Sealed::new(outgoing, packet);
             }
-            let sent = self.send_now(router, &mut sealed, announcing.then_some(current));
+            let sent = self.send_now(reception, &mut sealed, announcing.then_some(current));
             if matches!(sent, Err(Failure::Full)) && !has_waited {
                 self.wake_if_idle();
             }
@@ -202,29 +265,12 @@ impl Peer {
         }
     }
 
-    fn envelope<'a>(
+    fn send_now(
         &self,
-        call: Call,
-        outgoing: &'a Outgoing,
-        announce: bool,
-    ) -> Envelope<&'a serde_bytes::Bytes> {
-        Envelope {
-            session: self.session,
-            seq: call.seq,
-            ask: call.ask,
-            method: call.method,
-            deadline: call.deadline,
-            limit: call.limit,
-            epoch: call.epoch,
-            #[cfg(debug_assertions)]
-            via: crate::current::chain(),
-            announce,
-            large: outgoing.is_large(),
-            payload: outgoing.bytes(),
-        }
-    }
-
-    fn send_now(&self, router: &Router, sealed: &mut Sealed, announcing: Option<u64>) -> Result<(), Failure> {
+        reception: &Reception,
+        sealed: &mut Sealed,
+        announcing: Option<u64>,
+    ) -> Result<(), Failure> {
         // What its supervisor could not write down any more, the socket says when we send.
         if matches!(self.ledger.state(), State::Dead | State::Down) {
             return Err(Failure::Gone);
@@ -232,7 +278,7 @@ impl Peer {
         if !capacity::reserve(&self.ledger) {
             return Err(Failure::Full);
         }
-        let channel = [router.reply_sender()];
+        let channel = [reception.sender()];
         let mut send = || sealed.send(self.mailbox(), if announcing.is_some() { &channel } else { &[] });
         let mut sent = send();
         if sent.as_ref().is_err_and(Verdict::passes_unseen) {
@@ -281,7 +327,38 @@ impl Peer {
         if let Some(read) = self.ledger.epitaph() {
             return Some(Arc::new(read));
         }
-        fd::hung_up(self.mailbox()).then(|| Arc::new(Epitaph::orphaned()))
+        fd::hung_up(self.mailbox()).then(|| self.own_words().unwrap_or_else(|| Arc::new(Epitaph::orphaned())))
+    }
+
+    /// What a process of it has said of its mailbox, which is broken for good, before its supervisor could write down anything.
+    fn own_words(&self) -> Option<Arc<Epitaph>> {
+        let last = self.ledger.last_death().map(|last| last.1);
+        if let Some(last) = last.filter(|last| matches!(last.reason, ExitReason::Broken(_))) {
+            return Some(Arc::new(last));
+        }
+        let said = self.ledger.words().filter(|_| self.ledger.farewell() == Some(Farewell::Broken));
+        said.map(|words| {
+            Arc::new(Epitaph { reason: ExitReason::Broken(words.0), code: 1, ..Epitaph::orphaned() })
+        })
+    }
+
+    /// Whether it has hung up, and there is hope that somebody writes down why.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let fate = self.fate();
+        fate.dead.is_none() && fate.doubt_until != 0
+    }
+
+    /// It has hung up, and nobody has written down that it is dead. If it was its supervisor that died, its process ends at the same moment. If its
+    /// mailbox was shut down, that will be written down: by its process, and then by its supervisor.
+    fn doubt(&self, fate: &mut Fate) -> Option<Option<Arc<Epitaph>>> {
+        if let Some(said) = self.own_words() {
+            return Some(Some(said));
+        }
+        if fate.doubt_until == 0 {
+            fate.doubt_until = time::after(DOUBT);
+        }
+        let is_there = process::exists(self.ledger.pid()) && self.ledger.state() != State::New;
+        (!is_there || fate.doubt_until <= time::now()).then_some(None)
     }
 
     pub(crate) fn ended(&self) -> Option<ExitReason> {
@@ -323,7 +400,7 @@ impl Peer {
     }
 
     /// Its bell rang: looks at the facts. Answers the calls that are lost, as far as that is news.
-    pub(crate) fn look(&self) -> Vec<Lost> {
+    pub(crate) fn look(&self, reception: &Reception) -> Vec<Lost> {
         let open = !fd::hung_up(self.mailbox());
         // The sweeps first: why it went down is written before.
         let sweeps = self.ledger.sweeps();
@@ -339,7 +416,8 @@ impl Peer {
         if fate.dead.is_some() {
             return news;
         }
-        let (unheard, up_to) = self.ledger.unheard(self.session, fate.unheard);
+        let session = self.session(reception);
+        let (unheard, up_to) = self.ledger.unheard(session, fate.unheard);
         fate.unheard = unheard;
         if let Some(up_to) = up_to {
             // The next call brings the channel again.
@@ -351,7 +429,7 @@ impl Peer {
         // And no more of them than are remembered, whatever the page says.
         for incarnation in fate.seen.max(latest.saturating_sub(HISTORY)).max(1)..=latest {
             if let Some(epitaph) = self.ledger.death_of(incarnation).map(Arc::new) {
-                news.extend(self.lost_with(incarnation, &epitaph));
+                news.extend(lost_with(session, incarnation, &epitaph));
             }
         }
         fate.seen = fate.seen.max(latest);
@@ -363,7 +441,7 @@ impl Peer {
         }
         let dead = match (state, open) {
             (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(Epitaph::orphaned, |last| last.1)))),
-            (_, false) => Some(None),
+            (_, false) => self.doubt(&mut fate),
             _ => None,
         };
         if let Some(dead) = dead {
@@ -376,18 +454,6 @@ impl Peer {
             fate.dead = Some(dead);
         }
         news
-    }
-
-    /// Which calls of this process ended with that incarnation.
-    fn lost_with(&self, incarnation: u64, epitaph: &Arc<Epitaph>) -> Vec<Lost> {
-        let unanswered = epitaph.forsaken.iter().filter(|(session, _)| [0, self.session].contains(session));
-        let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == self.session && !busy.again);
-        let lost = |seqs| {
-            let end = End::Died(Some(Arc::clone(epitaph)));
-            Lost { seqs, incarnation, before: u64::MAX, end }
-        };
-        let unanswered = unanswered.map(|&(_, up_to)| lost(0..=up_to));
-        unanswered.chain(busy.map(|busy| lost(busy.seq..=busy.seq))).collect()
     }
 
     /// Tells those who watch what has happened.
@@ -420,6 +486,35 @@ impl Peer {
     }
 }
 
+/// Which calls that are signed like this ended with that incarnation.
+fn lost_with(own: u64, incarnation: u64, epitaph: &Arc<Epitaph>) -> Vec<Lost> {
+    let unanswered = epitaph.forsaken.iter().filter(|(session, _)| [0, own].contains(session));
+    let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == own && !busy.again);
+    let lost = |seqs| {
+        let end = End::Died(Some(Arc::clone(epitaph)));
+        Lost { seqs, incarnation, before: u64::MAX, end }
+    };
+    let unanswered = unanswered.map(|&(_, up_to)| lost(0..=up_to));
+    unanswered.chain(busy.map(|busy| lost(busy.seq..=busy.seq))).collect()
+}
+
+fn envelope(session: u64, call: Call, outgoing: &Outgoing, announce: bool) -> Envelope<&serde_bytes::Bytes> {
+    Envelope {
+        session,
+        seq: call.seq,
+        ask: call.ask,
+        method: call.method,
+        deadline: call.deadline,
+        limit: call.limit,
+        epoch: call.epoch,
+        #[cfg(debug_assertions)]
+        via: crate::current::chain(),
+        announce,
+        large: outgoing.is_large(),
+        payload: outgoing.bytes(),
+    }
+}
+
 /// The message's place among others: everything in the header that is not the payload.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
@@ -440,9 +535,11 @@ impl Drop for Peer {
     }
 }
 
-/// A number for the stage of an actor's life, never 0: its incarnation, and how often its mailbox has been swept.
-fn current(incarnation: u64, epoch: u64) -> u64 {
-    (epoch << 32 | incarnation & u64::from(u32::MAX)).wrapping_add(1)
+/// A number for the stage of an actor's life, and of ours, never 0: its incarnation, how often its mailbox has been swept, which of our reply channels
+/// this is.
+fn current(incarnation: u64, epoch: u64, channel: u64) -> u64 {
+    let stage = (channel << 48) | ((epoch & 0xffff) << 32) | (incarnation & u64::from(u32::MAX));
+    stage.wrapping_add(1)
 }
 
 #[cfg(test)]
@@ -460,7 +557,7 @@ mod tests {
             Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
         let peer = Peer::new(card, sender, ledger);
         let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, epoch: 0 };
-        let sent = peer.send(Router::get().unwrap(), call, Outgoing::text(""), 0);
+        let sent = peer.send(&Router::get().unwrap().reception(), call, Outgoing::text(""), 0);
         assert!(matches!(sent, Err(Failure::Full)));
         let mut buffer = [0; 16];
         let woken = frame::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();

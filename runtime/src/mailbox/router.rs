@@ -7,32 +7,34 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use once_cell::sync::OnceCell;
 
-use crate::mailbox::channel;
 use crate::mailbox::envelope::{Answered, Body, parse};
-use crate::mailbox::peer::{Lost, Peer};
+use crate::mailbox::peer::{Lost, Peer, Place};
+use crate::mailbox::reception::{ANSWERS, Fault, Reception, WAKE};
 use crate::mailbox::slot::{Outcome, Slot};
-use crate::sys::poll::{self, Epoll, Event};
-use crate::sys::{frame, time};
+use crate::process::last_words;
+use crate::sys::{frame, poll, rlimit, time};
 
-/// Tokens of the epoll set; every other token is the id of a peer.
-const ANSWERS: u64 = 0;
-const WAKE: u64 = 1;
+/// From how many pending calls on to look for those that nobody waits for.
+const SWEEP: usize = 1024;
 
 /// After how many calls a sender looks for answers by itself, also for those that nobody waits for any more.
 const DRAIN_EVERY: u64 = 64;
 
+/// How often a sender that waits until fewer of its calls are under way looks for those that nobody waits for any more.
+const SLICE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// How often is looked at those that have hung up and of whom it is not known why.
+const DOUBT: std::time::Duration = std::time::Duration::from_millis(10);
+
 pub(crate) struct Router {
-    reply_sender: OwnedFd,
-    reply_receiver: OwnedFd,
-    epoll: Epoll,
-    /// Interrupts the leader's wait.
-    wake: Event,
+    /// Locked for a moment only, and after `inner` where both are.
+    reception: Mutex<Arc<Reception>>,
     next: AtomicU64,
     inner: Mutex<Inner>,
     buffer: Mutex<Vec<u8>>,
@@ -50,10 +52,18 @@ struct Inner {
     futures: BTreeSet<(u64, u64)>,
     future_slots: HashMap<u64, Arc<Slot>>,
     background: Option<Arc<Slot>>,
+    /// Peers that have hung up, of whom it is not known why.
+    doubtful: Vec<Weak<Peer>>,
+    /// At how many pending calls to look for those that will have no answer and that nobody waits for.
+    sweep_at: usize,
 }
 
 struct Pending {
-    slot: Arc<Slot>,
+    /// `None`: nobody waits for it any more. It counts until its answer has come, or its deadline has passed.
+    slot: Option<Arc<Slot>>,
+    deadline: u64,
+    /// Among the calls of this process to that actor that are under way.
+    _place: Place,
     peer: u64,
     session: u64,
     /// The actor's incarnation when the call was made.
@@ -78,20 +88,18 @@ impl Router {
     }
 
     fn new() -> io::Result<Router> {
-        let (reply_sender, reply_receiver) = channel::pair::<Answered>()?;
-        let (epoll, wake) = (Epoll::new()?, Event::new()?);
-        epoll.add(reply_receiver.as_fd(), ANSWERS)?;
-        epoll.add(wake.as_fd(), WAKE)?;
+        let reception = Mutex::new(Arc::new(Reception::new(0)?));
         let (next, inner, buffer) = (AtomicU64::new(1), Mutex::default(), Mutex::new(frame::buffer()));
-        Ok(Router { reply_sender, reply_receiver, epoll, wake, next, inner, buffer })
+        Ok(Router { reception, next, inner, buffer })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn reply_sender(&self) -> BorrowedFd<'_> {
-        self.reply_sender.as_fd()
+    /// Where answers come in now.
+    pub(crate) fn reception(&self) -> Arc<Reception> {
+        Arc::clone(&self.reception.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     // Peers.
@@ -105,7 +113,7 @@ impl Router {
             return Ok(known);
         }
         let peer = Arc::new(peer);
-        if let Err(error) = self.epoll.add_edge(peer.mailbox(), peer.card.id) {
+        if let Err(error) = self.reception().set().add_edge(peer.mailbox(), peer.card.id) {
             // The peer is dropped after the lock is released: dropping it takes the lock.
             drop(inner);
             return Err(error);
@@ -117,7 +125,7 @@ impl Router {
     /// Called when the last ref of this process to an actor is dropped.
     pub(crate) fn forget_peer(&self, peer: &Peer) {
         // By hand: the kernel forgets a member only when the last process that shares the socket closes it.
-        self.epoll.remove(peer.mailbox());
+        self.reception().set().remove(peer.mailbox());
         let mut inner = self.inner();
         // A duplicate that `meet` did not take was never a member; the one that is known lives on.
         if inner.peers.get(&peer.card.id).is_some_and(|known| known.strong_count() == 0) {
@@ -127,13 +135,74 @@ impl Router {
 
     /// Looks at an actor's facts: hands out what is new, its deaths above all.
     pub(crate) fn visit(&self, peer: &Peer) {
-        let lost = peer.look();
+        let lost = peer.look(&self.reception());
         if !lost.is_empty() {
             // What it answered before it died is in our channel already, and counts.
             self.read_answers(None);
             lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost));
         }
         peer.announce();
+        if peer.is_doubtful() {
+            let mut inner = self.inner();
+            if !inner.doubtful.iter().any(|known| std::ptr::eq(known.as_ptr(), peer)) {
+                let known = inner.peers.get(&peer.card.id).cloned();
+                inner.doubtful.extend(known);
+            }
+        }
+    }
+
+    /// Looks again at those who have hung up: somebody may have written down why, meanwhile.
+    fn visit_doubtful(&self) {
+        let doubtful = std::mem::take(&mut self.inner().doubtful);
+        doubtful.iter().filter_map(Weak::upgrade).for_each(|peer| self.visit(&peer));
+    }
+
+    /// The reception is broken: a new one, which every actor is told of with the next call to it. Those that are under way have no answer.
+    fn renew(&self, broken: &Arc<Reception>, fault: Fault) {
+        let why = match fault {
+            Fault::Ended => {
+                "the reply channel of this process has been shut down, and replaced: has code in it, or in an actor, shut down a socket that was not its own?".to_owned()
+            }
+            // A process that has a supervisor is better off as a fresh one.
+            Fault::Broken(error) if last_words::are_heard() => {
+                last_words::leave_broken("the reply channel of this process", error)
+            }
+            Fault::Broken(error) => {
+                // Its numbers may be somebody else's by now: they are not closed.
+                std::mem::forget(Arc::clone(broken));
+                format!("the reply channel of this process is broken, and was replaced: {error}; has code in it closed a descriptor that was not its own?")
+            }
+        };
+        let mut reception = self.reception.lock().unwrap_or_else(PoisonError::into_inner);
+        if reception.number() != broken.number() {
+            return;
+        }
+        match Reception::new(broken.number() + 1) {
+            Ok(new) => *reception = Arc::new(new),
+            Err(_) => {
+                // The next wait tries again.
+                drop(reception);
+                return poll::pause(DOUBT);
+            }
+        }
+        drop(reception);
+        broken.wake();
+        // From here on calls are registered with the new one, see `expect`.
+        let mut inner = self.inner();
+        let calls = std::mem::take(&mut inner.pending);
+        let peers: Vec<Arc<Peer>> = inner.peers.values().filter_map(Weak::upgrade).collect();
+        drop(inner);
+        for call in calls.into_values() {
+            if let Some(slot) = call.slot {
+                slot.complete(Outcome::Garbled(why.clone()));
+            }
+        }
+        for peer in peers {
+            // Without a descriptor for it (a set needs none) or memory its death is seen when it is called.
+            let _ = self.reception().set().add_edge(peer.mailbox(), peer.card.id);
+            self.visit(&peer);
+        }
+        tracing::error!(target: "phalanx::router", "{why}");
     }
 
     fn fail_calls_to(&self, peer: &Peer, lost: &Lost) {
@@ -149,7 +218,9 @@ impl Router {
         let calls: Vec<Pending> = seqs.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
         drop(inner);
         for call in calls {
-            call.slot.complete(lost.end.outcome());
+            if let Some(slot) = call.slot {
+                slot.complete(lost.end.outcome());
+            }
         }
     }
 
@@ -160,21 +231,76 @@ impl Router {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Registers a call before it is sent; answers its number.
-    pub(crate) fn expect(&self, peer: &Peer, slot: &Arc<Slot>, epoch: u64) -> u64 {
+    /// A place among the calls to this actor that are under way. If there is none, waits until `deadline` (0: not at all).
+    pub(crate) fn take_place(&self, peer: &Peer, deadline: u64) -> Option<Place> {
+        if let Some(place) = peer.take_place() {
+            return Some(place);
+        }
+        loop {
+            self.look_around();
+            self.forget_late();
+            if let Some(place) = peer.take_place() {
+                return Some(place);
+            }
+            if deadline <= time::now() {
+                return None;
+            }
+            let slot = Arc::new(Slot::default());
+            peer.await_place(&slot);
+            self.wait(&slot, Some(deadline.min(time::after(SLICE))));
+            peer.forget_waiting(&slot);
+        }
+    }
+
+    /// Registers a call before it is sent; answers its number, and where its answer comes in.
+    pub(crate) fn expect(
+        &self,
+        peer: &Peer,
+        slot: &Arc<Slot>,
+        place: Place,
+        epoch: u64,
+        deadline: u64,
+    ) -> (u64, Arc<Reception>) {
         let seq = self.number();
-        let (session, incarnation) = (peer.session(), peer.ledger.incarnation());
-        let pending = Pending { slot: Arc::clone(slot), peer: peer.card.id, session, incarnation, epoch };
-        self.inner().pending.insert(seq, pending);
+        let incarnation = peer.ledger.incarnation();
+        let mut inner = self.inner();
+        // Under the lock: when this reception is replaced, the call is either ended with it, or registered with the next one.
+        let reception = self.reception();
+        let session = peer.session(&reception);
+        let slot = Some(Arc::clone(slot));
+        let pending =
+            Pending { slot, deadline, _place: place, peer: peer.card.id, session, incarnation, epoch };
+        inner.pending.insert(seq, pending);
+        let is_long = inner.pending.len() > inner.sweep_at;
+        drop(inner);
+        if is_long {
+            self.forget_late();
+        }
         if seq.is_multiple_of(DRAIN_EVERY) {
             self.look_around();
         }
-        seq
+        (seq, reception)
     }
 
     /// Nobody waits for this call any more; a late answer is dropped.
     pub(crate) fn abandon(&self, seq: u64) {
-        self.inner().pending.remove(&seq);
+        let slot = self.inner().pending.get_mut(&seq).and_then(|call| call.slot.take());
+        // Not under the lock: who waited may have left a waker there.
+        drop(slot);
+    }
+
+    /// This call was not sent.
+    pub(crate) fn withdraw(&self, seq: u64) {
+        let call = self.inner().pending.remove(&seq);
+        drop(call);
+    }
+
+    /// Forgets the calls that nobody waits for and that nobody will answer any more, since their deadlines have passed.
+    fn forget_late(&self) {
+        let mut inner = self.inner();
+        let now = time::now();
+        inner.pending.retain(|_, call| call.slot.is_some() || call.deadline > now);
+        inner.sweep_at = (2 * inner.pending.len()).max(SWEEP);
     }
 
     /// Hands out what has arrived, without waiting; does nothing if somebody leads (who does it).
@@ -215,7 +341,7 @@ impl Router {
     /// Has the leader come back from the kernel and look around.
     pub(crate) fn wake_leader() {
         if let Some(router) = Router::existing() {
-            router.wake.set();
+            router.reception().wake();
         }
     }
 
@@ -253,11 +379,17 @@ impl Router {
 
     /// One wait in the kernel, and everything that came of it. Returns early once `own` is done.
     fn serve(&self, limit: Option<std::time::Duration>, own: Option<&Slot>) {
-        let mut events = poll::no_events();
-        for token in self.epoll.wait(&mut events, limit) {
+        let (mut events, reception) = (poll::no_events(), self.reception());
+        let in_doubt = !self.inner().doubtful.is_empty();
+        let limit = if in_doubt { Some(limit.unwrap_or(DOUBT).min(DOUBT)) } else { limit };
+        let tokens = match reception.wait(&mut events, limit) {
+            Ok(tokens) => tokens,
+            Err(fault) => return self.renew(&reception, fault),
+        };
+        for token in tokens {
             match token {
                 ANSWERS => self.read_answers(own),
-                WAKE => drop(self.wake.clear()),
+                WAKE => reception.clear(),
                 id => {
                     let peer = self.inner().peers.get(&id).and_then(Weak::upgrade);
                     if let Some(peer) = peer {
@@ -266,26 +398,35 @@ impl Router {
                 }
             }
         }
+        if in_doubt {
+            self.visit_doubtful();
+        }
     }
 
     /// Hands out the answers that are here, or those up to the one for `own`.
     fn read_answers(&self, own: Option<&Slot>) {
-        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        // The number of answers that can be in a socket is bounded, and so is this loop.
-        for _ in 0..4096 {
-            match frame::receive(self.reply_receiver.as_fd(), &mut buffer, false) {
-                Ok(Some(packet)) if !packet.truncated => self.hand_out(&buffer[..packet.len], packet.fds),
-                Ok(Some(_)) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(None) | Err(_) => return,
-            }
-            if own.is_some_and(Slot::is_done) {
-                return;
-            }
+        let reception = self.reception();
+        if let Err(fault) = self.read_answers_from(&reception, own) {
+            self.renew(&reception, fault);
         }
     }
 
-    fn hand_out(&self, packet: &[u8], fds: Vec<OwnedFd>) {
+    fn read_answers_from(&self, reception: &Reception, own: Option<&Slot>) -> Result<(), Fault> {
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        // The number of answers that can be in a socket is bounded, and so is this loop.
+        for _ in 0..4096 {
+            match reception.receive(&mut buffer)? {
+                Some(packet) => self.hand_out(&buffer[..packet.len], packet.fds, packet.truncated),
+                None => break,
+            }
+            if own.is_some_and(Slot::is_done) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_out(&self, packet: &[u8], fds: Vec<OwnedFd>, truncated: bool) {
         // What is not an answer, or not signed with the number that we gave this actor alone, is not for us.
         let Some(answer) = parse::<Answered>(packet) else { return };
         let mut inner = self.inner();
@@ -294,8 +435,17 @@ impl Router {
         }
         let Some(call) = inner.pending.remove(&answer.seq) else { return };
         drop(inner);
+        // The answer to a call that nobody waits for goes with what came with it.
+        let Some(slot) = &call.slot else { return };
+        if truncated {
+            let most = rlimit::descriptors();
+            let why = format!(
+                "no descriptor is free in this process for what came with the answer ({most} are allowed)"
+            );
+            return slot.complete(Outcome::Garbled(why));
+        }
         let mut fds = fds.into_iter();
-        call.slot.complete(match Body::open(answer.payload, answer.large, &mut fds) {
+        slot.complete(match Body::open(answer.payload, answer.large, &mut fds) {
             Ok(body) => Outcome::Answer { status: answer.status, body, fds: fds.collect() },
             Err(error) => Outcome::Garbled(error.to_string()),
         });
@@ -321,7 +471,7 @@ impl Router {
             background.nudge();
         }
         drop(inner);
-        self.wake.set();
+        self.reception().wake();
         Ok(key)
     }
 

@@ -81,6 +81,11 @@ pub(crate) fn leave_broken(what: &str, error: impl fmt::Display) -> ! {
     std::process::exit(1)
 }
 
+/// Whether this process has a supervisor that is told why it ends.
+pub(crate) fn are_heard() -> bool {
+    OWN.get().is_some()
+}
+
 fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or(NO_TEXT);
     let earlier = ledger.words().map(|words| words.0).filter(|words| !words.is_empty());

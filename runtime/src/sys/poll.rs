@@ -131,12 +131,15 @@ impl Epoll {
         let _ = self.0.delete(fd);
     }
 
-    /// The tokens of what is ready, at most after `limit` (rounded up to a millisecond); empty after a time-out.
+    /// The tokens of what is ready, at most after `limit` (rounded up to a millisecond); empty after a time-out or a signal.
+    ///
+    /// # Errors
+    /// `EBADF` or `EINVAL` if the number of the set has come to mean something else, or nothing: every later wait says so, too, at once.
     pub(crate) fn wait<'a>(
         &self,
         events: &'a mut Events,
         limit: Option<Duration>,
-    ) -> impl Iterator<Item = u64> + 'a {
+    ) -> io::Result<impl Iterator<Item = u64> + use<'a>> {
         let limit = match limit {
             None => EpollTimeout::NONE,
             Some(limit) => {
@@ -145,8 +148,11 @@ impl Epoll {
             }
         };
         // An interruption is a wait that ended early: the caller looks at its clock and comes back.
-        let count = self.0.wait(events, limit).unwrap_or(0);
-        events[..count].iter().map(EpollEvent::data)
+        let count = match self.0.wait(events, limit) {
+            Err(nix::errno::Errno::EINTR) => 0,
+            count => count?,
+        };
+        Ok(events[..count].iter().map(EpollEvent::data))
     }
 }
 

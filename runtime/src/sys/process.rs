@@ -305,6 +305,14 @@ pub(crate) fn kill_and_continue(pid: i32, signal: i32) {
     kill(pid, SIGCONT);
 }
 
+/// Whether there is a process of this number, a dead one that is not reaped included. It may be another one than is meant.
+pub(crate) fn exists(pid: u32) -> bool {
+    let Ok(pid @ 1..) = i32::try_from(pid) else { return false };
+    // SAFETY: kill takes integers only; signal 0 is none.
+    let found = unsafe { libc::kill(pid, 0) } == 0;
+    found || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
 /// A handle on a process that cannot come to mean another one.
 pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: integers only.

@@ -4,6 +4,7 @@ mod broken;
 mod capacity;
 mod descriptors;
 mod gone;
+mod many;
 mod order;
 mod readers;
 mod senders;

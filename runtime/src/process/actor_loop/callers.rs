@@ -17,13 +17,18 @@ use std::time::Duration;
 use crate::actor::Answer;
 use crate::current;
 use crate::mailbox::envelope::{Answered, Outgoing, Sealed, Status, packet};
+use crate::mailbox::peer::UNDER_WAY;
 use crate::process::attic::Attic;
 use crate::process::last_words;
 use crate::sys::verdict::Verdict;
 use crate::sys::{fd, poll, rlimit, time};
 
-/// How many answers are kept for one caller that does not read.
-const KEPT: usize = 256;
+/// How many answers are kept for one caller that does not get to read them: as many as may be under way to it.
+const KEPT: usize = UNDER_WAY as usize;
+
+/// How many bytes of answers are kept for one caller. What goes beyond is lost, and it is told so: a caller that never reads may not use up the actor's
+/// memory.
+const KEPT_BYTES: usize = 64 << 20;
 
 /// How many more are remembered as lost.
 const REMEMBERED: usize = 16 * 1024;
@@ -46,6 +51,8 @@ struct Kept {
 struct Caller {
     channel: Arc<OwnedFd>,
     kept: VecDeque<Kept>,
+    /// How much memory those take.
+    bytes: usize,
     /// Until when the first of them is tried, if what keeps it back is not that there is no room.
     stuck_until: Option<u64>,
     /// Calls whose answers were not kept. They do not count against the bound: a caller that has dropped its replies and
@@ -100,7 +107,7 @@ impl Callers {
         if is_new {
             let channel = Arc::new(channel);
             let (kept, lost) = (VecDeque::new(), VecDeque::new());
-            self.known.insert(session, Caller { channel, kept, stuck_until: None, lost });
+            self.known.insert(session, Caller { channel, kept, bytes: 0, stuck_until: None, lost });
         }
         is_new
     }
@@ -172,8 +179,10 @@ impl Callers {
 
     fn keep(&mut self, session: u64, mut kept: Kept) {
         let Some(caller) = self.known.get_mut(&session) else { return };
-        if caller.kept.len() < KEPT {
-            kept.sealed.slim();
+        kept.sealed.slim();
+        let bytes = caller.bytes + kept.sealed.size();
+        if caller.kept.len() < KEPT && bytes <= KEPT_BYTES {
+            caller.bytes = bytes;
             caller.kept.push_back(kept);
         } else if caller.lost.len() < REMEMBERED {
             caller.lost.push_back(kept.seq);
@@ -244,12 +253,17 @@ impl Callers {
 }
 
 impl Caller {
+    fn drop_first(&mut self) {
+        let first = self.kept.pop_front();
+        self.bytes = self.bytes.saturating_sub(first.map_or(0, |kept| kept.sealed.size()));
+    }
+
     /// Sends what is kept, as far as it goes; answers whether there is still somebody to send it to.
     fn flush(&mut self, session: u64) -> bool {
         while let Some(kept) = self.kept.front_mut() {
             let hindrance = match hand_out(self.channel.as_fd(), &mut kept.sealed) {
                 Ok(()) => {
-                    self.kept.pop_front();
+                    self.drop_first();
                     self.stuck_until = None;
                     continue;
                 }
@@ -274,8 +288,11 @@ impl Caller {
                 return true;
             }
             match seal_unsent(session, kept.seq, &error) {
-                Some(sealed) => kept.sealed = sealed,
-                None => drop(self.kept.pop_front()),
+                Some(sealed) => {
+                    self.bytes = (self.bytes + sealed.size()).saturating_sub(kept.sealed.size());
+                    kept.sealed = sealed;
+                }
+                None => self.drop_first(),
             }
         }
         while let Some(&seq) = self.lost.front() {

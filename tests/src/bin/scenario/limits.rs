@@ -1,9 +1,12 @@
 //! Programs that come up against limits.
 
+use std::fs::File;
 use std::io::Write;
+use std::process::Command;
 use std::time::Duration;
 
 use phalanx::prelude::*;
+use phalanx::{Error, Fd};
 
 use crate::argument;
 use crate::cast::{Witness, witness};
@@ -68,6 +71,47 @@ pub(crate) fn many_names() -> phalanx::Result<()> {
         namer.stop(Duration::from_secs(10))?;
     }
     println!("{} left", phalanx::names::registered()?.len());
+    Ok(())
+}
+
+/// Takes and gives descriptors.
+#[actor]
+struct Giver;
+
+#[actor]
+impl Giver {
+    fn ping(&self) {}
+
+    fn give(&self) -> phalanx::Result<Fd> {
+        Ok(Fd::new(File::open("/dev/null")?))
+    }
+
+    #[tell]
+    fn take(&self, _fd: Fd) {}
+}
+
+/// Has more descriptors under way than the system allows, and asks for one more.
+#[phalanx::main]
+pub(crate) fn descriptors_under_way() -> phalanx::Result<()> {
+    let limit = Duration::from_secs(10);
+    let (giver, deaf) = (Giver.spawn()?, Giver.spawn()?);
+    giver.ping().wait()?;
+    let signal = |name: &str| {
+        Command::new("kill").args([name, &deaf.pid()?.to_string()]).status().map_err(Error::from)
+    };
+    signal("-STOP")?;
+    let under_way = (0..200)
+        .take_while(|_| File::open("/dev/null").is_ok_and(|file| deaf.try_take(Fd::new(file)).is_ok()));
+    println!("refused: {}", under_way.count() < 200);
+    match giver.within(limit).give().wait() {
+        Err(CallError::Unreachable(error, _)) => println!("not given: {error}"),
+        other => println!("{other:?}"),
+    }
+    println!("ping: {:?}", giver.within(limit).ping().wait());
+    signal("-CONT")?;
+    deaf.within(limit).ping().wait()?;
+    println!("given: {}", giver.within(limit).give().wait().is_ok());
+    println!("ping: {:?}", giver.within(limit).ping().wait());
     Ok(())
 }
 

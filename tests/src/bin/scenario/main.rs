@@ -86,6 +86,7 @@ fn main() -> phalanx::Result<()> {
         "terminal" => terminal::actor(),
         "task-panics" => tasks::panics(),
         "descriptors" => tasks::descriptors(),
+        "descriptors-under-way" => limits::descriptors_under_way(),
         // Whoever starts this executable without arguments and lets it run `main` is seen by what stays.
         "" => plain::stays(),
         name => Err(phalanx::Error::new(format!("no scenario is called `{name}`"))),

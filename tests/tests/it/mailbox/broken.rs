@@ -21,6 +21,10 @@ impl Clumsy {
         phalanx::current().incarnation()
     }
 
+    fn slow(&self) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+
     fn descriptors(&self) -> Vec<(i32, String)> {
         clumsy::descriptors()
     }
@@ -29,6 +33,12 @@ impl Clumsy {
     fn close(&self, number: i32) {
         // One that is gone already has been closed by the process itself.
         let _ = clumsy::close(number);
+    }
+
+    /// Shuts its own mailbox down, which is the one socket that nobody else of this test has given it.
+    #[tell]
+    fn shut_down(&self, number: i32) {
+        let _ = clumsy::shut_down(number);
     }
 
     #[tell]
@@ -114,5 +124,93 @@ fn an_actor_that_has_closed_its_descriptors_is_restarted_with_its_mailbox() {
         }
         assert!(actor.incarnation() > 1);
         assert!(supervisor.stop(LIMIT).unwrap().is_orderly());
+    });
+}
+
+/// Which of its descriptors are sockets.
+fn sockets_of(descriptors: Vec<(i32, String)>) -> Vec<i32> {
+    descriptors
+        .into_iter()
+        .filter(|(_, what)| what.starts_with("socket:"))
+        .map(|(number, _)| number)
+        .collect()
+}
+
+fn sockets(actor: &ActorRef<Clumsy>) -> Vec<i32> {
+    sockets_of(actor.descriptors().wait().unwrap())
+}
+
+/// Each of its sockets in turn: mailbox, reply channel of this program, attic, control, log, names.
+#[test]
+fn an_actor_that_shuts_one_of_its_sockets_down_serves_or_ends_with_words() {
+    alone(|| {
+        let count = sockets(&Clumsy.spawn().unwrap()).len();
+        let mut told = 0;
+        for index in 0..count {
+            let actor = Clumsy.spawn().unwrap();
+            let number = sockets(&actor)[index];
+            actor.shut_down(number).unwrap();
+            match actor.within(AT_ONCE).ping().wait() {
+                Ok(_) | Err(CallError::Unreachable(..)) => drop(actor.kill()),
+                Err(CallError::Timeout(at)) => panic!("socket {index} of {count}: {at:?}"),
+                Err(_) => {}
+            }
+            let reason = actor.join_timeout(AT_ONCE).expect("its end is seen");
+            told += usize::from(matches!(&reason, ExitReason::Broken(text) if text.contains("mailbox")));
+            // This program is served by others all the same, at the second call at the latest.
+            let other = Clumsy.spawn().unwrap();
+            let served = (0..2).any(|_| other.within(AT_ONCE).ping().wait().is_ok());
+            assert!(served, "after socket {index} of {count}");
+        }
+        assert!(told >= 1, "of {count}");
+    });
+}
+
+#[test]
+fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
+    alone(|| {
+        let clumsy = Clumsy.builder().restart(Restart::Permanent).reserve().unwrap();
+        let actor = clumsy.actor_ref();
+        let supervisor =
+            Supervisor::one_for_one().intensity(3, LIMIT).child("clumsy", clumsy).start().unwrap();
+        let numbers = sockets(&actor);
+        for number in numbers {
+            if actor.shut_down(number).is_err() {
+                break;
+            }
+            let end = actor.within(AT_ONCE).ping().wait();
+            assert!(!matches!(end, Err(CallError::Timeout(_))), "{end:?}");
+        }
+        assert_eq!(supervisor.join_timeout(LIMIT), Some(ExitReason::IntensityReached));
+        let reason = actor.join_timeout(LIMIT);
+        assert!(matches!(&reason, Some(ExitReason::Broken(text)) if text.contains("mailbox")), "{reason:?}");
+    });
+}
+
+/// As a stale number in a C library does; in the program, where nobody starts anything again.
+#[test]
+fn a_program_whose_sockets_are_shut_down_has_answers_again() {
+    alone(|| {
+        let actor = Clumsy.spawn().unwrap();
+        actor.ping().wait().unwrap();
+        let before = clumsy::descriptors();
+        // Those of the reply channel are there since the first call of this program; those of actors come with them.
+        let own: Vec<i32> = sockets_of(before);
+        for number in own {
+            let under_way = actor.within(AT_ONCE).slow();
+            let _ = clumsy::shut_down(number);
+            let settled = under_way.wait();
+            assert!(!matches!(settled, Err(CallError::Timeout(_))), "{settled:?}");
+            // Whatever it was: with a new actor, if need be in a new tree, calls are answered.
+            let served = (0..20).any(|_| {
+                std::thread::sleep(Duration::from_millis(50));
+                let Ok(new) = Clumsy.spawn() else { return false };
+                let answer = new.within(AT_ONCE).ping().wait();
+                assert!(!matches!(answer, Err(CallError::Timeout(_))), "{answer:?}");
+                drop(new.kill());
+                answer.is_ok()
+            });
+            assert!(served, "after socket {number}");
+        }
     });
 }

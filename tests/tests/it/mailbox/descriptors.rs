@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Limit, Restart};
-use phalanx_tests::alone;
+use phalanx_tests::{Program, alone};
 
 /// Shorter than the deadline of a call, longer than any answer takes.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -97,4 +97,22 @@ fn an_actor_that_may_be_restarted_says_so_too() {
         has_a_typed_error_at_once_for_each(&hoarder);
         assert_eq!(hoarder.incarnation(), 1);
     });
+}
+
+/// Not as root, who may have as many under way as it likes.
+#[test]
+fn an_answer_for_which_too_many_descriptors_are_under_way_is_said_and_its_caller_not_forgotten() {
+    let script = r#"
+        ulimit -n 64 || exit 9
+        [ "$(id -u)" = 0 ] || exec "$0" descriptors-under-way
+        exec setpriv --reuid 64999 --regid 64999 --clear-groups "$0" descriptors-under-way
+    "#;
+    let run = Program::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_scenario")]).start();
+    let said = run.rest();
+    let errors = run.rest_of_stderr();
+    assert_eq!(run.finish(), 0, "{said:?} {errors:?}");
+    let [refused, not_given, others @ ..] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(refused, "refused: true");
+    assert!(not_given.starts_with("not given: the answer could not be sent"), "{said:?}");
+    assert_eq!(others, ["ping: Ok(())", "given: true", "ping: Ok(())"]);
 }
