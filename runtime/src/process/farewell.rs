@@ -102,11 +102,8 @@ fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Opti
         Some(Verdict::Killed { by, after }) => Some((by, after)),
         _ => ledger.kill_noted().map(|after| (StoppedBy::Ref, after)),
     };
-    match (wait, killed) {
-        (Wait::Signaled { signal: SIGKILL, .. }, Some((by, after))) => {
-            return ExitReason::Killed { by, after };
-        }
-        _ => {}
+    if let (Wait::Signaled { signal: SIGKILL, .. }, Some((by, after))) = (wait, killed) {
+        return ExitReason::Killed { by, after };
     }
     match wait {
         Wait::Exited(code) => exited(methods, ledger, code),
