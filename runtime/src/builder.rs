@@ -366,7 +366,8 @@ impl<A: Actor> ActorBuilder<A> {
         self.recycle(|recycle| recycle.memory = Some(bytes))
     }
 
-    /// The same when its process is so old. Default: never.
+    /// The same when its process is so old, counted from the moment at which it is ready. A process that has handled no message yet is not replaced, so an age
+    /// shorter than a start costs a process for each message, and no more. Default: never.
     pub fn recycle_at_age(self, age: Duration) -> Self {
         self.recycle(|recycle| recycle.age = Some(age))
     }

@@ -209,7 +209,7 @@ impl PoolBuilder {
         self.with(|options| options.limits.growth = Some(bytes))
     }
 
-    /// The same when it is so old. Default: never.
+    /// The same when it is so old, counted from the moment at which it is ready; not before it has run a task. Default: never.
     pub fn max_age(self, age: Duration) -> Self {
         self.with(|options| options.limits.age = Some(age))
     }

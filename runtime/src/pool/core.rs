@@ -400,7 +400,7 @@ impl Core {
             if crew.load() > 0 {
                 continue;
             }
-            let is_old = self.options.limits.age.is_some_and(|age| now - crew.started >= age);
+            let is_old = crew.too_old_at(self.options.limits.age).is_some_and(|at| at <= now);
             if is_old && crew.retiring.is_none() {
                 crew.retiring = Some("old".to_owned());
             }
@@ -542,7 +542,7 @@ impl Core {
         let spare = state.live() > state.min && state.end.is_none();
         let idle = crews().filter(|crew| crew.load() == 0).flat_map(|crew| {
             let tired = Some(later(crew.idle_since, self.options.idle_timeout)).filter(|_| spare);
-            let old = self.options.limits.age.map(|age| later(crew.started, age));
+            let old = crew.too_old_at(self.options.limits.age);
             tired.into_iter().chain(old)
         });
         let leaving = state.leaving.iter().map(|(_, kill_at)| *kill_at);

@@ -56,6 +56,8 @@ pub(crate) struct Crew {
     /// How long its start took.
     pub(crate) startup: Duration,
     pub(crate) idle_since: Instant,
+    /// It has answered for a batch. Before that it is not too old, however small its age may be: it would have been started for nothing.
+    has_served: bool,
     /// It gets nothing more to do.
     pub(crate) retiring: Option<String>,
     /// Why it is being killed.
@@ -185,6 +187,7 @@ impl Crew {
             started: now,
             startup,
             idle_since: now,
+            has_served: false,
             retiring: None,
             verdict: None,
             was_cancelled: false,
@@ -247,6 +250,7 @@ impl Crew {
                     self.retiring = answered.retire;
                 }
                 self.idle_since = Instant::now();
+                self.has_served = true;
                 Some(Ok((flight.rest(flight.collected), flight.collected)))
             }
             Err(Failed::Unsent(error)) => {
@@ -255,6 +259,11 @@ impl Crew {
             }
             Err(died) => Some(Err((died, Vec::new()))),
         }
+    }
+
+    /// When it is to be replaced for its age.
+    pub(crate) fn too_old_at(&self, age: Option<Duration>) -> Option<Instant> {
+        age.filter(|_| self.has_served).map(|age| later(self.started, age))
     }
 
     /// It has ended: reads what it has left.

@@ -14,7 +14,6 @@ use crate::mailbox::ledger::{Farewell, Ledger, Phase, StopMode};
 use crate::process::child::{Start, announce_ready};
 use crate::process::last_words;
 use crate::process::tree;
-use crate::sys::{process, signal};
 pub(crate) use callers::Origin;
 use mailbox::Mailbox;
 use recycling::Recycling;
@@ -34,6 +33,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     };
     drop(init);
     announce_ready(ledger, mailbox.receiver());
+    mailbox.recycling.begin();
     let served = catch_unwind(AssertUnwindSafe(|| {
         actor.on_start();
         mailbox.serve(&mut actor);
@@ -52,7 +52,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         drop(actor);
     }));
     mailbox.callers.flush_before_exit();
-    let recycled = mailbox.recycling.is_due() && !signal::is_noted(process::SIGTERM);
+    let recycled = mailbox.recycles();
     match stopped {
         Ok(()) if recycled => farewell(ledger, Farewell::Recycled, 0),
         Ok(()) => farewell(ledger, Farewell::Stopped, 0),

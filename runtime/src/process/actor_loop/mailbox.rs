@@ -83,13 +83,11 @@ impl Mailbox {
     pub(super) fn serve<A: Actor>(&mut self, actor: &mut A) {
         while let Some(message) = self.next() {
             self.handle(actor, message);
-            if self.recycling.is_due() {
-                return;
-            }
         }
         let drains = match self.drain {
             Drain::AtEnd => self.ledger.stop_requested() == Some(StopMode::Drain),
-            Drain::Always => !self.recycling.is_due(),
+            // What is queued is for the next process, if there is to be one.
+            Drain::Always => !self.recycles(),
             Drain::Never => false,
         };
         if drains {
@@ -100,6 +98,11 @@ impl Mailbox {
                 self.handle(actor, message);
             }
         }
+    }
+
+    /// Whether it ends to be replaced by a fresh process. A stop that was asked for counts before that.
+    pub(super) fn recycles(&self) -> bool {
+        self.recycling.is_due() && !signal::is_noted(process::SIGTERM)
     }
 
     /// Waits for the next message; `None` when the actor is to end.

@@ -14,8 +14,13 @@ const LOOK: u64 = 10_000_000;
 pub(super) struct Recycling {
     messages_left: Option<u64>,
     memory: Option<u64>,
-    /// When it is too old.
+    /// How old it may become, in nanoseconds.
+    age: Option<u64>,
+    /// When it is too old; not known before it is ready.
     at: Option<u64>,
+    /// It has handled a message. Before that no limit counts: a process that is replaced without having served one would be started for
+    /// nothing, and so would all that follow it.
+    has_served: bool,
     look_at: u64,
     due: bool,
 }
@@ -26,13 +31,18 @@ impl Recycling {
         Recycling {
             messages_left: limits.messages.map(|messages| jittered(messages, limits.jitter).max(1)),
             memory: limits.memory,
-            at: limits.age.map(|age| time::now().saturating_add(jittered(time::nanos(age), limits.jitter))),
-            look_at: 0,
-            due: false,
+            age: limits.age.map(|age| jittered(time::nanos(age), limits.jitter)),
+            ..Recycling::default()
         }
     }
 
+    /// The process is ready: its age counts from now, however long its start took.
+    pub(super) fn begin(&mut self) {
+        self.at = self.age.map(|age| time::now().saturating_add(age));
+    }
+
     pub(super) fn handled_one(&mut self) {
+        self.has_served = true;
         if let Some(left) = &mut self.messages_left {
             *left = left.saturating_sub(1);
             self.due |= *left == 0;
@@ -47,12 +57,16 @@ impl Recycling {
     }
 
     pub(super) fn is_due(&self) -> bool {
-        self.due || self.at.is_some_and(|at| at <= time::now())
+        self.due || self.age_counts().is_some_and(|at| at <= time::now())
     }
 
     /// How long until it is too old, if it can be.
     pub(super) fn due_in(&self) -> Option<Duration> {
-        self.at.map(time::until)
+        self.age_counts().map(time::until)
+    }
+
+    fn age_counts(&self) -> Option<u64> {
+        self.at.filter(|_| self.has_served)
     }
 }
 
@@ -77,6 +91,19 @@ mod tests {
             });
             assert!((80..=100).contains(&handled.unwrap()));
         }
+    }
+
+    #[test]
+    fn an_age_counts_from_the_beginning_and_for_who_has_served() {
+        let limits = Recycle { age: Some(Duration::ZERO), ..Recycle::default() };
+        let mut recycling = Recycling::new(Some(&limits));
+        recycling.handled_one();
+        assert!(!recycling.is_due() && recycling.due_in().is_none());
+        let mut recycling = Recycling::new(Some(&limits));
+        recycling.begin();
+        assert!(!recycling.is_due() && recycling.due_in().is_none());
+        recycling.handled_one();
+        assert!(recycling.is_due());
     }
 
     #[test]

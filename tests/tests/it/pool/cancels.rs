@@ -255,6 +255,20 @@ fn workers_that_grow_or_are_old_are_replaced() {
 }
 
 #[test]
+fn a_worker_that_is_too_old_as_soon_as_it_is_there_serves_all_the_same() {
+    alone(|| {
+        let pool = Pool::builder().workers(2).max_age(Duration::from_nanos(1)).build().unwrap();
+        for n in 0..5 {
+            assert_eq!(pool.run(square, n).unwrap(), n * n);
+        }
+        assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
+        pool.close();
+        let report = pool.join().unwrap();
+        assert!(report.crashes == 0 && report.recycled <= 60, "{report}");
+    });
+}
+
+#[test]
 fn a_pool_can_be_resized() {
     alone(|| {
         let pool = pool(1);

@@ -270,14 +270,60 @@ fn an_actor_is_replaced_at_its_age_and_loses_nothing() {
             assert_eq!(its_ref.work(served, 0).wait(), Ok(served));
             thread::sleep(Duration::from_millis(2));
         }
-        // Idle ones are replaced as well.
-        eventually("the next", PATIENCE, || its_ref.incarnation() == 6);
+        // One that is idle is replaced as well, once it has served.
+        let before = its_ref.incarnation();
+        served += 1;
+        assert_eq!(its_ref.work(served, 0).wait(), Ok(served));
+        eventually("the next", PATIENCE, || its_ref.incarnation() > before);
         assert_eq!((bystander.incarnation(), super::stage::child(&supervisor, "a").restarts), (1, 0));
         let log = said(&log);
         let numbers: Vec<u64> = log.split(' ').filter_map(|word| word.parse().ok()).collect();
         assert_eq!(numbers, (1..=served).collect::<Vec<_>>());
         assert!(log.matches("ended begun").count() >= 4, "{log}");
         stop(&supervisor);
+    });
+}
+
+#[test]
+fn an_age_shorter_than_the_start_costs_a_process_for_each_message_and_no_more() {
+    alone(|| {
+        let stage = Stage::new();
+        let (actor, _) = diligent(&stage);
+        let actor = actor.before_start(|| thread::sleep(Duration::from_millis(30)));
+        let actor = actor.recycle_at_age(Duration::from_millis(1)).spawn().unwrap();
+        for number in 1..=5 {
+            assert_eq!(actor.work(number, 0).wait(), Ok(number));
+        }
+        let calls: Vec<_> = (1..=5).map(|number| actor.work(number, 0)).collect();
+        assert_eq!(calls.into_iter().map(|call| call.wait().unwrap()).sum::<u64>(), 15);
+        eventually("the last one's successor", PATIENCE, || {
+            actor.incarnation() > 2 && actor.is_alive() && actor.depth() == 0
+        });
+        // Who has not served yet is not replaced.
+        thread::sleep(LIMIT);
+        let incarnation = actor.incarnation();
+        assert!(incarnation <= 11, "{incarnation} processes for 10 messages");
+        thread::sleep(LIMIT);
+        assert_eq!(actor.incarnation(), incarnation);
+    });
+}
+
+#[test]
+fn a_stop_drains_the_mailbox_of_an_actor_that_is_due_for_a_fresh_process() {
+    alone(|| {
+        let stage = Stage::new();
+        let (log, ready) = (stage.gate("log").path(), stage.gate("ready"));
+        let actor = Diligent { log: log.clone(), ready: ready.path(), ballast: Vec::new() }.builder();
+        let actor = actor.recycle_after(1).drain(phalanx::Drain::Always).spawn().unwrap();
+        let calls: Vec<_> = (1..=20).map(|number| actor.work(number, 0)).collect();
+        // The first message begins when the stop has been asked for already.
+        actor.terminate().unwrap();
+        thread::sleep(Duration::from_millis(20));
+        ready.open();
+        for (number, call) in (1..).zip(calls) {
+            assert_eq!(call.wait(), Ok(number));
+        }
+        assert_eq!(actor.join(), ExitReason::Stopped(phalanx::StoppedBy::Ref));
     });
 }
 

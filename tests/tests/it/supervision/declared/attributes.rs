@@ -161,7 +161,10 @@ fn actors_are_recycled_as_their_attributes_say() {
             }
             assert_eq!(counter.incarnation(), u64::from(51 / after + 1));
         }
-        eventually("a fresh one", PATIENCE, || all.aged.incarnation() > 2);
+        eventually("a fresh one", PATIENCE, || {
+            all.aged.next().wait().unwrap();
+            all.aged.incarnation() > 2
+        });
     });
 }
 
