@@ -14,6 +14,7 @@ use crate::any_ref::AnyRef;
 use crate::codec::{self, Encoded, Portable};
 use crate::current;
 use crate::error::{At, CallError, SendError, TrySendError};
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::envelope::Outgoing;
@@ -422,7 +423,7 @@ impl<A: ActorStruct> Eq for ActorRef<A> {}
 
 impl<A: ActorStruct> fmt::Debug for ActorRef<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ActorRef({}, {})", self.name(), self.id())
+        escaped(f, |f| write!(f, "ActorRef({}, {})", self.name(), self.id()))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor_ref::ActorId;
 use crate::codec;
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 use crate::handle::Handle;
 use crate::mailbox::peer::Peer;
@@ -108,7 +109,7 @@ impl Hash for AnyRef {
 
 impl fmt::Debug for AnyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AnyRef({}, {})", self.name(), self.id())
+        escaped(f, |f| write!(f, "AnyRef({}, {})", self.name(), self.id()))
     }
 }
 

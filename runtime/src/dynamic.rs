@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::actor::Options;
 use crate::declared::{Frame, Supervised};
 use crate::error::SpawnError;
+use crate::escape::escaped;
 use crate::plan::Found;
 use crate::supervise::Strategy;
 use crate::supervisor::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
@@ -101,7 +102,7 @@ impl<C> Clone for Dynamic<C> {
 
 impl<C> fmt::Debug for Dynamic<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dynamic({}, {})", self.supervisor.name(), self.supervisor.id())
+        escaped(f, |f| write!(f, "Dynamic({}, {})", self.supervisor.name(), self.supervisor.id()))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::escape::{Line, escaped, one_line};
 use crate::exit::ExitReason;
 use crate::names::NameError;
 use crate::supervise::SpecError;
@@ -18,13 +19,21 @@ pub struct At(Arc<Place>);
 struct Place {
     actor: Arc<str>,
     pid: u32,
+    incarnation: u64,
     method: &'static str,
     ended: Option<ExitReason>,
 }
 
 impl At {
-    pub(crate) fn new(actor: &Arc<str>, pid: u32, method: &'static str, ended: Option<ExitReason>) -> At {
-        At(Arc::new(Place { actor: Arc::clone(actor), pid, method, ended }))
+    /// `process` is its pid and which incarnation of the actor it is; 0 where there has been none.
+    pub(crate) fn new(
+        actor: &Arc<str>,
+        process: (u32, u64),
+        method: &'static str,
+        ended: Option<ExitReason>,
+    ) -> At {
+        let (pid, incarnation) = process;
+        At(Arc::new(Place { actor: Arc::clone(actor), pid, incarnation, method, ended }))
     }
 
     /// The actor's name.
@@ -32,9 +41,15 @@ impl At {
         &self.0.actor
     }
 
-    /// The actor's process id at the time of the error; `None` if it never had one.
+    /// The process that the error is about: of [`CallError::Died`] the one that died, else the one that the actor had at the time of the error. `None` if it
+    /// never had one.
     pub fn pid(&self) -> Option<u32> {
         Some(self.0.pid).filter(|&pid| pid != 0)
+    }
+
+    /// The how many-th process of the actor that was, counted from 1; `None` if it never had one.
+    pub fn incarnation(&self) -> Option<u64> {
+        Some(self.0.incarnation).filter(|&incarnation| incarnation != 0)
     }
 
     /// The method that was called.
@@ -50,8 +65,14 @@ impl At {
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` of actor `{}`", self.0.method, self.0.actor)?;
-        if self.0.pid != 0 { write!(f, " (process {})", self.0.pid) } else { Ok(()) }
+        escaped(f, |f| {
+            write!(f, "`{}` of actor `{}`", self.0.method, self.0.actor)?;
+            match (self.0.pid, self.0.incarnation) {
+                (0, _) => Ok(()),
+                (pid, 0) => write!(f, " (process {pid})"),
+                (pid, incarnation) => write!(f, " (process {pid}, incarnation {incarnation})"),
+            }
+        })
     }
 }
 
@@ -175,8 +196,8 @@ impl<E> CallError<E> {
 
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallError::App(error) => error.fmt(f),
+        escaped(f, |f| match self {
+            CallError::App(error) => write!(f, "{error}"),
             CallError::Died(reason, at) => write!(f, "{at}: the actor died: {reason}"),
             CallError::Timeout(at) => write!(f, "{at}: no answer within the deadline"),
             CallError::Full(at) => write!(f, "{at}: the mailbox is full"),
@@ -193,21 +214,21 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
                 write!(f, "{at}: the link was lost before the answer came: {why}")
             }
             CallError::Unreachable(error, at) => write!(f, "{at}: {error}"),
-        }
+        })
     }
 }
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
 
-fn calling_self(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
+fn calling_self(f: &mut Line<'_>, at: &At) -> fmt::Result {
     write!(f, "{at}: an actor cannot wait for itself")
 }
 
-fn unavailable(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
+fn unavailable(f: &mut Line<'_>, at: &At) -> fmt::Result {
     write!(f, "{at}: the actor is being restarted")
 }
 
-fn gone(f: &mut fmt::Formatter<'_>, at: &At) -> fmt::Result {
+fn gone(f: &mut Line<'_>, at: &At) -> fmt::Result {
     write!(f, "{at}: the actor is gone")?;
     at.ended().map_or(Ok(()), |ended| write!(f, " ({ended})"))
 }
@@ -246,13 +267,13 @@ impl SendError {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             SendError::Full(at) => write!(f, "{at}: the mailbox is full"),
             SendError::Gone(at) => gone(f, at),
             SendError::Unavailable(at) => unavailable(f, at),
             SendError::Codec(error, at) | SendError::Unreachable(error, at) => write!(f, "{at}: {error}"),
             SendError::CallingSelf(at) => calling_self(f, at),
-        }
+        })
     }
 }
 
@@ -422,7 +443,7 @@ pub enum SpawnError {
 
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             SpawnError::InitFailed { actor, error } => {
                 write!(f, "cannot start `{actor}`: init failed: {error}")
             }
@@ -463,7 +484,7 @@ impl fmt::Display for SpawnError {
             | SpawnError::Io { actor, error } => {
                 write!(f, "cannot start `{actor}`: {error}")
             }
-        }
+        })
     }
 }
 
@@ -472,7 +493,7 @@ impl std::error::Error for SpawnError {}
 /// Any error: what `main` and handlers answer that pass on the errors of others with `?`.
 ///
 /// It is made from every [`std::error::Error`], keeps the text of the whole chain, and can travel
-/// between processes (as that text), so that a handler may answer `phalanx::Result<T>`.
+/// between processes (as that text, on one line), so that a handler may answer `phalanx::Result<T>`.
 ///
 /// ```
 /// fn port() -> phalanx::Result<u16> {
@@ -526,6 +547,7 @@ impl Serialize for Error {
 
 impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Error, D::Error> {
-        String::deserialize(deserializer).map(Error)
+        // It was said in another process, and is shown by whoever prints an error: `main`, to begin with.
+        String::deserialize(deserializer).map(|text| Error(one_line(&text).into_owned()))
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::escape::escaped;
+
 /// Why an actor or a task ended, as exactly as the operating system and the ledger can tell.
 ///
 /// The words are those of OTP's exit reasons and of wait(2). `exit(137)` is not SIGKILL: the one is
@@ -140,7 +142,7 @@ impl ExitReason {
 
 impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             ExitReason::Normal => f.write_str("ended normally"),
             ExitReason::Stopped(by) => write!(f, "stopped by {by}"),
             ExitReason::Exited(code) => write!(f, "exited with code {code}"),
@@ -172,7 +174,7 @@ impl fmt::Display for ExitReason {
             ExitReason::GaveUp { last } => {
                 write!(f, "not restarted any more, after too many restarts: {last}")
             }
-        }
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
+use crate::escape::escaped;
 use crate::names::{self, Answered, NameError, Refusal, Trouble, Wanted};
 
 /// A group of actors of one type, known by its name in every process of the tree.
@@ -263,6 +264,6 @@ impl<A> Clone for Group<A> {
 
 impl<A> fmt::Debug for Group<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Group({})", self.name)
+        escaped(f, |f| write!(f, "Group({})", self.name))
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::current;
 use crate::error::{At, SendError};
+use crate::escape::escaped;
 use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::ledger::{Epitaph, State, StopMode};
 use crate::mailbox::peer::Peer;
@@ -28,7 +29,7 @@ pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Peer>);
 
 impl Handle<'_> {
     fn at(&self, what: &'static str) -> At {
-        At::new(&self.0.card.name, self.0.ledger.pid(), what, self.0.ended())
+        At::new(&self.0.card.name, self.0.process(), what, self.0.ended())
     }
 
     pub(crate) fn pid(&self) -> Result<u32, SendError> {
@@ -294,27 +295,31 @@ pub(crate) use process_methods;
 
 impl fmt::Display for Handle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ledger = &self.0.ledger;
-        write!(f, "`{}`, process {}, ", self.0.card.name, ledger.pid())?;
-        if ledger.parent() != 0 {
-            write!(f, "child of {}, ", ledger.parent())?;
-        }
-        let Some(epitaph) = self.0.epitaph() else {
-            return f.write_str(match ledger.state() {
-                State::New => "not started yet",
-                State::Starting => "starting",
-                State::Restarting => "being restarted",
-                _ => "started",
-            });
-        };
-        let reason = epitaph.end_reason();
-        reason.fmt(f)?;
-        match (&reason, epitaph.code) {
-            // They have said it.
-            (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::Killed { .. }, _) => Ok(()),
-            (ExitReason::SupervisorDied | ExitReason::GaveUp { .. }, _) => Ok(()),
-            (_, code) if code < 0 => write!(f, ", {}", signal::name(-code)),
-            (_, code) => write!(f, ", exit code {code}"),
-        }
+        escaped(f, |f| {
+            let ledger = &self.0.ledger;
+            write!(f, "`{}`, process {}, ", self.0.card.name, ledger.pid())?;
+            if ledger.parent() != 0 {
+                write!(f, "child of {}, ", ledger.parent())?;
+            }
+            let Some(epitaph) = self.0.epitaph() else {
+                return f.write_str(match ledger.state() {
+                    State::New => "not started yet",
+                    State::Starting => "starting",
+                    State::Restarting => "being restarted",
+                    _ => "started",
+                });
+            };
+            let reason = epitaph.end_reason();
+            write!(f, "{reason}")?;
+            match (&reason, epitaph.code) {
+                // They have said it.
+                (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::Killed { .. }, _) => {
+                    Ok(())
+                }
+                (ExitReason::SupervisorDied | ExitReason::GaveUp { .. }, _) => Ok(()),
+                (_, code) if code < 0 => write!(f, ", {}", signal::name(-code)),
+                (_, code) => write!(f, ", exit code {code}"),
+            }
+        })
     }
 }

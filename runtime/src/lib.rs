@@ -58,6 +58,7 @@ mod current;
 mod declared;
 mod dynamic;
 mod error;
+mod escape;
 mod exit;
 pub mod fd;
 mod function;

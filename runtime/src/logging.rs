@@ -18,6 +18,10 @@
 //! | `spans` | the spans it was in, outermost first, as `order{id=7}:payment`; absent outside of spans. The spans themselves do not travel |
 //! | `dropped` | how many events of that process were dropped right before this one; absent if none |
 //!
+//! A text of another process never makes a line of its own: control characters come out escaped (`\n`, `\u{1b}`) in messages, in what `Debug` and
+//! `Display` have written, in spans and names. Texts that are values (`field = "text"`) are handed on as they are; subscribers quote those. An event whose target, name
+//! or field names have control characters is one from elsewhere (below).
+//!
 //! An event that has a field of such a name itself keeps it, and ours is called `phalanx.actor`, and so on. When it was said, and which number it
 //! has, is what [`origin`] tells. An event that has more than 48 fields or names of more than 4 KiB, or comes from one more than 4096 places in the code,
 //! has the target `phalanx::forwarded`, and in the fields `target`, `name` and `fields` what is else in fields of its own.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::actor_ref::ActorId;
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
@@ -58,11 +59,14 @@ pub struct InProgress {
 
 impl fmt::Display for Down {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` (process {}): {}", self.who.name, self.who.pid, self.reason)?;
-        match &self.in_progress {
-            Some(busy) => write!(f, ", {:.1?} into `{}`", busy.running, busy.method),
-            None => Ok(()),
-        }
+        escaped(f, |f| {
+            let (who, incarnation) = (&self.who, self.incarnation);
+            write!(f, "`{}` (process {}, incarnation {incarnation}): {}", who.name, who.pid, self.reason)?;
+            match &self.in_progress {
+                Some(busy) => write!(f, ", {:.1?} into `{}`", busy.running, busy.method),
+                None => Ok(()),
+            }
+        })
     }
 }
 
@@ -211,8 +215,9 @@ impl Monitor {
     fn report(&self, epitaph: &Epitaph) -> Down {
         let (card, ledger) = (&self.peer.card, &self.peer.ledger);
         let busy = epitaph.in_progress.clone();
+        let pid = if epitaph.pid == 0 { ledger.pid() } else { epitaph.pid };
         Down {
-            who: Who { name: card.name.to_string(), id: ActorId(card.id), pid: ledger.pid() },
+            who: Who { name: card.name.to_string(), id: ActorId(card.id), pid },
             incarnation: self.incarnation,
             reason: epitaph.reason.clone(),
             in_progress: busy.map(|busy| InProgress { method: busy.method, running: busy.running }),
@@ -255,6 +260,6 @@ impl Drop for Monitor {
 
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Monitor({})", self.peer.card.name)
+        escaped(f, |f| write!(f, "Monitor({})", self.peer.card.name))
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::builder::{ActorBuilder, name_of};
+use crate::escape::escaped;
 use crate::plan::Found;
 use crate::supervisor::{IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 
@@ -141,7 +142,15 @@ impl<A: Actor> Clone for Partitioned<A> {
 
 impl<A: Actor> fmt::Debug for Partitioned<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Partitioned({}, {} x {})", self.supervisor.name(), self.partitions.len(), name_of::<A>())
+        escaped(f, |f| {
+            write!(
+                f,
+                "Partitioned({}, {} x {})",
+                self.supervisor.name(),
+                self.partitions.len(),
+                name_of::<A>()
+            )
+        })
     }
 }
 

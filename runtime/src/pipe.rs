@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
 use crate::codec::{self, Portable};
+use crate::escape::escaped;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::sys::{fd, frame, poll, time};
 
@@ -86,11 +87,11 @@ pub enum PipeError {
 
 impl fmt::Display for PipeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             PipeError::Closed => f.write_str("the other end of the pipe is gone"),
             PipeError::Codec(error) => f.write_str(error),
             PipeError::Io(error) => write!(f, "pipe: {error}"),
-        }
+        })
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) struct Address {
 
 impl Address {
     pub(crate) fn at(&self) -> At {
-        At::new(&self.peer.card.name, self.peer.ledger.pid(), self.method, None)
+        self.at_ended(None)
     }
 
     /// The place of a call to somebody who was gone before.
@@ -77,7 +77,14 @@ impl Address {
     }
 
     fn at_ended(&self, ended: Option<ExitReason>) -> At {
-        At::new(&self.peer.card.name, self.peer.ledger.pid(), self.method, ended)
+        At::new(&self.peer.card.name, self.peer.process(), self.method, ended)
+    }
+
+    /// The place of a call that was lost with a process: that one, whoever has come after it.
+    pub(crate) fn at_death(&self, epitaph: Option<&Epitaph>) -> At {
+        let known = epitaph.map(|epitaph| (epitaph.pid, epitaph.incarnation)).filter(|&(pid, _)| pid != 0);
+        let process = known.unwrap_or_else(|| self.peer.process());
+        At::new(&self.peer.card.name, process, self.method, None)
     }
 }
 
@@ -276,8 +283,9 @@ fn read_answer<T: Portable, E: Portable>(
         Status::Codec => Err(CallError::Codec(text(body), at.at())),
         Status::Expired => Err(CallError::Timeout(at.at())),
         Status::Lost => {
-            let reason = codec::decode(body, fds).unwrap_or(ExitReason::SupervisorDied);
-            Err(CallError::Died(reason, at.at()))
+            let epitaph = codec::decode::<Epitaph>(body, fds).unwrap_or_else(|_| Epitaph::orphaned());
+            let at = at.at_death(Some(&epitaph));
+            Err(CallError::Died(epitaph.reason, at))
         }
         Status::Unanswered => Err(CallError::Unanswered(at.at())),
         Status::Relayed => Err(match codec::decode::<Failure>(body, fds) {
@@ -290,8 +298,8 @@ fn read_answer<T: Portable, E: Portable>(
 
 pub(crate) fn died<E>(epitaph: Option<&Epitaph>, at: &Address) -> CallError<E> {
     match epitaph.map_or_else(|| Epitaph::orphaned().reason, |epitaph| epitaph.reason.clone()) {
-        ExitReason::Stopped(_) => CallError::Stopped(at.at()),
-        reason => CallError::Died(reason, at.at()),
+        ExitReason::Stopped(_) => CallError::Stopped(at.at_death(epitaph)),
+        reason => CallError::Died(reason, at.at_death(epitaph)),
     }
 }
 

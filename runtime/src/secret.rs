@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::escape::escaped;
+
 /// No secret is longer; a file that is, is the wrong file.
 const LONGEST: usize = 64 * 1024;
 
@@ -55,12 +57,12 @@ pub enum SecretError {
 
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             SecretError::Empty => write!(f, "the secret is empty"),
             SecretError::TooLong => write!(f, "the secret is longer than {LONGEST} bytes"),
             SecretError::NotSet { variable } => write!(f, "no secret: the variable `{variable}` is not set"),
             SecretError::Unreadable { path, error } => write!(f, "no secret: cannot read `{path}`: {error}"),
-        }
+        })
     }
 }
 

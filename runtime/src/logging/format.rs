@@ -18,6 +18,7 @@ use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::escape::one_line;
 use crate::logging::sites::is_forwarded;
 use crate::process::events;
 
@@ -71,16 +72,12 @@ where
     ) -> fmt::Result {
         match super::origin() {
             Some(origin) => {
-                write!(writer, "[{} ", origin.pid)?;
                 // It comes from another process, and is to stay where it belongs.
-                for character in origin.actor.chars() {
-                    writer.write_char(if character.is_control() { '?' } else { character })?;
-                }
-                writer.write_str("] ")?;
+                write!(writer, "[{} {}] ", origin.pid, one_line(&origin.actor))?;
             }
             None => {
                 let me = crate::current();
-                write!(writer, "[{} {}] ", me.pid(), me.name())?;
+                write!(writer, "[{} {}] ", me.pid(), one_line(me.name()))?;
             }
         }
         self.0.format_event(context, writer, event)

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tracing::Event;
 use tracing::field::{DebugValue, Field, Value as FieldValue, debug};
 
+use crate::escape::{escaped, one_line};
 use crate::logging::Origin;
 use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};
@@ -209,19 +210,19 @@ impl Drop for Noted {
 /// Hands an event to the program's subscriber, if that wants it.
 fn hand_on(places: &mut Places, record: &Record<'_>, number: u64, dropped: u64) {
     let (place, own) = match places.find(record.level, record.site, &record.fields) {
-        Found::Own(place) => (place, record.fields.iter().map(|(_, value)| Shown::of(value)).collect()),
+        Found::Own(place) => (place, record.fields.iter().map(|(name, value)| shown(name, value)).collect()),
         Found::Generic(place) => (place, generic(record)),
     };
     if !place.is_enabled() {
         return;
     }
     let _noted = Noted::note(record, number);
-    let (pid, spans) = (u64::from(record.pid), &*record.spans);
+    let (pid, spans, actor) = (u64::from(record.pid), one_line(&record.spans), one_line(&record.actor));
     let added = [
-        Shown::Str(&record.actor),
+        Shown::Str(&actor),
         Shown::U64(pid),
         Shown::U64(record.incarnation),
-        if spans.is_empty() { Shown::Absent } else { Shown::Str(spans) },
+        if spans.is_empty() { Shown::Absent } else { Shown::Str(&spans) },
         if dropped == 0 { Shown::Absent } else { Shown::U64(dropped) },
     ];
     emit(place, own.into_iter().chain(added).collect());
@@ -247,15 +248,23 @@ fn generic<'a>(record: &'a Record<'_>) -> Vec<Shown<'a>> {
         let space = if rest.is_empty() { "" } else { " " };
         let _ = match Shown::of(value) {
             Shown::Absent => Ok(()),
-            shown => write!(rest, "{space}{name}={shown:?}"),
+            shown => write!(rest, "{space}{}={shown:?}", one_line(name)),
         };
     }
     vec![
-        message.map_or(Shown::Absent, |(_, value)| Shown::of(value)),
-        Shown::Str(record.site.target),
-        Shown::Str(record.site.name),
+        message.map_or(Shown::Absent, |(name, value)| shown(name, value)),
+        Shown::Text(one_line(record.site.target).into_owned()),
+        Shown::Text(one_line(record.site.name).into_owned()),
         if rest.is_empty() { Shown::Absent } else { Shown::Text(rest) },
     ]
+}
+
+/// A message is shown as it is, without the quotes that other texts get: so it has to be a line as it is.
+fn shown<'a>(name: &str, value: &'a Value<'_>) -> Shown<'a> {
+    match value {
+        Value::Str(text) if name == "message" => Shown::Text(one_line(text).into_owned()),
+        value => Shown::of(value),
+    }
 }
 
 /// A value in the form that visitors of fields are given.
@@ -326,7 +335,7 @@ struct Raw<'a>(&'a str);
 
 impl Debug for Raw<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        escaped(f, |f| f.write_str(self.0))
     }
 }
 
@@ -339,7 +348,7 @@ struct Told {
 
 impl Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        escaped(f, |f| f.write_str(&self.text))
     }
 }
 

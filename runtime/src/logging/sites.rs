@@ -4,6 +4,7 @@
 //! to be bounded: beyond 4096 places, and for places with names that are longer than any sensible one, events carry target, name and fields as
 //! fields.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -16,6 +17,7 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, dispatcher};
 
+use crate::escape::one_line;
 use crate::logging::record::{Severity, Site, Value};
 
 /// How many places are known at most.
@@ -175,7 +177,7 @@ impl Places {
         if let Some(place) = alike.iter().find(|place| place.is(level, site, own)) {
             return Found::Own(place);
         }
-        if self.count >= PLACES || own.len() > OWN_FIELDS || size(site, own) > NAMES {
+        if self.count >= PLACES || own.len() > OWN_FIELDS || size(site, own) > NAMES || !is_plain(site, own) {
             return Found::Generic(self.generic(level));
         }
         let names: Vec<&str> = own.iter().map(|(name, _)| *name).collect();
@@ -193,8 +195,17 @@ impl Places {
 
 /// How much would be kept for ever.
 fn size(site: Site<'_>, own: &[(&str, Value<'_>)]) -> usize {
+    names(site, own).map(str::len).sum()
+}
+
+/// Whether its names can be shown as they are: every subscriber does that with those of a place.
+fn is_plain(site: Site<'_>, own: &[(&str, Value<'_>)]) -> bool {
+    names(site, own).all(|name| matches!(one_line(name), Cow::Borrowed(_)))
+}
+
+fn names<'a>(site: Site<'a>, own: &[(&'a str, Value<'_>)]) -> impl Iterator<Item = &'a str> {
     let texts = [Some(site.target), Some(site.name), site.module, site.file].into_iter().flatten();
-    texts.chain(own.iter().map(|(name, _)| *name)).map(str::len).sum()
+    texts.chain(own.iter().map(|(name, _)| *name))
 }
 
 #[cfg(test)]
@@ -231,6 +242,7 @@ mod tests {
         assert!(is_own(&places.find(record.level, at(7), &record.fields)));
         let (mut places, long) = (Places::default(), "x".repeat(NAMES));
         assert!(!is_own(&places.find(record.level, Site { file: Some(&long), ..record.site }, &[])));
+        assert!(!is_own(&places.find(record.level, Site { target: "a\nb", ..record.site }, &[])));
         let many: Vec<_> = (0..=OWN_FIELDS).map(|_| ("again", Value::Absent)).collect();
         assert!(!is_own(&places.find(record.level, record.site, &many)));
         assert_eq!(places.count, 0);

@@ -361,6 +361,13 @@ impl Peer {
         (!is_there || fate.doubt_until <= time::now()).then_some(None)
     }
 
+    /// The process that it has, or had last: its pid, and which incarnation it is.
+    pub(crate) fn process(&self) -> (u32, u64) {
+        let incarnation = self.ledger.incarnation();
+        // Read before the pid: what is named is never a process that came later than the number says.
+        (self.ledger.pid(), incarnation)
+    }
+
     pub(crate) fn ended(&self) -> Option<ExitReason> {
         self.epitaph().map(|epitaph| epitaph.end_reason())
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::client::Trouble;
 use super::wire::{self, Refusal};
+use crate::escape::escaped;
 use crate::mailbox::ledger::cut;
 
 /// Why a name or a group could not be used. Each says which.
@@ -99,7 +100,7 @@ impl NameError {
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             NameError::NotFound { name } => write!(f, "nobody has the name `{name}`"),
             NameError::AlreadyRegistered { name, pid } => {
                 write!(f, "the name `{name}` is that of process {pid}")
@@ -116,7 +117,7 @@ impl fmt::Display for NameError {
                 write!(f, "the names cannot be listed: {error}")
             }
             NameError::Unreachable { name, error } => write!(f, "cannot ask for `{name}`: {error}"),
-        }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 use crate::{Never, SpawnError};
 
@@ -54,17 +55,21 @@ pub struct WorkerAt {
 
 impl fmt::Display for TaskAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {} (`{}`)", self.0.number, self.0.task)?;
-        match &self.0.worker {
-            Some(worker) => write!(f, " in {worker}"),
-            None => Ok(()),
-        }
+        escaped(f, |f| {
+            write!(f, "task {} (`{}`)", self.0.number, self.0.task)?;
+            match &self.0.worker {
+                Some(worker) => write!(f, " in {worker}"),
+                None => Ok(()),
+            }
+        })
     }
 }
 
 impl fmt::Display for WorkerAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker `{}` (process {}, incarnation {})", self.name, self.pid, self.incarnation)
+        escaped(f, |f| {
+            write!(f, "worker `{}` (process {}, incarnation {})", self.name, self.pid, self.incarnation)
+        })
     }
 }
 
@@ -143,8 +148,8 @@ impl<E> TaskError<E> {
 
 impl<E: fmt::Display> fmt::Display for TaskError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TaskError::App(error) => error.fmt(f),
+        escaped(f, |f| match self {
+            TaskError::App(error) => write!(f, "{error}"),
             TaskError::Died(reason, at) => write!(f, "{at}: the worker died: {reason}"),
             TaskError::Cancelled(at) => write!(f, "{at}: cancelled"),
             TaskError::Timeout(at) => write!(f, "{at}: not done yet"),
@@ -153,7 +158,7 @@ impl<E: fmt::Display> fmt::Display for TaskError<E> {
             TaskError::Broken(error, at) => write!(f, "{at}: {error}"),
             TaskError::Refused(error, at) => write!(f, "{at}: {error}"),
             TaskError::Unreachable(error, at) => write!(f, "{at}: {error}"),
-        }
+        })
     }
 }
 
@@ -188,7 +193,7 @@ pub enum PoolError {
 
 impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             PoolError::Open { pool } => write!(f, "pool `{pool}` is open: close it before it is joined"),
             PoolError::CannotStart { pool, failures, cause } => {
                 write!(f, "pool `{pool}` has ended: its workers did not start {failures} times: {cause}")
@@ -196,7 +201,7 @@ impl fmt::Display for PoolError {
             PoolError::Lost { pool, reason } => {
                 write!(f, "pool `{pool}` has ended: a worker died of a task: {reason}")
             }
-        }
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use super::core::Core;
 use super::crew::Crew;
 use super::job::Outcome;
 use super::lane::{Status, Times};
+use crate::escape::one_line;
 
 /// How many of the errors that nobody has looked at are kept as text.
 const KEPT: usize = 16;
@@ -260,6 +261,7 @@ impl WorkerInsights {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { pool, submitted, succeeded, failed, lost, cancelled, crashes, recycled, .. } = self;
+        let pool = one_line(pool);
         writeln!(
             f,
             "pool `{pool}`: {submitted} tasks, {succeeded} done, {failed} failed, {lost} lost, {cancelled} cancelled; \
@@ -267,7 +269,7 @@ impl fmt::Display for Report {
         )?;
         if self.unread_errors > 0 {
             writeln!(f, "{} errors that nobody has looked at, such as:", self.unread_errors)?;
-            self.unread.iter().try_for_each(|text| writeln!(f, "  {text}"))?;
+            self.unread.iter().try_for_each(|text| writeln!(f, "  {}", one_line(text)))?;
         }
         self.insights.fmt(f)
     }

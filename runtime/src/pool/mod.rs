@@ -47,6 +47,7 @@ use once_cell::sync::OnceCell;
 
 use crate::SpawnError;
 use crate::codec::{Parcel, Portable};
+use crate::escape::escaped;
 use crate::task::function::{Function, TaskFn};
 
 /// What becomes of a task whose worker has died of it.
@@ -421,6 +422,6 @@ impl<W> Drop for Pool<W> {
 
 impl<W> fmt::Debug for Pool<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pool({})", self.name())
+        escaped(f, |f| write!(f, "Pool({})", self.name()))
     }
 }

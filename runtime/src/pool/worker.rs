@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::lane::{Lane, Phase, Status, Track};
 use crate::actor;
 use crate::codec::{Encoded, Parcel};
+use crate::escape::escaped;
 use crate::gate::clock;
 use crate::task::function::{FunctionName, Ran, Runner};
 
@@ -169,8 +170,10 @@ impl WorkerContext {
 
 impl std::fmt::Debug for WorkerContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Here { pool, index, incarnation, .. } = &*self.0;
-        write!(f, "WorkerContext({pool}, {index}, incarnation {incarnation})")
+        escaped(f, |f| {
+            let Here { pool, index, incarnation, .. } = &*self.0;
+            write!(f, "WorkerContext({pool}, {index}, incarnation {incarnation})")
+        })
     }
 }
 

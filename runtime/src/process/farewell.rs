@@ -42,7 +42,7 @@ pub(crate) fn epitaph(
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     let forsaken = ledger.forsaken();
     let reason = reason(methods, ledger, wait, verdict);
-    Epitaph { reason, code, unready, refusal, in_progress, unserved, forsaken, end: None }
+    Epitaph { reason, code, unready, refusal, in_progress, unserved, forsaken, ..Epitaph::orphaned() }
 }
 
 /// The message that a process is busy with, or was when it ended.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::server::Refusal;
 use crate::error::{CallError, Executed};
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 
 /// Why a queue cannot be used.
@@ -30,7 +31,7 @@ pub enum QueueError {
 
 impl fmt::Display for QueueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             QueueError::Gone(Some(reason)) => write!(f, "the queue has ended: {reason}"),
             QueueError::Gone(None) => f.write_str("the queue has ended"),
             QueueError::Descriptors => f.write_str("the items of the queue hold too many descriptors"),
@@ -41,7 +42,7 @@ impl fmt::Display for QueueError {
                 write!(f, "the link to the queue was lost: {why}")
             }
             QueueError::Codec(error) | QueueError::Unreachable(error) => f.write_str(error),
-        }
+        })
     }
 }
 
@@ -123,12 +124,12 @@ macro_rules! put_errors {
 
         impl<T> fmt::Display for $name<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
+                escaped(f, |f| match self {
                     $($name::$own(_) => f.write_str($said),)?
                     $name::Closed(_) => f.write_str("the queue is closed"),
                     $name::Codec(_, error) => f.write_str(error),
-                    $name::Failed(_, error) => error.fmt(f),
-                }
+                    $name::Failed(_, error) => write!(f, "{error}"),
+                })
             }
         }
 
@@ -207,12 +208,12 @@ macro_rules! get_errors {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
+                escaped(f, |f| match self {
                     $($name::$own => f.write_str($said),)?
                     $name::Closed => f.write_str("the queue is closed and empty"),
                     $name::Codec(error) => f.write_str(error),
-                    $name::Failed(error) => error.fmt(f),
-                }
+                    $name::Failed(error) => write!(f, "{error}"),
+                })
             }
         }
 

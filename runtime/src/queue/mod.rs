@@ -25,6 +25,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::any_ref::AnyRef;
 use crate::codec::Portable;
 use crate::error::SpawnError;
+use crate::escape::escaped;
 use client::{Client, Patience};
 
 pub use builder::QueueBuilder;
@@ -239,7 +240,7 @@ impl<T> Eq for Queue<T> {}
 
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Queue({})", self.name())
+        escaped(f, |f| write!(f, "Queue({})", self.name()))
     }
 }
 

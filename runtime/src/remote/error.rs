@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, Never, SpawnError};
+use crate::escape::escaped;
 
 /// Why there is no connection, no service, or no ref to a remote actor.
 ///
@@ -124,7 +125,7 @@ pub enum RemoteError {
 
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             RemoteError::Address { address, error } => write!(f, "cannot listen at {address}: {error}"),
             RemoteError::Unreachable { address, error } => write!(f, "cannot reach {address}: {error}"),
             RemoteError::WrongSecret { peer } => {
@@ -156,8 +157,8 @@ impl fmt::Display for RemoteError {
             RemoteError::NameTaken { name } => write!(f, "something is served as `{name}` already"),
             RemoteError::Ended => write!(f, "the manager has ended"),
             RemoteError::Local { error } => f.write_str(error),
-            RemoteError::Spawn(error) => error.fmt(f),
-        }
+            RemoteError::Spawn(error) => write!(f, "{error}"),
+        })
     }
 }
 

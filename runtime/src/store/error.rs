@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::server::Fault;
 use crate::error::{At, CallError};
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 
 /// Why an operation on an object of a [`Store`](crate::Store) has no answer.
@@ -35,7 +36,7 @@ pub enum StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             StoreError::Lost { reason: Some(reason), at } => {
                 write!(f, "{at}: the store and its data are gone: {reason}")
             }
@@ -43,8 +44,8 @@ impl fmt::Display for StoreError {
             StoreError::Deleted => f.write_str("the object has been deleted from its store"),
             StoreError::Panicked { message } => write!(f, "the function panicked in the store: {message}"),
             StoreError::Timeout(at) => write!(f, "{at}: no answer within the time-out"),
-            StoreError::Call(error) => error.fmt(f),
-        }
+            StoreError::Call(error) => write!(f, "{error}"),
+        })
     }
 }
 

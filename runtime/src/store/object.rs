@@ -36,7 +36,12 @@ impl<S: 'static> Object<S> {
     {
         let method = operation as u32;
         let Some(head) = Head::of::<StoreServer, S, F, A, T>(function, self.id) else {
-            let at = At::new(&self.server.name().into(), self.server.pid().unwrap_or_default(), "call", None);
+            let at = At::new(
+                &self.server.name().into(),
+                (self.server.pid().unwrap_or_default(), self.server.incarnation()),
+                "call",
+                None,
+            );
             let error = "the function's code is not in the program's executable but in a shared library";
             return Err(StoreError::Call(CallError::Codec(error.to_owned(), at)));
         };

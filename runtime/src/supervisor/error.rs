@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 
 /// Why a supervisor did not do what was asked of it.
@@ -58,7 +59,7 @@ pub enum SupervisorError {
 
 impl fmt::Display for SupervisorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             SupervisorError::NotFound { supervisor, child } => {
                 write!(f, "supervisor `{supervisor}` has no child `{child}`")
             }
@@ -78,7 +79,7 @@ impl fmt::Display for SupervisorError {
             SupervisorError::Unreachable { supervisor, error } => {
                 write!(f, "supervisor `{supervisor}`: {error}")
             }
-        }
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use super::info::{ChildCounts, ChildInfo, ChildState};
 use crate::actor_ref::ActorId;
 use crate::codec;
 use crate::error::{SendError, SpawnError};
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::peer::Peer;
@@ -193,7 +194,7 @@ impl Eq for SupervisorRef {}
 
 impl fmt::Debug for SupervisorRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SupervisorRef({}, {})", self.name(), self.id())
+        escaped(f, |f| write!(f, "SupervisorRef({}, {})", self.name(), self.id()))
     }
 }
 

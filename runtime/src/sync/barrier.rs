@@ -14,6 +14,7 @@ use super::parties::{self, Parties, Party, Ticket};
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
 use crate::error::{At, CallError, SendError, SpawnError};
+use crate::escape::escaped;
 use crate::exit::ExitReason;
 use crate::later::{Answer, Later, later};
 use crate::monitor::{Down, Who};
@@ -102,14 +103,16 @@ pub(super) struct Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Who { name, pid, .. } = &self.by;
-        write!(f, "the barrier was broken by `{name}` (process {pid}): ")?;
-        match &self.why {
-            Breakage::Ended(reason) => write!(f, "it ended: {reason}"),
-            Breakage::TimedOut => f.write_str("it waited no longer"),
-            Breakage::Aborted => f.write_str("it aborted it"),
-            Breakage::Reset => f.write_str("it reset it"),
-        }
+        escaped(f, |f| {
+            let Who { name, pid, .. } = &self.by;
+            write!(f, "the barrier was broken by `{name}` (process {pid}): ")?;
+            match &self.why {
+                Breakage::Ended(reason) => write!(f, "it ended: {reason}"),
+                Breakage::TimedOut => f.write_str("it waited no longer"),
+                Breakage::Aborted => f.write_str("it aborted it"),
+                Breakage::Reset => f.write_str("it reset it"),
+            }
+        })
     }
 }
 
@@ -421,13 +424,13 @@ impl From<Trouble> for BarrierError {
 
 impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BarrierError::Broken { by, why } => Broken { by: by.clone(), why: why.clone() }.fmt(f),
+        escaped(f, |f| match self {
+            BarrierError::Broken { by, why } => write!(f, "{}", Broken { by: by.clone(), why: why.clone() }),
             BarrierError::Timeout => f.write_str("the barrier's server does not answer"),
             BarrierError::Gone { reason, at } => error::gone(f, reason.as_ref(), at),
-            BarrierError::Call(error) => error.fmt(f),
+            BarrierError::Call(error) => write!(f, "{error}"),
             BarrierError::System(error) => f.write_str(error),
-        }
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::client::Trouble;
 use super::gate::Poison;
 use crate::error::{At, CallError};
+use crate::escape::{Line, escaped};
 use crate::exit::ExitReason;
 use crate::monitor::Who;
 
@@ -117,7 +118,7 @@ impl From<Trouble> for SyncError {
     }
 }
 
-pub(super) fn gone(f: &mut fmt::Formatter<'_>, reason: Option<&ExitReason>, at: &At) -> fmt::Result {
+pub(super) fn gone(f: &mut Line<'_>, reason: Option<&ExitReason>, at: &At) -> fmt::Result {
     match reason {
         Some(reason) => write!(f, "{at}: the server is gone: {reason}"),
         None => write!(f, "{at}: the server is gone"),
@@ -126,14 +127,14 @@ pub(super) fn gone(f: &mut fmt::Formatter<'_>, reason: Option<&ExitReason>, at: 
 
 impl fmt::Display for SyncError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             SyncError::Busy => f.write_str("none is free at the moment"),
             SyncError::Timeout => f.write_str("the time was over first"),
             SyncError::TooMany { asked } => write!(f, "there are fewer than {asked} permits"),
             SyncError::Gone { reason, at } => gone(f, reason.as_ref(), at),
-            SyncError::Call(error) => error.fmt(f),
+            SyncError::Call(error) => write!(f, "{error}"),
             SyncError::System(error) => f.write_str(error),
-        }
+        })
     }
 }
 
@@ -141,15 +142,15 @@ impl std::error::Error for SyncError {}
 
 impl<G> fmt::Display for LockError<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LockError::Poisoned(poisoned) => poisoned.fmt(f),
+        escaped(f, |f| match self {
+            LockError::Poisoned(poisoned) => write!(f, "{poisoned}"),
             LockError::HeldByThisThread => f.write_str("this thread holds the lock already"),
             LockError::Busy => f.write_str("the lock is held at the moment"),
             LockError::Timeout => f.write_str("the lock was not free in time"),
             LockError::Gone { reason, at } => gone(f, reason.as_ref(), at),
-            LockError::Call(error) => error.fmt(f),
+            LockError::Call(error) => write!(f, "{error}"),
             LockError::System(error) => f.write_str(error),
-        }
+        })
     }
 }
 
@@ -164,8 +165,10 @@ impl<G> std::error::Error for LockError<G> {}
 
 impl<G> fmt::Display for Poisoned<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Who { name, pid, .. } = &self.by;
-        write!(f, "the last holder of the lock, `{name}` (process {pid}), died: {}", self.reason)
+        escaped(f, |f| {
+            let Who { name, pid, .. } = &self.by;
+            write!(f, "the last holder of the lock, `{name}` (process {pid}), died: {}", self.reason)
+        })
     }
 }
 

@@ -135,7 +135,7 @@ impl<T: Portable, E: Portable> Process<T, E> {
     }
 
     fn result(&self, epitaph: Option<&Epitaph>) -> Result<T, CallError<E>> {
-        let at = || At::new(&self.peer.card.name, self.peer.ledger.pid(), "task", None);
+        let at = || At::new(&self.peer.card.name, self.peer.process(), "task", None);
         let reason = epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason.clone());
         let codec = |error| CallError::Codec(error, at());
         let left = match self.peer.ledger.result(bounds::BYTES) {
@@ -216,7 +216,7 @@ impl<T: Portable, E: Portable> Future for Joining<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let unreachable = |process: &Process<T, E>, error: std::io::Error| {
-            let at = At::new(&process.peer.card.name, process.pid(), "join", None);
+            let at = At::new(&process.peer.card.name, process.peer.process(), "join", None);
             Poll::Ready(Err(CallError::Unreachable(error.to_string(), at)))
         };
         let router = match Router::get() {

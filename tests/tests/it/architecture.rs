@@ -159,3 +159,48 @@ fn macros_expand_to_private_paths_only() {
         }
     }
 }
+
+/// Texts of other processes are shown on one line: whatever writes an error, a name or a reason for people goes through `escaped`, or has nothing in it that
+/// another process could have written.
+#[test]
+fn everything_that_is_displayed_is_escaped_or_of_our_own_words() {
+    let own = [
+        // Of numbers and fixed words.
+        "Intensity",
+        "Backoff",
+        "StoppedBy",
+        "Border",
+        "ActorId",
+        "Never",
+        "TrySubmitError<A>",
+        // Write what is escaped where it comes from.
+        "Error",
+        "TrySendError<A>",
+        "PutAllError<T>",
+        "Insights",
+        "Report",
+        "Node",
+        "SupervisorRef",
+        "Process<T, E>",
+        "ActorRef<A>",
+        "AnyRef",
+        // The user's own value, and ours in an escape.
+        "Guard<T>",
+        "Shown<'_>",
+        "Line<'_>",
+    ];
+    for (path, text) in sources("runtime/src") {
+        for (at, head) in text.match_indices("Display for ") {
+            let line_start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+            if !text[line_start..at].trim_start().starts_with("impl") {
+                continue;
+            }
+            let rest = &text[at + head.len()..];
+            let name = rest.split([' ', '\n']).next().unwrap_or_default();
+            let name = if rest.starts_with("Process<T, E>") { "Process<T, E>" } else { name };
+            let body = &rest[..rest.find("\nimpl").unwrap_or(rest.len())];
+            let escapes = body.contains("escaped(f, |f|");
+            assert!(escapes || own.contains(&name), "{}: Display for {name}", path.display());
+        }
+    }
+}

@@ -14,6 +14,9 @@ use crate::sys::time;
 /// What a supervisor leaves behind about a dead actor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Epitaph {
+    /// Which process it was, and the how many-th of its actor; 0 if that is not known. Filled in when it is written down.
+    pub(crate) pid: u32,
+    pub(crate) incarnation: u64,
     pub(crate) reason: ExitReason,
     /// As the operating system reports it: the exit code, or −N for signal N.
     pub(crate) code: i32,
@@ -82,6 +85,7 @@ impl Ledger {
     pub(crate) fn bury(&self, epitaph: &Epitaph, next: State) {
         let page = &self.0;
         let incarnation = self.incarnation();
+        let epitaph = &Epitaph { pid: self.pid(), incarnation, ..epitaph.clone() };
         let mut buffer = [0_u8; EPITAPH];
         let bytes: &[u8] = postcard::to_slice(epitaph, &mut buffer).map_or(&[], |bytes| bytes);
         let mut room = [0_u8; SHORT];
@@ -172,6 +176,8 @@ impl Epitaph {
     /// What is known of an actor whose supervisor was killed before it could write anything down.
     pub(crate) fn orphaned() -> Epitaph {
         Epitaph {
+            pid: 0,
+            incarnation: 0,
             reason: ExitReason::SupervisorDied,
             code: -9,
             unready: false,

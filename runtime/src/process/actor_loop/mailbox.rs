@@ -417,13 +417,14 @@ impl Mailbox {
 
     /// The caller of a lost message has been told by the supervisor's word in the ledger, if it looked in time. This it cannot miss.
     fn give_up(&mut self, envelope: &Envelope<()>, methods: &'static [Method], incarnation: u64) {
-        let reason = self.ledger.death_of(incarnation).unwrap_or_else(Epitaph::orphaned).reason;
+        let epitaph = self.ledger.death_of(incarnation).unwrap_or_else(Epitaph::orphaned);
+        let reason = &epitaph.reason;
         let method = method_name(methods, envelope.method);
         let attempts = self.ledger.attempts();
         if !envelope.ask || attempts > 1 {
             tracing::warn!(method, attempts, %reason, "dead letter");
         }
-        if let Ok(encoded) = codec::encode(&reason) {
+        if let Ok(encoded) = codec::encode(&epitaph) {
             self.answer(envelope, Answer::new(Status::Lost, encoded));
         }
     }

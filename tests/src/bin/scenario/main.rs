@@ -55,6 +55,7 @@ fn main() -> phalanx::Result<()> {
         "interrupted-twice" => interrupted::hanging(),
         "interrupted-in-handler" => interrupted::handling(),
         "logs" => logs::logs(),
+        "forges" => logs::forges(),
         "logs-itself" => logs::logs_itself(),
         "file-size" => limits::file_size(),
         "many-actors" => limits::many_actors(),

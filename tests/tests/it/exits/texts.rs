@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::alone;
+use phalanx_tests::{alone, eventually};
 
 use super::{LIMIT, Mortal, busy};
 
@@ -15,7 +15,7 @@ fn named() -> (ActorRef<Mortal>, u32) {
 
 /// The beginning of every text.
 fn at(method: &str, pid: u32) -> String {
-    format!("`{method}` of actor `mortal-1` (process {pid})")
+    format!("`{method}` of actor `mortal-1` (process {pid}, incarnation 1)")
 }
 
 #[test]
@@ -33,6 +33,23 @@ fn a_death_says_who_where_and_how() {
         let text = mortal.abort().wait().unwrap_err().to_string();
         let start = format!("{}: the actor died: killed by SIGABRT", at("abort", pid));
         assert!(text.starts_with(&start), "{text}");
+    });
+}
+
+/// Whoever reads of a death when the next process is there already is told which one it was.
+#[test]
+fn a_death_names_the_process_that_died_and_not_the_one_that_came_after_it() {
+    alone(|| {
+        let mortal = Mortal.builder().name("mortal-1").restart(phalanx::Restart::Permanent);
+        let mortal = mortal.intensity(10, LIMIT).spawn().unwrap();
+        let first = mortal.pid().unwrap();
+        let (one, two) = (mortal.exit(3), mortal.exit(4));
+        eventually("the third process", LIMIT, || mortal.incarnation() == 3);
+        let error = one.wait().unwrap_err();
+        assert_eq!(error.to_string(), format!("{}: the actor died: exited with code 3", at("exit", first)));
+        let at = two.wait().unwrap_err().at().cloned().unwrap();
+        assert_eq!(at.incarnation(), Some(2));
+        assert!(at.pid().is_some_and(|pid| pid != first && Ok(pid) != mortal.pid()));
     });
 }
 

@@ -84,3 +84,24 @@ fn an_actor_may_have_a_subscriber_of_its_own_if_its_program_has_none() {
         "{lines:#?}"
     );
 }
+
+/// Control characters come out escaped, wherever a text of another process is shown.
+#[test]
+fn no_text_of_another_process_makes_a_line_of_its_own_or_moves_the_cursor() {
+    let run = scenario("forges").env("RUST_LOG", "debug").start();
+    run.rest();
+    let lines = run.rest_of_stderr();
+    assert_eq!(run.finish(), 0);
+    for line in &lines {
+        assert!(line.starts_with('[') && !line.starts_with("[1 forged]"), "{line:?} in {lines:#?}");
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
+    // An event's message in two ways, its target, three fields, a span; five errors, and three of them as reasons in the log; a command's line.
+    let found = lines.iter().filter(|line| line.contains("[1 forged]")).count();
+    assert!(found >= 14, "{found}: {lines:#?}");
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with("[0 error]") && line.contains("[1 forged]")).count(),
+        5,
+        "{lines:#?}"
+    );
+}

@@ -43,7 +43,7 @@ fn a_store_that_is_killed_takes_its_data_along_and_all_are_told_at_once() {
         assert_eq!(
             error.to_string(),
             format!(
-                "`get` of actor `store` (process {}): the store and its data are gone: killed by a holder of its ref",
+                "`get` of actor `store` (process {}, incarnation 1): the store and its data are gone: killed by a holder of its ref",
                 store.server().monitor().recv().who.pid
             )
         );
