@@ -68,6 +68,7 @@ impl Entry {
         let name = self.string("cache")?;
         match name.value() {
             text if text.is_empty() => Err(self.error("a name must not be empty")),
+            text if text.len() > 255 => Err(self.error("a name has at most 255 bytes")),
             text if text.chars().any(char::is_control) => {
                 Err(self.error("a name must not contain control characters: it is shown by `ps` and in logs"))
             }

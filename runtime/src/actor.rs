@@ -12,6 +12,8 @@ use crate::monitor::Down;
 use crate::process::request::Recycle;
 use crate::supervise::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 
+const MAX_MAILBOX: u32 = 65_535;
+
 /// A type whose values live in processes of their own. Implemented by `#[actor]`, not by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an actor",
@@ -120,6 +122,45 @@ impl Options {
     /// How deep its messages, its state and its answers may be.
     pub(crate) fn depth(&self) -> u32 {
         self.depth.unwrap_or(bounds::DEPTH)
+    }
+
+    /// What the attributes refuse too (`macros/src/option_entry.rs`, `macros/src/options.rs`), in case that a builder has said it: values that cannot be,
+    /// and options that contradict each other.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
+        if self.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
+            return Err("the option `mailbox` is between 1 and 65535 messages");
+        }
+        if zero(self.deadline) || zero(self.start) || zero(self.timeout) {
+            return Err("the options `deadline`, `start` and `timeout` are longer than nothing");
+        }
+        if zero(self.grace) || self.shutdown == Some(Shutdown::Timeout(Duration::ZERO)) {
+            return Err(
+                "a stop that takes no time at all is the option `shutdown` with `BrutalKill`; `grace` is longer than nothing",
+            );
+        }
+        if self.memory == Some(0) {
+            return Err("the option `memory` is at least 1 byte");
+        }
+        if self.nice.is_some_and(|nice| !(-20..=19).contains(&nice)) {
+            return Err("the option `nice` is between -20 and 19");
+        }
+        let recycle = self.recycle.unwrap_or_default();
+        if recycle.messages == Some(0) || recycle.memory == Some(0) || zero(recycle.age) {
+            return Err(
+                "the options `recycle_after`, `recycle_above` and `recycle_at_age` are more than nothing",
+            );
+        }
+        if recycle.jitter > 100 {
+            return Err("the option `recycle_jitter` is a percentage, 0 to 100");
+        }
+        let recycles = recycle.messages.is_some() || recycle.memory.is_some() || recycle.age.is_some();
+        if self.restart == Some(Restart::Temporary) && self.spare && !recycles {
+            return Err(
+                "what is temporary gets no next process, so it needs no spare: the options `restart` and `spare` contradict each other",
+            );
+        }
+        Ok(())
     }
 
     /// How it is stopped; `otherwise` if nothing is said about that.

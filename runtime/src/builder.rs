@@ -36,7 +36,8 @@ macro_rules! options {
             self
         }
 
-        /// How long a stop may take at the end of the program, before the process is killed. Default: 5 s.
+        /// How long a stop may take at the end of the program, before the process is killed. Another way to say [`shutdown`](Self::shutdown): what is said
+        /// last counts. Default: 5 s.
         pub fn grace(mut self, grace: Duration) -> Self {
             self.plan.options.shutdown = None;
             self.plan.options.grace = Some(grace);
@@ -285,10 +286,6 @@ impl<A: Actor> ActorBuilder<A> {
         }
     }
 
-    pub(crate) fn name_so_far(&self) -> String {
-        self.plan.name.clone().unwrap_or_default()
-    }
-
     /// The same actor from something else.
     pub(crate) fn with_init(mut self, init: &A::Init) -> ActorBuilder<A> {
         self.plan.init = codec::encode_within(init, bounds::SOUNDED).0;
@@ -341,10 +338,10 @@ impl<A: Actor> ActorBuilder<A> {
         self
     }
 
-    /// Whether its next process is always kept ready: forked ahead, waiting, without having run any code of yours. Even after its first crash it answers about a quarter sooner then,
-    /// for one idle process more (`phx-spare: NAME`, some 100 KiB). Default: no; an actor has one for a second after each crash.
+    /// Whether its next process is always kept ready: forked ahead, waiting, without having run any code of yours. Even after its first crash it answers sooner then
+    /// (README, "Figures"), for one idle process more, `phx-spare: NAME`. Default: no; an actor has one for a second after each crash.
     ///
-    /// No effect on an actor that is not restarted. (What databases call a hot standby.)
+    /// No effect on an actor that is not restarted; refused beside [`Restart::Temporary`](crate::Restart::Temporary), unless it is recycled. (What databases call a hot standby.)
     pub fn spare(mut self, spare: bool) -> Self {
         self.plan.options.spare = spare;
         self
@@ -358,7 +355,7 @@ impl<A: Actor> ActorBuilder<A> {
     /// Replaces its process by a fresh one after so many messages. After the current one; the mailbox stays, nothing is lost, and it is no
     /// crash ([`ExitReason::Recycled`](crate::ExitReason::Recycled)). Default: never. (Python's `maxtasksperchild`.)
     pub fn recycle_after(self, messages: u64) -> Self {
-        self.recycle(|recycle| recycle.messages = Some(messages.max(1)))
+        self.recycle(|recycle| recycle.messages = Some(messages))
     }
 
     /// The same when more than so many bytes of it are resident after a message. Default: never.
@@ -375,7 +372,7 @@ impl<A: Actor> ActorBuilder<A> {
     /// Recycles each process by up to so many percent earlier, at random, so that those which were started together do not all pause together.
     /// For messages and age. Default: 0.
     pub fn recycle_jitter(self, percent: u8) -> Self {
-        self.recycle(|recycle| recycle.jitter = percent.min(100))
+        self.recycle(|recycle| recycle.jitter = percent)
     }
 
     /// Starts the actor in a new process, and waits until it is ready (its `#[init]` has answered), dead or over its start limit.

@@ -30,7 +30,6 @@ use crate::sys::{credentials, fd, process, time};
 use crate::task::function::Function;
 
 const MAILBOX: u32 = 256;
-const MAX_MAILBOX: u32 = 65_535;
 const START: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -243,11 +242,10 @@ impl Plan {
         if let Some(fault) = self.fault {
             return wrong(fault);
         }
-        let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
-        let options = &self.options;
-        if options.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
-            return wrong("the option `mailbox` is between 1 and 65535 messages");
+        if let Err(fault) = self.options.check() {
+            return wrong(fault);
         }
+        let options = &self.options;
         if !(1..=bounds::SOUNDED).contains(&options.depth()) {
             return wrong(&format!("the option `depth` is between 1 and {} levels", bounds::SOUNDED));
         }
@@ -258,12 +256,10 @@ impl Plan {
             let error = format!("cannot encode what it is made of: {words}");
             return Err(SpawnError::Codec { actor: name.to_owned(), error });
         }
-        if zero(options.deadline) || zero(options.start) || zero(options.timeout) {
-            return wrong("the options `deadline`, `start` and `timeout` are longer than nothing");
-        }
         for (what, text) in [("name", Some(name)), ("id", self.id.as_deref())] {
-            if text.is_some_and(|text| text.is_empty() || text.len() > 255 || text.contains('\0')) {
-                return wrong(&format!("the option `{what}` has 1 to 255 bytes, none of them 0"));
+            if text.is_some_and(|text| text.is_empty() || text.len() > 255 || text.contains(char::is_control))
+            {
+                return wrong(&format!("the option `{what}` has 1 to 255 bytes, and no control characters"));
             }
         }
         if let Err(error) = self.surroundings.check() {

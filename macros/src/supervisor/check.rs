@@ -4,7 +4,7 @@ use syn::{Fields, Item, ItemStruct};
 
 use super::model::{Child, Declaration};
 use crate::errors::Errors;
-use crate::supervision::Restart;
+use crate::supervision::{AutoShutdown, Restart, Strategy};
 
 /// Notes what is wrong with the attribute on something that is no struct.
 pub(crate) fn other_item(item: &Item, errors: &mut Errors) {
@@ -64,6 +64,12 @@ pub(crate) fn children(declaration: &Declaration, errors: &mut Errors) {
         && certain as u64 > u64::from(most)
     {
         errors.at(key, format!("{certain} children are declared, and `max_children` is {most}: raise it"));
+    }
+    let ends = declaration.auto_shutdown() != AutoShutdown::Never;
+    if let (Strategy::Dynamic, true, Some(key)) = (declaration.strategy(), ends, options.key("auto_shutdown"))
+    {
+        errors
+            .at(key, "a dynamic supervisor has no significant children to end with: remove `auto_shutdown`");
     }
     for child in &declaration.children {
         name(child, errors);

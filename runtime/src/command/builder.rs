@@ -249,31 +249,28 @@ impl Command {
     /// # }
     /// ```
     pub fn spawn(self) -> Result<CommandRef, SpawnError> {
-        self.check()?;
         self.into_keeper().spawn()
     }
 
     fn into_keeper(self) -> ActorBuilder<Keeper> {
-        let spec = self.completed();
-        self.keeper.with_init(&spec)
+        let (spec, fault) = (self.completed(), self.fault());
+        let mut keeper = self.keeper.with_init(&spec);
+        keeper.plan.fault = keeper.plan.fault.or(fault);
+        keeper
     }
 
-    fn check(&self) -> Result<(), SpawnError> {
-        let wrong = |error: &str| {
-            Err(SpawnError::Option { actor: self.keeper.name_so_far(), error: error.to_owned() })
-        };
+    /// What cannot be of what only a command has.
+    fn fault(&self) -> Option<&'static str> {
         if !(1..=64).contains(&self.spec.stop_signal) {
-            return wrong("the option `stop_signal` is the number of a signal, 1 to 64");
+            return Some("the option `stop_signal` is the number of a signal, 1 to 64");
         }
         if self.spec.oom_score_adj.is_some_and(|value| !(-1000..=1000).contains(&value)) {
             return wrong("the option `oom_score_adj` is a number from -1000 to 1000");
         }
         let has_port =
             |address: &str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        if matches!(&self.spec.ready, Ready::Port(address) if !has_port(address)) {
-            return wrong("the option `ready` names a port as `host:port`, for instance `127.0.0.1:80`");
-        }
-        Ok(())
+        let has_no_port = matches!(&self.spec.ready, Ready::Port(address) if !has_port(address));
+        has_no_port.then_some("the option `ready` names a port as `host:port`, for instance `127.0.0.1:80`")
     }
 
     /// With everything that the command has from this process, so that it is the same whenever and by whomever it is started.

@@ -10,6 +10,7 @@ use super::progress::{OnProgress, Progress};
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
 use crate::codec::{Parcel, Portable};
+use crate::escape::escaped;
 use crate::task::function::{self, Function, TaskFn};
 use crate::{SpawnError, SupervisorBuilder};
 
@@ -196,7 +197,7 @@ impl PoolBuilder {
     /// Replaces each worker by a fresh process after so many tasks. The replacement starts when the old one says that it is done. Default: never. (Python's
     /// `maxtasksperchild`.)
     pub fn max_tasks(self, tasks: u64) -> Self {
-        self.with(|options| options.limits.tasks = Some(tasks.max(1)))
+        self.with(|options| options.limits.tasks = Some(tasks))
     }
 
     /// The same when more than so many bytes of it are resident after a task. Looked at every 10 ms at most. Default: never.
@@ -352,6 +353,16 @@ impl PoolBuilder {
         if [options.hard, options.soft].contains(&Some(Duration::ZERO)) {
             return wrong("the options `deadline` and `soft_deadline` are longer than nothing");
         }
+        if options.soft.is_some_and(|soft| options.hard.is_some_and(|hard| soft >= hard)) {
+            return wrong("the option `soft_deadline` is shorter than `deadline`, which kills");
+        }
+        let Limits { tasks, rss, age, .. } = options.limits;
+        if tasks == Some(0) || rss == Some(0) || age == Some(Duration::ZERO) {
+            return wrong("the options `max_tasks`, `max_rss` and `max_age` are more than nothing");
+        }
+        if options.start == Some(Duration::ZERO) || options.grace.is_zero() || options.memory == Some(0) {
+            return wrong("the options `start_timeout`, `grace` and `memory` are more than nothing");
+        }
         if options.intensity.1.is_zero() {
             return wrong("the window of the option `intensity` is longer than nothing");
         }
@@ -373,7 +384,9 @@ impl PoolBuilder {
 
 impl fmt::Debug for PoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { name, min, max, .. } = &self.options;
-        write!(f, "PoolBuilder({name}, {min}..={max} workers)")
+        escaped(f, |f| {
+            let Options { name, min, max, .. } = &self.options;
+            write!(f, "PoolBuilder({name}, {min}..={max} workers)")
+        })
     }
 }

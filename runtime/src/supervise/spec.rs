@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::escape::escaped;
 use crate::supervise::policy::{ChildRules, Rules};
 use crate::supervise::units;
 
@@ -295,11 +296,20 @@ pub enum SpecError {
     SignificantNever(String),
     /// The child of this id is significant, but a dynamic supervisor does not end with its children.
     SignificantDynamic(String),
+    /// A dynamic supervisor was to end with its significant children, of which it can have none.
+    AutoShutdownDynamic,
+    /// More children are declared than the supervisor may have.
+    TooManyChildren {
+        /// How many are declared.
+        declared: u32,
+        /// How many it may have.
+        most: u32,
+    },
 }
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        escaped(f, |f| match self {
             SpecError::Intensity(text) => {
                 write!(
                     f,
@@ -329,7 +339,16 @@ impl fmt::Display for SpecError {
             SpecError::SignificantDynamic(id) => {
                 write!(f, "child `{id}` of a dynamic supervisor cannot be significant")
             }
-        }
+            SpecError::AutoShutdownDynamic => {
+                write!(
+                    f,
+                    "a dynamic supervisor has no significant children to end with: leave `auto_shutdown` out"
+                )
+            }
+            SpecError::TooManyChildren { declared, most } => {
+                write!(f, "{declared} children are declared, and `max_children` is {most}: raise it")
+            }
+        })
     }
 }
 
@@ -348,7 +367,15 @@ pub(crate) fn check<'a>(
             return Err(SpecError::DuplicateId(id.to_owned()));
         }
         check_child(rules, id, child)
-    })
+    })?;
+    let declared = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+    if let Some(most) = rules.max_children.filter(|&most| declared > most) {
+        return Err(SpecError::TooManyChildren { declared, most });
+    }
+    if rules.strategy == Strategy::Dynamic && rules.auto_shutdown != AutoShutdown::Never {
+        return Err(SpecError::AutoShutdownDynamic);
+    }
+    Ok(())
 }
 
 /// Whether such a child can be under a supervisor with these rules.

@@ -222,6 +222,7 @@ fn an_option_that_cannot_be_is_refused_by_name() {
             (command().start(Duration::ZERO), "`start`"),
             (command().oom_score_adj(1001), "`oom_score_adj`"),
         ];
+        let services = Supervisor::one_for_one().name("services").start().unwrap();
         for (command, option) in cases {
             match command.spawn() {
                 Err(SpawnError::Option { actor, error }) => {
@@ -230,6 +231,10 @@ fn an_option_that_cannot_be_is_refused_by_name() {
                 other => panic!("{option}: {other:?}"),
             }
         }
+        // As a child, too.
+        let refused = services.start_child("child", command().stop_signal(65));
+        assert!(matches!(refused, Err(SpawnError::Option { error, .. }) if error.contains("`stop_signal`")));
+        assert_eq!(services.count_children().unwrap().specs, 0);
         assert!(matches!(Command::new("true").name("").spawn(), Err(SpawnError::Option { .. })));
     });
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, iter, process};
 
 use phalanx::pool::TaskError;
-use phalanx::{Pool, Shared};
+use phalanx::{Pool, Shared, SpawnError};
 use phalanx_tests::alone;
 
 use super::{nap, pool, square};
@@ -30,7 +30,21 @@ fn a_map_is_the_sequential_one_whatever_the_chunk() {
             let refused: Vec<_> = pool.stream(square, 0..inputs).chunk(0).collect();
             assert!(matches!(refused[..], [Err(TaskError::Refused(..))]), "{refused:?}");
         }
-        assert!(phalanx::Pool::builder().chunk(0).build().is_err());
+        let (builder, ms) = (phalanx::Pool::builder, std::time::Duration::from_millis);
+        let zero = ms(0);
+        let refused = [
+            builder().chunk(0),
+            builder().max_age(zero),
+            builder().max_tasks(0),
+            builder().max_rss(0),
+            builder().grace(zero),
+            builder().start_timeout(zero),
+            builder().memory(0),
+            builder().deadline(ms(100)).soft_deadline(ms(100)),
+        ];
+        for (index, builder) in refused.into_iter().enumerate() {
+            assert!(matches!(builder.build(), Err(SpawnError::Option { .. })), "{index}");
+        }
     });
 }
 

@@ -4,6 +4,7 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
+use phalanx::{Restart, Shutdown};
 use phalanx_tests::{alone, processes};
 
 use super::Echo;
@@ -75,7 +76,18 @@ fn impossible_options_are_refused_and_start_nothing() {
         assert_refused("timeout", Echo.builder().timeout(Duration::ZERO).spawn());
         assert_refused("name", Echo.builder().name("").spawn());
         assert_refused("name", Echo.builder().name("x".repeat(256)).spawn());
-        assert_refused("name", Echo.builder().name("a\0b").spawn());
+        for control in ["a\0b", "a\nb", "a\u{1b}[2Jb", "a\u{9b}b"] {
+            assert_refused("name", Echo.builder().name(control).spawn());
+        }
+        assert_refused("grace", Echo.builder().grace(Duration::ZERO).spawn());
+        assert_refused("shutdown", Echo.builder().shutdown(Shutdown::Timeout(Duration::ZERO)).spawn());
+        assert_refused("memory", Echo.builder().memory(0).spawn());
+        assert_refused("nice", Echo.builder().nice(20).spawn());
+        assert_refused("recycle_after", Echo.builder().recycle_after(0).spawn());
+        assert_refused("recycle_above", Echo.builder().recycle_above(0).spawn());
+        assert_refused("recycle_at_age", Echo.builder().recycle_at_age(Duration::ZERO).spawn());
+        assert_refused("recycle_jitter", Echo.builder().recycle_after(1).recycle_jitter(101).spawn());
+        assert_refused("spare", Echo.builder().spare(true).restart(Restart::Temporary).spawn());
         assert_eq!(processes::root_supervisor(process::id()), None);
     });
 }

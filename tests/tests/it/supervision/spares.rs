@@ -259,7 +259,10 @@ fn one_that_was_asked_for_is_the_next_process_of_who_is_recycled_and_goes_with_w
 #[test]
 fn who_is_not_restarted_gets_none_even_if_it_asks() {
     alone(|| {
-        let frail = builder(Restart::Temporary).spare(true).spawn().unwrap();
+        let refused = builder(Restart::Temporary).spare(true).spawn();
+        assert!(matches!(refused, Err(SpawnError::Option { .. })), "{refused:?}");
+        // Temporary, as nothing else is said.
+        let frail = Frail { served: 0 }.builder().spare(true).spawn().unwrap();
         assert_eq!(frail.next().wait().unwrap(), 1);
         assert_eq!(processes::children(supervisor()).len(), 1, "the actor");
     });

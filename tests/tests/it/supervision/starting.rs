@@ -156,7 +156,7 @@ fn contradictory_specs_start_nothing_and_each_has_its_own_error() {
         let significant = || worker().restart(Restart::Transient).significant(true);
         let ends = || Supervisor::one_for_one().auto_shutdown(AutoShutdown::AnySignificant);
         let (one, id) = (Supervisor::one_for_one, || "a".to_owned());
-        let cases: [(SupervisorBuilder, SpecError); 9] = [
+        let cases: [(SupervisorBuilder, SpecError); 11] = [
             (one().intensity(1, Duration::ZERO).child("a", worker()), SpecError::ZeroWindow),
             (one().backoff(Duration::ZERO, SECOND).child("a", worker()), SpecError::ZeroBackoff),
             (one().backoff(2 * SECOND, SECOND), SpecError::BackoffOrder(Backoff::new(2 * SECOND, SECOND))),
@@ -169,6 +169,14 @@ fn contradictory_specs_start_nothing_and_each_has_its_own_error() {
             (
                 Supervisor::dynamic().auto_shutdown(AutoShutdown::AnySignificant).child("a", significant()),
                 SpecError::SignificantDynamic(id()),
+            ),
+            (
+                Supervisor::dynamic().auto_shutdown(AutoShutdown::AllSignificant),
+                SpecError::AutoShutdownDynamic,
+            ),
+            (
+                one().max_children(1).child("a", worker()).child("b", worker()),
+                SpecError::TooManyChildren { declared: 2, most: 1 },
             ),
             (one().child("a", worker().intensity(3, Duration::ZERO)), SpecError::ZeroWindow),
             // However deep it lies.
