@@ -1,9 +1,10 @@
 //! What is kept of a panic: in the ledger, where it outlives the process.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{self, PanicHookInfo};
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 
 use once_cell::sync::OnceCell;
 
@@ -18,6 +19,13 @@ const NO_TEXT: &str = "(a panic without a text)";
 /// Between a panic's message and that of one before it in the same message: a panic in a destructor, while the first one
 /// unwound; or one that had been caught.
 const BEFORE: &str = "; before it: ";
+
+/// How many panics are remembered by their places.
+const REMEMBERED: usize = 8;
+
+/// The last panics of this process, by message and place: which of them ends it is known only when that one has unwound. Others may have
+/// come after it, in destructors that catch them.
+static PLACES: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
 
 /// In a supervisor, once: a panic of this thread in one of the processes that are forked from it leaves message, place and method in the
 /// ledger of that process, before the usual hook prints it.
@@ -90,6 +98,7 @@ fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or(NO_TEXT);
     let earlier = ledger.words().map(|words| words.0).filter(|words| !words.is_empty());
     let place = info.location().map(ToString::to_string).unwrap_or_default();
+    remember(message, &place);
     match earlier {
         // The language gives up: a panic in a destructor, or one that may not unwind. The cause has been said.
         Some(_) if place.contains("core/src/panicking.rs") => {}
@@ -98,6 +107,21 @@ fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {
         }
         None => ledger.last_words(message, &place, ledger.method_in_progress()),
     }
+}
+
+fn remember(message: &str, place: &str) {
+    let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    if places.len() == REMEMBERED {
+        places.pop_front();
+    }
+    places.push_back((cut(message, WORDS).to_owned(), place.to_owned()));
+}
+
+/// Where the last panic with this message was; empty if there was none, as for one that was only resumed.
+fn place_of(message: &str) -> String {
+    let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = places.iter().rev().find(|(said, _)| said == message);
+    known.map(|(_, place)| place.clone()).unwrap_or_default()
 }
 
 /// A panic has unwound to the runtime, with this payload: corrects what the hook has written. It may have written of another
@@ -110,6 +134,6 @@ pub(crate) fn correct(ledger: &Ledger, payload: &(dyn Any + Send)) {
         Some((said, place, method)) if said.starts_with(&format!("{text}{BEFORE}")) => {
             ledger.last_words(text, &place, method)
         }
-        _ => ledger.last_words(text, "", ledger.method_in_progress()),
+        _ => ledger.last_words(text, &place_of(text), ledger.method_in_progress()),
     }
 }

@@ -17,6 +17,15 @@ struct Panicker {
     panic_in_drop: bool,
 }
 
+/// Panics while another panic unwinds, and catches it.
+struct Dud;
+
+impl Drop for Dud {
+    fn drop(&mut self) {
+        assert!(catch_unwind(|| panic!("a dud")).is_err());
+    }
+}
+
 /// Panics while another panic unwinds.
 struct Bomb;
 
@@ -43,6 +52,11 @@ impl Panicker {
     fn twice(&self) {
         let _bomb = Bomb;
         panic!("the first one");
+    }
+
+    fn over_a_dud(&self) -> u32 {
+        let _duds = (Dud, Dud);
+        panic!("the one that counts");
     }
 
     fn in_thread(&self) -> bool {
@@ -172,6 +186,18 @@ fn a_panic_while_panicking_aborts_and_is_reported_in_words() {
 }
 
 #[test]
+fn a_panic_over_which_a_destructor_catches_others_keeps_its_place() {
+    alone(|| {
+        let (message, location, method) = words_of(|panicker| panicker.over_a_dud());
+        assert_eq!((message.as_str(), method.as_deref()), ("the one that counts", Some("over_a_dud")));
+        let source = include_str!("panics.rs").lines();
+        let line =
+            source.zip(1..).find(|(line, _)| line.contains("panic!(\"the one that counts\")")).unwrap().1;
+        assert!(location.contains(&format!("panics.rs:{line}:")), "{location}");
+    });
+}
+
+#[test]
 fn long_messages_are_cut_between_characters() {
     alone(|| {
         let (message, _, method) = words_of(|panicker| panicker.text(format!("x{}", "ß".repeat(5000))));
@@ -187,6 +213,12 @@ fn texts_of_every_kind_are_reported() {
         for text in ["", "two\nlines", "a \0 in it", "日本語", "{braces}"] {
             assert_eq!(words_of(|panicker| panicker.text(text.to_owned())).0, text);
         }
+        // Shown, it is one line.
+        let error = panicker().text("a\n[1 root] forged\u{1b}[2J".into()).wait().unwrap_err().to_string();
+        assert!(
+            error.contains(r"a\n[1 root] forged\u{1b}[2J") && !error.contains(char::is_control),
+            "{error:?}"
+        );
     });
 }
 
