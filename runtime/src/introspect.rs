@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use crate::escape::{Line, escaped};
 use crate::exit::ExitReason;
 use crate::mailbox::ledger::{Ledger, State};
 use crate::process::entry;
 use crate::process::request::Kind;
-use crate::process::{strays, warden};
+use crate::process::strays;
 use crate::sys::time;
 
 /// No tree is deeper; a bound for a walk over what others write.
@@ -131,21 +133,22 @@ pub(crate) fn held_by(supervisor: i32) -> Vec<Ledger> {
     ledgers
 }
 
+/// The root supervisor: noted by itself, for all that are forked below it, and by the program. A process' name says nothing: anybody may be called `phx-root`.
+static ROOT: AtomicI32 = AtomicI32::new(0);
+
+/// In a root supervisor, and in the program that has started it.
+pub(crate) fn note_root(pid: i32) {
+    ROOT.store(pid, Ordering::SeqCst);
+}
+
 /// Above this process, or, in the program, below it and the warden.
 pub(crate) fn root_supervisor() -> Option<i32> {
-    let is_root = |pid: &i32| comm(*pid).is_some_and(|name| name.starts_with("phx-root"));
-    let mut pid = std::process::id() as i32;
-    let wardens = strays::children_of_all_threads(pid).into_iter().filter(|&pid| warden::is_warden(pid));
-    if let Some(below) = wardens.flat_map(strays::children).find(is_root) {
-        return Some(below);
-    }
-    for _ in 0..DEEPEST {
-        pid = strays::parent_of(pid).filter(|&pid| pid > 1)?;
-        if is_root(&pid) {
-            return Some(pid);
-        }
-    }
-    None
+    let root = Some(ROOT.load(Ordering::SeqCst)).filter(|&root| root != 0)?;
+    let own = std::process::id().cast_signed();
+    // The number of one that is gone may be somebody else's by now.
+    let is_below = strays::parent_of(root).and_then(strays::parent_of) == Some(own);
+    let mut above = std::iter::successors(Some(own), |&pid| strays::parent_of(pid).filter(|&pid| pid > 1));
+    (is_below || above.by_ref().take(DEEPEST).any(|pid| pid == root)).then_some(root)
 }
 
 fn comm(pid: i32) -> Option<String> {
@@ -263,7 +266,7 @@ impl Node {
             incarnation: ledger.incarnation(),
             restarts,
             recycled,
-            depth: ledger.depth().load(std::sync::atomic::Ordering::Relaxed),
+            depth: ledger.depth().load(Ordering::Relaxed),
             capacity: if kind == NodeKind::Actor { ledger.capacity() } else { 0 },
             handled: if kind == NodeKind::Actor { ledger.handled() } else { 0 },
             interrupted,
@@ -300,13 +303,13 @@ impl Node {
         for (index, child) in self.children.iter().enumerate() {
             let (branch, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             write!(f, "\n{indent}{branch}")?;
-            child.line(f)?;
+            escaped(f, |f| child.line(f))?;
             child.draw(f, &format!("{indent}{below}"))?;
         }
         Ok(())
     }
 
-    fn line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn line(&self, f: &mut Line<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         match self.pid {
             Some(pid) => write!(f, " [{pid}]")?,
@@ -347,7 +350,7 @@ impl Node {
 /// busy with, resident memory, processor time, how its last process ended.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.line(f)?;
+        escaped(f, |f| self.line(f))?;
         self.draw(f, "")
     }
 }

@@ -8,6 +8,7 @@ use std::env;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use crate::introspect;
 use crate::process::lines;
 use crate::process::step::{Obstacle, Step};
 use crate::process::supervisor::{Desk, Office, Supervisor};
@@ -160,6 +161,7 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     // Without it, what the tree leaves behind when this process is killed could not be found.
     let warden = Step::Warden.attempt(warden::stand_behind)?;
     Step::Subreaper.attempt(process::become_subreaper)?;
+    introspect::note_root(process::pid());
     let own = Step::Own.attempt(|| process::pidfd(process::pid()))?;
     let desk = Step::Office.attempt(Desk::new)?;
     title::set(&format!("phx-root: {}", program_name()));

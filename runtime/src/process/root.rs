@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::introspect;
 use crate::logging;
 use crate::mailbox::ledger::StopMode;
 use crate::names;
@@ -55,11 +56,13 @@ pub(crate) fn tree() -> Result<Arc<Tree>, NoTree> {
         return Ok(Arc::clone(tree));
     }
     let Started { control, supervisor, warden, pidfd, mark } = start()?;
+    let pid = strays::pid_of(supervisor.as_fd()).unwrap_or_default();
     let tree = Arc::new(Tree::new(control, supervisor));
     watch(warden, pidfd, Arc::clone(&tree), mark, root.started)?;
     root.unreaped.insert(root.started);
     root.started += 1;
     root.tree = Some(Arc::clone(&tree));
+    introspect::note_root(pid);
     Ok(tree)
 }
 

@@ -1,7 +1,7 @@
 //! Processes that nobody answers for: descendants of the dead.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -59,6 +59,13 @@ fn processes() -> impl Iterator<Item = i32> {
 /// The parent of a process.
 pub(crate) fn parent_of(pid: i32) -> Option<i32> {
     stat_field(pid, 1)
+}
+
+/// The process that a handle is for, as the kernel numbers it here; `None` if it is gone, and without /proc.
+pub(crate) fn pid_of(handle: BorrowedFd<'_>) -> Option<i32> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd())).ok()?;
+    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
+    (pid > 0).then_some(pid)
 }
 
 /// When a process was started, in ticks since the system was.

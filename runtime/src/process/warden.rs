@@ -18,11 +18,6 @@ use crate::sys::{fd, poll, process, time, title};
 
 const NAME: &str = "phx-warden";
 
-/// Whether this process is a warden, by its name.
-pub(crate) fn is_warden(pid: i32) -> bool {
-    strays::name_of(pid).is_some_and(|name| name == NAME)
-}
-
 /// How long is tried to end what does not end: a process that we may not signal, or that is stuck in the kernel.
 const SWEEP: Duration = Duration::from_secs(5);
 

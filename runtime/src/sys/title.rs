@@ -24,19 +24,21 @@ pub(crate) unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_cha
     ROOM.store(len, Ordering::Relaxed);
 }
 
-/// Names the process, its short name (15 bytes) as well as its command line.
+/// Names the process, its short name (15 bytes) as well as its command line. Neither is cut inside a character.
 pub(crate) fn set(title: &str) {
-    let clean: Vec<u8> = title.bytes().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
+    // The name of an executable may contain anything but a slash and a 0.
+    let clean: String =
+        title.chars().map(|character| if character.is_control() { '?' } else { character }).collect();
     let mut short = [0_u8; 16];
-    let shown = clean.len().min(15);
-    short[..shown].copy_from_slice(&clean[..shown]);
+    let shown = &clean.as_bytes()[..clean.floor_char_boundary(15)];
+    short[..shown.len()].copy_from_slice(shown);
     // SAFETY: PR_SET_NAME reads a NUL-terminated string of at most 16 bytes.
     unsafe { libc::prctl(libc::PR_SET_NAME, short.as_ptr()) };
     let (start, room) = (START.load(Ordering::Relaxed), ROOM.load(Ordering::Relaxed));
     if start.is_null() || room < TITLE {
         return;
     }
-    let len = clean.len().min(room);
+    let len = clean.floor_char_boundary(room);
     // SAFETY: `room` bytes from `start` are the first argument of this process, writable memory of its stack that
     // nothing in a supervisor or its children refers to as `&str`; the NUL behind them stays.
     unsafe {

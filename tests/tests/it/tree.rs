@@ -34,6 +34,10 @@ impl Level {
         Ok(below.parents().wait()?)
     }
 
+    fn root(&self) -> Option<u32> {
+        phalanx::tree().and_then(|tree| tree.pid)
+    }
+
     #[tell]
     fn sleep(&self, time: Duration) {
         std::thread::sleep(time);
@@ -97,5 +101,24 @@ fn what_it_is_busy_with_what_waits_and_how_it_ended_are_in_the_table() {
         assert_eq!(after.last_reason.unwrap().signal(), Some(9));
         busy.kill().unwrap();
         busy.join();
+    });
+}
+
+#[test]
+fn a_supervisor_that_is_called_as_the_root_is_not_taken_for_it() {
+    alone(|| {
+        let level = Level { below: None }.builder().name("level").reserve().unwrap();
+        let named = phalanx::Supervisor::one_for_one().name("phx-root: x").child("level", level);
+        let impostor = Level { below: None }.builder().name("phx-root: y").spawn().unwrap();
+        let named = named.start().unwrap();
+        let real = processes::stat(named.pid().unwrap()).unwrap().parent;
+        let tree = phalanx::tree().unwrap();
+        assert_eq!((tree.pid, tree.kind), (Some(real), NodeKind::Own));
+        assert_eq!(tree.find("phx-root: x").and_then(|node| node.pid), named.pid().ok());
+        // Seen from below as well.
+        assert_eq!(impostor.root().wait(), Ok(Some(real)));
+        assert_eq!(tree.walk().filter(|node| node.kind == NodeKind::Own).count(), 1);
+        let below = impostor.start_one("phx-root: z".into()).wait().unwrap();
+        assert!(phalanx::tree().unwrap().walk().any(|node| node.pid == Some(below)));
     });
 }

@@ -155,3 +155,23 @@ fn children_lists_what_was_spawned_and_is_alive() {
         assert_eq!(phalanx::children().len(), 1);
     });
 }
+
+#[test]
+fn a_name_that_is_too_long_for_the_system_is_cut_between_characters() {
+    alone(|| {
+        for (name, short) in [
+            ("приёмник", "приёмни"),
+            ("a受信機受信", "a受信機受"),
+            ("x".repeat(20).as_str(), "xxxxxxxxxxxxxxx"),
+        ] {
+            let echo = Echo.builder().name(name).spawn().unwrap();
+            let pid = echo.pid().unwrap();
+            assert_eq!(short_name(pid), short);
+            assert_eq!(first_argument(pid), name);
+        }
+        let long = "ё".repeat(100);
+        let echo = Echo.builder().name(&long).spawn().unwrap();
+        let first = first_argument(echo.pid().unwrap());
+        assert!(long.starts_with(&first) && first.len() >= 119, "{first}");
+    });
+}
