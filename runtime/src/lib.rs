@@ -154,12 +154,10 @@ pub mod prelude {
 #[path = "private.rs"]
 pub mod __private;
 
-/// The programs of the documents are compiled and run with ours.
+/// The programs of the documents are compiled and run with ours. Those of the README go on from each other: a test of the workspace puts them together, and
+/// another one sees to it that no document with a program is missing here.
 #[cfg(doctest)]
 mod documents {
-    #[doc = include_str!("../../README.md")]
-    struct Readme;
-
     #[doc = include_str!("../../docs/supervision.md")]
     struct Supervision;
 

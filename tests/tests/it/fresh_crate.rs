@@ -1,29 +1,84 @@
-//! The program of the README, typed into a crate of its own.
+//! The programs of the README, typed into a crate of its own; and that all code in documents is run somewhere.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// The fenced blocks of a document: what stands behind the fence, and the text.
+fn blocks(document: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut is_inside = false;
+    for line in document.lines() {
+        match (line.strip_prefix("```"), is_inside) {
+            (Some(language), false) => found.push((language.to_owned(), String::new())),
+            (Some(_), true) => {}
+            (None, true) => found.last_mut().unwrap().1.push_str(&format!("{line}\n")),
+            (None, false) => continue,
+        }
+        is_inside = line.starts_with("```") != is_inside;
+    }
+    assert!(!is_inside, "a fence is not closed");
+    found
+}
+
+/// The Rust of the README, block by block.
+fn readme() -> Vec<String> {
+    let readme = fs::read_to_string(top().join("README.md")).unwrap();
+    blocks(&readme).into_iter().filter(|(language, _)| language == "rust").map(|(_, text)| text).collect()
+}
 
 /// The first Rust program of the README, as it stands there.
 fn program() -> String {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let (_, rest) = readme.split_once("```rust\n").unwrap();
-    rest.split_once("```").unwrap().0.to_owned()
+    readme().swap_remove(0)
+}
+
+/// Its tour: the snippets that go on from the first program, put together with it. Definitions stand where definitions stand, and everything
+/// else follows in `main`.
+fn tour() -> String {
+    let program = program();
+    let (definitions, main) = program.split_once("#[phalanx::main]\n").unwrap();
+    let mut definitions = definitions.to_owned();
+    let mut main = main.trim_end().strip_suffix("Ok(())\n}").unwrap().to_owned();
+    for snippet in readme().into_iter().skip(1).filter(|snippet| !snippet.contains("fn main")) {
+        if snippet.starts_with("#[") { definitions.push_str(&snippet) } else { main.push_str(&snippet) }
+    }
+    format!(
+        "#![allow(unused)]\n{definitions}\n\
+         use std::time::Duration;\nuse phalanx::{{Group, Lock, Pool, Queue, Store, names}};\n\n\
+         fn block_on<F: Future>(future: F) -> F::Output {{\n\
+             let mut future = std::pin::pin!(future);\n\
+             let mut context = std::task::Context::from_waker(std::task::Waker::noop());\n\
+             loop {{\n\
+                 if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {{ return value; }}\n\
+             }}\n\
+         }}\n\n\
+         #[phalanx::main]\n{main}println!(\"both: {{}}\", block_on(both)?);\nOk(())\n}}\n"
+    )
 }
 
 /// A crate that depends on phalanx by path, and on nothing else: the program, a library whose documentation is the
-/// program, and the program once more as a test.
-fn fresh_crate() -> PathBuf {
+/// program, the program once more as a test, and the other programs of the README.
+fn fresh_crate() -> &'static Path {
+    static PLACE: OnceLock<PathBuf> = OnceLock::new();
+    PLACE.get_or_init(make_crate)
+}
+
+fn make_crate() -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fresh-crate");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let root = top();
     let program = program();
     let main = "#[phalanx::main]\nfn main()";
     assert!(program.contains(main), "{program}");
     let test = program.replace(main, "#[test]\nfn it_counts()");
     let documented: String = program.lines().map(|line| format!("//! {line}\n")).collect();
     let manifest = format!(
-        "[package]\nname = \"fresh\"\nedition = \"2024\"\n\n[dependencies]\nphalanx = {{ path = {:?} }}\n\n[workspace]\n",
+        "[package]\nname = \"fresh\"\nedition = \"2024\"\ndefault-run = \"fresh\"\n\n[dependencies]\nphalanx = {{ path = {:?} }}\n\n[workspace]\n",
         root.join("runtime")
     );
     fs::create_dir_all(place.join("src")).unwrap();
@@ -32,6 +87,10 @@ fn fresh_crate() -> PathBuf {
     fs::copy(root.join("Cargo.lock"), place.join("Cargo.lock")).unwrap();
     fs::write(place.join("src/main.rs"), &program).unwrap();
     fs::write(place.join("src/lib.rs"), format!("//! ```\n{documented}//! ```\n")).unwrap();
+    fs::create_dir_all(place.join("src/bin")).unwrap();
+    fs::write(place.join("src/bin/tour.rs"), tour()).unwrap();
+    let shop = readme().into_iter().skip(1).find(|program| program.contains("fn main")).unwrap();
+    fs::write(place.join("src/bin/shop.rs"), shop).unwrap();
     fs::create_dir_all(place.join("tests")).unwrap();
     fs::write(place.join("tests/program.rs"), test).unwrap();
     place
@@ -59,11 +118,43 @@ fn cargo(place: &Path, command: &[&str]) -> String {
 #[test]
 fn the_program_of_the_readme_works_as_a_program_as_a_test_and_as_a_doctest() {
     let place = fresh_crate();
-    let said = cargo(&place, &["run"]);
+    let said = cargo(place, &["run"]);
     let pid = said.strip_prefix("6 words, counted by process ").unwrap();
     assert!(pid.trim_end().parse::<u32>().is_ok(), "{said}");
 
-    let said = cargo(&place, &["test"]);
+    let said = cargo(place, &["test"]);
     assert!(said.contains("test it_counts ... ok"), "{said}");
     assert!(said.contains("test src/lib.rs - (line 1) ... ok"), "{said}");
+}
+
+#[test]
+fn every_snippet_of_the_readme_runs() {
+    let place = fresh_crate();
+    let said = cargo(place, &["run", "--bin", "tour"]);
+    for expected in ["stopped by a holder of its ref", "144", "Some(0) 9", "1000 144", "both: "] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    // Its assertions are its own.
+    cargo(place, &["run", "--bin", "shop"]);
+}
+
+/// The README is run above; every other document with Rust in it is a doctest of the library, whole.
+#[test]
+fn every_snippet_of_every_document_is_run() {
+    let library = fs::read_to_string(top().join("runtime/src/lib.rs")).unwrap();
+    let documents = fs::read_dir(top().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut count = 0;
+    for path in documents.chain([top().join("README.md"), top().join("CHANGELOG.md")]) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let all = blocks(&fs::read_to_string(&path).unwrap());
+        for (language, text) in &all {
+            let known = ["rust", "text", "sh", "toml", "python"];
+            assert!(known.contains(&language.as_str()), "{name}: ```{language}\n{text}");
+        }
+        let rust = all.iter().filter(|(language, _)| language == "rust").count();
+        let is_included = library.contains(&format!("include_str!(\"../../docs/{name}\")"));
+        assert!(rust == 0 || is_included || name == "README.md", "{name} is no doctest");
+        count += rust;
+    }
+    assert!(count > 30, "{count} snippets");
 }
