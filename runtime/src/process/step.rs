@@ -6,6 +6,7 @@
 
 use std::io;
 
+use crate::escape::escaped;
 use crate::mailbox::ledger::cut;
 
 /// Test hook: the number of a step, a colon, and the number of the error with which it is to fail.
@@ -169,7 +170,10 @@ impl Obstacle {
 
 impl std::fmt::Display for Obstacle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "there is no root supervisor; what failed is to {}: {}", self.step.words(), self.error)
+        // The words are those of the image that did not become one.
+        escaped(f, |f| {
+            write!(f, "there is no root supervisor; what failed is to {}: {}", self.step.words(), self.error)
+        })
     }
 }
 
