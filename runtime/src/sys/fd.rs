@@ -34,10 +34,7 @@ pub(crate) struct Standard(Vec<OwnedFd>);
 impl Standard {
     pub(crate) fn taken() -> Standard {
         let mut taken = Vec::new();
-        // SAFETY: F_GETFD on any number is harmless.
-        while taken.len() < STANDARD as usize
-            && (0..STANDARD).any(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0)
-        {
+        while taken.len() < STANDARD as usize && !(0..STANDARD).all(is_open) {
             // One with O_PATH is for reads and writes as if it were closed (EBADF), which is what a number is that nobody has opened.
             // SAFETY: the path is a NUL-terminated literal.
             let placed = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
@@ -49,6 +46,12 @@ impl Standard {
         }
         Standard(taken)
     }
+}
+
+/// Whether this is the number of an open descriptor.
+fn is_open(number: RawFd) -> bool {
+    // SAFETY: F_GETFD on any number is harmless.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
 }
 
 impl Drop for Standard {
@@ -106,11 +109,7 @@ fn nothing() -> io::Result<OwnedFd> {
 /// # Errors
 /// `EMFILE`, `ENFILE`.
 pub(crate) fn fill_standard() -> io::Result<()> {
-    (0..3).try_for_each(|number| {
-        // SAFETY: F_GETFD on any number is harmless.
-        let is_open = unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
-        if is_open { Ok(()) } else { put_nothing(number) }
-    })
+    (0..3).try_for_each(|number| if is_open(number) { Ok(()) } else { put_nothing(number) })
 }
 
 /// The error of a process that has no descriptor left.
