@@ -172,6 +172,7 @@ fn everything_that_is_displayed_is_escaped_or_of_our_own_words() {
         "Border",
         "ActorId",
         "Never",
+        "Silent",
         "TrySubmitError<A>",
         // Write what is escaped where it comes from.
         "Error",
@@ -184,6 +185,7 @@ fn everything_that_is_displayed_is_escaped_or_of_our_own_words() {
         "Process<T, E>",
         "ActorRef<A>",
         "AnyRef",
+        "Silent",
         // The user's own value, and ours in an escape.
         "Guard<T>",
         "Shown<'_>",
