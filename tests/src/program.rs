@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -14,6 +15,18 @@ use crate::wait::until;
 /// No line and no end is waited for longer than this.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Names a directory with programs that another profile has built. Tests are built to unwind whatever their profile says; programs are not.
+const PROGRAMS: &str = "PHALANX_TEST_PROGRAMS";
+
+/// The program at this path, or the one of its name in that directory, if it has been built there. What is no path stays as it is.
+fn built(path: &str) -> String {
+    let elsewhere = std::env::var_os(PROGRAMS).filter(|_| path.starts_with('/'));
+    let elsewhere =
+        elsewhere.and_then(|directory| Some(Path::new(&directory).join(Path::new(path).file_name()?)));
+    let elsewhere = elsewhere.and_then(|path| path.canonicalize().ok());
+    elsewhere.map_or(path.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
 /// A program to be run, with its temporary directory and its mark.
 pub struct Program {
     command: Command,
@@ -24,7 +37,7 @@ impl Program {
     /// The executable at this path.
     pub fn new(path: &str) -> Program {
         let place = Place::new();
-        let mut command = with_default_signals(path);
+        let mut command = with_default_signals(&built(path));
         command
             .env(MARK, place.mark())
             .env("TMPDIR", place.temporary())
@@ -38,7 +51,7 @@ impl Program {
 
     /// Adds arguments.
     pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Program {
-        self.command.args(args);
+        self.command.args(args.into_iter().map(built));
         self
     }
 

@@ -86,7 +86,8 @@ fn attach(message: &mut libc::msghdr, control: &mut Control, fds: &[BorrowedFd<'
     message.msg_control = control.0.as_mut_ptr().cast();
     // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
     message.msg_controllen = unsafe { libc::CMSG_SPACE(bytes) } as _;
-    let header = control.0.as_mut_ptr().cast::<libc::cmsghdr>();
+    // The pointer that the kernel gets: another one of `control` would be the end of it.
+    let header = message.msg_control.cast::<libc::cmsghdr>();
     // SAFETY: `control` is aligned for a cmsghdr and has room for MAX_FDS descriptors, which `send_raw` has asserted.
     unsafe {
         (*header).cmsg_len = libc::CMSG_LEN(bytes) as _;

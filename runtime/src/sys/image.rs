@@ -238,14 +238,15 @@ extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *c
 /// Runs the initialisers that come after ours, as the loader would do if we returned.
 fn run_remaining(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
     let own = hook as Initialiser as usize;
-    // The linker puts the two symbols at the ends of the table; only their addresses are used.
-    let mut at = (&raw const __init_array_start).cast::<usize>();
-    let end = (&raw const __init_array_end).cast::<usize>();
+    // The linker puts the two symbols at the ends of the table; only their addresses are used: what they point to has no size.
+    let mut at = (&raw const __init_array_start).expose_provenance();
+    let end = (&raw const __init_array_end).expose_provenance();
     let mut seen = false;
     while at < end {
-        // SAFETY: `at` is inside the table, whose entries are words.
-        let entry = unsafe { *at };
-        at = at.wrapping_add(1);
+        // SAFETY: `at` is inside the table, whose entries are aligned words. It is the linker's and no object of this program, so the pointer is not
+        // one of the symbols', and the access is volatile.
+        let entry = unsafe { std::ptr::with_exposed_provenance::<usize>(at).read_volatile() };
+        at += size_of::<usize>();
         if seen && entry != 0 && entry != usize::MAX {
             // SAFETY: the entries of the table are initialisers with this signature.
             let initialise = unsafe { std::mem::transmute::<usize, Initialiser>(entry) };

@@ -245,7 +245,8 @@ extern "C" fn witness_abort(_: libc::c_int) {
     if !word.is_null()
         && (failed_allocation_on_stack() || private_memory() >= MEMORY_LIMIT.load(Ordering::Relaxed) / 3)
     {
-        // SAFETY: `explain_aborts` got a 'static atomic word.
+        // SAFETY: `explain_aborts` stored the pointer of a 'static atomic, which is valid for as long as the process; all accesses to it are
+        // atomic, those of other processes too.
         unsafe { AtomicU32::from_ptr(word) }.store(1, Ordering::SeqCst);
     }
     // SAFETY: integers only. The disposition is the default again (SA_RESETHAND), so this one ends the process
@@ -253,34 +254,50 @@ extern "C" fn witness_abort(_: libc::c_int) {
     unsafe { libc::kill(libc::getpid(), libc::SIGABRT) };
 }
 
+/// How much of the stack is looked at: the signal frame and the frames of `abort` lie between the handler and the caller, and take less.
+const DEPTH: usize = 16 * 1024;
+
+/// A call in `handle_alloc_error` returns to at most so many bytes behind its beginning. It is a few instructions long, and what lies behind it aborts for other reasons.
+const LENGTH: usize = 32;
+
+/// How much is read at a time. A page is a multiple of it, so a piece is mapped or is not; and it has room on an alternate signal stack.
+const PIECE: usize = 512;
+
 /// Whether a return address into `handle_alloc_error` lies on the stack of the thread that aborts.
+///
+/// The frames of the callers are nothing that a pointer of this function may be used for, and the optimiser knows that. So the kernel reads
+/// them, from addresses that are mere numbers here.
 #[inline(never)]
 fn failed_allocation_on_stack() -> bool {
     let target = std::alloc::handle_alloc_error as fn(std::alloc::Layout) -> ! as usize;
-    let marker = 0_usize;
-    let start = std::ptr::from_ref(&marker);
-    // The signal frame and the frames of abort lie between here and the caller; 16 KiB is more than all of it, and
-    // less than what is mapped above a frame this deep in any thread (its first frames, arguments, environment).
-    for index in 0..2048 {
-        let address = start.wrapping_add(index);
-        if index % 512 == 0 && !is_mapped(address.addr() + 4096) {
-            return false;
-        }
-        // SAFETY: the page of `address` and the next one are mapped (checked every 512 words, that is once a page),
-        // the address is aligned, and any bit pattern is a usize.
-        let word = unsafe { std::ptr::read_volatile(address) };
-        if word > target && word - target < 64 {
-            return true;
-        }
-    }
-    false
+    let returns_there = |word: usize| word > target && word - target <= LENGTH;
+    let mut piece = [0_usize; PIECE / size_of::<usize>()];
+    let start = std::ptr::from_ref(&piece).addr() / PIECE * PIECE;
+    let mut pieces = (0..DEPTH / PIECE).map_while(|number| start.checked_add(number * PIECE));
+    pieces.any(|address| read_own_memory(address, &mut piece) && piece.iter().copied().any(returns_there))
 }
 
-fn is_mapped(address: usize) -> bool {
-    let page = (address & !4095) as *mut libc::c_void;
-    let mut residency = 0_u8;
-    // SAFETY: mincore reads no memory of ours but writes one byte per page to `residency`; ENOMEM means not mapped.
-    unsafe { libc::mincore(page, 1, &mut residency) == 0 }
+/// Reads memory of this process, wherever that is; answers whether it is mapped. Async-signal-safe.
+fn read_own_memory(address: usize, to: &mut [usize]) -> bool {
+    let len = size_of_val(to);
+    let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: len };
+    // The kernel takes this for a number, and so do we: nothing is accessed through it.
+    let remote = libc::iovec { iov_base: std::ptr::without_provenance_mut(address), iov_len: len };
+    // SAFETY: the kernel writes at most `len` bytes to `to`, which is borrowed exclusively and of integers; what is not mapped at `address` is an error.
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
+    read == len as isize || read < 0 && read_through_proc(address, to)
+}
+
+/// The same where a filter refuses that call.
+fn read_through_proc(address: usize, to: &mut [usize]) -> bool {
+    let (len, Ok(offset)) = (size_of_val(to), libc::off_t::try_from(address)) else { return false };
+    // SAFETY: open, pread and close are async-signal-safe; at most `len` bytes are written to `to`, which is borrowed exclusively and of integers.
+    unsafe {
+        let fd = libc::open(c"/proc/self/mem".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let read = libc::pread(fd, to.as_mut_ptr().cast(), len, offset);
+        libc::close(fd);
+        read == len as isize
+    }
 }
 
 /// The private writable memory of this process in bytes (`VmData`), read without allocating.
@@ -298,8 +315,8 @@ fn private_memory() -> usize {
     let data = text.split(|&byte| byte == b' ').nth(5).unwrap_or(&[]);
     data.iter()
         .filter(|byte| byte.is_ascii_digit())
-        .fold(0_usize, |sum, digit| sum * 10 + usize::from(digit - b'0'))
-        * 4096
+        .fold(0_usize, |sum, digit| sum.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
+        .saturating_mul(4096)
 }
 
 /// The name of a signal, such as "SIGSEGV"; "signal N" for those without one.

@@ -4,6 +4,7 @@ mod causes;
 mod deadlines;
 mod memory;
 mod panics;
+mod reasons;
 mod stops;
 mod texts;
 mod told;

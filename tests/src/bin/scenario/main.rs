@@ -15,6 +15,7 @@ mod limits;
 mod logs;
 mod plain;
 mod pools;
+mod reasons;
 mod remotes;
 mod strays;
 mod supervised;
@@ -63,6 +64,7 @@ fn main() -> phalanx::Result<()> {
         "prints-a-lot" => limits::prints_a_lot(),
         "plain" => plain::returns(),
         "counts-runs" => plain::counts_runs(),
+        "reasons" => reasons::all(),
         "remote-echo" => remotes::echo(),
         "remote-holder" => remotes::holder(),
         "remote-manager" => remotes::manager(),
