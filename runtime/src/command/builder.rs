@@ -265,7 +265,7 @@ impl Command {
             return Some("the option `stop_signal` is the number of a signal, 1 to 64");
         }
         if self.spec.oom_score_adj.is_some_and(|value| !(-1000..=1000).contains(&value)) {
-            return wrong("the option `oom_score_adj` is a number from -1000 to 1000");
+            return Some("the option `oom_score_adj` is a number from -1000 to 1000");
         }
         let has_port =
             |address: &str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
