@@ -122,8 +122,12 @@ fn every_way_to_name_a_module_of_the_crate_is_found() {
 /// That they have no unsafe code either is for the compiler to say: the workspace denies it.
 #[test]
 fn programs_and_tests_make_no_system_calls_of_their_own() {
+    // One drops its rights before it spawns, and one refuses calls to the program that it runs: the standard library does neither.
+    let exempt = ["/scenario/boots.rs", "/bin/refuse.rs"];
     for directory in ["examples/src", "tests/src", "tests/tests"] {
-        assert_eq!(uses(directory, "/architecture.rs", &["nix", "libc"]), [""; 0]);
+        let mut found = uses(directory, "/architecture.rs", &["nix", "libc"]);
+        found.retain(|line| !exempt.iter().any(|file| line.contains(file)));
+        assert_eq!(found, [""; 0]);
     }
 }
 
