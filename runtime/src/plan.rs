@@ -382,7 +382,10 @@ impl Plan {
                 tree.ring();
                 let started = sent.and_then(|()| await_start(router, &peer, start, &|| tree.is_gone(term)));
                 started.map_err(|failure| match failure {
-                    Failure::SupervisorDied => tree.error().map_or(failure, Failure::Io),
+                    // The mailbox may have been seen to close before its supervisor was counted as ended.
+                    Failure::SupervisorDied | Failure::Descriptors => {
+                        tree.error().map_or(failure, Failure::Io)
+                    }
                     other => other,
                 })?;
             }
