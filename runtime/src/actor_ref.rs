@@ -105,6 +105,7 @@ impl RawRef {
     fn prepare(&self, method: u32, encoded: Encoded) -> Result<Prepared, SendError> {
         let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
         let router = Router::get().map_err(unreachable)?;
+        router.know(&self.peer).map_err(unreachable)?;
         let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
         let deadline = time::after(self.within.unwrap_or(self.peer.card.timeout));
         Ok(Prepared { router, outgoing, deadline })

@@ -11,9 +11,11 @@ mod write;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
@@ -87,9 +89,13 @@ pub(crate) struct Encoded {
 }
 
 thread_local! {
-    static OUTGOING: RefCell<Option<Vec<Aside>>> = const { RefCell::new(None) };
-    static INCOMING: RefCell<Option<VecDeque<OwnedFd>>> = const { RefCell::new(None) };
+    static OUTGOING: Local<Vec<Aside>> = const { RefCell::new(ManuallyDrop::new(None)) };
+    static INCOMING: Local<VecDeque<OwnedFd>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
+
+/// Nothing that is dropped with its thread, so that it can be used in destructors of thread-locals and in exit functions too: it is empty
+/// whenever no scope is open.
+type Local<T> = RefCell<ManuallyDrop<Option<T>>>;
 
 /// In a supervisor, for its children: what a thread does before it uses these for the first time costs each of them copies of pages.
 pub(crate) fn prepare() {
@@ -98,25 +104,30 @@ pub(crate) fn prepare() {
     stack::prepare();
 }
 
+fn swap<T>(key: &'static LocalKey<Local<T>>, value: Option<T>) -> Option<T> {
+    key.with_borrow_mut(|kept| std::mem::replace(&mut **kept, value))
+}
+
 /// Puts a thread-local back as it was, whatever happens in between.
-struct Scope<T: 'static>(&'static std::thread::LocalKey<RefCell<Option<T>>>, Option<T>);
+struct Scope<T: 'static>(&'static LocalKey<Local<T>>, Option<T>);
 
 impl<T: 'static> Scope<T> {
-    fn enter(key: &'static std::thread::LocalKey<RefCell<Option<T>>>, value: T) -> Scope<T> {
-        Scope(key, key.replace(Some(value)))
+    fn enter(key: &'static LocalKey<Local<T>>, value: T) -> Scope<T> {
+        Scope(key, swap(key, Some(value)))
     }
 
     fn leave(self) -> T
     where
         T: Default,
     {
-        self.0.take().unwrap_or_default()
+        swap(self.0, None).unwrap_or_default()
     }
 }
 
 impl<T: 'static> Drop for Scope<T> {
     fn drop(&mut self) {
-        self.0.set(self.1.take());
+        // Dropped here, not under the borrow: refs and descriptors may be in it.
+        drop(swap(self.0, self.1.take()));
     }
 }
 
@@ -182,7 +193,7 @@ fn to_bytes<T: Portable>(value: &T, depth: u32) -> (Result<Vec<u8>, String>, u32
 #[cfg(feature = "remote")]
 pub(crate) fn encode_plain<T: Portable>(value: &T) -> Result<Vec<u8>, String> {
     // A message may be on its way to be encoded on this thread.
-    let _scope = Scope(&OUTGOING, OUTGOING.take());
+    let _scope = Scope(&OUTGOING, swap(&OUTGOING, None));
     to_bytes(value, DEPTH).0
 }
 
@@ -191,7 +202,7 @@ pub(crate) fn encode_plain<T: Portable>(value: &T) -> Result<Vec<u8>, String> {
 /// # Errors
 /// As [`encode_plain`].
 pub(crate) fn encode_plain_away<T: Portable>(value: T, depth: u32) -> Result<Vec<u8>, String> {
-    let _scope = Scope(&OUTGOING, OUTGOING.take());
+    let _scope = Scope(&OUTGOING, swap(&OUTGOING, None));
     let (bytes, levels) = to_bytes(&value, depth);
     bounds::drop_deep(value, levels);
     bytes
@@ -255,7 +266,7 @@ fn take() -> Option<OwnedFd> {
 
 /// Whether descriptors can travel beside what is being serialised.
 pub(crate) fn takes_descriptors() -> bool {
-    OUTGOING.with_borrow(Option::is_some)
+    OUTGOING.with_borrow(|outgoing| outgoing.is_some())
 }
 
 /// What is said where they cannot.

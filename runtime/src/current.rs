@@ -14,9 +14,10 @@ use crate::mailbox::ledger::{Ledger, Phase};
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::monitor::Monitor;
+use crate::own::{COPY, Home};
 use crate::process::request::Spec;
 use crate::relatives;
-use crate::sys::{frame, time};
+use crate::sys::{frame, process, time};
 
 /// What an actor or a task knows of itself; in the program itself, its pid and little else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct Current {
 struct Identity {
     spec: &'static Spec,
     incarnation: u64,
+    home: Home,
 }
 
 static IDENTITY: OnceCell<Identity> = OnceCell::new();
@@ -140,9 +142,10 @@ impl Current {
     /// A ref to this process: an actor, a task, or the program itself.
     ///
     /// # Errors
-    /// If there is no descriptor left for what it needs; it is made with the first call.
+    /// If there is no descriptor left for what it needs; it is made with the first call. In a copy, by fork, of an actor or a task, which nobody can address.
     pub fn any(&self) -> io::Result<AnyRef> {
         let own = match OWN.get() {
+            Some(_) if is_copy() => return Err(io::Error::other(COPY)),
             Some(own) => own.peer()?,
             None => relatives::program()?,
         };
@@ -168,9 +171,28 @@ impl Current {
 
 pub(crate) fn become_someone(spec: &'static Spec, incarnation: u64) {
     // Set once, by the runtime, before user code.
-    let _ = IDENTITY.set(Identity { spec, incarnation });
+    let _ = IDENTITY.set(Identity { spec, incarnation, home: Home::here() });
     SERVING.with(|serving| serving.store(true, Ordering::Relaxed));
 }
+
+/// Whether this process is a copy, by a fork without exec, of an actor or a task, and neither.
+pub(crate) fn is_copy() -> bool {
+    IDENTITY.get().is_some_and(|own| !own.home.is_here())
+}
+
+/// Ends this process, at once and with words, if it is a copy that has come out of code of the user's: the mailbox, the ledger and the answer
+/// to the message in progress are the original's.
+pub(crate) fn leave_if_copy() {
+    let Some(own) = IDENTITY.get().filter(|own| !own.home.is_here()) else { return };
+    let (name, pid) = (&own.spec.name, std::process::id());
+    process::say(&format!(
+        "phalanx: process {pid} is a copy of `{name}`, made by fork, and has come back from its code: it ends here, and the original goes on\n"
+    ));
+    process::exit_now(COPY_LEFT);
+}
+
+/// The exit code of such a copy (EX_SOFTWARE of sysexits.h).
+const COPY_LEFT: i32 = 70;
 
 struct Own {
     spec: &'static Spec,
@@ -191,12 +213,12 @@ pub(crate) fn is_to_stop() -> bool {
 
 /// The actor of this process, as others see it, if it is of that type.
 pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
-    OWN.get().filter(|own| own.spec.type_name == type_name).and_then(|own| own.peer().ok())
+    OWN.get().filter(|own| own.spec.type_name == type_name && !is_copy()).and_then(|own| own.peer().ok())
 }
 
 /// The same, of whatever type, for messages of the runtime.
 pub(crate) fn own_raw() -> Option<RawRef> {
-    OWN.get().and_then(|own| own.peer().ok()).map(RawRef::bare)
+    OWN.get().filter(|_| !is_copy()).and_then(|own| own.peer().ok()).map(RawRef::bare)
 }
 
 /// The sending end of this process' own mailbox, if it has one.
@@ -242,22 +264,25 @@ const LONGEST_CHAIN: usize = 32;
 
 #[cfg(debug_assertions)]
 pub(crate) fn set_chain(via: &[u64]) {
-    CHAIN.with_borrow_mut(|chain| *chain = via.iter().copied().take(LONGEST_CHAIN).collect());
+    let kept = via.iter().copied().take(LONGEST_CHAIN).collect();
+    // Where the thread's locals are gone, so is the handler.
+    let _ = CHAIN.try_with(|chain| chain.replace(kept));
 }
 
 /// Who waits if this thread calls somebody now, and waits for the answer.
 #[cfg(debug_assertions)]
 pub(crate) fn chain() -> Vec<u64> {
     let Some(own) = IDENTITY.get().filter(|own| is_handling(own.spec.id)) else { return Vec::new() };
-    CHAIN.with_borrow(|chain| {
-        std::iter::once(own.spec.id).chain(chain.iter().copied()).take(LONGEST_CHAIN).collect()
-    })
+    let longer = |chain: &std::cell::RefCell<Vec<u64>>| {
+        std::iter::once(own.spec.id).chain(chain.borrow().iter().copied()).take(LONGEST_CHAIN).collect()
+    };
+    CHAIN.try_with(longer).unwrap_or_default()
 }
 
 /// Says so if the actor that is about to be called is itself in a handler that led to this call.
 #[cfg(debug_assertions)]
 pub(crate) fn warn_of_cycle(peer: &Peer, method: &'static str) {
-    let calls_back = CHAIN.with_borrow(|chain| chain.contains(&peer.card.id));
+    let calls_back = CHAIN.try_with(|chain| chain.borrow().contains(&peer.card.id)).unwrap_or_default();
     if calls_back && chain().len() > 1 && peer.ledger.phase() == Phase::Handling {
         let actor = &*peer.card.name;
         tracing::warn!(

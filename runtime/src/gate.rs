@@ -8,7 +8,7 @@ use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::mailbox::router::Router;
-use crate::mailbox::slot::{Outcome, Slot};
+use crate::mailbox::slot::{Outcome, Slot, Wakers};
 use crate::sys::time;
 
 /// See the [module](self).
@@ -41,7 +41,7 @@ impl Gate {
         inner.rung = true;
         drop(inner);
         if let Some(slot) = waiting {
-            slot.complete(Outcome::Ready);
+            slot.complete(Outcome::Ready, &mut Wakers::default());
         }
     }
 

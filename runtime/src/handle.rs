@@ -66,6 +66,7 @@ impl Handle<'_> {
     /// interrupted, a wait that this ends stays asleep: what comes next is the end of the program.
     pub(crate) fn epitaph_until(&self, deadline: Option<u64>) -> Option<Arc<Epitaph>> {
         let router = Router::get().ok()?;
+        router.know(self.0).ok()?;
         let slot = Arc::new(Slot::default());
         self.0.on_death(&slot);
         router.visit(self.0);
@@ -276,8 +277,9 @@ macro_rules! process_methods {
         /// A descriptor that can be read from the moment at which the death is known (Python's `sentinel`): for `poll` and its relatives, also by
         /// [`wait_any`](crate::wait_any). Made when it is first asked for, and kept as long as the handle.
         ///
-        /// If it may be restarted, or has not been started yet, the descriptor can be read after each start too, until it is asked for again: then
-        /// [`exit_reason`](Self::exit_reason) is `None`.
+        /// It cannot be read before that, however many look at it, and looking takes nothing away: not after a start, nor while there will be another process
+        /// without anybody's doing. A supervisor's child that has ended, and is started again by [`restart_child`](crate::SupervisorRef::restart_child), lives again: until the next
+        /// end, the descriptor cannot be read. For such a child, a background thread of phalanx (one per process) takes part.
         ///
         /// # Errors
         /// At the limit on descriptors (`RLIMIT_NOFILE`).

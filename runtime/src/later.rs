@@ -12,6 +12,7 @@ use crate::actor;
 use crate::codec::Portable;
 use crate::current;
 use crate::mailbox::envelope::Status;
+use crate::own::Home;
 use crate::process::actor_loop::Origin;
 
 /// What a handler returns that answers later; see [`later`].
@@ -80,13 +81,17 @@ pub struct Answer<T> {
 /// # }
 /// ```
 pub fn later<T>() -> (Later<T>, Answer<T>) {
-    let promise = Arc::new(Promise(Mutex::new(Stage::Handling(None))));
+    let promise = Arc::new(Promise { stage: Mutex::new(Stage::Handling(None)), home: Home::here() });
     let answer = Answer { promise: Arc::clone(&promise), kind: PhantomData };
     (Later { promise: Some(promise), kind: PhantomData }, answer)
 }
 
 /// What both halves know.
-pub(crate) struct Promise(Mutex<Stage>);
+pub(crate) struct Promise {
+    stage: Mutex<Stage>,
+    /// Who is to answer. A copy of that process is not.
+    home: Home,
+}
 
 enum Stage {
     /// The handler has not returned. It may have answered.
@@ -99,7 +104,7 @@ enum Stage {
 
 impl Promise {
     fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The handler has returned, and this is whose call it was. Answers what is to be sent at once.
@@ -116,6 +121,9 @@ impl Promise {
     }
 
     fn is_wanted(&self) -> bool {
+        if !self.home.is_here() {
+            return false;
+        }
         match &*self.stage() {
             Stage::Handling(answer) => answer.is_none(),
             Stage::Open(origin) => origin.is_wanted(),
@@ -125,6 +133,9 @@ impl Promise {
 
     /// Whether an answer would be sent, or tried to be.
     fn takes_an_answer(&self) -> bool {
+        if !self.home.is_here() {
+            return false;
+        }
         match &*self.stage() {
             Stage::Handling(answer) => answer.is_none(),
             Stage::Open(origin) => !origin.is_late(),

@@ -16,6 +16,7 @@ use crate::current;
 use crate::error::SendError;
 use crate::exit::ExitReason;
 use crate::monitor::Down;
+use crate::own::Own;
 use crate::process::last_words;
 
 /// The messages of the runtime itself, beyond all methods.
@@ -24,10 +25,10 @@ pub(crate) const UNLINK: u32 = u32::MAX - 1;
 pub(crate) const EXIT: u32 = u32::MAX - 2;
 
 /// Whom this process is linked to, and how often: an end that comes after an unlink is not for it.
-static LINKED: Mutex<Option<HashMap<u64, u64>>> = Mutex::new(None);
+static LINKED: Own<Mutex<Option<HashMap<u64, u64>>>> = Own::new();
 
 fn linked() -> MutexGuard<'static, Option<HashMap<u64, u64>>> {
-    LINKED.lock().unwrap_or_else(PoisonError::into_inner)
+    LINKED.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Links two actors (OTP's `link/1`): if one of them ends by a crash, the other is ended too, with [`ExitReason::Linked`], unless it has an `#[on_exit]` hook,

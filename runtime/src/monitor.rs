@@ -112,9 +112,25 @@ impl Monitor {
         let router = Router::get().ok();
         let incarnation = peer.on_down(&slot);
         if let Some(router) = router {
+            // In a copy, one that it was copied with. If that cannot be watched, what is known is all there is.
+            let _ = router.know(peer);
             router.visit(peer);
         }
         Monitor { peer: Arc::clone(peer), router, slot, incarnation, future: None, down: None }
+    }
+
+    /// In a copy of the process that has made it: watches the same process from here.
+    fn settle_here(&mut self) {
+        if self.router.is_none_or(Router::is_here) {
+            return;
+        }
+        // What it had there is left alone.
+        (self.slot, self.router, self.future) = (Arc::default(), Router::get().ok(), None);
+        self.peer.on_down_of(self.incarnation, &self.slot);
+        if let Some(router) = self.router {
+            let _ = router.know(&self.peer);
+            router.visit(&self.peer);
+        }
     }
 
     /// Blocks until the actor has ended. Asked again, answers the same again.
@@ -129,6 +145,7 @@ impl Monitor {
 
     /// The report, if the actor has ended. Does not block.
     pub fn try_recv(&mut self) -> Option<Down> {
+        self.settle_here();
         self.router?.look_around();
         self.recv_until(Some(0))
     }
@@ -190,6 +207,7 @@ impl Monitor {
 
     /// The report, if the end has been handed out. Looks for none itself.
     pub(crate) fn handed_out(&mut self) -> Option<Down> {
+        self.settle_here();
         if self.down.is_none() {
             let outcome = self.slot.take();
             self.keep(outcome);
@@ -198,6 +216,7 @@ impl Monitor {
     }
 
     fn recv_until(&mut self, deadline: Option<u64>) -> Option<Down> {
+        self.settle_here();
         if self.down.is_none() && self.router?.wait(&self.slot, deadline) {
             let outcome = self.slot.take();
             self.keep(outcome);
@@ -230,6 +249,7 @@ impl Future for Monitor {
     type Output = Down;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Down> {
+        self.settle_here();
         if self.down.is_none() {
             let outcome = self.slot.poll(context.waker());
             self.keep(outcome);
@@ -251,8 +271,9 @@ impl Future for Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
+        let Some(router) = self.router.filter(|router| router.is_here()) else { return };
         self.peer.forget(&self.slot);
-        if let (Some(router), Some(key)) = (self.router, self.future) {
+        if let Some(key) = self.future {
             router.release_future(key);
         }
     }

@@ -1,6 +1,5 @@
 //! What is to be done when somebody ends: by one thread for all, because most of the time it has nothing to do.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +8,9 @@ use std::thread;
 
 use once_cell::sync::OnceCell;
 
+use crate::foreign;
 use crate::monitor::{Down, Monitor};
+use crate::own::Own;
 
 type Action = Box<dyn FnOnce(Down) + Send>;
 
@@ -17,7 +18,7 @@ type Action = Box<dyn FnOnce(Down) + Send>;
 struct Watch(Mutex<Option<(Monitor, Action)>>);
 
 /// The way to the thread.
-static THREAD: OnceCell<Sender<Arc<Watch>>> = OnceCell::new();
+static THREAD: Own<OnceCell<Sender<Arc<Watch>>>> = Own::new();
 
 /// Has `action` done when the monitor reports.
 pub(crate) fn attend(monitor: Monitor, action: Action) {
@@ -25,7 +26,7 @@ pub(crate) fn attend(monitor: Monitor, action: Action) {
 }
 
 fn send(watch: Arc<Watch>) {
-    let thread = THREAD.get_or_init(|| {
+    let thread = THREAD.here().get_or_init(|| {
         let (sender, receiver) = mpsc::channel();
         let spawned = thread::Builder::new().name("phalanx-downs".into()).spawn(move || run(&receiver));
         spawned.expect("a thread for what is to be done when an actor ends");
@@ -45,8 +46,10 @@ fn run(watches: &Receiver<Arc<Watch>>) {
         {
             drop((kept, monitor));
             let name = down.who.name.clone();
-            if catch_unwind(AssertUnwindSafe(|| action(down))).is_err() {
-                tracing::error!(of = name, "what was to be done at this end has panicked");
+            if foreign::call("what was to be done at an end", || action(down)).is_none() {
+                foreign::call("the log", || {
+                    tracing::error!(of = name, "what was to be done at this end has panicked")
+                });
             }
         }
     }

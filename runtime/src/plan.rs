@@ -483,6 +483,7 @@ impl From<NoTree> for Failure {
         match none {
             NoTree::NotInExecutable => Failure::NotInExecutable,
             NoTree::Credentials(error) => Failure::Credentials(error),
+            NoTree::Copy => Failure::Io(io::Error::from(none)),
             NoTree::Obstacle(obstacle) => Failure::NoRoot(obstacle),
         }
     }

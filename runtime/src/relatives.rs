@@ -17,15 +17,16 @@ use crate::mailbox::envelope::Envelope;
 use crate::mailbox::ledger::Ledger;
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
+use crate::own::Own;
 use crate::process::strays;
 use crate::sys::{fd, poll, process};
 
-static PROGRAM: OnceCell<(Arc<Peer>, OwnedFd)> = OnceCell::new();
-static PARENT: OnceCell<Arc<Peer>> = OnceCell::new();
+static PROGRAM: Own<OnceCell<(Arc<Peer>, OwnedFd)>> = Own::new();
+static PARENT: Own<OnceCell<Arc<Peer>>> = Own::new();
 
 /// In the program: what others know it by.
 pub(crate) fn program() -> io::Result<Arc<Peer>> {
-    PROGRAM.get_or_try_init(|| peer("main", process::pid())).map(|(peer, _)| Arc::clone(peer))
+    PROGRAM.here().get_or_try_init(|| peer("main", process::pid())).map(|(peer, _)| Arc::clone(peer))
 }
 
 /// In a child: the process that has spawned it.
@@ -44,7 +45,7 @@ pub(crate) fn parent(pid: u32) -> io::Result<Arc<Peer>> {
         }
         Ok(parent)
     };
-    PARENT.get_or_try_init(watch).cloned()
+    PARENT.here().get_or_try_init(watch).cloned()
 }
 
 fn await_end(pidfd: &OwnedFd, inner_end: &OwnedFd) {

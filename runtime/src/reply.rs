@@ -17,6 +17,7 @@ use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
+use crate::own::COPY;
 use crate::process::root;
 use crate::relay::Failure;
 use crate::sys::time;
@@ -107,6 +108,10 @@ struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
+        if !self.router.is_here() {
+            // A copy of the one who waits: it touches nothing that others may have locked.
+            return;
+        }
         self.router.abandon(self.seq);
         if let Some(key) = self.future {
             self.router.release_future(key);
@@ -140,13 +145,23 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     /// Has `waker` woken when the answer is there, by whoever leads the router; answers whether it is there already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         match &self.state {
-            State::Sent(waiting) => waiting.slot.watch(waker),
+            State::Sent(waiting) if waiting.router.is_here() => waiting.slot.watch(waker),
             _ => true,
+        }
+    }
+
+    /// In a copy of the process that has made the call: the answer goes to the original.
+    fn leave_original(&mut self) {
+        if let State::Sent(waiting) = &self.state
+            && !waiting.router.is_here()
+        {
+            self.state = State::Failed(CallError::Unreachable(COPY.to_owned(), self.at.at()));
         }
     }
 
     /// The answer, if it has been handed out. Looks for none itself.
     pub(crate) fn handed_out(&mut self) -> Option<Result<T, CallError<E>>> {
+        self.leave_original();
         match &self.state {
             State::Sent(waiting) if !waiting.slot.is_done() => None,
             State::Taken => None,
@@ -213,6 +228,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
 
     /// Whether there is an answer (or a failure) to be had without waiting. Does not block.
     pub fn is_done(&mut self) -> bool {
+        self.leave_original();
         match &self.state {
             State::Sent(waiting) => {
                 if !waiting.slot.is_done() {
@@ -225,6 +241,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     }
 
     fn wait_until(&mut self, deadline: u64) -> Result<T, CallError<E>> {
+        self.leave_original();
         if let State::Sent(waiting) = &self.state {
             let deadline = deadline.min(waiting.deadline);
             if !waiting.router.wait(&waiting.slot, Some(deadline)) {
@@ -342,6 +359,7 @@ impl Reply<()> {
 impl<T: Portable, E: Portable> Reply<T, E> {
     /// `None` if it is not under way.
     fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Outcome, CallError<E>>>> {
+        self.leave_original();
         let State::Sent(waiting) = &mut self.state else { return Poll::Ready(None) };
         if root::is_interrupted() {
             // The program is about to end by a signal; what the end of its actors would report is not news.

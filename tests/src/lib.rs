@@ -7,6 +7,7 @@ pub mod board;
 // A case says on standard output that it has passed.
 #[allow(clippy::print_stdout)]
 mod case;
+pub mod forks;
 // Only tests use it.
 #[allow(missing_docs)]
 mod gate;

@@ -2,7 +2,7 @@
 //!
 //! It takes one packet at a time and keeps nothing of it. So the line is the only queue, and its senders see when it is full.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Write};
@@ -10,7 +10,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use tracing::Event;
@@ -21,6 +20,7 @@ use crate::logging::Origin;
 use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};
 use crate::logging::sites::{ADDED, Found, OWN_FIELDS, Place, Places};
+use crate::own::Own;
 use crate::process::lines;
 use crate::sys::verdict::Verdict;
 use crate::sys::{fd, frame, memfd, poll, process, time};
@@ -36,37 +36,37 @@ const FIELDS: usize = OWN_FIELDS + ADDED.len();
 
 #[derive(Default)]
 struct Progress {
-    reader: Option<ThreadId>,
+    has_reader: bool,
     /// Marks that have been sent and not been read.
     marks: BTreeSet<u64>,
 }
 
-static PROGRESS: Mutex<Progress> = Mutex::new(Progress { reader: None, marks: BTreeSet::new() });
-static READ_ON: Condvar = Condvar::new();
+static PROGRESS: Own<Mutex<Progress>> = Own::new();
+static READ_ON: Own<Condvar> = Own::new();
 
 fn progress() -> MutexGuard<'static, Progress> {
-    PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+    PROGRESS.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// In the program: makes sure that what its tree says is read.
 pub(crate) fn open() {
     let Some(line) = lines::incoming_log() else { return };
     let mut progress = progress();
-    if progress.reader.is_none() {
+    if !progress.has_reader {
         // Without a thread, what is said stays in the line; the next spawn tries again.
         let thread = std::thread::Builder::new().name("phalanx-log".into());
-        let reader = thread.spawn(move || Inbox::new().run(line));
-        progress.reader = reader.ok().map(|reader| reader.thread().id());
+        let reader = thread.spawn(move || {
+            READS.set(true);
+            Inbox::new().run(line);
+        });
+        progress.has_reader = reader.is_ok();
     }
 }
 
 /// Waits until everything has been handed to the subscriber that was in the line when this was called, 1 s at most.
 pub(crate) fn settle() {
-    let reader = progress().reader;
-    let (Some(line), Some(reader)) = (lines::log(), reader) else { return };
-    if reader == std::thread::current().id() {
-        return;
-    }
+    let has_reader = progress().has_reader;
+    let Some(line) = lines::log().filter(|_| has_reader && !READS.get()) else { return };
     let (mark, until) = (process::random(), time::after(SETTLE));
     progress().marks.insert(mark);
     let mut packet = vec![MARK];
@@ -78,8 +78,11 @@ pub(crate) fn settle() {
     }
     let mut progress = progress();
     while sent.is_ok() && progress.marks.contains(&mark) && time::now() < until {
-        progress =
-            READ_ON.wait_timeout(progress, time::until(until)).unwrap_or_else(PoisonError::into_inner).0;
+        progress = READ_ON
+            .here()
+            .wait_timeout(progress, time::until(until))
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
     }
     progress.marks.remove(&mark);
 }
@@ -106,7 +109,11 @@ impl Inbox {
                     let read = catch_unwind(AssertUnwindSafe(|| {
                         whole && self.take(&buffer[..packet.len], &packet.fds).is_some()
                     }));
-                    self.note(read.unwrap_or(true));
+                    // What was thrown may throw again when it is dropped.
+                    self.note(read.unwrap_or_else(|thrown| {
+                        std::mem::forget(thrown);
+                        true
+                    }));
                 }
                 // An empty packet looks the same as the end.
                 Ok(None) if fd::has_ended(line) => break,
@@ -146,7 +153,7 @@ impl Inbox {
             MARK => {
                 let mark = u64::from_le_bytes(packet.get(1..)?.try_into().ok()?);
                 if progress().marks.remove(&mark) {
-                    READ_ON.notify_all();
+                    READ_ON.here().notify_all();
                 }
                 Some(())
             }
@@ -176,6 +183,8 @@ impl Inbox {
 }
 
 thread_local! {
+    /// Whether this thread is the one that reads.
+    static READS: Cell<bool> = const { Cell::new(false) };
     /// Where the event comes from that this thread hands on.
     static ORIGIN: RefCell<Option<Origin>> = const { RefCell::new(None) };
 }

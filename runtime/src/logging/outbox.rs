@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::logging::record::Record;
+use crate::own::Own;
 use crate::process::lines;
 use crate::sys::{fd, frame, memfd, poll, time};
 
@@ -33,9 +34,8 @@ pub(crate) const MARK: u8 = b'm';
 pub(crate) const FRONT: usize = 1 + 8 + 8;
 
 /// What is known of the events of one process.
+#[derive(Default)]
 struct Outbox {
-    /// The process. A fork has its own numbers.
-    pid: u32,
     number: u64,
     dropped: u64,
     /// The last one found no room: nobody waits any more.
@@ -44,17 +44,12 @@ struct Outbox {
     large: Option<OwnedFd>,
 }
 
-static OUTBOX: Mutex<Outbox> =
-    Mutex::new(Outbox { pid: 0, number: 0, dropped: 0, blocked: false, large: None });
+/// A fork has its own numbers.
+static OUTBOX: Own<Mutex<Outbox>> = Own::new();
 
 /// Locked while an event waits, so that events are in the socket in the order of their numbers.
 fn outbox() -> MutexGuard<'static, Outbox> {
-    let mut outbox = OUTBOX.lock().unwrap_or_else(PoisonError::into_inner);
-    let pid = std::process::id();
-    if outbox.pid != pid {
-        *outbox = Outbox { pid, number: 0, dropped: 0, blocked: false, large: None };
-    }
-    outbox
+    OUTBOX.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sends an event to the program, or drops it: at once if there is no room and `patience` is zero.

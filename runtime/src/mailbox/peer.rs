@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use crate::mailbox::envelope::{Envelope, Outgoing, Sealed, packet};
 use crate::mailbox::ledger::{Epitaph, Farewell, HISTORY, Ledger, Phase, State};
 use crate::mailbox::reception::Reception;
 use crate::mailbox::router::Router;
-use crate::mailbox::slot::{Outcome, Slot};
-use crate::sys::poll::News;
+use crate::mailbox::slot::{Outcome, Slot, Wakers};
+use crate::own::Own;
+use crate::sys::poll::Sentinel;
 use crate::sys::verdict::Verdict;
-use crate::sys::{fd, frame, poll, process, rlimit, time};
+use crate::sys::{fd, frame, process, rlimit, time};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,11 @@ pub(crate) struct Peer {
     pub(crate) card: Card,
     mailbox: OwnedFd,
     pub(crate) ledger: Ledger,
+    local: Own<Local>,
+}
+
+/// What is this process' alone. A copy of it is another sender, which others know by a session and a reply channel of its own.
+struct Local {
     /// What this process signs its calls to this actor with: see [`Peer::session`].
     session: u64,
     /// How many of its calls are under way.
@@ -45,9 +51,24 @@ pub(crate) struct Peer {
     /// At which stage of its life it was sent our reply channel: see [`current`]. At a later one it may not have it: a message
     /// that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
+    /// The router of this process watches it.
+    known: AtomicBool,
     fate: Mutex<Fate>,
     /// Made when somebody wants to poll for the death.
-    sentinel: OnceCell<News>,
+    sentinel: OnceCell<Sentinel>,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Local {
+            session: process::random(),
+            under_way: Arc::default(),
+            announced: AtomicU64::new(0),
+            known: AtomicBool::new(false),
+            fate: Mutex::default(),
+            sentinel: OnceCell::new(),
+        }
+    }
 }
 
 /// What this process knows of the actor's deaths, and who wants to hear of them.
@@ -67,6 +88,8 @@ pub(crate) struct Fate {
     until_dead: Vec<Arc<Slot>>,
     /// Those who watch one incarnation.
     until_down: Vec<(u64, Arc<Slot>)>,
+    /// By which number the router hears of it for the sentinel, as if a future waited.
+    attended: Option<(u64, u64)>,
 }
 
 /// Calls that get no answer.
@@ -134,19 +157,27 @@ impl Drop for Place {
         if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
             let waiting = std::mem::take(&mut *self.0.waiting());
             // Whoever waits for a place is a thread that sends: there are no wakers of anybody in these.
-            waiting.iter().for_each(|slot| slot.complete(Outcome::Ready));
+            waiting.iter().for_each(|slot| slot.complete(Outcome::Ready, &mut Wakers::default()));
         }
     }
 }
 
-/// For how long a process may be held up between two system calls before it is taken for stopped.
-const BELL: Duration = Duration::from_secs(1);
-
 impl Peer {
     pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Peer {
-        let (session, announced) = (process::random(), AtomicU64::new(0));
-        let (under_way, fate, sentinel) = (Arc::default(), Mutex::default(), OnceCell::new());
-        Peer { card, mailbox, ledger, session, under_way, announced, fate, sentinel }
+        Peer { card, mailbox, ledger, local: Own::new() }
+    }
+
+    fn local(&self) -> &Local {
+        self.local.here()
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.local().known.load(Ordering::Acquire)
+    }
+
+    /// For the router, which has made it known.
+    pub(crate) fn become_known(&self) {
+        self.local().known.store(true, Ordering::Release);
     }
 
     /// The descriptors that make a ref in another process.
@@ -158,63 +189,54 @@ impl Peer {
         self.mailbox.as_fd()
     }
 
-    /// A descriptor that can be read once the death is known. While the actor lives, also after its bell has rung for something else,
-    /// until this is called again.
-    pub(crate) fn sentinel(&self) -> io::Result<BorrowedFd<'_>> {
-        let news = self.sentinel.get_or_try_init(|| {
-            self.hear_that_it_is_ready();
-            News::of(self.mailbox())
-        })?;
-        if !self.has_ended() {
-            news.wait_for_more(self.mailbox());
-        }
-        // The death is written down before the bell rings: what was forgotten was not this, or is seen here.
-        if self.has_ended() {
-            news.stay(self.mailbox());
-        }
-        Ok(news.as_fd())
-    }
-
-    /// A process writes down that it is ready, and rings then: whoever has read it may be faster than the bell, which is not that of a death.
-    fn hear_that_it_is_ready(&self) {
-        let deadline = time::after(BELL);
-        while self.ledger.state() == State::Ready && deadline > time::now() {
-            // Interrupted by a signal, or it rings, or it has died, or has been stopped in between.
-            if poll::readable(self.mailbox(), Some(time::until(deadline))).is_ok() {
-                return;
+    /// A descriptor that can be read once the death is known, and not before, for however many who look at it.
+    pub(crate) fn sentinel(self: &Arc<Peer>) -> io::Result<BorrowedFd<'_>> {
+        let router = Router::get()?;
+        router.know(self)?;
+        let sentinel = self.local().sentinel.get_or_try_init(|| {
+            // The mailbox of one that is gone for good hangs up, which the kernel sees. That of a supervisor's child that has ended stays open, for
+            // that may be started again: it is for this process to hear of it, whoever waits for what. A page that lies about it harms its own actor.
+            let stays_open = self.ledger.above() != 0;
+            let sentinel = Sentinel::of(self.mailbox(), stays_open)?;
+            if stays_open {
+                let attended = router.attend_future(&Arc::default(), u64::MAX)?;
+                self.fate().attended = Some(attended);
             }
-        }
+            Ok::<_, io::Error>(sentinel)
+        })?;
+        router.visit(self);
+        Ok(sentinel.as_fd())
     }
 
     /// Another one with each reply channel: an actor knows one channel by it.
     pub(crate) fn session(&self, reception: &Reception) -> u64 {
-        self.session.wrapping_add(reception.number())
+        self.local().session.wrapping_add(reception.number())
     }
 
     /// A place among the calls that are under way, if there is one.
     pub(crate) fn take_place(&self) -> Option<Place> {
-        let count = &self.under_way.count;
+        let count = &self.local().under_way.count;
         let taken = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             (count < UNDER_WAY).then_some(count + 1)
         });
-        taken.is_ok().then(|| Place(Arc::clone(&self.under_way)))
+        taken.is_ok().then(|| Place(Arc::clone(&self.local().under_way)))
     }
 
     /// Has `slot` completed when there is one.
     pub(crate) fn await_place(&self, slot: &Arc<Slot>) {
-        self.under_way.waiting().push(Arc::clone(slot));
-        if self.under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
+        self.local().under_way.waiting().push(Arc::clone(slot));
+        if self.local().under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
             // Given back just now.
-            slot.complete(Outcome::Ready);
+            slot.complete(Outcome::Ready, &mut Wakers::default());
         }
     }
 
     pub(crate) fn forget_waiting(&self, slot: &Arc<Slot>) {
-        self.under_way.waiting().retain(|other| !Arc::ptr_eq(other, slot));
+        self.local().under_way.waiting().retain(|other| !Arc::ptr_eq(other, slot));
     }
 
     fn fate(&self) -> MutexGuard<'_, Fate> {
-        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
+        self.local().fate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends one message, and waits for room until `deadline` (0: not at all).
@@ -227,7 +249,7 @@ impl Peer {
     ) -> Result<(), Failure> {
         let current = current(self.ledger.incarnation(), call.epoch, reception.number());
         let session = self.session(reception);
-        let is_announced = || self.announced.load(Ordering::Acquire) == current;
+        let is_announced = || self.local().announced.load(Ordering::Acquire) == current;
         let mut announcing = call.ask && !is_announced();
         let bytes = packet(&envelope(session, call, &outgoing, announcing)).map_err(Failure::Io)?;
         let mut sealed = Sealed::new(outgoing, bytes);
@@ -288,7 +310,7 @@ impl Peer {
         match sent {
             Ok(()) => {
                 if let Some(current) = announcing {
-                    self.announced.store(current, Ordering::Release);
+                    self.local().announced.store(current, Ordering::Release);
                 }
                 Ok(())
             }
@@ -307,11 +329,6 @@ impl Peer {
     /// Whether it is gone for good, by what lies in the ledger and by what the kernel says of the socket.
     pub(crate) fn is_dead(&self) -> bool {
         self.ledger.state() == State::Dead || fd::hung_up(self.mailbox())
-    }
-
-    /// Whether it has no process, and gets none unless somebody asks its supervisor.
-    fn has_ended(&self) -> bool {
-        self.ledger.state() == State::Down || self.is_dead()
     }
 
     /// Whether it has a process.
@@ -379,9 +396,10 @@ impl Peer {
 
     /// Has `slot` completed when the actor is gone; [`Router::visit`] comes next.
     pub(crate) fn on_death(&self, slot: &Arc<Slot>) {
+        let mut woken = Wakers::default();
         let mut fate = self.fate();
         match &fate.dead {
-            Some(dead) => slot.complete(Outcome::Dead(dead.clone())),
+            Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
             None => fate.until_dead.push(Arc::clone(slot)),
         }
     }
@@ -391,12 +409,18 @@ impl Peer {
     pub(crate) fn on_down(&self, slot: &Arc<Slot>) -> u64 {
         // One that has not been started yet is watched from its first process on.
         let incarnation = self.ledger.incarnation().max(1);
+        self.on_down_of(incarnation, slot);
+        incarnation
+    }
+
+    /// The same for that of its processes.
+    pub(crate) fn on_down_of(&self, incarnation: u64, slot: &Arc<Slot>) {
+        let mut woken = Wakers::default();
         let mut fate = self.fate();
         match &fate.dead {
-            Some(dead) => slot.complete(Outcome::Dead(dead.clone())),
+            Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
             None => fate.until_down.push((incarnation, Arc::clone(slot))),
         }
-        incarnation
     }
 
     pub(crate) fn forget(&self, slot: &Arc<Slot>) {
@@ -407,7 +431,7 @@ impl Peer {
     }
 
     /// Its bell rang: looks at the facts. Answers the calls that are lost, as far as that is news.
-    pub(crate) fn look(&self, reception: &Reception) -> Vec<Lost> {
+    pub(crate) fn look(&self, reception: &Reception, woken: &mut Wakers) -> Vec<Lost> {
         let open = !fd::hung_up(self.mailbox());
         // The sweeps first: why it went down is written before.
         let sweeps = self.ledger.sweeps();
@@ -416,7 +440,7 @@ impl Peer {
         // One of its processes has been: that may have been stopped since, for a sibling's sake.
         if state == State::Ready || self.ledger.has_been_ready() {
             for slot in fate.until_ready.drain(..) {
-                slot.complete(Outcome::Ready);
+                slot.complete(Outcome::Ready, woken);
             }
         }
         let mut news = Vec::new();
@@ -428,7 +452,7 @@ impl Peer {
         fate.unheard = unheard;
         if let Some(up_to) = up_to {
             // The next call brings the channel again.
-            self.announced.store(0, Ordering::Release);
+            self.local().announced.store(0, Ordering::Release);
             news.push(Lost { seqs: 0..=up_to, incarnation: u64::MAX, before: u64::MAX, end: End::Unheard });
         }
         let latest = last.as_ref().map_or(0, |(incarnation, _)| *incarnation);
@@ -464,7 +488,7 @@ impl Peer {
     }
 
     /// Tells those who watch what has happened.
-    pub(crate) fn announce(&self) {
+    pub(crate) fn announce(&self, woken: &mut Wakers) {
         let mut fate = self.fate();
         let without_process = match self.ledger.state() {
             State::Down => Some(self.ledger.last_death().map(|last| Arc::new(last.1))),
@@ -472,7 +496,12 @@ impl Peer {
         };
         let dead = fate.dead.clone();
         let mut told = Vec::new();
-        if let Some(gone) = dead.clone().or(without_process) {
+        let gone = dead.clone().or(without_process);
+        if let Some(sentinel) = self.local().sentinel.get() {
+            sentinel.say(gone.is_some());
+        }
+        let attended = fate.attended.take_if(|_| dead.is_some());
+        if let Some(gone) = gone {
             let watching =
                 std::mem::take(&mut fate.until_dead).into_iter().chain(std::mem::take(&mut fate.until_ready));
             told.extend(watching.map(|slot| (slot, gone.clone())));
@@ -487,8 +516,9 @@ impl Peer {
             }
         }
         drop(fate);
+        release(attended);
         for (slot, epitaph) in told {
-            slot.complete(Outcome::Dead(epitaph));
+            slot.complete(Outcome::Dead(epitaph), woken);
         }
     }
 }
@@ -536,9 +566,18 @@ pub(crate) struct Call {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        let attended = self.fate().attended.take();
+        release(attended);
         if let Some(router) = Router::existing() {
             router.forget_peer(self);
         }
+    }
+}
+
+/// The router need not hear of it any more for the sake of a sentinel.
+fn release(attended: Option<(u64, u64)>) {
+    if let (Some(key), Some(router)) = (attended, Router::existing()) {
+        router.release_future(key);
     }
 }
 

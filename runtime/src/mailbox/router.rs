@@ -4,6 +4,11 @@
 //! process, hands out what comes, and passes the lead on when it has what it came for; the others sleep on their
 //! slots. So a call of a lone caller is three system calls (send, wait, receive), and nobody is woken for somebody else's answer. Only when an
 //! executor waits (a future was polled), a background thread takes part, and leads for as long as futures wait.
+//!
+//! Nothing of the user's runs under a lock of this module, or while somebody leads: wakers are collected, and woken when the lead has been passed on.
+//! One that panics, blocks or comes back here holds up nobody but the thread that wakes it.
+//!
+//! A copy of this process (a fork without exec) has a router of its own, with sessions and a reply channel that nobody else has.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -16,7 +21,8 @@ use once_cell::sync::OnceCell;
 use crate::mailbox::envelope::{Answered, Body, parse};
 use crate::mailbox::peer::{Lost, Peer, Place};
 use crate::mailbox::reception::{ANSWERS, Fault, Reception, WAKE};
-use crate::mailbox::slot::{Outcome, Slot};
+use crate::mailbox::slot::{Outcome, Slot, Wakers};
+use crate::own::Own;
 use crate::process::last_words;
 use crate::sys::{frame, poll, rlimit, time};
 
@@ -43,7 +49,8 @@ pub(crate) struct Router {
 #[derive(Default)]
 struct Inner {
     pending: HashMap<u64, Pending>,
-    peers: HashMap<u64, Weak<Peer>>,
+    /// More than one of the same actor only where a copy of a process has one that it was copied with, and has been given another.
+    peers: HashMap<u64, Vec<Weak<Peer>>>,
     /// Somebody waits in the kernel.
     leading: bool,
     /// Those who wait and do not lead.
@@ -72,7 +79,7 @@ struct Pending {
     epoch: u64,
 }
 
-static ROUTER: OnceCell<Router> = OnceCell::new();
+static ROUTER: Own<OnceCell<Router>> = Own::new();
 
 impl Router {
     /// The router of this process.
@@ -80,11 +87,16 @@ impl Router {
     /// # Errors
     /// `EMFILE` and the like, if it does not exist yet and cannot be made.
     pub(crate) fn get() -> io::Result<&'static Router> {
-        ROUTER.get_or_try_init(Router::new)
+        ROUTER.here().get_or_try_init(Router::new)
     }
 
     pub(crate) fn existing() -> Option<&'static Router> {
-        ROUTER.get()
+        ROUTER.here().get()
+    }
+
+    /// Whether this is the router of this process, and not that of one that this process is a copy of.
+    pub(crate) fn is_here(&self) -> bool {
+        Router::existing().is_some_and(|here| std::ptr::eq(here, self))
     }
 
     fn new() -> io::Result<Router> {
@@ -106,20 +118,31 @@ impl Router {
 
     /// Makes a peer known, or finds the one that is known by this id already.
     pub(crate) fn meet(&self, peer: Peer) -> io::Result<Arc<Peer>> {
+        // Dropped after the lock is released: dropping a peer takes the lock.
+        let peer = Arc::new(peer);
         let mut inner = self.inner();
-        if let Some(known) = inner.peers.get(&peer.card.id).and_then(Weak::upgrade) {
-            // `peer` is dropped after the lock is released.
-            drop(inner);
+        let known = inner.peers.get(&peer.card.id);
+        if let Some(known) = known.and_then(|known| known.iter().find_map(Weak::upgrade)) {
             return Ok(known);
         }
-        let peer = Arc::new(peer);
-        if let Err(error) = self.reception().set().add_edge(peer.mailbox(), peer.card.id) {
-            // The peer is dropped after the lock is released: dropping it takes the lock.
-            drop(inner);
-            return Err(error);
+        self.enter(&mut inner, &peer)?;
+        Ok(Arc::clone(&peer))
+    }
+
+    /// Makes a peer known that this process has, if it is not: in a copy, those that it was copied with.
+    pub(crate) fn know(&self, peer: &Arc<Peer>) -> io::Result<()> {
+        if peer.is_known() {
+            return Ok(());
         }
-        inner.peers.insert(peer.card.id, Arc::downgrade(&peer));
-        Ok(peer)
+        let mut inner = self.inner();
+        if peer.is_known() { Ok(()) } else { self.enter(&mut inner, peer) }
+    }
+
+    fn enter(&self, inner: &mut Inner, peer: &Arc<Peer>) -> io::Result<()> {
+        self.reception().set().add_edge(peer.mailbox(), peer.card.id)?;
+        inner.peers.entry(peer.card.id).or_default().push(Arc::downgrade(peer));
+        peer.become_known();
+        Ok(())
     }
 
     /// Called when the last ref of this process to an actor is dropped.
@@ -128,37 +151,44 @@ impl Router {
         self.reception().set().remove(peer.mailbox());
         let mut inner = self.inner();
         // A duplicate that `meet` did not take was never a member; the one that is known lives on.
-        if inner.peers.get(&peer.card.id).is_some_and(|known| known.strong_count() == 0) {
-            inner.peers.remove(&peer.card.id);
+        if let Some(known) = inner.peers.get_mut(&peer.card.id) {
+            known.retain(|known| known.strong_count() > 0);
+            if known.is_empty() {
+                inner.peers.remove(&peer.card.id);
+            }
         }
     }
 
     /// Looks at an actor's facts: hands out what is new, its deaths above all.
     pub(crate) fn visit(&self, peer: &Peer) {
-        let lost = peer.look(&self.reception());
+        self.look_at(peer, &mut Wakers::default());
+    }
+
+    fn look_at(&self, peer: &Peer, woken: &mut Wakers) {
+        let lost = peer.look(&self.reception(), woken);
         if !lost.is_empty() {
             // What it answered before it died is in our channel already, and counts.
-            self.read_answers(None);
-            lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost));
+            self.read_answers(None, woken);
+            lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost, woken));
         }
-        peer.announce();
+        peer.announce(woken);
         if peer.is_doubtful() {
             let mut inner = self.inner();
             if !inner.doubtful.iter().any(|known| std::ptr::eq(known.as_ptr(), peer)) {
-                let known = inner.peers.get(&peer.card.id).cloned();
-                inner.doubtful.extend(known);
+                let known = inner.peers.get(&peer.card.id).cloned().unwrap_or_default();
+                inner.doubtful.extend(known.into_iter().filter(|known| std::ptr::eq(known.as_ptr(), peer)));
             }
         }
     }
 
     /// Looks again at those who have hung up: somebody may have written down why, meanwhile.
-    fn visit_doubtful(&self) {
+    fn visit_doubtful(&self, woken: &mut Wakers) {
         let doubtful = std::mem::take(&mut self.inner().doubtful);
-        doubtful.iter().filter_map(Weak::upgrade).for_each(|peer| self.visit(&peer));
+        doubtful.iter().filter_map(Weak::upgrade).for_each(|peer| self.look_at(&peer, woken));
     }
 
     /// The reception is broken: a new one, which every actor is told of with the next call to it. Those that are under way have no answer.
-    fn renew(&self, broken: &Arc<Reception>, fault: Fault) {
+    fn renew(&self, broken: &Arc<Reception>, fault: Fault, woken: &mut Wakers) {
         let why = match fault {
             Fault::Ended => {
                 "the reply channel of this process has been shut down, and replaced: has code in it, or in an actor, shut down a socket that was not its own?".to_owned()
@@ -190,22 +220,22 @@ impl Router {
         // From here on calls are registered with the new one, see `expect`.
         let mut inner = self.inner();
         let calls = std::mem::take(&mut inner.pending);
-        let peers: Vec<Arc<Peer>> = inner.peers.values().filter_map(Weak::upgrade).collect();
+        let peers: Vec<Arc<Peer>> = inner.peers.values().flatten().filter_map(Weak::upgrade).collect();
         drop(inner);
         for call in calls.into_values() {
             if let Some(slot) = call.slot {
-                slot.complete(Outcome::Garbled(why.clone()));
+                slot.complete(Outcome::Garbled(why.clone()), woken);
             }
         }
         for peer in peers {
             // Without a descriptor for it (a set needs none) or memory its death is seen when it is called.
             let _ = self.reception().set().add_edge(peer.mailbox(), peer.card.id);
-            self.visit(&peer);
+            self.look_at(&peer, woken);
         }
-        tracing::error!(target: "phalanx::router", "{why}");
+        woken.then_say(why);
     }
 
-    fn fail_calls_to(&self, peer: &Peer, lost: &Lost) {
+    fn fail_calls_to(&self, peer: &Peer, lost: &Lost, woken: &mut Wakers) {
         let mut inner = self.inner();
         let is_lost = |seq: u64, call: &Pending| {
             call.peer == peer.card.id
@@ -219,7 +249,7 @@ impl Router {
         drop(inner);
         for call in calls {
             if let Some(slot) = call.slot {
-                slot.complete(lost.end.outcome());
+                slot.complete(lost.end.outcome(), woken);
             }
         }
     }
@@ -305,9 +335,9 @@ impl Router {
 
     /// Hands out what has arrived, without waiting; does nothing if somebody leads (who does it).
     pub(crate) fn look_around(&self) {
-        if self.take_lead() {
-            self.serve(Some(std::time::Duration::ZERO), None);
-            self.pass_lead();
+        let mut woken = Wakers::default();
+        if let Some(_lead) = self.take_lead() {
+            self.serve(Some(std::time::Duration::ZERO), None, &mut woken);
         }
     }
 
@@ -320,18 +350,19 @@ impl Router {
             if deadline.is_some_and(|deadline| deadline <= time::now()) {
                 return false;
             }
-            let leads = self.lead_or_follow(slot) || {
+            // Dropped last, when the lead has been passed on.
+            let mut woken = Wakers::default();
+            let lead = self.lead_or_follow(slot).or_else(|| {
                 slot.sleep(deadline);
                 self.stop_following(slot)
-            };
-            if leads {
-                if slot.begin_to_lead() {
-                    while !slot.is_done() && deadline.is_none_or(|deadline| deadline > time::now()) {
-                        self.serve(deadline.map(time::until), Some(slot));
-                    }
-                    slot.end_to_lead();
+            });
+            if lead.is_some()
+                && let Some(_leading) = slot.begin_to_lead()
+            {
+                let is_late = || deadline.is_some_and(|deadline| deadline <= time::now());
+                while woken.is_empty() && !slot.is_done() && !is_late() {
+                    self.serve(deadline.map(time::until), Some(slot), &mut woken);
                 }
-                self.pass_lead();
             }
         }
     }
@@ -345,78 +376,77 @@ impl Router {
         }
     }
 
-    fn take_lead(&self) -> bool {
-        !std::mem::replace(&mut self.inner().leading, true)
+    fn take_lead(&self) -> Option<Lead<'_>> {
+        let led = std::mem::replace(&mut self.inner().leading, true);
+        // A lead that is dropped is passed on, so none is made for one who has it not.
+        (!led).then(|| Lead(self))
     }
 
     /// Takes the lead, or joins those who will be offered it.
-    fn lead_or_follow(&self, slot: &Arc<Slot>) -> bool {
+    fn lead_or_follow(&self, slot: &Arc<Slot>) -> Option<Lead<'_>> {
         let mut inner = self.inner();
         if inner.leading {
             inner.followers.push(Arc::clone(slot));
-            return false;
+            return None;
         }
         inner.leading = true;
-        true
+        Some(Lead(self))
     }
 
-    /// Leaves those who follow; answers whether it leads now. An offer is taken here or not at all, even by one who has what it
+    /// Leaves those who follow; answers the lead, if it has it now. An offer is taken here or not at all, even by one who has what it
     /// came for and only passes the lead on: an offer that was taken note of and then forgotten would leave the others
     /// asleep with nobody in the kernel for them.
-    fn stop_following(&self, slot: &Arc<Slot>) -> bool {
+    fn stop_following(&self, slot: &Arc<Slot>) -> Option<Lead<'_>> {
         let mut inner = self.inner();
         inner.followers.retain(|other| !Arc::ptr_eq(other, slot));
         let leads = slot.take_lead() && !inner.leading;
         inner.leading |= leads;
-        leads
-    }
-
-    fn pass_lead(&self) {
-        let mut inner = self.inner();
-        inner.leading = false;
-        offer_lead(&inner);
+        leads.then(|| Lead(self))
     }
 
     /// One wait in the kernel, and everything that came of it. Returns early once `own` is done.
-    fn serve(&self, limit: Option<std::time::Duration>, own: Option<&Slot>) {
+    fn serve(&self, limit: Option<std::time::Duration>, own: Option<&Slot>, woken: &mut Wakers) {
         let (mut events, reception) = (poll::no_events(), self.reception());
         let in_doubt = !self.inner().doubtful.is_empty();
         let limit = if in_doubt { Some(limit.unwrap_or(DOUBT).min(DOUBT)) } else { limit };
         let tokens = match reception.wait(&mut events, limit) {
             Ok(tokens) => tokens,
-            Err(fault) => return self.renew(&reception, fault),
+            Err(fault) => return self.renew(&reception, fault, woken),
         };
         for token in tokens {
             match token {
-                ANSWERS => self.read_answers(own),
+                ANSWERS => self.read_answers(own, woken),
                 WAKE => reception.clear(),
                 id => {
-                    let peer = self.inner().peers.get(&id).and_then(Weak::upgrade);
-                    if let Some(peer) = peer {
-                        self.visit(&peer);
-                    }
+                    let known = self.inner().peers.get(&id).cloned().unwrap_or_default();
+                    known.iter().filter_map(Weak::upgrade).for_each(|peer| self.look_at(&peer, woken));
                 }
             }
         }
         if in_doubt {
-            self.visit_doubtful();
+            self.visit_doubtful(woken);
         }
     }
 
     /// Hands out the answers that are here, or those up to the one for `own`.
-    fn read_answers(&self, own: Option<&Slot>) {
+    fn read_answers(&self, own: Option<&Slot>, woken: &mut Wakers) {
         let reception = self.reception();
-        if let Err(fault) = self.read_answers_from(&reception, own) {
-            self.renew(&reception, fault);
+        if let Err(fault) = self.read_answers_from(&reception, own, woken) {
+            self.renew(&reception, fault, woken);
         }
     }
 
-    fn read_answers_from(&self, reception: &Reception, own: Option<&Slot>) -> Result<(), Fault> {
+    fn read_answers_from(
+        &self,
+        reception: &Reception,
+        own: Option<&Slot>,
+        woken: &mut Wakers,
+    ) -> Result<(), Fault> {
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         // The number of answers that can be in a socket is bounded, and so is this loop.
         for _ in 0..4096 {
             match reception.receive(&mut buffer)? {
-                Some(packet) => self.hand_out(&buffer[..packet.len], packet.fds, packet.truncated),
+                Some(packet) => self.hand_out(&buffer[..packet.len], packet.fds, packet.truncated, woken),
                 None => break,
             }
             if own.is_some_and(Slot::is_done) {
@@ -426,7 +456,7 @@ impl Router {
         Ok(())
     }
 
-    fn hand_out(&self, packet: &[u8], fds: Vec<OwnedFd>, truncated: bool) {
+    fn hand_out(&self, packet: &[u8], fds: Vec<OwnedFd>, truncated: bool, woken: &mut Wakers) {
         // What is not an answer, or not signed with the number that we gave this actor alone, is not for us.
         let Some(answer) = parse::<Answered>(packet) else { return };
         let mut inner = self.inner();
@@ -442,13 +472,14 @@ impl Router {
             let why = format!(
                 "no descriptor is free in this process for what came with the answer ({most} are allowed)"
             );
-            return slot.complete(Outcome::Garbled(why));
+            return slot.complete(Outcome::Garbled(why), woken);
         }
         let mut fds = fds.into_iter();
-        slot.complete(match Body::open(answer.payload, answer.large, &mut fds) {
+        let outcome = match Body::open(answer.payload, answer.large, &mut fds) {
             Ok(body) => Outcome::Answer { status: answer.status, body, fds: fds.collect() },
             Err(error) => Outcome::Garbled(error.to_string()),
-        });
+        };
+        slot.complete(outcome, woken);
     }
 
     // Futures.
@@ -478,29 +509,36 @@ impl Router {
     pub(crate) fn release_future(&self, key: (u64, u64)) {
         let mut inner = self.inner();
         inner.futures.remove(&key);
-        inner.future_slots.remove(&key.1);
+        let slot = inner.future_slots.remove(&key.1);
+        drop(inner);
+        drop(slot);
     }
 
     /// Leads for as long as futures wait and nobody else does, and tells those whose deadline passes.
     fn run_background(&self, own: &Arc<Slot>) {
         loop {
-            let next = self.expire_futures();
-            let leads = next.is_some() && self.take_lead() || {
+            // Dropped last, when the lead has been passed on.
+            let mut woken = Wakers::default();
+            let next = self.expire_futures(&mut woken);
+            if !woken.is_empty() {
+                continue;
+            }
+            let lead = next.and_then(|_| self.take_lead()).or_else(|| {
                 own.sleep(next);
                 // As in `stop_following`: what was offered is taken, or passed on.
-                own.take_lead() && self.take_lead()
-            };
-            if leads {
-                while let Some(next) = self.expire_futures() {
-                    self.serve(Some(time::until(next)), None);
-                }
-                self.pass_lead();
+                if own.take_lead() { self.take_lead() } else { None }
+            });
+            while lead.is_some()
+                && woken.is_empty()
+                && let Some(next) = self.expire_futures(&mut woken)
+            {
+                self.serve(Some(time::until(next)), None, &mut woken);
             }
         }
     }
 
     /// Tells futures whose deadline has passed; answers the next deadline.
-    fn expire_futures(&self) -> Option<u64> {
+    fn expire_futures(&self, woken: &mut Wakers) -> Option<u64> {
         let mut inner = self.inner();
         let now = time::now();
         let mut late = Vec::new();
@@ -511,9 +549,20 @@ impl Router {
         let next = inner.futures.first().map(|key| key.0);
         drop(inner);
         for slot in late {
-            slot.complete(Outcome::Late);
+            slot.complete(Outcome::Late, woken);
         }
         next
+    }
+}
+
+/// Being the one who waits in the kernel for all; passed on however that ends.
+struct Lead<'a>(&'a Router);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner();
+        inner.leading = false;
+        offer_lead(&inner);
     }
 }
 

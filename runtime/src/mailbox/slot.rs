@@ -3,12 +3,13 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use crate::foreign;
 use crate::mailbox::envelope::{Body, Status};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::router::Router;
+use crate::own::thread;
 use crate::sys::time;
 
 /// What comes of waiting.
@@ -39,7 +40,36 @@ struct Inner {
     /// How many threads sleep here. Usually none: the one who waits is who leads, and waking nobody is a system call too.
     sleepers: usize,
     /// The thread that waits here, while it leads: it sleeps in the kernel and not on this slot.
-    leader: Option<ThreadId>,
+    leader: Option<usize>,
+}
+
+/// Wakers of those who have what they wait for. They are the user's code: woken on drop, which is to come after all locks are released.
+#[derive(Default)]
+pub(crate) struct Wakers {
+    wakers: Vec<Waker>,
+    /// What is to be said in the log: so is its subscriber.
+    said: Vec<String>,
+}
+
+impl Wakers {
+    pub(super) fn then_say(&mut self, why: String) {
+        self.said.push(why);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty() && self.said.is_empty()
+    }
+}
+
+impl Drop for Wakers {
+    fn drop(&mut self) {
+        for why in self.said.drain(..) {
+            foreign::call("a subscriber", || tracing::error!(target: "phalanx::router", "{why}"));
+        }
+        for waker in self.wakers.drain(..) {
+            foreign::call("a waker", || waker.wake());
+        }
+    }
 }
 
 /// A place for one outcome, with whoever waits for it.
@@ -54,8 +84,8 @@ impl Slot {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts the outcome in, unless there is one, and wakes the waiter.
-    pub(crate) fn complete(&self, outcome: Outcome) {
+    /// Puts the outcome in, unless there is one, and wakes the waiter, or leaves that to `woken`.
+    pub(crate) fn complete(&self, outcome: Outcome, woken: &mut Wakers) {
         let mut inner = self.lock();
         if inner.outcome.is_none() {
             inner.outcome = Some(outcome);
@@ -66,12 +96,10 @@ impl Slot {
             self.changed.notify_all();
         }
         // Usually it is the leader itself that hands this out. If not, the event may be gone that would wake it.
-        if leader.is_some_and(|leader| leader != thread::current().id()) {
+        if leader.is_some_and(|leader| leader != thread()) {
             Router::wake_leader();
         }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        woken.wakers.extend(waker);
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -84,31 +112,29 @@ impl Slot {
 
     /// Takes the outcome, or remembers whom to wake when there is one.
     pub(crate) fn poll(&self, waker: &Waker) -> Option<Outcome> {
-        let mut inner = self.lock();
-        if inner.outcome.is_none() {
-            inner.waker = Some(waker.clone());
-        }
-        inner.outcome.take()
+        self.watch(waker);
+        self.take()
     }
 
     /// Has `waker` woken when there is an outcome; answers whether there is one already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
+        // Cloned, and dropped, without the lock: both are code of the executor's.
+        let mut kept = Some(waker.clone());
         let mut inner = self.lock();
         if inner.outcome.is_none() {
-            inner.waker = Some(waker.clone());
+            std::mem::swap(&mut inner.waker, &mut kept);
         }
-        inner.outcome.is_some()
+        let done = inner.outcome.is_some();
+        drop(inner);
+        drop(kept);
+        done
     }
 
-    /// The thread that waits here is about to lead; answers whether there is anything left to wait for.
-    pub(crate) fn begin_to_lead(&self) -> bool {
+    /// The thread that waits here is about to lead; `None` if there is nothing left to wait for.
+    pub(crate) fn begin_to_lead(&self) -> Option<Leading<'_>> {
         let mut inner = self.lock();
-        inner.leader = Some(thread::current().id()).filter(|_| inner.outcome.is_none());
-        inner.leader.is_some()
-    }
-
-    pub(crate) fn end_to_lead(&self) {
-        self.lock().leader = None;
+        inner.leader = Some(thread()).filter(|_| inner.outcome.is_none());
+        inner.leader.map(|_| Leading(self))
     }
 
     /// Hands the lead over to whoever waits here.
@@ -142,5 +168,14 @@ impl Slot {
     /// Wakes the sleeper without an outcome, to look around.
     pub(crate) fn nudge(&self) {
         self.hand_lead();
+    }
+}
+
+/// The thread that waits at this slot leads.
+pub(crate) struct Leading<'a>(&'a Slot);
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        self.0.lock().leader = None;
     }
 }

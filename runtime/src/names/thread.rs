@@ -12,6 +12,7 @@ use once_cell::sync::OnceCell;
 use super::registry::Registry;
 use super::wire::{Answer, Limit, Refusal, Request};
 use crate::mailbox::envelope::{packet, parse};
+use crate::own::Own;
 use crate::process::lines;
 use crate::sys::frame::{self, Packet};
 use crate::sys::verdict::Verdict;
@@ -20,11 +21,11 @@ use crate::sys::{fd, poll};
 /// How many requests are taken before the dead have their turn.
 const AT_A_TIME: usize = 64;
 
-static STARTED: OnceCell<()> = OnceCell::new();
+static STARTED: Own<OnceCell<()>> = Own::new();
 
 /// The line of names, if this is the program and nobody reads it yet.
 pub(crate) fn unread_line() -> Option<BorrowedFd<'static>> {
-    if STARTED.get().is_some() { None } else { lines::incoming_names() }
+    if STARTED.here().get().is_some() { None } else { lines::incoming_names() }
 }
 
 /// Makes sure that the thread runs, if this is the program and there is a line.
@@ -33,7 +34,7 @@ pub(crate) fn unread_line() -> Option<BorrowedFd<'static>> {
 /// If no thread can be had.
 pub(crate) fn start_registry() -> io::Result<()> {
     let Some(line) = lines::incoming_names() else { return Ok(()) };
-    STARTED.get_or_try_init(|| {
+    STARTED.here().get_or_try_init(|| {
         let keeper = Keeper { line, registry: Registry::default(), buffer: frame::buffer() };
         std::thread::Builder::new().name("phalanx-names".into()).spawn(move || keeper.run()).map(drop)
     })?;

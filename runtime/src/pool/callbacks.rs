@@ -1,7 +1,6 @@
 //! The thread that runs what users want to have run: `on_done`, `on_progress`. The pool's own thread runs none of it.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::insights::Tally;
 use super::progress::{OnProgress, Progress};
+use crate::foreign;
 
 /// How often progress is reported, at most.
 const EVERY: Duration = Duration::from_millis(50);
@@ -109,9 +109,9 @@ pub(crate) fn is_running_one() -> bool {
 
 fn contained(pool: &str, call: Call) {
     let before = HERE.replace(true);
-    let done = catch_unwind(AssertUnwindSafe(call));
+    let done = foreign::call("a callback", call);
     HERE.set(before);
-    if done.is_err() {
-        tracing::error!(pool, "a callback of the pool panicked");
+    if done.is_none() {
+        foreign::call("a subscriber", || tracing::error!(pool, "a callback of the pool panicked"));
     }
 }

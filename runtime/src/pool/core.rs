@@ -17,7 +17,9 @@ use super::job::{Deliveries, Job, Outcome, Piece, Sink};
 use super::lane::{MOST_ITEMS, Phase};
 use super::{End, OnLoss};
 use crate::exit::ExitReason;
+use crate::foreign;
 use crate::gate::{Gate, later};
+use crate::own::{COPY, Home, Own};
 use crate::{SpawnError, SupervisorRef};
 
 /// How long a batch of short tasks is to take.
@@ -42,6 +44,9 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     pub(crate) supervisor: Option<SupervisorRef>,
     state: Mutex<State>,
+    home: Home,
+    /// In a copy, made by fork, of the process that the pool belongs to: a pool that is over. Its thread and its workers are the original's.
+    copied: Own<Copied>,
     /// There is room in the queue, or nothing is left to do, or the end has come.
     changed: Condvar,
     pub(crate) gate: Arc<Gate>,
@@ -50,6 +55,15 @@ pub(crate) struct Core {
     open: AtomicUsize,
     numbers: AtomicU64,
     pub(crate) tally: Tally,
+}
+
+struct Copied(Mutex<State>);
+
+impl Default for Copied {
+    fn default() -> Self {
+        let over = State { end: Some(End::Kill), leaves: true, ended: true, ..State::new(0, 0) };
+        Copied(Mutex::new(over))
+    }
 }
 
 /// What the lock guards.
@@ -80,6 +94,34 @@ pub(super) struct State {
     active: Instant,
     /// When the pool's thread looks around next, whatever comes; `None`: not before something does.
     wakes_at: Option<Instant>,
+    /// What is to be said in the log, without the lock: a subscriber is code of the program's.
+    news: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl State {
+    fn new(min: usize, max: usize) -> State {
+        State {
+            queue: VecDeque::new(),
+            queued: 0,
+            bytes: 0,
+            waiting: 0,
+            seats: (0..max).map(|_| Seat::default()).collect(),
+            min,
+            max,
+            leaving: Vec::new(),
+            average: None,
+            failures: VecDeque::new(),
+            next_start: None,
+            end: None,
+            kill_at: None,
+            broken: None,
+            leaves: false,
+            ended: false,
+            active: Instant::now(),
+            wakes_at: None,
+            news: Vec::new(),
+        }
+    }
 }
 
 /// The place of a worker.
@@ -92,32 +134,14 @@ pub(super) struct Seat {
 
 impl Core {
     pub(crate) fn new(options: Options, supervisor: Option<SupervisorRef>) -> Core {
-        let seats = (0..options.max).map(|_| Seat::default()).collect();
-        let state = State {
-            queue: VecDeque::new(),
-            queued: 0,
-            bytes: 0,
-            waiting: 0,
-            seats,
-            min: options.min,
-            max: options.max,
-            leaving: Vec::new(),
-            average: None,
-            failures: VecDeque::new(),
-            next_start: None,
-            end: None,
-            kill_at: None,
-            broken: None,
-            leaves: false,
-            ended: false,
-            active: Instant::now(),
-            wakes_at: None,
-        };
+        let state = State::new(options.min, options.max);
         Core {
             callbacks: Callbacks::new(options.name.clone()),
             options,
             supervisor,
             state: Mutex::new(state),
+            home: Home::here(),
+            copied: Own::new(),
             changed: Condvar::new(),
             gate: Arc::default(),
             open: AtomicUsize::new(0),
@@ -127,7 +151,13 @@ impl Core {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let state = if self.home.is_here() { &self.state } else { &self.copied.here().0 };
+        state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is the process that the pool belongs to, and no copy of it.
+    pub(crate) fn is_here(&self) -> bool {
+        self.home.is_here()
     }
 
     /// A number for a task.
@@ -142,6 +172,9 @@ impl Core {
     /// # Errors
     /// What its items come to instead, or `None` if there is no room.
     pub(crate) fn submit(self: &Arc<Core>, job: Arc<Job>, patient: bool) -> Result<(), Option<Outcome>> {
+        if !self.is_here() {
+            return Err(Some(Outcome::Unreachable(COPY.to_owned())));
+        }
         let piece = Piece::of(job);
         let (items, bytes) = (piece.len(), piece.bytes());
         let mut state = self.lock();
@@ -218,7 +251,11 @@ impl Core {
         let next = self.next_moment(&state, now);
         state.wakes_at = next;
         let room = state.waiting > 0;
+        let news = std::mem::take(&mut state.news);
         drop(state);
+        for say in news {
+            foreign::call("a subscriber", say);
+        }
         self.deliver(out);
         if room {
             self.changed.notify_all();
@@ -301,8 +338,11 @@ impl Core {
         if !wanted {
             seat.record.crashes += 1;
             self.tally.crashes.fetch_add(1, Ordering::Relaxed);
-            let (worker, pid) = (&*crew.at.name, crew.at.pid);
-            tracing::warn!(pool = self.options.name, worker, pid, %reason, "worker ended");
+            let (pool, at, reason) = (self.options.name.clone(), Arc::clone(&crew.at), reason.clone());
+            state.news.push(Box::new(move || {
+                let (worker, pid) = (&*at.name, at.pid);
+                tracing::warn!(pool, worker, pid, %reason, "worker ended");
+            }));
         }
         let mut untouched = remains.untouched;
         if let Some(lost) = remains.lost {
@@ -413,8 +453,12 @@ impl Core {
             if recycled {
                 seat.record.recycled += 1;
                 self.tally.recycled.fetch_add(1, Ordering::Relaxed);
-                let (worker, why) = (&*crew.at.name, crew.retiring.as_deref().unwrap_or_default());
-                tracing::debug!(pool = self.options.name, worker, why, "worker recycled");
+                let (pool, at) = (self.options.name.clone(), Arc::clone(&crew.at));
+                let why = crew.retiring.clone().unwrap_or_default();
+                state.news.push(Box::new(move || {
+                    let worker = &*at.name;
+                    tracing::debug!(pool, worker, why, "worker recycled");
+                }));
             } else {
                 spare -= 1;
                 crew.retiring = Some("idle".to_owned());
@@ -481,7 +525,8 @@ impl Core {
         if state.is_cut_off() || state.leaves {
             return;
         }
-        tracing::error!(pool = self.options.name, %error, "worker not started");
+        let (pool, why) = (self.options.name.clone(), error.to_string());
+        state.news.push(Box::new(move || tracing::error!(pool, error = %why, "worker not started")));
         let now = Instant::now();
         let (most, window) = self.options.intensity;
         state.failures.retain(|&at| now - at < window);
@@ -501,7 +546,8 @@ impl Core {
         if state.broken.is_some() {
             return;
         }
-        tracing::error!(pool = self.options.name, %error, "pool broken");
+        let (pool, why) = (self.options.name.clone(), error.to_string());
+        state.news.push(Box::new(move || tracing::error!(pool, error = %why, "pool broken")));
         state.broken = Some(Arc::new(error));
         state.end = Some(End::Kill);
         state.kill_at = Some(Instant::now());

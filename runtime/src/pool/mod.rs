@@ -48,6 +48,7 @@ use once_cell::sync::OnceCell;
 use crate::SpawnError;
 use crate::codec::{Parcel, Portable};
 use crate::escape::escaped;
+use crate::own::Own;
 use crate::task::function::{Function, TaskFn};
 
 /// What becomes of a task whose worker has died of it.
@@ -132,8 +133,8 @@ impl Pool {
     /// # Errors
     /// As [`build`](PoolBuilder::build); it is tried again with the next call.
     pub fn global() -> Result<&'static Pool, SpawnError> {
-        static GLOBAL: OnceCell<Pool> = OnceCell::new();
-        GLOBAL.get_or_try_init(|| Pool::builder().name("global").build())
+        static GLOBAL: Own<OnceCell<Pool>> = Own::new();
+        GLOBAL.here().get_or_try_init(|| Pool::builder().name("global").build())
     }
 
     /// A pool to be.
@@ -315,17 +316,17 @@ fn single(function: Function, number: u64, args: Parcel, sink: Arc<Cell>) -> Res
 }
 
 /// The pools of this process that have not been dropped: one in a static has pending work, too.
-static LIVE: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
+static LIVE: Own<Mutex<Vec<Weak<Core>>>> = Own::new();
 
 fn register(core: &Arc<Core>) {
-    let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut live = LIVE.here().lock().unwrap_or_else(PoisonError::into_inner);
     live.retain(|core| core.strong_count() > 0);
     live.push(Arc::downgrade(core));
 }
 
 /// What the end of the program does first: pools do what is pending, and end.
 pub(crate) fn finish_all() {
-    let live = std::mem::take(&mut *LIVE.lock().unwrap_or_else(PoisonError::into_inner));
+    let live = std::mem::take(&mut *LIVE.here().lock().unwrap_or_else(PoisonError::into_inner));
     let cores: Vec<Arc<Core>> = live.iter().filter_map(Weak::upgrade).collect();
     for core in &cores {
         core.end(if core.options.daemon { End::Kill } else { End::Drain }, core.options.daemon);
@@ -404,6 +405,9 @@ impl<W> Pool<W> {
 
 impl<W> Drop for Pool<W> {
     fn drop(&mut self) {
+        if !self.core.is_here() {
+            return;
+        }
         if self.core.options.daemon || std::thread::panicking() {
             self.abort();
         }

@@ -16,6 +16,7 @@ use super::job::{Job, Outcome, Sink};
 use super::lane::{MOST_ITEMS, Status};
 use super::task::failed;
 use crate::codec::{Parcel, Portable};
+use crate::own::COPY;
 use crate::task::function::Function;
 
 /// How many items are on their way by default.
@@ -385,6 +386,11 @@ where
 
     /// Blocks until there is a result, or the input has ended and all results have been taken.
     fn next(&mut self) -> Option<Self::Item> {
+        if !self.core.is_here() {
+            // In a copy of the process that the pool belongs to, nobody puts anything in.
+            let is_first = self.input.take().is_some();
+            return is_first.then(|| Err(TaskError::Unreachable(COPY.to_owned(), self.at(None))));
+        }
         if self.chunk == Some(0) {
             (self.chunk, self.input) = (None, None);
             return Some(Err(TaskError::Refused("a chunk has at least one item", self.at(None))));

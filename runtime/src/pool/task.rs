@@ -15,7 +15,9 @@ use super::job::{Outcome, Sink};
 use super::lane::Status;
 use crate::Never;
 use crate::codec::Portable;
+use crate::foreign;
 use crate::gate::later;
+use crate::own::{COPY, Home, Own};
 
 /// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it (Python's `AsyncResult` and `Future`).
 ///
@@ -43,10 +45,22 @@ pub struct Task<T, E = Never> {
 /// Where the outcome arrives.
 pub(crate) struct Cell {
     inner: Mutex<Inner>,
+    home: Home,
+    /// In a copy, made by fork, of the process that waits for it.
+    copied: Own<Copied>,
     changed: Condvar,
     core: Weak<Core>,
     pub(crate) number: u64,
     pub(crate) name: &'static str,
+}
+
+struct Copied(Mutex<Inner>);
+
+impl Default for Copied {
+    fn default() -> Self {
+        let state = State::Done(Arc::new(Outcome::Unreachable(COPY.to_owned())));
+        Copied(Mutex::new(Inner { state, ..Inner::default() }))
+    }
 }
 
 type Callback = Box<dyn FnOnce(&Cell, &Outcome) + Send>;
@@ -114,11 +128,13 @@ impl Watch {
 impl Cell {
     pub(crate) fn new(core: &Arc<Core>, number: u64, name: &'static str) -> Arc<Cell> {
         let (inner, changed) = (Mutex::default(), Condvar::new());
-        Arc::new(Cell { inner, changed, core: Arc::downgrade(core), number, name })
+        let (home, copied) = (Home::here(), Own::new());
+        Arc::new(Cell { inner, home, copied, changed, core: Arc::downgrade(core), number, name })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        let inner = if self.home.is_here() { &self.inner } else { &self.copied.here().0 };
+        inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn at(&self, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
@@ -135,14 +151,13 @@ impl Cell {
         inner.state = State::Done(Arc::clone(&outcome));
         let callbacks = std::mem::take(&mut inner.callbacks);
         let ordered = matches!(*outcome, Outcome::Cancelled(_) | Outcome::Closed);
+        let mut unread = false;
         if outcome.is_error() && !ordered && callbacks.is_empty() {
             if let Some(core) = self.core.upgrade() {
                 core.tally.note_error(self.number, || self.describe(&outcome));
                 inner.noted = true;
             }
-            if inner.dropped {
-                self.log_unread(&outcome);
-            }
+            unread = inner.dropped;
         }
         let (waiting, waker) = (inner.waiting, inner.waker.take());
         let watchers = std::mem::take(&mut inner.watchers);
@@ -153,13 +168,18 @@ impl Cell {
         watchers.iter().for_each(|watch| watch.bump());
         callbacks.into_iter().for_each(|callback| self.run_soon(callback, Arc::clone(&outcome)));
         if let Some(waker) = waker {
-            waker.wake();
+            foreign::call("a waker", || waker.wake());
+        }
+        if unread {
+            self.log_unread(&outcome);
         }
         true
     }
 
     fn log_unread(&self, outcome: &Outcome) {
-        tracing::error!(error = self.describe(outcome), "an error of a task that nobody has looked at");
+        foreign::call("a subscriber", || {
+            tracing::error!(error = self.describe(outcome), "an error of a task that nobody has looked at");
+        });
     }
 
     fn describe(&self, outcome: &Outcome) -> String {
@@ -339,18 +359,18 @@ impl<T: Portable, E: Portable> Task<T, E> {
 
     /// The result, if it is there; `None` too if it has been taken already. Does not block.
     pub fn try_get(&mut self) -> Option<Result<T, TaskError<E>>> {
-        let mut inner = self.cell.lock();
+        let inner = self.cell.lock();
         if !matches!(inner.state, State::Done(_)) {
             return None;
         }
-        Some(self.take(&mut inner))
+        Some(self.take(inner))
     }
 
     fn wait_until(&mut self, deadline: Option<Instant>) -> Result<T, TaskError<E>> {
         let mut inner = self.cell.lock();
         loop {
             match inner.state {
-                State::Done(_) => return self.take(&mut inner),
+                State::Done(_) => return self.take(inner),
                 State::Taken => panic!("the result of {} has been taken already", self.cell.at(None)),
                 _ => {}
             }
@@ -369,9 +389,11 @@ impl<T: Portable, E: Portable> Task<T, E> {
         }
     }
 
-    fn take(&self, inner: &mut Inner) -> Result<T, TaskError<E>> {
+    fn take(&self, mut inner: MutexGuard<'_, Inner>) -> Result<T, TaskError<E>> {
         let state = std::mem::replace(&mut inner.state, State::Taken);
-        self.cell.note_read(inner);
+        self.cell.note_read(&mut inner);
+        // Reading it runs code of the user's.
+        drop(inner);
         match state {
             State::Done(outcome) => read(&self.cell, &outcome),
             _ => Err(TaskError::Timeout(self.cell.at(None))),
@@ -447,11 +469,15 @@ impl<T: Portable, E: Portable> Future for Task<T, E> {
     type Output = Result<T, TaskError<E>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Cloned, and dropped, without the lock: both are code of the executor's.
+        let mut kept = Some(context.waker().clone());
         let mut inner = self.cell.lock();
         if matches!(inner.state, State::Done(_)) {
-            return Poll::Ready(self.take(&mut inner));
+            return Poll::Ready(self.take(inner));
         }
-        inner.waker = Some(context.waker().clone());
+        std::mem::swap(&mut inner.waker, &mut kept);
+        drop(inner);
+        drop(kept);
         Poll::Pending
     }
 }
@@ -462,7 +488,10 @@ impl<T, E> Drop for Task<T, E> {
         inner.dropped = true;
         let state = std::mem::replace(&mut inner.state, State::Taken);
         match state {
-            State::Done(outcome) if inner.noted => self.cell.log_unread(&outcome),
+            State::Done(outcome) if inner.noted => {
+                drop(inner);
+                self.cell.log_unread(&outcome);
+            }
             State::Done(_) | State::Taken => {}
             waiting => inner.state = waiting,
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::lane::{Lane, Phase, Status, Track};
 use crate::actor;
 use crate::codec::{Encoded, Parcel};
+use crate::current;
 use crate::escape::escaped;
 use crate::gate::clock;
 use crate::task::function::{FunctionName, Ran, Runner};
@@ -120,7 +121,8 @@ struct Here {
 }
 
 fn here() -> Option<Arc<Here>> {
-    HERE_ON_THREAD.with_borrow(Clone::clone).or_else(|| HERE.get().cloned())
+    let on_thread = HERE_ON_THREAD.try_with(|here| here.borrow().clone()).ok().flatten();
+    on_thread.or_else(|| HERE.get().cloned())
 }
 
 /// The worker of a pool in which this code runs; `None` elsewhere.
@@ -257,6 +259,7 @@ impl Desk {
         if let Some((function, args)) = init {
             let runner = function.find().ok_or("the function is not in this program")?;
             let state = runner.keep(&args.bytes, args.descriptors()?)?;
+            current::leave_if_copy();
             STATE.set(Some(state));
         }
         let reference = if limits.growth.is_some() { resident() } else { 0 };
@@ -386,6 +389,8 @@ fn run_one(
                 SAID.set(None);
             };
             let ran = runner.run(args, fds, &mut begins);
+            // The lane has room for one answer, and one of them is the original.
+            current::leave_if_copy();
             *said = SAID.take().or(*said);
             ran
         }

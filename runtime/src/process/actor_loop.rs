@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::actor::Actor;
 use crate::codec::{self, bounds};
+use crate::current;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Farewell, Ledger, Phase, StopMode};
 use crate::process::child::{Start, announce_ready};
@@ -36,8 +37,10 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     mailbox.recycling.begin();
     let served = catch_unwind(AssertUnwindSafe(|| {
         actor.on_start();
+        current::leave_if_copy();
         mailbox.serve(&mut actor);
     }));
+    current::leave_if_copy();
     if let Err(payload) = served {
         last_words::correct(ledger, &*payload);
         // The state may be half-changed: it is not dropped, nobody runs code on it.
@@ -47,10 +50,12 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     ledger.enter(Phase::Stopping);
     let stopped = catch_unwind(AssertUnwindSafe(|| {
         actor.on_stop();
+        current::leave_if_copy();
         // What it has started ends with it, in the same order as at the end of a program.
         tree::shut_down(StopMode::Stop);
         drop(actor);
     }));
+    current::leave_if_copy();
     mailbox.callers.flush_before_exit();
     let recycled = mailbox.recycles();
     match stopped {
@@ -69,11 +74,15 @@ fn farewell(ledger: &Ledger, farewell: Farewell, code: i32) -> i32 {
 }
 
 fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, i32> {
-    let init = codec::decode_within::<A::Init>(init, fds, bounds::here()).map_err(|error| {
+    let init = codec::decode_within::<A::Init>(init, fds, bounds::here());
+    current::leave_if_copy();
+    let init = init.map_err(|error| {
         ledger.last_words(&error, "", None);
         farewell(ledger, Farewell::Undecodable, 1)
     })?;
-    match catch_unwind(AssertUnwindSafe(|| A::init(init))) {
+    let made = catch_unwind(AssertUnwindSafe(|| A::init(init)));
+    current::leave_if_copy();
+    match made {
         Ok(Ok(actor)) => Ok(actor),
         Ok(Err(error)) => {
             ledger.last_words(&error.0, "", None);

@@ -8,7 +8,9 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use once_cell::sync::OnceCell;
 
+use crate::current;
 use crate::mailbox::ledger::{Farewell, Ledger, WORDS, cut};
+use crate::own;
 
 /// The page of this process, if it is an actor or a task.
 static OWN: OnceCell<&'static Ledger> = OnceCell::new();
@@ -32,10 +34,11 @@ static PLACES: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
-        let main = std::thread::current().id();
+        let main = own::thread();
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if let Some(ledger) = OWN.get().filter(|_| std::thread::current().id() == main) {
+            let own = OWN.get().filter(|_| own::thread() == main && !current::is_copy());
+            if let Some(ledger) = own {
                 write(ledger, info);
             }
             print(info);
@@ -60,7 +63,8 @@ pub(crate) fn keep(ledger: &'static Ledger) {
 
 /// Ends this process in order, at once, and says why.
 pub(crate) fn leave(farewell: Farewell) -> ! {
-    if let Some(ledger) = OWN.get() {
+    // A copy of the process ends for itself.
+    if let Some(ledger) = OWN.get().filter(|_| !current::is_copy()) {
         ledger.say_farewell(farewell);
     }
     std::process::exit(0)

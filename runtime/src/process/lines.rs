@@ -12,39 +12,50 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use once_cell::sync::OnceCell;
 
+use crate::own::Own;
 use crate::sys::{fd, frame};
 
 /// How much may lie in a line, in packets of the smallest kind; see [`fd::widen`].
 const ROOM: u32 = 4096;
 
-/// The ends that are written to, of this process.
-static SENDING: OnceCell<Ends> = OnceCell::new();
-/// The ends that are read; in the program only.
-static RECEIVING: OnceCell<Ends> = OnceCell::new();
+/// The ends that are written to, in the processes of a tree, which get them from their supervisors.
+static INHERITED: OnceCell<Ends> = OnceCell::new();
+/// Both ends, in the program. A copy of it has lines of its own, as it has a tree of its own.
+static MADE: Own<OnceCell<Lines>> = Own::new();
+
+struct Lines {
+    sending: Ends,
+    receiving: Ends,
+}
 
 struct Ends {
     log: OwnedFd,
     names: OwnedFd,
 }
 
+/// The ends that are written to, of this process.
+fn sending() -> Option<&'static Ends> {
+    INHERITED.get().or_else(|| MADE.here().get().map(|lines| &lines.sending))
+}
+
 /// Where this process says what happens; `None` in a program that has not started a tree.
 pub(crate) fn log() -> Option<BorrowedFd<'static>> {
-    SENDING.get().map(|ends| ends.log.as_fd())
+    sending().map(|ends| ends.log.as_fd())
 }
 
 /// Where this process says by which name it can be found; `None` in a program that has not started a tree.
 pub(crate) fn names() -> Option<BorrowedFd<'static>> {
-    SENDING.get().map(|ends| ends.names.as_fd())
+    sending().map(|ends| ends.names.as_fd())
 }
 
 /// Where the program reads what happens; `None` everywhere else.
 pub(crate) fn incoming_log() -> Option<BorrowedFd<'static>> {
-    RECEIVING.get().map(|ends| ends.log.as_fd())
+    MADE.here().get().map(|lines| lines.receiving.log.as_fd())
 }
 
 /// Where the program reads names; `None` everywhere else.
 pub(crate) fn incoming_names() -> Option<BorrowedFd<'static>> {
-    RECEIVING.get().map(|ends| ends.names.as_fd())
+    MADE.here().get().map(|lines| lines.receiving.names.as_fd())
 }
 
 /// What a new process keeps open: the sending ends.
@@ -58,13 +69,8 @@ pub(crate) fn descriptors() -> impl Iterator<Item = RawFd> {
 /// # Errors
 /// `EMFILE` and the like.
 pub(crate) fn hand_over(control: BorrowedFd<'_>, word: &[u8]) -> io::Result<()> {
-    RECEIVING.get_or_try_init(|| {
-        let (sending, receiving) = open()?;
-        // Known before anybody can see the others.
-        let _ = SENDING.set(sending);
-        Ok::<_, io::Error>(receiving)
-    })?;
-    SENDING.get().map_or(Ok(()), |ends| ends.put_into(control, word))
+    let make = || open().map(|(sending, receiving)| Lines { sending, receiving });
+    MADE.here().get_or_try_init(make)?.sending.put_into(control, word)
 }
 
 impl Ends {
@@ -89,7 +95,7 @@ pub(crate) fn take_over(control: BorrowedFd<'_>) -> io::Result<()> {
     let packet = frame::receive(control, &mut [0; 64], false)?;
     let mut fds = packet.into_iter().flat_map(|packet| packet.fds);
     let (Some(log), Some(names)) = (fds.next(), fds.next()) else { return Err(fd::no_room()) };
-    let _ = SENDING.set(Ends { log, names });
+    let _ = INHERITED.set(Ends { log, names });
     Ok(())
 }
 

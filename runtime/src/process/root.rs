@@ -9,10 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use once_cell::sync::OnceCell;
+
 use crate::introspect;
 use crate::logging;
 use crate::mailbox::ledger::StopMode;
 use crate::names;
+use crate::own::Own;
 use crate::process::boot::{self, TREE, Token};
 use crate::process::events;
 use crate::process::lines;
@@ -37,21 +40,26 @@ struct Root {
     unreaped: BTreeSet<u64>,
 }
 
-static ROOT: Mutex<Option<Root>> = Mutex::new(None);
-static REAPED: Condvar = Condvar::new();
-/// A first SIGINT or SIGTERM has come, and the program is on its way out.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// What the signal handlers write to; made once, lives as long as the program.
-static SIGNALS: once_cell::sync::OnceCell<Event> = once_cell::sync::OnceCell::new();
+/// A copy of the program has none of it: its first spawn starts a tree of its own.
+static PROGRAM: Own<Program> = Own::new();
 
-fn root() -> MutexGuard<'static, Option<Root>> {
-    ROOT.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Default)]
+struct Program {
+    root: Mutex<Root>,
+    reaped: Condvar,
+    /// A first SIGINT or SIGTERM has come, and the program is on its way out.
+    interrupted: AtomicBool,
+    /// What the signal handlers write to; made once, lives as long as the program.
+    signals: OnceCell<Event>,
+}
+
+fn root() -> MutexGuard<'static, Root> {
+    PROGRAM.here().root.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The program's tree; started if there is none, or none any more.
 pub(crate) fn tree() -> Result<Arc<Tree>, NoTree> {
     let mut root = root();
-    let root = root.get_or_insert_default();
     if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone(0)) {
         return Ok(Arc::clone(tree));
     }
@@ -59,7 +67,8 @@ pub(crate) fn tree() -> Result<Arc<Tree>, NoTree> {
     let pid = strays::pid_of(supervisor.as_fd()).unwrap_or_default();
     let tree = Arc::new(Tree::new(control, supervisor));
     watch(warden, pidfd, Arc::clone(&tree), mark, root.started)?;
-    root.unreaped.insert(root.started);
+    let number = root.started;
+    root.unreaped.insert(number);
     root.started += 1;
     root.tree = Some(Arc::clone(&tree));
     introspect::note_root(pid);
@@ -272,24 +281,22 @@ impl Watcher {
             }
             strays::sweep(&self.mark);
         }
-        if INTERRUPTED.load(Ordering::SeqCst) {
+        if is_interrupted() {
             logging::settle();
+            signal::die_of(interrupting_signal());
         }
-        if let Some(signal) = INTERRUPTED.load(Ordering::SeqCst).then(interrupting_signal) {
-            signal::die_of(signal);
+        let mut root = root();
+        root.unreaped.remove(&self.number);
+        if root.unreaped.is_empty() {
+            give_signals_back();
         }
-        if let Some(root) = root().as_mut() {
-            root.unreaped.remove(&self.number);
-            if root.unreaped.is_empty() {
-                give_signals_back();
-            }
-        }
-        REAPED.notify_all();
+        drop(root);
+        PROGRAM.here().reaped.notify_all();
     }
 
     /// The first signal ends the tree in order, and then the program by that signal; the second one ends it all at once.
     fn interrupt(&self) {
-        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+        if PROGRAM.here().interrupted.swap(true, Ordering::SeqCst) {
             signal::die_of(interrupting_signal());
         }
         let asked = request::shut_down(
@@ -317,10 +324,10 @@ fn say_that_it_died(status: Option<ExitStatus>) {
 
 /// Has SIGINT and SIGTERM noted, unless the program handles (or ignores) them itself.
 fn take_signals() -> io::Result<&'static Event> {
-    let event = SIGNALS.get_or_try_init(Event::new)?;
+    let event = PROGRAM.here().signals.get_or_try_init(Event::new)?;
     signal::wake_through(event.as_fd(), true);
     for number in [process::SIGINT, process::SIGTERM] {
-        if signal::is_default(number) {
+        if signal::is_default(number) || signal::is_watched(number) {
             signal::watch_for_program(number);
         }
     }
@@ -346,25 +353,28 @@ fn interrupting_signal() -> i32 {
 /// In a program that was interrupted, a wait that the end of the tree has ended does not return: what it would
 /// report is not an error, and the program is about to end by the signal.
 pub(crate) fn park_if_interrupted() {
-    while INTERRUPTED.load(Ordering::SeqCst) {
-        std::thread::park_timeout(Duration::from_secs(1));
+    while is_interrupted() {
+        poll::pause(Duration::from_secs(1));
     }
 }
 
 pub(crate) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::SeqCst)
+    PROGRAM.here().interrupted.load(Ordering::SeqCst)
 }
 
 /// Ends the program's tree by `end`, and waits until its supervisor is reaped, and those before it; not for one that another
 /// thread starts meanwhile.
 pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
-    let (tree, until) = root().as_mut().map_or((None, 0), |root| (root.tree.take(), root.started));
+    let (tree, until) = {
+        let mut root = root();
+        (root.tree.take(), root.started)
+    };
     if let Some(tree) = tree {
         end(&tree);
     }
-    let mut guard = root();
-    while guard.as_ref().is_some_and(|root| root.unreaped.first().is_some_and(|&oldest| oldest < until)) {
-        guard = REAPED.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
+    let (mut guard, reaped) = (root(), &PROGRAM.here().reaped);
+    while guard.unreaped.first().is_some_and(|&oldest| oldest < until) {
+        guard = reaped.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
     }
     drop(guard);
     logging::settle();

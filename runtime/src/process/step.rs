@@ -184,6 +184,8 @@ pub(crate) enum NoTree {
     NotInExecutable,
     /// This process has other rights now than when its supervisor was made.
     Credentials(String),
+    /// This process is a copy of one that has a supervisor.
+    Copy,
     Obstacle(Obstacle),
 }
 
@@ -200,6 +202,7 @@ impl From<NoTree> for io::Error {
                 "phalanx lies in a shared library, not in the program's executable".to_owned()
             }
             NoTree::Credentials(error) => error,
+            NoTree::Copy => "this process is a copy, made by fork, of an actor or a task: only the original has a supervisor".to_owned(),
             NoTree::Obstacle(obstacle) => obstacle.to_string(),
         })
     }

@@ -8,6 +8,7 @@ use std::path::{self, Path};
 
 use serde::{Deserialize, Serialize};
 
+use crate::current;
 use crate::mailbox::ledger::{Farewell, Ledger};
 use crate::process::actor_loop::PANICKED;
 use crate::process::boot::TREE;
@@ -93,7 +94,9 @@ impl Surroundings {
             return Err(1);
         }
         for (offset, type_name) in &self.hooks {
-            match catch_unwind(AssertUnwindSafe(|| entry::run_hook(*offset, type_name))) {
+            let ran = catch_unwind(AssertUnwindSafe(|| entry::run_hook(*offset, type_name)));
+            current::leave_if_copy();
+            match ran {
                 Ok(true) => {}
                 Ok(false) => {
                     ledger.last_words("the option `before_start`: the function is not there", "", None);

@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use crate::current;
 use crate::introspect;
 use crate::mailbox::ledger::{Ledger, State, StopMode};
 use crate::mailbox::peer::Peer;
+use crate::own::Own;
 use crate::process::board::{Place, Word};
 use crate::process::step::NoTree;
 use crate::process::{request, root};
@@ -44,7 +46,7 @@ static CREDENTIALS: OnceCell<Credentials> = OnceCell::new();
 static INHERITED: OnceCell<Arc<Tree>> = OnceCell::new();
 
 /// The processes that this one has spawned, in order.
-static SPAWNED: Mutex<Vec<Weak<Peer>>> = Mutex::new(Vec::new());
+static SPAWNED: Own<Mutex<Vec<Weak<Peer>>>> = Own::new();
 
 impl Tree {
     pub(crate) fn new(control: OwnedFd, supervisor: OwnedFd) -> Tree {
@@ -126,9 +128,20 @@ fn say(word: Word) {
     }
 }
 
+/// What this process was born with: nothing in the program, and nothing that its copies could use.
+fn inherited() -> Result<Option<&'static Arc<Tree>>, NoTree> {
+    match INHERITED.get() {
+        Some(_) if current::is_copy() => Err(NoTree::Copy),
+        inherited => Ok(inherited),
+    }
+}
+
 /// The tree to spawn into.
+///
+/// # Errors
+/// If there is none and none can be started; in a copy of an actor or a task.
 pub(crate) fn get() -> Result<Arc<Tree>, NoTree> {
-    let tree = INHERITED.get().map_or_else(root::tree, |tree| Ok(Arc::clone(tree)))?;
+    let tree = inherited()?.map_or_else(root::tree, |tree| Ok(Arc::clone(tree)))?;
     let before = tree.credentials.as_ref().or_else(|| CREDENTIALS.get());
     match before.and_then(|before| Credentials::now().difference(before)) {
         None => Ok(tree),
@@ -147,7 +160,7 @@ fn unequal(difference: &str) -> String {
 }
 
 fn spawned() -> MutexGuard<'static, Vec<Weak<Peer>>> {
-    SPAWNED.lock().unwrap_or_else(PoisonError::into_inner)
+    SPAWNED.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Notes a child of this process.
@@ -164,10 +177,11 @@ pub(crate) fn shut_down(mode: StopMode) {
 
 /// The same, with a moment at which what is left is killed; 0 for never.
 pub(crate) fn shut_down_by(mode: StopMode, by: u64) {
-    match INHERITED.get() {
-        Some(tree) if has_spawned() => tree.end(mode, by),
-        Some(_) => {}
-        None => root::shut_down(|tree| tree.end(mode, by)),
+    match inherited() {
+        Ok(Some(tree)) if has_spawned() => tree.end(mode, by),
+        // A copy of an actor has started nothing either.
+        Ok(Some(_)) | Err(_) => {}
+        Ok(None) => root::shut_down(|tree| tree.end(mode, by)),
     }
 }
 
@@ -235,7 +249,7 @@ fn has_life(ledger: &Ledger) -> bool {
 
 /// The supervisor that this process spawns with, if there is one.
 fn own_supervisor() -> Option<i32> {
-    match INHERITED.get() {
+    match inherited().ok()? {
         Some(tree) => tree.bell.as_ref().map(|(_, ledger)| ledger.supervisor_pid()).filter(|&pid| pid != 0),
         None => introspect::root_supervisor(),
     }

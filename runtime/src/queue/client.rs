@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use once_cell::sync::{Lazy, OnceCell};
+use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Fault, QueueError};
@@ -15,6 +15,7 @@ use crate::Portable;
 use crate::actor_ref::ActorRef;
 use crate::current::current;
 use crate::error::CallError;
+use crate::own::Own;
 use crate::reply::Reply;
 
 /// As long as it takes; the death of the queue's process ends it.
@@ -38,12 +39,12 @@ pub(super) struct Client {
     pub(super) capacity: u64,
     /// By which number this process holds leases.
     #[serde(skip)]
-    holder: OnceCell<u64>,
+    holder: Own<OnceCell<u64>>,
 }
 
 impl Client {
     pub(super) fn new(server: ActorRef<Server>, capacity: u64) -> Client {
-        Client { server, capacity, holder: OnceCell::new() }
+        Client { server, capacity, holder: Own::new() }
     }
 
     pub(super) fn put(&self, parcels: Vec<Parcel>, patience: Patience) -> Result<(), Fault<Unstored>> {
@@ -128,7 +129,7 @@ impl Client {
             let reply = self.server.introduce(own, std::process::id());
             reply.wait().map_err(|error| self.fault(error).unrefused())
         };
-        self.holder.get_or_try_init(introduce).copied()
+        self.holder.here().get_or_try_init(introduce).copied()
     }
 
     pub(super) fn close(&self) -> Result<(), QueueError> {
@@ -142,7 +143,15 @@ impl Client {
 
 /// A number by which a call can be taken back, which no other call has, here or elsewhere.
 fn ticket() -> u64 {
-    static FIRST: Lazy<u64> = Lazy::new(|| RandomState::new().build_hasher().finish());
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    FIRST.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed))
+    static NUMBERS: Own<Numbers> = Own::new();
+    NUMBERS.here().0.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Those of a process begin anywhere.
+struct Numbers(AtomicU64);
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers(AtomicU64::new(RandomState::new().build_hasher().finish()))
+    }
 }

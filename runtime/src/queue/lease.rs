@@ -9,6 +9,7 @@ use super::error::{Fault, QueueError};
 use super::server::Given;
 use crate::codec::Portable;
 use crate::error::{CallError, Never, SendError};
+use crate::own::{COPY, Home};
 
 /// An item that is borrowed from a [`Queue`](crate::Queue), until it is [acknowledged](Self::ack).
 ///
@@ -57,6 +58,8 @@ struct Held {
     deliveries: u32,
     /// It has been acknowledged.
     is_done: bool,
+    /// Who has borrowed it; a copy of that process has not.
+    home: Home,
 }
 
 impl<T: Portable> Lease<T> {
@@ -64,7 +67,7 @@ impl<T: Portable> Lease<T> {
     /// If the item is not a `T`. It is not given back then: the next one could not read it either.
     pub(super) fn open(client: Arc<Client>, holder: u64, given: Given) -> Result<Lease<T>, String> {
         let Given { number, deliveries, parcel } = given;
-        let mut held = Held { client, holder, number, deliveries, is_done: false };
+        let mut held = Held { client, holder, number, deliveries, is_done: false, home: Home::here() };
         match parcel.open() {
             Ok(item) => Ok(Lease { item, held }),
             Err(error) => {
@@ -102,13 +105,18 @@ impl<T> Lease<T> {
 }
 
 impl Held {
-    fn ack(&mut self) -> Result<(), QueueError> {
+    fn end(&mut self) -> Result<(), QueueError> {
         self.is_done = true;
+        if self.home.is_here() { Ok(()) } else { Err(QueueError::Unreachable(COPY.to_owned())) }
+    }
+
+    fn ack(&mut self) -> Result<(), QueueError> {
+        self.end()?;
         told(self.client.server.ack(self.holder, self.number))
     }
 
     fn nack(&mut self) -> Result<(), QueueError> {
-        self.is_done = true;
+        self.end()?;
         told(self.client.server.nack(self.holder, self.number))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::gate::{Gate, Kept, Poison, Taken};
@@ -11,6 +11,7 @@ use crate::actor_ref::{ActorId, ActorRef};
 use crate::codec::Portable;
 use crate::error::{At, CallError, SendError};
 use crate::exit::ExitReason;
+use crate::own::{self, COPY, Home, Own};
 use crate::reply::Reply;
 
 /// Why nothing was got.
@@ -49,6 +50,8 @@ pub(super) struct Turn<T: Portable> {
     ticket: Ticket,
     /// There is nothing left to give back.
     is_over: bool,
+    /// Whose it is.
+    home: Home,
 }
 
 /// A turn, the value as it came with it, and who had died over it.
@@ -72,7 +75,7 @@ pub(super) fn take<T: Portable>(
     deadline: Option<Instant>,
 ) -> Result<Granted<T>, Trouble> {
     let ticket = parties::ticket(gate, deadline, |calls, party, who| calls.enter(party, who))?;
-    let turn = Turn { gate: gate.clone(), ticket, is_over: false };
+    let turn = Turn { gate: gate.clone(), ticket, is_over: false, home: Home::here() };
     let reply = gate.within(remaining(deadline)).take(ticket, permits, waits);
     turn.receive(reply)
 }
@@ -90,20 +93,28 @@ impl<T: Portable> Turn<T> {
         Ok((self, grant.value, grant.poison))
     }
 
+    /// A copy of the process that holds it does not hold it: the turn is the original's.
+    fn at_home(&self) -> Result<(), Trouble> {
+        if self.home.is_here() { Ok(()) } else { Err(Trouble::System(COPY.to_owned())) }
+    }
+
     /// Gives it back, and gets it again when the value has been changed by somebody.
     pub(super) fn park(self, deadline: Option<Instant>) -> Result<Granted<T>, Trouble> {
+        self.at_home()?;
         let reply = self.gate.within(remaining(deadline)).park(self.ticket);
         self.receive(reply)
     }
 
     /// Makes `value` the one that others will see. Waits until the server has it.
     pub(super) fn commit(&self, value: &Kept<T>) -> Result<(), Trouble> {
+        self.at_home()?;
         self.gate.commit(self.ticket, value.clone()).wait()?;
         Ok(())
     }
 
     /// The same without waiting for its arrival. If it cannot be sent, the turn is over, and the next holder is told.
     pub(super) fn put(self, value: &Kept<T>) -> Result<Turn<T>, Trouble> {
+        self.at_home()?;
         match self.gate.put(self.ticket, value.clone()) {
             Ok(()) => Ok(self),
             Err(error) => {
@@ -116,6 +127,7 @@ impl<T: Portable> Turn<T> {
 
     /// Gives it back. Waits until the server knows.
     pub(super) fn release(mut self) -> Result<(), Trouble> {
+        self.at_home()?;
         self.gate.release(self.ticket).wait()?;
         self.is_over = true;
         Ok(())
@@ -124,7 +136,9 @@ impl<T: Portable> Turn<T> {
     /// Gives it back as one who has not come to an end with it.
     pub(super) fn abandon(mut self, reason: ExitReason) {
         self.is_over = true;
-        give(&self.gate, self.ticket, Some(reason));
+        if self.home.is_here() {
+            give(&self.gate, self.ticket, Some(reason));
+        }
     }
 
     pub(super) fn gate(&self) -> &ActorRef<Gate<T>> {
@@ -134,7 +148,7 @@ impl<T: Portable> Turn<T> {
 
 impl<T: Portable> Drop for Turn<T> {
     fn drop(&mut self) {
-        if !self.is_over {
+        if !self.is_over && self.home.is_here() {
             give(&self.gate, self.ticket, None);
         }
     }
@@ -164,10 +178,10 @@ fn needs_another_try(sent: Result<(), SendError>) -> bool {
 }
 
 /// Which locks this process holds, and by which of its threads.
-static HELD: Mutex<Option<HashSet<(ActorId, ThreadId)>>> = Mutex::new(None);
+static HELD: Own<Mutex<HashSet<(ActorId, usize)>>> = Own::new();
 
-fn held() -> MutexGuard<'static, Option<HashSet<(ActorId, ThreadId)>>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+fn held() -> MutexGuard<'static, HashSet<(ActorId, usize)>> {
+    HELD.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Says that this thread holds a lock, for as long as it lives.
@@ -176,15 +190,13 @@ pub(super) struct Mark(ActorId);
 impl Mark {
     /// `None` if it does already.
     pub(super) fn set(lock: ActorId) -> Option<Mark> {
-        held().get_or_insert_default().insert((lock, thread::current().id())).then(|| Mark(lock))
+        held().insert((lock, own::thread())).then(|| Mark(lock))
     }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        if let Some(held) = &mut *held() {
-            held.remove(&(self.0, thread::current().id()));
-        }
+        held().remove(&(self.0, own::thread()));
     }
 }
 

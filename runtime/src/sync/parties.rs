@@ -13,6 +13,7 @@ use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
 use crate::error::SendError;
 use crate::monitor::{Down, Who};
+use crate::own::Own;
 use crate::reply::Reply;
 
 use super::client::{Trouble, remaining};
@@ -87,7 +88,8 @@ struct Myself {
     introduced: Mutex<HashSet<ActorId>>,
 }
 
-static MYSELF: OnceCell<Myself> = OnceCell::new();
+/// A copy of a process is another party: it has none of the original's turns.
+static MYSELF: Own<OnceCell<Myself>> = Own::new();
 
 fn myself() -> Result<&'static Myself, Trouble> {
     let make = || {
@@ -96,7 +98,7 @@ fn myself() -> Result<&'static Myself, Trouble> {
         let party = Party { id: any.id(), incarnation: current.incarnation() };
         Ok(Myself { any, party, tickets: AtomicU64::new(0), introduced: Mutex::default() })
     };
-    MYSELF.get_or_try_init(make).map_err(|error: std::io::Error| Trouble::System(error.to_string()))
+    MYSELF.here().get_or_try_init(make).map_err(|error: std::io::Error| Trouble::System(error.to_string()))
 }
 
 /// A new ticket for a server that knows this process, after it has been introduced if need be.

@@ -4,6 +4,7 @@
 //! call in any order with any argument. The rest of the crate denies `unsafe_code`, and a test greps for it.
 #![allow(unsafe_code, reason = "the one place for it; every block argues")]
 
+pub(crate) mod copy;
 pub(crate) mod credentials;
 pub(crate) mod fd;
 pub(crate) mod frame;

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::epoll::{EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -156,37 +157,39 @@ impl Epoll {
     }
 }
 
-/// A descriptor that can be read as soon as there is news of a socket: that something arrives or that it hangs up.
+/// A descriptor that can be read for as long as a socket has hung up, or this process says so. Who looks at it takes nothing away from others.
 #[derive(Debug)]
-pub(crate) struct News(Epoll);
+pub(crate) struct Sentinel {
+    set: Epoll,
+    /// What this process says. Changed under a lock of its owner's.
+    said: Option<(Event, AtomicBool)>,
+}
 
-impl News {
-    pub(crate) fn of(socket: BorrowedFd<'_>) -> io::Result<News> {
-        let epoll = Epoll::new()?;
-        epoll.add_edge(socket, 0)?;
-        Ok(News(epoll))
+impl Sentinel {
+    /// If it `listens`, a word of this process counts too.
+    pub(crate) fn of(socket: BorrowedFd<'_>, listens: bool) -> io::Result<Sentinel> {
+        let set = Epoll::new()?;
+        set.add_hang_up(socket, 0)?;
+        let said = listens.then(Event::new).transpose()?;
+        if let Some(event) = &said {
+            set.add(event.as_fd(), 1)?;
+        }
+        Ok(Sentinel { set, said: said.map(|event| (event, AtomicBool::new(false))) })
     }
 
-    /// What there was until now is no news.
-    pub(crate) fn wait_for_more(&self, socket: BorrowedFd<'_>) {
-        self.watch(socket, EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET);
-        drop(self.0.wait(&mut no_events(), Some(Duration::ZERO)));
-    }
-
-    /// From now on it can be read for as long as the socket can.
-    pub(crate) fn stay(&self, socket: BorrowedFd<'_>) {
-        self.watch(socket, EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP);
-    }
-
-    fn watch(&self, socket: BorrowedFd<'_>, flags: EpollFlags) {
-        // It is a member, so this cannot fail.
-        let _ = self.0.0.modify(socket, &mut EpollEvent::new(flags, 0));
+    pub(crate) fn say(&self, ended: bool) {
+        let Some((event, before)) = &self.said else { return };
+        match (before.swap(ended, Ordering::Relaxed), ended) {
+            (false, true) => event.set(),
+            (true, false) => drop(event.clear()),
+            _ => {}
+        }
     }
 }
 
-impl AsFd for News {
+impl AsFd for Sentinel {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.set.as_fd()
     }
 }
 

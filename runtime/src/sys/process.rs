@@ -332,6 +332,12 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     check(result as libc::c_int).map(drop)
 }
 
+/// Writes to standard error, as far as that takes it: without a lock that another thread may have held when this process was forked.
+pub(crate) fn say(words: &str) {
+    // SAFETY: as many bytes are read as there are; a number that is not open is an error.
+    unsafe { libc::write(2, words.as_ptr().cast(), words.len()) };
+}
+
 /// Ends this process at once: no destructors, no exit handlers, no flushing.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit does not return and touches no Rust state.

@@ -5,9 +5,9 @@
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use super::check;
+use super::{check, copy};
 
 /// A set of signals.
 pub(crate) struct Mask(libc::sigset_t);
@@ -119,6 +119,9 @@ fn handler(function: extern "C" fn(libc::c_int)) -> libc::sighandler_t {
 
 /// The signals that have come for a role and not been looked at yet, as a bit set.
 static PENDING: AtomicU32 = AtomicU32::new(0);
+/// For which process signals are noted. In a copy of it, made by fork in code of the user's, they do what they do by default: what they wake
+/// is the original's.
+static NOTED_FOR: AtomicU64 = AtomicU64::new(0);
 /// Where to write to wake the one who waits; −1 for nobody.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 /// Whether the waker is an eventfd (eight bytes) or a socket (one).
@@ -127,6 +130,12 @@ static WAKE_IS_EVENT: AtomicBool = AtomicBool::new(false);
 extern "C" fn note(signal: libc::c_int) {
     // SAFETY: errno is thread-local and always there; it is put back for the code that was interrupted.
     let errno = unsafe { *libc::__errno_location() };
+    if !copy::is_of(NOTED_FOR.load(Ordering::Relaxed)) {
+        let _ = install(signal, libc::SIG_DFL, 0);
+        // SAFETY: integers only; it is blocked until this handler has returned.
+        unsafe { libc::raise(signal) };
+        return;
+    }
     PENDING.fetch_or(1 << (signal as u32 % 32), Ordering::SeqCst);
     let fd = WAKE.load(Ordering::Relaxed);
     if fd >= 0 {
@@ -159,6 +168,7 @@ extern "C" fn note_if_ours(signal: libc::c_int) {
 
 /// From now on this signal is noted, and whoever is in a system call comes back with `EINTR`.
 pub(crate) fn watch(signal: i32) {
+    NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(signal, handler(note), 0);
 }
 
@@ -169,16 +179,19 @@ pub(crate) fn unwatch(signal: i32) {
 
 /// As [`watch`], but system calls go on.
 pub(crate) fn watch_quietly(signal: i32) {
+    NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(signal, handler(note), libc::SA_RESTART);
 }
 
 /// As [`watch_quietly`], in the program: for as long as the program leaves the signal to us.
 pub(crate) fn watch_for_program(signal: i32) {
+    NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(signal, handler(note_if_ours), libc::SA_RESTART);
 }
 
 /// Each noted signal also writes to `fd`, which stays open for the life of the process.
 pub(crate) fn wake_through(fd: BorrowedFd<'static>, is_event: bool) {
+    NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     WAKE_IS_EVENT.store(is_event, Ordering::Relaxed);
     WAKE.store(fd.as_raw_fd(), Ordering::Relaxed);
 }
@@ -229,11 +242,14 @@ pub(crate) fn die_of(signal: i32) -> ! {
 /// The word that [`witness_abort`] sets, in memory that the supervisor can read.
 static OUT_OF_MEMORY: AtomicPtr<u32> = AtomicPtr::new(std::ptr::null_mut());
 static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(0);
+/// Whose page the word lies in.
+static EXPLAINED_FOR: AtomicU64 = AtomicU64::new(0);
 
 /// On SIGABRT, finds out whether memory was the reason, says so in `word`, and lets the process die of the signal.
 pub(crate) fn explain_aborts(word: &'static AtomicU32, limit: u64) {
     OUT_OF_MEMORY.store(word.as_ptr(), Ordering::Relaxed);
     MEMORY_LIMIT.store(limit as usize, Ordering::Relaxed);
+    EXPLAINED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(libc::SIGABRT, handler(witness_abort), libc::SA_RESETHAND);
 }
 
@@ -243,6 +259,7 @@ pub(crate) fn explain_aborts(word: &'static AtomicU32, limit: u64) {
 extern "C" fn witness_abort(_: libc::c_int) {
     let word = OUT_OF_MEMORY.load(Ordering::Relaxed);
     if !word.is_null()
+        && copy::is_of(EXPLAINED_FOR.load(Ordering::Relaxed))
         && (failed_allocation_on_stack() || private_memory() >= MEMORY_LIMIT.load(Ordering::Relaxed) / 3)
     {
         // SAFETY: `explain_aborts` stored the pointer of a 'static atomic, which is valid for as long as the process; all accesses to it are

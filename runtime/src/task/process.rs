@@ -20,6 +20,7 @@ use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
+use crate::own::Home;
 use crate::plan::Plan;
 use crate::process::entry::OfTask;
 use crate::process::request::Kind;
@@ -207,6 +208,8 @@ pub struct Joining<T, E = Never> {
     process: Process<T, E>,
     slot: Option<Arc<Slot>>,
     waits: Option<(u64, u64)>,
+    /// Where it waits.
+    home: Home,
 }
 
 impl<T, E> Unpin for Joining<T, E> {}
@@ -224,6 +227,13 @@ impl<T: Portable, E: Portable> Future for Joining<T, E> {
             Err(error) => return unreachable(&self.process, error),
         };
         let this = &mut *self;
+        if !this.home.is_here() {
+            // A copy of the one that has waited: it waits for itself.
+            (this.slot, this.waits, this.home) = (None, None, Home::here());
+        }
+        if let Err(error) = router.know(&this.process.peer) {
+            return unreachable(&this.process, error);
+        }
         let slot = this.slot.get_or_insert_with(|| {
             let slot = Arc::new(Slot::default());
             this.process.peer.on_death(&slot);
@@ -249,6 +259,9 @@ impl<T: Portable, E: Portable> Future for Joining<T, E> {
 
 impl<T, E> Drop for Joining<T, E> {
     fn drop(&mut self) {
+        if !self.home.is_here() {
+            return;
+        }
         if let Some(slot) = &self.slot {
             self.process.peer.forget(slot);
         }
@@ -292,7 +305,7 @@ impl<T: Portable, E: Portable> IntoFuture for Process<T, E> {
     type IntoFuture = Joining<T, E>;
 
     fn into_future(self) -> Joining<T, E> {
-        Joining { process: self, slot: None, waits: None }
+        Joining { process: self, slot: None, waits: None, home: Home::here() }
     }
 }
 

@@ -54,6 +54,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     else {
         return fail(ledger, "the function captures data");
     };
+    current::leave_if_copy();
     let args = match args {
         Ok(args) => args,
         Err(error) => return fail(ledger, &error),
@@ -63,6 +64,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     let handling = current::handling(0);
     let outcome = catch_unwind(AssertUnwindSafe(|| call(function, args)));
     drop(handling);
+    current::leave_if_copy();
     let left = match outcome {
         Ok(left) => left,
         Err(payload) => {

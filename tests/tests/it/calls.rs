@@ -7,6 +7,7 @@ mod nested;
 mod refs;
 mod replies;
 mod signals;
+mod wakers;
 
 use std::thread;
 use std::time::Duration;

@@ -10,6 +10,7 @@ mod calls;
 mod commands;
 mod end_of_program;
 mod exits;
+mod forks;
 mod fresh_crate;
 mod guard;
 mod links;

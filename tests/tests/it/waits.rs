@@ -133,3 +133,46 @@ fn a_supervisor_can_be_waited_for_like_others() {
         assert!(supervisor.exit_reason().is_some());
     });
 }
+
+/// Each of those who ask used to take the news of the start away from the others, and to take it for the end.
+#[test]
+fn nobody_is_told_of_an_end_that_is_none_however_many_ask_at_once() {
+    alone(|| {
+        for _ in 0..100 {
+            let process = nap::spawn().unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| assert_eq!(wait_any(&[&process], Some(Duration::ZERO)).unwrap(), [0; 0]));
+                }
+            });
+            process.kill().unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| assert_eq!(wait_all(&[&process], Some(PATIENCE)).unwrap(), [0]));
+                }
+            });
+            assert!(process.exit_reason().is_some());
+        }
+    });
+}
+
+#[test]
+fn a_child_that_was_ended_and_started_again_is_told_as_it_is() {
+    alone(|| {
+        let supervisor = Supervisor::one_for_one().start().unwrap();
+        let idler = supervisor.start_child("idler", Idler.builder()).unwrap();
+        // Polled from outside: nobody in this process is in a call of the library.
+        let sentinel = idler.sentinel().unwrap().try_clone_to_owned().unwrap();
+        let ended = |limit| wait_any(&[&sentinel], Some(limit)).unwrap() == [0];
+        for _ in 0..3 {
+            assert!(!ended(SHORT));
+            supervisor.terminate_child("idler").unwrap();
+            assert!(ended(PATIENCE) && idler.exit_reason().is_some());
+            supervisor.restart_child("idler").unwrap();
+            idler.who().wait().unwrap();
+            eventually("its being alive again", PATIENCE, || !ended(Duration::ZERO));
+        }
+        supervisor.kill().unwrap();
+        assert!(ended(PATIENCE));
+    });
+}

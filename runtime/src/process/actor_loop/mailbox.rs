@@ -300,6 +300,7 @@ impl Mailbox {
             crate::process::tree::ask_to_watch();
         }
         let answer = self.run(actor, &envelope, &body, fds);
+        current::leave_if_copy();
         if !ask && answer.status == Status::Codec {
             let reason = String::from_utf8_lossy(&answer.encoded.bytes);
             tracing::warn!(method = method_name(A::METHODS, method), %reason, "dead letter");

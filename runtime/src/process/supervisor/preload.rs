@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::own::Home;
 use crate::sys::process;
 use crate::task::function::FunctionName;
 
@@ -12,7 +13,15 @@ use crate::task::function::FunctionName;
 pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
     let runner = function.find().ok_or("the function to preload is not in this program")?;
     process::note_foreign_code();
-    match catch_unwind(AssertUnwindSafe(|| runner.keep(args, Vec::new()))) {
+    let home = Home::here();
+    let kept = catch_unwind(AssertUnwindSafe(|| runner.keep(args, Vec::new())));
+    if !home.is_here() {
+        process::say(
+            "phalanx: a preload has forked, and the copy of its supervisor has come back from it: it ends here\n",
+        );
+        process::exit_now(1);
+    }
+    match kept {
         Ok(loaded) => std::mem::forget(loaded?),
         Err(payload) => return Err(format!("the preload panicked: {}", words(&*payload))),
     }

@@ -9,6 +9,7 @@ mod busy;
 mod cast;
 mod commands;
 mod ends;
+mod forks;
 mod image;
 mod interrupted;
 mod limits;
@@ -42,6 +43,11 @@ fn main() -> phalanx::Result<()> {
         "ends-in-order" => ends::ends_in_order(),
         "exits" => ends::exits(),
         "fails" => ends::fails(),
+        "asks-at-exit" => forks::asks_at_exit(),
+        "forks" => forks::returns_twice(),
+        "forks-in-handler" => forks::in_handler(),
+        "forks-in-background" => forks::in_background(),
+        "forks-signalled" => forks::signalled(),
         "hangs" => ends::hangs(),
         "late-task" => ends::late_task(),
         "panics" => ends::panics(),

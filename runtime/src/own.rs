@@ -1,0 +1,91 @@
+//! What belongs to one process, and not to the copies that a fork without exec makes of it.
+//!
+//! A copy has the memory of its original and one of its threads. So it must not use what the original's other threads may have locked, what
+//! they were to serve, and what names the original to others. What lies in an [`Own`] is made anew there.
+
+use std::cell::Cell;
+
+use once_cell::race::OnceBox;
+
+use crate::sys::copy;
+
+/// The process in which something was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Home(u64);
+
+impl Home {
+    pub(crate) fn here() -> Home {
+        Home(copy::generation())
+    }
+
+    /// Whether this is it, and no copy of it.
+    pub(crate) fn is_here(self) -> bool {
+        copy::generation() == self.0
+    }
+}
+
+/// A value for each process. That of the original stays in the memory of its copies, and is left alone there.
+pub(crate) struct Own<T>(OnceBox<Made<T>>);
+
+impl<T: Default> Default for Own<T> {
+    fn default() -> Self {
+        Own::new()
+    }
+}
+
+struct Made<T> {
+    home: Home,
+    value: T,
+    /// That of a copy.
+    next: Own<T>,
+}
+
+impl<T: Default> Own<T> {
+    pub(crate) const fn new() -> Own<T> {
+        Own(OnceBox::new())
+    }
+
+    /// The value of this process. Never blocks.
+    pub(crate) fn here(&self) -> &T {
+        let home = Home::here();
+        let mut place = self;
+        loop {
+            // Two threads may each make one at the same time; one of them is kept.
+            let make = || Box::new(Made { home, value: T::default(), next: Own::new() });
+            let made = place.0.get_or_init(make);
+            if made.home == home {
+                return &made.value;
+            }
+            place = &made.next;
+        }
+    }
+}
+
+thread_local! {
+    static PLACE: Cell<u8> = const { Cell::new(0) };
+}
+
+/// What tells this thread from the others that live. Also good in destructors of thread-locals and in exit functions, where the thread has no
+/// handle any more.
+pub(crate) fn thread() -> usize {
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
+/// What is said of a ref, a reply or a pool of the original that cannot go on in its copy.
+pub(crate) const COPY: &str = "this process is a copy, made by fork, of the one that it belongs to";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_process_has_one_value() {
+        static COUNT: Own<AtomicU32> = Own::new();
+        COUNT.here().fetch_add(1, Ordering::Relaxed);
+        std::thread::spawn(|| COUNT.here().fetch_add(1, Ordering::Relaxed)).join().unwrap();
+        assert_eq!(COUNT.here().load(Ordering::Relaxed), 2);
+        assert!(Home::here().is_here());
+    }
+}
