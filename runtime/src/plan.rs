@@ -326,6 +326,7 @@ impl Plan {
             recycle: options.recycle,
             drain: options.drain.unwrap_or_default(),
             spare: options.spare,
+            mailbox: options.mailbox.unwrap_or(MAILBOX),
             timeout: peer.card.timeout,
             depth: peer.card.depth,
             policy: self.policy,

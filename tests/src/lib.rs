@@ -12,6 +12,7 @@ pub mod forks;
 #[allow(missing_docs)]
 mod gate;
 mod leaks;
+pub mod pages;
 mod place;
 pub mod processes;
 mod program;

@@ -19,7 +19,7 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// Takes a place in the mailbox, if there is one.
 pub(crate) fn reserve(ledger: &Ledger) -> bool {
     let capacity = ledger.capacity();
-    ledger.depth().fetch_update(SeqCst, SeqCst, |depth| (depth < capacity).then_some(depth + 1)).is_ok()
+    ledger.depth().fetch_update(SeqCst, SeqCst, |depth| (depth < capacity).then(|| depth + 1)).is_ok()
 }
 
 /// Gives a place back: the message was not sent, or has been taken out.
@@ -93,6 +93,15 @@ mod tests {
         assert_eq!(correction.queue_is_empty(&ledger), Some(SETTLED));
         assert_eq!(correction.queue_is_empty(&ledger), None);
         assert!(reserve(&ledger));
+    }
+
+    #[test]
+    fn a_page_that_says_the_most_is_full() {
+        let ledger = Ledger::create(u32::MAX, false).unwrap();
+        ledger.depth().store(u32::MAX, SeqCst);
+        assert!(!reserve(&ledger));
+        ledger.waiting().store(u32::MAX, SeqCst);
+        wait_for_change(&ledger, 0, 0);
     }
 
     #[test]

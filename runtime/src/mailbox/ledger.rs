@@ -2,8 +2,9 @@
 //!
 //! Mapped by the actor, by its supervisor and by everybody who holds a ref. Each field has one writer, named
 //! in its comment in [`page`] (the depth excepted, which senders and the actor count together). Readers bound what they read:
-//! whoever holds a ref can write nonsense here, and nonsense must stay harmless. A supervisor acts on what it
-//! remembers and on wait statuses; from here it takes numbers, flags and bounded text.
+//! whoever holds a ref can write nonsense here, and nonsense must stay harmless. Every number is an opinion: arithmetic on one wraps or
+//! saturates. A supervisor acts on what it knows and on wait statuses, and writes that here for others; see
+//! `process/supervisor/knowledge.rs` for the little that it takes from here.
 
 mod deaths;
 mod facts;
@@ -22,11 +23,11 @@ use std::sync::atomic::{
 use crate::sys::memfd::Page;
 use page::Facts;
 
-pub(crate) use deaths::{End, Epitaph, InProgressRecord, Refusal};
+pub(crate) use deaths::{End, Epitaph, InProgressRecord, Process, Refusal};
 pub(crate) use facts::State;
 pub(crate) use farewell::Farewell;
 pub(crate) use page::{HISTORY, WORDS};
-pub(crate) use progress::Phase;
+pub(crate) use progress::{Phase, Progress};
 pub(crate) use stop::StopMode;
 
 /// One actor's ledger, mapped.
@@ -85,7 +86,7 @@ impl Ledger {
         page.forsaken_len.store(0, SeqCst);
         page.phase.store(Phase::Idle as u32, SeqCst);
         // A process that was killed while it wrote has left an odd number.
-        let odd = |count: u64| (!count.is_multiple_of(2)).then(|| count + 1);
+        let odd = |count: u64| (!count.is_multiple_of(2)).then(|| count.wrapping_add(1));
         let _ = page.progress.fetch_update(SeqCst, SeqCst, odd);
     }
 }

@@ -1,11 +1,15 @@
 //! Why a child ended: from its wait status, its ledger, and what its supervisor did to it.
+//!
+//! The wait status comes from the kernel, and what was done to it the supervisor knows. The ledger only tells ends of one kind from each other, in the
+//! words of the process that has ended. A lie there gets that process a wrong reason, and at most that it is not started again, or is.
 
 use std::time::Duration;
 
 use crate::actor::{Method, method_name};
 use crate::exit::{ExitReason, StoppedBy};
-use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal, State};
+use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal};
 use crate::process::last_words;
+use crate::process::request::Spec;
 use crate::supervise::Exit;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::sys::time;
@@ -25,14 +29,19 @@ pub(crate) enum Verdict {
     },
 }
 
-/// What is to be said of a child that has ended.
+/// Instead of the number of a method: it took no messages.
+pub(crate) const TAKING: u32 = u32::MAX;
+
+/// Instead of the number of a method: its page, which would say so, has been overwritten.
+pub(crate) const UNKNOWN: u32 = u32::MAX - 1;
+
+/// What is to be said of a child that has ended. Whether it had been ready its supervisor knows.
 pub(crate) fn epitaph(
     methods: &'static [Method],
     ledger: &Ledger,
     wait: Wait,
     verdict: Option<Verdict>,
 ) -> Epitaph {
-    let unready = ledger.state() < State::Ready;
     let code = match wait {
         Wait::Exited(code) => code,
         Wait::Signaled { signal, .. } => -signal,
@@ -42,7 +51,7 @@ pub(crate) fn epitaph(
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     let forsaken = ledger.forsaken();
     let reason = reason(methods, ledger, wait, verdict);
-    Epitaph { reason, code, unready, refusal, in_progress, unserved, forsaken, ..Epitaph::orphaned() }
+    Epitaph { reason, code, refusal, in_progress, unserved, forsaken, ..Epitaph::orphaned() }
 }
 
 /// The message that a process is busy with, or was when it ended.
@@ -82,12 +91,13 @@ fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Ref
 }
 
 /// What a restart policy makes of it.
-pub(crate) fn exit(ledger: &Ledger, epitaph: &Epitaph) -> Exit {
+pub(crate) fn exit(spec: &Spec, ledger: &Ledger, epitaph: &Epitaph) -> Exit {
     if ledger.was_ordered() || ledger.farewell() == Some(Farewell::ForGood) {
         return Exit::NoRestart;
     }
     match &epitaph.reason {
-        ExitReason::Recycled => Exit::Recycled,
+        // It counts against no allowance, so it must have been wanted.
+        ExitReason::Recycled if spec.recycle.is_some() => Exit::Recycled,
         ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Exited(0) => Exit::Success,
         _ => Exit::Crash,
     }
@@ -95,7 +105,11 @@ pub(crate) fn exit(ledger: &Ledger, epitaph: &Epitaph) -> Exit {
 
 fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Option<Verdict>) -> ExitReason {
     if let Some(Verdict::DeadlineExceeded { method, after }) = verdict {
-        let method = if method == u32::MAX { "(taking a message)" } else { method_name(methods, method) };
+        let method = match method {
+            TAKING => "(taking a message)",
+            UNKNOWN => "(its page has been overwritten)",
+            method => method_name(methods, method),
+        };
         return ExitReason::DeadlineExceeded { method: method.to_owned(), after };
     }
     let killed = match verdict {

@@ -160,6 +160,8 @@ pub(crate) struct Spec {
     pub(crate) drain: Drain,
     /// Whether its next process is always to be there.
     pub(crate) spare: bool,
+    /// How many messages its mailbox holds.
+    pub(crate) mailbox: u32,
     /// How long a call to it waits by default.
     pub(crate) timeout: Duration,
     /// How deep its messages may be.

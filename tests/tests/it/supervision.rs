@@ -21,6 +21,7 @@ mod storm;
 mod strategies;
 mod system;
 mod types;
+mod wiped;
 mod worker;
 
 use std::time::Duration;

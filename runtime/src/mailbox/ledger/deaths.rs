@@ -41,6 +41,13 @@ pub(crate) enum End {
     CalledOff(StoppedBy),
 }
 
+/// One of the processes of an actor, as its supervisor knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) incarnation: u64,
+    pub(crate) pid: i32,
+}
+
 /// Why a supervisor did not start an actor, or why its start failed in the runtime.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Refusal {
@@ -82,10 +89,14 @@ pub(crate) struct InProgressRecord {
 impl Ledger {
     /// Publishes that a process has died, and what comes next. Before it is reaped, so that a pid which was read while the
     /// state said that there is a process is not yet anybody else's.
-    pub(crate) fn bury(&self, epitaph: &Epitaph, next: State) {
+    ///
+    /// Which process it was is the supervisor's word: what the page said of that is written over.
+    pub(crate) fn bury(&self, who: Process, epitaph: &Epitaph, next: State) {
         let page = &self.0;
-        let incarnation = self.incarnation();
-        let epitaph = &Epitaph { pid: self.pid(), incarnation, ..epitaph.clone() };
+        let incarnation = who.incarnation;
+        page.incarnation.store(incarnation, SeqCst);
+        page.pid.store(who.pid.cast_unsigned(), SeqCst);
+        let epitaph = &Epitaph { pid: who.pid.cast_unsigned(), incarnation, ..epitaph.clone() };
         let mut buffer = [0_u8; EPITAPH];
         let bytes: &[u8] = postcard::to_slice(epitaph, &mut buffer).map_or(&[], |bytes| bytes);
         let mut room = [0_u8; SHORT];
@@ -108,7 +119,7 @@ impl Ledger {
             let counter = if busy.answering { &page.cut_answers } else { &page.interruptions };
             counter.fetch_add(1, SeqCst);
         }
-        page.deaths.store(writing + 1, SeqCst);
+        page.deaths.store(writing.wrapping_add(1), SeqCst);
         if is_news {
             page.noted.store(time::now(), SeqCst);
         }

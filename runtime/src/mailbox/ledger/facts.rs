@@ -8,7 +8,7 @@ use std::sync::atomic::{
 use std::time::Duration;
 
 use super::page::NAME;
-use super::{Ledger, cut, read_text, write_text};
+use super::{Ledger, Process, cut, read_text, write_text};
 use crate::sys::{futex, time};
 
 /// Where an actor is in its life.
@@ -34,13 +34,13 @@ impl Ledger {
         self.0.kind.store(kind, Relaxed);
         self.0.id.store(id, Relaxed);
         self.0.entry.store(entry, Relaxed);
-        self.0.spawner.store(std::process::id(), Relaxed);
         write_text(&self.0.name, &self.0.name_len, cut(name, NAME).as_bytes());
     }
 
     /// Who has made it, and when.
     pub(crate) fn date(&self, parent: u32, daemon: bool) {
         self.0.made.store(time::now(), Relaxed);
+        self.0.spawner.store(std::process::id(), Relaxed);
         self.0.parent.store(parent, Relaxed);
         self.0.is_daemon.store(daemon.into(), Relaxed);
     }
@@ -116,6 +116,11 @@ impl Ledger {
         self.0.capacity.load(Relaxed)
     }
 
+    /// How many messages it holds, as its supervisor knows.
+    pub(crate) fn set_capacity(&self, capacity: u32) {
+        self.0.capacity.store(capacity, Relaxed);
+    }
+
     /// The queue's depth: as a number, and as the word that changes with it.
     pub(crate) fn depth(&self) -> &AtomicU32 {
         &self.0.depth
@@ -133,6 +138,13 @@ impl Ledger {
         let _ = self.0.state.fetch_update(SeqCst, SeqCst, without);
     }
 
+    /// The process is ready, whatever the page says: its supervisor knows it.
+    pub(crate) fn restore(&self, process: Process) {
+        self.0.incarnation.store(process.incarnation, Release);
+        self.0.pid.store(process.pid.cast_unsigned(), Release);
+        self.0.state.store(State::Ready as u32, SeqCst);
+    }
+
     /// The supervisor has decided what becomes of an actor without a process.
     pub(crate) fn settle(&self, next: State) {
         self.0.state.store(next as u32, SeqCst);
@@ -141,9 +153,10 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn count_restart(&self, recycled: bool) {
-        let counter = if recycled { &self.0.recycled } else { &self.0.restarts };
-        counter.fetch_add(1, SeqCst);
+    /// For those who look at the tree.
+    pub(crate) fn note_restarts(&self, (restarts, recycled): (u32, u32)) {
+        self.0.restarts.store(restarts, Relaxed);
+        self.0.recycled.store(recycled, Relaxed);
     }
 
     /// How often it was restarted, and how often recycled.

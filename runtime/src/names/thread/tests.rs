@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::exit::ExitReason;
-use crate::mailbox::ledger::{Epitaph, Ledger, State};
+use crate::mailbox::ledger::{Epitaph, Ledger, Process, State};
 use crate::mailbox::peer::Card;
 use crate::names::wire::{ENTRIES, NAME, REFS, Wanted};
 
@@ -89,6 +89,8 @@ fn refused(refusal: Refusal) -> Answer {
     Answer::Refused(refusal)
 }
 
+const NOBODY: Process = Process { incarnation: 0, pid: 0 };
+
 fn dead() -> Epitaph {
     Epitaph { reason: ExitReason::SupervisorDied, ..Epitaph::orphaned() }
 }
@@ -99,7 +101,7 @@ fn a_death_in_the_ledger_frees_the_name_before_any_hang_up() {
     assert_eq!(case.answer("n", one.register(0), &one.fds()), Answer::Done(true));
     assert_eq!(case.answer("n", two.register(0), &two.fds()), refused(Refusal::Taken { pid: 0 }));
     assert_eq!(case.answer("g", one.join(), &one.fds()), Answer::Done(true));
-    one.ledger.bury(&dead(), State::Dead);
+    one.ledger.bury(NOBODY, &dead(), State::Dead);
     assert_eq!(case.answer("n", lookup(), &[]), refused(Refusal::NotFound));
     assert_eq!(case.answer("g", members(0), &[]), Answer::Actors { cards: Vec::new(), more: 0 });
     assert_eq!(case.answer("n", two.register(0), &two.fds()), Answer::Done(true));
@@ -174,7 +176,7 @@ fn members_come_in_portions_and_are_picked_in_turn() {
     for one in &dummies {
         assert_eq!(case.answer("g", one.join(), &one.fds()), Answer::Done(true));
     }
-    dummies[40].ledger.bury(&dead(), State::Dead);
+    dummies[40].ledger.bury(NOBODY, &dead(), State::Dead);
     let (mut ids, mut after) = (Vec::new(), 0);
     loop {
         let (answer, fds, _) = case.ask("g", members(after), &[]);
@@ -206,7 +208,7 @@ fn another_type_is_refused_for_as_long_as_somebody_of_the_first_lives() {
     assert_eq!(case.answer("g", Wanted::Pick { type_name: "Other".into() }, &[]), wrong());
     let lie = Wanted::Join { type_name: "Other".into(), card: one.card.clone() };
     assert_eq!(case.answer("h", lie, &one.fds()), wrong());
-    one.ledger.bury(&dead(), State::Dead);
+    one.ledger.bury(NOBODY, &dead(), State::Dead);
     let two = dummy(2);
     let join = Wanted::Join { type_name: "Other".into(), card: two.card.clone() };
     assert_eq!(case.answer("g", join, &two.fds()), Answer::Done(true));
@@ -231,7 +233,7 @@ fn there_is_an_end_to_names_and_memberships() {
     assert_eq!(serve("name 7".into(), Wanted::Unregister), Ok(Answer::Done(true)));
     assert_eq!(serve("one more".into(), one.register(0)), Ok(Answer::Done(true)));
     // A portion of the list fits into a packet.
-    one.ledger.bury(&dead(), State::Dead);
+    one.ledger.bury(NOBODY, &dead(), State::Dead);
     assert_eq!(serve("n".into(), lookup()), Err(Refusal::NotFound));
     drop(one.receiver);
     case.keeper.registry.sweep();

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::hands::kill_group;
+use super::watch::{Busy, Look};
 use super::{Child, Life, Nested, Supervisor};
 use crate::exit::StoppedBy;
 use crate::mailbox::ledger::{Ledger, Phase, State, StopMode};
 use crate::process::events;
-use crate::process::farewell::Verdict;
+use crate::process::farewell::{TAKING, Verdict};
 use crate::process::request::Kind;
 use crate::process::strays;
 use crate::supervise::{Event, Shutdown};
@@ -130,7 +131,7 @@ impl Child {
     pub(super) fn look_at_the_clock(&mut self, now: u64) {
         let starts_late = |life: &Life| life.start_until.is_some_and(|at| at <= now);
         let is_up = !self.life.as_ref().is_some_and(starts_late) || self.is_up();
-        let Child { spawn, life: Some(life), .. } = self else { return };
+        let Child { spawn, incarnation, life: Some(life), .. } = self else { return };
         if life.start_until.is_some_and(|at| at <= now) {
             life.start_until = None;
             if !is_up {
@@ -138,7 +139,7 @@ impl Child {
                 events::killed_by_the_watchdog(
                     &spawn.spec,
                     life.pid,
-                    spawn.ledger.incarnation(),
+                    *incarnation,
                     "#[init]",
                     spawn.spec.start,
                 );
@@ -168,23 +169,19 @@ impl Child {
     /// Ends a handler that overruns its limit. Answers when to look again.
     fn check_handler(&mut self, now: u64) -> Option<u64> {
         let shortest = self.shortest_limit();
-        let busy = self.ledger().progress();
-        let own = busy.and_then(|busy| self.limit(busy.method));
-        let callers = busy.map(|busy| busy.limit).filter(|&limit| limit != 0);
+        let busy = self.look_at_its_message(now);
         let life = self.life.as_mut()?;
         if life.verdict.is_some() {
             return None;
         }
-        let limit = [own, callers].into_iter().flatten().min();
         let Some(busy) = busy else { return self.check_idle(now, shortest?) };
-        let Some(limit) = limit else { return Some(now.saturating_add(shortest?)) };
+        let Some(limit) = busy.limit else { return Some(now.saturating_add(shortest?)) };
         // Whatever the child claims, the next look is neither now nor later than a limit from now.
-        let since = busy.since.min(now);
-        let due = since.saturating_add(limit);
+        let due = busy.since.saturating_add(limit);
         if due > now {
             return Some(due.min(now.saturating_add(shortest.unwrap_or(limit).min(limit))));
         }
-        let after = Duration::from_nanos(now - since);
+        let after = Duration::from_nanos(now.saturating_sub(busy.since));
         life.verdict = Some(Verdict::DeadlineExceeded { method: busy.method, after });
         life.kill_at = Some(now.saturating_add(AFTER_ABORT));
         process::kill(life.pid, process::SIGABRT);
@@ -192,10 +189,25 @@ impl Child {
         None
     }
 
+    /// What it is busy with, by its page and by what has been seen there before. A page that has been overwritten is put right as far as we know better.
+    fn look_at_its_message(&mut self, now: u64) -> Option<Busy> {
+        let is_up = self.state == State::Ready;
+        let is_sound = !is_up || self.ledger().state() == State::Ready;
+        if !is_sound {
+            self.ledger().restore(self.process());
+        }
+        // Before the rest: if the message changes meanwhile, the next look finds another number.
+        let moves = self.ledger().moves();
+        let told = self.ledger().progress();
+        let busy = told.map(|progress| Busy::told(progress, self.limit(progress.method), now));
+        let longest = self.longest_limit();
+        self.life.as_mut()?.watch.look(Look { moves, is_sound, busy }, longest, now)
+    }
+
     /// Ends an actor that takes no messages although there are some: its process has been stopped, or its receiving thread is gone. Answers
     /// when to look again.
     fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
-        let (ledger, is_ready) = (&self.spawn.ledger, self.spawn.ledger.state() == State::Ready);
+        let (ledger, is_ready) = (&self.spawn.ledger, self.state == State::Ready);
         let (moves, waiting) = (ledger.moves(), ledger.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);
         let life = self.life.as_mut()?;
         let is_idle = is_ready && ledger.phase() == Phase::Idle;
@@ -205,11 +217,12 @@ impl Child {
         }
         match life.idle {
             Some((since, seen)) if seen == moves => {
-                if now - since < limit {
+                let idle = now.saturating_sub(since);
+                if idle < limit {
                     return Some(since.saturating_add(limit));
                 }
-                let after = Duration::from_nanos(now - since);
-                life.verdict = Some(Verdict::DeadlineExceeded { method: u32::MAX, after });
+                let after = Duration::from_nanos(idle);
+                life.verdict = Some(Verdict::DeadlineExceeded { method: TAKING, after });
                 life.kill_at = Some(now);
                 None
             }
@@ -230,8 +243,9 @@ impl Child {
         if mode != StopMode::Drain {
             return None;
         }
-        let idle_since = since.clamp(asked, now);
-        if phase != Phase::Handling && now - idle_since >= time::nanos(grace) {
+        // It has been idle for as long as it says, but not since before it was asked.
+        let idle_since = since.max(asked);
+        if phase != Phase::Handling && now.saturating_sub(idle_since.min(now)) >= time::nanos(grace) {
             life.kill_at = Some(now);
         }
         Some(now.saturating_add(WHILE_DRAINING))

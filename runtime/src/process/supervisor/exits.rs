@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::hands::{await_return, bury_tree, put_down};
+use super::hands::{await_return, bury_below, put_down_below};
 use super::{Child, Life, Supervisor};
 use crate::exit::StoppedBy;
 use crate::mailbox::ledger::{End, Epitaph, Refusal, State, StopMode};
@@ -74,31 +74,32 @@ impl Supervisor {
     pub(super) fn mourn_for(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key).filter(|child| child.left_children) else { return };
         child.left_children = false;
-        match child.ledger().state() {
+        match child.state {
             // It gets no process by itself, nor do they.
-            State::Down => child.spawn.children.iter().for_each(put_down),
+            State::Down => put_down_below(&child.spawn),
             _ => await_return(&child.spawn),
         }
     }
 
     fn bury(&mut self, key: Key, pid: i32, wait: Wait) {
-        self.rising.remove(&key);
+        if self.rising.remove(&key) {
+            self.note_who_rang();
+        }
         let Some(child) = self.children.get_mut(&key) else { return };
         // Its group, while its pid still is the group's.
         process::kill(-pid, process::SIGKILL);
         if child.died_at_its_gate() && !self.leaving {
             return self.replace_spare(key, pid);
         }
-        child.note_start();
-        let was_up = child.ledger().state() >= State::Ready;
+        let was_up = child.is_up();
         child.left_children = !child.spawn.children.is_empty();
         // What is dropped of its life is closed when everybody knows.
         let (epitaph, exit, _life) = child.last_rites(wait);
         if self.leaving && !child.initial {
-            bury_tree(&child.spawn);
+            child.end_for_good();
         }
         let is_worker = child.spec().kind != Kind::Supervisor;
-        let comes_back = child.ledger().state() != State::Dead;
+        let comes_back = child.state != State::Dead;
         // Who hears of the end of an actor can rely on its being reaped. Who hears of one of its processes does not wait for that.
         let mut unburied = Some(pid).filter(|_| is_worker && comes_back && !self.leaving);
         if unburied.is_none() {
@@ -208,14 +209,24 @@ impl Supervisor {
     }
 
     pub(super) fn read_the_board(&mut self) {
-        let ready = self.board.take(Word::Ready, self.seating.len());
-        for key in self.who(ready) {
+        for key in self.note_who_rang() {
             self.see_whether_it_is_up(key);
         }
         let look = self.board.take(Word::Look, self.seating.len());
         for key in self.who(look) {
             self.look_into_it(key);
         }
+    }
+
+    fn note_who_rang(&mut self) -> Vec<Key> {
+        let ready = self.board.take(Word::Ready, self.seating.len());
+        let ready = self.who(ready);
+        for key in &ready {
+            if let Some(life) = self.children.get_mut(key).and_then(|child| child.life.as_mut()) {
+                life.rang = true;
+            }
+        }
+        ready
     }
 
     fn who(&self, seats: Vec<u32>) -> Vec<Key> {
@@ -339,9 +350,16 @@ impl Child {
     fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit, Option<Life>) {
         let mut life = self.life.take();
         let asked = life.as_ref().is_some_and(|life| life.asked.is_some());
+        // A task that is left to end by itself in a drain has been asked nothing.
+        let ordered = life.as_ref().and_then(|life| life.asked);
+        let ordered =
+            ordered.is_some_and(|(mode, _)| mode == StopMode::Stop || !self.spec().ends_by_itself());
         let verdict = life.as_mut().and_then(|life| life.verdict.take());
         let mut epitaph = farewell::epitaph(self.methods, self.ledger(), wait, verdict);
-        let exit = farewell::exit(self.ledger(), &epitaph);
+        epitaph.unready = self.state != State::Ready;
+        // What we have ordered, we know. That somebody else has, the page says: it may say so of itself.
+        let exit =
+            if ordered { Exit::NoRestart } else { farewell::exit(self.spec(), self.ledger(), &epitaph) };
         let comes_back = match (self.spec().rules.restart, exit) {
             (_, Exit::Recycled) => true,
             (Restart::Temporary, _) => false,
@@ -353,20 +371,13 @@ impl Child {
                 busy.again = farewell::may_be_repeated(self.methods, self.ledger());
             }
             self.say_how_it_ended(asked, &epitaph);
-            self.ledger().bury(&epitaph, State::Restarting);
+            self.bury(&epitaph, State::Restarting);
         } else {
             self.say_how_it_ended(asked, &epitaph);
             // Whoever hears of its end can rely on theirs.
-            self.spawn.children.iter().for_each(bury_tree);
-            self.ledger().bury(&epitaph, State::Dead);
+            bury_below(&self.spawn);
+            self.bury(&epitaph, State::Dead);
         }
         (epitaph, exit, life)
-    }
-
-    /// A process that was killed before it could write down that it has been started.
-    fn note_start(&self) {
-        if self.has_said_nothing() {
-            self.ledger().started(self.last_pid, self.incarnation);
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
 
+use super::knowledge::Past;
 use super::{Child, Supervisor};
 use crate::exit::StoppedBy;
 use crate::mailbox::capacity;
@@ -101,9 +102,10 @@ impl Supervisor {
             return None;
         }
         child.spare = None;
+        child.state = State::Down;
         // Whoever did not want another process has none.
         child.ledger().call_on();
-        put_down_for(&child.spawn, child.end);
+        put_down(&child.spawn, &child.past());
         None
     }
 
@@ -114,7 +116,7 @@ impl Supervisor {
         }
         let child = self.remove(key)?;
         if !child.initial {
-            bury_tree_for(&child.spawn, child.end);
+            bury_tree(&child.spawn, &child.past());
         }
         None
     }
@@ -142,15 +144,16 @@ impl Supervisor {
 
     /// All children have been stopped.
     fn end(&mut self, end: End) -> Option<Event> {
-        let Some(own) = &self.own else { return None };
+        self.own.as_ref()?;
+        if let End::Intensity(key) = end {
+            self.say_that_it_escalates(key);
+            self.note_who_escalates(key);
+        }
+        let own = self.own.as_ref()?;
         let farewell = match end {
             End::Shutdown => Farewell::Stopped,
             End::Auto => Farewell::Returned,
-            End::Intensity(key) => {
-                self.say_that_it_escalates(key);
-                self.note_who_escalates(key);
-                Farewell::Intensity
-            }
+            End::Intensity(_) => Farewell::Intensity,
             End::BootFailed(key) => {
                 own.last_words(&self.cause(key), "", None);
                 Farewell::InitFailed
@@ -162,25 +165,24 @@ impl Supervisor {
     }
 
     /// Whether it comes back is not ours to say. If it does not, its end is for that.
-    fn note_who_escalates(&self, key: Key) {
-        let Some(child) = self.children.get(&key) else { return };
-        let ledger = child.ledger();
-        if let Some((_, epitaph)) = ledger.last_death().filter(|(of, _)| *of == child.incarnation) {
-            ledger.bury(&Epitaph { end: Some(Cause::GaveUp), ..epitaph }, ledger.state());
+    fn note_who_escalates(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if let Some(epitaph) = child.past().epitaph {
+            child.bury(&Epitaph { end: Some(Cause::GaveUp), ..epitaph }, child.state);
         }
     }
 
     /// Which child did not start, and why, down to the one that is the cause.
     fn cause(&self, key: Key) -> String {
         let Some(child) = self.children.get(&key) else { return "a child".to_owned() };
-        let reason = child.ledger().last_death().map(|(_, epitaph)| epitaph.reason.to_string());
+        let reason = child.last_reason().map(ToString::to_string);
         format!("`{}`: {}", child.spec().id(), reason.unwrap_or_default())
     }
 
     /// What becomes of the mailboxes of the children: those that came with this supervisor stay, whether they come back is not ours to say.
     pub(super) fn settle_children(&mut self) {
-        for child in self.children.values().filter(|child| !child.initial) {
-            bury_tree(&child.spawn);
+        for child in self.children.values_mut().filter(|child| !child.initial) {
+            child.end_for_good();
         }
     }
 
@@ -190,6 +192,12 @@ impl Supervisor {
 }
 
 impl Child {
+    /// Neither it nor what is below it will ever be there again.
+    pub(super) fn end_for_good(&mut self) {
+        bury_tree(&self.spawn, &self.past());
+        self.state = State::Dead;
+    }
+
     /// Rings: there is something new in the ledger.
     pub(super) fn ring(&self) {
         ring(&self.spawn);
@@ -214,14 +222,9 @@ pub(super) fn ring(spawn: &Spawn) {
 
 /// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end
 /// can rely on theirs.
-pub(super) fn put_down(spawn: &Spawn) {
-    put_down_for(spawn, None);
-}
-
-/// The same, for a reason of its own.
-fn put_down_for(spawn: &Spawn, end: Option<Cause>) {
-    spawn.children.iter().for_each(put_down);
-    rewrite_epitaph(spawn, State::Down, end);
+pub(super) fn put_down(spawn: &Spawn, past: &Past) {
+    put_down_below(spawn);
+    rewrite_epitaph(spawn, past, State::Down);
     spawn.ledger.count_sweep();
     // What lies with a supervisor are requests: those who asked see that nobody will answer.
     let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
@@ -231,29 +234,33 @@ fn put_down_for(spawn: &Spawn, end: Option<Cause>) {
     ring(spawn);
 }
 
-/// A child, and all below it, that will never be there again.
-pub(super) fn bury_tree(spawn: &Spawn) {
-    bury_tree_for(spawn, None);
+/// The same for those below one whose process, a supervisor, is gone.
+pub(super) fn put_down_below(spawn: &Spawn) {
+    spawn.children.iter().for_each(|child| put_down(child, &Past::on_page(&child.ledger)));
 }
 
-/// The same, for a reason of its own.
-fn bury_tree_for(spawn: &Spawn, end: Option<Cause>) {
-    spawn.children.iter().for_each(bury_tree);
-    if spawn.ledger.state() != State::Dead {
-        rewrite_epitaph(spawn, State::Dead, end);
+/// A child, and all below it, that will never be there again.
+fn bury_tree(spawn: &Spawn, past: &Past) {
+    bury_below(spawn);
+    if !past.is_over {
+        rewrite_epitaph(spawn, past, State::Dead);
     }
     fd::shut_down(spawn.receiver.as_fd());
 }
 
+/// The same for those below one whose process, a supervisor, is gone.
+pub(super) fn bury_below(spawn: &Spawn) {
+    spawn.children.iter().for_each(|child| bury_tree(child, &Past::on_page(&child.ledger)));
+}
+
 /// The last word on a death: what was queued is lost with it, too.
-fn rewrite_epitaph(spawn: &Spawn, state: State, end: Option<Cause>) {
-    let ledger = &spawn.ledger;
-    let known = ledger.last_death().filter(|(of, _)| *of == ledger.incarnation());
-    let epitaph = known.map_or_else(Epitaph::orphaned, |(_, epitaph)| epitaph);
+fn rewrite_epitaph(spawn: &Spawn, past: &Past, state: State) {
+    let (ledger, process) = (&spawn.ledger, past.process);
+    let epitaph = past.epitaph.clone().unwrap_or_else(Epitaph::orphaned);
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
-    events::dead_letters(&spawn.spec, ledger.pid(), ledger.incarnation(), unserved);
-    let end = end.or(epitaph.end);
-    ledger.bury(&Epitaph { unserved, end, ..epitaph }, state);
+    events::dead_letters(&spawn.spec, process.pid.cast_unsigned(), process.incarnation, unserved);
+    let end = past.end.or(epitaph.end);
+    ledger.bury(process, &Epitaph { unserved, end, ..epitaph }, state);
 }
 
 /// The children of a supervisor that is gone, which will come back with it. What it could not write down any more is written here.
@@ -269,7 +276,8 @@ pub(super) fn await_return(spawn: &Spawn) {
                 busy.again = farewell::may_be_repeated(methods, &child.ledger);
             }
             epitaph.forsaken = child.ledger.forsaken();
-            child.ledger.bury(&epitaph, State::Restarting);
+            let process = Past::on_page(&child.ledger).process;
+            child.ledger.bury(process, &epitaph, State::Restarting);
         }
         ring(child);
         await_return(child);

@@ -2,7 +2,7 @@
 //!
 //! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and, with SIGCHLD and
 //! SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It never decodes what a child
-//! wrote: signals go down; wait statuses and the ledger's numbers come up.
+//! wrote, nor believes it: signals go down; wait statuses and the ledger's numbers come up (see `knowledge.rs`).
 //!
 //! What is to be done about a death is decided elsewhere, in `supervise/`, without a system call; here it is done.
 //!
@@ -13,11 +13,13 @@ mod assembly;
 mod ending;
 mod exits;
 mod hands;
+mod knowledge;
 mod orders;
 mod preload;
 mod reports;
 mod spares;
 mod start;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -25,7 +27,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::actor::Method;
 use crate::exit::StoppedBy;
-use crate::mailbox::ledger::{End, Ledger, Refusal, State, StopMode};
+use crate::mailbox::ledger::{End, Epitaph, Ledger, Refusal, State, StopMode};
 use crate::process::board::{Board, Place, Seating};
 use crate::process::child::{self, Gate};
 use crate::process::farewell::Verdict;
@@ -36,6 +38,7 @@ use crate::sys::signal::{self, Mask};
 use crate::sys::{frame, image, memfd, poll, process, time};
 use assembly::Assembly;
 use spares::Spare;
+use watch::Watch;
 
 /// How many requests are taken before everything else has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;
@@ -105,6 +108,14 @@ struct Child {
     /// It came with its supervisor, and comes back with it.
     initial: bool,
     incarnation: u64,
+    /// Where it stands: what the page was told. `Ready` is found out, see [`Child::is_up`].
+    state: State,
+    /// How often it was restarted after a crash, and how often recycled.
+    restarts: (u32, u32),
+    /// How its last process ended, and which that was.
+    last: Option<(u64, Epitaph)>,
+    /// How many supervisors of its own have ended.
+    supervisors_ended: u32,
     /// It was a supervisor, and what has become of its children is not written down yet.
     left_children: bool,
     /// The pid of its last process.
@@ -122,12 +133,12 @@ struct Child {
 /// The process of a child.
 struct Life {
     pid: i32,
+    /// The board says that it is ready; the page may not say so any more.
+    rang: bool,
     /// Through which it was let in, if it was a spare and is not known to be ready.
     gate: Option<Gate>,
     /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.
     control: Option<OwnedFd>,
-    /// How many supervisors of its own have ended.
-    supervisors_ended: u32,
     /// When it must be ready.
     start_until: Option<u64>,
     /// When to look at what it is doing.
@@ -139,6 +150,8 @@ struct Life {
     asked_by: StoppedBy,
     /// Why we end it, if we do.
     verdict: Option<Verdict>,
+    /// What has been seen of the message that it is busy with.
+    watch: Watch,
     /// Since when it has done nothing although messages wait, and what its page said of its progress then.
     idle: Option<(u64, u64)>,
     /// Descriptors that it may be about to take over out of our table: they stay until it is known to have one of its own.
@@ -349,13 +362,23 @@ impl Supervisor {
 impl Child {
     fn new(spawn: Spawn, initial: bool) -> Child {
         // Where an earlier supervisor of these children stopped counting.
-        let incarnation = if initial { spawn.ledger.incarnation() } else { 0 };
+        let incarnation = if initial { knowledge::counted(&spawn.ledger) } else { 0 };
         let (methods, left_children, last_pid, seat) = (&[], false, 0, None);
+        let earlier = Some(&spawn.ledger).filter(|_| incarnation > 0);
+        let (restarts, last, supervisors_ended) = (
+            earlier.map_or((0, 0), Ledger::restarts),
+            earlier.and_then(Ledger::last_death),
+            earlier.map_or(0, Ledger::supervisors_ended),
+        );
         Child {
             spawn,
             methods,
             initial,
             incarnation,
+            state: State::New,
+            restarts,
+            last,
+            supervisors_ended,
             left_children,
             last_pid,
             seat,
@@ -372,16 +395,6 @@ impl Child {
 
     fn ledger(&self) -> &Ledger {
         &self.spawn.ledger
-    }
-
-    /// Whether the process that it has now is ready; or has been, and has written nonsense since.
-    fn is_up(&self) -> bool {
-        !self.has_said_nothing() && self.ledger().state() != State::Starting
-    }
-
-    /// Whether that process has not written down yet that it has been started.
-    fn has_said_nothing(&self) -> bool {
-        matches!(self.ledger().state(), State::New | State::Restarting | State::Down)
     }
 }
 

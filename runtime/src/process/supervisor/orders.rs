@@ -105,8 +105,8 @@ impl Supervisor {
             Answer::Restarting | Answer::AlreadyPresent => Answered::Restarting,
             Answer::Running | Answer::AlreadyStarted => Answered::Running(self.pid_of(key)),
             Answer::StartFailed => {
-                let last = self.children.get(&key).and_then(|child| child.ledger().last_death());
-                Answered::Failed(last.map_or(ExitReason::SupervisorDied, |(_, epitaph)| epitaph.reason))
+                let last = self.children.get(&key).and_then(|child| child.last_reason());
+                Answered::Failed(last.cloned().unwrap_or(ExitReason::SupervisorDied))
             }
         };
         request::answer(&to, &answered);
@@ -127,7 +127,7 @@ impl Supervisor {
             significant: child.spec().rules.significant,
             daemon: child.spec().daemon,
             incarnation: child.incarnation,
-            restarts: child.ledger().restarts().0,
+            restarts: child.restarts.0,
         }
     }
 }

@@ -16,8 +16,7 @@ impl Child {
         match (incarnation > 1).then(|| self.last_reason()).flatten() {
             None => events::started(spec, pid, incarnation),
             Some(reason) => {
-                let restarts = self.ledger().restarts().0.into();
-                events::restarted(spec, pid, incarnation, restarts, &reason);
+                events::restarted(spec, pid, incarnation, self.restarts.0.into(), reason);
             }
         }
     }
@@ -36,10 +35,6 @@ impl Child {
     pub(super) fn say_that_it_is_stopped(&self, pid: i32, signal: i32) {
         events::suspended(self.spec(), pid, self.incarnation, signal);
     }
-
-    fn last_reason(&self) -> Option<ExitReason> {
-        self.ledger().last_death().map(|(_, epitaph)| epitaph.reason)
-    }
 }
 
 impl Supervisor {
@@ -50,13 +45,13 @@ impl Supervisor {
 
     pub(super) fn say_that_it_is_given_up(&self, key: Key) {
         let Some(child) = self.children.get(&key) else { return };
-        let reason = child.last_reason().unwrap_or(ExitReason::IntensityReached);
-        events::gave_up(child.spec(), child.last_pid, child.incarnation, &reason);
+        let reason = child.last_reason().unwrap_or(&ExitReason::IntensityReached);
+        events::gave_up(child.spec(), child.last_pid, child.incarnation, reason);
     }
 
     pub(super) fn say_that_it_escalates(&self, key: Key) {
         let Some(child) = self.children.get(&key) else { return };
-        let reason = child.last_reason().unwrap_or(ExitReason::IntensityReached);
-        events::escalated(child.spec(), child.last_pid, child.incarnation, &reason);
+        let reason = child.last_reason().unwrap_or(&ExitReason::IntensityReached);
+        events::escalated(child.spec(), child.last_pid, child.incarnation, reason);
     }
 }

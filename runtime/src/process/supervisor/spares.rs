@@ -170,7 +170,7 @@ impl Child {
 
     /// If there is `room` for one that nobody has asked for.
     fn wants_a_spare(&self, room: bool) -> bool {
-        let crashed = || self.ledger().last_death().is_some_and(|(_, epitaph)| !epitaph.reason.is_orderly());
+        let crashed = || self.last_reason().is_some_and(|reason| !reason.is_orderly());
         let spec = self.spec();
         let wished_for = match spec.spare {
             true => spec.is_durable(),

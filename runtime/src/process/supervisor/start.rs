@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::{Child, Desk, Life, Nested, Office, Supervisor, preload};
+use super::{Child, Desk, Life, Nested, Office, Supervisor, Watch, preload};
 use crate::actor::Method;
 use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::envelope::Body;
-use crate::mailbox::ledger::{Epitaph, Farewell, Refusal, State};
+use crate::mailbox::ledger::{Epitaph, Farewell, Process, Refusal, State};
 use crate::process::board::{Board, Place};
 use crate::process::child::{self, Birth, Gate};
 use crate::process::entry::{self, Entry};
@@ -52,7 +52,8 @@ impl Supervisor {
             Err(refusal) => {
                 child.incarnation -= 1;
                 let comes_back = child.initial || child.incarnation > 0;
-                note_refusal(&child.spawn, refusal, if comes_back { State::Restarting } else { State::Dead });
+                let next = if comes_back { State::Restarting } else { State::Dead };
+                child.bury(&refused_start(refusal), next);
                 child.ring();
                 self.children.insert(key, child);
                 Some(Event::StartFailed(key))
@@ -91,10 +92,8 @@ impl Supervisor {
     fn begin_incarnation(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if child.incarnation > 0 {
-            let last = child.ledger().last_death();
-            let recycled = last.is_some_and(|(_, epitaph)| epitaph.reason == ExitReason::Recycled);
-            child.ledger().count_restart(recycled);
-            child.ledger().renew();
+            child.count_restart();
+            child.renew_page();
             self.wish_for_spare(key);
         }
         let Some(child) = self.children.get_mut(&key) else { return };
@@ -143,21 +142,21 @@ impl Supervisor {
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;
+        child.state = State::Starting;
         lent.extend(child.spawn.move_up());
         lent.extend(control.as_mut().and_then(fd::move_up));
-        // Where nobody has had it before, there is nothing to read yet.
-        let is_first = child.incarnation == 1 && !child.initial;
         child.life = Some(Life {
             pid,
+            rang: false,
             gate,
             control,
-            supervisors_ended: if is_first { 0 } else { child.ledger().supervisors_ended() },
             start_until: Some(now.saturating_add(start)),
             check_at: child.shortest_limit().map(|limit| now.saturating_add(limit)),
             kill_at: None,
             asked: None,
             asked_by: StoppedBy::Program,
             verdict: None,
+            watch: Watch::default(),
             idle: None,
             lent: Vec::new(),
         });
@@ -231,7 +230,7 @@ impl Supervisor {
         if self.nested.values().any(|nested| nested.owner == owner) {
             return;
         }
-        let (parent, name, term) = (process::pid(), child.spec().name.clone(), life.supervisors_ended);
+        let (parent, name, term) = (process::pid(), child.spec().name.clone(), child.supervisors_ended);
         let forked = control.try_clone().and_then(|control| Ok((control, process::fork()?)));
         match forked {
             Err(error) => {
@@ -285,9 +284,10 @@ impl Supervisor {
     /// Tells the actor, which may wait for it, that its supervisor has ended, or could not be forked.
     fn count_end_of_nested(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
-        let Some(life) = &mut child.life else { return };
-        life.supervisors_ended += 1;
-        child.spawn.ledger.supervisor_ended(life.supervisors_ended);
+        if child.life.is_some() {
+            child.supervisors_ended = child.supervisors_ended.wrapping_add(1);
+            child.ledger().supervisor_ended(child.supervisors_ended);
+        }
     }
 }
 
@@ -363,18 +363,18 @@ pub(super) fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
 }
 
-fn note_refusal(spawn: &Spawn, refusal: Refusal, next: State) {
+fn refused_start(refusal: Refusal) -> Epitaph {
     let reason = match refusal {
         Refusal::Mailbox => ExitReason::Broken(NO_MAILBOX.to_owned()),
         _ => ExitReason::Exited(1),
     };
-    let refusal = Some(refusal);
-    spawn.ledger.bury(&Epitaph { reason, code: 1, unready: true, refusal, ..Epitaph::orphaned() }, next);
+    Epitaph { reason, code: 1, unready: true, refusal: Some(refusal), ..Epitaph::orphaned() }
 }
 
-/// Writes down why a child is not started, for it and all below it.
+/// Writes down why a child is not started, for it and all below it. None of them has had a process.
 pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
-    note_refusal(spawn, refusal.clone(), State::Dead);
+    let nobody = Process { incarnation: 0, pid: 0 };
+    spawn.ledger.bury(nobody, &refused_start(refusal.clone()), State::Dead);
     fd::shut_down(spawn.receiver.as_fd());
     spawn.children.iter().for_each(|child| refuse(child, refusal.clone()));
 }
@@ -388,9 +388,15 @@ impl Child {
 
     /// The shortest limit on any of its handlers.
     pub(super) fn shortest_limit(&self) -> Option<u64> {
-        (0..self.methods.len() as u32)
-            .filter_map(|method| self.limit(method))
-            .chain(self.spec().deadline.map(time::nanos))
-            .min()
+        self.limits().min()
+    }
+
+    pub(super) fn longest_limit(&self) -> Option<u64> {
+        self.limits().max()
+    }
+
+    fn limits(&self) -> impl Iterator<Item = u64> {
+        let methods = (0..self.methods.len() as u32).filter_map(|method| self.limit(method));
+        methods.chain(self.spec().deadline.map(time::nanos))
     }
 }

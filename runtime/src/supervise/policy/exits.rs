@@ -49,11 +49,13 @@ impl Policy {
             // It had been recycled.
             State::Starting { .. } if child.rules.restart == Restart::Temporary => self.is_done(key),
             State::Starting { .. } => self.in_trouble(key, now),
-            State::Down | State::Parked(_) | State::Up(_) => {}
+            // Whoever says so is mistaken: a child that is up has ended.
+            State::Up(_) => self.exited(key, Exit::Crash, now),
+            State::Down | State::Parked(_) => {}
         }
     }
 
-    pub(super) fn ignored(&mut self, key: Key) {
+    pub(super) fn ignored(&mut self, key: Key, now: Nanos) {
         let Some(child) = self.children.get_mut(key) else { return };
         match child.state {
             State::Starting { .. } => {
@@ -64,7 +66,8 @@ impl Policy {
                 }
             }
             State::Stopping { .. } => self.stopped(key),
-            State::Down | State::Parked(_) | State::Up(_) => {}
+            State::Up(_) => self.exited(key, Exit::Success, now),
+            State::Down | State::Parked(_) => {}
         }
     }
 

@@ -75,7 +75,7 @@ pub(crate) enum Event {
     Add(Ticket, Key, ChildRules),
     /// The process that `Start` asked for is ready.
     Up(Key),
-    /// It ended before it was ready, or could not be made. Nothing of it is left.
+    /// It ended before it was ready, or could not be made. Nothing of it is left. Of a child that is up it is taken as its end.
     StartFailed(Key),
     /// Its init answered "ignore": there is no process, and that is no error.
     Ignored(Key),
@@ -205,7 +205,7 @@ impl Policy {
             Event::Add(ticket, key, rules) => self.add(ticket, key, rules),
             Event::Up(key) => self.up(key, now),
             Event::StartFailed(key) => self.start_failed(key, now),
-            Event::Ignored(key) => self.ignored(key),
+            Event::Ignored(key) => self.ignored(key, now),
             Event::Exited(key, exit) => self.exited(key, exit, now),
             Event::Terminate(ticket, key) => self.terminate(ticket, key),
             Event::Restart(ticket, key) => self.restart(ticket, key),

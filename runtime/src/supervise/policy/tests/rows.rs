@@ -55,6 +55,16 @@ fn each_starts_when_the_one_before_is_up_and_stops_when_the_one_behind_is_gone()
     assert_eq!(world.feed(Exited(1, Exit::Success)), [Down(1), End(End::Shutdown)]);
 }
 
+/// Whatever made somebody think so: nobody is left `Up` without a process.
+#[test]
+fn a_failed_start_of_a_child_that_is_up_is_its_end() {
+    let mut world = World::new(rules(Strategy::OneForOne, 1), &[PERMANENT, child(Restart::Temporary)]);
+    world.run(Boot);
+    assert_eq!(deeds(&world.feed(Event::StartFailed(1))), [Start(1)]);
+    assert_eq!(world.feed(Event::Up(1)), []);
+    assert_eq!(world.feed(Event::StartFailed(2)), [Forget(2)]);
+}
+
 #[test]
 fn a_failed_boot_stops_the_earlier_ones_in_reverse() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
