@@ -284,6 +284,14 @@ impl Answer {
         codec::encode_away(value, bounds::here())
             .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
     }
+
+    /// As [`Answer::of`], of a value that may still be needed, with the number of its levels.
+    pub(crate) fn of_ref<T: Portable>(status: Status, value: &T) -> (Answer, u32) {
+        let (encoded, levels) = codec::encode_within(value, bounds::here());
+        let answer =
+            encoded.map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded));
+        (answer, levels)
+    }
 }
 
 impl Call<'_> {

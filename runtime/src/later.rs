@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::actor;
-use crate::codec::Portable;
+use crate::codec::{Portable, bounds};
 use crate::current;
 use crate::mailbox::envelope::Status;
 use crate::own::Home;
@@ -191,13 +191,17 @@ impl<T: Portable> Answer<T> {
     /// The value, if nobody can get it any more: see [`is_wanted`](Self::is_wanted). That it was sent does not mean that it was received: the
     /// caller may have stopped waiting just now, or die before it reads.
     pub fn send(self, value: T) -> Result<(), T> {
-        let mut value = Some(value);
-        let make = || match value.take() {
-            Some(value) => actor::Answer::of(Status::Value, value),
-            None => actor::Answer::empty(Status::Value),
+        let mut levels = 0;
+        let make = || {
+            let answer;
+            (answer, levels) = actor::Answer::of_ref(Status::Value, &value);
+            answer
         };
-        self.promise.answer(make);
-        value.map_or(Ok(()), Err)
+        if !self.promise.answer(make) {
+            return Err(value);
+        }
+        bounds::drop_deep(value, levels);
+        Ok(())
     }
 }
 

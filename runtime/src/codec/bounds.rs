@@ -200,7 +200,7 @@ pub(super) fn sounding() -> Bounds {
 }
 
 /// Drops a value of so many levels: by recursion, like everything, but not on whatever stack there is.
-pub(super) fn drop_deep<T>(value: T, levels: u32) {
+pub(crate) fn drop_deep<T>(value: T, levels: u32) {
     if levels <= DEPTH {
         return;
     }

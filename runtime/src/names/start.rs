@@ -12,6 +12,7 @@ use crate::builder::ActorBuilder;
 use crate::error::SpawnError;
 use crate::handle::Handle;
 use crate::mailbox::peer::Peer;
+use crate::plan::Failure;
 use crate::process::tree;
 use crate::sys::time;
 
@@ -83,6 +84,8 @@ pub(crate) fn start_registered(
 
 fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnError> {
     let actor = || name.to_owned();
+    // Without a tree there is no line to ask on, and why there is none is what the caller has to know.
+    tree::get().map_err(|none| Failure::from(none).named(name))?;
     reserve(name, time::after(STARTING)).map_err(|trouble| match trouble {
         Trouble::Refused(Refusal::Taken { pid }) => SpawnError::AlreadyStarted { actor: actor(), pid },
         trouble => SpawnError::Name { actor: actor(), error: NameError::of(trouble, name, type_name) },

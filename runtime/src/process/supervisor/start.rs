@@ -142,6 +142,10 @@ impl Supervisor {
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;
+        if child.state == State::Down {
+            // Those who wait for an end have been told of one.
+            child.ring();
+        }
         child.state = State::Starting;
         lent.extend(child.spawn.move_up());
         lent.extend(control.as_mut().and_then(fd::move_up));

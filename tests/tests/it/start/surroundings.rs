@@ -194,7 +194,7 @@ fn what_cannot_be_had_is_a_typed_error_that_names_the_option() {
         for (builder, option) in [
             (nothing().current_dir("/nowhere/at/all"), "`current_dir`"),
             (nothing().current_dir(&file), "`current_dir`"),
-            (nothing().nice(20), "`nice = 20`"),
+            (nothing().nice(20), "`nice`"),
             (nothing().affinity([100_000]), "`affinity`"),
             (nothing().affinity([]), "`affinity`"),
             (nothing().env("A=B", "1"), "`env`"),
