@@ -152,10 +152,7 @@ fn a_death_is_heard_of_in_copies_too() {
         let mut monitor = echo.monitor();
         let asleep = echo.sleep();
         let copy = forks::copy(|| {
-            assert!(matches!(
-                monitor.recv_timeout(PATIENCE).unwrap().reason,
-                ExitReason::Killed { .. }
-            ));
+            assert!(matches!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::Killed { .. }));
             assert!(echo.join_timeout(PATIENCE).is_some());
             assert!(matches!(echo.echo(1).wait(), Err(CallError::Gone(_))));
         });

@@ -249,6 +249,10 @@ impl Supervisor {
                 life.lent = Vec::new();
                 life.gate = None;
             }
+            if child.life.as_ref().is_some_and(|life| life.was_down) {
+                // Those who have been told of its end look again.
+                child.ring();
+            }
             if child.spec().spare {
                 self.wish_for_spare(key);
             }

@@ -135,6 +135,8 @@ struct Life {
     pid: i32,
     /// The board says that it is ready; the page may not say so any more.
     rang: bool,
+    /// The child was down before this process.
+    was_down: bool,
     /// Through which it was let in, if it was a spare and is not known to be ready.
     gate: Option<Gate>,
     /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.

@@ -142,16 +142,14 @@ impl Supervisor {
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;
-        if child.state == State::Down {
-            // Those who wait for an end have been told of one.
-            child.ring();
-        }
+        let was_down = child.state == State::Down;
         child.state = State::Starting;
         lent.extend(child.spawn.move_up());
         lent.extend(control.as_mut().and_then(fd::move_up));
         child.life = Some(Life {
             pid,
             rang: false,
+            was_down,
             gate,
             control,
             start_until: Some(now.saturating_add(start)),
