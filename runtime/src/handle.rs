@@ -109,11 +109,13 @@ impl Handle<'_> {
     fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
         let ledger = &self.0.ledger;
         let patience = time::after(UNNOTED);
+        let mut ordered = None;
         loop {
             let incarnation = ledger.incarnation();
             if self.0.has_process() {
                 // A death that was ordered restarts nothing; nor does one that came before the order.
                 ledger.call_off_after(incarnation);
+                ordered = Some(incarnation);
                 let order = || {
                     ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
                     if signal == process::SIGKILL {
@@ -130,12 +132,14 @@ impl Handle<'_> {
                 }
             } else if ledger.state() == State::Restarting && !self.0.is_dead() {
                 ledger.call_off_after(incarnation);
+                ordered = Some(incarnation + 1);
                 // Its supervisor looks once more when the next process is ready: so either it sees this, or that process is seen here.
                 if ledger.state() == State::Restarting && ledger.incarnation() == incarnation {
                     return Ok(incarnation + 1);
                 }
             } else {
-                return Err(self.no_process(what));
+                // The order may have been heeded between two looks: then it is why there is no process.
+                return ordered.ok_or_else(|| self.no_process(what));
             }
         }
     }

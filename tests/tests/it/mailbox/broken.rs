@@ -188,7 +188,8 @@ fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
         }
         assert_eq!(supervisor.join_timeout(LIMIT), Some(ExitReason::IntensityReached));
         let reason = actor.join_timeout(LIMIT);
-        assert!(matches!(&reason, Some(ExitReason::Broken(text)) if text.contains("mailbox")), "{reason:?}");
+        let Some(ExitReason::GaveUp { last }) = &reason else { panic!("{reason:?}") };
+        assert!(matches!(&**last, ExitReason::Broken(text) if text.contains("mailbox")), "{reason:?}");
     });
 }
 
