@@ -100,6 +100,11 @@ pub(crate) fn descriptors_under_way() -> phalanx::Result<()> {
         Command::new("kill").args([name, &deaf.pid()?.to_string()]).status().map_err(Error::from)
     };
     signal("-STOP")?;
+    // Until it is, it may still take a message that comes, and so make room for another descriptor.
+    let is_stopped = |stat: String| stat.rsplit_once(')').is_some_and(|(_, state)| state.starts_with(" T"));
+    while !std::fs::read_to_string(format!("/proc/{}/stat", deaf.pid()?)).is_ok_and(is_stopped) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let under_way = (0..200)
         .take_while(|_| File::open("/dev/null").is_ok_and(|file| deaf.try_take(Fd::new(file)).is_ok()));
     println!("refused: {}", under_way.count() < 200);
