@@ -95,7 +95,7 @@ mod tests {
         let down = Down { who: who.clone(), incarnation: 1, reason: reason(), in_progress, unserved: 0 };
         let specs = SpecError::DuplicateId(evil());
         let travelled: crate::Error = postcard::from_bytes(&postcard::to_stdvec(&evil()).unwrap()).unwrap();
-        let poisoned = crate::Poisoned { guard: (), by: who.clone(), reason: reason() };
+        let poisoned = crate::Poisoned { guard: (), by: who.clone(), incarnation: 1, reason: reason() };
         let shown: Vec<Box<dyn fmt::Display>> = vec![
             Box::new(reason()),
             Box::new(panicked),

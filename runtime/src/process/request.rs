@@ -62,8 +62,8 @@ pub(crate) enum Operation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answered {
     Done,
-    /// With its pid.
-    Running(u32),
+    /// Its pid, and which of its processes that is.
+    Running(u32, u64),
     Restarting,
     NotFound,
     ShuttingDown,

@@ -24,6 +24,8 @@ pub enum SupervisorError {
         child: String,
         /// That process.
         pid: u32,
+        /// How many processes the child has had, this one included.
+        incarnation: u64,
     },
     /// The child is being restarted.
     Restarting {
@@ -63,8 +65,9 @@ impl fmt::Display for SupervisorError {
             SupervisorError::NotFound { supervisor, child } => {
                 write!(f, "supervisor `{supervisor}` has no child `{child}`")
             }
-            SupervisorError::Running { supervisor, child, pid } => {
-                write!(f, "child `{child}` of supervisor `{supervisor}` runs, as process {pid}")
+            SupervisorError::Running { supervisor, child, pid, incarnation } => {
+                let place = format_args!("process {pid}, incarnation {incarnation}");
+                write!(f, "child `{child}` of supervisor `{supervisor}` runs ({place})")
             }
             SupervisorError::Restarting { supervisor, child } => {
                 write!(f, "child `{child}` of supervisor `{supervisor}` is being restarted")

@@ -150,7 +150,9 @@ impl SupervisorRef {
         let (supervisor, child) = (self.name().to_owned(), id.to_owned());
         match self.ask(id, operation)? {
             Answered::Done => Ok(()),
-            Answered::Running(pid) => Err(SupervisorError::Running { supervisor, child, pid }),
+            Answered::Running(pid, incarnation) => {
+                Err(SupervisorError::Running { supervisor, child, pid, incarnation })
+            }
             Answered::Restarting => Err(SupervisorError::Restarting { supervisor, child }),
             Answered::NotFound => Err(SupervisorError::NotFound { supervisor, child }),
             Answered::Failed(reason) => Err(SupervisorError::Failed { supervisor, child, reason }),

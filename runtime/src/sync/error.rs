@@ -66,6 +66,8 @@ pub struct Poisoned<G> {
     pub guard: G,
     /// Whose death it was.
     pub by: Who,
+    /// Which of its processes that was, counted from 1.
+    pub incarnation: u64,
     /// Why it died. If a thread panicked while it held the lock, and its process lives, this is [`ExitReason::Panicked`].
     pub reason: ExitReason,
 }
@@ -75,7 +77,9 @@ impl<G> Poisoned<G> {
     pub(super) fn check(guard: G, poison: Option<Poison>) -> Result<G, LockError<G>> {
         match poison {
             None => Ok(guard),
-            Some(Poison { by, reason }) => Err(LockError::Poisoned(Box::new(Poisoned { guard, by, reason }))),
+            Some(Poison { by, incarnation, reason }) => {
+                Err(LockError::Poisoned(Box::new(Poisoned { guard, by, incarnation, reason })))
+            }
         }
     }
 }
@@ -167,7 +171,8 @@ impl<G> fmt::Display for Poisoned<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| {
             let Who { name, pid, .. } = &self.by;
-            write!(f, "the last holder of the lock, `{name}` (process {pid}), died: {}", self.reason)
+            let place = format_args!("`{name}` (process {pid}, incarnation {})", self.incarnation);
+            write!(f, "the last holder of the lock, {place}, died: {}", self.reason)
         })
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Grant<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Poison {
     pub(super) by: Who,
+    /// Which of its processes.
+    pub(super) incarnation: u64,
     pub(super) reason: ExitReason,
 }
 
@@ -123,7 +125,7 @@ impl<T: Portable> Gate<T> {
         let by = self.parties.who(ticket.party).cloned();
         let held = self.turnstile.give(ticket);
         if let (Some(held), Some(by), Some(reason)) = (held, by, broken) {
-            self.poison(held, by, &reason);
+            self.poison(held, Poison { by, incarnation: ticket.party.incarnation, reason });
         }
         self.admit();
     }
@@ -140,7 +142,8 @@ impl<T: Portable> Gate<T> {
     fn gone(&mut self, down: Down) {
         let held = self.turnstile.give_all(|ticket| ticket.party.ends_with(&down));
         for held in held {
-            self.poison(held, down.who.clone(), &down.reason);
+            let Down { who: by, incarnation, reason, .. } = down.clone();
+            self.poison(held, Poison { by, incarnation, reason });
         }
         self.parties.leave(&down);
         self.admit();
@@ -153,9 +156,9 @@ impl<T: Portable> Gate<T> {
 
 impl<T: Portable> Gate<T> {
     /// A holder did not come to its end. If it has not got the grant, it has not even begun.
-    fn poison(&mut self, held: Held, by: Who, reason: &ExitReason) {
+    fn poison(&mut self, held: Held, poison: Poison) {
         if self.poisons && held.confirmed && held.permits == self.turnstile.total() {
-            self.poison = Some(Poison { by, reason: reason.clone() });
+            self.poison = Some(poison);
             // What they wait for may have died with it.
             self.turnstile.wake();
         }

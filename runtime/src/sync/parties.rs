@@ -22,7 +22,7 @@ use super::client::{Trouble, remaining};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Party {
     id: ActorId,
-    incarnation: u64,
+    pub(super) incarnation: u64,
 }
 
 /// One request of a process, and what becomes of it.

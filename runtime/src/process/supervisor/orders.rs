@@ -80,7 +80,7 @@ impl Supervisor {
         let is_restarting = self.policy.status(key) == Some(Status::Restarting);
         if let Some(child) = self.children.get_mut(&key) {
             match event(0, key) {
-                // Whoever asks for it knows more than those who did not want it any more.
+                // This order is later than the one that called it off.
                 Event::Restart(..) => child.ledger().call_on(),
                 Event::Terminate(..) if is_restarting && child.life.is_none() => {
                     child.end = Some(End::CalledOff(StoppedBy::Supervisor));
@@ -103,7 +103,10 @@ impl Supervisor {
             Answer::NotFound => Answered::NotFound,
             Answer::ShuttingDown | Answer::MaxChildren => Answered::ShuttingDown,
             Answer::Restarting | Answer::AlreadyPresent => Answered::Restarting,
-            Answer::Running | Answer::AlreadyStarted => Answered::Running(self.pid_of(key)),
+            Answer::Running | Answer::AlreadyStarted => {
+                let incarnation = self.children.get(&key).map_or(0, |child| child.incarnation);
+                Answered::Running(self.pid_of(key), incarnation)
+            }
             Answer::StartFailed => {
                 let last = self.children.get(&key).and_then(|child| child.last_reason());
                 Answered::Failed(last.cloned().unwrap_or(ExitReason::SupervisorDied))

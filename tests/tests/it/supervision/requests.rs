@@ -29,8 +29,17 @@ fn a_child_is_added_terminated_restarted_and_deleted() {
         assert_eq!(supervisor.restart_child("a"), Ok(()));
         let second = a.pid().unwrap();
         assert_ne!(first, second);
-        let running =
-            Err(SupervisorError::Running { supervisor: "admin".into(), child: "a".into(), pid: second });
+        let running = SupervisorError::Running {
+            supervisor: "admin".into(),
+            child: "a".into(),
+            pid: second,
+            incarnation: 2,
+        };
+        assert!(
+            running.to_string().ends_with(&format!("runs (process {second}, incarnation 2)")),
+            "{running}"
+        );
+        let running = Err(running);
         assert_eq!(supervisor.restart_child("a"), running);
         assert_eq!(supervisor.delete_child("a"), running);
         assert_eq!(supervisor.terminate_child("a"), Ok(()));

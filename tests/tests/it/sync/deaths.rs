@@ -288,5 +288,8 @@ fn an_actor_holds_a_lock_over_several_messages_and_its_death_is_news_once() {
         groups.iter().for_each(|group| assert_eq!(group.members(), Ok(vec![])));
         let Err(LockError::Poisoned(poisoned)) = lock.lock_timeout(LIMIT) else { panic!("not told") };
         assert_eq!((poisoned.by.name.as_str(), &poisoned.reason, *poisoned.guard), ("Holder", &killed(), 5));
+        assert_eq!(poisoned.incarnation, 1);
+        let place = format!("`Holder` (process {}, incarnation 1)", poisoned.by.pid);
+        assert!(poisoned.to_string().contains(&place), "{poisoned}");
     });
 }
