@@ -110,10 +110,7 @@ fn an_actor_that_closes_one_of_its_descriptors_serves_or_ends_with_words() {
 #[test]
 fn an_actor_that_has_closed_its_descriptors_is_restarted_with_its_mailbox() {
     alone(|| {
-        let clumsy = Clumsy.builder().restart(Restart::Permanent).reserve().unwrap();
-        let actor = clumsy.actor_ref();
-        let supervisor =
-            Supervisor::one_for_one().intensity(1000, LIMIT).child("clumsy", clumsy).start().unwrap();
+        let (supervisor, actor) = supervised(1000);
         let mut tried = BTreeSet::new();
         loop {
             // Mailbox and reply channel are what they were in the next process, too, whatever their numbers.
@@ -130,6 +127,14 @@ fn an_actor_that_has_closed_its_descriptors_is_restarted_with_its_mailbox() {
         assert!(actor.incarnation() > 1);
         assert!(supervisor.stop(LIMIT).unwrap().is_orderly());
     });
+}
+
+/// A permanent one, and its supervisor, which bears so many crashes.
+fn supervised(crashes: u32) -> (SupervisorRef, ActorRef<Clumsy>) {
+    let clumsy = Clumsy.builder().restart(Restart::Permanent).reserve().unwrap();
+    let actor = clumsy.actor_ref();
+    let supervisor = Supervisor::one_for_one().intensity(crashes, LIMIT).child("clumsy", clumsy);
+    (supervisor.start().unwrap(), actor)
 }
 
 /// Which of its descriptors are sockets.
@@ -174,10 +179,7 @@ fn an_actor_that_shuts_one_of_its_sockets_down_serves_or_ends_with_words() {
 #[test]
 fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
     alone(|| {
-        let clumsy = Clumsy.builder().restart(Restart::Permanent).reserve().unwrap();
-        let actor = clumsy.actor_ref();
-        let supervisor =
-            Supervisor::one_for_one().intensity(3, LIMIT).child("clumsy", clumsy).start().unwrap();
+        let (supervisor, actor) = supervised(3);
         let numbers = sockets(&actor);
         for number in numbers {
             if actor.shut_down(number).is_err() {

@@ -119,9 +119,7 @@ fn scribble_on(pid: u32, seed: u64) {
 fn an_overwritten_ledger_does_not_keep_an_actor_from_being_restarted() {
     alone(|| {
         let stage = Stage::new();
-        let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
-        let (supervisor, [witness]) = stage.cast(supervisor, ["witness"]);
-        let supervisor = supervisor.start().unwrap();
+        let (supervisor, witness) = stage.witnessed();
         let vandal = supervisor.start_child("vandal", Vandal.builder()).unwrap();
         for round in 1..9 {
             let pid = super::stage::child(&supervisor, "vandal").pid.unwrap();

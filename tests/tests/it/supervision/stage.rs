@@ -61,6 +61,13 @@ impl Stage {
         (supervisor.expect("it is put back"), refs)
     }
 
+    /// A supervisor that bears everything, and a worker of it that sees whether it does.
+    pub(super) fn witnessed(&self) -> (SupervisorRef, ActorRef<Worker>) {
+        let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
+        let (supervisor, [witness]) = self.cast(supervisor, ["witness"]);
+        (supervisor.start().unwrap(), witness)
+    }
+
     /// What has been written down since this was asked last.
     pub(super) fn said(&self) -> String {
         let log = fs::read_to_string(self.path.join("log")).unwrap_or_default();

@@ -87,9 +87,7 @@ fn a_temporary_actor_that_denies_that_it_was_started_is_joined_all_the_same() {
 fn a_page_full_of_anything_neither_ends_the_supervisor_nor_loses_the_child() {
     alone(|| {
         let stage = Stage::new();
-        let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
-        let (supervisor, [witness]) = stage.cast(supervisor, ["witness"]);
-        let supervisor = supervisor.start().unwrap();
+        let (supervisor, witness) = stage.witnessed();
         let vandal = supervisor.start_child("vandal", Vandal.builder()).unwrap();
         let (its_pid, witness_pid) = (supervisor.pid().unwrap(), witness.pid().unwrap());
         for (round, byte) in (1..).zip([0, 0xff, 1, 0x7f, 0x80, 0xfe]) {
