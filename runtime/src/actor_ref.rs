@@ -96,7 +96,7 @@ impl RawRef {
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))
     }
 
-    /// The same for arguments that nobody gets back.
+    /// Encodes arguments that nobody gets back.
     fn encode_away<A: Portable>(&self, method: u32, args: A) -> Result<Encoded, SendError> {
         let encoded = codec::encode_away(args, self.peer.card.depth);
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))

@@ -358,12 +358,12 @@ impl<A: Actor> ActorBuilder<A> {
         self.recycle(|recycle| recycle.messages = Some(messages))
     }
 
-    /// The same when more than so many bytes of it are resident after a message. Default: never.
+    /// Replaces its process when more than so many bytes of it are resident after a message. Default: never.
     pub fn recycle_above(self, bytes: u64) -> Self {
         self.recycle(|recycle| recycle.memory = Some(bytes))
     }
 
-    /// The same when its process is so old, counted from the moment at which it is ready. A process that has handled no message yet is not replaced, so an age
+    /// Replaces its process when it is so old, counted from the moment at which it is ready. A process that has handled no message yet is not replaced, so an age
     /// shorter than a start costs a process for each message, and no more. Default: never.
     pub fn recycle_at_age(self, age: Duration) -> Self {
         self.recycle(|recycle| recycle.age = Some(age))

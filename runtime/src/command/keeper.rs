@@ -186,7 +186,7 @@ impl Keeper {
             }
             drop(self.course.wait(facts, TICK));
             if said.as_ref() != Some(&words) {
-                // Whoever ends this when the start limit is over says so.
+                // The supervisor says so when it ends this at the start limit.
                 let last = words.strip_prefix(": ").map(|words| format!("; its last line was: {words}"));
                 last_words::expect(&format!("{}{}", spec.awaited(), last.unwrap_or_default()));
                 said = Some(words);

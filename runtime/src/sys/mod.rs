@@ -29,7 +29,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// The same error; of a call that this kernel does not know or a sandbox refuses, with its name: such an error says nothing by itself.
+/// An error of a call, with the call's name if this kernel does not know it or a sandbox refuses it: such an error says nothing by itself.
 fn named(call: &str, error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => {

@@ -460,7 +460,7 @@ pub(crate) fn limit_of(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-/// The same for an error that another process has put into words, at their end.
+/// Which limit an error names that another process has put into words: its text is at their end.
 pub(crate) fn limit_in(error: &str) -> Option<&'static str> {
     let numbers = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
     numbers

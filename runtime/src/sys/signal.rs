@@ -305,7 +305,7 @@ fn read_own_memory(address: usize, to: &mut [usize]) -> bool {
     read == len as isize || read < 0 && read_through_proc(address, to)
 }
 
-/// The same where a filter refuses that call.
+/// Reads it through /proc, where a filter refuses that call.
 fn read_through_proc(address: usize, to: &mut [usize]) -> bool {
     let (len, Ok(offset)) = (size_of_val(to), libc::off_t::try_from(address)) else { return false };
     // SAFETY: open, pread and close are async-signal-safe; at most `len` bytes are written to `to`, which is borrowed exclusively and of integers.

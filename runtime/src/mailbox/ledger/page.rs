@@ -79,11 +79,11 @@ shared_struct! {
         farewell: AtomicU32,
         /// Actor: an allocation failed under a memory limit.
         out_of_memory: AtomicU32,
-        /// Whoever asks for a stop: of which incarnation, how, and who that is. See `stop.rs`.
+        /// Each process that asks for a stop: of which incarnation, how, and who that is. See `stop.rs`.
         stop: AtomicU64,
-        /// Whoever has it killed: which incarnation, and after which grace.
+        /// Each process that has it killed: which incarnation, and after which grace.
         kill: AtomicU64,
-        /// Whoever wants no further process: the first incarnation that is not to be started; 0 for none.
+        /// Each process that calls a restart off: the first incarnation that is not to be started; 0 for none.
         called_off: AtomicU64,
         /// Actor (its panic hook): lengths of the two texts, and the method's index + 1.
         words_len: AtomicU32,

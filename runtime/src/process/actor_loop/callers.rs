@@ -244,7 +244,7 @@ impl Callers {
             self.flush();
             let now = left(self);
             if now < before {
-                // Somebody reads.
+                // At least one caller reads.
                 deadline = time::after(LAST_TRY);
             }
             before = now;

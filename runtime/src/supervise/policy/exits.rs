@@ -49,7 +49,7 @@ impl Policy {
             // It had been recycled.
             State::Starting { .. } if child.rules.restart == Restart::Temporary => self.is_done(key),
             State::Starting { .. } => self.in_trouble(key, now),
-            // Whoever says so is mistaken: a child that is up has ended.
+            // A child that is up has not failed to start: it has ended.
             State::Up(_) => self.exited(key, Exit::Crash, now),
             State::Down | State::Parked(_) => {}
         }
