@@ -139,7 +139,7 @@ pub(crate) fn encode<T: Portable>(value: &T) -> Result<Encoded, String> {
     encode_within(value, DEPTH).0
 }
 
-/// The same for a value that is not needed any more, and may be so deep that it cannot be dropped on any stack.
+/// Encodes a value that is not needed any more, and may be so deep that it cannot be dropped on any stack.
 ///
 /// # Errors
 /// As [`encode`].
@@ -149,7 +149,7 @@ pub(crate) fn encode_away<T: Portable>(value: T, depth: u32) -> Result<Encoded, 
     encoded
 }
 
-/// Encodes a value of at most so many levels; answers how many it has, too.
+/// Encodes a value of at most so many levels; returns how many it has, too.
 pub(crate) fn encode_within<T: Portable>(value: &T, depth: u32) -> (Result<Encoded, String>, u32) {
     let scope = Scope::enter(&OUTGOING, Vec::new());
     let (bytes, levels) = to_bytes(value, depth);
@@ -197,7 +197,7 @@ pub(crate) fn encode_plain<T: Portable>(value: &T) -> Result<Vec<u8>, String> {
     to_bytes(value, DEPTH).0
 }
 
-/// The same for a value that is not needed any more: see [`encode_away`].
+/// Encodes a value that is not needed any more into bytes alone: see [`encode_away`].
 ///
 /// # Errors
 /// As [`encode_plain`].
@@ -224,7 +224,7 @@ pub(crate) fn decode<T: Portable>(bytes: &[u8], fds: Vec<OwnedFd>) -> Result<T, 
     decode_within(bytes, fds, DEPTH)
 }
 
-/// The same for a value of at most so many levels.
+/// Decodes a value of at most so many levels.
 ///
 /// # Errors
 /// As [`decode`].

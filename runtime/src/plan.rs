@@ -247,7 +247,7 @@ impl Plan {
         }
         let options = &self.options;
         if !(1..=bounds::SOUNDED).contains(&options.depth()) {
-            return wrong(&format!("the option `depth` is between 1 and {} levels", bounds::SOUNDED));
+            return wrong(bounds::DEPTHS);
         }
         if let Ok(init) = &self.init
             && init.levels > options.depth()

@@ -25,6 +25,9 @@ const ROOM: usize = 8 << 20;
 /// How deep a value may be at most; and how deep it is looked into one that is too deep, to say how deep it is, and to drop it.
 pub(crate) const SOUNDED: u32 = 100_000;
 
+/// What is said of another one.
+pub(crate) const DEPTHS: &str = "the option `depth` is between 1 and 100000 levels";
+
 /// How much stack it takes to drop one level, amply: 300 bytes for a box in an enum in a struct, in builds without optimisation.
 const TO_DROP: usize = 1024;
 
@@ -35,9 +38,14 @@ pub(crate) fn here() -> u32 {
     HERE.load(Relaxed)
 }
 
-/// Runs an actor or a task whose messages may be so deep: with as much stack as its own code takes to drop them, if there is memory for it.
+/// Runs an actor or a task whose messages may be so deep.
 pub(crate) fn live<T>(depth: u32, run: impl FnOnce() -> T) -> T {
     HERE.store(depth, Relaxed);
+    with_stack_for(depth, run)
+}
+
+/// Runs code that is given values of so many levels: with as much stack as it takes to drop them, if there is memory for it.
+pub(crate) fn with_stack_for<T>(depth: u32, run: impl FnOnce() -> T) -> T {
     if depth <= DEPTH {
         return run();
     }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
-use super::bounds::DEPTH;
-use super::{Aside, Encoded, Portable, decode, encode, encode_away, put_aside, take_fd};
+use super::{Aside, Encoded, Portable, decode_within, encode_away, encode_within, put_aside, take_fd};
 
 /// Bytes of a value, and what belongs beside them. It travels in messages like any other value, as often as one likes.
 ///
@@ -26,18 +25,18 @@ impl Parcel {
 }
 
 impl<B: From<Vec<u8>> + AsRef<[u8]>> Parcel<B> {
-    /// # Errors
-    /// What the value's `Serialize` said.
-    pub(crate) fn pack<T: Portable>(value: &T) -> Result<Parcel<B>, String> {
-        encode(value).map(Parcel::from)
+    /// Packs a value of at most `depth` levels; returns how many it has, too. The error is what its `Serialize` said.
+    pub(crate) fn pack<T: Portable>(value: &T, depth: u32) -> (Result<Parcel<B>, String>, u32) {
+        let (encoded, levels) = encode_within(value, depth);
+        (encoded.map(Parcel::from), levels)
     }
 
-    /// The same for a value that is not needed any more: see [`encode_away`].
+    /// Packs a value that is not needed any more: see [`encode_away`].
     ///
     /// # Errors
-    /// As [`pack`](Self::pack).
-    pub(crate) fn pack_away<T: Portable>(value: T) -> Result<Parcel<B>, String> {
-        encode_away(value, DEPTH).map(Parcel::from)
+    /// What the value's `Serialize` said.
+    pub(crate) fn pack_away<T: Portable>(value: T, depth: u32) -> Result<Parcel<B>, String> {
+        encode_away(value, depth).map(Parcel::from)
     }
 
     /// The same bytes, lying elsewhere.
@@ -65,9 +64,9 @@ impl<B: From<Vec<u8>> + AsRef<[u8]>> Parcel<B> {
     }
 
     /// # Errors
-    /// If it is not exactly one `T`, or at a limit on descriptors.
-    pub(crate) fn open<T: Portable>(&self) -> Result<T, String> {
-        decode(self.bytes.as_ref(), self.descriptors()?)
+    /// If it is not exactly one `T` of at most `depth` levels, or at a limit on descriptors.
+    pub(crate) fn open<T: Portable>(&self, depth: u32) -> Result<T, String> {
+        decode_within(self.bytes.as_ref(), self.descriptors()?, depth)
     }
 }
 

@@ -9,7 +9,8 @@ use super::core::Core;
 use super::progress::{OnProgress, Progress};
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
-use crate::codec::{Parcel, Portable};
+use crate::codec::bounds::{DEPTH, DEPTHS, SOUNDED, too_deep};
+use crate::codec::{self, Parcel, Portable};
 use crate::escape::escaped;
 use crate::task::function::{self, Function, TaskFn};
 use crate::{SpawnError, SupervisorBuilder};
@@ -53,7 +54,7 @@ pub(crate) struct Options {
     pub(crate) max: usize,
     pub(crate) queue: usize,
     pub(crate) queue_bytes: usize,
-    pub(crate) init: Option<(Function, Result<Parcel, String>)>,
+    pub(crate) init: Option<Init>,
     pub(crate) exit: Option<Function>,
     pub(crate) limits: Limits,
     pub(crate) idle_timeout: Duration,
@@ -67,6 +68,33 @@ pub(crate) struct Options {
     pub(crate) daemon: bool,
     pub(crate) in_process: bool,
     pub(crate) chunk: Option<usize>,
+    pub(crate) depth: u32,
+}
+
+/// The function that makes a worker's state.
+pub(crate) struct Init {
+    pub(crate) function: Function,
+    /// What it is given, and how deep that is.
+    pub(crate) args: Result<(Parcel, u32), String>,
+}
+
+impl Init {
+    /// How deep `args` may be is known when the pool is built.
+    fn new<A: Portable>(function: Function, args: A) -> Init {
+        let encoded = codec::encode_away(args, SOUNDED);
+        let args = encoded.map(|encoded| (encoded.levels, Parcel::from(encoded)));
+        Init { function, args: args.map(|(levels, parcel)| (parcel, levels)) }
+    }
+
+    fn check(&self, depth: u32) -> Result<(), String> {
+        match &self.args {
+            Ok((_, levels)) if *levels > depth => {
+                Err(format!("cannot encode the argument of `init`: {}", too_deep(*levels, depth)))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.clone()),
+        }
+    }
 }
 
 /// A pool that runs this function.
@@ -104,6 +132,7 @@ impl PoolBuilder {
             daemon: false,
             in_process: false,
             chunk: None,
+            depth: DEPTH,
         };
         PoolBuilder { options, on_progress: None, preload: None }
     }
@@ -129,7 +158,7 @@ impl PoolBuilder {
     /// [`pool::state`](crate::pool::state); it need not be serde. A worker in which it panics has not been started: that counts against the
     /// [`intensity`](Self::intensity). (Python's `initializer`.)
     pub fn init<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static>(self, function: F, args: A) -> Self {
-        let made = (function::state_maker(function), Parcel::pack_away(args));
+        let made = Init::new(function::state_maker(function), args);
         self.with(|options| options.init = Some(made))
     }
 
@@ -156,7 +185,7 @@ impl PoolBuilder {
         S: 'static,
         E: fmt::Display + 'static,
     {
-        let made = (function::try_state_maker(function), Parcel::pack_away(args));
+        let made = Init::new(function::try_state_maker(function), args);
         self.with(|options| options.init = Some(made))
     }
 
@@ -200,17 +229,17 @@ impl PoolBuilder {
         self.with(|options| options.limits.tasks = Some(tasks))
     }
 
-    /// The same when more than so many bytes of it are resident after a task. Looked at every 10 ms at most. Default: never.
+    /// Replaces a worker when more than so many bytes of it are resident after a task. Looked at every 10 ms at most. Default: never.
     pub fn max_rss(self, bytes: u64) -> Self {
         self.with(|options| options.limits.rss = Some(bytes))
     }
 
-    /// The same when it has grown by more than so many bytes since its `init`. Default: never.
+    /// Replaces a worker when it has grown by more than so many bytes since its `init`. Default: never.
     pub fn max_growth(self, bytes: u64) -> Self {
         self.with(|options| options.limits.growth = Some(bytes))
     }
 
-    /// The same when it is so old, counted from the moment at which it is ready; not before it has run a task. Default: never.
+    /// Replaces a worker when it is so old, counted from the moment at which it is ready; not before it has run a task. Default: never.
     pub fn max_age(self, age: Duration) -> Self {
         self.with(|options| options.limits.age = Some(age))
     }
@@ -274,6 +303,12 @@ impl PoolBuilder {
         self.with(|options| options.memory = Some(bytes))
     }
 
+    /// How deep the arguments and results of tasks, and what `init` is given, may be, as [`depth`](crate::ActorBuilder::depth) counts. What is deeper is
+    /// [`TaskError::Codec`](crate::pool::TaskError::Codec) of that task. Default: 128; at most 100,000.
+    pub fn depth(self, levels: u32) -> Self {
+        self.with(|options| options.depth = levels)
+    }
+
     /// Whether what is pending is of no importance for the end of the program: then dropping the pool ends it at once, like [`abort`](Pool::abort). Default: no.
     pub fn daemon(self, daemon: bool) -> Self {
         self.with(|options| options.daemon = daemon)
@@ -307,7 +342,7 @@ impl PoolBuilder {
         self.open().map(Pool::of)
     }
 
-    /// The same for a pool that runs one function.
+    /// Starts a pool that runs one function.
     ///
     /// ```
     /// use phalanx::Pool;
@@ -366,10 +401,11 @@ impl PoolBuilder {
         if options.intensity.1.is_zero() {
             return wrong("the window of the option `intensity` is longer than nothing");
         }
-        if let Some((_, Err(error))) = &options.init {
-            return Err(SpawnError::Codec { actor: options.name.clone(), error: error.clone() });
+        if !(1..=SOUNDED).contains(&options.depth) {
+            return wrong(DEPTHS);
         }
-        Ok(())
+        let init = options.init.as_ref().map_or(Ok(()), |init| init.check(options.depth));
+        init.map_err(|error| SpawnError::Codec { actor: options.name.clone(), error })
     }
 
     fn open(self) -> Result<Arc<Core>, SpawnError> {

@@ -46,7 +46,7 @@ use self::task::Cell;
 use once_cell::sync::OnceCell;
 
 use crate::SpawnError;
-use crate::codec::{Parcel, Portable};
+use crate::codec::{Parcel, Portable, bounds};
 use crate::escape::escaped;
 use crate::own::Own;
 use crate::task::function::{Function, TaskFn};
@@ -275,7 +275,8 @@ fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: A) -> T
     let number = core.number();
     let cell = Cell::new(core, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let made = Parcel::pack_away(args).map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
+    let made = Parcel::pack_away(args, core.options.depth)
+        .map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
     let submitted =
         made.and_then(|job| core.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));
@@ -293,7 +294,8 @@ fn try_submit<A: Portable, T, E>(
     let number = core.number();
     let cell = Cell::new(core, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let made = Parcel::pack(&args).map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
+    let (packed, levels) = Parcel::pack(&args, core.options.depth);
+    let made = packed.map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     match made.and_then(|packed| single(function, number, packed, Arc::clone(&cell))) {
         Err(outcome) => drop(cell.complete(outcome)),
         Ok(job) => match core.submit(job, false) {
@@ -303,6 +305,7 @@ fn try_submit<A: Portable, T, E>(
             Err(Some(outcome)) => drop(cell.complete(outcome)),
         },
     }
+    bounds::drop_deep(args, levels);
     Ok(task)
 }
 

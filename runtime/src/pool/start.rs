@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::builder::{Options, Preload};
+use super::builder::{Init, Options, Preload};
 use super::core::Core;
 use super::crew::{Crew, Link};
 use super::error::WorkerAt;
@@ -74,7 +74,9 @@ impl Core {
         let lane = Lane::new().map_err(|error| io(error.to_string()))?;
         let missing = || SpawnError::NotInExecutable { actor: name.clone() };
         let init = match &self.options.init {
-            Some((function, Ok(args))) => Some((function.name().ok_or_else(missing)?, args.clone())),
+            Some(Init { function, args: Ok((args, _)) }) => {
+                Some((function.name().ok_or_else(missing)?, args.clone()))
+            }
             _ => None,
         };
         let exit = self.options.exit.map(|function| function.name().ok_or_else(missing)).transpose()?;
@@ -87,6 +89,7 @@ impl Core {
             exit,
             limits: self.options.limits,
             soft: self.options.soft,
+            depth: self.options.depth,
         };
         let (link, pid) = match &self.supervisor {
             None => {
@@ -98,6 +101,7 @@ impl Core {
                 let mut builder = crate::__private::builder::<Worker>((setup,))
                     .name(name.clone())
                     .mailbox(MAILBOX)
+                    .depth(self.options.depth)
                     .restart(Restart::Temporary)
                     .grace(self.options.grace);
                 if let Some(limit) = self.options.start {

@@ -267,7 +267,7 @@ where
                     break;
                 }
             };
-            match <Parcel>::pack_away(item) {
+            match <Parcel>::pack_away(item, self.core.options.depth) {
                 Ok(parcel) if parcel.has_aside() => {
                     // Alone, and after those before it.
                     self.submit(args, ends, first);
@@ -366,8 +366,8 @@ where
         };
         let codec = |error| TaskError::Codec(Border::DecodeResult, error, self.at(Some(worker)));
         match status {
-            Status::App => Err(parcel.open::<E>().map_or_else(codec, TaskError::App)),
-            _ => parcel.open::<T>().map_err(codec),
+            Status::App => Err(parcel.open::<E>(self.core.options.depth).map_or_else(codec, TaskError::App)),
+            _ => parcel.open::<T>(self.core.options.depth).map_err(codec),
         }
     }
 }

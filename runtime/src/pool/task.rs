@@ -52,6 +52,8 @@ pub(crate) struct Cell {
     core: Weak<Core>,
     pub(crate) number: u64,
     pub(crate) name: &'static str,
+    /// How deep its result may be.
+    depth: u32,
 }
 
 struct Copied(Mutex<Inner>);
@@ -129,7 +131,8 @@ impl Cell {
     pub(crate) fn new(core: &Arc<Core>, number: u64, name: &'static str) -> Arc<Cell> {
         let (inner, changed) = (Mutex::default(), Condvar::new());
         let (home, copied) = (Home::here(), Own::new());
-        Arc::new(Cell { inner, home, copied, changed, core: Arc::downgrade(core), number, name })
+        let depth = core.options.depth;
+        Arc::new(Cell { inner, home, copied, changed, core: Arc::downgrade(core), number, name, depth })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -430,8 +433,8 @@ fn read<T: Portable, E: Portable>(cell: &Cell, outcome: &Outcome) -> Result<T, T
     };
     let codec = |error| TaskError::Codec(Border::DecodeResult, error, cell.at(Some(worker)));
     match status {
-        Status::App => Err(parcel.open::<E>().map_or_else(codec, TaskError::App)),
-        _ => parcel.open::<T>().map_err(codec),
+        Status::App => Err(parcel.open::<E>(cell.depth).map_or_else(codec, TaskError::App)),
+        _ => parcel.open::<T>(cell.depth).map_err(codec),
     }
 }
 

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use super::crew::Failed;
 use super::worker::{Answered, Batch, Desk, Setup};
+use crate::codec::bounds::with_stack_for;
 use crate::exit::{ExitReason, StoppedBy};
 use crate::gate::Gate;
 
@@ -34,7 +35,8 @@ impl Hand {
         let (ready, is_ready) = mpsc::channel();
         let name = format!("{}-{}", setup.pool, setup.index);
         let on_end = Ring(Arc::clone(gate));
-        let thread = thread::Builder::new().name(name).spawn(move || {
+        let depth = setup.depth;
+        let run = move || {
             let _on_end = on_end;
             let made = catch_unwind(AssertUnwindSafe(|| Desk::new(setup)));
             let mut desk = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
@@ -57,7 +59,8 @@ impl Hand {
             }
             desk.leave();
             None
-        });
+        };
+        let thread = thread::Builder::new().name(name).spawn(move || with_stack_for(depth, run));
         let thread = thread.map_err(|error| error.to_string())?;
         is_ready.recv().unwrap_or_else(|_| Err("the thread has ended".to_owned()))?;
         Ok(Hand { sender: Mutex::new(Some(sender)), thread: Some(thread), gate: Arc::clone(gate) })

@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     /// How long a task may take before it is asked to end.
     pub(crate) soft: Option<Duration>,
+    /// How deep arguments and results may be.
+    pub(crate) depth: u32,
 }
 
 /// When a worker wants to be replaced.
@@ -221,6 +223,7 @@ pub(crate) struct Desk {
     lane: Lane,
     exit: Option<FunctionName>,
     limits: Limits,
+    depth: u32,
     since: Instant,
     tasks: u64,
     reference: u64,
@@ -249,7 +252,7 @@ impl Desk {
     /// # Errors
     /// That of the function that makes the state.
     pub(crate) fn new(setup: Setup) -> Result<Desk, String> {
-        let Setup { pool, index, incarnation, lane, init, exit, limits, soft } = setup;
+        let Setup { pool, index, incarnation, lane, init, exit, limits, soft, depth } = setup;
         if !lane.is_whole() {
             return Err("the lane of this worker has another size".to_owned());
         }
@@ -258,7 +261,7 @@ impl Desk {
         HERE_ON_THREAD.set(Some(Arc::clone(&here)));
         if let Some((function, args)) = init {
             let runner = function.find().ok_or("the function is not in this program")?;
-            let state = runner.keep(&args.bytes, args.descriptors()?)?;
+            let state = runner.keep(&args.bytes, args.descriptors()?, depth)?;
             current::leave_if_copy();
             STATE.set(Some(state));
         }
@@ -269,6 +272,7 @@ impl Desk {
             lane,
             exit,
             limits,
+            depth,
             since: now,
             tasks: 0,
             reference,
@@ -282,7 +286,7 @@ impl Desk {
     pub(crate) fn leave(&mut self) {
         let exit = self.exit.take();
         if let Some(runner) = exit.and_then(|function| function.find())
-            && let Err(error) = runner.keep(&[], Vec::new())
+            && let Err(error) = runner.keep(&[], Vec::new(), self.depth)
         {
             tracing::error!(error, "the exit of a worker");
         }
@@ -317,7 +321,7 @@ impl Desk {
             self.here.item.store(item(batch.serial, place), Ordering::Relaxed);
             let known = functions.get(usize::from(function)).copied().flatten();
             let known = known.and_then(|place| self.known.get_mut(place));
-            let worked = run_one(&lane, &track, &mut at, known, args, &batch.args);
+            let worked = run_one(&lane, &track, &mut at, known, (args, &batch.args), self.depth);
             self.here.item.store(0, Ordering::Relaxed);
             let ended = clock();
             lane.count(ended.saturating_sub(began));
@@ -372,8 +376,8 @@ fn run_one(
     track: &Track<'_>,
     at: &mut usize,
     known: Option<&mut Known>,
-    args: &[u8],
-    parcel: &Parcel,
+    (args, parcel): (&[u8], &Parcel),
+    depth: u32,
 ) -> Worked {
     let ran = match (known, parcel.descriptors()) {
         (Some(Known { runner, said, .. }), Ok(fds)) => {
@@ -388,7 +392,7 @@ fn run_one(
                 TASK.set((runner.type_name)());
                 SAID.set(None);
             };
-            let ran = runner.run(args, fds, &mut begins);
+            let ran = runner.run(args, fds, depth, &mut begins);
             // The lane has room for one answer, and one of them is the original.
             current::leave_if_copy();
             *said = SAID.take().or(*said);
@@ -435,6 +439,7 @@ fn resident() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::bounds::DEPTH;
     use crate::task::function::TaskFn;
 
     /// May be run seven times; answers how often the lane says so before the function does.
@@ -460,6 +465,7 @@ mod tests {
             exit: None,
             limits: Limits::default(),
             soft: None,
+            depth: DEPTH,
         };
         let mut desk = Desk::new(setup).unwrap();
         let functions = [hesitant.function(), plain.function()].map(|function| function.name().unwrap());

@@ -7,6 +7,7 @@ use super::client::Client;
 use super::server::Server;
 use crate::builder::ActorBuilder;
 use crate::codec::Portable;
+use crate::codec::bounds::DEPTH;
 use crate::error::SpawnError;
 
 /// For how many items there is room, unless it is said.
@@ -18,12 +19,13 @@ pub struct QueueBuilder<T> {
     capacity: u64,
     name: Option<String>,
     daemon: bool,
+    depth: u32,
     kind: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Portable> QueueBuilder<T> {
     pub(super) fn new() -> QueueBuilder<T> {
-        QueueBuilder { capacity: CAPACITY, name: None, daemon: false, kind: PhantomData }
+        QueueBuilder { capacity: CAPACITY, name: None, daemon: false, depth: DEPTH, kind: PhantomData }
     }
 
     /// For how many items there is room, at least 1. Default: 1024.
@@ -51,6 +53,13 @@ impl<T: Portable> QueueBuilder<T> {
         self
     }
 
+    /// How deep an item may be, as [`depth`](ActorBuilder::depth) counts. A deeper one is a `Codec` error where it is put. Default: 128; at most
+    /// 100,000.
+    pub fn depth(mut self, levels: u32) -> Self {
+        self.depth = levels;
+        self
+    }
+
     /// Starts its process, and waits until it is ready.
     ///
     /// # Errors
@@ -62,7 +71,7 @@ impl<T: Portable> QueueBuilder<T> {
             return Err(SpawnError::Option { actor: name, error });
         }
         let builder: ActorBuilder<Server> = Server::builder(self.capacity);
-        let server = builder.name(name).daemon(self.daemon).spawn()?;
+        let server = builder.name(name).daemon(self.daemon).depth(self.depth).spawn()?;
         Ok(Queue::of(Client::new(server, self.capacity)))
     }
 }

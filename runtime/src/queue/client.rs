@@ -47,6 +47,11 @@ impl Client {
         Client { server, capacity, holder: Own::new() }
     }
 
+    /// How deep an item may be.
+    pub(super) fn depth(&self) -> u32 {
+        self.server.peer().card.depth
+    }
+
     pub(super) fn put(&self, parcels: Vec<Parcel>, patience: Patience) -> Result<(), Fault<Unstored>> {
         let (ticket, waits) = (ticket(), !matches!(patience, Patience::None));
         let reply = match patience {

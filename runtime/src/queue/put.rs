@@ -7,7 +7,7 @@ use super::client::Patience;
 use super::error::{Fault, PutAllError, PutError, PutTimeoutError, QueueError, TryPutError};
 use super::room::{Parcel, Room};
 use super::server::{Refusal, Unstored};
-use crate::codec::Portable;
+use crate::codec::{Portable, bounds};
 
 impl<T: Portable> Queue<T> {
     /// Puts an item in, and waits for room as long as it takes. When this returns, the item lies there, whatever becomes of this process.
@@ -16,7 +16,10 @@ impl<T: Portable> Queue<T> {
     /// [`PutError`], with the item: the queue is closed (before, or while this waits), the item cannot be encoded, or the queue cannot be used.
     pub fn put(&self, item: T) -> Result<(), PutError<T>> {
         match self.send(&item, Patience::Endless) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.drop_item(item);
+                Ok(())
+            }
             Err(Unput::Codec(error)) => Err(PutError::Codec(item, error)),
             Err(Unput::Refused(Refusal::Closed)) => Err(PutError::Closed(item)),
             Err(other) => Err(PutError::Failed(item, other.other())),
@@ -42,7 +45,10 @@ impl<T: Portable> Queue<T> {
     /// [`TryPutError`], with the item.
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
         match self.send(&item, Patience::None) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.drop_item(item);
+                Ok(())
+            }
             Err(Unput::Codec(error)) => Err(TryPutError::Codec(item, error)),
             Err(Unput::Refused(Refusal::Closed)) => Err(TryPutError::Closed(item)),
             Err(Unput::Refused(Refusal::Full)) => Err(TryPutError::Full(item)),
@@ -56,7 +62,10 @@ impl<T: Portable> Queue<T> {
     /// [`PutTimeoutError`], with the item. After `Timeout` it does not lie in the queue and never will.
     pub fn put_timeout(&self, item: T, limit: Duration) -> Result<(), PutTimeoutError<T>> {
         match self.send(&item, Patience::For(limit)) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.drop_item(item);
+                Ok(())
+            }
             Err(Unput::Codec(error)) => Err(PutTimeoutError::Codec(item, error)),
             Err(Unput::Refused(Refusal::Closed)) => Err(PutTimeoutError::Closed(item)),
             Err(Unput::Late) => Err(PutTimeoutError::Timeout(item)),
@@ -87,7 +96,8 @@ impl<T: Portable> Queue<T> {
         let mut items = items.into_iter();
         let (mut stored, mut carried) = (0, None);
         loop {
-            let Batch { items: batch, parcels, next } = Batch::gather(&mut items, carried.take());
+            let Batch { items: batch, parcels, next } =
+                Batch::gather(&mut items, carried.take(), self.client.depth());
             let count = parcels.len();
             if count > 0
                 && let Err(fault) = self.client.put(parcels, Patience::Endless)
@@ -97,6 +107,7 @@ impl<T: Portable> Queue<T> {
                 return Err(PutAllError { stored: stored + done, rest: rest.collect(), error });
             }
             stored += count;
+            batch.into_iter().for_each(|item| self.drop_item(item));
             match next {
                 None => return Ok(()),
                 Some((item, Ok(parcel))) => carried = Some((item, parcel)),
@@ -108,8 +119,13 @@ impl<T: Portable> Queue<T> {
         }
     }
 
+    /// An item that lies in the queue is not needed here any more.
+    fn drop_item(&self, item: T) {
+        bounds::drop_deep(item, self.client.depth());
+    }
+
     fn send(&self, item: &T, patience: Patience) -> Result<(), Unput> {
-        let parcel = Parcel::pack(item).map_err(Unput::Codec)?;
+        let parcel = Parcel::pack(item, self.client.depth()).0.map_err(Unput::Codec)?;
         self.client.put(vec![parcel], patience).map_err(|fault| match fault {
             Fault::Refused(unstored) => Unput::Refused(unstored.why),
             Fault::Late => Unput::Late,
@@ -159,11 +175,11 @@ struct Batch<T> {
 
 impl<T: Portable> Batch<T> {
     /// As many as get into a message; `carried` was left over from the last one.
-    fn gather(items: &mut impl Iterator<Item = T>, carried: Option<(T, Parcel)>) -> Batch<T> {
+    fn gather(items: &mut impl Iterator<Item = T>, carried: Option<(T, Parcel)>, depth: u32) -> Batch<T> {
         let mut batch = Batch { items: Vec::new(), parcels: Vec::new(), next: None };
         let mut room = Room::for_items(usize::MAX);
         let encoded = |item: T| {
-            let parcel = Parcel::pack(&item);
+            let parcel = Parcel::pack(&item, depth).0;
             (item, parcel)
         };
         let carried = carried.map(|(item, parcel)| (item, Ok(parcel)));

@@ -34,6 +34,7 @@ pub struct Node {
     address: String,
     terms: Terms,
     backoff: (Duration, Duration),
+    depth: Option<u32>,
     /// The proxies, by the name and the type that they stand for.
     known: Mutex<HashMap<(String, &'static str), Known>>,
 }
@@ -96,8 +97,8 @@ impl Node {
     }
 
     pub(super) fn reach(address: String, secret: &Secret, options: &Options) -> Result<Node, RemoteError> {
-        let (terms, backoff) = (options.terms(secret), options.backoff);
-        let node = Node { address, terms, backoff, known: Mutex::default() };
+        let Options { backoff, depth, .. } = *options;
+        let node = Node { address, terms: options.terms(secret), backoff, depth, known: Mutex::default() };
         let probe = |plan: Plan| bind(&plan).map(drop);
         let limit = node.limit();
         let task =
@@ -182,6 +183,7 @@ impl Node {
         let mut builder = ActorBuilder::<Proxy>::new(&plan).name(format!("{shown}@{}", self.address));
         builder.plan.options.mailbox = options.mailbox;
         builder.plan.options.timeout = options.timeout;
+        builder.plan.options.depth = self.depth.or(options.depth);
         let proxy = builder.spawn()?;
         match proxy.within(self.limit()).connect().wait() {
             Ok(welcome) => Ok(Known { actor: proxy.any(), capacity: welcome.capacity }),

@@ -36,6 +36,7 @@ pub struct Options {
     pub(super) strangers: usize,
     pub(super) in_flight: usize,
     pub(super) backoff: (Duration, Duration),
+    pub(super) depth: Option<u32>,
 }
 
 impl Default for Options {
@@ -48,6 +49,7 @@ impl Default for Options {
             strangers: 64,
             in_flight: 1024,
             backoff: (Duration::from_millis(50), Duration::from_secs(5)),
+            depth: None,
         }
     }
 }
@@ -100,6 +102,13 @@ impl Options {
     /// doubles. Default: 50 ms, 5 s.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Options {
         self.backoff = (min.max(Duration::from_millis(1)), max.max(min));
+        self
+    }
+
+    /// For a client: how deep arguments and answers, and the items of queues may be, as [`depth`](crate::ActorBuilder::depth) counts; the builder that has made the actor or queue has to
+    /// allow it too. Default: what the actor's type says, or 128; at most 100,000.
+    pub fn depth(mut self, levels: u32) -> Options {
+        self.depth = Some(levels);
         self
     }
 

@@ -274,6 +274,12 @@ impl StoreBuilder {
         StoreBuilder(self.0.memory(bytes))
     }
 
+    /// How deep the arguments and answers of operations may be, as [`depth`](ActorBuilder::depth) counts; an item or value has two levels less, for what an operation
+    /// puts around it. What is deeper is the [`StoreError`] of that operation. Default: 128; at most 100,000.
+    pub fn depth(self, levels: u32) -> Self {
+        StoreBuilder(self.0.depth(levels))
+    }
+
     /// Starts it, and waits until it is ready.
     ///
     /// # Errors

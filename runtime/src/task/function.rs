@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::bounds::DEPTH;
 use crate::codec::{self, Encoded, Portable};
 use crate::error::Never;
 use crate::sys::image::{self, Findable, Located};
@@ -23,14 +22,14 @@ pub(crate) enum Ran {
     Result(String),
 }
 
-type Run = fn(&[u8], Vec<OwnedFd>, &mut dyn FnMut()) -> Ran;
-type Keep = fn(&[u8], Vec<OwnedFd>) -> Result<Box<dyn Any>, String>;
+type Run = fn(&[u8], Vec<OwnedFd>, u32, &mut dyn FnMut()) -> Ran;
+type Keep = fn(&[u8], Vec<OwnedFd>, u32) -> Result<Box<dyn Any>, String>;
 
 /// What a process needs to call one function.
 #[derive(Clone, Copy)]
 pub(crate) struct Runner {
     pub(crate) type_name: fn() -> &'static str,
-    /// Decodes the arguments, says so, and calls.
+    /// Decodes the arguments, which may be so deep, as the value may be; says so, and calls.
     run: Run,
     /// The same for a function whose value stays in the process.
     keep: Keep,
@@ -114,29 +113,29 @@ impl FunctionName {
 }
 
 impl Runner {
-    pub(crate) fn run(&self, args: &[u8], fds: Vec<OwnedFd>, begins: &mut dyn FnMut()) -> Ran {
-        (self.run)(args, fds, begins)
+    pub(crate) fn run(&self, args: &[u8], fds: Vec<OwnedFd>, depth: u32, begins: &mut dyn FnMut()) -> Ran {
+        (self.run)(args, fds, depth, begins)
     }
 
-    pub(crate) fn keep(&self, args: &[u8], fds: Vec<OwnedFd>) -> Result<Box<dyn Any>, String> {
-        (self.keep)(args, fds)
+    pub(crate) fn keep(&self, args: &[u8], fds: Vec<OwnedFd>, depth: u32) -> Result<Box<dyn Any>, String> {
+        (self.keep)(args, fds, depth)
     }
 }
 
-fn value<T: Portable>(value: T) -> Ran {
+fn value<T: Portable>(value: T, depth: u32) -> Ran {
     // The encoding of a `Result` begins with its variant: 0 for `Ok`, 1 for `Err`.
     let is_result = || std::any::type_name::<T>().starts_with("core::result::Result<");
-    match codec::encode_away(value, DEPTH) {
+    match codec::encode_away(value, depth) {
         Ok(encoded) => Ran::Value { is_err: encoded.bytes.first() == Some(&1) && is_result(), encoded },
         Err(error) => Ran::Result(error),
     }
 }
 
-fn no_state(_: &[u8], _: Vec<OwnedFd>) -> Result<Box<dyn Any>, String> {
+fn no_state(_: &[u8], _: Vec<OwnedFd>, _: u32) -> Result<Box<dyn Any>, String> {
     Err("this function is a task".to_owned())
 }
 
-fn no_task(_: &[u8], _: Vec<OwnedFd>, _: &mut dyn FnMut()) -> Ran {
+fn no_task(_: &[u8], _: Vec<OwnedFd>, _: u32, _: &mut dyn FnMut()) -> Ran {
     Ran::Arguments("this function makes a state".to_owned())
 }
 
@@ -154,14 +153,14 @@ macro_rules! functions {
         {
             const ENTRY: &'static Located<Runner> = &Located::new(Runner {
                 type_name: std::any::type_name::<F>,
-                run: |args, fds, begins| {
+                run: |args, fds, depth, begins| {
                     let Some(function) = image::conjure::<F>() else {
                         return Ran::Arguments(CAPTURES.to_owned());
                     };
-                    match codec::decode::<$args>(args, fds) {
+                    match codec::decode_within::<$args>(args, fds, depth) {
                         Ok($($pattern)*) => {
                             begins();
-                            value(function($($arg),*))
+                            value(function($($arg),*), depth)
                         }
                         Err(error) => Ran::Arguments(error),
                     }
@@ -236,10 +235,13 @@ struct Named<F, A, T, E>(PhantomData<(F, A, T, E)>);
 impl<F: Fn(A) -> T + Copy + 'static, A: Portable, T: Portable> Named<F, A, T, ()> {
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
-        run: |args, fds, begins| match (image::conjure::<F>(), codec::decode::<A>(args, fds)) {
+        run: |args, fds, depth, begins| match (
+            image::conjure::<F>(),
+            codec::decode_within::<A>(args, fds, depth),
+        ) {
             (Some(function), Ok(args)) => {
                 begins();
-                value(function(args))
+                value(function(args), depth)
             }
             (None, _) => Ran::Arguments(CAPTURES.to_owned()),
             (_, Err(error)) => Ran::Arguments(error),
@@ -257,12 +259,15 @@ where
 {
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
-        run: |args, fds, begins| match (image::conjure::<F>(), codec::decode::<A>(args, fds)) {
+        run: |args, fds, depth, begins| match (
+            image::conjure::<F>(),
+            codec::decode_within::<A>(args, fds, depth),
+        ) {
             (Some(function), Ok(args)) => {
                 begins();
                 match function(args) {
-                    Ok(answer) => value(answer),
-                    Err(error) => codec::encode_away(error, DEPTH).map_or_else(Ran::Result, Ran::App),
+                    Ok(answer) => value(answer, depth),
+                    Err(error) => codec::encode_away(error, depth).map_or_else(Ran::Result, Ran::App),
                 }
             }
             (None, _) => Ran::Arguments(CAPTURES.to_owned()),
@@ -296,9 +301,9 @@ impl<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static> Maker<F, A, S> {
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: no_task,
-        keep: |args, fds| {
+        keep: |args, fds, depth| {
             let function = image::conjure::<F>().ok_or(CAPTURES)?;
-            Ok(kept(function(codec::decode::<A>(args, fds)?)))
+            Ok(kept(function(codec::decode_within::<A>(args, fds, depth)?)))
         },
     });
 }
@@ -330,9 +335,10 @@ where
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: no_task,
-        keep: |args, fds| {
+        keep: |args, fds, depth| {
             let function = image::conjure::<F>().ok_or(CAPTURES)?;
-            let state = function(codec::decode::<A>(args, fds)?).map_err(|error| error.to_string())?;
+            let state =
+                function(codec::decode_within::<A>(args, fds, depth)?).map_err(|error| error.to_string())?;
             Ok(kept(state))
         },
     });

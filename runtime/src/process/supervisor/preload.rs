@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::codec::bounds::DEPTH;
 use crate::own::Home;
 use crate::sys::process;
 use crate::task::function::FunctionName;
@@ -14,7 +15,7 @@ pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
     let runner = function.find().ok_or("the function to preload is not in this program")?;
     process::note_foreign_code();
     let home = Home::here();
-    let kept = catch_unwind(AssertUnwindSafe(|| runner.keep(args, Vec::new())));
+    let kept = catch_unwind(AssertUnwindSafe(|| runner.keep(args, Vec::new(), DEPTH)));
     if !home.is_here() {
         process::say(
             "phalanx: a preload has forked, and the copy of its supervisor has come back from it: it ends here\n",

@@ -2,8 +2,9 @@
 
 use std::thread;
 
+use phalanx::pool::{self, TaskError};
 use phalanx::prelude::*;
-use phalanx::{Pool, Queue, Store};
+use phalanx::{Pool, PutError, Queue, Store, StoreError};
 use phalanx_tests::alone;
 use serde::{Deserialize, Serialize};
 
@@ -215,6 +216,82 @@ fn with_the_option_an_actor_takes_and_gives_what_is_deeper() {
         }
         let task = Process::builder(Chain::of, 1000).depth(1000).spawn().unwrap();
         assert_eq!(task.join().map(Chain::unlink), Ok(1000));
+    });
+}
+
+#[test]
+fn with_the_option_a_pool_takes_and_gives_what_is_deeper() {
+    alone(|| {
+        for builder in [Pool::builder(), Pool::builder().in_process()] {
+            let deepest = |chain: Chain| pool::state(|kept: &mut Chain| chain.levels().max(kept.levels()));
+            let pool =
+                builder.workers(1).depth(5_000).init(|kept: Chain| kept, Chain::of(4_000)).build().unwrap();
+            with_stack(256, move || {
+                assert_eq!(pool.run(deepest, Chain::of(5_000)), Ok(5_000));
+                assert_eq!(pool.run(Chain::of, 5_000).map(Chain::unlink), Ok(5_000));
+                assert_eq!(pool.try_submit(deepest, Chain::of(5_000)).unwrap().wait(), Ok(5_000));
+                let made = pool.stream(Chain::of, [5_000, 5_001]).map(|made| made.map(Chain::unlink));
+                let made: Vec<_> = made.collect();
+                assert_eq!(made[0], Ok(5_000));
+                let wide = [
+                    pool.run(deepest, Chain::of(5_001)),
+                    pool.try_submit(deepest, Chain::of(5_001)).unwrap().wait(),
+                ];
+                for refused in wide.iter().chain(&made[1..]) {
+                    assert!(matches!(refused, Err(TaskError::Codec(..))), "{refused:?}");
+                    let said = refused.as_ref().unwrap_err().to_string();
+                    assert!(said.contains("5001 levels deep, and may be 5000"), "{said}");
+                }
+            });
+        }
+        let refused = Pool::builder().init(|kept: Chain| kept, Chain::of(129)).build().map(drop);
+        assert!(matches!(&refused, Err(SpawnError::Codec { error, .. }) if error.contains("129 levels")));
+        for levels in [0, 100_001] {
+            let refused = Pool::builder().depth(levels).build().map(drop);
+            assert!(matches!(refused, Err(SpawnError::Option { .. })), "{refused:?}");
+        }
+    });
+}
+
+#[test]
+fn with_the_option_a_queue_takes_and_gives_what_is_deeper() {
+    alone(|| {
+        let queue = Queue::<Chain>::builder().depth(5_000).spawn().unwrap();
+        let copy = queue.clone();
+        with_stack(256, move || {
+            queue.put(Chain::of(5_000)).unwrap();
+            queue.put_all([Chain::of(4_999), Chain::of(4_998)]).unwrap();
+            assert_eq!(queue.get().unwrap().unlink(), 5_000);
+            assert_eq!(queue.lease().unwrap().ack().unwrap().unlink(), 4_999);
+            assert_eq!(queue.get_up_to(8).unwrap().pop().map(Chain::unlink), Some(4_998));
+            let PutError::Codec(item, said) = queue.put(Chain::of(5_001)).unwrap_err() else {
+                panic!("it was put")
+            };
+            assert!(said.contains("5001 levels deep, and may be 5000"), "{said}");
+            assert_eq!(item.unlink(), 5_001);
+        });
+        // The bound travels with the handle.
+        let there = Process::spawn(|queue: Queue<Chain>| queue.put(Chain::of(5_000)).is_ok(), copy.clone());
+        assert_eq!(there.unwrap().join(), Ok(true));
+        assert_eq!(copy.get().unwrap().unlink(), 5_000);
+        let refused = Queue::<Chain>::builder().depth(0).spawn().map(drop);
+        assert!(matches!(refused, Err(SpawnError::Option { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn with_the_option_a_store_takes_and_gives_what_is_deeper() {
+    alone(|| {
+        let store = Store::builder().depth(5_002).start().unwrap();
+        let map = store.map::<u32, Chain>().unwrap();
+        with_stack(256, move || {
+            map.insert(1, Chain::of(5_000)).unwrap();
+            assert_eq!(map.get(&1).unwrap().map(Chain::unlink), Some(5_000));
+            let refused = map.insert(2, Chain::of(5_003)).map(drop).unwrap_err();
+            assert!(matches!(refused, StoreError::Call(CallError::Codec(..))), "{refused}");
+        });
+        let refused = Store::builder().depth(100_001).start().map(drop);
+        assert!(matches!(refused, Err(SpawnError::Option { .. })), "{refused:?}");
     });
 }
 

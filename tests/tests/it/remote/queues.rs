@@ -10,6 +10,7 @@ use phalanx::{
 };
 use phalanx_tests::board::{Board, Value, secret};
 use phalanx_tests::{Gate, Program, alone, eventually, processes};
+use serde::{Deserialize, Serialize};
 
 use super::cutter::Cutter;
 use super::{AT_ONCE, LIMIT, connect, quick};
@@ -55,6 +56,29 @@ fn values_of_all_kinds_come_out_as_they_went_in() {
         assert_eq!(echo.line(), "cannot be encoded, and the link works on");
         assert_eq!(echo.finish(), 0);
         assert_eq!(echoes.get_timeout(LIMIT), Ok(Value::Bool(false)));
+    });
+}
+
+#[derive(Serialize, Deserialize)]
+struct Nest(Vec<Nest>);
+
+#[test]
+fn items_are_as_deep_as_queue_and_client_allow() {
+    alone(|| {
+        let nest = |levels: u32| (1..levels).fold(Nest(vec![]), |inner, _| Nest(vec![inner]));
+        let local = Queue::<Nest>::builder().depth(1_000).spawn().unwrap();
+        let manager = quick().serve("127.0.0.1:0", &secret()).unwrap();
+        manager.queue("nests", &local).unwrap();
+        let far = quick().depth(1_000).connect(manager.addr(), &secret()).unwrap();
+        let far = far.queue::<Nest>("nests").unwrap();
+        far.put(nest(1_000)).unwrap();
+        assert!(local.get().is_ok());
+        local.put(nest(1_000)).unwrap();
+        assert!(far.get_timeout(LIMIT).is_ok());
+        let shallow = connect(&manager).queue::<Nest>("nests").unwrap();
+        assert!(matches!(shallow.put(nest(129)), Err(PutError::Codec(..))));
+        local.put(nest(129)).unwrap();
+        assert!(matches!(shallow.get_timeout(LIMIT), Err(GetTimeoutError::Codec(_))));
     });
 }
 
