@@ -124,7 +124,7 @@ fn the_death_of_one_who_was_to_make_it_true_ends_the_wait_of_one() {
         let mut heard: Vec<_> = waiting.iter().map(|process| process.join().unwrap()).collect();
         heard.sort();
         let expected = format!(
-            "the last holder of the lock, `{}` (process {}), died: {}",
+            "the last holder of the lock, `{}` (process {}, incarnation 1), died: {}",
             producer.name(),
             producer.pid(),
             killed()
