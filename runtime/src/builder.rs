@@ -60,6 +60,14 @@ macro_rules! options {
             self
         }
 
+        /// Whether the program starts it again when the program's root supervisor has died, and all that it had with it. Default: yes, if the program spawned it with a
+        /// [restart type](Self::restart) other than [`Temporary`](crate::Restart::Temporary); see
+        /// [`SupervisorBuilder::outlives_root`](crate::SupervisorBuilder::outlives_root).
+        pub fn outlives_root(mut self, outlives: bool) -> Self {
+            self.plan.outlives_root = outlives;
+            self
+        }
+
         /// How many restarts within which time are bearable. What is spawned and restarted more often stays dead; the child of a supervisor
         /// takes that one with it, whose restarts are otherwise counted for all its children together. Default: 1 in 10 s for what
         /// is spawned; that of the supervisor for its children.

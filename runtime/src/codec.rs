@@ -80,7 +80,7 @@ impl Encoded {
 }
 
 /// Bytes, and what was in the value that is not bytes, in the order of its appearance.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) aside: Vec<Aside>,

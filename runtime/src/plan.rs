@@ -18,12 +18,14 @@ use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::names::Claim;
+use crate::process::attic::Attic;
 use crate::process::entry::{Entry, Hook};
+use crate::process::kept::{self, Kept};
 use crate::process::request::{self, Ends, Kind, Place, Spec};
 use crate::process::root;
 use crate::process::step::{NoTree, Obstacle};
 use crate::process::surroundings::Surroundings;
-use crate::process::tree::{self, PATIENCE};
+use crate::process::tree::{self, PATIENCE, Tree};
 use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::sys::image::{self, Located};
 use crate::sys::{credentials, fd, process, time};
@@ -66,6 +68,8 @@ pub(crate) struct Plan {
     pub(crate) preload: Option<Function>,
     /// What is wrong with it, if that was seen when there was nobody to tell.
     pub(crate) fault: Option<&'static str>,
+    /// The program starts it again when its root supervisor has died, if its restart type says so.
+    pub(crate) outlives_root: bool,
 }
 
 /// How to reach a process to be, and all those below it.
@@ -139,6 +143,7 @@ impl Plan {
             children,
             preload: None,
             fault: None,
+            outlives_root: true,
         }
     }
 
@@ -332,6 +337,7 @@ impl Plan {
             policy: self.policy,
             surroundings: self.surroundings()?,
             preload,
+            kept: false,
         })
     }
 
@@ -379,9 +385,13 @@ impl Plan {
             Parent::Own => {
                 let tree = tree::get()?;
                 let term = tree.term();
-                let sent = self.send(tree.control(), false);
-                tree.ring();
-                let started = sent.and_then(|()| await_start(router, &peer, start, &|| tree.is_gone(term)));
+                let started = if tree.is_programs() && self.follows_the_root() {
+                    self.start_kept(&tree, router, &peer, start)
+                } else {
+                    let sent = self.send(tree.control(), false);
+                    tree.ring();
+                    sent.and_then(|()| await_start(router, &peer, start, &|| tree.is_gone(term)))
+                };
                 started.map_err(|failure| match failure {
                     // The mailbox may have been seen to close before its supervisor was counted as ended.
                     Failure::SupervisorDied | Failure::Descriptors => {
@@ -399,6 +409,59 @@ impl Plan {
             }
         }
         Ok(peer)
+    }
+
+    fn follows_the_root(&self) -> bool {
+        self.outlives_root && self.rules(false).restart != Restart::Temporary
+    }
+
+    /// Starts what the program keeps, see [`kept`].
+    fn start_kept(
+        self,
+        tree: &Arc<Tree>,
+        router: &'static Router,
+        peer: &Arc<Peer>,
+        start: Duration,
+    ) -> Result<(), Failure> {
+        let kept = Arc::new(self.keep(false)?);
+        kept::hold(tree, &kept);
+        let is_gone = || tree.is_gone(tree.term());
+        let sent = kept.send(tree.control()).map_err(unsent).and_then(|()| match kept.confirm(tree) {
+            Ok(true) if is_gone() => Err(Failure::SupervisorDied),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::Descriptors),
+            Err(error) => Err(unsent(error)),
+        });
+        let was_sent = sent.is_ok();
+        let started = sent.and_then(|()| await_start(router, peer, start, &is_gone));
+        if started.is_err() {
+            kept::release(&kept);
+            if !was_sent {
+                // It may have arrived all the same. Its supervisor does not start what has no mailbox, and ends what has lost it.
+                kept.end();
+                // One that is not there, or is gone, needs none.
+                let _ = Handle(peer).kill();
+            }
+        }
+        started
+    }
+
+    /// What the program keeps of it, and of all below it.
+    fn keep(mut self, declared: bool) -> Result<Kept, Failure> {
+        let children = std::mem::take(&mut self.children);
+        let Some(seat) = self.seat.take() else { return Err(Failure::SupervisorDied) };
+        let spec = Spec { kept: true, ..self.spec(&seat.peer, declared)? };
+        let has_callers = spec.kind != Kind::Supervisor;
+        let attic = has_callers.then(Attic::new).transpose().map_err(Failure::Io)?;
+        let Seat { peer, receiver } = seat;
+        Ok(Kept {
+            spec,
+            init: self.init.map_err(Failure::Codec)?,
+            receiver,
+            attic,
+            peer,
+            children: children.into_iter().map(|child| child.keep(true)).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Sends it, and all below it, a packet for each; then closes what only its supervisor is to have.
@@ -427,12 +490,14 @@ impl Plan {
         let ends = Ends::new(&seat.receiver, seat.peer.mailbox(), seat.peer.ledger.file());
         let init = self.init.map_err(Failure::Codec)?;
         // When this is done, the only receiving ends are the supervisor's and the child's: if both are gone, we see it.
-        request::spawn(control, spec, init, &ends, place, time::after(PATIENCE)).map_err(|error| match error
-            .kind()
-        {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::SupervisorDied,
-            _ => Failure::Io(error),
-        })
+        request::spawn(control, spec, init, &ends, place, time::after(PATIENCE)).map_err(unsent)
+    }
+}
+
+fn unsent(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::SupervisorDied,
+        _ => Failure::Io(error),
     }
 }
 

@@ -29,6 +29,15 @@ impl Attic {
         Ok(Attic { in_end, out_end })
     }
 
+    /// Of the ends that another process has made.
+    pub(crate) fn of(in_end: OwnedFd, out_end: OwnedFd) -> Attic {
+        Attic { in_end, out_end }
+    }
+
+    pub(crate) fn ends(&self) -> [BorrowedFd<'_>; 2] {
+        [self.in_end.as_fd(), self.out_end.as_fd()]
+    }
+
     pub(crate) fn descriptors(&self) -> [RawFd; 2] {
         [self.in_end.as_raw_fd(), self.out_end.as_raw_fd()]
     }

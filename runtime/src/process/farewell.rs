@@ -66,6 +66,15 @@ pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option
     })
 }
 
+/// What is known of a process that ended with its supervisor, by its page. Those that wait for answers of it are told.
+pub(crate) fn of_orphan(methods: &'static [Method], ledger: &Ledger) -> Epitaph {
+    let mut in_progress = in_progress(methods, ledger);
+    if let Some(busy) = &mut in_progress {
+        busy.again = may_be_repeated(methods, ledger);
+    }
+    Epitaph { in_progress, forsaken: ledger.forsaken(), ..Epitaph::orphaned() }
+}
+
 /// Whether the next process will handle the message again that this one died of.
 pub(crate) fn may_be_repeated(methods: &'static [Method], ledger: &Ledger) -> bool {
     let method = ledger.last_progress().and_then(|busy| methods.get(busy.method as usize));

@@ -1,6 +1,6 @@
 //! The life of processes: from the first spawn of a program to the last child of its last supervisor.
 //!
-//! [`root`] is the program's side: it starts the tree on demand, asks it for processes and ends it. [`boot`] is what the hook
+//! [`root`] is the program's side: it starts the tree on demand, asks it for processes and ends it; [`kept`] is what it starts again. [`boot`] is what the hook
 //! before `main` does in the image that becomes the root supervisor; [`supervisor`] is the loop of every supervisor;
 //! [`child`] is what happens between a fork and user code, and [`actor_loop`] what happens after it. [`entry`] says
 //! which code a new process runs, [`request`] what is asked of a supervisor.
@@ -15,6 +15,7 @@ pub(crate) mod events;
 pub(crate) mod farewell;
 #[cfg(feature = "floors")]
 pub mod floor;
+pub(crate) mod kept;
 pub(crate) mod last_words;
 pub(crate) mod lines;
 pub(crate) mod request;

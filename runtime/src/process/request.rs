@@ -56,6 +56,8 @@ pub(crate) enum Operation {
     Restart(String),
     Delete(String),
     Children,
+    /// Whether there is a child with this id of a mailbox.
+    Has(u64),
 }
 
 /// The answer to an [`Operation`].
@@ -172,6 +174,8 @@ pub(crate) struct Spec {
     pub(crate) surroundings: Option<Box<Surroundings>>,
     /// For a supervisor: what it runs before it forks.
     pub(crate) preload: Option<FunctionName>,
+    /// The program starts it again when its root supervisor has died. The channels of its callers come with it, and its page says how often it was started.
+    pub(crate) kept: bool,
 }
 
 impl Spec {
@@ -196,6 +200,8 @@ pub(crate) struct Ends<'a> {
     pub(crate) receiver: BorrowedFd<'a>,
     pub(crate) sender: BorrowedFd<'a>,
     pub(crate) ledger: BorrowedFd<'a>,
+    /// Of what the program keeps.
+    pub(crate) attic: Option<[BorrowedFd<'a>; 2]>,
 }
 
 /// A spawn as it comes in.
@@ -235,7 +241,7 @@ impl Spawn {
         }
         self.children.iter_mut().try_for_each(|child| {
             // One that is not restarted itself comes back with its supervisor.
-            if child.spec.kind != Kind::Supervisor {
+            if child.spec.kind != Kind::Supervisor && child.attic.is_none() {
                 child.attic = Some(Attic::new()?);
             }
             child.prepare_for_successors()
@@ -287,7 +293,8 @@ pub(crate) fn spawn(
     place: Place,
     deadline: u64,
 ) -> io::Result<()> {
-    let first = [ends.receiver, ends.sender, ends.ledger];
+    let mut first = vec![ends.receiver, ends.sender, ends.ledger];
+    first.extend(ends.attic.into_iter().flatten());
     let outgoing = Outgoing::new(init, first.len())?;
     let payload = Payload { large: outgoing.is_large(), bytes: outgoing.bytes() };
     let bytes = packet(&Request::Spawn(Box::new(spec), payload, place))?;
@@ -404,16 +411,20 @@ pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
 fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
     let mut fds = fds.into_iter();
     let (receiver, sender, ledger) = (fds.next()?, fds.next()?, fds.next()?);
+    let attic = match spec.kept && spec.kind != Kind::Supervisor {
+        true => Some(Attic::of(fds.next()?, fds.next()?)),
+        false => None,
+    };
     let init = Body::open(payload.bytes, payload.large, &mut fds).ok()?;
     let ledger = Ledger::accept(ledger).ok()?;
     Some(Spawn {
+        attic,
         spec,
         receiver,
         sender: Some(sender),
         ledger,
         init,
         fds: fds.collect(),
-        attic: None,
         children: Vec::new(),
         rung: Cell::new(0),
     })
@@ -421,6 +432,6 @@ fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
 
 impl<'a> Ends<'a> {
     pub(crate) fn new(receiver: &'a OwnedFd, sender: BorrowedFd<'a>, ledger: BorrowedFd<'a>) -> Ends<'a> {
-        Ends { receiver: receiver.as_fd(), sender, ledger }
+        Ends { receiver: receiver.as_fd(), sender, ledger, attic: None }
     }
 }

@@ -18,16 +18,21 @@ use crate::names;
 use crate::own::Own;
 use crate::process::boot::{self, TREE, Token};
 use crate::process::events;
+use crate::process::kept::{self, Kept};
 use crate::process::lines;
 use crate::process::request;
 use crate::process::step::{NoTree, Obstacle, Step};
 use crate::process::strays;
 use crate::process::tree::{PATIENCE, Tree};
+use crate::supervise::{Intensity, Recent};
 use crate::sys::poll::{self, Event};
 use crate::sys::{credentials, fd, frame, image, process, signal, time};
 
 /// How long a supervisor without its warden may take to end everything.
 const TEAR_DOWN: Duration = Duration::from_secs(5);
+
+/// How many deaths of root supervisors are followed by another that gets what the last one had.
+const DEATHS: Intensity = Intensity::new(5, Duration::from_secs(60));
 
 /// How long an image that becomes no supervisor may take to end by itself.
 const LEAVING: Duration = Duration::from_secs(1);
@@ -38,6 +43,10 @@ struct Root {
     tree: Option<Arc<Tree>>,
     started: u64,
     unreaped: BTreeSet<u64>,
+    /// Those before this number have been ended by the program: nothing of what they had comes back.
+    ended: u64,
+    /// The deaths of others.
+    deaths: Recent,
 }
 
 /// A copy of the program has none of it: its first spawn starts a tree of its own.
@@ -59,7 +68,10 @@ fn root() -> MutexGuard<'static, Root> {
 
 /// The program's tree; started if there is none, or none any more.
 pub(crate) fn tree() -> Result<Arc<Tree>, NoTree> {
-    let mut root = root();
+    tree_of(&mut root())
+}
+
+fn tree_of(root: &mut Root) -> Result<Arc<Tree>, NoTree> {
     if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone(0)) {
         return Ok(Arc::clone(tree));
     }
@@ -273,13 +285,16 @@ impl Watcher {
         // The warden ends as its supervisor has ended.
         let warden = self.warden.0.take();
         let status = warden.and_then(|mut child| child.wait().ok());
-        if !status.is_some_and(|status| status.success()) {
+        if status.is_some_and(|status| status.success()) {
+            kept::forget(&self.tree);
+        } else {
             say_that_it_died(status);
             // If it was the warden that was killed, the supervisor is about to end everything, and knows more of that than we do.
             let deadline = time::after(TEAR_DOWN);
             while !fd::hangs_up_within(self.tree.control(), time::until(deadline)) && time::now() < deadline {
             }
             strays::sweep(&self.mark);
+            self.bring_back();
         }
         if is_interrupted() {
             logging::settle();
@@ -292,6 +307,46 @@ impl Watcher {
         }
         drop(root);
         PROGRAM.here().reaped.notify_all();
+    }
+
+    /// Has the next root supervisor start what this one had and what comes back.
+    fn bring_back(&self) {
+        let returning = kept::after(&self.tree);
+        if returning.is_empty() {
+            return;
+        }
+        let give_up = |why: &str| {
+            returning.iter().for_each(|kept| {
+                kept.end();
+                say_that_it_does_not_return(kept, why);
+            });
+        };
+        match self.next() {
+            Ok(Some(tree)) => {
+                for kept in &returning {
+                    match kept::send_again(&tree, kept) {
+                        Ok(()) => say_that_it_returns(kept),
+                        Err(why) => say_that_it_does_not_return(kept, &why),
+                    }
+                }
+            }
+            // The program ends them all.
+            Ok(None) => returning.iter().for_each(|kept| kept.end()),
+            Err(why) => give_up(&why),
+        }
+    }
+
+    /// The tree that follows this one, unless this one is being ended.
+    fn next(&self) -> Result<Option<Arc<Tree>>, String> {
+        let mut root = root();
+        if self.number < root.ended || is_interrupted() {
+            return Ok(None);
+        }
+        if root.deaths.one_more_is_too_many(DEATHS, time::now()) {
+            let Intensity { restarts, window } = DEATHS;
+            return Err(format!("more than {restarts} root supervisors have died within {window:?}"));
+        }
+        tree_of(&mut root).map(Some).map_err(|none| io::Error::from(none).to_string())
     }
 
     /// The first signal ends the tree in order, and then the program by that signal; the second one ends it all at once.
@@ -319,6 +374,19 @@ fn say_that_it_died(status: Option<ExitStatus>) {
         target: events::TARGET,
         reason = how,
         "the root supervisor died, and all actors, tasks and supervisors of this program with it"
+    );
+}
+
+fn say_that_it_returns(kept: &Kept) {
+    tracing::warn!(target: events::TARGET, actor = kept.name(), "it is started again, below a new root supervisor");
+}
+
+fn say_that_it_does_not_return(kept: &Kept, why: &str) {
+    tracing::error!(
+        target: events::TARGET,
+        actor = kept.name(),
+        error = %why.escape_debug(),
+        "it cannot be started again below a new root supervisor"
     );
 }
 
@@ -367,6 +435,7 @@ pub(crate) fn is_interrupted() -> bool {
 pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
     let (tree, until) = {
         let mut root = root();
+        root.ended = root.started;
         (root.tree.take(), root.started)
     };
     if let Some(tree) = tree {

@@ -57,6 +57,11 @@ impl Tree {
         self.control.as_fd()
     }
 
+    /// Whether it is the program's, whose supervisor is the root.
+    pub(crate) fn is_programs(&self) -> bool {
+        self.supervisor.is_some()
+    }
+
     /// Which supervisor it has: a number that changes when that one ends.
     pub(crate) fn term(&self) -> u32 {
         self.bell.as_ref().map_or(0, |(_, ledger)| ledger.supervisors_ended())

@@ -6,13 +6,13 @@ use crate::supervise::{Intensity, Nanos, units};
 
 /// The restarts that still count.
 #[derive(Debug, Default)]
-pub(super) struct Recent(VecDeque<Nanos>);
+pub(crate) struct Recent(VecDeque<Nanos>);
 
 impl Recent {
     /// Counts a restart; whether it is one too many.
     ///
     /// One that happened at `t` counts before `t + window`, and not from then on.
-    pub(super) fn one_more_is_too_many(&mut self, intensity: Intensity, now: Nanos) -> bool {
+    pub(crate) fn one_more_is_too_many(&mut self, intensity: Intensity, now: Nanos) -> bool {
         let window = units::nanos(intensity.window);
         while self.0.front().is_some_and(|&then| now.saturating_sub(then) >= window) {
             self.0.pop_front();

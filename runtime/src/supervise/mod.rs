@@ -12,6 +12,7 @@ mod units;
 
 pub use spec::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 
+pub(crate) use intensity::Recent;
 pub(crate) use policy::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};
 pub(crate) use spec::{check, check_child};
 

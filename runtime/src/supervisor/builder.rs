@@ -72,6 +72,15 @@ impl<R: Reachable> SupervisorBuilder<R> {
         self
     }
 
+    /// Whether the program starts it again, with the children that it was started with, when the program's root supervisor has died (that is a process of the
+    /// library, which somebody has killed, or the kernel for want of memory). Refs stay valid, and what is queued is served, as over any restart. Default: yes, if it was
+    /// started by the program with a [restart type](Self::restart) other than [`Temporary`](Restart::Temporary). After the fifth such death within a minute
+    /// it is given up. It costs the program three descriptors for each actor below it, and a copy of what it is made of.
+    pub fn outlives_root(mut self, outlives: bool) -> Self {
+        self.plan.outlives_root = outlives;
+        self
+    }
+
     /// How many restarts of the supervisor itself within which time are bearable for the one above it, as for an [actor](crate::ActorBuilder::intensity).
     /// Default: 1 in 10 s for what is started below a process, that of the supervisor for its children.
     pub fn own_intensity(mut self, restarts: u32, window: Duration) -> Self {

@@ -13,6 +13,7 @@ mod order;
 mod programs;
 mod requests;
 mod restarts;
+mod root;
 mod spares;
 mod stage;
 mod starting;

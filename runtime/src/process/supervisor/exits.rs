@@ -85,6 +85,7 @@ impl Supervisor {
         if self.rising.remove(&key) {
             self.note_who_rang();
         }
+        let ends_in_order = self.is_ending();
         let Some(child) = self.children.get_mut(&key) else { return };
         // Its group, while its pid still is the group's.
         process::kill(-pid, process::SIGKILL);
@@ -95,7 +96,9 @@ impl Supervisor {
         child.left_children = !child.spawn.children.is_empty();
         // What is dropped of its life is closed when everybody knows.
         let (epitaph, exit, _life) = child.last_rites(wait);
-        if self.leaving && !child.initial {
+        // The program starts what it keeps again, unless it has ended this supervisor.
+        let follows = child.initial || child.spec().kept && !ends_in_order;
+        if self.leaving && !follows {
             child.end_for_good();
         }
         let is_worker = child.spec().kind != Kind::Supervisor;

@@ -268,14 +268,8 @@ pub(super) fn await_return(spawn: &Spawn) {
     for child in &spawn.children {
         // Of those that were down it is known why.
         if matches!(child.ledger.state(), State::Starting | State::Ready) {
-            let mut epitaph = Epitaph::orphaned();
             let entry = entry::find(child.spec.entry, &child.spec.type_name);
-            let methods = entry.map_or(&[][..], |entry| entry.methods);
-            epitaph.in_progress = farewell::in_progress(methods, &child.ledger);
-            if let Some(busy) = &mut epitaph.in_progress {
-                busy.again = farewell::may_be_repeated(methods, &child.ledger);
-            }
-            epitaph.forsaken = child.ledger.forsaken();
+            let epitaph = farewell::of_orphan(entry.map_or(&[], |entry| entry.methods), &child.ledger);
             let process = Past::on_page(&child.ledger).process;
             child.ledger.bury(process, &epitaph, State::Restarting);
         }

@@ -364,7 +364,8 @@ impl Supervisor {
 impl Child {
     fn new(spawn: Spawn, initial: bool) -> Child {
         // Where an earlier supervisor of these children stopped counting.
-        let incarnation = if initial { knowledge::counted(&spawn.ledger) } else { 0 };
+        let is_known = initial || spawn.spec.kept;
+        let incarnation = if is_known { knowledge::counted(&spawn.ledger) } else { 0 };
         let (methods, left_children, last_pid, seat) = (&[], false, 0, None);
         let earlier = Some(&spawn.ledger).filter(|_| incarnation > 0);
         let (restarts, last, supervisors_ended) = (

@@ -17,7 +17,13 @@ impl Supervisor {
             return refuse(&spawn, refusal);
         }
         let (key, rules) = (self.next_number(), spawn.spec.rules);
-        self.children.insert(key, Box::new(Child::new(spawn, false)));
+        let child = Child::new(spawn, false);
+        let has_been = child.incarnation > 0;
+        self.children.insert(key, Box::new(child));
+        if has_been {
+            // It is not an addition that somebody waits for, but a restart.
+            return self.tell_policy(Event::Resume(key, rules));
+        }
         let ticket = self.next_number();
         let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::time::now());
         let refused = actions.iter().find_map(|action| match action {
@@ -68,6 +74,10 @@ impl Supervisor {
             Operation::Terminate(id) => (id, Event::Terminate),
             Operation::Restart(id) => (id, Event::Restart),
             Operation::Delete(id) => (id, Event::Delete),
+            Operation::Has(id) => {
+                let has = self.children.values().any(|child| child.spec().id == id);
+                return request::answer(&answer, if has { &Answered::Done } else { &Answered::NotFound });
+            }
             Operation::Children => {
                 request::answer(&answer, &Answered::Children(self.facts()));
                 let all: Vec<Key> = self.children.keys().copied().collect();

@@ -73,6 +73,8 @@ pub(crate) enum Event {
     Boot,
     /// start_child.
     Add(Ticket, Key, ChildRules),
+    /// A child that has been up below a supervisor that is gone. It is started as after a crash, which does not count.
+    Resume(Key, ChildRules),
     /// The process that `Start` asked for is ready.
     Up(Key),
     /// It ended before it was ready, or could not be made. Nothing of it is left. Of a child that is up it is taken as its end.
@@ -203,6 +205,7 @@ impl Policy {
             Event::Boot if self.mode == Mode::New => self.mode = Mode::Booting,
             Event::Boot | Event::Tick => {}
             Event::Add(ticket, key, rules) => self.add(ticket, key, rules),
+            Event::Resume(key, rules) => self.resume(key, rules),
             Event::Up(key) => self.up(key, now),
             Event::StartFailed(key) => self.start_failed(key, now),
             Event::Ignored(key) => self.ignored(key, now),

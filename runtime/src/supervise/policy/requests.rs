@@ -12,6 +12,13 @@ impl Policy {
         self.start_alone(key);
     }
 
+    pub(super) fn resume(&mut self, key: Key, rules: ChildRules) {
+        if self.refuse_addition(key).is_none() {
+            self.children.insert(key, Child { trouble: true, ..Child::new(rules) });
+            self.start_alone(key);
+        }
+    }
+
     fn refuse_addition(&self, key: Key) -> Option<Answer> {
         let is_full = |max| self.children.len() >= usize::try_from(max).unwrap_or(usize::MAX);
         if self.is_ending() {

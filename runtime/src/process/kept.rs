@@ -1,0 +1,229 @@
+//! What the program keeps of the processes that it starts again when its root supervisor has died.
+//!
+//! Supervisors hold what a restart takes; when the root supervisor dies, all of them do. So of each process that it spawns with a restart type other than
+//! `Temporary`, and of all below it, the program keeps what it has sent: spec, arguments, the mailbox's receiving end, the channels of its callers. It is
+//! sent once more to the next root supervisor, and what was queued is served then.
+//!
+//! While the program has a receiving end too, a mailbox does not hang up when the supervisors are gone, or have lost a request. So the program asks whether a
+//! request has arrived ([`confirm`]), and writes down the deaths that nobody else is left to write down ([`after`]). A supervisor that ends a
+//! process for good shuts the mailbox down, which does not depend on who has ends of it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::codec::Encoded;
+use crate::mailbox::ledger::{Epitaph, Process, State};
+use crate::mailbox::peer::Peer;
+use crate::own::Own;
+use crate::process::attic::Attic;
+use crate::process::request::{self, Answered, Ends, Operation, Place, Spec};
+use crate::process::tree::{PATIENCE, Tree};
+use crate::process::{entry, farewell};
+use crate::sys::{fd, frame, poll, process, time};
+
+/// More than any bell is rung.
+const MOST_RINGS: usize = 1 << 17;
+
+/// A process and all below it, as they were asked for.
+pub(crate) struct Kept {
+    pub(crate) spec: Spec,
+    pub(crate) init: Encoded,
+    pub(crate) receiver: OwnedFd,
+    /// Of an actor or a task.
+    pub(crate) attic: Option<Attic>,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) children: Vec<Kept>,
+}
+
+/// Which root supervisor has them.
+struct Held {
+    tree: Arc<Tree>,
+    kept: Arc<Kept>,
+}
+
+/// In the order of their starts.
+static HELD: Own<Mutex<Vec<Held>>> = Own::new();
+
+fn held() -> MutexGuard<'static, Vec<Held>> {
+    HELD.here().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes that the supervisor of `tree` is about to get it. Before it is sent: it has one who sees to it, whenever that supervisor dies.
+pub(crate) fn hold(tree: &Arc<Tree>, kept: &Arc<Kept>) {
+    let mut held = held();
+    let mut over = Vec::new();
+    held.retain(|held| {
+        let ended = held.kept.is_over();
+        if ended {
+            over.push(Arc::clone(&held.kept));
+        }
+        !ended
+    });
+    held.push(Held { tree: Arc::clone(tree), kept: Arc::clone(kept) });
+    drop(held);
+    // With the refs in what they were made of, which the router hears of.
+    drop(over);
+}
+
+/// It is not to be started again. Whether it was still held, and nobody else sees to it.
+pub(crate) fn release(kept: &Arc<Kept>) -> bool {
+    let mut held = held();
+    let before = held.len();
+    let released: Vec<Held> = held.extract_if(.., |held| Arc::ptr_eq(&held.kept, kept)).collect();
+    let was_held = held.len() < before;
+    drop(held);
+    drop(released);
+    was_held
+}
+
+/// The root supervisor of `tree` has ended in order, and has written down all ends.
+pub(crate) fn forget(tree: &Arc<Tree>) {
+    let over = taken_from(tree);
+    drop(over);
+}
+
+/// With their descriptors, and the refs in what they were made of: dropped without the lock.
+fn taken_from(tree: &Arc<Tree>) -> Vec<Held> {
+    held().extract_if(.., |held| Arc::ptr_eq(&held.tree, tree)).collect()
+}
+
+/// The root supervisor of `tree` is dead, and all below it: those that are to be started again. The ends of all that it had are written down.
+pub(crate) fn after(tree: &Arc<Tree>) -> Vec<Arc<Kept>> {
+    let (returning, ended): (Vec<_>, Vec<_>) =
+        taken_from(tree).into_iter().map(|held| held.kept).partition(|kept| kept.returns());
+    ended.iter().for_each(|kept| kept.end());
+    returning.iter().for_each(|kept| kept.await_return());
+    returning
+}
+
+/// Sends it to the root supervisor of `tree`, once more. If that fails, its end is written down, unless the next root supervisor is about to get it.
+///
+/// # Errors
+/// In words.
+pub(crate) fn send_again(tree: &Arc<Tree>, kept: &Arc<Kept>) -> Result<(), String> {
+    hold(tree, kept);
+    let sent = kept.send(tree.control()).and_then(|()| match kept.confirm(tree)? {
+        true => Ok(()),
+        false => Err(fd::no_room()),
+    });
+    let error = match sent {
+        Ok(()) if tree.is_gone(tree.term()) => io::ErrorKind::BrokenPipe.into(),
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    if release(kept) {
+        kept.end();
+        return Err(error.to_string());
+    }
+    Ok(())
+}
+
+impl Kept {
+    pub(crate) fn name(&self) -> &str {
+        &self.peer.card.name
+    }
+
+    /// Sends it, and all below it, a packet for each.
+    ///
+    /// # Errors
+    /// `BrokenPipe` if the supervisor is gone, and at limits.
+    pub(crate) fn send(&self, control: BorrowedFd<'_>) -> io::Result<()> {
+        let mut nodes = vec![(0, self)];
+        let mut at = 0;
+        // In the order in which they stand: a child after the one above it, and after its elder siblings.
+        while at < nodes.len() {
+            nodes.extend(nodes[at].1.children.iter().map(|child| (at as u32, child)));
+            at += 1;
+        }
+        let (batch, count) = (process::random(), nodes.len());
+        for (index, (under, node)) in nodes.into_iter().enumerate() {
+            let last = index + 1 == count;
+            let place = if count == 1 { Place::alone() } else { Place { batch, under, last } };
+            let ends = Ends {
+                attic: node.attic.as_ref().map(Attic::ends),
+                ..Ends::new(&node.receiver, node.peer.mailbox(), node.peer.ledger.file())
+            };
+            request::spawn(
+                control,
+                node.spec.clone(),
+                node.init.clone(),
+                &ends,
+                place,
+                time::after(PATIENCE),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether the supervisor has got what was sent, or has had it: one without room for the descriptors has not, and cannot say so.
+    ///
+    /// # Errors
+    /// `BrokenPipe` if the supervisor is gone, and at limits.
+    pub(crate) fn confirm(&self, tree: &Tree) -> io::Result<bool> {
+        let asked = request::ask(tree.control(), Operation::Has(self.spec.id), time::after(PATIENCE))?;
+        Ok(asked == Answered::Done || self.is_over() || self.peer.ledger.state() == State::Dead)
+    }
+
+    /// Whether it has ended for good: by the kernel's word, which no page can forge.
+    fn is_over(&self) -> bool {
+        fd::has_ended(self.receiver.as_fd())
+    }
+
+    /// Whether it follows the root supervisor to the next one: it has been up, and nobody has ended it. Both are read on its page, where a lie is about it alone.
+    fn returns(&self) -> bool {
+        let ledger = &self.peer.ledger;
+        let is_called_off = ledger.is_called_off(ledger.incarnation().saturating_add(1));
+        ledger.has_been_ready()
+            && !self.is_over()
+            && ledger.state() != State::Dead
+            && ledger.stop_requested().is_none()
+            && !is_called_off
+    }
+
+    /// Writes down that it is dead, and all below it.
+    pub(crate) fn end(&self) {
+        self.children.iter().for_each(Kept::end);
+        let ledger = &self.peer.ledger;
+        let state = ledger.state();
+        // Whoever waits for a first start is told by the mailbox alone that it comes to nothing.
+        if ledger.has_been_ready() && state != State::Dead && !self.is_over() {
+            let (process, orphaned) = self.last();
+            let earlier = ledger.last_death().filter(|_| matches!(state, State::Restarting | State::Down));
+            let epitaph = earlier.map_or(orphaned, |earlier| earlier.1);
+            let unserved = ledger.depth().load(Ordering::SeqCst).min(self.spec.mailbox);
+            ledger.bury(process, &Epitaph { unserved, ..epitaph }, State::Dead);
+        }
+        fd::shut_down(self.receiver.as_fd());
+    }
+
+    /// Writes down that its process is dead, and those of all below it, and that others follow.
+    fn await_return(&self) {
+        let ledger = &self.peer.ledger;
+        // Of those that were down it is known why.
+        if matches!(ledger.state(), State::Starting | State::Ready) {
+            let (process, epitaph) = self.last();
+            ledger.bury(process, &epitaph, State::Restarting);
+        }
+        self.ring();
+        self.children.iter().for_each(Kept::await_return);
+    }
+
+    fn last(&self) -> (Process, Epitaph) {
+        let ledger = &self.peer.ledger;
+        let process = Process { incarnation: ledger.incarnation(), pid: ledger.pid().cast_signed() };
+        let entry = entry::find(self.spec.entry, &self.spec.type_name);
+        (process, farewell::of_orphan(entry.map_or(&[], |entry| entry.methods), ledger))
+    }
+
+    fn ring(&self) {
+        let rung = || frame::send_raw(self.receiver.as_fd(), b"r", &[]);
+        if rung().is_err() {
+            // Full of what nobody has read.
+            poll::drain_bell(self.peer.mailbox(), MOST_RINGS);
+            // Who looks by itself sees it too.
+            let _ = rung();
+        }
+    }
+}
