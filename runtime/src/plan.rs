@@ -430,7 +430,11 @@ impl Plan {
             Ok(true) if is_gone() => Err(Failure::SupervisorDied),
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::Descriptors),
-            Err(error) => Err(unsent(error)),
+            Err(error) => Err(match unsent(error) {
+                // The question had no room either.
+                Failure::SupervisorDied if !is_gone() => Failure::Descriptors,
+                failure => failure,
+            }),
         });
         let was_sent = sent.is_ok();
         let started = sent.and_then(|()| await_start(router, peer, start, &is_gone));

@@ -70,6 +70,7 @@ impl Model {
             Event::Ignored(key) => self.ignored(key),
             Event::Exited(key, exit) => self.gone(key, Some(exit), said),
             Event::Add(ticket, key, rules) => self.add(ticket, key, rules),
+            Event::Resume(..) => unreachable!("what goes on below another supervisor has a case of its own"),
             Event::Terminate(ticket, key) => self.terminate(ticket, key),
             Event::Restart(ticket, key) => self.restart(ticket, key),
             Event::Delete(ticket, key) => self.delete(ticket, key),

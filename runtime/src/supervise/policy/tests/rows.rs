@@ -7,7 +7,7 @@ use crate::supervise::policy::{
     Action::{self, *},
     Answer, ChildRules, End,
     Event::{self, Boot, Exited},
-    Exit, Key, Rules, Status,
+    Exit, Key, Policy, Rules, Status,
 };
 use crate::supervise::{AutoShutdown, Backoff, Intensity, Restart, Strategy};
 
@@ -53,6 +53,23 @@ fn each_starts_when_the_one_before_is_up_and_stops_when_the_one_behind_is_gone()
     assert_eq!(world.feed(Event::Shutdown), [Stop(2)]);
     assert_eq!(world.feed(Exited(2, Exit::Success)), [Down(2), Stop(1)]);
     assert_eq!(world.feed(Exited(1, Exit::Success)), [Down(1), End(End::Shutdown)]);
+}
+
+/// Its former supervisor is gone: the next one goes on with the restart, and nobody waits for an answer.
+#[test]
+fn a_child_that_is_resumed_is_restarted_within_its_allowance() {
+    let allowance = Some(Intensity::new(2, Duration::from_secs(1)));
+    let resumed = ChildRules { intensity: allowance, ..PERMANENT };
+    let mut policy = Policy::new(Rules { forgets: true, ..Rules::default() }, Vec::new());
+    let mut feed = |event| policy.handle(event, 1);
+    feed(Boot);
+    assert_eq!(feed(Event::Resume(7, resumed)), [Start(7)]);
+    for _ in 0..2 {
+        assert_eq!(feed(Event::StartFailed(7)), [Start(7)]);
+    }
+    assert_eq!(feed(Event::StartFailed(7)), [GiveUp(7), Forget(7)]);
+    feed(Event::Shutdown);
+    assert_eq!(feed(Event::Resume(8, resumed)), []);
 }
 
 /// Whatever made somebody think so: nobody is left `Up` without a process.
