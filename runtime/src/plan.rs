@@ -424,7 +424,7 @@ impl Plan {
         start: Duration,
     ) -> Result<(), Failure> {
         let kept = Arc::new(self.keep(false)?);
-        kept::hold(tree, &kept);
+        kept::hold(tree, &kept).map_err(Failure::Io)?;
         let is_gone = || tree.is_gone(tree.term());
         let sent = kept.send(tree.control()).map_err(unsent).and_then(|()| match kept.confirm(tree) {
             Ok(true) if is_gone() => Err(Failure::SupervisorDied),

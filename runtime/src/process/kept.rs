@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::codec::Encoded;
 use crate::mailbox::ledger::{Epitaph, Process, State};
@@ -51,20 +52,32 @@ fn held() -> MutexGuard<'static, Vec<Held>> {
 }
 
 /// Notes that the supervisor of `tree` is about to get it. Before it is sent: it has one who sees to it, whenever that supervisor dies.
-pub(crate) fn hold(tree: &Arc<Tree>, kept: &Arc<Kept>) {
+///
+/// # Errors
+/// `ENOMEM` and the like.
+pub(crate) fn hold(tree: &Arc<Tree>, kept: &Arc<Kept>) -> io::Result<()> {
     let mut held = held();
-    let mut over = Vec::new();
-    held.retain(|held| {
-        let ended = held.kept.is_over();
-        if ended {
-            over.push(Arc::clone(&held.kept));
-        }
-        !ended
-    });
+    if let Some(set) = tree.kept() {
+        set.add_hang_up(kept.receiver.as_fd(), kept.spec.id)?;
+    }
     held.push(Held { tree: Arc::clone(tree), kept: Arc::clone(kept) });
-    drop(held);
-    // With the refs in what they were made of, which the router hears of.
-    drop(over);
+    Ok(())
+}
+
+/// Some of those that `tree` has have hung up, so they have ended for good: what they were made of goes now, and not with their siblings.
+///
+/// # Errors
+/// If the set is none any more, because code in the program has closed it: then they stay until the tree ends.
+pub(crate) fn let_go_of_the_ended(tree: &Arc<Tree>) -> io::Result<()> {
+    let Some(set) = tree.kept() else { return Ok(()) };
+    let mut events = poll::no_events();
+    let ended = set.wait(&mut events, Some(Duration::ZERO))?;
+    for id in ended {
+        let is_it = |held: &mut Held| Arc::ptr_eq(&held.tree, tree) && held.kept.spec.id == id;
+        let gone: Vec<Held> = held().extract_if(.., is_it).collect();
+        gone.iter().for_each(|held| set.remove(held.kept.receiver.as_fd()));
+    }
+    Ok(())
 }
 
 /// It is not to be started again. Whether it was still held, and nobody else sees to it.
@@ -74,7 +87,9 @@ pub(crate) fn release(kept: &Arc<Kept>) -> bool {
     let released: Vec<Held> = held.extract_if(.., |held| Arc::ptr_eq(&held.kept, kept)).collect();
     let was_held = held.len() < before;
     drop(held);
-    drop(released);
+    for Held { tree, kept } in released {
+        tree.kept().into_iter().for_each(|set| set.remove(kept.receiver.as_fd()));
+    }
     was_held
 }
 
@@ -103,21 +118,27 @@ pub(crate) fn after(tree: &Arc<Tree>) -> Vec<Arc<Kept>> {
 /// # Errors
 /// In words.
 pub(crate) fn send_again(tree: &Arc<Tree>, kept: &Arc<Kept>) -> Result<(), String> {
-    hold(tree, kept);
-    let sent = kept.send(tree.control()).and_then(|()| match kept.confirm(tree)? {
+    let confirmed = || match kept.confirm(tree)? {
         true => Ok(()),
         false => Err(fd::no_room()),
-    });
+    };
+    if let Err(error) = hold(tree, kept) {
+        kept.end();
+        return Err(error.to_string());
+    }
+    let sent = kept.send(tree.control()).and_then(|()| confirmed());
     let error = match sent {
         Ok(()) if tree.is_gone(tree.term()) => io::ErrorKind::BrokenPipe.into(),
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
-    if release(kept) {
-        kept.end();
-        return Err(error.to_string());
+    match release(kept) {
+        true => {
+            kept.end();
+            Err(error.to_string())
+        }
+        false => Ok(()),
     }
-    Ok(())
 }
 
 impl Kept {

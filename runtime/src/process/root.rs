@@ -77,7 +77,7 @@ fn tree_of(root: &mut Root) -> Result<Arc<Tree>, NoTree> {
     }
     let Started { control, supervisor, warden, pidfd, mark } = start()?;
     let pid = strays::pid_of(supervisor.as_fd()).unwrap_or_default();
-    let tree = Arc::new(Tree::new(control, supervisor));
+    let tree = Arc::new(Step::Watch.attempt(|| Tree::new(control, supervisor))?);
     watch(warden, pidfd, Arc::clone(&tree), mark, root.started)?;
     let number = root.started;
     root.unreaped.insert(number);
@@ -265,11 +265,16 @@ struct Watcher {
 
 impl Watcher {
     fn run(mut self) {
+        let mut kept = self.tree.kept().map(AsFd::as_fd);
         loop {
             let mut fds = vec![(self.pidfd.as_fd(), false), (self.signals.as_fd(), false)];
+            fds.push((kept.unwrap_or(self.pidfd.as_fd()), false));
             fds.extend(names::unread_line().map(|line| (line, false)));
             let Ok(ready) = poll::wait(&fds, None, None) else { continue };
-            if ready.get(2) == Some(&true) && names::start_registry().is_err() {
+            if ready[2] && kept::let_go_of_the_ended(&self.tree).is_err() {
+                kept = None;
+            }
+            if ready.get(3) == Some(&true) && names::start_registry().is_err() {
                 // No thread to be had now. Whoever asks waits for it until their deadline.
                 poll::pause(Duration::from_millis(10));
             }

@@ -21,7 +21,7 @@ use crate::process::board::{Place, Word};
 use crate::process::step::NoTree;
 use crate::process::{request, root};
 use crate::sys::credentials::Credentials;
-use crate::sys::poll;
+use crate::sys::poll::{self, Epoll};
 use crate::sys::{fd, time};
 
 /// How long a supervisor may leave a request lying.
@@ -33,6 +33,8 @@ pub(crate) struct Tree {
     /// The process itself, if it is the program's: copies of its end of `control` may outlive it for a moment, in forks that have
     /// not run yet.
     supervisor: Option<OwnedFd>,
+    /// Of the program's: the mailboxes that it keeps receiving ends of, until they have hung up.
+    kept: Option<Epoll>,
     /// Rung with every request: a supervisor that does not exist yet comes into being by it.
     bell: Option<(Place, &'static Ledger)>,
     /// The rights of this process when its supervisor was made, which are those of the supervisor; `None`: those of the process that it was forked from.
@@ -49,8 +51,11 @@ static INHERITED: OnceCell<Arc<Tree>> = OnceCell::new();
 static SPAWNED: Own<Mutex<Vec<Weak<Peer>>>> = Own::new();
 
 impl Tree {
-    pub(crate) fn new(control: OwnedFd, supervisor: OwnedFd) -> Tree {
-        Tree { control, supervisor: Some(supervisor), bell: None, credentials: Some(Credentials::now()) }
+    /// # Errors
+    /// `EMFILE` and the like.
+    pub(crate) fn new(control: OwnedFd, supervisor: OwnedFd) -> io::Result<Tree> {
+        let (supervisor, kept) = (Some(supervisor), Some(Epoll::new()?));
+        Ok(Tree { control, supervisor, kept, bell: None, credentials: Some(Credentials::now()) })
     }
 
     pub(crate) fn control(&self) -> BorrowedFd<'_> {
@@ -60,6 +65,10 @@ impl Tree {
     /// Whether it is the program's, whose supervisor is the root.
     pub(crate) fn is_programs(&self) -> bool {
         self.supervisor.is_some()
+    }
+
+    pub(crate) fn kept(&self) -> Option<&Epoll> {
+        self.kept.as_ref()
     }
 
     /// Which supervisor it has: a number that changes when that one ends.
@@ -114,7 +123,7 @@ pub(crate) fn prepare() {
 /// In a new actor or task: remembers how to get a supervisor.
 pub(crate) fn inherit(control: OwnedFd, place: Place, ledger: &'static Ledger) {
     let bell = Some((place, ledger));
-    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, bell, credentials: None }));
+    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, kept: None, bell, credentials: None }));
 }
 
 /// In an actor: its supervisor is to look at the limit of the message that has just begun.

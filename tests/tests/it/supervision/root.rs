@@ -1,6 +1,6 @@
 //! What comes back when the program's root supervisor has died, and what does not.
 
-use std::process::id;
+use std::process::{Command, id};
 use std::thread;
 
 use phalanx::prelude::*;
@@ -237,5 +237,29 @@ fn a_stop_while_there_is_no_root_supervisor_calls_the_return_off() {
             }
             phalanx::shutdown();
         }
+    });
+}
+
+/// The program has ends of its mailboxes, too: they do not close with what did not arrive.
+#[test]
+fn a_tree_for_which_the_root_supervisor_has_no_descriptors_is_refused_at_once() {
+    let set = |soft: u32| {
+        let (pid, limit) = (format!("--pid={}", root()), format!("--nofile={soft}:"));
+        let status = Command::new("prlimit").args([pid, limit]).status().expect("util-linux is there");
+        assert!(status.success());
+    };
+    alone(move || {
+        let stage = Stage::new();
+        stage.worker("first").spawn().unwrap();
+        set(3);
+        let (tree, [a]) = stage.cast(permanent("tree"), ["a"]);
+        let error = tree.start().unwrap_err();
+        assert!(matches!(error, SpawnError::Limit { limit: "RLIMIT_NOFILE", .. }), "{error}");
+        assert!(matches!(a.count().wait(), Err(CallError::Gone(_) | CallError::Died(..))));
+        set(1000);
+        let (tree, [a]) = stage.cast(permanent("tree"), ["a"]);
+        let tree = tree.start().unwrap();
+        assert_eq!(a.count().wait(), Ok(1));
+        stop(&tree);
     });
 }
