@@ -157,13 +157,6 @@ impl Epoll {
     }
 }
 
-/// Can be read while a member is ready.
-impl AsFd for Epoll {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.0.as_fd()
-    }
-}
-
 /// A descriptor that can be read for as long as a socket has hung up, or this process says so. Who looks at it takes nothing away from others.
 #[derive(Debug)]
 pub(crate) struct Sentinel {
