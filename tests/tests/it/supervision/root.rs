@@ -109,7 +109,7 @@ fn actors_that_are_restarted_and_their_names_come_back() {
         lose_the_root();
         for worker in [&permanent, &transient] {
             assert_eq!((worker.count().wait(), worker.incarnation()), (Ok(1), 2));
-            let found = names::lookup::<Worker>(&worker.name().to_owned()).unwrap();
+            let found = names::lookup::<Worker>(worker.name()).unwrap();
             assert_eq!((found.count().wait(), found.pid()), (Ok(2), worker.pid()));
         }
         assert_eq!(plain.join_timeout(PATIENCE), Some(ExitReason::SupervisorDied));
