@@ -78,6 +78,7 @@ pub(crate) fn fails() -> phalanx::Result<()> {
 
 #[phalanx::main]
 pub(crate) fn panics() -> phalanx::Result<()> {
+    println!("{}", if cfg!(panic = "abort") { "built to abort" } else { "built to unwind" });
     witness("actor")?;
     forever::spawn()?;
     panic!("main panics on purpose")

@@ -49,7 +49,8 @@ pub(crate) fn panics() -> phalanx::Result<()> {
         }
         other => println!("{other:?}"),
     }
-    println!("{:?}", process.exit_code());
+    let code = if cfg!(panic = "abort") { -6 } else { 101 };
+    println!("its exit code is that of its build: {}", process.exit_code() == Some(code));
     Ok(())
 }
 
