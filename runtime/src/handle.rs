@@ -16,8 +16,10 @@ use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
-use crate::process::root;
-use crate::sys::{poll, process, signal, time};
+use crate::introspect;
+use crate::process::register::{self, Known};
+use crate::process::{root, strays};
+use crate::sys::{fd, poll, process, signal, time};
 
 /// How long a supervisor may need to write down a death that the kernel knows of.
 const UNNOTED: Duration = Duration::from_secs(1);
@@ -101,8 +103,16 @@ impl Handle<'_> {
     }
 
     pub(crate) fn interrupt(&self) -> Result<(), SendError> {
-        let incarnation = self.0.ledger.incarnation();
-        self.signal(incarnation, process::SIGINT, "interrupt", || ())
+        let patience = time::after(UNNOTED);
+        loop {
+            match self.known("interrupt")? {
+                Some(known) => return self.signal(&known, process::SIGINT, "interrupt"),
+                None if self.0.has_process() && time::now() < patience => {
+                    poll::pause(Duration::from_millis(1));
+                }
+                None => return Err(self.no_process("interrupt")),
+            }
+        }
     }
 
     /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Answers which incarnation is told to end.
@@ -111,18 +121,17 @@ impl Handle<'_> {
         let patience = time::after(UNNOTED);
         let mut ordered = None;
         loop {
-            let incarnation = ledger.incarnation();
-            if self.0.has_process() {
+            let last = ledger.incarnation();
+            if let Some(known) = self.known(what)? {
+                let incarnation = known.incarnation;
                 // A death that was ordered restarts nothing; nor does one that came before the order.
                 ledger.call_off_after(incarnation);
                 ordered = Some(incarnation);
-                let order = || {
-                    ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
-                    if signal == process::SIGKILL {
-                        ledger.note_kill(incarnation, None);
-                    }
-                };
-                match self.signal(incarnation, signal, what, order) {
+                ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+                if signal == process::SIGKILL {
+                    ledger.note_kill(incarnation, None);
+                }
+                match self.signal(&known, signal, what) {
                     Ok(()) => return Ok(incarnation),
                     // It has ended, and its supervisor is about to say what comes next.
                     Err(SendError::Gone(_) | SendError::Unavailable(_)) if time::now() < patience => {
@@ -130,12 +139,15 @@ impl Handle<'_> {
                     }
                     Err(error) => return Err(error),
                 }
+            } else if self.0.has_process() && time::now() < patience {
+                // It has just begun, or just ended, and the supervisor is about to note so.
+                poll::pause(Duration::from_millis(1));
             } else if ledger.state() == State::Restarting && !self.0.is_dead() {
-                ledger.call_off_after(incarnation);
-                ordered = Some(incarnation + 1);
+                ledger.call_off_after(last);
+                ordered = Some(last.saturating_add(1));
                 // Its supervisor looks once more when the next process is ready: so either it sees this, or that process is seen here.
-                if ledger.state() == State::Restarting && ledger.incarnation() == incarnation {
-                    return Ok(incarnation + 1);
+                if ledger.state() == State::Restarting && ledger.incarnation() == last {
+                    return Ok(last.saturating_add(1));
                 }
             } else {
                 // The order may have been heeded between two looks: then it is why there is no process.
@@ -154,16 +166,15 @@ impl Handle<'_> {
             return Ok(reason);
         }
         // Its supervisor kills what is left of its group when it has gone. Another one has not been told to stop.
-        let order = || {
+        if let Some(known) = self.known("stop")?.filter(|known| known.incarnation == incarnation) {
             self.0.ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
             self.0.ledger.note_kill(incarnation, Some(grace));
-        };
-        match self.signal(incarnation, process::SIGKILL, "stop", order) {
-            Ok(()) | Err(SendError::Gone(_) | SendError::Unavailable(_)) => {
-                Ok(self.end_of(incarnation, None).unwrap_or(ExitReason::SupervisorDied))
+            match self.signal(&known, process::SIGKILL, "stop") {
+                Ok(()) | Err(SendError::Gone(_) | SendError::Unavailable(_)) => {}
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(error),
         }
+        Ok(self.end_of(incarnation, None).unwrap_or(ExitReason::SupervisorDied))
     }
 
     /// Waits for the end of the actor, or for a process after this incarnation, which somebody else has asked for; why that one ended.
@@ -184,32 +195,47 @@ impl Handle<'_> {
         }
     }
 
-    /// Signals the process and no other: the handle is opened first, and only then does the ledger say whether the pid
-    /// was still the actor's; its supervisor writes the death down before it reaps.
-    fn signal(
-        &self,
-        incarnation: u64,
-        signal: i32,
-        what: &'static str,
-        before: impl FnOnce(),
-    ) -> Result<(), SendError> {
+    /// The process that it has, as its supervisor knows it: its page may name any other. None: it has none, or not yet.
+    fn known(&self, what: &'static str) -> Result<Option<Known>, SendError> {
+        let (id, place) = (self.0.card.id, self.0.ledger.voucher());
+        let known = match register::find(id, place) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && introspect::is_of_tree(place.0) => {
+                self.named(place.0)
+            }
+            // That of a supervisor that is gone, or that the page does not name (any more).
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                Ok(if fd::hung_up(self.0.mailbox()) { None } else { register::search(id) })
+            }
+            known => known,
+        };
+        known.map_err(|error| SendError::Unreachable(error.to_string(), self.at(what)))
+    }
+
+    /// The same where this process has fewer rights than the supervisor, and may not read its list: the page is believed, but only about a process of this tree.
+    fn named(&self, supervisor: i32) -> io::Result<Option<Known>> {
         let ledger = &self.0.ledger;
-        let gone = || Err(self.no_process(what));
-        if !self.0.has_process() || ledger.pid() == 0 || ledger.incarnation() != incarnation {
-            return gone();
-        }
+        let (pid, incarnation) = self.0.process();
+        let Ok(pid @ 1..) = i32::try_from(pid) else { return Ok(None) };
+        let handle = match process::pidfd(pid) {
+            Err(error) if error.raw_os_error() == Some(process::NO_SUCH_PROCESS) => return Ok(None),
+            handle => handle?,
+        };
+        // The handle first: the supervisor writes a death down before it reaps.
+        let is_child = strays::parent_of(pid) == Some(supervisor);
+        let is_it = is_child && self.0.has_process() && ledger.incarnation() == incarnation;
+        Ok(is_it.then_some(Known { incarnation, handle }))
+    }
+
+    fn signal(&self, known: &Known, signal: i32, what: &'static str) -> Result<(), SendError> {
         let refused = |error: io::Error| match error.raw_os_error() {
             Some(code) if code == process::NO_SUCH_PROCESS => SendError::Gone(self.at(what)),
             _ => SendError::Unreachable(error.to_string(), self.at(what)),
         };
-        let pidfd = process::pidfd(ledger.pid() as i32).map_err(refused)?;
-        if ledger.incarnation() != incarnation || !self.0.has_process() {
-            return gone();
-        }
-        before();
-        process::signal(pidfd.as_fd(), signal).map_err(refused)?;
+        process::signal(known.handle.as_fd(), signal).map_err(refused)?;
         // One that is stopped heeds no other signal than SIGKILL before it goes on. It may have ended by now.
-        let _ = process::signal(pidfd.as_fd(), process::SIGCONT);
+        let _ = process::signal(known.handle.as_fd(), process::SIGCONT);
         Ok(())
     }
 
@@ -239,7 +265,7 @@ macro_rules! process_methods {
         /// handles the signal. One that is stopped (SIGSTOP) is continued. One that waits for its restart is not restarted. Does not wait.
         ///
         /// # Errors
-        /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead.
+        /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead, whatever the actor has written into the memory that it shares.
         pub fn terminate(&self) -> Result<(), SendError> {
             self.handle().terminate()
         }

@@ -3,6 +3,7 @@
 //! Nobody is asked, so nobody has to answer: the ledgers are read where the supervisors hold them, and `/proc` says the rest. A hung actor
 //! is seen like any other.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
@@ -122,15 +123,14 @@ pub fn tree() -> Option<Node> {
     let mut node = Node::bare(comm(root)?, NodeKind::Own, root);
     // Between the two stands the warden.
     node.parent = strays::parent_of(root).and_then(strays::parent_of).map(i32::cast_unsigned);
-    node.children = Page::all_of(root).below(root, 0, 0);
+    node.children = Page::all_of(root).below(root, 0, &mut Walk::default());
     Some(node)
 }
 
 /// The ledgers of those that stand directly below the supervisor of a process.
 pub(crate) fn held_by(supervisor: i32) -> Vec<Ledger> {
-    let mut ledgers = Page::all_of(supervisor).0;
-    ledgers.retain(|ledger| ledger.above() == 0);
-    ledgers
+    let ledgers = Page::all_of(supervisor).0.into_iter();
+    ledgers.map(|(ledger, _)| ledger).filter(|ledger| ledger.above() == 0).collect()
 }
 
 /// The root supervisor: noted by itself, for all that are forked below it, and by the program. A process' name says nothing: anybody may be called `phx-root`.
@@ -147,8 +147,17 @@ pub(crate) fn root_supervisor() -> Option<i32> {
     let own = std::process::id().cast_signed();
     // The number of one that is gone may be somebody else's by now.
     let is_below = strays::parent_of(root).and_then(strays::parent_of) == Some(own);
-    let mut above = std::iter::successors(Some(own), |&pid| strays::parent_of(pid).filter(|&pid| pid > 1));
-    (is_below || above.by_ref().take(DEEPEST).any(|pid| pid == root)).then_some(root)
+    (is_below || ancestors(own).any(|pid| pid == root)).then_some(root)
+}
+
+/// Whether a process is the root supervisor, or below it.
+pub(crate) fn is_of_tree(pid: i32) -> bool {
+    root_supervisor().is_some_and(|root| ancestors(pid).any(|pid| pid == root))
+}
+
+/// This process, its parent, and so on.
+fn ancestors(pid: i32) -> impl Iterator<Item = i32> {
+    std::iter::successors(Some(pid), |&pid| strays::parent_of(pid).filter(|&pid| pid > 1)).take(DEEPEST)
 }
 
 fn comm(pid: i32) -> Option<String> {
@@ -156,8 +165,16 @@ fn comm(pid: i32) -> Option<String> {
     Some(name.trim_end_matches('\n').to_owned())
 }
 
-/// The ledgers that a supervisor holds: those of its children, and of what its children will start.
-struct Page(Vec<Ledger>);
+/// The ledgers that a supervisor holds: those of its children, and of what its children will start. Each is shown once.
+struct Page(Vec<(Ledger, Cell<bool>)>);
+
+/// What has been seen on the way through a tree. What is below what is what pages say: each page, and what each process holds, is shown once at most,
+/// so that those who lie about it cannot make the way endless.
+#[derive(Default)]
+struct Walk {
+    supervisors: BTreeSet<i32>,
+    depth: usize,
+}
 
 impl Page {
     fn all_of(supervisor: i32) -> Page {
@@ -171,38 +188,42 @@ impl Page {
         paths.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
         let open = |path| fs::OpenOptions::new().read(true).write(true).open(path).ok();
         let files = paths.into_iter().filter_map(open).map(OwnedFd::from);
-        Page(files.filter_map(|file| Ledger::open(file).ok()).collect())
+        Page(files.filter_map(|file| Some((Ledger::open(file).ok()?, Cell::default()))).collect())
     }
 
     /// What is directly below the supervisor with this id (0: one that belongs to a process).
-    fn below(&self, supervisor: i32, id: u64, depth: usize) -> Vec<Node> {
-        if depth >= DEEPEST {
+    fn below(&self, supervisor: i32, id: u64, walk: &mut Walk) -> Vec<Node> {
+        if walk.depth >= DEEPEST {
             return Vec::new();
         }
         let mut seen = BTreeSet::new();
-        let direct = self.0.iter().filter(|ledger| ledger.above() == id && ledger.state() != State::Dead);
-        let direct = direct.filter(|ledger| id == 0 || ledger.id() != id);
-        direct
-            .filter(|ledger| seen.insert(ledger.id()))
-            .map(|ledger| self.node(ledger, supervisor, depth))
-            .collect()
+        let ledgers = self.0.iter().filter(|(_, is_shown)| !is_shown.get());
+        let direct: Vec<_> = ledgers
+            .filter(|(ledger, _)| ledger.above() == id && ledger.state() != State::Dead)
+            .filter(|(ledger, _)| seen.insert(ledger.id()))
+            .collect();
+        direct.iter().for_each(|(_, is_shown)| is_shown.set(true));
+        walk.depth += 1;
+        let nodes = direct.iter().map(|(ledger, _)| self.node(ledger, supervisor, walk)).collect();
+        walk.depth -= 1;
+        nodes
     }
 
-    fn node(&self, ledger: &Ledger, supervisor: i32, depth: usize) -> Node {
-        let mut node = Node::of(ledger);
+    fn node(&self, ledger: &Ledger, supervisor: i32, walk: &mut Walk) -> Node {
+        let mut node = Node::of(ledger, supervisor);
         node.supervisor = node.pid.map(|_| supervisor.cast_unsigned());
         let Some(pid) = node.pid.map(u32::cast_signed) else {
             if node.kind == NodeKind::Supervisor {
-                node.children = self.below(supervisor, ledger.id(), depth + 1);
+                node.children = self.below(supervisor, ledger.id(), walk);
             }
             return node;
         };
         node.children = match node.kind {
-            NodeKind::Supervisor => Page::all_of(pid).below(pid, ledger.id(), depth + 1),
+            NodeKind::Supervisor => walk.held_by(pid, ledger.id()),
             _ => {
                 let own = ledger.supervisor_pid();
-                let own = (own != 0 && strays::parent_of(own) == Some(supervisor)).then_some(own);
-                let spawned = own.map(|own| Page::all_of(own).below(own, 0, depth + 1));
+                let is_there = own > 0 && strays::parent_of(own) == Some(supervisor);
+                let spawned = is_there.then(|| walk.held_by(own, 0));
                 let others = strays::children_of_all_threads(pid).into_iter();
                 let parent = Some(pid.cast_unsigned());
                 let others = others
@@ -211,6 +232,15 @@ impl Page {
             }
         };
         node
+    }
+}
+
+impl Walk {
+    fn held_by(&mut self, supervisor: i32, id: u64) -> Vec<Node> {
+        if !self.supervisors.insert(supervisor) {
+            return Vec::new();
+        }
+        Page::all_of(supervisor).below(supervisor, id, self)
     }
 }
 
@@ -240,7 +270,8 @@ impl Node {
         }
     }
 
-    fn of(ledger: &Ledger) -> Node {
+    /// As its page says, of which a number of a process is believed only as far as the kernel confirms it: it must be a child of this supervisor.
+    fn of(ledger: &Ledger, supervisor: i32) -> Node {
         let (name, kind, entry) = ledger.signature();
         let kind = match kind {
             kind if kind == Kind::Supervisor as u32 => NodeKind::Supervisor,
@@ -253,7 +284,9 @@ impl Node {
             State::Restarting => NodeState::Restarting,
             State::Down | State::Dead => NodeState::Down,
         };
-        let has_process = ledger.pid() != 0 && matches!(state, NodeState::Starting | NodeState::Up);
+        let pid = ledger.pid().cast_signed();
+        let is_alive = matches!(state, NodeState::Starting | NodeState::Up);
+        let has_process = is_alive && pid > 0 && strays::parent_of(pid) == Some(supervisor);
         let (interrupted, cut_answers) = ledger.interruptions();
         let (restarts, recycled) = ledger.restarts();
         let busy = ledger.progress().filter(|_| has_process && kind != NodeKind::Supervisor);
@@ -274,7 +307,7 @@ impl Node {
             in_progress,
             last_reason: ledger.last_death().map(|(_, epitaph)| epitaph.reason),
             ..match has_process {
-                true => Node::bare(name, kind, ledger.pid().cast_signed()),
+                true => Node::bare(name, kind, pid),
                 false => {
                     let (age, cpu) = (Duration::ZERO, Duration::ZERO);
                     Node { pid: None, rss: 0, age, cpu, ..Node::bare(name, kind, 0) }
@@ -324,7 +357,7 @@ impl Node {
         if self.incarnation > 0 {
             write!(f, " #{}", self.incarnation)?;
         }
-        if self.restarts + self.recycled > 0 {
+        if self.restarts > 0 || self.recycled > 0 {
             write!(f, " restarts {}", self.restarts)?;
         }
         if self.recycled > 0 {

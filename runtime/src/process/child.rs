@@ -15,6 +15,7 @@ use crate::process::board::Place;
 use crate::process::entry::Entry;
 use crate::process::last_words;
 use crate::process::lines;
+use crate::process::register;
 use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
 use crate::supervise::Drain;
@@ -126,7 +127,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     if !birth.close.close() {
         process::exit_now(1);
     }
-    let Birth { mut spawn, entry, control, mut place, descriptors, incarnation, buffer, gate, .. } = birth;
+    let Birth { mut spawn, entry, control, mut place, descriptors, incarnation, buffer, gate, supervisor, .. } = birth;
     memfd::keep_pages_from_children(false);
     spawn.begin_anew();
     let Spawn { spec, receiver, sender, ledger, init, fds, attic, .. } = spawn;
@@ -149,6 +150,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
         place.quiet = gate.pass();
         title::set(&spec.name);
     }
+    ledger.be_vouched_for(supervisor, register::number());
     ledger.started(process::pid(), incarnation);
     tree::inherit(control, place, ledger);
     if let Some(limit) = spec.memory {

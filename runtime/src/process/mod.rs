@@ -3,7 +3,7 @@
 //! [`root`] is the program's side: it starts the tree on demand, asks it for processes and ends it; [`kept`] is what it starts again. [`boot`] is what the hook
 //! before `main` does in the image that becomes the root supervisor; [`supervisor`] is the loop of every supervisor;
 //! [`child`] is what happens between a fork and user code, and [`actor_loop`] what happens after it. [`entry`] says
-//! which code a new process runs, [`request`] what is asked of a supervisor.
+//! which code a new process runs, [`request`] what is asked of a supervisor, [`register`] which process is whose.
 
 pub(crate) mod actor_loop;
 pub(crate) mod attic;
@@ -18,6 +18,7 @@ pub mod floor;
 pub(crate) mod kept;
 pub(crate) mod last_words;
 pub(crate) mod lines;
+pub(crate) mod register;
 pub(crate) mod request;
 pub(crate) mod root;
 pub(crate) mod step;

@@ -54,6 +54,14 @@ pub(super) fn seals(file: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })
 }
 
+/// What the list of a supervisor's children is called in `/proc/PID/fd`.
+pub(crate) const REGISTER: &str = "/memfd:phalanx-register";
+
+/// An empty file for such a list.
+pub(crate) fn register() -> io::Result<File> {
+    create(c"phalanx-register", 0)
+}
+
 /// A sealed memory file with these bytes.
 pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = create(c"phalanx-payload", libc::MFD_ALLOW_SEALING)?;
@@ -66,7 +74,7 @@ pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// See [`rlimit::grow_file`].
-pub(super) fn write_all(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+pub(crate) fn write_all(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     rlimit::grow_file(at.saturating_add(bytes.len() as u64), || file.write_all_at(bytes, at))
 }
 

@@ -4,6 +4,7 @@ mod auto_shutdown;
 mod declared;
 mod dynamic;
 mod families;
+mod forged;
 mod grabber;
 mod hurt;
 mod intensity;

@@ -138,6 +138,18 @@ impl Ledger {
         let _ = self.0.state.fetch_update(SeqCst, SeqCst, without);
     }
 
+    /// Where its supervisor has it on a list.
+    pub(crate) fn be_vouched_for(&self, supervisor: i32, number: i32) {
+        self.0.voucher.store(supervisor.cast_unsigned(), Relaxed);
+        self.0.voucher_number.store(number.cast_unsigned(), Release);
+    }
+
+    /// Where to look on which list for its process.
+    pub(crate) fn voucher(&self) -> (i32, i32) {
+        let number = self.0.voucher_number.load(Acquire).cast_signed();
+        (self.0.voucher.load(Relaxed).cast_signed(), number)
+    }
+
     /// The process is ready, whatever the page says: its supervisor knows it.
     pub(crate) fn restore(&self, process: Process) {
         self.0.incarnation.store(process.incarnation, Release);

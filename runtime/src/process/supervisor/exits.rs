@@ -28,6 +28,7 @@ impl Supervisor {
     /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, and does what the policy says.
     pub(super) fn bury_the_dead(&mut self) {
         while let Some((pid, wait)) = process::ended_child() {
+            self.register.strike(pid);
             match self.pids.remove(&pid) {
                 Some(key) => self.bury(key, pid, wait),
                 None => self.bury_other(pid),

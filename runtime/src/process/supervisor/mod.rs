@@ -31,6 +31,7 @@ use crate::mailbox::ledger::{End, Epitaph, Ledger, Refusal, State, StopMode};
 use crate::process::board::{Board, Place, Seating};
 use crate::process::child::{self, Gate};
 use crate::process::farewell::Verdict;
+use crate::process::register::Register;
 use crate::process::request::{self, Asked, Spawn, Spec};
 use crate::supervise::{Event, Key, Policy, Rules, Ticket};
 use crate::sys::poll::Event as Bell;
@@ -58,6 +59,8 @@ pub(crate) struct Supervisor {
     doorbell: &'static Bell,
     board: Board,
     seating: Seating,
+    /// Which process is whose, for those who signal one.
+    register: Register,
     policy: Policy,
     children: BTreeMap<Key, Box<Child>>,
     /// The children that have a process.
@@ -178,6 +181,7 @@ pub(crate) struct Office {
 pub(crate) struct Desk {
     doorbell: &'static Bell,
     board: Board,
+    register: Register,
 }
 
 impl Desk {
@@ -185,7 +189,8 @@ impl Desk {
     /// `EMFILE`, `ENOMEM` and the like.
     pub(crate) fn new() -> io::Result<Desk> {
         // As long as the process, and its children use the same.
-        Ok(Desk { board: Board::new()?, doorbell: Box::leak(Box::new(Bell::new()?)) })
+        let doorbell = Box::leak(Box::new(Bell::new()?));
+        Ok(Desk { board: Board::new()?, register: Register::new()?, doorbell })
     }
 }
 
@@ -213,6 +218,7 @@ impl Supervisor {
             above: None,
             doorbell: desk.doorbell,
             board: desk.board,
+            register: desk.register,
             seating: Seating::default(),
             policy,
             children,

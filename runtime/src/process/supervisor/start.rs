@@ -14,6 +14,7 @@ use crate::process::board::{Board, Place};
 use crate::process::child::{self, Birth, Gate};
 use crate::process::entry::{self, Entry};
 use crate::process::lines;
+use crate::process::register;
 use crate::process::request::{self, Kind, Spawn};
 use crate::supervise::{Event, Key, Policy};
 use crate::sys::process::Fork;
@@ -142,6 +143,7 @@ impl Supervisor {
         let now = time::now();
         let start = time::nanos(child.spec().start);
         child.last_pid = pid;
+        self.register.enter(pid, child.spec().id, child.incarnation);
         let was_down = child.state == State::Down;
         child.state = State::Starting;
         lent.extend(child.spawn.move_up());
@@ -195,6 +197,7 @@ impl Supervisor {
         title::set(&spawn.spec.name);
         Board::keep_from_children(&cradle.place);
         let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
+        ledger.be_vouched_for(supervisor, register::number());
         ledger.started(process::pid(), incarnation);
         let preload = || spec.preload.as_ref().map_or(Ok(()), |function| preload::run(function, &init));
         let desk = take_office().and_then(|desk| preload().map(|()| desk)).unwrap_or_else(|error| {
@@ -302,7 +305,7 @@ fn take_office() -> Result<Desk, String> {
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
     process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
     Desk::new()
-        .map_err(|error| failed("make its doorbell and its board (eventfd, memfd_create, mmap)", error))
+        .map_err(|error| failed("make its doorbell, its board and its register (eventfd, mmap, memfd_create)", error))
 }
 
 /// What a child needs beside its spec.

@@ -1,0 +1,135 @@
+//! A page that names another process than its own harms nobody but the one that has written it.
+
+use std::process::{Child, Command};
+use std::thread;
+use std::time::Duration;
+
+use phalanx::prelude::*;
+use phalanx::{ExitReason, Restart};
+use phalanx_tests::pages::{self, PAGE};
+use phalanx_tests::{alone, eventually, processes};
+
+use super::PATIENCE;
+
+#[actor(timeout = "10s")]
+struct Forger;
+
+#[actor]
+impl Forger {
+    /// That it is up, and this process.
+    fn pretend(&self, pid: u32) -> usize {
+        let words = [2, pid].map(u32::to_ne_bytes);
+        pages::overwrite(std::process::id(), words.as_flattened(), 1)
+    }
+
+    fn fill_with(&self, word: u32) -> usize {
+        pages::overwrite(std::process::id(), &word.to_ne_bytes(), PAGE / 4)
+    }
+
+    fn is_here(&self) -> bool {
+        true
+    }
+
+    #[tell]
+    fn hang(&self) {
+        loop {
+            thread::park();
+        }
+    }
+}
+
+fn sleeping() -> Child {
+    Command::new("sleep").arg("1000").spawn().unwrap()
+}
+
+fn is_running(child: &mut Child) -> bool {
+    child.try_wait().unwrap().is_none()
+}
+
+type Way = fn(&ActorRef<Forger>);
+
+const WAYS: [(&str, Way); 5] = [
+    ("kill", |forger| forger.kill().unwrap()),
+    ("terminate", |forger| forger.terminate().unwrap()),
+    ("interrupt", |forger| forger.interrupt().unwrap()),
+    ("stop", |forger| drop(forger.stop(PATIENCE).unwrap())),
+    ("stop late", |forger| {
+        forger.hang().unwrap();
+        drop(forger.stop(Duration::from_millis(100)).unwrap());
+    }),
+];
+
+#[test]
+fn a_signal_goes_to_the_actor_and_not_to_the_process_that_its_page_names() {
+    alone(|| {
+        for (name, way) in WAYS {
+            let sibling = Forger.spawn().unwrap();
+            let mut other = sleeping();
+            for victim in [other.id(), sibling.pid().unwrap()] {
+                let forger = Forger.spawn().unwrap();
+                let pid = forger.pid().unwrap();
+                assert!(forger.pretend(victim).wait().unwrap() > 0);
+                assert_eq!(forger.pid().unwrap(), victim, "it is believed");
+                way(&forger);
+                eventually("its end", PATIENCE, || !processes::exists(pid));
+                assert!(is_running(&mut other), "{name}");
+                assert_eq!(sibling.is_here().wait(), Ok(true), "{name}");
+            }
+            sibling.kill().unwrap();
+            sibling.join();
+            other.kill().unwrap();
+            other.wait().unwrap();
+        }
+    });
+}
+
+/// Its page does not say any more where its supervisor has it on a list.
+#[test]
+fn an_actor_whose_page_is_full_of_anything_is_killed_all_the_same() {
+    alone(|| {
+        for word in [0, 1, 2, 3, 4, 0x7f7f_7f7f, u32::MAX] {
+            let forger = Forger.builder().restart(Restart::Permanent).spawn().unwrap();
+            let pid = forger.pid().unwrap();
+            drop(forger.within(Duration::from_millis(100)).fill_with(word).wait());
+            pages::overwrite(pid, &word.to_ne_bytes(), PAGE / 4);
+            forger.kill().unwrap();
+            eventually("its end", PATIENCE, || !processes::exists(pid));
+        }
+    });
+}
+
+/// Each page names the root supervisor as its process, and says that it is a supervisor, below which all the others are.
+#[test]
+fn a_tree_of_which_pages_say_nonsense_is_shown_at_once() {
+    alone(|| {
+        let forgers: Vec<_> = (0..6).map(|_| Forger.spawn().unwrap()).collect();
+        let root = phalanx::tree().unwrap().pid.unwrap();
+        for forger in &forgers {
+            assert!(forger.pretend(root).wait().unwrap() > 0);
+        }
+        assert!(phalanx::tree().unwrap().walk().count() <= 7);
+        for word in [0, 1, 2, 3, u32::MAX] {
+            for forger in &forgers {
+                drop(forger.within(Duration::from_millis(50)).fill_with(word).wait());
+            }
+            let tree = phalanx::tree().unwrap();
+            assert!(tree.walk().count() <= 7, "{tree}");
+            assert!(!phalanx::children().iter().any(|child| child.pid == std::process::id()));
+        }
+    });
+}
+
+#[test]
+fn an_order_to_one_incarnation_does_not_hit_the_next_whatever_the_page_says() {
+    alone(|| {
+        let forger = Forger.builder().restart(Restart::Permanent).spawn().unwrap();
+        let first = forger.pid().unwrap();
+        forger.pretend(std::process::id()).wait().unwrap();
+        forger.interrupt().unwrap();
+        eventually("the next", PATIENCE, || {
+            forger.pid().is_ok_and(|pid| pid != first && pid != std::process::id())
+        });
+        assert_eq!(forger.is_here().wait(), Ok(true));
+        assert_eq!(forger.stop(PATIENCE), Ok(ExitReason::Stopped(phalanx::StoppedBy::Ref)));
+    });
+}
