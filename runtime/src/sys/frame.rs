@@ -172,7 +172,8 @@ pub(crate) fn skip(socket: BorrowedFd<'_>) -> bool {
             unsafe { libc::recv(socket.as_raw_fd(), ptr::from_mut(&mut byte).cast(), 1, libc::MSG_DONTWAIT) };
         if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got) }
     });
-    got.is_ok_and(|got| got > 0)
+    // Nothing has come: an empty packet, or the end, which stays.
+    got.is_ok_and(|got| got > 0 || !super::fd::has_ended(socket))
 }
 
 fn receive_with(
