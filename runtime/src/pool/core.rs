@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use super::builder::Options;
 use super::callbacks::Callbacks;
-use super::crew::{Crew, Failed, Lost, Verdict};
+use super::crew::{Crew, Failed, Lost, Verdict, Which};
 use super::error::PoolError;
 use super::insights::{Record, Tally};
 use super::job::{Deliveries, Job, Outcome, Piece, Sink};
 use super::lane::{MOST_ITEMS, Phase};
+use super::worker::OVERWRITTEN;
 use super::{End, OnLoss};
 use crate::exit::ExitReason;
 use crate::foreign;
@@ -331,7 +332,10 @@ impl Core {
         let seat = &mut state.seats[index];
         let Some(mut crew) = seat.crew.take() else { return };
         // Its own monitor knows best.
-        let reason = crew.link.ended().unwrap_or_else(|| reason.clone());
+        let mut reason = crew.link.ended().unwrap_or_else(|| reason.clone());
+        if crew.is_overwritten {
+            reason = ExitReason::Broken(OVERWRITTEN.to_owned());
+        }
         let remains = crew.bury(out);
         seat.record.leave(&crew);
         let wanted = crew.retiring.is_some() || crew.is_killed_on_purpose() || cut_off;
@@ -344,14 +348,14 @@ impl Core {
                 tracing::warn!(pool, worker, pid, %reason, "worker ended");
             }));
         }
-        let mut untouched = remains.untouched;
-        if let Some(lost) = remains.lost {
-            let piece = lost.piece.clone();
-            match self.judge(state, &lost, &reason, &crew) {
-                Some(outcome) => fail(&piece, out, outcome),
-                None => untouched.insert(0, piece),
+        let mut untouched = Vec::new();
+        for lost in &remains.lost {
+            match self.judge(state, lost, &reason, &crew) {
+                Some(outcome) => fail(&lost.piece, out, outcome),
+                None => untouched.push(lost.piece.clone()),
             }
         }
+        untouched.extend(remains.untouched);
         if state.is_cut_off() {
             let broken = state.broken.clone();
             for piece in untouched {
@@ -403,10 +407,13 @@ impl Core {
         let mut returned = Vec::new();
         for seat in &mut state.seats {
             let Some(crew) = &mut seat.crew else { continue };
-            let (pieces, late) = crew.look(now, idle, limit, out);
-            returned.extend(pieces);
-            if let Some(after) = late {
-                crew.condemn(None, Verdict::Late(after));
+            let seen = crew.look(now, idle, limit, out);
+            returned.extend(seen.returned);
+            if seen.is_overwritten && !crew.is_overwritten {
+                crew.give_up();
+            } else if let Some((place, after)) = seen.late {
+                // That one, and no later one that it has come to meanwhile.
+                crew.condemn(&Which::Seen(place), Verdict::Late(after));
             }
         }
         state.requeue(returned);
@@ -422,7 +429,7 @@ impl Core {
         for crew in state.seats.iter_mut().filter_map(|seat| seat.crew.as_mut()) {
             if crew.load() > 0 {
                 let verdict = broken.clone().map_or(Verdict::Cancelled, Verdict::Broken);
-                if !crew.condemn(None, verdict) {
+                if !crew.condemn(&Which::Any, verdict) {
                     crew.link.kill();
                 }
             }
@@ -722,7 +729,7 @@ impl Core {
     pub(crate) fn kill(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut state = self.lock();
         let mut crews = state.seats.iter_mut().filter_map(|seat| seat.crew.as_mut());
-        crews.any(|crew| crew.condemn(Some((sink, index)), Verdict::Cancelled))
+        crews.any(|crew| crew.condemn(&Which::Item(sink, index), Verdict::Cancelled))
     }
 
     /// Whether a worker is at this item.

@@ -61,9 +61,36 @@ pub(crate) struct Crew {
     /// It gets nothing more to do.
     pub(crate) retiring: Option<String>,
     /// Why it is being killed.
-    verdict: Option<Verdict>,
+    verdict: Option<(Place, Verdict)>,
     was_cancelled: bool,
+    /// It is being killed because its lane has been written over.
+    pub(crate) is_overwritten: bool,
     busy_seen: u64,
+    busy_asked: Instant,
+}
+
+/// An item of a batch: the batch's number, and its place in that.
+pub(crate) type Place = (u16, u32);
+
+/// For which item a worker is condemned.
+pub(crate) enum Which<'a> {
+    /// This one, by its number for the sink.
+    Item(&'a Arc<dyn Sink>, u64),
+    /// The one that was seen at this place.
+    Seen(Place),
+    /// The one that it is at.
+    Any,
+}
+
+/// What a look at a worker has shown.
+#[derive(Default)]
+pub(crate) struct Look {
+    /// What others can do.
+    pub(crate) returned: Vec<Piece>,
+    /// An item that is over its time, and how long it has taken.
+    pub(crate) late: Option<(Place, Duration)>,
+    /// Its lane does not speak of what it has been given.
+    pub(crate) is_overwritten: bool,
 }
 
 /// What becomes of the item that a worker is killed for.
@@ -90,7 +117,8 @@ struct Flight {
     pending: Pending,
     look: Option<Instant>,
     patience: Duration,
-    seen_running: bool,
+    /// Which of its items was seen to run, and since when: the lane's own word on that may be a lie.
+    seen_running: Option<(u32, Instant)>,
 }
 
 /// What comes back from a worker that has died.
@@ -98,8 +126,8 @@ struct Flight {
 pub(crate) struct Remains {
     /// Not begun, in order.
     pub(crate) untouched: Vec<Piece>,
-    /// The item in progress, if there was one.
-    pub(crate) lost: Option<Lost>,
+    /// The item in progress, if there was one; all that may have been begun, if the lane does not say.
+    pub(crate) lost: Vec<Lost>,
 }
 
 /// An item in whose progress a worker died.
@@ -191,7 +219,9 @@ impl Crew {
             retiring: None,
             verdict: None,
             was_cancelled: false,
+            is_overwritten: false,
             busy_seen: 0,
+            busy_asked: now,
         }
     }
 
@@ -230,7 +260,7 @@ impl Crew {
             pending,
             look: Some(Instant::now() + FIRST_LOOK),
             patience: FIRST_LOOK,
-            seen_running: false,
+            seen_running: None,
         });
         now_done
     }
@@ -269,6 +299,8 @@ impl Crew {
     /// It has ended: reads what it has left.
     pub(crate) fn bury(&mut self, out: &mut Deliveries) -> Remains {
         let mut remains = Remains::default();
+        // It begins with a batch when it is done with the one before.
+        let mut may_have_begun = true;
         while let Some(mut flight) = self.flights.pop_front() {
             // What it has answered before, it has answered.
             if let Some(Ok(answered)) = flight.pending.take() {
@@ -279,20 +311,31 @@ impl Crew {
                 remains.untouched.extend(flight.rest(flight.collected));
                 continue;
             }
-            let control = self.lane.track(flight.track).control();
-            flight.collect(control.place, &self.lane, &self.at, out);
-            let in_progress = control.serial == flight.serial && control.phase != Phase::Before;
-            if in_progress && flight.collected < flight.items {
-                remains.lost = Some(Lost {
-                    piece: flight.current(),
-                    unread: control.phase == Phase::Reading,
-                    attempts: self.lane.attempts(),
-                    verdict: self.verdict.take().filter(|_| control.phase == Phase::Condemned),
-                });
-                remains.untouched.extend(flight.rest(flight.collected + 1));
-            } else {
-                remains.untouched.extend(flight.rest(flight.collected));
+            let verdict = self.verdict.take_if(|((serial, _), _)| *serial == flight.serial);
+            // For what it was condemned, the pool knows without the lane.
+            let condemned = verdict.as_ref().map(|((_, place), _)| (*place, Phase::Condemned));
+            let seen = || flight.control(&self.lane).map(|control| (control.place, control.phase));
+            match condemned.or_else(seen) {
+                Some((place, phase)) => {
+                    flight.collect(place, &self.lane, &self.at, out);
+                    let in_progress = phase != Phase::Before && flight.collected < flight.items;
+                    remains.lost.extend(in_progress.then(|| Lost {
+                        piece: flight.current(),
+                        unread: phase == Phase::Reading,
+                        attempts: self.lane.attempts(),
+                        verdict: verdict.map(|(_, verdict)| verdict),
+                    }));
+                    remains.untouched.extend(flight.rest(flight.collected + u32::from(in_progress)));
+                }
+                // Nobody knows how far it has come: none of this is run twice.
+                None if may_have_begun => {
+                    let singles = flight.rest(flight.collected).into_iter().flat_map(Piece::singles);
+                    let lost = |piece| Lost { piece, unread: false, attempts: 0, verdict: None };
+                    remains.lost.extend(singles.map(lost));
+                }
+                None => remains.untouched.extend(flight.rest(flight.collected)),
             }
+            may_have_begun &= flight.collected == flight.items;
         }
         remains
     }
@@ -302,70 +345,83 @@ impl Crew {
         self.flights.iter().filter_map(|flight| flight.look).min()
     }
 
-    /// Looks at what it has not answered for a while: reads what is finished, and takes back what others could do, if there are any. Answers that, and
-    /// whether the item in progress is over its time.
+    /// Looks at what it has not answered for a while: reads what is finished, takes back what others could do, if there are any, and sees whether the
+    /// item in progress is over its time.
     pub(crate) fn look(
         &mut self,
         now: Instant,
         others_idle: bool,
         limit: Option<Duration>,
         out: &mut Deliveries,
-    ) -> (Vec<Piece>, Option<Duration>) {
+    ) -> Look {
+        let mut seen = Look::default();
         if self.next_look().is_none_or(|look| look > now) {
-            return (Vec::new(), None);
+            return seen;
         }
-        let mut late = None;
-        let mut returned = Vec::new();
         let many = self.flights.len() > 1;
         for flight in &mut self.flights {
-            let track = self.lane.track(flight.track);
             if others_idle {
-                let from = track.take_back(0).min(flight.items);
-                returned.extend(flight.rest(from));
-                flight.items = from;
+                seen.returned.extend(flight.take_back(&self.lane));
             }
-            let control = track.control();
-            flight.collect(control.place, &self.lane, &self.at, out);
-            let running = matches!(control.phase, Phase::Reading | Phase::Running);
-            let limit = limit.into_iter().chain(self.lane.deadline()).min().filter(|_| running);
             flight.patience = (flight.patience * 2).min(LAST_LOOK);
             let again = Some(now + flight.patience);
+            let control = flight.control(&self.lane);
+            let Some(Control { place, phase, .. }) =
+                control.filter(|control| control.phase != Phase::Condemned || self.verdict.is_some())
+            else {
+                seen.is_overwritten = true;
+                flight.look = again;
+                continue;
+            };
+            flight.collect(place, &self.lane, &self.at, out);
+            let running = matches!(phase, Phase::Reading | Phase::Running);
+            let limit = limit.into_iter().chain(self.lane.deadline()).min().filter(|_| running);
+            let known = flight.seen_running.filter(|&(seen, _)| running && seen == place);
             let then = limit.map(|limit| {
-                let age = Duration::from_nanos(clock().saturating_sub(self.lane.since()));
+                let said = Duration::from_nanos(clock().saturating_sub(self.lane.since()));
+                let age = known.map_or(said, |(_, since)| said.max(now.saturating_duration_since(since)));
                 let left = limit.saturating_sub(age);
                 if left.is_zero() {
-                    late = Some(age);
+                    seen.late = Some(((flight.serial, place), age));
                 }
                 later(now, left.max(FIRST_LOOK))
             });
             // What it says of itself is known once it runs.
-            let is_settled = control.phase == Phase::Running && flight.seen_running;
+            let is_settled = phase == Phase::Running && known.is_some();
             flight.look = match then {
                 then if is_settled && flight.is_alone() && !many => then,
                 Some(then) => again.min(Some(then)),
                 None => again,
             };
-            flight.seen_running |= control.phase == Phase::Running;
+            let running = Some((place, now)).filter(|_| phase == Phase::Running);
+            flight.seen_running = known.or(running);
         }
-        (returned, late)
+        seen
     }
 
-    /// Condemns it for the item in progress, and has it killed, if it is this one (by its number for the sink), or whichever (`None`).
-    pub(crate) fn condemn(&mut self, which: Option<(&Arc<dyn Sink>, u64)>, verdict: Verdict) -> bool {
+    /// Condemns it for an item, and has it killed, if that is in progress.
+    pub(crate) fn condemn(&mut self, which: &Which<'_>, verdict: Verdict) -> bool {
         let Some(flight) = self.flights.front_mut() else { return false };
         let track = self.lane.track(flight.track);
-        let Control { place, serial, .. } = track.control();
-        let item = flight.cursor_at(place);
-        let wanted = item.is_some_and(|(piece, n)| {
-            which.is_none_or(|(sink, index)| Arc::ptr_eq(&piece.job.sink, sink) && piece.index(n) == index)
+        let Some(Control { place, serial, .. }) = flight.control(&self.lane) else { return false };
+        let wanted = flight.cursor_at(place).is_some_and(|(piece, n)| match *which {
+            Which::Item(sink, index) => Arc::ptr_eq(&piece.job.sink, sink) && piece.index(n) == index,
+            Which::Seen(seen) => seen == (serial, place),
+            Which::Any => true,
         });
-        if !wanted || serial != flight.serial || track.condemn(place).is_err() {
+        if !wanted || track.condemn(serial, place).is_err() {
             return false;
         }
         self.was_cancelled = !matches!(verdict, Verdict::Late(_));
-        self.verdict = Some(verdict);
+        self.verdict = Some(((serial, place), verdict));
         self.link.kill();
         true
+    }
+
+    /// Has it killed, since it does not say any more how far it has come.
+    pub(crate) fn give_up(&mut self) {
+        self.is_overwritten = true;
+        self.link.kill();
     }
 
     /// Asks the item in progress to end by itself.
@@ -378,44 +434,56 @@ impl Crew {
 
     /// Takes back all that has not been begun.
     pub(crate) fn take_back(&mut self) -> Vec<Piece> {
-        let mut returned = Vec::new();
-        for flight in &mut self.flights {
-            let from = self.lane.track(flight.track).take_back(0).min(flight.items);
-            returned.extend(flight.rest(from));
-            flight.items = from;
-        }
-        returned
+        let lane = &self.lane;
+        self.flights.iter_mut().flat_map(|flight| flight.take_back(lane)).collect()
     }
 
     /// Whether an item is here, and whether it is in progress.
     pub(crate) fn whereabouts(&self, sink: &Arc<dyn Sink>, index: u64) -> Option<Phase> {
         for flight in &self.flights {
-            let control = self.lane.track(flight.track).control();
+            let control = flight.control(&self.lane);
             let is_it = |piece: &Piece| {
                 let (first, last) = (piece.index(0), piece.index(piece.len() as u32));
                 Arc::ptr_eq(&piece.job.sink, sink) && (first..last).contains(&index)
             };
             if flight.pieces.iter().any(is_it) {
-                let current = flight.cursor_at(control.place);
-                let here = current.is_some_and(|(piece, n)| is_it(piece) && piece.index(n) == index);
-                return Some(if here { control.phase } else { Phase::Before });
+                let current = control.and_then(|control| Some((control, flight.cursor_at(control.place)?)));
+                let here = current.filter(|(_, (piece, n))| is_it(piece) && piece.index(*n) == index);
+                return Some(here.map_or(Phase::Before, |(control, _)| control.phase));
             }
         }
         None
     }
 
-    /// How long its items have taken on average since this was asked last, if there were `items` of them.
+    /// How long its items have taken on average since this was asked last, if there were `items` of them. What the lane says is believed as far as
+    /// there has been time for it.
     pub(crate) fn average(&mut self, items: u32) -> Option<f64> {
-        let busy = self.lane.busy();
+        let (busy, now) = (self.lane.busy(), Instant::now());
         let spent = busy.saturating_sub(std::mem::replace(&mut self.busy_seen, busy));
-        (items > 0).then(|| spent as f64 / f64::from(items))
+        let passed = now.saturating_duration_since(std::mem::replace(&mut self.busy_asked, now));
+        let spent = (spent as f64).min(passed.as_nanos() as f64);
+        (items > 0).then(|| spent / f64::from(items))
     }
 }
 
 impl Flight {
+    /// What the lane says of this batch, if it does.
+    fn control(&self, lane: &Lane) -> Option<Control> {
+        Some(lane.track(self.track).control()).filter(|control| control.serial == self.serial)
+    }
+
+    /// Takes back what has not been begun. What has been delivered, or taken back before, is not given again, whatever the lane says.
+    fn take_back(&mut self, lane: &Lane) -> Vec<Piece> {
+        let Some(from) = lane.track(self.track).take_back(self.serial) else { return Vec::new() };
+        let from = from.clamp(self.collected, self.items);
+        let returned = self.rest(from);
+        self.items = from;
+        returned
+    }
+
     /// Whether there is but one item left, whose result cannot be had before its answer.
     fn is_alone(&self) -> bool {
-        self.items - self.collected <= 1
+        self.items.saturating_sub(self.collected) <= 1
     }
 
     /// Reads the results before `place`.
@@ -475,6 +543,7 @@ impl Flight {
 
     /// The items from `place` on that are the worker's.
     fn rest(&self, place: u32) -> Vec<Piece> {
+        let place = place.max(self.collected);
         let mut wanted = self.items.saturating_sub(place);
         let mut skip = place.saturating_sub(self.collected);
         let (first, mut n) = self.cursor;

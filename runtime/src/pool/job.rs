@@ -162,6 +162,11 @@ impl Piece {
         self.job.first + u64::from(self.from + n)
     }
 
+    /// Each of its items, as a job of its own.
+    pub(crate) fn singles(self) -> impl Iterator<Item = Piece> {
+        (self.from..self.to).map(move |item| Piece::of(self.job.single(item)))
+    }
+
     /// Splits off the first `n` items.
     pub(crate) fn split_first(&mut self, n: usize) -> Piece {
         let at = self.from + n as u32;

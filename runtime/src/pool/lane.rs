@@ -156,7 +156,9 @@ impl Lane {
 
     /// An item has taken so long.
     pub(crate) fn count(&self, nanos: u64) {
-        let add = |word: usize, by: u64| self.0[word].store(self.0[word].load(Relaxed) + by, Relaxed);
+        let add = |word: usize, by: u64| {
+            self.0[word].store(self.0[word].load(Relaxed).wrapping_add(by), Relaxed);
+        };
         add(TASKS, 1);
         add(BUSY, nanos);
         add(TIMES + bucket(nanos), 1);
@@ -212,6 +214,15 @@ pub(crate) struct Track<'a>(&'a [AtomicU64]);
 /// An item has been taken back, or the worker has been condemned for it.
 pub(crate) struct Refused;
 
+/// Why a worker cannot go on with its item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// It is condemned for it.
+    Condemned,
+    /// The lane says neither that, nor that it is at this item: it has been written over.
+    Overwritten,
+}
+
 impl Track<'_> {
     pub(crate) fn control(&self) -> Control {
         Control::of_word(self.0[CONTROL].load(Acquire))
@@ -235,18 +246,23 @@ impl Track<'_> {
     }
 
     /// Goes on to another phase of the item in progress.
-    pub(crate) fn enter(&self, phase: Phase) -> Result<(), Refused> {
-        let go_on = |now: Control| (now.phase != Phase::Condemned).then_some(Control { phase, ..now });
-        self.change(go_on).map(drop).map_err(|_| Refused)
+    pub(crate) fn enter(&self, (serial, place): (u16, u32), phase: Phase) -> Result<(), Halt> {
+        self.go_on(serial, place, |now| Control { phase, ..now })
     }
 
     /// The item in progress is finished, and its result lies here.
-    pub(crate) fn finish(&self) -> Result<(), Refused> {
-        let finish = |now: Control| {
-            let next = Control { place: now.place + 1, phase: Phase::Before, ..now };
-            (now.phase != Phase::Condemned).then_some(next)
-        };
-        self.change(finish).map(drop).map_err(|_| Refused)
+    pub(crate) fn finish(&self, (serial, place): (u16, u32)) -> Result<(), Halt> {
+        self.go_on(serial, place, |now| Control { place: place.wrapping_add(1), phase: Phase::Before, ..now })
+    }
+
+    fn go_on(&self, serial: u16, place: u32, next: impl Fn(Control) -> Control) -> Result<(), Halt> {
+        let is_here = |now: Control| now.serial == serial && now.place == place;
+        let in_progress =
+            |now: Control| is_here(now) && matches!(now.phase, Phase::Reading | Phase::Running);
+        self.change(|now| in_progress(now).then(|| next(now))).map(drop).map_err(|now| {
+            let is_condemned = is_here(now) && now.phase == Phase::Condemned;
+            if is_condemned { Halt::Condemned } else { Halt::Overwritten }
+        })
     }
 
     /// Writes a result at the word `at`; answers where the next one goes, or `None` if there is no room.
@@ -276,21 +292,22 @@ impl Track<'_> {
         self.0[CONTROL].store(control.to_word(), Release);
     }
 
-    /// Takes back everything from `from` on that has not been begun; answers the first place that is the pool's again.
-    pub(crate) fn take_back(&self, from: u32) -> u32 {
+    /// Takes back everything of this batch that has not been begun; answers the first place that is the pool's again, if the lane speaks of this batch.
+    pub(crate) fn take_back(&self, serial: u16) -> Option<u32> {
         let first = |now: Control| {
             let begun = now.place + u32::from(now.phase != Phase::Before);
-            begun.max(from).min(now.limit)
+            begun.min(now.limit)
         };
-        match self.change(|now| Some(Control { limit: first(now), ..now })) {
-            Ok(before) | Err(before) => first(before),
-        }
+        let is_this = |now: Control| now.serial == serial;
+        self.change(|now| is_this(now).then(|| Control { limit: first(now), ..now })).map(first).ok()
     }
 
-    /// Condemns the worker for the item at `place`, if it is at that one and has not finished it.
-    pub(crate) fn condemn(&self, place: u32) -> Result<(), Refused> {
+    /// Condemns the worker for the item of this batch at `place`, if it is at that one and has not finished it.
+    pub(crate) fn condemn(&self, serial: u16, place: u32) -> Result<(), Refused> {
         let condemn = |now: Control| {
-            let at_it = now.place == place && matches!(now.phase, Phase::Reading | Phase::Running);
+            let at_it = now.serial == serial
+                && now.place == place
+                && matches!(now.phase, Phase::Reading | Phase::Running);
             at_it.then_some(Control { phase: Phase::Condemned, ..now })
         };
         self.change(condemn).map(drop).map_err(|_| Refused)
@@ -378,8 +395,8 @@ mod tests {
         let track = lane.track(0);
         track.open(1, 10);
         assert!(track.begin(1, 0).is_ok());
-        assert_eq!(track.take_back(0), 1);
-        assert!(track.enter(Phase::Running).is_ok() && track.finish().is_ok());
+        assert_eq!((track.take_back(2), track.take_back(1)), (None, Some(1)));
+        assert!(track.enter((1, 0), Phase::Running).is_ok() && track.finish((1, 0)).is_ok());
         assert!(track.begin(1, 1).is_err());
         assert_eq!(track.control(), Control { serial: 1, limit: 1, place: 1, phase: Phase::Before });
     }
@@ -389,13 +406,13 @@ mod tests {
         let lane = Lane::new().unwrap();
         let track = lane.track(1);
         track.open(7, 2);
-        assert!(track.condemn(0).is_err(), "not begun yet");
+        assert!(track.condemn(7, 0).is_err(), "not begun yet");
         assert!(track.begin(7, 0).is_ok());
-        assert!(track.condemn(1).is_err(), "that is not the item in progress");
-        assert!(track.condemn(0).is_ok());
-        assert!(
-            track.finish().is_err() && track.enter(Phase::Running).is_err() && track.begin(7, 1).is_err()
-        );
+        assert!(track.condemn(7, 1).is_err() && track.condemn(6, 0).is_err(), "not the item in progress");
+        assert!(track.condemn(7, 0).is_ok());
+        assert_eq!(track.finish((7, 0)), Err(Halt::Condemned));
+        assert_eq!(track.enter((7, 0), Phase::Running), Err(Halt::Condemned));
+        assert!(track.begin(7, 1).is_err());
         assert_eq!((track.control().place, track.control().phase), (0, Phase::Condemned));
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::lane::{Lane, Phase, Status, Track};
+use super::lane::{Halt, Lane, Phase, Status, Track};
 use crate::actor;
 use crate::codec::{Encoded, Parcel};
 use crate::current;
@@ -321,7 +321,8 @@ impl Desk {
             self.here.item.store(item(batch.serial, place), Ordering::Relaxed);
             let known = functions.get(usize::from(function)).copied().flatten();
             let known = known.and_then(|place| self.known.get_mut(place));
-            let worked = run_one(&lane, &track, &mut at, known, (args, &batch.args), self.depth);
+            let which = (batch.serial, place);
+            let worked = run_one(&lane, &track, which, &mut at, known, (args, &batch.args), self.depth);
             self.here.item.store(0, Ordering::Relaxed);
             let ended = clock();
             lane.count(ended.saturating_sub(began));
@@ -374,6 +375,7 @@ pub(crate) fn item(serial: u16, place: u32) -> u64 {
 fn run_one(
     lane: &Lane,
     track: &Track<'_>,
+    which: (u16, u32),
     at: &mut usize,
     known: Option<&mut Known>,
     (args, parcel): (&[u8], &Parcel),
@@ -386,9 +388,7 @@ fn run_one(
                 lane.declare(said.attempts, said.deadline);
             }
             let mut begins = || {
-                if track.enter(Phase::Running).is_err() {
-                    await_death();
-                }
+                track.enter(which, Phase::Running).unwrap_or_else(|halt| give_up(halt));
                 TASK.set((runner.type_name)());
                 SAID.set(None);
             };
@@ -414,19 +414,23 @@ fn run_one(
     let done = match written {
         Some(next) => {
             *at = next;
-            track.finish().map(|()| Worked::Finished)
+            track.finish(which).map(|()| Worked::Finished)
         }
-        None => track.enter(Phase::Handing).map(|()| Worked::TooLarge(status, encoded)),
+        None => track.enter(which, Phase::Handing).map(|()| Worked::TooLarge(status, encoded)),
     };
-    done.unwrap_or_else(|_| await_death())
+    done.unwrap_or_else(|halt| give_up(halt))
 }
 
-/// This process has been condemned: it must not begin anything else until it is killed.
-fn await_death() -> ! {
+/// This process begins nothing any more. One that is condemned waits until it is killed; nobody will kill one whose lane has been written over.
+fn give_up(halt: Halt) -> ! {
+    assert!(halt == Halt::Condemned, "{OVERWRITTEN}");
     loop {
         std::thread::park_timeout(Duration::from_secs(1));
     }
 }
+
+/// What has become of a worker whose lane says nothing that makes sense.
+pub(crate) const OVERWRITTEN: &str = "code in this worker has written over the memory that it shares with its pool";
 
 /// How many bytes of this process are in memory.
 fn resident() -> u64 {

@@ -3,6 +3,7 @@
 mod cancels;
 mod crashes;
 mod ends;
+mod lanes;
 mod maps;
 mod preloads;
 mod results;
