@@ -13,7 +13,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::LocalKey;
 
@@ -21,6 +20,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::foreign;
 use crate::mailbox::ledger::Ledger;
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
@@ -242,7 +242,7 @@ pub(crate) fn decode_within<T: Portable>(bytes: &[u8], fds: Vec<OwnedFd>, depth:
         bounds::drop_deep(value, depth);
         Ok::<_, postcard::Error>(Err(rest))
     };
-    let read = catch_unwind(AssertUnwindSafe(|| place.go(read)));
+    let read = foreign::caught(|| place.go(read));
     let text = match (read, bounds.excess()) {
         (Ok(Some(Ok(Ok(value)))), None) => return Ok(value),
         (Err(_), _) => "its Deserialize panicked".to_owned(),

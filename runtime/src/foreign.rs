@@ -2,21 +2,49 @@
 //!
 //! It may panic, and it may come back into the library. So it runs under no lock of ours, and a panic in it ends no more than itself.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::any::Any;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// What a panic has thrown. It may throw again when it is dropped, on a stack where nobody expects that: so it is kept.
+pub(crate) struct Thrown(ManuallyDrop<Box<dyn Any + Send>>);
+
+impl Thrown {
+    /// Of a thread, too, that somebody has waited for.
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Thrown {
+        Thrown(ManuallyDrop::new(payload))
+    }
+
+    /// Throws it again.
+    pub(crate) fn again(self) -> ! {
+        resume_unwind(ManuallyDrop::into_inner(self.0))
+    }
+}
+
+impl Deref for Thrown {
+    type Target = dyn Any + Send;
+
+    fn deref(&self) -> &Self::Target {
+        &**self.0
+    }
+}
+
+/// Calls it. The one place where a panic is caught.
+///
+/// # Errors
+/// What it has thrown.
+pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, Thrown> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(Thrown::new)
+}
 
 /// Calls it; `None` if it panics, which is said in the log as a panic of `what`.
 pub(crate) fn call<T>(what: &'static str, code: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            // What was thrown may throw again when it is dropped.
-            std::mem::forget(payload);
-            let said =
-                catch_unwind(|| tracing::error!(what, "code of the program has panicked, and was caught"));
-            said.unwrap_or_else(std::mem::forget);
-            None
-        }
+    let called = caught(code).ok();
+    if called.is_none() {
+        let _ = caught(|| tracing::error!(what, "code of the program has panicked, and was caught"));
     }
+    called
 }
 
 #[cfg(test)]

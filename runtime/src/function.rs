@@ -6,12 +6,12 @@
 
 use std::any::{Any, type_name};
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Answer, Call};
 use crate::codec::Portable;
+use crate::foreign;
 use crate::sys::image::{self, Findable, Located};
 
 /// Where a function lies.
@@ -96,7 +96,7 @@ pub(crate) fn answer<O: Owner>(owner: &mut O, call: Call<'_>) -> Answer {
     });
     let Some(code) = code else { return Answer::codec("there is no such function in this process") };
     let owner: &mut dyn Any = owner;
-    match catch_unwind(AssertUnwindSafe(|| (code.run)(owner, call))) {
+    match foreign::caught(|| (code.run)(owner, call)) {
         Ok(answer) => answer,
         Err(payload) => Answer::app(O::panicked(message(&*payload))),
     }

@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::course::{Channel, Course};
 use super::spec::{CommandSpec, Output, Ready};
+use crate::foreign;
 use crate::sys::poll::{self, Event};
 
 /// The longest line that is kept whole.
@@ -120,7 +120,7 @@ impl Stream {
     fn deliver(&self, line: &str) {
         if self.output == Output::Log {
             // A subscriber may panic, for instance when nobody reads its own output any more. The command does not depend on it.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.log(line)));
+            let _ = foreign::caught(|| self.log(line));
         }
         self.course.heard(self.channel, line, self.pattern.as_deref());
     }

@@ -8,7 +8,6 @@ use std::error::Error;
 use std::fmt::{self, Debug, Display, Write};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tracing::Event;
 use tracing::field::{DebugValue, Field, Value as FieldValue, debug};
 
 use crate::escape::{escaped, one_line};
+use crate::foreign;
 use crate::logging::Origin;
 use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};
@@ -106,14 +106,9 @@ impl Inbox {
                 Ok(Some(packet)) => {
                     let whole = !packet.truncated;
                     // The subscriber is the program's code, and may panic. That ends no more than one event.
-                    let read = catch_unwind(AssertUnwindSafe(|| {
-                        whole && self.take(&buffer[..packet.len], &packet.fds).is_some()
-                    }));
-                    // What was thrown may throw again when it is dropped.
-                    self.note(read.unwrap_or_else(|thrown| {
-                        std::mem::forget(thrown);
-                        true
-                    }));
+                    let read =
+                        foreign::caught(|| whole && self.take(&buffer[..packet.len], &packet.fds).is_some());
+                    self.note(read.unwrap_or(true));
                 }
                 // An empty packet looks the same as the end.
                 Ok(None) if fd::has_ended(line) => break,
@@ -175,7 +170,7 @@ impl Inbox {
         if self.unreadable > 0 && time::now().saturating_sub(self.complained) >= COMPLAINTS {
             let packets = std::mem::take(&mut self.unreadable);
             self.complained = time::now();
-            let _ = catch_unwind(
+            let _ = foreign::caught(
                 || tracing::warn!(target: "phalanx::logging", packets, "something in the log cannot be read"),
             );
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::insights::Tally;
 use super::progress::{OnProgress, Progress};
-use crate::foreign;
+use crate::foreign::{self, Thrown};
 
 /// How often progress is reported, at most.
 const EVERY: Duration = Duration::from_millis(50);
@@ -93,7 +93,7 @@ impl Callbacks {
         drop(inner);
         if let Some((sender, thread)) = thread {
             drop(sender);
-            let _ = thread.join();
+            let _ = thread.join().map_err(Thrown::new);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::error::WorkerAt;
 use super::lane::Lane;
 use super::threads::Hand;
 use super::worker::{Setup, Worker};
+use crate::foreign::Thrown;
 use crate::{ActorRef, ExitReason, Restart, SpawnError, Supervisor};
 
 /// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.
@@ -56,7 +57,10 @@ impl Core {
             let threads: Vec<_> =
                 indices.map(|index| scope.spawn(move || self.start_worker(index, 1))).collect();
             let gone = || SpawnError::Io { actor: self.options.name.clone(), error: "no thread".to_owned() };
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().map_err(Thrown::new).unwrap_or_else(|_| Err(gone())))
+                .collect()
         });
         let crews: Vec<Crew> = started.into_iter().collect::<Result<_, _>>()?;
         for (index, crew) in crews.into_iter().enumerate() {

@@ -1,11 +1,9 @@
 //! Many items, one function: what is pulled from the input, and in which order results come out.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +14,7 @@ use super::job::{Job, Outcome, Sink};
 use super::lane::{MOST_ITEMS, Status};
 use super::task::failed;
 use crate::codec::{Parcel, Portable};
+use crate::foreign::{self, Thrown};
 use crate::own::COPY;
 use crate::task::function::Function;
 
@@ -53,7 +52,7 @@ pub struct Stream<I: Iterator, T, E> {
     function: Function,
     input: Option<I>,
     /// How the input ended, if it panicked.
-    panicked: Option<Box<dyn Any + Send>>,
+    panicked: Option<Thrown>,
     sink: Arc<Collect>,
     /// What has been taken out of there, all at once, and not from here yet.
     ready: VecDeque<Outcome>,
@@ -254,7 +253,7 @@ where
             if self.chunk.is_none() && !ends.is_empty() && start.elapsed() >= PATIENCE {
                 break;
             }
-            let next = catch_unwind(AssertUnwindSafe(|| self.input.as_mut().and_then(Iterator::next)));
+            let next = foreign::caught(|| self.input.as_mut().and_then(Iterator::next));
             let item = match next {
                 Ok(Some(item)) => item,
                 Ok(None) => {
@@ -405,7 +404,7 @@ where
         }
         if self.in_flight() == 0 {
             if let Some(panic) = self.panicked.take() {
-                resume_unwind(panic);
+                panic.again();
             }
             return None;
         }

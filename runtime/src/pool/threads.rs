@@ -1,6 +1,5 @@
 //! Workers that are threads of this process, for debugging: the same API, arguments and results are encoded all the same.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -9,6 +8,7 @@ use super::crew::Failed;
 use super::worker::{Answered, Batch, Desk, Setup};
 use crate::codec::bounds::with_stack_for;
 use crate::exit::{ExitReason, StoppedBy};
+use crate::foreign::{self, Thrown};
 use crate::gate::Gate;
 
 /// The way to a thread.
@@ -38,7 +38,7 @@ impl Hand {
         let depth = setup.depth;
         let run = move || {
             let _on_end = on_end;
-            let made = catch_unwind(AssertUnwindSafe(|| Desk::new(setup)));
+            let made = foreign::caught(|| Desk::new(setup));
             let mut desk = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
                 Ok(desk) => desk,
                 Err(error) => {
@@ -48,7 +48,7 @@ impl Hand {
             };
             let _ = ready.send(Ok(()));
             for (batch, promise) in receiver {
-                match catch_unwind(AssertUnwindSafe(|| desk.work(&batch))) {
+                match foreign::caught(|| desk.work(&batch)) {
                     Ok(answered) => promise.keep(Ok(answered)),
                     Err(payload) => {
                         let reason = panicked(&*payload);
@@ -85,7 +85,8 @@ impl Hand {
         if !self.thread.as_ref()?.is_finished() {
             return None;
         }
-        let panicked = self.thread.take().and_then(|thread| thread.join().ok().flatten());
+        let panicked =
+            self.thread.take().and_then(|thread| thread.join().map_err(Thrown::new).ok().flatten());
         Some(panicked.unwrap_or(ExitReason::Stopped(StoppedBy::Ref)))
     }
 }

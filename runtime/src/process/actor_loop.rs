@@ -5,11 +5,11 @@ mod mailbox;
 mod recycling;
 
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::actor::Actor;
 use crate::codec::{self, bounds};
 use crate::current;
+use crate::foreign;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Farewell, Ledger, Phase, StopMode};
 use crate::process::child::{Start, announce_ready};
@@ -35,11 +35,11 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     drop(init);
     announce_ready(ledger, mailbox.receiver());
     mailbox.recycling.begin();
-    let served = catch_unwind(AssertUnwindSafe(|| {
+    let served = foreign::caught(|| {
         actor.on_start();
         current::leave_if_copy();
         mailbox.serve(&mut actor);
-    }));
+    });
     current::leave_if_copy();
     if let Err(payload) = served {
         last_words::correct(ledger, &*payload);
@@ -48,13 +48,13 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         return farewell(ledger, Farewell::Panicked, PANICKED);
     }
     ledger.enter(Phase::Stopping);
-    let stopped = catch_unwind(AssertUnwindSafe(|| {
+    let stopped = foreign::caught(|| {
         actor.on_stop();
         current::leave_if_copy();
         // What it has started ends with it, in the same order as at the end of a program.
         tree::shut_down(StopMode::Stop);
         drop(actor);
-    }));
+    });
     current::leave_if_copy();
     mailbox.callers.flush_before_exit();
     let recycled = mailbox.recycles();
@@ -80,7 +80,7 @@ fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, 
         ledger.last_words(&error, "", None);
         farewell(ledger, Farewell::Undecodable, 1)
     })?;
-    let made = catch_unwind(AssertUnwindSafe(|| A::init(init)));
+    let made = foreign::caught(|| A::init(init));
     current::leave_if_copy();
     match made {
         Ok(Ok(actor)) => Ok(actor),

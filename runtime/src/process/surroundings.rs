@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{self, Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::current;
+use crate::foreign;
 use crate::mailbox::ledger::{Farewell, Ledger};
 use crate::process::actor_loop::PANICKED;
 use crate::process::boot::TREE;
@@ -94,7 +94,7 @@ impl Surroundings {
             return Err(1);
         }
         for (offset, type_name) in &self.hooks {
-            let ran = catch_unwind(AssertUnwindSafe(|| entry::run_hook(*offset, type_name)));
+            let ran = foreign::caught(|| entry::run_hook(*offset, type_name));
             current::leave_if_copy();
             match ran {
                 Ok(true) => {}

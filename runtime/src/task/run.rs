@@ -1,12 +1,12 @@
 //! What runs in a task's process.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Portable, bounds};
 use crate::current;
+use crate::foreign;
 use crate::mailbox::ledger::{Farewell, Ledger, StopMode};
 use crate::process::actor_loop::PANICKED;
 use crate::process::child::{Start, announce_ready};
@@ -62,7 +62,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     announce_ready(ledger, &receiver);
     ledger.begin(0, 1, 0, 0);
     let handling = current::handling(0);
-    let outcome = catch_unwind(AssertUnwindSafe(|| call(function, args)));
+    let outcome = foreign::caught(|| call(function, args));
     drop(handling);
     current::leave_if_copy();
     let left = match outcome {

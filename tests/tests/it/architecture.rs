@@ -53,6 +53,12 @@ fn descriptors_are_taken_over_in_one_place() {
     assert_eq!(uses("runtime/src", "/src/sys/fd.rs", &["from_raw_fd", "FromRawFd"]), [""; 0]);
 }
 
+/// What a panic has thrown may throw again when it is dropped.
+#[test]
+fn panics_are_caught_in_one_place() {
+    assert_eq!(uses("runtime/src", "/src/foreign.rs", &["catch_unwind"]), [""; 0]);
+}
+
 /// What is built on actors knows no more of them than their users do.
 #[test]
 fn pools_and_what_is_like_them_use_actors_as_everybody_does() {

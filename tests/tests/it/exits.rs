@@ -7,6 +7,7 @@ mod panics;
 mod reasons;
 mod stops;
 mod texts;
+mod thrown;
 mod told;
 mod waits;
 

@@ -6,6 +6,7 @@ use std::thread;
 use super::answers::{self, Answers};
 use super::{STACK, Shared};
 use crate::actor_ref::RawRef;
+use crate::foreign::Thrown;
 use crate::queue::QueueError;
 use crate::queue::remote::Desk;
 use crate::relay::{Failure, Outcome};
@@ -46,7 +47,7 @@ pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError>
     // Who is not counted among the clients any more has given back what it had.
     drop(answers);
     cut.cut();
-    let _ = writing.join();
+    let _ = writing.join().map_err(Thrown::new);
     match outcome {
         Err(RemoteError::HungUp { .. } | RemoteError::Silent { .. }) => Ok(()),
         other => other,
