@@ -336,9 +336,17 @@ impl Peer {
         matches!(self.ledger.state(), State::Starting | State::Ready) && !fd::hung_up(self.mailbox())
     }
 
+    /// What is known of its end. One whose page said that it was gone for good, and whose supervisor has written since that it is not, was never gone.
+    fn end_in<'a>(&self, fate: &'a mut Fate) -> Option<&'a Option<Arc<Epitaph>>> {
+        if fate.dead.is_some() && !self.is_dead() {
+            fate.dead = None;
+        }
+        fate.dead.as_ref()
+    }
+
     /// How it ended, if it has and is not about to be restarted.
     pub(crate) fn epitaph(&self) -> Option<Arc<Epitaph>> {
-        if let Some(Some(known)) = &self.fate().dead {
+        if let Some(Some(known)) = self.end_in(&mut self.fate()) {
             return Some(Arc::clone(known));
         }
         if let Some(read) = self.ledger.epitaph() {
@@ -398,7 +406,7 @@ impl Peer {
     pub(crate) fn on_death(&self, slot: &Arc<Slot>) {
         let mut woken = Wakers::default();
         let mut fate = self.fate();
-        match &fate.dead {
+        match self.end_in(&mut fate) {
             Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
             None => fate.until_dead.push(Arc::clone(slot)),
         }
@@ -417,7 +425,7 @@ impl Peer {
     pub(crate) fn on_down_of(&self, incarnation: u64, slot: &Arc<Slot>) {
         let mut woken = Wakers::default();
         let mut fate = self.fate();
-        match &fate.dead {
+        match self.end_in(&mut fate) {
             Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
             None => fate.until_down.push((incarnation, Arc::clone(slot))),
         }
@@ -444,7 +452,7 @@ impl Peer {
             }
         }
         let mut news = Vec::new();
-        if fate.dead.is_some() {
+        if self.end_in(&mut fate).is_some() {
             return news;
         }
         let session = self.session(reception);
@@ -456,14 +464,16 @@ impl Peer {
             news.push(Lost { seqs: 0..=up_to, incarnation: u64::MAX, before: u64::MAX, end: End::Unheard });
         }
         let latest = last.as_ref().map_or(0, |(incarnation, _)| *incarnation);
-        // The last one that is known is looked at again: it may have been written anew.
-        // And no more of them than are remembered, whatever the page says.
-        for incarnation in fate.seen.max(latest.saturating_sub(HISTORY)).max(1)..=latest {
+        // The last one that is known is looked at again: it may have been written anew. And no more of them than are remembered, whatever the page says.
+        let oldest = latest.saturating_sub(HISTORY).max(1);
+        // More have been seen than there are: the page has lied about their number, before or now.
+        let from = if fate.seen > latest { oldest } else { fate.seen.max(oldest) };
+        for incarnation in from..=latest {
             if let Some(epitaph) = self.ledger.death_of(incarnation).map(Arc::new) {
                 news.extend(lost_with(session, incarnation, &epitaph));
             }
         }
-        fate.seen = fate.seen.max(latest);
+        fate.seen = latest;
         if sweeps != fate.sweeps {
             fate.sweeps = sweeps;
             let epitaph = Some(last.as_ref().map_or_else(Epitaph::orphaned, |last| last.1.clone()).into());
@@ -506,10 +516,12 @@ impl Peer {
                 std::mem::take(&mut fate.until_dead).into_iter().chain(std::mem::take(&mut fate.until_ready));
             told.extend(watching.map(|slot| (slot, gone.clone())));
         }
-        let seen = fate.seen;
+        let (seen, last) = (fate.seen, self.ledger.incarnation());
         for (incarnation, slot) in std::mem::take(&mut fate.until_down) {
-            if incarnation <= seen || dead.is_some() {
-                let known = self.ledger.death_of(incarnation).map(Arc::new);
+            // One that there has not been yet is one that the page has lied about: who watches it hears of the next death.
+            let was_a_lie = incarnation > last.max(1) && seen > 0;
+            if incarnation <= seen || was_a_lie || dead.is_some() {
+                let known = self.ledger.death_of(if was_a_lie { seen } else { incarnation }).map(Arc::new);
                 told.push((slot, known.or_else(|| dead.clone().flatten())));
             } else {
                 fate.until_down.push((incarnation, slot));

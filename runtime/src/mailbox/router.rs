@@ -237,10 +237,12 @@ impl Router {
 
     fn fail_calls_to(&self, peer: &Peer, lost: &Lost, woken: &mut Wakers) {
         let mut inner = self.inner();
+        // One that there has not been yet: when the call was made, the page lied.
+        let last = peer.ledger.incarnation();
         let is_lost = |seq: u64, call: &Pending| {
             call.peer == peer.card.id
                 && lost.seqs.contains(&seq)
-                && call.incarnation <= lost.incarnation
+                && (call.incarnation <= lost.incarnation || call.incarnation > last)
                 && call.epoch < lost.before
         };
         let seqs: Vec<u64> =
