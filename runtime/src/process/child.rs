@@ -127,7 +127,18 @@ pub(crate) fn enter(birth: Birth) -> ! {
     if !birth.close.close() {
         process::exit_now(1);
     }
-    let Birth { mut spawn, entry, control, mut place, descriptors, incarnation, buffer, gate, supervisor, .. } = birth;
+    let Birth {
+        mut spawn,
+        entry,
+        control,
+        mut place,
+        descriptors,
+        incarnation,
+        buffer,
+        gate,
+        supervisor,
+        ..
+    } = birth;
     memfd::keep_pages_from_children(false);
     spawn.begin_anew();
     let Spawn { spec, receiver, sender, ledger, init, fds, attic, .. } = spawn;

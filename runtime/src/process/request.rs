@@ -60,6 +60,16 @@ pub(crate) enum Operation {
     Has(u64),
 }
 
+impl Operation {
+    /// Whether it starts code, with the rights of the supervisor.
+    fn starts_something(&self) -> bool {
+        match self {
+            Operation::Restart(_) => true,
+            Operation::Terminate(_) | Operation::Delete(_) | Operation::Children => false,
+        }
+    }
+}
+
 /// The answer to an [`Operation`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answered {
@@ -69,6 +79,8 @@ pub(crate) enum Answered {
     Restarting,
     NotFound,
     ShuttingDown,
+    /// It would be started with other rights than those of the process that asks.
+    Credentials,
     /// It was started and did not come up.
     Failed(ExitReason),
     Children(Vec<ChildFacts>),
@@ -265,12 +277,17 @@ impl Spawn {
     }
 }
 
+/// Why a process is not started that is wanted by one with other rights.
+pub(crate) const FOREIGN: &str = "whoever asks runs with another real user or group than this supervisor";
+
 /// What came in on a control channel.
 pub(crate) enum Asked {
     Spawn(Box<Spawn>, Place),
     /// A spawn that is wanted by a process with other rights than this one.
     Foreign(Box<Spawn>),
     Ask(Operation, OwnedFd),
+    /// Such a one, that would start a process, by a process with other rights than this one.
+    ForeignAsk(OwnedFd),
     Shutdown(StopMode, u32, u64),
     /// Not a request, or without its descriptors (there was no room for them), or with a ledger that is none: those that
     /// came are closed, which the one who asks sees at the mailbox.
@@ -391,6 +408,9 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
             None => Asked::Nonsense,
         },
         Some(Request::Ask(operation)) => match packet.fds.into_iter().next() {
+            Some(answer) if operation.starts_something() && packet.sender != Some(credentials::own_ids()) => {
+                Asked::ForeignAsk(answer)
+            }
             Some(answer) => Asked::Ask(operation, answer),
             None => Asked::Nonsense,
         },

@@ -50,6 +50,13 @@ pub enum SupervisorError {
         /// How it ended, if it has.
         reason: Option<ExitReason>,
     },
+    /// The child was not started: it would have other rights than the process that asks, which has given up some (another user, another group).
+    Credentials {
+        /// The supervisor.
+        supervisor: String,
+        /// What differs.
+        error: String,
+    },
     /// The operating system refused, or the supervisor does not read its requests.
     Unreachable {
         /// The supervisor.
@@ -79,7 +86,8 @@ impl fmt::Display for SupervisorError {
                 write!(f, "supervisor `{supervisor}` is gone")?;
                 reason.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
             }
-            SupervisorError::Unreachable { supervisor, error } => {
+            SupervisorError::Credentials { supervisor, error }
+            | SupervisorError::Unreachable { supervisor, error } => {
                 write!(f, "supervisor `{supervisor}`: {error}")
             }
         })

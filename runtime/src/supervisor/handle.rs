@@ -107,7 +107,7 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// [`SupervisorError::Running`], [`SupervisorError::Restarting`] if it is being restarted anyway, [`SupervisorError::Failed`],
-    /// [`SupervisorError::NotFound`].
+    /// [`SupervisorError::NotFound`], [`SupervisorError::Credentials`] if this process has given up rights that the child would have.
     pub fn restart_child(&self, id: &str) -> Result<(), SupervisorError> {
         self.order(id, Operation::Restart(id.to_owned()))
     }
@@ -157,6 +157,9 @@ impl SupervisorRef {
             Answered::NotFound => Err(SupervisorError::NotFound { supervisor, child }),
             Answered::Failed(reason) => Err(SupervisorError::Failed { supervisor, child, reason }),
             Answered::ShuttingDown => Err(SupervisorError::Gone { supervisor, reason: None }),
+            Answered::Credentials => {
+                Err(SupervisorError::Credentials { supervisor, error: request::FOREIGN.to_owned() })
+            }
             other => Err(self.unexpected(id, &other)),
         }
     }

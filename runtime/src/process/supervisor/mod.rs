@@ -32,7 +32,7 @@ use crate::process::board::{Board, Place, Seating};
 use crate::process::child::{self, Gate};
 use crate::process::farewell::Verdict;
 use crate::process::register::Register;
-use crate::process::request::{self, Asked, Spawn, Spec};
+use crate::process::request::{self, Answered, Asked, Spawn, Spec};
 use crate::supervise::{Event, Key, Policy, Rules, Ticket};
 use crate::sys::poll::Event as Bell;
 use crate::sys::signal::{self, Mask};
@@ -315,9 +315,9 @@ impl Supervisor {
                     }
                 }
                 Asked::Foreign(spawn) => {
-                    let error = "whoever asks runs with another real user or group than this supervisor";
-                    start::refuse(&spawn, Refusal::Credentials(error.to_owned()));
+                    start::refuse(&spawn, Refusal::Credentials(request::FOREIGN.to_owned()));
                 }
+                Asked::ForeignAsk(answer) => request::answer(&answer, &Answered::Credentials),
                 Asked::Ask(operation, answer) => {
                     self.see_who_is_up();
                     self.carry_out(operation, answer);

@@ -304,8 +304,9 @@ fn take_office() -> Result<Desk, String> {
     let failed = |what: &str, error: io::Error| format!("the supervisor could not {what}: {error}");
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
     process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
-    Desk::new()
-        .map_err(|error| failed("make its doorbell, its board and its register (eventfd, mmap, memfd_create)", error))
+    Desk::new().map_err(|error| {
+        failed("make its doorbell, its board and its register (eventfd, mmap, memfd_create)", error)
+    })
 }
 
 /// What a child needs beside its spec.

@@ -69,6 +69,8 @@ fn described(error: &SpawnError) -> String {
 pub(crate) fn drops_rights() -> phalanx::Result<()> {
     let early = Quiet.spawn()?;
     let supervisor = Supervisor::one_for_one().start()?;
+    supervisor.start_child("early", Quiet.builder())?;
+    supervisor.terminate_child("early")?;
     println!("user {}", early.user().wait()?);
     drop_rights()?;
     let refused = |spawned: Result<_, SpawnError>| match spawned {
@@ -77,6 +79,7 @@ pub(crate) fn drops_rights() -> phalanx::Result<()> {
     };
     refused(Quiet.spawn());
     refused(supervisor.start_child("late", Quiet.builder()));
+    println!("{:?}", supervisor.restart_child("early").map_err(|error| error.to_string()));
     println!("user {}", early.user().wait()?);
     phalanx::shutdown();
     println!("user {}", Quiet.spawn()?.user().wait()?);

@@ -28,13 +28,15 @@ fn a_program_that_has_given_up_rights_starts_nothing_with_those_it_had_and_a_fre
         return;
     }
     let said = said("drops-rights");
-    assert_eq!(said.len(), 5, "{said:?}");
+    assert_eq!(said.len(), 6, "{said:?}");
     assert_eq!(said[0], "user 0");
     assert!(said[1].starts_with("Credentials|") && said[1].contains("user ids"), "{said:?}");
     // A declared supervisor is asked through its mailbox, and looks for itself who asks.
     assert!(said[2].starts_with("Credentials|"), "{said:?}");
-    assert_eq!(said[3], "user 0");
-    assert_eq!(said[4], "user 65534");
+    // A child that is there is not started again with them either.
+    assert!(said[3].starts_with("Err(") && said[3].contains("another real user"), "{said:?}");
+    assert_eq!(said[4], "user 0");
+    assert_eq!(said[5], "user 65534");
 }
 
 #[test]
