@@ -11,12 +11,12 @@ use crate::current;
 use crate::error::{At, SendError};
 use crate::escape::escaped;
 use crate::exit::{ExitReason, StoppedBy};
+use crate::introspect;
 use crate::mailbox::ledger::{Epitaph, State, StopMode};
 use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
-use crate::introspect;
 use crate::process::register::{self, Known};
 use crate::process::{root, strays};
 use crate::sys::{fd, poll, process, signal, time};
@@ -199,7 +199,9 @@ impl Handle<'_> {
     fn known(&self, what: &'static str) -> Result<Option<Known>, SendError> {
         let (id, place) = (self.0.card.id, self.0.ledger.voucher());
         let known = match register::find(id, place) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && introspect::is_of_tree(place.0) => {
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && introspect::is_of_tree(place.0) =>
+            {
                 self.named(place.0)
             }
             // That of a supervisor that is gone, or that the page does not name (any more).

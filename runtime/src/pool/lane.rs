@@ -257,8 +257,7 @@ impl Track<'_> {
 
     fn go_on(&self, serial: u16, place: u32, next: impl Fn(Control) -> Control) -> Result<(), Halt> {
         let is_here = |now: Control| now.serial == serial && now.place == place;
-        let in_progress =
-            |now: Control| is_here(now) && matches!(now.phase, Phase::Reading | Phase::Running);
+        let in_progress = |now: Control| is_here(now) && matches!(now.phase, Phase::Reading | Phase::Running);
         self.change(|now| in_progress(now).then(|| next(now))).map(drop).map_err(|now| {
             let is_condemned = is_here(now) && now.phase == Phase::Condemned;
             if is_condemned { Halt::Condemned } else { Halt::Overwritten }

@@ -430,7 +430,8 @@ fn give_up(halt: Halt) -> ! {
 }
 
 /// What has become of a worker whose lane says nothing that makes sense.
-pub(crate) const OVERWRITTEN: &str = "code in this worker has written over the memory that it shares with its pool";
+pub(crate) const OVERWRITTEN: &str =
+    "code in this worker has written over the memory that it shares with its pool";
 
 /// How many bytes of this process are in memory.
 fn resident() -> u64 {
