@@ -101,7 +101,9 @@ impl Step {
             Step::Owner => "the supervisor: open a handle on the program (pidfd_open)",
             Step::Warden => "the supervisor: fork off its warden (prctl, fork, pidfd_open)",
             Step::Own => "the supervisor: open a handle on itself (pidfd_open)",
-            Step::Office => "the supervisor: make its doorbell and its board (eventfd, memfd_create, mmap)",
+            Step::Office => {
+                "the supervisor: make its doorbell, its board and its register (eventfd, mmap, memfd_create)"
+            }
             Step::Word => "the supervisor: tell the program that it is there (sendmsg)",
         }
     }

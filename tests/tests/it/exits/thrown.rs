@@ -71,7 +71,8 @@ fn is_panic(reason: &ExitReason) -> bool {
 fn an_actor_that_throws_what_throws_again_has_panicked_and_is_restarted() {
     alone(|| {
         let sibling = Thrower::builder((false, false)).spawn().unwrap();
-        let thrower = Thrower::builder((false, false)).restart(Restart::Permanent).spawn().unwrap();
+        let thrower = Thrower::builder((false, false)).restart(Restart::Permanent).intensity(100, LIMIT);
+        let thrower = thrower.spawn().unwrap();
         for _ in 0..2 {
             let error = thrower.throw().wait().unwrap_err();
             assert!(error.exit_reason().is_some_and(is_panic), "{error}");
