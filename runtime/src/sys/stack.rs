@@ -30,10 +30,26 @@ pub(crate) fn forget() {
     LIMIT.set(0);
 }
 
+/// The stack pointer. Not the address of a local: AddressSanitizer keeps those that have one elsewhere.
 #[inline(always)]
 fn here() -> usize {
-    let local = 0_u8;
-    std::hint::black_box(&raw const local).addr()
+    let here: usize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: reads a register, and touches neither memory nor flags.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        let local = 0_u8;
+        here = std::hint::black_box(&raw const local).addr();
+    }
+    here
 }
 
 #[cold]
@@ -115,6 +131,15 @@ mod tests {
         let small = std::thread::Builder::new().stack_size(64 * 1024);
         assert_eq!(small.spawn(|| dig(10_000)).unwrap().join().unwrap(), 10_000);
         assert_eq!(dig(100_000), 100_000);
+    }
+
+    /// Also where a sanitizer has put the locals somewhere else.
+    #[test]
+    fn a_thread_is_where_its_stack_is() {
+        let size = 256 * 1024;
+        let thread = std::thread::Builder::new().stack_size(size);
+        let (here, limit) = thread.spawn(|| (here(), find_limit())).unwrap().join().unwrap();
+        assert!((limit..limit + 2 * size).contains(&here), "{here:x} above {limit:x}");
     }
 
     #[test]
