@@ -24,6 +24,11 @@ fn no_promise_breaks_while_everything_is_killed_at_random() {
     let report = report(&["--seconds", "3", "--seed", "1"]);
     assert_eq!((report["seed"].as_u64(), report["seconds"].as_u64()), (Some(1), Some(3)));
     assert!(report["kills"].as_u64() > Some(0) && report["replies"].as_u64() > Some(0), "{report}");
+    // With those that blunder, too.
+    let bungled = &report["bungled"];
+    assert!(bungled["blunders"].as_u64() > Some(0) && bungled["replies"].as_u64() > Some(0), "{report}");
+    assert_eq!(bungled["unexplained"], serde_json::json!({}), "{report}");
+    assert_eq!(bungled["bystander_deaths"].as_u64(), Some(0), "{report}");
 }
 
 #[test]

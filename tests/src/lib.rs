@@ -7,12 +7,10 @@ pub mod board;
 // A case says on standard output that it has passed.
 #[allow(clippy::print_stdout)]
 mod case;
-pub mod forks;
 // Only tests use it.
 #[allow(missing_docs)]
 mod gate;
 mod leaks;
-pub mod pages;
 mod place;
 pub mod processes;
 mod program;
@@ -20,6 +18,7 @@ mod wait;
 
 pub use case::{alone, outcome};
 pub use gate::Gate;
+pub use phalanx_clumsy::{forks, pages};
 pub use place::machine_is_busy;
 pub use program::{Program, Run};
 pub use wait::{eventually, until};

@@ -65,7 +65,7 @@ impl Operation {
     fn starts_something(&self) -> bool {
         match self {
             Operation::Restart(_) => true,
-            Operation::Terminate(_) | Operation::Delete(_) | Operation::Children => false,
+            Operation::Terminate(_) | Operation::Delete(_) | Operation::Children | Operation::Has(_) => false,
         }
     }
 }

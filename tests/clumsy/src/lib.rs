@@ -1,9 +1,14 @@
-//! What a careless C library does to the process that it is in: it closes and shuts down numbers that are not its own.
+//! What a careless C library does to the process that it is in: it closes and shuts down numbers that are not its own, takes all that there are, forks, and writes where it
+//! should not.
 //!
 //! A crate of its own, because programs and tests make no system calls themselves.
 
-use std::fs;
+pub mod forks;
+pub mod pages;
+
+use std::fs::{self, File};
 use std::io;
+use std::iter;
 
 use nix::sys::socket::{Shutdown, shutdown};
 
@@ -21,6 +26,11 @@ pub fn close(number: i32) -> io::Result<()> {
 /// `ENOTSOCK` and the like.
 pub fn shut_down(number: i32) -> io::Result<()> {
     Ok(shutdown(number, Shutdown::Both)?)
+}
+
+/// Opens files until it is refused: what they are held by.
+pub fn fill() -> Vec<File> {
+    iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
 /// The numbers that this process has open from 3 up, each with what it is (`socket:[4711]`, `anon_inode:[eventfd]`, a path).

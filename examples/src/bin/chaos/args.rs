@@ -9,6 +9,11 @@ Usage: chaos [--seconds N] [--seed N] [--json]
        chaos --crashes N [--seed N] [--json]
        chaos --pool [--tasks N] [--workers N] [--idempotent] [--seed N] [--json]
 
+Blows from outside: SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, to actors and supervisors. Blows that actors deal themselves: one
+of their descriptors closed, all of them, a fork whose copy returns from the handler too. Each costs the message in progress
+at most. Other actors also shut a socket down, take all descriptors and wipe the page that they share: the calls made to them
+end in an answer or a typed error by their deadline, and the actor beside them notices nothing.
+
   --seconds N   how long to kill (default: 60)
   --seed N      of the random numbers, printed in the report (default: by the clock)
   --crashes N   crash one actor N times under load instead, and count the lost calls on both sides

@@ -44,9 +44,11 @@ impl Account {
     }
 }
 
-struct Pending {
-    reply: Reply<bool>,
-    since: Instant,
+/// A call that is under way.
+pub(crate) struct Pending {
+    pub(crate) reply: Reply<bool>,
+    pub(crate) since: Instant,
+    pub(crate) deadline: Duration,
 }
 
 /// Calls the workers until the time is up, then waits for what is under way.
@@ -71,33 +73,37 @@ fn load(workers: &[ActorRef<Worker>], number: u32, seed: u64, goes_on: impl Fn()
         account.calls += 1;
         let payload = "x".repeat(random.below(200));
         let since = Instant::now();
-        pending.push_back(Pending { reply: worker.work(number, account.calls, payload), since });
+        let reply = worker.work(number, account.calls, payload);
+        pending.push_back(Pending { reply, since, deadline: DEADLINE });
         if pending.len() >= WINDOW
             && let Some(first) = pending.pop_front()
         {
-            account.settle(first);
+            account.settle(first).ok();
         }
     }
-    pending.into_iter().for_each(|call| account.settle(call));
+    pending.into_iter().for_each(|call| drop(account.settle(call)));
     account
 }
 
 impl Account {
-    fn settle(&mut self, Pending { reply, since }: Pending) {
+    /// Waits for what becomes of a call.
+    pub(crate) fn settle(&mut self, call: Pending) -> Result<bool, CallError> {
+        let Pending { reply, since, deadline } = call;
         let result = reply.wait();
-        if since.elapsed() > DEADLINE + SLACK {
+        if since.elapsed() > deadline + SLACK {
             self.hangs += 1;
         }
-        match result {
+        match &result {
             Ok(in_order) => {
                 self.replies += 1;
                 self.order_violations += u64::from(!in_order);
             }
             Err(error) => {
                 self.died += u64::from(matches!(error, CallError::Died(..)));
-                *self.errors.entry(kind(&error).to_owned()).or_default() += 1;
+                *self.errors.entry(kind(error).to_owned()).or_default() += 1;
             }
         }
+        result
     }
 }
 

@@ -46,5 +46,16 @@ pub(crate) fn run(times: u64, options: &Options) -> phalanx::Result<Report> {
     phalanx::shutdown();
     let (kills, leftovers, options) = (times, leftovers(), *options);
     let crashes = Some(crashes);
-    Ok(Report { options, kills, account, interrupted, cut, recovered, leftovers, crashes, pool: None })
+    Ok(Report {
+        options,
+        kills,
+        account,
+        interrupted,
+        cut,
+        recovered,
+        leftovers,
+        crashes,
+        pool: None,
+        bungled: None,
+    })
 }

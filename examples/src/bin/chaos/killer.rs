@@ -1,38 +1,62 @@
 //! Whom it hits, and how.
 
+use std::collections::VecDeque;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use phalanx::prelude::*;
 use phalanx::{Node, NodeKind};
 
+use crate::client::{Account, DEADLINE, Pending};
 use crate::random::Random;
+use crate::worker::{Blunder, Worker};
 
 /// How often.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What is done to a process: killed, crashed, stopped, told to end.
+/// How many of its own calls it does not look after yet.
+const UNSETTLED: usize = 32;
+
+/// What is done to a process from outside: killed, crashed, stopped, told to end.
 const SIGNALS: [&str; 4] = ["KILL", "SEGV", "STOP", "TERM"];
 
-/// Kills below `top` until the time is up; answers how often.
-pub(crate) fn rage(top: &str, seed: u64, time: Duration) -> u64 {
+/// Kills below `top`, and has workers blunder, until the time is up; answers how often, and what became of the calls that this took.
+pub(crate) fn rage(top: &str, workers: &[ActorRef<Worker>], seed: u64, time: Duration) -> (u64, Account) {
     let (mut random, mut kills) = (Random::new(seed), 0);
+    let (mut account, mut pending) = (Account::default(), VecDeque::new());
     let end = Instant::now() + time;
     let mut next = Instant::now();
     while Instant::now() < end {
-        if let Some(tree) = phalanx::tree()
+        let blow = random.below(SIGNALS.len() + Blunder::LIGHT.len());
+        if let Some(&blunder) = Blunder::LIGHT.get(blow) {
+            let worker = &workers[random.below(workers.len())];
+            account.calls += 1;
+            kills += 1;
+            let since = Instant::now();
+            let reply = worker.within(DEADLINE).blunder(blunder, random.below(1024));
+            pending.push_back(Pending { reply, since, deadline: DEADLINE });
+            // Old enough to have ended, mostly, and no hold-up.
+            if pending.len() > UNSETTLED
+                && let Some(oldest) = pending.pop_front()
+            {
+                drop(account.settle(oldest));
+            }
+        } else if let Some(tree) = phalanx::tree()
             && let Some(top) = tree.find(top)
         {
             let victims: Vec<u32> =
                 top.walk().filter(|node| is_victim(node)).filter_map(|node| node.pid).collect();
             if !victims.is_empty() {
-                let (victim, signal) = (victims[random.below(victims.len())], SIGNALS[random.below(4)]);
+                let (victim, signal) =
+                    (victims[random.below(victims.len())], SIGNALS[blow - Blunder::LIGHT.len()]);
                 kills += u64::from(send(signal, victim));
             }
         }
         next += PAUSE;
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    kills
+    pending.into_iter().for_each(|call| drop(account.settle(call)));
+    (kills, account)
 }
 
 fn is_victim(node: &Node) -> bool {

@@ -3,8 +3,12 @@
 //! `cargo run --release --bin chaos -- [--seconds 60] [--seed N] [--json]`
 //!
 //! A tree of supervisors, three levels deep, with 30 actors, under load from 4 clients. Every 20 ms one of its processes, actor or
-//! supervisor, is killed, crashed, stopped or told to end. Then: no caller hung past its deadline; every call ended in exactly one answer or
+//! supervisor, is killed, crashed, stopped or told to end, or blunders. Then: no caller hung past its deadline; every call ended in exactly one answer or
 //! typed error; no message that was queued at a mailbox was lost, but those that a process died of; what one client sent came in its order; and nothing was left.
+//!
+//! Some of the blows are dealt by the actors themselves, as careless C libraries do it: they close one of their descriptors or all, and fork in a handler that
+//! both processes return from. What has worse consequences by its nature is left to actors and clients apart from those: a socket that is shut down, a full table
+//! of descriptors, a wiped page. Calls to these end in an answer or in a typed error by their deadline, and an actor of the same supervisor notices nothing.
 //!
 //! `--crashes 1000` instead crashes one actor so often, under load, and counts the lost calls on both sides.
 //!
@@ -14,6 +18,7 @@
 //! The exit code is 1 if a promise broke.
 
 mod args;
+mod bunglers;
 mod client;
 mod crashes;
 mod killer;

@@ -110,6 +110,7 @@ fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
         leftovers: 0,
         crashes: None,
         pool: Some(pooled),
+        bungled: None,
     })
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use crate::args::Options;
+use crate::bunglers::Bungled;
 use crate::client::Account;
 
 pub(crate) struct Report {
@@ -19,6 +20,7 @@ pub(crate) struct Report {
     pub(crate) leftovers: usize,
     pub(crate) crashes: Option<Crashes>,
     pub(crate) pool: Option<Pooled>,
+    pub(crate) bungled: Option<Bungled>,
 }
 
 /// What became of the tasks of a pool.
@@ -101,6 +103,7 @@ impl Report {
             && self.recovered
             && self.crashes_add_up()
             && self.pool_adds_up()
+            && self.bungled.as_ref().is_none_or(Bungled::is_ok)
     }
 
     /// Prints it; answers whether every promise held.
@@ -150,6 +153,18 @@ impl Report {
                 "miscounted": pool.miscounted,
             });
         }
+        if let Some(bungled) = &self.bungled {
+            report["bungled"] = json!({
+                "blunders": bungled.blunders,
+                "calls": bungled.account.calls,
+                "replies": bungled.account.replies,
+                "errors": bungled.account.errors,
+                "hangs": bungled.account.hangs,
+                "order_violations": bungled.account.order_violations,
+                "unexplained": bungled.unexplained,
+                "bystander_deaths": bungled.bystander_deaths,
+            });
+        }
         report
     }
 
@@ -175,6 +190,20 @@ impl Report {
                 "deaths without a kill       {} (and {} miscounted)",
                 pool.unexplained, pool.miscounted
             )?;
+        }
+        if let Some(bungled) = &self.bungled {
+            let account = &bungled.account;
+            writeln!(out, "blunders of other actors    {}", bungled.blunders)?;
+            writeln!(out, "calls to them               {}", account.calls)?;
+            writeln!(out, "  answered                  {}", account.replies)?;
+            for (kind, count) in &account.errors {
+                writeln!(out, "  ended as {kind:<16} {count}")?;
+            }
+            for (what, count) in &bungled.unexplained {
+                writeln!(out, "  not explained: {what} ({count} times)")?;
+            }
+            writeln!(out, "  hung past their deadline  {}", account.hangs)?;
+            writeln!(out, "deaths of one beside them   {}", bungled.bystander_deaths)?;
         }
         writeln!(out, "messages processes died in  {} (and {} while answering)", self.interrupted, self.cut)?;
         writeln!(out, "queued messages lost        {}", self.lost_queued())?;

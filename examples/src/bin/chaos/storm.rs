@@ -6,7 +6,8 @@ use phalanx::prelude::*;
 use phalanx::{Node, NodeKind, Restart, SupervisorBuilder};
 
 use crate::args::Options;
-use crate::client::{self, Account};
+use crate::bunglers;
+use crate::client;
 use crate::killer;
 use crate::report::Report;
 use crate::worker::Worker;
@@ -31,18 +32,19 @@ pub(crate) fn run(options: &Options) -> phalanx::Result<Report> {
     let clients =
         (0..CLIENTS).map(|number| client::client::spawn(workers.clone(), number, options.seed, time));
     let clients = clients.collect::<Result<Vec<_>, _>>()?;
-    let kills = killer::rage(TOP, options.seed, time);
-    let mut account = Account::default();
+    let bunglers = bunglers::bunglers::spawn(options.seed, time)?;
+    let (kills, mut account) = killer::rage(TOP, &workers, options.seed, time);
     for client in clients {
         account.add(&client.join()?);
     }
+    let bungled = Some(bunglers.join()?);
     let recovered = recover(&workers);
     let (interrupted, cut) = interruptions();
     supervisor.stop(RECOVERY)?;
     phalanx::shutdown();
     let leftovers = leftovers();
     let (options, crashes, pool) = (*options, None, None);
-    Ok(Report { options, kills, account, interrupted, cut, recovered, leftovers, crashes, pool })
+    Ok(Report { options, kills, account, interrupted, cut, recovered, leftovers, crashes, pool, bungled })
 }
 
 /// The tree, and all its workers.

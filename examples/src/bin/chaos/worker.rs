@@ -1,17 +1,30 @@
 //! The actors that are killed.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::thread;
+use std::time::Duration;
 
 use phalanx::prelude::*;
+use phalanx_clumsy::{self as clumsy, forks, pages};
 
 /// Every so many messages of a client, one takes a while.
 const SLOW: u64 = 16;
+
+/// For how many messages a full table of descriptors stays full.
+const FULL_FOR: u32 = 50;
+
+/// How long a process lives on whose page has been wiped.
+const DAZED: Duration = Duration::from_millis(100);
 
 /// Handles numbered work, and notices what comes out of turn.
 #[actor]
 #[derive(Default)]
 pub(crate) struct Worker {
     last: HashMap<u32, u64>,
+    /// Descriptors that it hoards, and for how many messages more.
+    #[serde(skip)]
+    hoard: (Vec<File>, u32),
 }
 
 /// How an actor dies by its own hand.
@@ -29,6 +42,38 @@ impl Death {
         [Death::Abort, Death::Panic, Death::Exit, Death::Segfault, Death::Kill];
 }
 
+/// What an actor does to itself, as a careless C library would, and goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Blunder {
+    /// Closes one of its descriptors, whichever.
+    CloseOne,
+    CloseAll,
+    /// Comes back from the handler in two processes.
+    Fork,
+    /// Takes all descriptors that there are, for a while.
+    Fill,
+    /// Shuts one of its sockets down, whichever: its mailbox, or what it shares with a caller.
+    ShutDown,
+    /// Overwrites the page that it shares with its supervisor and its callers; dies of it a little later.
+    Wipe(u8),
+}
+
+impl Blunder {
+    /// Those that cost no more than the process, and so the message that it is at.
+    pub(crate) const LIGHT: [Blunder; 3] = [Blunder::CloseOne, Blunder::CloseAll, Blunder::Fork];
+
+    /// Those that its callers notice: what is shut down stays so, and a page that lies cannot say what has been lost.
+    pub(crate) const HEAVY: [Blunder; 7] = [
+        Blunder::CloseOne,
+        Blunder::CloseAll,
+        Blunder::Fork,
+        Blunder::Fill,
+        Blunder::ShutDown,
+        Blunder::Wipe(0),
+        Blunder::Wipe(0xff),
+    ];
+}
+
 #[actor]
 impl Worker {
     /// Answers whether `number` is later than all that came from this client before.
@@ -36,10 +81,53 @@ impl Worker {
         std::hint::black_box(payload.len());
         if number.is_multiple_of(SLOW) {
             // So that blows hit messages in progress, too.
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.hoard.1 = self.hoard.1.saturating_sub(1);
+        if self.hoard.1 == 0 {
+            self.hoard.0.clear();
         }
         let last = self.last.insert(client, number);
         last.is_none_or(|last| last < number)
+    }
+
+    /// Blunders; `pick` chooses among its descriptors.
+    pub(crate) fn blunder(&mut self, what: Blunder, pick: usize) -> bool {
+        let own = clumsy::descriptors();
+        // What it cannot close or shut down is no harm.
+        match what {
+            Blunder::CloseOne => {
+                // There may be none left to look with.
+                if let Some(&(number, _)) = own.get(pick % own.len().max(1)) {
+                    let _ = clumsy::close(number);
+                }
+            }
+            Blunder::CloseAll => own.iter().for_each(|&(number, _)| {
+                let _ = clumsy::close(number);
+            }),
+            Blunder::Fork => {
+                let _ = forks::twice();
+            }
+            Blunder::Fill => self.hoard = (clumsy::fill(), FULL_FOR),
+            Blunder::ShutDown => {
+                let sockets: Vec<i32> = own
+                    .iter()
+                    .filter(|(_, what)| what.starts_with("socket:"))
+                    .map(|&(number, _)| number)
+                    .collect();
+                if let Some(&number) = sockets.get(pick % sockets.len().max(1)) {
+                    let _ = clumsy::shut_down(number);
+                }
+            }
+            Blunder::Wipe(byte) => {
+                pages::overwrite(std::process::id(), &[byte], pages::PAGE);
+                thread::spawn(|| {
+                    thread::sleep(DAZED);
+                    std::process::abort();
+                });
+            }
+        }
+        true
     }
 
     /// Dies.
@@ -61,6 +149,6 @@ fn signal_self(name: &str) -> ! {
     let pid = std::process::id().to_string();
     let _ = std::process::Command::new("kill").args(["-s", name, &pid]).status();
     loop {
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        thread::sleep(Duration::from_secs(1));
     }
 }
