@@ -190,6 +190,8 @@ impl Stage {
             if !self.bunglers[index].has_had_its_time() {
                 continue;
             }
+            // Before that takes its time: each call's counts from its sending.
+            while self.settle() {}
             self.look_at_the_end(index);
             // It may be gone.
             drop(self.bunglers[index].actor.stop(STUCK));

@@ -1,8 +1,11 @@
 //! A page that names another process than its own harms nobody but the one that has written it.
 
+use std::env;
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Restart};
@@ -28,6 +31,13 @@ impl Forger {
 
     fn is_here(&self) -> bool {
         true
+    }
+
+    fn hang_and_answer(&self, mark: PathBuf) {
+        File::create(mark).unwrap();
+        loop {
+            thread::park();
+        }
     }
 
     #[tell]
@@ -131,5 +141,41 @@ fn an_order_to_one_incarnation_does_not_hit_the_next_whatever_the_page_says() {
         });
         assert_eq!(forger.is_here().wait(), Ok(true));
         assert_eq!(forger.stop(PATIENCE), Ok(ExitReason::Stopped(phalanx::StoppedBy::Ref)));
+    });
+}
+
+#[test]
+fn a_caller_that_has_read_nonsense_about_deaths_hears_of_all_that_come_after_the_next_process() {
+    alone(|| {
+        let mark = env::temp_dir().join("hangs");
+        // All even, so that what is said of deaths looks whole: that there were 2^63 of them, and none.
+        for word in [0xfefe_fefe, 0x0202_0202, 0x8080_8080, 0] {
+            let forger = Forger.builder().name("forger").restart(Restart::Permanent).intensity(100, PATIENCE);
+            let forger = forger.spawn().unwrap();
+            let pid = forger.pid().unwrap();
+            assert_eq!(forger.is_here().wait(), Ok(true));
+            pages::overwrite(pid, &u32::to_ne_bytes(word), PAGE / 4);
+            // They look.
+            drop(forger.join_timeout(Duration::from_millis(10)));
+            drop(forger.within(Duration::from_millis(10)).is_here().wait());
+            processes::kill(pid);
+            let is_back = || forger.within(Duration::from_millis(500)).is_here().wait() == Ok(true);
+            eventually("the next", PATIENCE, is_back);
+            for _ in 0..2 {
+                let mut monitor = forger.monitor();
+                let hanging = forger.within(Duration::from_secs(60)).hang_and_answer(mark.clone());
+                eventually("it hangs", PATIENCE, || fs::remove_file(&mark).is_ok());
+                let begun = Instant::now();
+                processes::kill(forger.pid().unwrap());
+                let error = hanging.wait().unwrap_err();
+                assert!(error.exit_reason().and_then(ExitReason::signal) == Some(9), "{word:x}: {error}");
+                assert!(begun.elapsed() < Duration::from_secs(30), "{word:x}");
+                assert!(monitor.recv_timeout(PATIENCE).is_some(), "{word:x}");
+                eventually("the next", PATIENCE, is_back);
+            }
+            assert_eq!(forger.exit_reason(), None, "{word:x}");
+            forger.kill().unwrap();
+            forger.join();
+        }
     });
 }
