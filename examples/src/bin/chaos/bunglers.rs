@@ -207,11 +207,9 @@ impl Stage {
     fn look_at_the_end(&mut self, index: usize) {
         let bungler = &self.bunglers[index];
         let has_ended = || bungler.is_shut_down && bungler.actor.join_timeout(DEADLINE).is_some();
-        let is_settled = if bungler.is_gone && bungler.wiped.is_none() {
-            has_ended() || serves(&bungler.actor)
-        } else {
-            serves(&bungler.actor) || has_ended()
-        };
+        // What is likely first: the other takes as long as its limit.
+        let is_likely = bungler.is_gone && bungler.wiped.is_none();
+        let is_settled = is_likely && has_ended() || serves(&bungler.actor) || has_ended();
         if !is_settled {
             let done = (bungler.wiped.is_some(), bungler.is_shut_down);
             self.result.complain(format!("does not serve (wiped, shut down: {done:?})"));
