@@ -32,6 +32,10 @@ const DESCRIPTORS: u64 = 256;
 /// More restarts than blunders can cause; but each try to start an actor whose mailbox is shut down counts, too.
 const INTENSITY: (u32, Duration) = (100, Duration::from_secs(1));
 
+/// How long one of them has to serve again, and how long one call may take then: the first may be lost with a process whose page says that it has not died.
+const RECOVERY: Duration = Duration::from_secs(15);
+const TRY: Duration = Duration::from_secs(1);
+
 /// How long an actor that has wiped its page is used after that: it dies, and comes back.
 const WIPED_FOR: Duration = Duration::from_secs(1);
 
@@ -206,10 +210,8 @@ impl Stage {
     /// Whatever it did to itself: it serves, or its end is known.
     fn look_at_the_end(&mut self, index: usize) {
         let bungler = &self.bunglers[index];
-        let has_ended = || bungler.is_shut_down && bungler.actor.join_timeout(DEADLINE).is_some();
-        // What is likely first: the other takes as long as its limit.
-        let is_likely = bungler.is_gone && bungler.wiped.is_none();
-        let is_settled = is_likely && has_ended() || serves(&bungler.actor) || has_ended();
+        let has_ended = || bungler.is_shut_down && bungler.actor.join_timeout(TRY).is_some();
+        let is_settled = has_ended() || serves(&bungler.actor) || has_ended();
         if !is_settled {
             let done = (bungler.wiped.is_some(), bungler.is_shut_down);
             self.result.complain(format!("does not serve (wiped, shut down: {done:?})"));
@@ -219,9 +221,9 @@ impl Stage {
 
 /// Whether it does, soon: until its next process, a page that was wiped says what it likes; a reply channel that was shut down costs what is under way, and the next.
 fn serves(actor: &ActorRef<Worker>) -> bool {
-    let end = Instant::now() + DEADLINE;
+    let end = Instant::now() + RECOVERY;
     loop {
-        if actor.within(DEADLINE).work(0, u64::MAX, String::new()).wait().is_ok() {
+        if actor.within(TRY).work(0, u64::MAX, String::new()).wait().is_ok() {
             return true;
         }
         if Instant::now() > end {
