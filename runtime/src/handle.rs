@@ -19,7 +19,7 @@ use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
 use crate::process::register::{self, Known};
 use crate::process::{root, strays};
-use crate::sys::{fd, poll, process, signal, time};
+use crate::sys::{fd, poll, process, rlimit, signal, time};
 
 /// How long a supervisor may need to write down a death that the kernel knows of.
 const UNNOTED: Duration = Duration::from_secs(1);
@@ -198,7 +198,12 @@ impl Handle<'_> {
     /// The process that it has, as its supervisor knows it: its page may name any other. None: it has none, or not yet.
     fn known(&self, what: &'static str) -> Result<Option<Known>, SendError> {
         let (id, place) = (self.0.card.id, self.0.ledger.voucher());
-        let known = match register::find(id, place) {
+        // It takes three descriptors for a moment, and an order must not fail for want of them.
+        let found = rlimit::with_raised_descriptors_if_needed(|| match register::find(id, place) {
+            Ok(Some(known)) => Ok(Ok(Some(known))),
+            other => Err(other),
+        });
+        let known = match found {
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied && introspect::is_of_tree(place.0) =>
             {

@@ -148,8 +148,9 @@ fn an_order_to_one_incarnation_does_not_hit_the_next_whatever_the_page_says() {
 fn a_caller_that_has_read_nonsense_about_deaths_hears_of_all_that_come_after_the_next_process() {
     alone(|| {
         let mark = env::temp_dir().join("hangs");
-        // All even, so that what is said of deaths looks whole: that there were 2^63 of them, and none.
-        for word in [0xfefe_fefe, 0x0202_0202, 0x8080_8080, 0] {
+        // All even, so that what is said of deaths looks whole: that there were 2^63 of them, and none. (2 everywhere says, among others, that a holder of its ref has
+        // ordered its end, so it would get no other process.)
+        for word in [0xfefe_fefe, 0x0404_0404, 0x8080_8080, 0] {
             let forger = Forger.builder().name("forger").restart(Restart::Permanent).intensity(100, PATIENCE);
             let forger = forger.spawn().unwrap();
             let pid = forger.pid().unwrap();
