@@ -376,13 +376,14 @@ impl Peer {
     /// It has hung up, and nobody has written down that it is dead. If it was its supervisor that died, its process ends at the same moment. If its
     /// mailbox was shut down, that will be written down: by its process, and then by its supervisor.
     fn doubt(&self, fate: &mut Fate) -> Option<Option<Arc<Epitaph>>> {
+        // Before its words: one that has ended since has said all that it had to say.
+        let is_there = process::exists(self.ledger.pid()) && self.ledger.state() != State::New;
         if let Some(said) = self.own_words() {
             return Some(Some(said));
         }
         if fate.doubt_until == 0 {
             fate.doubt_until = time::after(DOUBT);
         }
-        let is_there = process::exists(self.ledger.pid()) && self.ledger.state() != State::New;
         (!is_there || fate.doubt_until <= time::now()).then_some(None)
     }
 
