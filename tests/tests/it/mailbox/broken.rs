@@ -160,10 +160,13 @@ fn an_actor_that_shuts_one_of_its_sockets_down_serves_or_ends_with_words() {
             let actor = Clumsy.spawn().unwrap();
             let number = sockets(&actor)[index];
             actor.shut_down(number).unwrap();
-            match actor.within(AT_ONCE).ping().wait() {
-                Ok(_) | Err(CallError::Unreachable(..)) => drop(actor.kill()),
-                Err(CallError::Timeout(at)) => panic!("socket {index} of {count}: {at:?}"),
-                Err(_) => {}
+            // The first call may be in the mailbox before that is shut down, and is served then.
+            for is_last in [false, true] {
+                match actor.within(AT_ONCE).ping().wait() {
+                    Ok(_) | Err(CallError::Unreachable(..)) if is_last => drop(actor.kill()),
+                    Err(CallError::Timeout(at)) => panic!("socket {index} of {count}: {at:?}"),
+                    _ => {}
+                }
             }
             let reason = actor.join_timeout(AT_ONCE).expect("its end is seen");
             told += usize::from(matches!(&reason, ExitReason::Broken(text) if text.contains("mailbox")));
