@@ -46,6 +46,11 @@ impl Attic {
         [&mut self.in_end, &mut self.out_end]
     }
 
+    /// Whether code in a process of the actor has shut it down: then it is so for all of them, and for good.
+    pub(crate) fn is_shut_down(&self) -> bool {
+        fd::has_ended(self.in_end.as_fd()) || fd::has_ended(self.out_end.as_fd())
+    }
+
     /// Puts a channel there.
     ///
     /// # Errors

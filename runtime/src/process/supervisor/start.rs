@@ -10,6 +10,7 @@ use crate::actor::Method;
 use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Epitaph, Farewell, Process, Refusal, State};
+use crate::process::attic::Attic;
 use crate::process::board::{Board, Place};
 use crate::process::child::{self, Birth, Gate};
 use crate::process::entry::{self, Entry};
@@ -95,6 +96,7 @@ impl Supervisor {
         if child.incarnation > 0 {
             child.count_restart();
             child.renew_page();
+            child.renew_attic();
             self.wish_for_spare(key);
         }
         let Some(child) = self.children.get_mut(&key) else { return };
@@ -386,6 +388,19 @@ pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
 }
 
 impl Child {
+    /// Gives it another attic in the place of one that a process of it has shut down: with that, none could take a caller in. The callers who were there come
+    /// again with their next calls.
+    fn renew_attic(&mut self) {
+        if self.spawn.attic.as_ref().is_some_and(Attic::is_shut_down)
+            // Without a descriptor for it now, the next process ends as the last one did, and this is tried again.
+            && let Ok(attic) = Attic::new()
+        {
+            self.spawn.attic = Some(attic);
+            // Forked ahead, with the old one.
+            self.spare = None;
+        }
+    }
+
     /// The limit on a handler of this method, in nanoseconds.
     pub(super) fn limit(&self, method: u32) -> Option<u64> {
         let own = self.methods.get(method as usize).and_then(|method: &Method| method.deadline);

@@ -179,6 +179,48 @@ fn an_actor_that_shuts_one_of_its_sockets_down_serves_or_ends_with_words() {
     });
 }
 
+/// As a caller that the actor has not met.
+#[task]
+fn ask(actor: ActorRef<Clumsy>) -> Result<u64, String> {
+    actor.within(AT_ONCE).ping().wait().map_err(|error| error.to_string())
+}
+
+/// Of one that is started again, only the mailbox cannot be had anew.
+#[test]
+fn an_actor_that_is_started_again_serves_whichever_socket_but_its_mailbox_was_shut_down() {
+    alone(|| {
+        let count = {
+            let (supervisor, actor) = supervised(0);
+            let count = sockets(&actor).len();
+            supervisor.stop(LIMIT).unwrap();
+            count
+        };
+        let mut given_up = 0;
+        for index in 0..count {
+            let (supervisor, actor) = supervised(3);
+            actor.ping().wait().unwrap();
+            actor.shut_down(sockets(&actor)[index]).unwrap();
+            // What is broken is noticed by the process that uses it, at the latest when a caller comes that it does not know.
+            let serves = || actor.within(AT_ONCE).ping().wait().is_ok();
+            let mut served = 0;
+            eventually("it serves again, or is given up", LIMIT, || {
+                served = if serves() { served + 1 } else { 0 };
+                served >= 3 || supervisor.join_timeout(Duration::ZERO).is_some()
+            });
+            if served < 3 {
+                assert_eq!(supervisor.join_timeout(LIMIT), Some(ExitReason::IntensityReached), "{index}");
+                given_up += 1;
+                continue;
+            }
+            // A caller that it does not know yet is taken in, by this process or the next.
+            eventually("a stranger is served", LIMIT, || ask::spawn(actor.clone()).unwrap().join().is_ok());
+            supervisor.stop(LIMIT).unwrap();
+        }
+        // The mailbox, by either end of it.
+        assert_eq!(given_up, 2, "of {count}");
+    });
+}
+
 #[test]
 fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
     alone(|| {
