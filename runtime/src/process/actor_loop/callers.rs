@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{
     AtomicBool,
     Ordering::{Relaxed, SeqCst},
@@ -20,6 +20,7 @@ use crate::mailbox::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::mailbox::peer::UNDER_WAY;
 use crate::process::attic::Attic;
 use crate::process::last_words;
+use crate::process::lines;
 use crate::sys::verdict::Verdict;
 use crate::sys::{fd, poll, rlimit, time};
 
@@ -110,6 +111,15 @@ impl Callers {
             self.known.insert(session, Caller { channel, kept, bytes: 0, stuck_until: None, lost });
         }
         is_new
+    }
+
+    /// Whether this number is that of something here, or of a line to the program. The kernel gives none away that is taken: what has just come in by it shows that
+    /// code in this process has closed what was there.
+    pub(super) fn have(&self, number: RawFd) -> bool {
+        // Descriptors come in seldom, and each has cost more than this.
+        let channels = self.known.values().map(|caller| caller.channel.as_raw_fd());
+        let attic = self.attic.iter().flat_map(Attic::descriptors);
+        channels.chain(attic).chain(lines::descriptors()).any(|taken| taken == number)
     }
 
     /// A caller has sent its reply channel.

@@ -221,6 +221,25 @@ fn an_actor_that_is_started_again_serves_whichever_socket_but_its_mailbox_was_sh
     });
 }
 
+/// The kernel gives the lowest number that is free: that of what was closed, to the reply channel of the next caller.
+#[test]
+fn a_channel_whose_number_has_gone_to_that_of_another_caller_costs_no_more_than_its_process() {
+    alone(|| {
+        let (supervisor, actor) = supervised(1000);
+        let count = sockets(&actor).len();
+        for index in 0..count {
+            let number = sockets(&actor)[index];
+            actor.close(number).unwrap();
+            // Answered, or died of it.
+            drop(ask::spawn(actor.clone()).unwrap().join());
+            let end = answer_or_end(&actor, &number.to_string());
+            assert_eq!(answer_or_end(&actor, "once more"), None, "socket {index} of {count}: {end:?}");
+        }
+        assert!(actor.incarnation() > 1);
+        assert!(supervisor.stop(LIMIT).unwrap().is_orderly());
+    });
+}
+
 #[test]
 fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
     alone(|| {
