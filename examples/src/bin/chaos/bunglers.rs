@@ -211,8 +211,7 @@ impl Stage {
     fn look_at_the_end(&mut self, index: usize) {
         let bungler = &self.bunglers[index];
         let has_ended = || bungler.is_shut_down && bungler.actor.join_timeout(TRY).is_some();
-        // Of one that has wiped its page, nobody can say yet what its callers see: the page is what they would be told by.
-        let is_settled = bungler.wiped.is_some() || has_ended() || serves(&bungler.actor) || has_ended();
+        let is_settled = has_ended() || serves(&bungler.actor) || has_ended();
         if !is_settled {
             let done = (bungler.wiped.is_some(), bungler.is_shut_down);
             self.result.complain(format!("does not serve (wiped, shut down: {done:?})"));
