@@ -19,9 +19,10 @@ use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::names::Claim;
 use crate::process::attic::Attic;
+use crate::process::batch::{Batch, Node};
 use crate::process::entry::{Entry, Hook};
 use crate::process::kept::{self, Kept};
-use crate::process::request::{self, Ends, Kind, Place, Spec};
+use crate::process::request::{Kind, Spec};
 use crate::process::root;
 use crate::process::step::{NoTree, Obstacle};
 use crate::process::surroundings::Surroundings;
@@ -423,7 +424,7 @@ impl Plan {
         peer: &Arc<Peer>,
         start: Duration,
     ) -> Result<(), Failure> {
-        let kept = Arc::new(self.keep(false)?);
+        let kept = Arc::new(Kept::new(self.batch(false, true)?));
         kept::hold(tree, &kept).map_err(Failure::Io)?;
         let is_gone = || tree.is_gone(tree.term());
         let sent = kept.send(tree.control()).map_err(unsent).and_then(|()| match kept.confirm(tree) {
@@ -450,51 +451,30 @@ impl Plan {
         started
     }
 
-    /// What the program keeps of it, and of all below it.
-    fn keep(mut self, declared: bool) -> Result<Kept, Failure> {
-        let children = std::mem::take(&mut self.children);
-        let Some(seat) = self.seat.take() else { return Err(Failure::SupervisorDied) };
-        let spec = Spec { kept: true, ..self.spec(&seat.peer, declared)? };
-        let has_callers = spec.kind != Kind::Supervisor;
-        let attic = has_callers.then(Attic::new).transpose().map_err(Failure::Io)?;
-        let Seat { peer, receiver } = seat;
-        Ok(Kept {
-            spec,
-            init: self.init.map_err(Failure::Codec)?,
-            receiver,
-            attic,
-            peer,
-            children: children.into_iter().map(|child| child.keep(true)).collect::<Result<_, _>>()?,
-        })
+    /// Asks for it, and all below it; then closes what only its supervisor is to have.
+    fn send(self, control: BorrowedFd<'_>, declared: bool) -> Result<(), Failure> {
+        self.batch(declared, false)?.send_once(control).map_err(unsent)
     }
 
-    /// Sends it, and all below it, a packet for each; then closes what only its supervisor is to have.
-    fn send(self, control: BorrowedFd<'_>, declared: bool) -> Result<(), Failure> {
-        let mut nodes = vec![(0, declared, self)];
+    /// It, and all below it, as their supervisor is asked for them.
+    fn batch(self, declared: bool, kept: bool) -> Result<Batch, Failure> {
+        let mut plans = vec![(0, declared, self)];
         let mut at = 0;
-        // In the order in which they stand: a child after the one above it, and after its elder siblings.
-        while at < nodes.len() {
-            let below: Vec<Plan> = std::mem::take(&mut nodes[at].2.children);
-            nodes.extend(below.into_iter().map(|plan| (at as u32, true, plan)));
+        while at < plans.len() {
+            let below: Vec<Plan> = std::mem::take(&mut plans[at].2.children);
+            plans.extend(below.into_iter().map(|plan| (at as u32, true, plan)));
             at += 1;
         }
-        let (batch, count) = (process::random(), nodes.len());
-        for (index, (under, declared, plan)) in nodes.into_iter().enumerate() {
-            let alone = Place::alone();
-            let last = index + 1 == count;
-            let place = if count == 1 { alone } else { Place { batch, under, last } };
-            plan.send_one(control, place, declared)?;
-        }
-        Ok(())
+        let nodes = plans.into_iter().map(|(under, declared, plan)| plan.node(under, declared, kept));
+        Ok(Batch::new(nodes.collect::<Result<_, _>>()?))
     }
 
-    fn send_one(self, control: BorrowedFd<'_>, place: Place, declared: bool) -> Result<(), Failure> {
-        let Some(seat) = &self.seat else { return Err(Failure::SupervisorDied) };
-        let spec = self.spec(&seat.peer, declared)?;
-        let ends = Ends::new(&seat.receiver, seat.peer.mailbox(), seat.peer.ledger.file());
-        let init = self.init.map_err(Failure::Codec)?;
-        // When this is done, the only receiving ends are the supervisor's and the child's: if both are gone, we see it.
-        request::spawn(control, spec, init, &ends, place, time::after(PATIENCE)).map_err(unsent)
+    fn node(mut self, under: u32, declared: bool, kept: bool) -> Result<Node, Failure> {
+        let Some(Seat { peer, receiver }) = self.seat.take() else { return Err(Failure::SupervisorDied) };
+        let spec = Spec { kept, ..self.spec(&peer, declared)? };
+        let has_callers = spec.kind != Kind::Supervisor;
+        let attic = (kept && has_callers).then(Attic::new).transpose().map_err(Failure::Io)?;
+        Ok(Node { under, spec, init: self.init.map_err(Failure::Codec)?, receiver, attic, peer })
     }
 }
 

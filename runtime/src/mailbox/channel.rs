@@ -6,12 +6,12 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use ipc_channel::ipc;
 use serde::{Deserialize, Serialize};
 
-use crate::sys::fd;
+use crate::sys::{fd, frame, poll};
 
 /// Makes a channel for messages of type `T`: the sending and the receiving end.
 ///
@@ -24,6 +24,21 @@ where
     let _standard = fd::Standard::taken();
     let (sender, receiver) = ipc::channel::<T>().map_err(fd::no_socketpair)?;
     Ok((descriptor(&sender)?, descriptor(&receiver)?))
+}
+
+/// More messages than any mailbox holds.
+pub(crate) const MOST: usize = 1 << 17;
+
+/// Rings a mailbox from its inner side: there is something new in the ledger. Everybody who has a sending end sees this, and nobody takes it away but who
+/// rings, by one of those: when there is no room for another ring, those that were not read go.
+pub(crate) fn ring(receiver: BorrowedFd<'_>, sender: Option<BorrowedFd<'_>>) {
+    let rung = || frame::send_raw(receiver, b"r", &[]);
+    if rung().is_err() {
+        // Full: the actor has been at it.
+        sender.map(|sender| poll::drain_bell(sender, MOST));
+        // One that has been shut down is seen without a bell.
+        let _ = rung();
+    }
 }
 
 /// A descriptor of our own for an end of an ipc-channel.
@@ -51,7 +66,6 @@ fn printed_number(text: &str) -> Option<RawFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::frame;
 
     #[test]
     fn debug_of_ipc_channel_prints_the_descriptor() {

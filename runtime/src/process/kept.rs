@@ -9,34 +9,22 @@
 //! process for good shuts the mailbox down, which does not depend on who has ends of it.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::codec::Encoded;
+use crate::mailbox::channel;
 use crate::mailbox::ledger::{Epitaph, Process, State};
-use crate::mailbox::peer::Peer;
 use crate::own::Own;
-use crate::process::attic::Attic;
-use crate::process::request::{self, Answered, Ends, Operation, Place, Spec};
+use crate::process::batch::{Batch, Node};
+use crate::process::request::{self, Answered, Operation};
 use crate::process::tree::{PATIENCE, Tree};
 use crate::process::{entry, farewell};
-use crate::sys::{fd, frame, poll, process, time};
-
-/// More than any bell is rung.
-const MOST_RINGS: usize = 1 << 17;
+use crate::sys::{fd, poll, time};
 
 /// A process and all below it, as they were asked for.
-pub(crate) struct Kept {
-    pub(crate) spec: Spec,
-    pub(crate) init: Encoded,
-    pub(crate) receiver: OwnedFd,
-    /// Of an actor or a task.
-    pub(crate) attic: Option<Attic>,
-    pub(crate) peer: Arc<Peer>,
-    pub(crate) children: Vec<Kept>,
-}
+pub(crate) struct Kept(Batch);
 
 /// Which root supervisor has them.
 struct Held {
@@ -58,7 +46,7 @@ fn held() -> MutexGuard<'static, Vec<Held>> {
 pub(crate) fn hold(tree: &Arc<Tree>, kept: &Arc<Kept>) -> io::Result<()> {
     let mut held = held();
     if let Some(set) = tree.kept() {
-        set.add_hang_up(kept.receiver.as_fd(), kept.spec.id)?;
+        set.add_hang_up(kept.mailbox(), kept.id())?;
     }
     held.push(Held { tree: Arc::clone(tree), kept: Arc::clone(kept) });
     Ok(())
@@ -73,24 +61,20 @@ pub(crate) fn let_go_of_the_ended(tree: &Arc<Tree>) -> io::Result<()> {
     let mut events = poll::no_events();
     let ended = set.wait(&mut events, Some(Duration::ZERO))?;
     for id in ended {
-        let is_it = |held: &mut Held| Arc::ptr_eq(&held.tree, tree) && held.kept.spec.id == id;
+        let is_it = |held: &mut Held| Arc::ptr_eq(&held.tree, tree) && held.kept.id() == id;
         let gone: Vec<Held> = held().extract_if(.., is_it).collect();
-        gone.iter().for_each(|held| set.remove(held.kept.receiver.as_fd()));
+        gone.iter().for_each(|held| set.remove(held.kept.mailbox()));
     }
     Ok(())
 }
 
 /// It is not to be started again. Whether it was still held, and nobody else sees to it.
 pub(crate) fn release(kept: &Arc<Kept>) -> bool {
-    let mut held = held();
-    let before = held.len();
-    let released: Vec<Held> = held.extract_if(.., |held| Arc::ptr_eq(&held.kept, kept)).collect();
-    let was_held = held.len() < before;
-    drop(held);
-    for Held { tree, kept } in released {
-        tree.kept().into_iter().for_each(|set| set.remove(kept.receiver.as_fd()));
+    let released: Vec<Held> = held().extract_if(.., |held| Arc::ptr_eq(&held.kept, kept)).collect();
+    for Held { tree, kept } in &released {
+        tree.kept().into_iter().for_each(|set| set.remove(kept.mailbox()));
     }
-    was_held
+    !released.is_empty()
 }
 
 /// The root supervisor of `tree` has ended in order, and has written down all ends.
@@ -142,40 +126,28 @@ pub(crate) fn send_again(tree: &Arc<Tree>, kept: &Arc<Kept>) -> Result<(), Strin
 }
 
 impl Kept {
-    pub(crate) fn name(&self) -> &str {
-        &self.peer.card.name
+    pub(crate) fn new(batch: Batch) -> Kept {
+        Kept(batch)
     }
 
-    /// Sends it, and all below it, a packet for each.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.top().peer.card.name
+    }
+
+    fn mailbox(&self) -> BorrowedFd<'_> {
+        self.0.top().receiver.as_fd()
+    }
+
+    fn id(&self) -> u64 {
+        self.0.top().spec.id
+    }
+
+    /// Asks for it.
     ///
     /// # Errors
-    /// `BrokenPipe` if the supervisor is gone, and at limits.
+    /// As [`Batch::send`].
     pub(crate) fn send(&self, control: BorrowedFd<'_>) -> io::Result<()> {
-        let mut nodes = vec![(0, self)];
-        let mut at = 0;
-        // In the order in which they stand: a child after the one above it, and after its elder siblings.
-        while at < nodes.len() {
-            nodes.extend(nodes[at].1.children.iter().map(|child| (at as u32, child)));
-            at += 1;
-        }
-        let (batch, count) = (process::random(), nodes.len());
-        for (index, (under, node)) in nodes.into_iter().enumerate() {
-            let last = index + 1 == count;
-            let place = if count == 1 { Place::alone() } else { Place { batch, under, last } };
-            let ends = Ends {
-                attic: node.attic.as_ref().map(Attic::ends),
-                ..Ends::new(&node.receiver, node.peer.mailbox(), node.peer.ledger.file())
-            };
-            request::spawn(
-                control,
-                node.spec.clone(),
-                node.init.clone(),
-                &ends,
-                place,
-                time::after(PATIENCE),
-            )?;
-        }
-        Ok(())
+        self.0.send(control)
     }
 
     /// Whether the supervisor has got what was sent, or has had it: one without room for the descriptors has not, and cannot say so.
@@ -183,32 +155,44 @@ impl Kept {
     /// # Errors
     /// `BrokenPipe` if the supervisor is gone, and at limits.
     pub(crate) fn confirm(&self, tree: &Tree) -> io::Result<bool> {
-        let asked = request::ask(tree.control(), Operation::Has(self.spec.id), time::after(PATIENCE))?;
-        Ok(asked == Answered::Done || self.is_over() || self.peer.ledger.state() == State::Dead)
-    }
-
-    /// Whether it has ended for good: by the kernel's word, which no page can forge.
-    fn is_over(&self) -> bool {
-        fd::has_ended(self.receiver.as_fd())
+        let asked = request::ask(tree.control(), Operation::Has(self.id()), time::after(PATIENCE))?;
+        let top = self.0.top();
+        Ok(asked == Answered::Done || top.is_over() || top.peer.ledger.state() == State::Dead)
     }
 
     /// Whether it follows the root supervisor to the next one: it has been up, and nobody has ended it. Both are read on its page, where a lie is about it alone.
     fn returns(&self) -> bool {
-        let ledger = &self.peer.ledger;
+        let top = self.0.top();
+        let ledger = &top.peer.ledger;
         let is_called_off = ledger.is_called_off(ledger.incarnation().saturating_add(1));
         ledger.has_been_ready()
-            && !self.is_over()
+            && !top.is_over()
             && ledger.state() != State::Dead
             && ledger.stop_requested().is_none()
             && !is_called_off
     }
 
-    /// Writes down that it is dead, and all below it.
+    /// Writes down that it is dead, and all below it: these first, so that who hears of its end can rely on theirs.
     pub(crate) fn end(&self) {
-        self.children.iter().for_each(Kept::end);
+        self.0.nodes().iter().rev().for_each(Node::end);
+    }
+
+    /// Writes down that its process is dead, and those of all below it, and that others follow.
+    fn await_return(&self) {
+        self.0.nodes().iter().for_each(Node::await_return);
+    }
+}
+
+impl Node {
+    /// Whether it has ended for good: by the kernel's word, which no page can forge.
+    fn is_over(&self) -> bool {
+        fd::has_ended(self.receiver.as_fd())
+    }
+
+    fn end(&self) {
         let ledger = &self.peer.ledger;
         let state = ledger.state();
-        // Whoever waits for a first start is told by the mailbox alone that it comes to nothing.
+        // A caller that waits for a first start is told by the mailbox alone that it comes to nothing.
         if ledger.has_been_ready() && state != State::Dead && !self.is_over() {
             let (process, orphaned) = self.last();
             let earlier = ledger.last_death().filter(|_| matches!(state, State::Restarting | State::Down));
@@ -219,7 +203,6 @@ impl Kept {
         fd::shut_down(self.receiver.as_fd());
     }
 
-    /// Writes down that its process is dead, and those of all below it, and that others follow.
     fn await_return(&self) {
         let ledger = &self.peer.ledger;
         // Of those that were down it is known why.
@@ -227,8 +210,7 @@ impl Kept {
             let (process, epitaph) = self.last();
             ledger.bury(process, &epitaph, State::Restarting);
         }
-        self.ring();
-        self.children.iter().for_each(Kept::await_return);
+        channel::ring(self.receiver.as_fd(), Some(self.peer.mailbox()));
     }
 
     fn last(&self) -> (Process, Epitaph) {
@@ -236,15 +218,5 @@ impl Kept {
         let process = Process { incarnation: ledger.incarnation(), pid: ledger.pid().cast_signed() };
         let entry = entry::find(self.spec.entry, &self.spec.type_name);
         (process, farewell::of_orphan(entry.map_or(&[], |entry| entry.methods), ledger))
-    }
-
-    fn ring(&self) {
-        let rung = || frame::send_raw(self.receiver.as_fd(), b"r", &[]);
-        if rung().is_err() {
-            // Full of what nobody has read.
-            poll::drain_bell(self.peer.mailbox(), MOST_RINGS);
-            // Who looks by itself sees it too.
-            let _ = rung();
-        }
     }
 }

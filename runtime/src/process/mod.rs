@@ -7,6 +7,7 @@
 
 pub(crate) mod actor_loop;
 pub(crate) mod attic;
+pub(crate) mod batch;
 pub(crate) mod board;
 pub(crate) mod boot;
 pub(crate) mod child;

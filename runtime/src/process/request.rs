@@ -449,9 +449,3 @@ fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
         rung: Cell::new(0),
     })
 }
-
-impl<'a> Ends<'a> {
-    pub(crate) fn new(receiver: &'a OwnedFd, sender: BorrowedFd<'a>, ledger: BorrowedFd<'a>) -> Ends<'a> {
-        Ends { receiver: receiver.as_fd(), sender, ledger, attic: None }
-    }
-}

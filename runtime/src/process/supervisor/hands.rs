@@ -6,17 +6,14 @@ use std::os::fd::AsFd;
 use super::knowledge::Past;
 use super::{Child, Supervisor};
 use crate::exit::StoppedBy;
-use crate::mailbox::capacity;
 use crate::mailbox::ledger::{End as Cause, Epitaph, Farewell, State, StopMode};
+use crate::mailbox::{capacity, channel};
 use crate::process::board::Word;
 use crate::process::events;
 use crate::process::request::Spawn;
 use crate::process::{entry, farewell};
 use crate::supervise::{Action, End, Event, Exit, Key};
 use crate::sys::{fd, frame, poll, process, time};
-
-/// More than any mailbox holds.
-const MOST_MESSAGES: usize = 1 << 17;
 
 /// How often a bell is rung before what nobody has read is taken away.
 const UNREAD: u32 = 16;
@@ -206,18 +203,13 @@ impl Child {
 
 /// Everybody who has a sending end sees this, and nobody takes it away but us, when there is something newer to see.
 pub(super) fn ring(spawn: &Spawn) {
-    let drain = |most| spawn.sender.as_ref().map(|sender| poll::drain_bell(sender.as_fd(), most));
+    let sender = spawn.sender.as_ref().map(AsFd::as_fd);
     // Now and then is enough; each process adds one, too.
     spawn.rung.set((spawn.rung.get() + 1) % UNREAD);
     if spawn.rung.get() == 0 {
-        drain(4 * UNREAD as usize);
+        sender.map(|sender| poll::drain_bell(sender, 4 * UNREAD as usize));
     }
-    let rung = || frame::send_raw(spawn.receiver.as_fd(), b"r", &[]);
-    if rung().is_err() {
-        // Full: the actor has been at it.
-        drain(MOST_MESSAGES);
-        let _ = rung();
-    }
+    channel::ring(spawn.receiver.as_fd(), sender);
 }
 
 /// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end
@@ -227,7 +219,7 @@ pub(super) fn put_down(spawn: &Spawn, past: &Past) {
     rewrite_epitaph(spawn, past, State::Down);
     spawn.ledger.count_sweep();
     // What lies with a supervisor are requests: those who asked see that nobody will answer.
-    let dropped = (0..MOST_MESSAGES).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
+    let dropped = (0..channel::MOST).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
     if spawn.spec.policy.is_none() {
         (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
     }
