@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::course::{Channel, Course};
 use super::spec::{CommandSpec, Output, Ready};
 use crate::foreign;
+use crate::logging::outbox;
 use crate::sys::poll::{self, Event};
 
 /// The longest line that is kept whole.
@@ -59,6 +60,7 @@ impl Stream {
     }
 
     fn run(&self, mut pipe: File) {
+        outbox::wait_longer_here();
         let mut chunk = vec![0; CHUNK];
         loop {
             self.await_more(&pipe);

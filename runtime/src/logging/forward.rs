@@ -75,7 +75,7 @@ impl Subscriber for Forward {
             spans: self.context(event).into(),
             fields: taken.fields,
         };
-        outbox::send(&record, outbox::PATIENCE);
+        outbox::send(&record, outbox::patience());
     }
 
     fn enter(&self, span: &Id) {

@@ -1,9 +1,10 @@
 //! The way of a process to the log of the program: bounded, in order, and never waited for without an end.
 //!
 //! Who logs makes the system call that sends, so what was said before a crash is in the socket when the process is gone. When there is no
-//! room, the event that finds none waits 100 ms at most; then it is dropped, and so is at once what comes after it, until there is room
+//! room, the event that finds none waits 100 ms at most, the line of a command 5 s; then it is dropped, and so is at once what comes after it, until there is room
 //! again. The first event that gets through says how many did not.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,25 @@ use crate::process::lines;
 use crate::sys::{fd, frame, memfd, poll, time};
 
 /// How long an event may wait for room.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The same in a thread that has nothing else to do.
+const LONGER: Duration = Duration::from_secs(5);
+
+thread_local! {
+    /// Without a destructor, so that destructors of others may log.
+    static HERE: Cell<Duration> = const { Cell::new(PATIENCE) };
+}
+
+/// Events of this thread wait longer for room: it only hands on what it reads, and who writes that is to be held up by a reader that is slow, as by every other.
+pub(crate) fn wait_longer_here() {
+    HERE.set(LONGER);
+}
+
+/// How long an event of this thread may wait for room.
+pub(crate) fn patience() -> Duration {
+    HERE.get()
+}
 
 /// The kernel says that a socket is writable only when most of it is empty: it is tried more often than that.
 const BETWEEN_TRIES: Duration = Duration::from_millis(2);
