@@ -20,6 +20,9 @@ use crate::{ActorRef, CallError, Monitor, Reply};
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// How far apart these looks become.
 const LAST_LOOK: Duration = Duration::from_millis(16);
+/// How long a worker may take to begin with its next item before that goes to another one that is idle. Each item that has gone to another so is given twice as
+/// long there: what takes long to be read is not handed around for ever.
+const SLOW: Duration = Duration::from_millis(32);
 /// Batches wait for as long as it takes; what ends them is an answer or a death.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
@@ -115,6 +118,7 @@ struct Flight {
     /// The first item whose result has not been read: which piece, and which of its items.
     cursor: (usize, u32),
     pending: Pending,
+    sent: Instant,
     look: Option<Instant>,
     patience: Duration,
     /// Which of its items was seen to run, and since when: the lane's own word on that may be a lie.
@@ -249,6 +253,7 @@ impl Crew {
         self.lane.track(track).open(self.serial, items);
         let pending = self.link.send(batch(self.serial, track, &pieces));
         let now_done = pending.watch(waker);
+        let sent = Instant::now();
         self.flights.push_back(Flight {
             serial: self.serial,
             track,
@@ -258,7 +263,8 @@ impl Crew {
             at: 0,
             cursor: (0, 0),
             pending,
-            look: Some(Instant::now() + FIRST_LOOK),
+            sent,
+            look: Some(sent + FIRST_LOOK),
             patience: FIRST_LOOK,
             seen_running: None,
         });
@@ -327,7 +333,7 @@ impl Crew {
                     }));
                     remains.untouched.extend(flight.rest(flight.collected + u32::from(in_progress)));
                 }
-                // Nobody knows how far it has come: none of this is run twice.
+                // The lane does not say how far the worker has come: none of this is run twice.
                 None if may_have_begun => {
                     let singles = flight.rest(flight.collected).into_iter().flat_map(Piece::singles);
                     let lost = |piece| Lost { piece, unread: false, attempts: 0, verdict: None };
@@ -359,9 +365,9 @@ impl Crew {
             return seen;
         }
         let many = self.flights.len() > 1;
-        for flight in &mut self.flights {
+        for (ahead, flight) in self.flights.iter_mut().enumerate() {
             if others_idle {
-                seen.returned.extend(flight.take_back(&self.lane));
+                seen.returned.extend(flight.spare(&self.lane, ahead == 0, now));
             }
             flight.patience = (flight.patience * 2).min(LAST_LOOK);
             let again = Some(now + flight.patience);
@@ -435,7 +441,7 @@ impl Crew {
     /// Takes back all that has not been begun.
     pub(crate) fn take_back(&mut self) -> Vec<Piece> {
         let lane = &self.lane;
-        self.flights.iter_mut().flat_map(|flight| flight.take_back(lane)).collect()
+        self.flights.iter_mut().flat_map(|flight| flight.take_back(lane, false)).collect()
     }
 
     /// Whether an item is here, and whether it is in progress.
@@ -472,9 +478,23 @@ impl Flight {
         Some(lane.track(self.track).control()).filter(|control| control.serial == self.serial)
     }
 
-    /// Takes back what has not been begun. What has been delivered, or taken back before, is not given again, whatever the lane says.
-    fn take_back(&mut self, lane: &Lane) -> Vec<Piece> {
-        let Some(from) = lane.track(self.track).take_back(self.serial) else { return Vec::new() };
+    /// Takes back what others could do sooner: all that has not been begun, but what the worker is about to begin with (if this batch is the next, or in
+    /// progress). It may be stopped: then others do that too.
+    fn spare(&mut self, lane: &Lane, is_next: bool, now: Instant) -> Vec<Piece> {
+        let moves = self.pieces.get(self.cursor.0).map_or(0, |piece| piece.job.moves());
+        let is_slow = now.saturating_duration_since(self.sent) >= SLOW.saturating_mul(1 << moves.min(20));
+        let returned = self.take_back(lane, is_next && !is_slow);
+        if is_next && is_slow {
+            returned.iter().take(1).for_each(|piece| piece.job.count_move());
+        }
+        returned
+    }
+
+    /// Takes back what has not been begun, but `not_the_next` item. What has been delivered, or taken back before, is not given again, whatever the lane says.
+    fn take_back(&mut self, lane: &Lane, not_the_next: bool) -> Vec<Piece> {
+        let Some(from) = lane.track(self.track).take_back(self.serial, not_the_next) else {
+            return Vec::new();
+        };
         let from = from.clamp(self.collected, self.items);
         let returned = self.rest(from);
         self.items = from;

@@ -25,6 +25,8 @@ pub(crate) struct Job {
     pub(crate) first: u64,
     /// How often an item of it has been lost. (One that is retried is a job of its own.)
     pub(crate) losses: AtomicU32,
+    /// How often an item of it has gone to another worker because its own did not begin with it.
+    pub(crate) moves: AtomicU32,
 }
 
 /// A part of a job.
@@ -114,6 +116,14 @@ impl Job {
         self.losses.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    pub(crate) fn moves(&self) -> u32 {
+        self.moves.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_move(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// One item as a job of its own.
     pub(crate) fn single(self: &Arc<Job>, item: u32) -> Arc<Job> {
         if self.ends.len() == 1 {
@@ -129,6 +139,7 @@ impl Job {
             sink: Arc::clone(&self.sink),
             first: self.first + u64::from(item),
             losses: AtomicU32::new(0),
+            moves: AtomicU32::new(0),
         })
     }
 }

@@ -291,10 +291,11 @@ impl Track<'_> {
         self.0[CONTROL].store(control.to_word(), Release);
     }
 
-    /// Takes back everything of this batch that has not been begun; answers the first place that is the pool's again, if the lane speaks of this batch.
-    pub(crate) fn take_back(&self, serial: u16) -> Option<u32> {
+    /// Takes back everything of this batch that has not been begun, but `not_the_next` item; returns the first place that is the pool's again, if the lane speaks
+    /// of this batch.
+    pub(crate) fn take_back(&self, serial: u16, not_the_next: bool) -> Option<u32> {
         let first = |now: Control| {
-            let begun = now.place + u32::from(now.phase != Phase::Before);
+            let begun = now.place + u32::from(not_the_next || now.phase != Phase::Before);
             begun.min(now.limit)
         };
         let is_this = |now: Control| now.serial == serial;
@@ -394,10 +395,22 @@ mod tests {
         let track = lane.track(0);
         track.open(1, 10);
         assert!(track.begin(1, 0).is_ok());
-        assert_eq!((track.take_back(2), track.take_back(1)), (None, Some(1)));
+        assert_eq!((track.take_back(2, false), track.take_back(1, false)), (None, Some(1)));
         assert!(track.enter((1, 0), Phase::Running).is_ok() && track.finish((1, 0)).is_ok());
         assert!(track.begin(1, 1).is_err());
         assert_eq!(track.control(), Control { serial: 1, limit: 1, place: 1, phase: Phase::Before });
+    }
+
+    #[test]
+    fn the_next_item_can_be_left_to_the_worker_that_is_about_to_begin_it() {
+        let lane = Lane::new().unwrap();
+        let track = lane.track(0);
+        track.open(1, 10);
+        assert_eq!(track.take_back(1, true), Some(1));
+        assert!(track.begin(1, 0).is_ok());
+        assert_eq!(track.take_back(1, true), Some(1), "which it is at");
+        assert!(track.enter((1, 0), Phase::Running).is_ok() && track.finish((1, 0)).is_ok());
+        assert_eq!(track.take_back(1, true), Some(1), "no more than it had");
     }
 
     #[test]

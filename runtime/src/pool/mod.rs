@@ -314,8 +314,9 @@ fn single(function: Function, number: u64, args: Parcel, sink: Arc<Cell>) -> Res
     if !function.is_here() {
         return Err(Outcome::Unreachable(NOT_HERE.to_owned()));
     }
-    let (ends, losses) = (vec![args.bytes.len() as u32], AtomicU32::new(0));
-    Ok(Arc::new(Job { function, number, args, ends, whole: true, sink, first: 0, losses }))
+    let (losses, moves) = (AtomicU32::new(0), AtomicU32::new(0));
+    let ends = vec![args.bytes.len() as u32];
+    Ok(Arc::new(Job { function, number, args, ends, whole: true, sink, first: 0, losses, moves }))
 }
 
 /// The pools of this process that have not been dropped: one in a static has pending work, too.

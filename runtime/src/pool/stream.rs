@@ -328,6 +328,7 @@ where
             sink: Arc::clone(&self.sink) as Arc<dyn Sink>,
             first,
             losses: AtomicU32::new(0),
+            moves: AtomicU32::new(0),
         };
         if let Err(outcome) = self.core.submit(Arc::new(job), true) {
             let broken = match outcome {

@@ -1,5 +1,6 @@
 //! Pools of processes.
 
+mod balance;
 mod cancels;
 mod crashes;
 mod ends;
