@@ -25,7 +25,7 @@ const BYTES: usize = 16 << 20;
 /// How many items are given to the pool at a time, at most, and how many bytes of them.
 const PIECE: usize = 1024;
 const PIECE_BYTES: usize = 24 << 10;
-/// How long an input may take before what has been pulled so far is given to the pool.
+/// How long an input may take before what has been pulled so far is given to the pool, and before a result that is there is returned.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Results of one function for the items of an iterator: an iterator too, and a lazy one. Made by [`Pool::stream`](crate::Pool::stream).
@@ -224,7 +224,7 @@ where
         self.buffer.max(chunks)
     }
 
-    /// Pulls what there is room for.
+    /// Pulls what there is room for: all of it as long as there is no result, since workers may be idle; a slow input does not keep a result waiting.
     fn refill(&mut self) {
         let window = self.window();
         // Not for one item at a time, unless there is nothing else to do.
@@ -237,10 +237,18 @@ where
                 self.input = None;
                 return;
             }
-            if start.elapsed() >= PATIENCE {
+            if start.elapsed() >= PATIENCE && self.has_result() {
                 return;
             }
         }
+    }
+
+    /// Whether the next result can be taken at once.
+    fn has_result(&mut self) -> bool {
+        if self.ready.is_empty() {
+            self.sink.lock().drain(&mut self.ready);
+        }
+        !self.ready.is_empty()
     }
 
     /// Pulls some items and submits them; answers whether there may be more.
@@ -384,7 +392,8 @@ where
 {
     type Item = Result<T, TaskError<E>>;
 
-    /// Blocks until there is a result, or the input has ended and all results have been taken.
+    /// Blocks until there is a result, or the input has ended and all results have been taken. Until there is one, the input is pulled as far as the buffer
+    /// has room: an input that waits for a result to be taken needs a buffer of 1.
     fn next(&mut self) -> Option<Self::Item> {
         if !self.core.is_here() {
             // In a copy of the process that the pool belongs to, nobody puts anything in.

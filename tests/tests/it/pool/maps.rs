@@ -8,9 +8,9 @@ use std::{fs, iter, process};
 
 use phalanx::pool::TaskError;
 use phalanx::{Pool, Shared, SpawnError};
-use phalanx_tests::alone;
+use phalanx_tests::{alone, eventually};
 
-use super::{nap, pool, square};
+use super::{PATIENCE, nap, pool, square};
 
 #[test]
 fn a_map_is_the_sequential_one_whatever_the_chunk() {
@@ -108,6 +108,33 @@ fn a_map_answers_the_first_error_in_the_order_of_the_input_and_map_each_all() {
         let errors: Vec<usize> =
             each.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(n, _)| n).collect();
         assert_eq!(errors, [3, 5]);
+    });
+}
+
+#[test]
+fn a_slow_input_leaves_no_worker_idle_while_there_is_no_result() {
+    alone(|| {
+        let begun = Begun::zeroed(1).unwrap();
+        let pool = Pool::builder().workers(2).init(|begun: Begun| begun, begun).build().unwrap();
+        // Is done when another one has begun.
+        let in_pairs = |n: u64| {
+            phalanx::pool::state(|begun: &mut Begun| {
+                let mine = begun[0].fetch_add(1, Ordering::AcqRel) + 1;
+                let wanted = mine.next_multiple_of(2);
+                eventually("another task", PATIENCE, || begun[0].load(Ordering::Acquire) >= wanted);
+            });
+            n
+        };
+        let slowly = || {
+            (0..6_u64).inspect(|_| {
+                nap(5);
+            })
+        };
+        let ordered: Result<Vec<u64>, _> = pool.stream(in_pairs, slowly()).collect();
+        assert_eq!(ordered.unwrap(), [0, 1, 2, 3, 4, 5]);
+        let unordered: Result<BTreeSet<u64>, _> = pool.stream(in_pairs, slowly()).unordered().collect();
+        assert_eq!(unordered.unwrap(), (0..6).collect());
+        assert_eq!(pool.map(in_pairs, slowly()).unwrap(), [0, 1, 2, 3, 4, 5]);
     });
 }
 
