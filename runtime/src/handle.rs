@@ -220,7 +220,7 @@ impl Handle<'_> {
         known.map_err(|error| SendError::Unreachable(error.to_string(), self.at(what)))
     }
 
-    /// The same where this process has fewer rights than the supervisor, and may not read its list: the page is believed, but only about a process of this tree.
+    /// Where this process has fewer rights than the supervisor, and may not read its list, the page is believed, but only about a process of this tree.
     fn named(&self, supervisor: i32) -> io::Result<Option<Known>> {
         let ledger = &self.0.ledger;
         let (pid, incarnation) = self.0.process();

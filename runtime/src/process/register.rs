@@ -1,4 +1,4 @@
-//! Who is who, as supervisors know it: which process is which incarnation of which actor.
+//! The register of a supervisor: which process is which incarnation of which actor.
 //!
 //! A page says so too, but its actor can write there, and so can all who have a ref of it. A signal that went to the number on a page would go where a
 //! forged page aims it. So each supervisor keeps a list in a memory file that it shares with nobody. Others read it where the supervisor has it open
@@ -98,7 +98,7 @@ pub(crate) fn find(id: u64, place: (i32, i32)) -> io::Result<Option<Known>> {
     find_on(&File::open(path)?, id, supervisor)
 }
 
-/// The same wherever the list is, for somebody whose page does not say it.
+/// Looks through the whole tree for the list that has this actor, where its page does not say who keeps it.
 pub(crate) fn search(id: u64) -> Option<Known> {
     let mut open: Vec<i32> = introspect::root_supervisor().into_iter().collect();
     let mut seen = BTreeSet::new();
