@@ -115,6 +115,13 @@ pub fn signal(name: &str, pid: i64) {
     let _ = shell.status().expect("there is a shell");
 }
 
+/// Sets how many descriptors a process may have, its own limit on that aside.
+pub fn limit_descriptors(pid: u32, most: u32) {
+    let (process, limit) = (format!("--pid={pid}"), format!("--nofile={most}:"));
+    let status = std::process::Command::new("prlimit").args([process, limit]).status();
+    assert!(status.expect("util-linux is there").success());
+}
+
 /// SIGKILL.
 pub fn kill(pid: u32) {
     signal("KILL", i64::from(pid));

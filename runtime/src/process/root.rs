@@ -270,7 +270,16 @@ impl Watcher {
             let mut fds = vec![(self.pidfd.as_fd(), false), (self.signals.as_fd(), false)];
             fds.push((kept.unwrap_or(self.pidfd.as_fd()), false));
             fds.extend(names::unread_line().map(|line| (line, false)));
-            let Ok(ready) = poll::wait(&fds, None, None) else { continue };
+            let ready = match poll::wait(&fds, None, None) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    // A signal, or no memory now.
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        poll::pause(Duration::from_millis(10));
+                    }
+                    continue;
+                }
+            };
             if ready[2] && kept::let_go_of_the_ended(&self.tree).is_err() {
                 kept = None;
             }

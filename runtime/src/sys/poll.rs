@@ -1,5 +1,6 @@
 //! Waiting for descriptors: poll, ppoll, epoll, eventfd.
 
+use std::ffi::{c_int, c_ulong};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
@@ -38,12 +39,64 @@ pub(crate) fn wait(
         .iter()
         .map(|(fd, write)| libc::pollfd { fd: fd.as_raw_fd(), events: events(*write), revents: 0 })
         .collect();
-    let limit = limit.map(timespec);
-    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let mask = mask.map_or(ptr::null(), |mask| mask.as_ptr());
-    // SAFETY: `entries`, `limit` and `mask` are valid (or null, where null is allowed) for the whole call.
-    check(unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as _, limit, mask) })?;
-    Ok(entries.iter().map(|entry| entry.revents != 0).collect())
+    let time = limit.map(timespec);
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let signals = mask.map_or(ptr::null(), |mask| mask.as_ptr());
+    // SAFETY: `entries`, `time` and `signals` are valid (or null, where null is allowed) for the whole call.
+    match check(unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as _, time, signals) }) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => select(fds, limit, mask),
+        done => done.map(|_| entries.iter().map(|entry| entry.revents != 0).collect()),
+    }
+}
+
+/// As [`wait`], in a process that may have fewer descriptors open (`RLIMIT_NOFILE`) than there are here: one that others limit, or that has limited itself so that
+/// nothing more is opened. The kernel polls no more than so many, open or not; `select` has no such bound.
+fn select(
+    fds: &[(BorrowedFd<'_>, bool)],
+    limit: Option<Duration>,
+    mask: Option<&Mask>,
+) -> io::Result<Vec<bool>> {
+    const BITS: usize = c_ulong::BITS as usize;
+    let place = |fd: &BorrowedFd<'_>| {
+        let number = fd.as_raw_fd().unsigned_abs() as usize;
+        (number / BITS, 1 << (number % BITS))
+    };
+    let words = 1 + fds.iter().map(|(fd, _)| place(fd).0).max().unwrap_or_default();
+    let mut sets = [vec![0; words], vec![0; words]];
+    for (fd, write) in fds {
+        let (word, bit) = place(fd);
+        sets[usize::from(*write)][word] |= bit;
+    }
+    let mut time = limit.map(timespec);
+    let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    #[repr(C)]
+    struct Signals(*const libc::sigset_t, libc::size_t);
+    // The size is that of the kernel's masks, not of the C library's.
+    let signals = Signals(mask.map_or(ptr::null(), |mask| mask.as_ptr()), 8);
+    let [read, write] = &mut sets;
+    // SAFETY: the sets have room for `words * BITS` descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null is
+    // allowed) for the whole call.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_pselect6,
+            (words * BITS) as c_int,
+            read.as_mut_ptr(),
+            write.as_mut_ptr(),
+            ptr::null_mut::<c_ulong>(),
+            time,
+            ptr::from_ref(&signals),
+        )
+    };
+    let is_ready = |(fd, write): &(BorrowedFd<'_>, bool)| {
+        let (word, bit) = place(fd);
+        sets[usize::from(*write)][word] & bit != 0
+    };
+    match check(done as c_int) {
+        Ok(_) => Ok(fds.iter().map(is_ready).collect()),
+        // One is closed: as with `poll`, what is done next with it says which.
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(vec![true; fds.len()]),
+        Err(error) => Err(error),
+    }
 }
 
 /// Waits until `fd` can be written to or has hung up, at most for `limit`.
@@ -228,4 +281,32 @@ pub(crate) fn no_events() -> Events {
 /// Lets others run for a moment. For the few waits that the kernel has no event for; each has a deadline around it.
 pub(crate) fn pause(moment: Duration) {
     std::thread::sleep(moment);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_is_ready_is_found_without_polling_too() {
+        let now = Some(Duration::ZERO);
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (silent, open) = io::pipe().unwrap();
+        let mask = Mask::of(&[]);
+        let ask = |mask| {
+            let fds = [(silent.as_fd(), false), (reader.as_fd(), false), (open.as_fd(), true)];
+            select(&fds, now, mask).unwrap()
+        };
+        assert_eq!(ask(None), [false, false, true]);
+        writer.write_all(b"x").unwrap();
+        assert_eq!(ask(Some(&mask)), [false, true, true]);
+        assert_eq!(select(&[(reader.as_fd(), false)], None, None).unwrap(), [true]);
+        drop(writer);
+        assert_eq!(ask(None), [false, true, true], "a hang-up can be read");
+        let wait = Some(Duration::from_millis(1));
+        assert_eq!(select(&[(silent.as_fd(), false)], wait, Some(&mask)).unwrap(), [false]);
+        assert_eq!(select(&[], now, None).unwrap(), [false; 0]);
+    }
 }

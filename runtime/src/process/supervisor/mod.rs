@@ -24,6 +24,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use crate::actor::Method;
 use crate::exit::StoppedBy;
@@ -43,6 +44,9 @@ use watch::Watch;
 
 /// How many requests are taken before everything else has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;
+
+/// Before a wait is tried again that could not be made.
+const MOMENT: Duration = Duration::from_millis(10);
 
 pub(crate) struct Supervisor {
     /// Where requests come from; of an own supervisor, closed when the owner is gone.
@@ -300,7 +304,13 @@ impl Supervisor {
         let limit = due.min().map(time::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
         fds.extend(self.masters.iter().map(|master| (master.as_fd(), false)));
-        poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|_| vec![false; 2])
+        poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|error| {
+            // A signal, or no memory now.
+            if error.kind() != io::ErrorKind::Interrupted {
+                poll::pause(MOMENT);
+            }
+            vec![false; 2]
+        })
     }
 
     fn take_requests(&mut self) {

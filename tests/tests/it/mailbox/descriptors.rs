@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Limit, Restart};
-use phalanx_tests::{Program, alone};
+use phalanx_tests::{Program, alone, processes};
 
 /// Shorter than the deadline of a call, longer than any answer takes.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -85,6 +85,22 @@ fn an_actor_without_a_free_descriptor_says_so_at_once_to_callers_old_and_new() {
     alone(|| {
         let hoarder = Hoarder::builder().limit(Limit::OpenFiles, 64).spawn().unwrap();
         has_a_typed_error_at_once_for_each(&hoarder);
+    });
+}
+
+#[test]
+fn an_actor_that_may_open_nothing_any_more_serves_those_whom_it_knows() {
+    alone(|| {
+        // With a time at which it is to be replaced, it waits for more than messages.
+        let hoarder = Hoarder::builder().recycle_at_age(Duration::from_secs(3600)).spawn().unwrap();
+        assert_eq!(hoarder.ping().wait(), Ok(0));
+        processes::limit_descriptors(hoarder.pid().unwrap(), 0);
+        for _ in 0..3 {
+            assert_eq!(hoarder.within(AT_ONCE).ping().wait(), Ok(0));
+        }
+        assert_eq!(hoarder.fill().wait(), Ok(0));
+        hoarder.stop(AT_ONCE).unwrap();
+        assert_eq!(hoarder.incarnation(), 1);
     });
 }
 

@@ -1,6 +1,6 @@
 //! What comes back when the program's root supervisor has died, and what does not.
 
-use std::process::{Command, id};
+use std::process::id;
 use std::thread;
 
 use phalanx::prelude::*;
@@ -240,14 +240,27 @@ fn a_stop_while_there_is_no_root_supervisor_calls_the_return_off() {
     });
 }
 
+/// The kernel refuses to poll more descriptors than a process may have.
+#[test]
+fn a_supervisor_that_may_have_fewer_descriptors_than_it_waits_for_goes_on() {
+    alone(|| {
+        for most in [3, 0] {
+            let stage = Stage::new();
+            let (a, b) = (stage.worker("a").spawn().unwrap(), stage.worker("b").spawn().unwrap());
+            assert_eq!((a.count().wait(), b.count().wait()), (Ok(1), Ok(1)));
+            processes::limit_descriptors(root(), most);
+            a.kill().unwrap();
+            assert!(a.join_timeout(PATIENCE).is_some());
+            b.stop(PATIENCE).unwrap();
+            phalanx::shutdown();
+        }
+    });
+}
+
 /// The program has ends of its mailboxes, too: they do not close with what did not arrive.
 #[test]
 fn a_tree_for_which_the_root_supervisor_has_no_descriptors_is_refused_at_once() {
-    let set = |soft: u32| {
-        let (pid, limit) = (format!("--pid={}", root()), format!("--nofile={soft}:"));
-        let status = Command::new("prlimit").args([pid, limit]).status().expect("util-linux is there");
-        assert!(status.success());
-    };
+    let set = |soft: u32| processes::limit_descriptors(root(), soft);
     alone(move || {
         let stage = Stage::new();
         stage.worker("first").spawn().unwrap();
