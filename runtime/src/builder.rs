@@ -347,7 +347,7 @@ impl<A: Actor> ActorBuilder<A> {
     }
 
     /// Whether its next process is always kept ready: forked ahead, waiting, without having run any code of yours. Even after its first crash it answers sooner then
-    /// (README, "Figures"), for one idle process more, `phx-spare: NAME`. Default: no; an actor has one for a second after each crash.
+    /// (`docs/benchmarks.md`), for one idle process more, `phx-spare: NAME`. Default: no; an actor has one for a second after each crash.
     ///
     /// No effect on an actor that is not restarted; refused beside [`Restart::Temporary`](crate::Restart::Temporary), unless it is recycled. (What databases call a hot standby.)
     pub fn spare(mut self, spare: bool) -> Self {

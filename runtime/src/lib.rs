@@ -156,8 +156,8 @@ pub mod prelude {
 #[path = "private.rs"]
 pub mod __private;
 
-/// The programs of the documents are compiled and run with ours. Those of the README go on from each other: a test of the workspace puts them together, and
-/// another one sees to it that no document with a program is missing here.
+/// The programs of the documents are compiled and run with ours. Those of the README and of `docs/tour.md` go on from each
+/// other: a test of the workspace puts them together. Another test checks that no document with a program is missing here.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../../docs/supervision.md")]

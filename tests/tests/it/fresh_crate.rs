@@ -1,4 +1,5 @@
-//! The programs of the README, typed into a crate of its own; and that all code in documents is run somewhere.
+//! The programs of the README and of the tour, typed into a crate of their own; and that all code in documents is run
+//! somewhere.
 
 use std::env;
 use std::fs;
@@ -27,25 +28,29 @@ fn blocks(document: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The Rust of the README, block by block.
-fn readme() -> Vec<String> {
-    let readme = fs::read_to_string(top().join("README.md")).unwrap();
-    blocks(&readme).into_iter().filter(|(language, _)| language == "rust").map(|(_, text)| text).collect()
+/// Pages whose snippets go on from each other, in this order.
+const TOUR: [&str; 2] = ["README.md", "docs/tour.md"];
+
+/// The Rust of the README and of the tour, block by block.
+fn snippets() -> Vec<String> {
+    let pages = TOUR.map(|page| fs::read_to_string(top().join(page)).unwrap());
+    let all = pages.iter().flat_map(|page| blocks(page));
+    all.filter(|(language, _)| language == "rust").map(|(_, text)| text).collect()
 }
 
 /// The first Rust program of the README, as it stands there.
 fn program() -> String {
-    readme().swap_remove(0)
+    snippets().swap_remove(0)
 }
 
-/// Its tour: the snippets that go on from the first program, put together with it. Definitions stand where definitions stand, and everything
-/// else follows in `main`.
+/// The tour: the snippets that go on from the first program, put together with it. Definitions stand where definitions
+/// stand, and everything else follows in `main`.
 fn tour() -> String {
     let program = program();
     let (definitions, main) = program.split_once("#[phalanx::main]\n").unwrap();
     let mut definitions = definitions.to_owned();
     let mut main = main.trim_end().strip_suffix("Ok(())\n}").unwrap().to_owned();
-    for snippet in readme().into_iter().skip(1).filter(|snippet| !snippet.contains("fn main")) {
+    for snippet in snippets().into_iter().skip(1).filter(|snippet| !snippet.contains("fn main")) {
         if snippet.starts_with("#[") { definitions.push_str(&snippet) } else { main.push_str(&snippet) }
     }
     format!(
@@ -63,7 +68,7 @@ fn tour() -> String {
 }
 
 /// A crate that depends on phalanx by path, and on nothing else: the program, a library whose documentation is the
-/// program, the program once more as a test, and the other programs of the README.
+/// program, the program once more as a test, and the other programs of the README and of the tour.
 fn fresh_crate() -> &'static Path {
     static PLACE: OnceLock<PathBuf> = OnceLock::new();
     PLACE.get_or_init(make_crate)
@@ -89,7 +94,7 @@ fn make_crate() -> PathBuf {
     fs::write(place.join("src/lib.rs"), format!("//! ```\n{documented}//! ```\n")).unwrap();
     fs::create_dir_all(place.join("src/bin")).unwrap();
     fs::write(place.join("src/bin/tour.rs"), tour()).unwrap();
-    let shop = readme().into_iter().skip(1).find(|program| program.contains("fn main")).unwrap();
+    let shop = snippets().into_iter().skip(1).find(|program| program.contains("fn main")).unwrap();
     fs::write(place.join("src/bin/shop.rs"), shop).unwrap();
     fs::create_dir_all(place.join("tests")).unwrap();
     fs::write(place.join("tests/program.rs"), test).unwrap();
@@ -128,7 +133,7 @@ fn the_program_of_the_readme_works_as_a_program_as_a_test_and_as_a_doctest() {
 }
 
 #[test]
-fn every_snippet_of_the_readme_runs() {
+fn every_snippet_of_the_readme_and_of_the_tour_runs() {
     let place = fresh_crate();
     let said = cargo(place, &["run", "--bin", "tour"]);
     for expected in ["stopped by a holder of its ref", "144", "Some(0) 9", "1000 144", "both: "] {
@@ -138,22 +143,29 @@ fn every_snippet_of_the_readme_runs() {
     cargo(place, &["run", "--bin", "shop"]);
 }
 
-/// The README is run above; every other document with Rust in it is a doctest of the library, whole.
+/// The files of a folder, and of the folders in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The README and the tour are run above; every other document with Rust in it is a doctest of the library, whole.
 #[test]
 fn every_snippet_of_every_document_is_run() {
-    let library = fs::read_to_string(top().join("runtime/src/lib.rs")).unwrap();
-    let documents = fs::read_dir(top().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let top = top();
+    let library = fs::read_to_string(top.join("runtime/src/lib.rs")).unwrap();
+    let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| top.join(name));
     let mut count = 0;
-    for path in documents.chain([top().join("README.md"), top().join("CHANGELOG.md")]) {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    for path in files(&top.join("docs")).into_iter().chain(others) {
+        let name = path.strip_prefix(&top).unwrap().to_string_lossy().into_owned();
         let all = blocks(&fs::read_to_string(&path).unwrap());
         for (language, text) in &all {
             let known = ["rust", "text", "sh", "toml", "python"];
             assert!(known.contains(&language.as_str()), "{name}: ```{language}\n{text}");
         }
         let rust = all.iter().filter(|(language, _)| language == "rust").count();
-        let is_included = library.contains(&format!("include_str!(\"../../docs/{name}\")"));
-        assert!(rust == 0 || is_included || name == "README.md", "{name} is no doctest");
+        let is_included = library.contains(&format!("include_str!(\"../../{name}\")"));
+        assert!(rust == 0 || is_included || TOUR.contains(&name.as_str()), "{name} is no doctest");
         count += rust;
     }
     assert!(count > 30, "{count} snippets");
