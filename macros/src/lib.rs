@@ -4,8 +4,6 @@
 //! on the way, so that all errors of one annotation are shown at once. Expansions refer to the runtime by `phalanx::__private` only.
 
 mod actor;
-mod actor_impl;
-mod actor_struct;
 mod errors;
 mod main_fn;
 mod option_entry;

@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, LitStr, Path, Token, UnOp};
 
-use crate::actor_impl::ATTEMPTS;
+use crate::actor::ATTEMPTS;
 use crate::supervision::{Backoff, Intensity, Restart, Shutdown};
 use crate::units;
 

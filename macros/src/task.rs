@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, ItemFn, LitStr, Signature};
 
-use crate::actor_impl::{IDEMPOTENT, attempts_of};
+use crate::actor::{IDEMPOTENT, attempts_of};
 use crate::errors::Errors;
 use crate::options::{Options, Place};
 use crate::signature::{self, Output, Params};

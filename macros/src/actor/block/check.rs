@@ -6,7 +6,7 @@ use syn::{
 };
 
 use super::model::{Block, Function, Role};
-use crate::actor_struct::check_lifetimes;
+use crate::actor::item::check_lifetimes;
 use crate::errors::Errors;
 use crate::signature::{self, is_result};
 use crate::util::{attributes, last_segment, peel};

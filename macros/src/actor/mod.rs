@@ -1,17 +1,21 @@
 //! `#[actor]`: told apart by what it stands on.
 
+mod block;
+mod item;
+
+pub(crate) use block::{ATTEMPTS, IDEMPOTENT, attempts_of};
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Fields, Item, ItemEnum, ItemStruct, Token};
 
 use crate::errors::Errors;
-use crate::{actor_impl, actor_struct};
 
 /// Expands `#[actor(options)] item`.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     match syn::parse2::<Item>(item.clone()) {
-        Ok(Item::Struct(item)) => actor_struct::expand_beside(options, &item, &item, Errors::default()),
-        Ok(Item::Impl(item)) => actor_impl::expand(options, item),
+        Ok(Item::Struct(item)) => item::expand_beside(options, &item, &item, Errors::default()),
+        Ok(Item::Impl(item)) => block::expand(options, item),
         Ok(Item::Enum(item)) => refused_enum(options, &item),
         Ok(Item::Union(item)) => refused(
             &item,
@@ -53,5 +57,5 @@ fn refused_enum(options: TokenStream, item: &ItemEnum) -> TokenStream {
         fields: Fields::Unit,
         semi_token: None,
     };
-    actor_struct::expand_beside(options, &stand_in, item, errors)
+    item::expand_beside(options, &stand_in, item, errors)
 }
