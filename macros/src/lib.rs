@@ -6,17 +6,14 @@
 mod actor;
 mod errors;
 mod main_fn;
-mod option_entry;
 mod options;
 mod owned;
 mod serde_bounds;
 mod signature;
 #[cfg(test)]
 mod snapshots;
-mod supervision;
 mod supervisor;
 mod task;
-mod units;
 mod util;
 
 use proc_macro::TokenStream;

@@ -4,7 +4,7 @@ use syn::{Fields, Item, ItemStruct};
 
 use super::model::{Child, Declaration};
 use crate::errors::Errors;
-use crate::supervision::{AutoShutdown, Restart, Strategy};
+use crate::options::supervision::{AutoShutdown, Restart, Strategy};
 
 /// Notes what is wrong with the attribute on something that is no struct.
 pub(crate) fn other_item(item: &Item, errors: &mut Errors) {

@@ -3,8 +3,8 @@
 use syn::{Attribute, Fields, Ident, ItemStruct, Meta, Type, Visibility};
 
 use crate::errors::Errors;
+use crate::options::supervision::{AutoShutdown, Shutdown, Strategy};
 use crate::options::{Options, Place};
-use crate::supervision::{AutoShutdown, Shutdown, Strategy};
 use crate::util::unraw;
 
 const CHILD: &str = "child";

@@ -1,5 +1,9 @@
 //! Options of an annotation: `#[actor(name = "cache", mailbox = 64, daemon)]`.
 
+mod entry;
+pub(crate) mod supervision;
+mod units;
+
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
@@ -10,8 +14,8 @@ use syn::spanned::Spanned;
 use syn::{LitStr, Path, Token, parse_quote};
 
 use crate::errors::Errors;
-use crate::option_entry::Entry;
-use crate::supervision::{AutoShutdown, Backoff, Drain, Intensity, Recycle, Restart, Shutdown, Strategy};
+use entry::Entry;
+use supervision::{AutoShutdown, Backoff, Drain, Intensity, Recycle, Restart, Shutdown, Strategy};
 
 /// Where the options stand; each place has its own.
 #[derive(Clone, Copy)]

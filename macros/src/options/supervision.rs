@@ -8,8 +8,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::Path;
 
-use crate::options::duration_expr;
-use crate::units;
+use super::duration_expr;
+use super::units;
 
 /// `"5 in 10s"`.
 #[derive(Clone, Copy, Debug, PartialEq)]
