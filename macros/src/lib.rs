@@ -7,8 +7,6 @@ mod actor;
 mod errors;
 mod main_fn;
 mod options;
-mod owned;
-mod serde_bounds;
 mod signature;
 #[cfg(test)]
 mod snapshots;

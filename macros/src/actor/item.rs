@@ -6,7 +6,7 @@ use syn::{Generics, ItemStruct, parse_quote};
 
 use crate::errors::Errors;
 use crate::options::{Options, Place};
-use crate::serde_bounds;
+use crate::signature::bounds;
 use crate::util::{attributes, unraw};
 
 /// Expands `#[actor(options)] struct ..`: `shape` is what the expansion is made from, `item` what the user wrote.
@@ -21,7 +21,7 @@ pub(crate) fn expand_beside(
         let errors = errors.into_tokens();
         return quote!(#item #errors);
     }
-    let derive = (!options.no_derive).then(|| serde_bounds::derive(shape, &options.private()));
+    let derive = (!options.no_derive).then(|| bounds::derive(shape, &options.private()));
     let calls = calls_type(shape, &options);
     let impls = impls(shape, &options);
     let errors = errors.into_tokens();

@@ -1,5 +1,8 @@
 //! Signatures of functions whose arguments and results travel: what they must not contain, and what they say.
 
+pub(crate) mod bounds;
+mod owned;
+
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
@@ -9,8 +12,8 @@ use syn::{
 };
 
 use crate::errors::Errors;
-use crate::owned::{self, Way};
 use crate::util::{attributes, last_segment, peel, unraw, without_self};
+use owned::Way;
 
 /// Notes what no function that is called from another process can be: `async`, generic, `unsafe`, `extern`, variadic.
 ///
