@@ -6,7 +6,7 @@ use syn::{Generics, ItemStruct, parse_quote};
 
 use crate::errors::Errors;
 use crate::options::{Options, Place};
-use crate::signature::bounds;
+use crate::signature::bounds::{self, check_lifetimes};
 use crate::util::{attributes, unraw};
 
 /// Expands `#[actor(options)] struct ..`: `shape` is what the expansion is made from, `item` what the user wrote.
@@ -27,18 +27,6 @@ pub(crate) fn expand_beside(
     let errors = errors.into_tokens();
     // serde's derive stands before the user's own `#[serde(..)]` attributes, as its helpers must.
     quote!(#derive #item #calls #impls #errors)
-}
-
-/// An actor outlives whoever starts it, so it borrows nothing.
-pub(crate) fn check_lifetimes(generics: &Generics, errors: &mut Errors) -> bool {
-    errors.none_in(|errors| {
-        for lifetime in generics.lifetimes() {
-            errors.at(
-                lifetime,
-                "an actor lives in a process of its own and cannot borrow from this one: own the data",
-            );
-        }
-    })
 }
 
 /// The parameters without bounds: nothing depends on them here.

@@ -1,4 +1,4 @@
-//! The `where` clauses of the serde implementations that an actor's struct gets.
+//! What an actor's struct is bound by: it has no lifetimes, and its serde implementations have `where` clauses.
 //!
 //! serde's own derive bounds the type parameters. Here each *field type* is bounded, in a higher-ranked way that the compiler does
 //! not evaluate before it is used. So a struct with a thread handle in it compiles, as long as nobody sends it: an actor whose
@@ -7,9 +7,22 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Field, Ident, ItemStruct, Meta, Path, Token, Type};
+use syn::{Attribute, Field, Generics, Ident, ItemStruct, Meta, Path, Token, Type};
 
+use crate::errors::Errors;
 use crate::util::attributes;
+
+/// Notes the lifetimes of an actor, which may outlive its parent and so borrows nothing. Returns whether it has none.
+pub(crate) fn check_lifetimes(generics: &Generics, errors: &mut Errors) -> bool {
+    errors.none_in(|errors| {
+        for lifetime in generics.lifetimes() {
+            errors.at(
+                lifetime,
+                "an actor lives in a process of its own and cannot borrow from this one: own the data",
+            );
+        }
+    })
+}
 
 /// Which of serde's derives the struct does not have yet, with everything they need: `#[derive(..)] #[serde(..)]`.
 pub(crate) fn derive(item: &ItemStruct, private: &Path) -> TokenStream {

@@ -6,8 +6,8 @@ use syn::{
 };
 
 use super::model::{Block, Function, Role};
-use crate::actor::item::check_lifetimes;
 use crate::errors::Errors;
+use crate::signature::bounds::check_lifetimes;
 use crate::signature::{self, is_result};
 use crate::util::{attributes, last_segment, peel};
 
