@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, ItemFn, LitStr, Signature};
 
-use crate::actor::{IDEMPOTENT, attempts_of};
 use crate::errors::Errors;
+use crate::options::idempotent::{IDEMPOTENT, attempts_of};
 use crate::options::{Options, Place};
 use crate::signature::{self, Output, Params};
 use crate::util::{attributes, unraw};

@@ -3,8 +3,6 @@
 mod block;
 mod item;
 
-pub(crate) use block::{ATTEMPTS, IDEMPOTENT, attempts_of};
-
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Fields, Item, ItemEnum, ItemStruct, Token};

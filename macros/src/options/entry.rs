@@ -7,9 +7,9 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, LitStr, Path, Token, UnOp};
 
+use super::idempotent::ATTEMPTS;
 use super::supervision::{Backoff, Intensity, Restart, Shutdown};
 use super::units;
-use crate::actor::ATTEMPTS;
 
 /// One `key`, `key = value`.
 pub(crate) struct Entry {

@@ -1,6 +1,7 @@
 //! Options of an annotation: `#[actor(name = "cache", mailbox = 64, daemon)]`.
 
 mod entry;
+pub(crate) mod idempotent;
 pub(crate) mod supervision;
 mod units;
 

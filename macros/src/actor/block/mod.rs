@@ -5,8 +5,6 @@ mod client;
 mod expand;
 mod model;
 
-pub(crate) use model::{ATTEMPTS, IDEMPOTENT, attempts_of};
-
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ItemImpl;

@@ -2,23 +2,15 @@
 
 use std::time::Duration;
 
-use quote::ToTokens;
-use syn::{
-    Attribute, ImplItem, ImplItemFn, ItemImpl, LitInt, Meta, Path, Signature, Visibility, parse_quote,
-};
+use syn::{Attribute, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Signature, Visibility, parse_quote};
 
 use crate::errors::Errors;
+use crate::options::idempotent::{IDEMPOTENT, attempts_of};
 use crate::options::{Options, handler_options};
 use crate::util::{attributes, unraw};
 
-/// The helper attributes, which are stripped.
+/// The helper attributes. They are stripped, and so is `#[idempotent]`, which may stand beside one.
 const HELPERS: &[&str] = &["ask", "tell", "local", "init", "on_start", "on_exit", "on_stop"];
-
-/// Beside a helper, and stripped as well.
-pub(crate) const IDEMPOTENT: &str = "idempotent";
-
-/// How often a message of an `#[idempotent]` method is begun, unless it says so.
-pub(crate) const ATTEMPTS: u32 = 3;
 
 pub(crate) struct Block {
     /// The user's block without helper attributes.
@@ -177,34 +169,4 @@ fn read_attempts(function: &ImplItemFn, role: Role, errors: &mut Errors) -> Opti
         return None;
     }
     attempts_of(attr, errors)
-}
-
-/// How often what has this `#[idempotent]` may be begun.
-pub(crate) fn attempts_of(attr: &Attribute, errors: &mut Errors) -> Option<u32> {
-    match &attr.meta {
-        Meta::Path(_) => Some(ATTEMPTS),
-        Meta::List(list) => {
-            let number = syn::parse2::<LitInt>(list.tokens.clone()).and_then(|number| number.base10_parse());
-            match number {
-                Ok(attempts @ 2..=100) => Some(attempts),
-                _ if list.tokens.is_empty() => {
-                    errors.push(wrong_attempts(attr));
-                    None
-                }
-                _ => {
-                    errors.push(wrong_attempts(&list.tokens));
-                    None
-                }
-            }
-        }
-        Meta::NameValue(pair) => {
-            errors.push(wrong_attempts(&pair.value));
-            None
-        }
-    }
-}
-
-fn wrong_attempts(place: &impl ToTokens) -> syn::Error {
-    let wanted = "`#[idempotent]` takes how often a message is begun at most, a number from 2 to 100: `#[idempotent(5)]`";
-    syn::Error::new_spanned(place, wanted)
 }
