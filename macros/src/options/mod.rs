@@ -3,7 +3,7 @@
 mod entry;
 pub(crate) mod idempotent;
 pub(crate) mod supervision;
-mod units;
+pub(crate) mod units;
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use syn::{LitStr, Path, Token, parse_quote};
 use crate::errors::Errors;
 use entry::Entry;
 use supervision::{AutoShutdown, Backoff, Drain, Intensity, Recycle, Restart, Shutdown, Strategy};
+use units::duration_expr;
 
 /// Where the options stand; each place has its own.
 #[derive(Clone, Copy)]
@@ -336,15 +337,6 @@ impl Options {
             false => quote!(#private::Options { #(#fields)* ..#base }),
         }
     }
-}
-
-/// A duration as a constant expression, in the coarsest unit that holds it.
-pub(crate) fn duration_expr(duration: Duration) -> TokenStream {
-    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
-    if nanos == 0 {
-        return quote!(::core::time::Duration::from_secs(#secs));
-    }
-    quote!(::core::time::Duration::new(#secs, #nanos))
 }
 
 /// The options of a helper attribute such as `#[tell]` or `#[tell(deadline = "1s")]`.

@@ -8,8 +8,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::Path;
 
-use super::duration_expr;
-use super::units;
+use super::units::{self, duration_expr};
 
 /// `"5 in 10s"`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+use proc_macro2::TokenStream;
+use quote::quote;
+
 const TIME: &[(&str, u128)] = &[
     ("ns", 1),
     ("us", 1_000),
@@ -48,6 +51,15 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         Ok(bytes) => Ok(bytes),
         Err(_) => Err(format!("`{text}` is more than can be addressed")),
     }
+}
+
+/// A duration as a constant expression, in the coarsest unit that holds it.
+pub(crate) fn duration_expr(duration: Duration) -> TokenStream {
+    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    if nanos == 0 {
+        return quote!(::core::time::Duration::from_secs(#secs));
+    }
+    quote!(::core::time::Duration::new(#secs, #nanos))
 }
 
 /// `"1.5s"` in the smallest unit of `units`, and whether something is left. Integer arithmetic, so that `"0.1s"` is exactly 100 ms.

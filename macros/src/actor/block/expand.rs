@@ -7,7 +7,7 @@ use syn::{Generics, ItemImpl, LitStr, Path, Type, TypePath, parse_quote};
 
 use super::client;
 use super::model::{Block, Function, Role};
-use crate::options::duration_expr;
+use crate::options::units::duration_expr;
 use crate::signature::{self, Output, Params, is_result};
 
 pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
