@@ -21,7 +21,7 @@ pub(crate) fn expand_beside(
         let errors = errors.into_tokens();
         return quote!(#item #errors);
     }
-    let derive = (!options.no_derive).then(|| bounds::derive(shape, &options.private()));
+    let derive = (options.no_derive != Some(true)).then(|| bounds::derive(shape, &options.private()));
     let calls = calls_type(shape, &options);
     let impls = impls(shape, &options);
     let errors = errors.into_tokens();

@@ -1,200 +1,25 @@
 //! Options of an annotation: `#[actor(name = "cache", mailbox = 64, daemon)]`.
 
 mod entry;
+mod expr;
 pub(crate) mod idempotent;
 pub(crate) mod supervision;
+mod table;
 pub(crate) mod units;
 
-use std::time::Duration;
+pub(crate) use table::{Options, Place};
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{LitStr, Path, Token, parse_quote};
+use syn::{Path, Token, parse_quote};
 
 use crate::errors::Errors;
 use entry::Entry;
-use supervision::{AutoShutdown, Backoff, Drain, Intensity, Recycle, Restart, Shutdown, Strategy};
-use units::duration_expr;
-
-/// Where the options stand; each place has its own.
-#[derive(Clone, Copy)]
-pub(crate) enum Place {
-    ActorStruct,
-    ActorImpl,
-    Task,
-    Main,
-    Handler,
-    Supervisor,
-    Child,
-}
-
-impl Place {
-    fn keys(self) -> &'static [&'static str] {
-        match self {
-            Place::ActorStruct => &[
-                "name",
-                "mailbox",
-                "daemon",
-                "deadline",
-                "start",
-                "grace",
-                "timeout",
-                "memory",
-                "restart",
-                "intensity",
-                "backoff",
-                "shutdown",
-                "significant",
-                "recycle_after",
-                "recycle_above",
-                "recycle_at_age",
-                "recycle_jitter",
-                "drain",
-                "spare",
-                "nice",
-                "depth",
-                "crate",
-                "no_derive",
-            ],
-            Place::ActorImpl | Place::Main => &["crate"],
-            Place::Task => &[
-                "name",
-                "daemon",
-                "deadline",
-                "start",
-                "grace",
-                "memory",
-                "restart",
-                "intensity",
-                "backoff",
-                "shutdown",
-                "significant",
-                "nice",
-                "depth",
-                "idempotent",
-                "crate",
-            ],
-            Place::Handler => &["deadline"],
-            Place::Supervisor => &[
-                "strategy",
-                "intensity",
-                "backoff",
-                "auto_shutdown",
-                "max_children",
-                "name",
-                "daemon",
-                "restart",
-                "shutdown",
-                "significant",
-                "crate",
-            ],
-            Place::Child => &[
-                "name",
-                "mailbox",
-                "daemon",
-                "deadline",
-                "start",
-                "grace",
-                "timeout",
-                "memory",
-                "restart",
-                "intensity",
-                "backoff",
-                "shutdown",
-                "significant",
-                "recycle_after",
-                "recycle_above",
-                "recycle_at_age",
-                "recycle_jitter",
-                "drain",
-                "spare",
-                "nice",
-                "depth",
-                "builder",
-            ],
-        }
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Place::ActorStruct => "`#[actor]` on a struct",
-            Place::ActorImpl => "`#[actor]` on an impl block",
-            Place::Task => "`#[task]`",
-            Place::Main => "`#[main]`",
-            Place::Handler => "a message",
-            Place::Supervisor => "`#[supervisor]`",
-            Place::Child => "`#[child]`",
-        }
-    }
-}
-
-/// What an annotation says. Whatever it leaves out is left to the builder and to the defaults of the runtime.
-pub(crate) struct Options {
-    pub(crate) name: Option<LitStr>,
-    pub(crate) mailbox: Option<u32>,
-    pub(crate) daemon: Option<bool>,
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) start: Option<Duration>,
-    pub(crate) grace: Option<Duration>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) memory: Option<u64>,
-    pub(crate) restart: Option<Restart>,
-    pub(crate) intensity: Option<Intensity>,
-    pub(crate) backoff: Option<Backoff>,
-    pub(crate) shutdown: Option<Shutdown>,
-    pub(crate) significant: Option<bool>,
-    pub(crate) recycle: Recycle,
-    pub(crate) drain: Option<Drain>,
-    pub(crate) spare: Option<bool>,
-    pub(crate) nice: Option<i32>,
-    pub(crate) depth: Option<u32>,
-    pub(crate) strategy: Option<Strategy>,
-    pub(crate) auto_shutdown: Option<AutoShutdown>,
-    pub(crate) max_children: Option<u32>,
-    pub(crate) builder: bool,
-    /// How often a task may be begun.
-    pub(crate) attempts: Option<u32>,
-    pub(crate) krate: Path,
-    pub(crate) no_derive: bool,
-    /// The words themselves, for errors about them.
-    pub(crate) given: Vec<Ident>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            name: None,
-            mailbox: None,
-            daemon: None,
-            deadline: None,
-            start: None,
-            grace: None,
-            timeout: None,
-            memory: None,
-            restart: None,
-            intensity: None,
-            backoff: None,
-            shutdown: None,
-            significant: None,
-            recycle: Recycle::default(),
-            drain: None,
-            spare: None,
-            nice: None,
-            depth: None,
-            strategy: None,
-            auto_shutdown: None,
-            max_children: None,
-            builder: false,
-            attempts: None,
-            krate: parse_quote!(::phalanx),
-            no_derive: false,
-            given: Vec::new(),
-        }
-    }
-}
+use expr::Base;
+use supervision::Restart;
 
 impl Options {
     /// Reads the options at `place`. A wrong one is noted and left out; the others count.
@@ -250,44 +75,12 @@ impl Options {
         }
     }
 
-    fn set(&mut self, entry: &Entry) -> syn::Result<()> {
-        match entry.key.to_string().as_str() {
-            "name" => self.name = Some(entry.name()?),
-            "mailbox" => self.mailbox = Some(entry.mailbox()?),
-            "daemon" => self.daemon = Some(entry.flag()?),
-            "deadline" => self.deadline = Some(entry.duration()?),
-            "start" => self.start = Some(entry.duration()?),
-            "grace" => self.grace = Some(entry.duration()?),
-            "timeout" => self.timeout = Some(entry.duration()?),
-            "memory" => self.memory = Some(entry.memory()?),
-            "restart" => self.restart = Some(entry.restart()?),
-            "intensity" => self.intensity = Some(entry.intensity()?),
-            "backoff" => self.backoff = Some(entry.backoff()?),
-            "shutdown" => self.shutdown = Some(entry.shutdown()?),
-            "significant" => self.significant = Some(entry.flag()?),
-            "recycle_after" => self.recycle.messages = Some(entry.messages()?),
-            "recycle_above" => self.recycle.memory = Some(entry.memory()?),
-            "recycle_at_age" => self.recycle.age = Some(entry.duration()?),
-            "recycle_jitter" => self.recycle.jitter = Some(entry.percent()?),
-            "drain" => self.drain = Some(entry.one_of(Drain::WORDS)?),
-            "spare" => self.spare = Some(entry.flag()?),
-            "nice" => self.nice = Some(entry.niceness()?),
-            "depth" => self.depth = Some(entry.depth()?),
-            "strategy" => self.strategy = Some(entry.one_of(Strategy::WORDS)?),
-            "auto_shutdown" => self.auto_shutdown = Some(entry.one_of(AutoShutdown::WORDS)?),
-            "max_children" => self.max_children = Some(entry.children()?),
-            "idempotent" => self.attempts = Some(entry.attempts()?),
-            "builder" => self.builder = entry.flag()?,
-            "crate" => self.krate = entry.path()?,
-            _ => self.no_derive = entry.flag()?,
-        }
-        Ok(())
-    }
-
     /// The path everything in the expansion comes from.
     pub(crate) fn private(&self) -> Path {
-        let krate = &self.krate;
-        parse_quote!(#krate::__private)
+        match &self.krate {
+            Some(krate) => parse_quote!(#krate::__private),
+            None => parse_quote!(::phalanx::__private),
+        }
     }
 
     /// The options as a constant expression of the type `Options` of the runtime.
@@ -299,39 +92,7 @@ impl Options {
     /// The same, where all that is not said is as `base` and `recycle` say.
     pub(crate) fn to_expr_over(&self, base: &TokenStream, recycle: &TokenStream) -> TokenStream {
         let private = self.private();
-        let field = |field: &str, value: TokenStream| {
-            let field = Ident::new(field, proc_macro2::Span::call_site());
-            quote!(#field: #value,)
-        };
-        let some = |name: &str, value: Option<TokenStream>| {
-            value.map(|value| field(name, quote!(::core::option::Option::Some(#value))))
-        };
-        let flag =
-            |name: &str, value: Option<bool>| value.map(|value| field(name, value.into_token_stream()));
-        let time = |field: &str, value: Option<Duration>| some(field, value.map(duration_expr));
-        let fields: Vec<TokenStream> = [
-            some("name", self.name.as_ref().map(ToTokens::to_token_stream)),
-            some("mailbox", self.mailbox.map(ToTokens::into_token_stream)),
-            flag("daemon", self.daemon),
-            time("deadline", self.deadline),
-            time("start", self.start),
-            time("grace", self.grace),
-            time("timeout", self.timeout),
-            some("memory", self.memory.map(ToTokens::into_token_stream)),
-            some("restart", self.restart.map(|restart| restart.to_expr(&private))),
-            some("intensity", self.intensity.map(|intensity| intensity.to_expr(&private))),
-            some("backoff", self.backoff.map(|backoff| backoff.to_expr(&private))),
-            some("shutdown", self.shutdown.map(|shutdown| shutdown.to_expr(&private))),
-            flag("significant", self.significant),
-            some("recycle", self.recycle.to_expr(&private, recycle)),
-            some("drain", self.drain.map(|drain| drain.to_expr(&private))),
-            flag("spare", self.spare),
-            some("nice", self.nice.map(ToTokens::into_token_stream)),
-            some("depth", self.depth.map(ToTokens::into_token_stream)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let fields = self.to_fields(&Base { private: &private, recycle });
         match fields.is_empty() {
             true => base.clone(),
             false => quote!(#private::Options { #(#fields)* ..#base }),
@@ -356,6 +117,9 @@ pub(crate) fn handler_options(attribute: &syn::Attribute, errors: &mut Errors) -
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::supervision::{Backoff, Drain, Intensity, Recycle, Shutdown};
     use super::*;
 
     fn parsed(place: Place, tokens: TokenStream) -> (Options, String) {
@@ -383,13 +147,16 @@ mod tests {
         );
         assert_eq!(errors, "");
         assert_eq!(options.name.map(|name| name.value()).as_deref(), Some("cache"));
-        assert_eq!((options.mailbox, options.daemon, options.no_derive), (Some(65535), Some(true), true));
+        assert_eq!(
+            (options.mailbox, options.daemon, options.no_derive),
+            (Some(65535), Some(true), Some(true))
+        );
         assert_eq!(options.deadline, Some(Duration::from_micros(250)));
         assert_eq!(options.start, Some(Duration::from_secs(1)));
         assert_eq!(options.grace, Some(Duration::from_secs(120)));
         assert_eq!(options.timeout, Some(Duration::from_secs(3600)));
         assert_eq!(options.memory, Some(1 << 30));
-        assert_eq!(options.krate, parse_quote!(a::b));
+        assert_eq!(options.krate, Some(parse_quote!(a::b)));
     }
 
     #[test]

@@ -7,24 +7,8 @@ use syn::{LitStr, Meta, Path, Token};
 
 use super::check;
 use super::model::{Child, Declaration};
-use crate::options::Options;
+use crate::options::{Options, Place};
 use crate::util::{peel, placed_at, unraw};
-
-/// Options of `#[child]` that only actors have.
-const OF_ACTORS: &[&str] = &[
-    "mailbox",
-    "deadline",
-    "timeout",
-    "memory",
-    "recycle_after",
-    "recycle_above",
-    "recycle_at_age",
-    "recycle_jitter",
-    "drain",
-    "spare",
-    "depth",
-    "builder",
-];
 
 pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
     let private = declaration.options.private();
@@ -93,7 +77,7 @@ fn clause(declaration: &Declaration, private: &Path) -> TokenStream {
 
 /// What the child is made of.
 fn args_type(child: &Child, private: &Path) -> TokenStream {
-    if child.options.builder {
+    if child.options.builder == Some(true) {
         let ty = &child.ty;
         return quote!(#private::ActorBuilder<#ty>);
     }
@@ -188,8 +172,8 @@ fn supervised(declaration: &Declaration, names: &Names, private: &Path) -> Token
     let filled = declaration.children.iter().map(|child| {
         let (ident, cfgs) = (&child.ident, child.attributes("cfg"));
         let made = match child.options.builder {
-            true => quote!(#private::built),
-            false => of_type(child, private, "filled"),
+            Some(true) => quote!(#private::built),
+            _ => of_type(child, private, "filled"),
         };
         quote!(#(#cfgs)* #made(args.#ident),)
     });
@@ -256,7 +240,7 @@ fn constant(declaration: &Declaration, child: &Child, private: &Path) -> TokenSt
     let base = of_type(child, private, "OPTIONS");
     let recycle = quote!(#private::Recycle::from(#base.recycle));
     let options = child.options.to_expr_over(&base, &recycle);
-    let checks = OF_ACTORS.iter().filter_map(|option| of_actors(option, child, private));
+    let checks = Place::ActorChild.keys().into_iter().filter_map(|option| of_actors(option, child, private));
     let checks = checks.chain(significance(declaration, child, private));
     let checks = checks.map(|check| quote!(#(#cfgs)* const _: () = #check;));
     quote! {
