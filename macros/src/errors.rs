@@ -1,4 +1,5 @@
-//! The error store: a stage notes what it finds and goes on, so that one annotation reports all its errors at once.
+//! The error store. A stage notes an error and goes on, so that one annotation reports all its errors at
+//! once.
 
 use std::fmt::Display;
 
@@ -19,19 +20,19 @@ impl Errors {
         self.0.push(error);
     }
 
-    /// The value of `result`; an error is noted instead.
+    /// Returns the value of `result`, or notes its error.
     pub(crate) fn ok<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Whether `check` noted nothing.
+    /// Returns whether `check` noted nothing.
     pub(crate) fn none_in(&mut self, check: impl FnOnce(&mut Self)) -> bool {
         let before = self.0.len();
         check(self);
         self.0.len() == before
     }
 
-    /// One `compile_error!` for each error; nothing if there was none.
+    /// Returns one `compile_error!` for each error.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.into_iter().map(syn::Error::into_compile_error).collect()
     }

@@ -1,7 +1,9 @@
-//! The attributes of `phalanx`: [`macro@actor`], [`macro@task`] and [`macro@main`]. Use them through that crate, which re-exports them.
+//! The attributes of `phalanx`: [`macro@actor`], [`macro@supervisor`], [`macro@task`] and [`macro@main`]. Use
+//! them through that crate, which re-exports them.
 //!
-//! A macro is a pipeline: the syntax is read into a model, the model is checked, and what is good is expanded. Errors are collected
-//! on the way, so that all errors of one annotation are shown at once. Expansions refer to the runtime by `phalanx::__private` only.
+//! A macro is a pipeline: the syntax is read into a model, the model is checked, and its correct parts are
+//! expanded. Errors are collected on the way, so that all errors of one annotation are shown at once.
+//! Expansions refer to the runtime by `phalanx::__private` only.
 
 mod actor;
 mod errors;
@@ -37,8 +39,9 @@ use proc_macro::TokenStream;
 ///
 /// # On the struct
 ///
-/// The struct gets serde's `Serialize` and `Deserialize`, unless it derives them itself *below* this attribute or says
-/// `no_derive`. A field that serde cannot carry is fine as long as the actor is made by an `#[init]`. Field attributes of serde hold.
+/// The struct gets serde's `Serialize` and `Deserialize`, unless it derives them itself *below* this
+/// attribute or has `no_derive`. A field that serde cannot carry is fine as long as the actor is made by an
+/// `#[init]`. Field attributes of serde hold.
 ///
 /// | option | meaning |
 /// |---|---|
@@ -48,7 +51,7 @@ use proc_macro::TokenStream;
 /// | `deadline = "2s"` | a handler that takes longer is killed |
 /// | `start = "5s"` | how long the actor may take to become ready |
 /// | `grace = "5s"` | how long a graceful stop may take before the process is killed |
-/// | `timeout = "60s"` | how long a call waits for its answer if it does not say |
+/// | `timeout = "60s"` | how long a call waits for its reply if it sets no limit itself |
 /// | `memory = "64MiB"` | limit of the process |
 /// | `restart = permanent` | when it is started again: `permanent` always, `transient` after a crash, `temporary` never. Default: `temporary` for what is spawned, `permanent` for the child of a supervisor |
 /// | `intensity = "5 in 10s"` | how many restarts within which time are bearable. Default: 1 in 10 s for what is spawned, what the supervisor says for its children |
@@ -56,24 +59,26 @@ use proc_macro::TokenStream;
 /// | `shutdown = "5s"` | how it is stopped: like `grace`; or `brutal_kill`, by SIGKILL at once; or `infinity`, however long it takes |
 /// | `significant` | its end by itself may end its supervisor. Default: no |
 /// | `recycle_after = 1000` | a fresh process after so many messages; nothing is lost. Default: never |
-/// | `recycle_above = "500MiB"` | the same when more than that is resident |
-/// | `recycle_at_age = "1h"` | the same when it is so old |
+/// | `recycle_above = "500MiB"` | a fresh process when more than that is resident |
+/// | `recycle_at_age = "1h"` | a fresh process when it is so old |
 /// | `recycle_jitter = 10` | up to so many percent earlier, at random. Default: 0 |
-/// | `drain = at_end` | what becomes of what is queued at an orderly stop: handled `always`, `never`, or `at_end` of the program only. Default: `at_end` |
+/// | `drain = at_end` | when queued messages are handled at an orderly stop: `always`, `never`, or `at_end` of the program only. Default: `at_end` |
 /// | `spare` | its next process is always kept ready, at the price of one idle process. Default: for a second after each crash |
 /// | `nice = 10` | its niceness, from -20 (first) to 19 (last). Default: that of the program |
-/// | `depth = 1000` | how many levels deep its state, its arguments and its answers may be. Default: 128 |
+/// | `depth = 1000` | how many levels deep its state, its arguments and its results may be. Default: 128 |
 /// | `no_derive` | no serde implementations are derived |
 /// | `crate = path` | where to find the crate `phalanx` (also on the impl block) |
 ///
-/// Durations are a number and one of the units `ns`, `us`, `ms`, `s`, `m`, `h`; memory is in bytes, or in `KiB`, `MiB`, `GiB`, `TiB`. The builder
-/// has methods of the same names, and what it says counts. A limit on one method (`#[ask(deadline = "..")]`) counts before both.
+/// Durations are a number and one of the units `ns`, `us`, `ms`, `s`, `m`, `h`; memory is in bytes, or in
+/// `KiB`, `MiB`, `GiB`, `TiB`. The builder has methods of these names, which count before the attribute. A
+/// limit on one method (`#[ask(deadline = "..")]`) counts before both.
 ///
 /// # On the impl block
 ///
-/// Every method that takes `&self` or `&mut self` is a message. Its arguments and its result travel between processes, so they own their
-/// data and are serde. Calling it on the reference sends it, waiting for room in the mailbox; beside `add` there is `try_add`,
-/// which does not wait and gives the arguments back if there is no room. Methods that are no messages stand in other impl blocks.
+/// Every method that takes `&self` or `&mut self` is a message. Its arguments and its result travel between
+/// processes, so they own their data and are serde. Calling it on the reference sends it, waiting for room in
+/// the mailbox; beside `add` there is `try_add`, which never waits and gives the arguments back if the
+/// mailbox is full. Methods that are not messages stand in other impl blocks.
 ///
 /// | attribute | meaning |
 /// |---|---|
@@ -82,18 +87,19 @@ use proc_macro::TokenStream;
 /// | `#[idempotent]`, `#[idempotent(5)]` | a message that the actor has died of is handled again by the next process, up to 3 (or 5) times in all. For actors that are restarted |
 /// | `#[local]` | an ordinary method, not a message |
 /// | `#[init]` | `fn new(args..) -> Self` or `-> Result<Self, E>`, `E: Display`: run in the new process, started by `Name::spawn(args..)` |
-/// | `#[on_start]` | `fn start(&mut self)`: run when the actor is ready, before its first message (OTP's `handle_continue`): nobody waits for it |
+/// | `#[on_start]` | `fn start(&mut self)`: run when the actor is ready, before its first message (OTP's `handle_continue`): the start does not wait for it |
 /// | `#[on_exit]` | `fn exit(&mut self, down: phalanx::Down)`: run when an actor that this one is linked to has ended, instead of ending too (OTP's `trap_exit`) |
 /// | `#[on_stop]` | `fn stop(&mut self)`: run when the actor stops gracefully |
 ///
-/// A handler that returns a `Result<T, E>` answers `T`, or an error of the caller's call that carries `E`; it is not a crash. An
-/// actor may be generic; what it is generic over is serde.
+/// The caller of a handler that returns a `Result<T, E>` gets `T`, or an error of its call that carries `E`;
+/// the `Err` is not a crash. An actor may be generic; its type parameters are serde.
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     actor::expand(options.into(), item.into()).into()
 }
 
-/// Makes a struct the declaration of a supervisor: its fields are the children, started in this order and stopped in reverse.
+/// Makes a struct the declaration of a supervisor: its fields are the children, started in this order and
+/// stopped in reverse.
 ///
 /// ```text
 /// #[supervisor(strategy = one_for_one, intensity = "5 in 10s", backoff = "100ms..30s")]
@@ -114,28 +120,34 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// shop.billing.ledger.total().wait()?;
 /// ```
 ///
-/// The words, rules and defaults are those of OTP's `supervisor`; what each of them means is said at the methods of the same names of `SupervisorBuilder` and
-/// `ActorBuilder`. The struct itself stays a declaration; nobody makes one. Beside it there are
+/// The words, rules and defaults are those of OTP's `supervisor`; the methods of these names of
+/// `SupervisorBuilder` and `ActorBuilder` explain each of them. The struct itself stays a declaration, of
+/// which no value is made. Beside it there are
 ///
-/// * `ShopArgs`: what each child is made of. For an actor that is its state, or its builder if it has an `#[init]` or the
-///   field says `#[child(builder)]`; for a supervisor its own `..Args`; a `Supervisor::dynamic()` for a `Dynamic<..>`; a `phalanx::Command` for one.
-/// * `ShopRef`: a handle with a ref for each child. It derefs to a `SupervisorRef`, is cheap to clone, and travels in messages, as long as it has not more
-///   than 31 refs in it.
-/// * `Shop::start(args)`: blocks until all children are ready, each started when the one before was. If one fails, those before it are stopped again, and the
-///   error says which it was, below which supervisors, and why.
-/// * `Shop::start_with(|shop| args)`: the same for children that know each other, in cycles too. `shop` is the `ShopRef`, whose refs are there before
-///   any of the children is: put clones of them into their states. What is sent meanwhile waits. (A child's name, `mailbox`, `timeout` and
-///   `daemon` are then those of the attributes, whatever its builder says: its mailbox is there already.)
-/// * `Shop::builder(args)`: a `SupervisorBuilder`, to change options, or to make it the child of a supervisor that is made by builder.
+/// * `ShopArgs`: what each child is made of. For an actor that is its state, or its builder if it has an
+///   `#[init]` or the field has `#[child(builder)]`; for a supervisor its own `..Args`; a
+///   `Supervisor::dynamic()` for a `Dynamic<..>`; a `phalanx::Command` for one.
+/// * `ShopRef`: a handle with a ref for each child. It derefs to a `SupervisorRef`, is cheap to clone, and
+///   travels in messages, as long as it has at most 31 refs in it.
+/// * `Shop::start(args)`: blocks until all children are ready, each started when the one before was. If one
+///   fails, those before it are stopped again, and the error says which it was, below which supervisors, and
+///   why.
+/// * `Shop::start_with(|shop| args)`: starts children that know each other, in cycles too. `shop` is the
+///   `ShopRef`, whose refs exist before any of the children does: put clones of them into their states. What
+///   is sent meanwhile waits. (A child's name, `mailbox`, `timeout` and `daemon` are then those of the
+///   attributes, and those of its builder are ignored: its mailbox exists already.)
+/// * `Shop::builder(args)`: a `SupervisorBuilder`, to change options, or to make it the child of a supervisor
+///   that is made by builder.
 ///
-/// The visibility and the docs of a field hold in both. A field may be under `cfg`. A field's name is the id of the child, and the name of its process too, unless
-/// `#[child(name = "..")]`, the actor's attribute or its builder say another.
+/// The visibility and the docs of a field hold in both. A field may be under `cfg`. A field's name is the id
+/// of the child, and the name of its process too, unless `#[child(name = "..")]`, the actor's attribute or
+/// its builder has another.
 ///
 /// # Options of the supervisor
 ///
 /// | option | meaning | default |
 /// |---|---|---|
-/// | `strategy = one_for_one` | who is restarted when one ends: `one_for_one` that one, `one_for_all` all, `rest_for_one` it and those after it, `dynamic` that one, and all are stopped at once | `one_for_one` |
+/// | `strategy = one_for_one` | which children are restarted when one ends: `one_for_one` that one, `one_for_all` all, `rest_for_one` it and those after it, `dynamic` that one, and all are stopped at once | `one_for_one` |
 /// | `intensity = "5 in 10s"` | how many restarts within which time are bearable; one more, and it gives up | `"1 in 10s"` |
 /// | `backoff = "100ms..30s"` | the shortest and the longest wait before a restart | none |
 /// | `auto_shutdown = any_significant` | whether it ends with its significant children: `never`, `any_significant`, `all_significant` | `never` |
@@ -149,8 +161,9 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options of a child: `#[child(..)]`
 ///
-/// All of [`macro@actor`] but `no_derive` and `crate`. They count before those in the attribute of the actor (or the supervisor), and after what a builder
-/// in the arguments changes. For a child that is a supervisor there are `name`, `daemon`, `start`, `restart`, `intensity`, `backoff`, `shutdown`, `grace`,
+/// All of [`macro@actor`] but `no_derive` and `crate`. They count before those in the attribute of the actor
+/// (or the supervisor), and after what a builder in the arguments changes. For a child that is a supervisor
+/// there are `name`, `daemon`, `start`, `restart`, `intensity`, `backoff`, `shutdown`, `grace`,
 /// `significant`.
 ///
 /// | option | meaning | default |
@@ -163,8 +176,9 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..`, `drain`, `spare`, `nice`, `depth` | as for an actor | the actor's |
 /// | `builder` | its argument is an `ActorBuilder`, though it has no `#[init]` | its state |
 ///
-/// What contradicts itself is an error of the compiler, also across attributes: a significant child that is permanent, or below a supervisor that never ends
-/// with its children; a window of zero; a backoff whose shortest wait is above its longest.
+/// Contradictions are errors of the compiler, also across attributes: a significant child that is permanent,
+/// or below a supervisor that never ends with its children; a window of zero; a backoff whose shortest wait
+/// is above its longest.
 #[proc_macro_attribute]
 pub fn supervisor(options: TokenStream, item: TokenStream) -> TokenStream {
     supervisor::expand(options.into(), item.into()).into()
@@ -182,15 +196,17 @@ pub fn supervisor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// assert_eq!(square(6), 36);                           // an ordinary call
 /// ```
 ///
-/// Arguments and result travel between processes, so they own their data and are serde. A `Result<T, E>` reaches whoever joins the
-/// process as `T`, or as an error that carries `E`.
+/// Arguments and result travel between processes, so they own their data and are serde. `join` returns a
+/// `Result<T, E>` as `T`, or as an error that carries `E`.
 ///
-/// Options, with the same meanings as for [`macro@actor`]: `name`, `daemon`, `deadline`, `start`, `grace`, `memory`, `restart`,
-/// `intensity`, `backoff`, `shutdown`, `significant`, `nice`, `depth`, `crate`.
+/// Options, explained at [`macro@actor`]: `name`, `daemon`, `deadline`, `start`, `grace`, `memory`,
+/// `restart`, `intensity`, `backoff`, `shutdown`, `significant`, `nice`, `depth`, `crate`.
 ///
-/// A pool runs it too, given as the function (`pool.run(square, 4)`) or by name (`pool.run(square::task(), 4)`), where the `Err` of a `Result` is told apart from
-/// the pool's own errors. Either way its `deadline` holds there, and `idempotent` (or `idempotent = 5`, or `#[idempotent]`, `#[idempotent(5)]` beside it): a task whose
-/// worker dies of it is run again by another one, up to 3 (or 5) times in all.
+/// A pool runs it too, given as the function (`pool.run(square, 4)`) or by name
+/// (`pool.run(square::task(), 4)`), where the `Err` of a `Result` is told apart from the pool's own errors.
+/// Either way its `deadline` holds there, and `idempotent` (or `idempotent = 5`, or `#[idempotent]`,
+/// `#[idempotent(5)]` beside it): a task whose worker dies of it is run again by another one, up to 3 (or 5)
+/// times in all.
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(options.into(), item.into()).into()
@@ -203,8 +219,8 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 /// fn main() -> phalanx::Result<()> { .. }
 /// ```
 ///
-/// When the function returns, daemons are terminated, everything else is waited for, and only then is the result passed on. It may be
-/// any function without arguments. The only option is `crate = path`.
+/// When the function returns, daemons are terminated, everything else is waited for, and only then is the
+/// result passed on. It may be any function without arguments. The only option is `crate = path`.
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     main_fn::expand(options.into(), item.into()).into()

@@ -1,4 +1,4 @@
-//! `#[main]`: marks where the program ends.
+//! `#[main]`: marks the function whose end is the end of the program.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -56,7 +56,7 @@ fn check(function: &ItemFn, errors: &mut Errors) {
     }
 }
 
-/// The function without what the compiler itself would refuse a second time.
+/// Returns the function without what the compiler itself would refuse a second time.
 fn refused(mut function: ItemFn, errors: Errors) -> TokenStream {
     if function.sig.ident == "main" {
         function.sig.asyncness = None;
@@ -71,7 +71,7 @@ fn refused(mut function: ItemFn, errors: Errors) -> TokenStream {
 fn wrapped(mut function: ItemFn, options: &Options) -> ItemFn {
     let private = options.private();
     let output = match &function.sig.output {
-        // A closure cannot say `impl Trait`; the compiler reads the type off the body.
+        // The signature of a closure cannot have `impl Trait`; the compiler infers the type from the body.
         ReturnType::Type(_, ty) if mentions_impl(ty) => &ReturnType::Default,
         ReturnType::Default => &parse_quote!(-> ()),
         output => output,

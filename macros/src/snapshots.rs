@@ -1,4 +1,4 @@
-//! Expansions of the main forms, kept in `tests/expand/` for reviewers to read.
+//! Tests that compare the expansions of the main forms with those kept in `tests/expand/` for reviewers.
 //!
 //! `PHALANX_BLESS=1 cargo test -p phalanx-macros` writes them anew.
 

@@ -37,7 +37,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// Reads `#[idempotent]`, which says the same as the option.
+/// Reads `#[idempotent]`, another form of the option.
 fn read_attempts(function: &mut ItemFn, options: &mut Options, errors: &mut Errors) {
     let given: Vec<_> = attributes(&function.attrs, &[IDEMPOTENT]).cloned().collect();
     function.attrs.retain(|attr| !attr.path().is_ident(IDEMPOTENT));
@@ -50,7 +50,8 @@ fn read_attempts(function: &mut ItemFn, options: &mut Options, errors: &mut Erro
     }
 }
 
-/// How often it may be begun, and how long it may take in nanoseconds (0: as long as it likes), if it says anything about that.
+/// Returns how often the task may be begun, and how many nanoseconds it may take (0: no limit), if the
+/// options set either.
 fn declaration(options: &Options) -> Option<TokenStream> {
     if options.attempts.is_none() && options.deadline.is_none() {
         return None;
@@ -60,7 +61,7 @@ fn declaration(options: &Options) -> Option<TokenStream> {
     Some(quote!(#attempts, #deadline))
 }
 
-/// What a task with such options does first: a pool that runs it is told what it says of itself.
+/// Returns the first statement of a task with such options: it tells them to the pool that runs the task.
 fn marker(function: &ItemFn, options: &Options) -> Option<syn::Stmt> {
     let (private, ident) = (options.private(), &function.sig.ident);
     let declaration = declaration(options)?;
@@ -76,7 +77,7 @@ fn check(sig: &Signature, errors: &mut Errors) {
     signature::check_output(sig, "a task", errors);
 }
 
-/// A type with the name of the function, for it to be started by: `square::spawn(4)`.
+/// Returns a type with the name of the function, whose functions start it: `square::spawn(4)`.
 fn starter(function: &ItemFn, options: &Options) -> TokenStream {
     let private = options.private();
     let ItemFn { vis, sig, .. } = function;

@@ -5,7 +5,7 @@ use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Expr, ExprPath, Ident, Path, PathSegment, QSelf, Token, Type, TypePath};
 
-/// `add` for `add` and `type` for `r#type`.
+/// Returns `add` for `add` and `type` for `r#type`.
 pub(crate) fn unraw(ident: &Ident) -> String {
     ident.unraw().to_string()
 }
@@ -14,7 +14,7 @@ pub(crate) fn last_segment(path: &Path) -> Option<&PathSegment> {
     path.segments.last()
 }
 
-/// The attributes of `attrs` that are called one of `names`.
+/// Returns the attributes of `attrs` that are called one of `names`.
 pub(crate) fn attributes<'a>(
     attrs: &'a [Attribute],
     names: &'a [&str],
@@ -22,7 +22,7 @@ pub(crate) fn attributes<'a>(
     attrs.iter().filter(|attr| names.iter().any(|name| attr.path().is_ident(name)))
 }
 
-/// The same tokens, all of which errors show at `place`.
+/// Returns `tokens` with spans that errors show at `place`.
 pub(crate) fn placed_at(place: Span, tokens: TokenStream) -> TokenStream {
     let place_one = |token| {
         let mut token = match token {
@@ -37,7 +37,7 @@ pub(crate) fn placed_at(place: Span, tokens: TokenStream) -> TokenStream {
     tokens.into_iter().map(place_one).collect()
 }
 
-/// `ty` without invisible groups and parentheses around it.
+/// Returns `ty` without invisible groups and parentheses around it.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {
@@ -48,7 +48,7 @@ pub(crate) fn peel(mut ty: &Type) -> &Type {
     }
 }
 
-/// `ty` with `Self` spelled out, for use outside of the impl block that it was written in.
+/// Returns `ty` with `Self` spelled out, for use outside of the impl block that it was written in.
 pub(crate) fn without_self(ty: &Type, self_ty: &Type) -> Type {
     let mut ty = ty.clone();
     SelfSpeller { self_ty }.visit_type_mut(&mut ty);
@@ -60,7 +60,7 @@ struct SelfSpeller<'a> {
 }
 
 impl SelfSpeller<'_> {
-    /// `Self::Item` becomes `<Name<K>>::Item`.
+    /// Makes `<Name<K>>::Item` of `Self::Item`.
     fn qualify(&self, qself: &mut Option<QSelf>, path: &mut Path) {
         let starts_with_self =
             path.leading_colon.is_none() && path.segments.first().is_some_and(|s| s.ident == "Self");

@@ -1,4 +1,5 @@
-//! `#[actor]` on a struct: its serde implementations, the type that will carry its messages, and its options.
+//! `#[actor]` on a struct: its serde implementations, the type whose methods send its messages, and its
+//! options.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -9,7 +10,7 @@ use crate::options::{Options, Place};
 use crate::signature::bounds::{self, check_lifetimes};
 use crate::util::{attributes, unraw};
 
-/// Expands `#[actor(options)] struct ..`: `shape` is what the expansion is made from, `item` what the user wrote.
+/// Expands `#[actor(options)] struct ..`. The expansion is made from `shape`; `item` is what the user wrote.
 pub(crate) fn expand_beside(
     options: TokenStream,
     shape: &ItemStruct,
@@ -29,7 +30,7 @@ pub(crate) fn expand_beside(
     quote!(#derive #item #calls #impls #errors)
 }
 
-/// The parameters without bounds: nothing depends on them here.
+/// Returns the parameters without bounds, for types on which no bound depends.
 fn bare(generics: &Generics) -> Generics {
     let mut bare = generics.clone();
     bare.where_clause = None;

@@ -1,4 +1,4 @@
-//! `#[actor]`: told apart by what it stands on.
+//! `#[actor]`: the choice between a struct (`item`), an impl block (`block`), and a refusal.
 
 mod block;
 mod item;
@@ -39,7 +39,7 @@ fn refused(item: &impl ToTokens, place: &impl ToTokens, message: &str) -> TokenS
     quote!(#item #error)
 }
 
-/// Refuses an enum. What its impl block needs is emitted all the same, so that only this error is shown.
+/// Refuses an enum. Its impl block finds what it needs nevertheless, so that only this error is shown.
 fn refused_enum(options: TokenStream, item: &ItemEnum) -> TokenStream {
     let mut errors = Errors::default();
     errors.at(

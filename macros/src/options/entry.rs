@@ -1,4 +1,4 @@
-//! One option, `key` or `key = value`, and the kinds of values there are.
+//! One option, `key` or `key = value`, and a reader for each kind of value.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::idempotent::ATTEMPTS;
 use super::supervision::{Backoff, Intensity, Restart, Shutdown};
 use super::units;
 
-/// One `key`, `key = value`.
+/// One `key` or `key = value`.
 pub(crate) struct Entry {
     pub(crate) key: Ident,
     value: Option<Value>,
@@ -138,7 +138,7 @@ impl Entry {
         bytes.map_err(|message| self.error(message))
     }
 
-    /// Its value, if that is a word without quotes.
+    /// Returns the value, if it is a word without quotes.
     fn word(&self) -> Option<String> {
         match &self.value {
             Some(Value::Expr(expr)) => match &**expr {
@@ -154,7 +154,7 @@ impl Entry {
         words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
     }
 
-    /// One of `words`.
+    /// Reads one of `words`.
     pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> syn::Result<T> {
         self.known(words).ok_or_else(|| {
             let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
@@ -209,7 +209,7 @@ impl Entry {
         children.ok_or_else(|| self.error(wanted))
     }
 
-    /// How often something may be begun: three times, unless it is said.
+    /// Reads how often a task may be begun: `ATTEMPTS` times if the option has no value.
     pub(crate) fn attempts(&self) -> syn::Result<u32> {
         if self.value.is_none() {
             return Ok(ATTEMPTS);

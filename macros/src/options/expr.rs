@@ -9,11 +9,11 @@ use syn::{LitStr, Path};
 use super::supervision::{Backoff, Drain, Intensity, Recycle, Restart, Shutdown};
 use super::units::duration_expr;
 
-/// The values that stay where an annotation sets none.
+/// What an expression is completed with.
 pub(super) struct Base<'a> {
-    /// The path of what expansions use.
+    /// The path that everything in the expansion comes from.
     pub(super) private: &'a Path,
-    /// An expression of the runtime's type `Recycle`.
+    /// An expression of the runtime's type `Recycle`, for the limits that the annotation does not set.
     pub(super) recycle: &'a TokenStream,
 }
 

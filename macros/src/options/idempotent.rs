@@ -11,7 +11,7 @@ pub(crate) const IDEMPOTENT: &str = "idempotent";
 /// How often a message or a task is begun if the attribute or the option has no number.
 pub(super) const ATTEMPTS: u32 = 3;
 
-/// Returns how often the bearer of this attribute may be begun.
+/// Returns how often the message or task with this attribute may be begun.
 pub(crate) fn attempts_of(attr: &Attribute, errors: &mut Errors) -> Option<u32> {
     match &attr.meta {
         Meta::Path(_) => Some(ATTEMPTS),

@@ -1,4 +1,5 @@
-//! Options of an annotation: `#[actor(name = "cache", mailbox = 64, daemon)]`.
+//! Options of an annotation, `#[actor(name = "cache", mailbox = 64, daemon)]`: how the list is read and
+//! checked, and how the runtime is told.
 
 mod entry;
 mod expr;
@@ -45,12 +46,12 @@ impl Options {
         options
     }
 
-    /// Where an option was given.
+    /// Returns the key of an option, if the option was given.
     pub(crate) fn key(&self, key: &str) -> Option<&Ident> {
         self.given.iter().find(|given| *given == key)
     }
 
-    /// Notes what contradicts each other, at the word that came second.
+    /// Notes options that contradict each other, at the key that came second.
     fn check(&self, place: Place, errors: &mut Errors) {
         let mut later = |one: &str, other: &str, message: &str| {
             if let Some(key) = self.given.iter().rfind(|key| *key == one || *key == other) {
@@ -67,7 +68,7 @@ impl Options {
             let message = "what is temporary gets no next process, so it needs no spare; write `restart = transient`, or `permanent`";
             later("restart", "spare", message);
         }
-        // Of a child, it is said with its name.
+        // The check of the supervisor notes it for a child, with the name of the child.
         let nameless = !matches!(place, Place::Child);
         if nameless && self.restart == Some(Restart::Permanent) && self.significant == Some(true) {
             let message = "what is permanent cannot be significant: it never ends by itself; write `restart = transient`, or `temporary`";
@@ -75,7 +76,7 @@ impl Options {
         }
     }
 
-    /// The path everything in the expansion comes from.
+    /// Returns the path that everything in the expansion comes from.
     pub(crate) fn private(&self) -> Path {
         match &self.krate {
             Some(krate) => parse_quote!(#krate::__private),
@@ -83,13 +84,14 @@ impl Options {
         }
     }
 
-    /// The options as a constant expression of the type `Options` of the runtime.
+    /// Returns the options as a constant expression of the runtime's type `Options`.
     pub(crate) fn to_expr(&self) -> TokenStream {
         let private = self.private();
         self.to_expr_over(&quote!(#private::Options::DEFAULT), &quote!(#private::Recycle::NEVER))
     }
 
-    /// The same, where all that is not said is as `base` and `recycle` say.
+    /// Returns the options as `to_expr` does, with `base` and `recycle` as the expressions of what is not
+    /// set.
     pub(crate) fn to_expr_over(&self, base: &TokenStream, recycle: &TokenStream) -> TokenStream {
         let private = self.private();
         let fields = self.to_fields(&Base { private: &private, recycle });
@@ -100,7 +102,7 @@ impl Options {
     }
 }
 
-/// The options of a helper attribute such as `#[tell]` or `#[tell(deadline = "1s")]`.
+/// Reads the options of a helper attribute such as `#[tell]` or `#[tell(deadline = "1s")]`.
 pub(crate) fn handler_options(attribute: &syn::Attribute, errors: &mut Errors) -> Options {
     match &attribute.meta {
         syn::Meta::Path(_) => Options::default(),

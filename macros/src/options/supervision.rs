@@ -1,6 +1,7 @@
-//! What options say about supervision: when a child is restarted, how it is stopped, when it is recycled.
+//! Values of the options about supervision: when a child is restarted, how it is stopped, when it is
+//! recycled.
 //!
-//! The words and the errors are those of the runtime (`runtime/src/supervise/spec.rs`).
+//! The words and the errors are those of the runtime, which reads such values too.
 
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub(crate) enum Shutdown {
     Timeout(Duration),
 }
 
-/// What becomes of what is queued at a stop.
+/// Whether queued messages are handled at a stop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Drain {
     AtEnd,
@@ -61,7 +62,7 @@ pub(crate) enum Drain {
     Never,
 }
 
-/// When a process is replaced by a fresh one; `None` everywhere: never.
+/// When a process is replaced by a fresh one. With `None` everywhere, that is never.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Recycle {
     pub(crate) messages: Option<u64>,
@@ -85,7 +86,7 @@ impl Intensity {
         }
     }
 
-    /// `5, Duration::from_secs(10)`
+    /// Returns `5, Duration::from_secs(10)`.
     pub(crate) fn to_arguments(self) -> TokenStream {
         let (restarts, window) = (self.restarts, duration_expr(self.window));
         quote!(#restarts, #window)
@@ -113,7 +114,7 @@ impl Backoff {
         Ok(Backoff { min, max })
     }
 
-    /// `min, max`
+    /// Returns `min, max`.
     pub(crate) fn to_arguments(self) -> TokenStream {
         let (min, max) = (duration_expr(self.min), duration_expr(self.max));
         quote!(#min, #max)
@@ -149,7 +150,7 @@ impl Strategy {
         ("dynamic", Strategy::Dynamic),
     ];
 
-    /// The function of `Supervisor` that begins one.
+    /// Returns the name of the function of `Supervisor` for this strategy.
     pub(crate) fn constructor(self) -> &'static str {
         Strategy::WORDS.iter().find(|(_, strategy)| *strategy == self).map_or("one_for_one", |(word, _)| word)
     }
@@ -201,7 +202,7 @@ impl Drain {
 }
 
 impl Recycle {
-    /// `None` if nothing is said. `base` is where the rest comes from, an expression of this type.
+    /// Returns a constant expression that takes what is not set from `base`, or `None` if nothing is set.
     pub(crate) fn to_expr(self, private: &Path, base: &TokenStream) -> Option<TokenStream> {
         let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
         let fields: Vec<TokenStream> = [

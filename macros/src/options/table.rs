@@ -1,5 +1,6 @@
-//! The table of the options. A row says which field of `Options` an option sets, what it is called, which places take it, how its
-//! value is read, and whether the runtime has a field of the same name. A new option is one row.
+//! The table of the options. A row has the field of `Options` that an option sets, its key, the places that
+//! take it, the reader of its value, and `to_field` if the runtime's `Options` has that field too. A new
+//! option is one row.
 
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ pub(crate) enum Place {
     Supervisor,
     /// `#[child]` on any field.
     Child,
-    /// `#[child]` on a field that is an actor. Only the compiler knows which fields are, so no attribute is read in this place: it
-    /// marks the rows that the expansion of a supervisor checks.
+    /// `#[child]` on a field that is an actor. Only the compiler knows which fields are actors, so no
+    /// attribute is read in this place: it marks the options that the expansion of a supervisor checks.
     ActorChild,
 }
 

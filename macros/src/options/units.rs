@@ -1,6 +1,6 @@
 //! Durations (`"2s"`) and amounts of memory (`"64MiB"`) as users write them in options.
 //!
-//! Durations are those of the runtime (`runtime/src/supervise/units.rs`).
+//! The grammar of durations is that of the runtime, which reads them too.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The same, or no time at all.
+/// Reads a duration as `duration` does, and accepts zero.
 pub(crate) fn any_duration(text: &str) -> Result<Duration, String> {
     let wanted = "write a number and one of the units ns, us, ms, s, m, h, for example \"250ms\" or \"1.5s\"";
     let (nanos, rest) = scaled(text, TIME).ok_or_else(|| format!("`{text}` is not a duration: {wanted}"))?;
@@ -53,7 +53,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A duration as a constant expression, in the coarsest unit that holds it.
+/// Returns a duration as a constant expression, in the coarsest unit that holds it.
 pub(crate) fn duration_expr(duration: Duration) -> TokenStream {
     let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
     if nanos == 0 {
@@ -62,7 +62,8 @@ pub(crate) fn duration_expr(duration: Duration) -> TokenStream {
     quote!(::core::time::Duration::new(#secs, #nanos))
 }
 
-/// `"1.5s"` in the smallest unit of `units`, and whether something is left. Integer arithmetic, so that `"0.1s"` is exactly 100 ms.
+/// Returns `"1.5s"` in the smallest unit of `units`, and whether a fraction of that unit is left. The
+/// arithmetic is that of integers, so that `"0.1s"` is exactly 100 ms.
 fn scaled(text: &str, units: &[(&str, u128)]) -> Option<(u128, bool)> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -72,7 +73,7 @@ fn scaled(text: &str, units: &[(&str, u128)]) -> Option<(u128, bool)> {
         Some((whole, fraction)) => (whole, fraction),
         None => (number, ""),
     };
-    // More digits than this would overflow below, and mean nothing at the precision of a nanosecond.
+    // More digits would overflow below, and are beyond the precision of a nanosecond.
     if whole.is_empty() || whole.len() > 20 || fraction.len() > 9 || fraction.contains('.') {
         return None;
     }

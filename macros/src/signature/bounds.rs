@@ -1,8 +1,8 @@
-//! What an actor's struct is bound by: it has no lifetimes, and its serde implementations have `where` clauses.
+//! The bounds of an actor's struct: it has no lifetimes, and its serde implementations have `where` clauses.
 //!
-//! serde's own derive bounds the type parameters. Here each *field type* is bounded, in a higher-ranked way that the compiler does
-//! not evaluate before it is used. So a struct with a thread handle in it compiles, as long as nobody sends it: an actor whose
-//! state is made by `#[init]` never travels.
+//! serde's own derive bounds the type parameters. Here each *field type* is bounded, in a higher-ranked way
+//! that the compiler does not evaluate before it is used. So a struct with a thread handle in it compiles, as
+//! long as it is not sent: an actor whose state is made by `#[init]` never travels.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -12,7 +12,8 @@ use syn::{Attribute, Field, Generics, Ident, ItemStruct, Meta, Path, Token, Type
 use crate::errors::Errors;
 use crate::util::attributes;
 
-/// Notes the lifetimes of an actor, which may outlive its parent and so borrows nothing. Returns whether it has none.
+/// Notes the lifetimes of an actor, which may outlive its parent and so borrows nothing. Returns whether it
+/// has none.
 pub(crate) fn check_lifetimes(generics: &Generics, errors: &mut Errors) -> bool {
     errors.none_in(|errors| {
         for lifetime in generics.lifetimes() {
@@ -24,7 +25,7 @@ pub(crate) fn check_lifetimes(generics: &Generics, errors: &mut Errors) -> bool 
     })
 }
 
-/// Which of serde's derives the struct does not have yet, with everything they need: `#[derive(..)] #[serde(..)]`.
+/// Returns those of serde's derives that the struct lacks, with all they need: `#[derive(..)] #[serde(..)]`.
 pub(crate) fn derive(item: &ItemStruct, private: &Path) -> TokenStream {
     let derived = derived(&item.attrs);
     let wanted: Vec<TokenStream> = ["Serialize", "Deserialize"]
@@ -42,7 +43,7 @@ pub(crate) fn derive(item: &ItemStruct, private: &Path) -> TokenStream {
         let path = format!("{}::serde", text(private));
         quote!(crate = #path,)
     });
-    // With these the fields do not travel as they are, or the user has said what is needed.
+    // With these, the fields do not travel as they are, or the user has given the bounds.
     let bound = (!has(&["bound", "from", "try_from", "into", "remote"])).then(|| {
         let (serialize, deserialize) = (serialize_bounds(item, private), deserialize_bounds(item, private));
         quote!(bound(serialize = #serialize, deserialize = #deserialize),)
@@ -61,7 +62,7 @@ fn deserialize_bounds(item: &ItemStruct, private: &Path) -> String {
     let deserialize = format!("{}::serde::Deserialize<'__de>", text(private));
     let exempt = ["skip", "skip_deserializing", "with", "deserialize_with"];
     let mut all = bounds(item, &exempt, |ty| format!("for<'__de> {ty}: {deserialize}"));
-    // serde fills these in.
+    // serde fills these fields in.
     for field in &item.fields {
         if serde_keys(&field.attrs)
             .iter()
@@ -73,7 +74,7 @@ fn deserialize_bounds(item: &ItemStruct, private: &Path) -> String {
     all.join(", ")
 }
 
-/// One bound for each distinct type of the fields that have none of `exempt`.
+/// Returns one bound for each distinct type of the fields that have none of the keys `exempt`.
 fn bounds(item: &ItemStruct, exempt: &[&str], bound: impl Fn(&str) -> String) -> Vec<String> {
     let mut types: Vec<String> = Vec::new();
     let travelling = item
@@ -88,8 +89,8 @@ fn bounds(item: &ItemStruct, exempt: &[&str], bound: impl Fn(&str) -> String) ->
     types.iter().map(|ty| bound(ty)).collect()
 }
 
-/// The type of the field, or the type parameters in it where a bound on the type itself would not do: a recursive type would need
-/// itself, and a field under `#[cfg]` may be of a type that does not exist.
+/// Returns the type of the field, or the type parameters in it where a bound on the type itself would not do:
+/// a recursive type would need itself, and a field under `#[cfg]` may be of a type that does not exist.
 fn bounded_types(field: &Field, item: &ItemStruct) -> Vec<String> {
     let recursive =
         mentions(&field.ty, &item.ident) || mentions(&field.ty, &Ident::new("Self", item.ident.span()));
@@ -111,14 +112,14 @@ fn mentions(ty: &Type, ident: &Ident) -> bool {
     within(ty.to_token_stream(), ident)
 }
 
-/// The last segments of the derives: `Serialize` for `#[derive(serde::Serialize)]`.
+/// Returns the last segments of the derives: `Serialize` for `#[derive(serde::Serialize)]`.
 fn derived(attrs: &[Attribute]) -> Vec<String> {
     let lists = attributes(attrs, &["derive"])
         .filter_map(|attr| attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated).ok());
     lists.flatten().filter_map(|path| path.segments.last().map(|segment| segment.ident.to_string())).collect()
 }
 
-/// The keys of all `#[serde(key, key = value, ..)]`. What cannot be read is left to serde to complain about.
+/// Returns the keys of all `#[serde(key, key = value, ..)]`. serde itself refuses what cannot be read here.
 fn serde_keys(attrs: &[Attribute]) -> Vec<String> {
     let lists = attributes(attrs, &["serde"]).filter_map(|attr| match &attr.meta {
         Meta::List(list) => Some(list.tokens.clone()),
@@ -127,7 +128,7 @@ fn serde_keys(attrs: &[Attribute]) -> Vec<String> {
     lists.flat_map(keys).collect()
 }
 
-/// The identifiers after the commas; serde's key `crate` is no path that syn would read as one.
+/// Returns the identifiers after the commas. syn would not read serde's key `crate` as a path.
 fn keys(tokens: TokenStream) -> Vec<String> {
     let mut keys = Vec::new();
     let mut at_start = true;
@@ -140,7 +141,7 @@ fn keys(tokens: TokenStream) -> Vec<String> {
     keys
 }
 
-/// Source text with fewer of the blanks that printing puts between tokens.
+/// Returns source text with fewer of the blanks that printing puts between tokens.
 fn text(tokens: impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
     for (printed, written) in

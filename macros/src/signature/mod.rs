@@ -1,4 +1,5 @@
-//! Signatures of functions whose arguments and results travel: what they must not contain, and what they say.
+//! Signatures of functions whose arguments and results travel: their checks, and the model that expansions
+//! use.
 
 pub(crate) mod bounds;
 mod owned;
@@ -15,7 +16,8 @@ use crate::errors::Errors;
 use crate::util::{attributes, last_segment, peel, unraw, without_self};
 use owned::Way;
 
-/// Notes what no function that is called from another process can be: `async`, generic, `unsafe`, `extern`, variadic.
+/// Notes what a function that is called from another process cannot be: `async`, generic, `unsafe`, `extern`,
+/// variadic.
 ///
 /// `what` names the function in the messages: "a message", "a task".
 pub(crate) fn check_kind(sig: &Signature, what: &str, errors: &mut Errors) {
@@ -89,7 +91,7 @@ pub(crate) fn check_output(sig: &Signature, what: &str, errors: &mut Errors) {
     }
 }
 
-/// Notes what cannot be answered later.
+/// Notes a `Later` that is no result of a message, or whose content cannot travel.
 fn check_later(later: &PathSegment, what: &str, errors: &mut Errors) {
     if what == "a task" {
         errors.at(
@@ -106,18 +108,18 @@ fn check_later(later: &PathSegment, what: &str, errors: &mut Errors) {
     }
 }
 
-/// The last part of the type's name, if it is `Later`, by whatever path.
+/// Returns the last segment of the type's path, if it is `Later`.
 fn later(ty: &Type) -> Option<&PathSegment> {
     let Type::Path(ty) = peel(ty) else { return None };
     last_segment(&ty.path).filter(|segment| segment.ident == "Later")
 }
 
-/// Whether a message answers after its handler has returned.
+/// Returns whether the reply is sent after the handler has returned.
 pub(crate) fn is_later(sig: &Signature) -> bool {
     matches!(&sig.output, ReturnType::Type(_, ty) if later(ty).is_some())
 }
 
-/// What is answered later.
+/// Returns the type of the reply that is sent later.
 fn later_argument(later: &PathSegment) -> Option<&Type> {
     let PathArguments::AngleBracketed(arguments) = &later.arguments else { return None };
     match (arguments.args.first(), arguments.args.len()) {
@@ -140,7 +142,8 @@ pub(crate) struct Params {
 }
 
 impl Params {
-    /// Arguments that are not simply named (`_`, `(a, b)`) get names by their place.
+    /// Reads the arguments of `sig`. Those that are not simply named (`_`, `(a, b)`) get names by their
+    /// place.
     pub(crate) fn of(sig: &Signature, self_ty: Option<&Type>) -> Params {
         let mut params = Params { names: Vec::new(), types: Vec::new() };
         let given: Vec<String> =
@@ -158,21 +161,21 @@ impl Params {
         params
     }
 
-    /// `a: A, b: B`
+    /// Returns `a: A, b: B`.
     pub(crate) fn declared(&self) -> TokenStream {
         let Params { names, types } = self;
         quote!(#(#names: #types),*)
     }
 
-    /// `(a, b,)`, as a pattern and as an expression: how arguments travel.
+    /// Returns `(a, b,)`, a pattern and an expression: how arguments travel.
     ///
-    /// It has the place of the type in it, or of the function's `name` if there are several, for the compiler to underline when it
-    /// cannot travel.
+    /// It has the place of the type in it, or of the function's `name` if there are several. The compiler
+    /// underlines that place when the tuple cannot travel.
     pub(crate) fn tuple(&self, name: &Ident) -> TokenStream {
         self.parenthesized(name, &self.names)
     }
 
-    /// `(A, B,)`, in the same place.
+    /// Returns `(A, B,)`, in the place that `tuple` has.
     pub(crate) fn tuple_type(&self, name: &Ident) -> TokenStream {
         self.parenthesized(name, &self.types)
     }
@@ -195,7 +198,8 @@ fn name(pat: &Pat) -> Option<&Ident> {
     }
 }
 
-/// `(String, Vec<u8>) -> u64`: the types of a message as they are written, by which two programs find out whether they mean the same by it.
+/// Returns `(String, Vec<u8>) -> u64`: the types of a message as they are written. Two programs compare these
+/// words to find out whether they mean one message.
 pub(crate) fn in_words(sig: &Signature) -> String {
     let arguments: Vec<String> =
         sig.inputs.iter().filter_map(typed).map(|arg| words(arg.ty.to_token_stream())).collect();
@@ -205,7 +209,8 @@ pub(crate) fn in_words(sig: &Signature) -> String {
     }
 }
 
-/// Tokens as text, whichever compiler prints them: with a space only between two words, and behind commas.
+/// Returns tokens as text that does not depend on the compiler: with a space only between two words and
+/// behind commas.
 fn words(tokens: TokenStream) -> String {
     let mut text = String::new();
     for token in tokens {
@@ -234,13 +239,13 @@ fn words(tokens: TokenStream) -> String {
 /// What a function returns, as its caller sees it.
 pub(crate) struct Output {
     kind: Kind,
-    /// After it has returned.
+    /// Whether the reply is sent after the function has returned.
     later: bool,
 }
 
 enum Kind {
     Plain(Type),
-    /// A `Result`; `direct` says that the two types could be read off it, an alias is resolved by the compiler.
+    /// A `Result`. With `direct`, its two types stand in the signature; an alias is resolved by the compiler.
     Result {
         ok: Type,
         err: Box<Type>,
@@ -260,7 +265,7 @@ impl Output {
         }
     }
 
-    /// `T`, or `T, E`: the type arguments of a reply and of a process.
+    /// Returns `T`, or `T, E`: the type arguments of a reply and of a process.
     pub(crate) fn arguments(&self) -> TokenStream {
         match &self.kind {
             Kind::Plain(ty) => ty.to_token_stream(),
@@ -268,9 +273,10 @@ impl Output {
         }
     }
 
-    /// The method or function called `plain` if there is no error to carry, and its twin `plain_result` (or `plain_later_result`) if there is.
+    /// Returns the name of the method or function that carries the output: `plain`, or its twin
+    /// `plain_result` (or `plain_later_result`) if there can be an error.
     ///
-    /// It has the place of the return type, for the compiler to underline when that cannot travel.
+    /// It has the place of the return type, which the compiler underlines when the output cannot travel.
     pub(crate) fn carrier(&self, plain: &str) -> Ident {
         match &self.kind {
             Kind::Plain(ty) => located(plain, ty),
@@ -279,7 +285,8 @@ impl Output {
         }
     }
 
-    /// The same where the message is handled: an answer that comes later says itself whether it is an error.
+    /// Returns the carrier's name where the message is handled. The value of a later reply tells whether it is
+    /// an error.
     pub(crate) fn handler(&self, plain: &str) -> Ident {
         match &self.kind {
             Kind::Plain(ty) | Kind::Result { ok: ty, .. } if self.later => {
@@ -289,7 +296,7 @@ impl Output {
         }
     }
 
-    /// `value` as a plain value or a `core` result.
+    /// Returns `value` as a plain value or a `core` result.
     pub(crate) fn resolved(&self, value: TokenStream, private: &Path) -> TokenStream {
         match &self.kind {
             Kind::Result { direct: false, .. } if !self.later => {
@@ -316,12 +323,12 @@ impl Kind {
     }
 }
 
-/// An identifier of the expansion that errors show where the user wrote `place`.
+/// Returns an identifier of the expansion that errors show where the user wrote `place`.
 fn located(name: &str, place: &Type) -> Ident {
     Ident::new(name, Span::call_site().located_at(place.span()))
 }
 
-/// Whether `ty` is called `Result`, by whatever path: aliases such as `io::Result<T>` keep the name.
+/// Returns whether the last segment of `ty` is `Result`: aliases such as `io::Result<T>` keep the name.
 pub(crate) fn is_result(ty: &Type) -> bool {
     matches!(peel(ty), Type::Path(ty) if last_segment(&ty.path).is_some_and(|segment| segment.ident == "Result"))
 }

@@ -1,4 +1,4 @@
-//! What may stand in the signature of a message: types that own their data, because they leave for another process.
+//! The check of the types in a signature: they own their data, because they leave for another process.
 
 use syn::visit::{self, Visit};
 use syn::{Lifetime, Type, TypeFnPtr, TypeImplTrait, TypePath, TypePtr, TypeReference};

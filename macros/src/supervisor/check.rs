@@ -1,4 +1,4 @@
-//! What a declaration of a supervisor must not contain. Every error says its remedy.
+//! The checks of a supervisor's declaration. Every error names its remedy.
 
 use syn::{Fields, Item, ItemStruct};
 
@@ -6,7 +6,7 @@ use super::model::{Child, Declaration};
 use crate::errors::Errors;
 use crate::options::supervision::{AutoShutdown, Restart, Strategy};
 
-/// Notes what is wrong with the attribute on something that is no struct.
+/// Notes the attribute on an item that is not a struct.
 pub(crate) fn other_item(item: &Item, errors: &mut Errors) {
     let fields =
         "a supervisor is declared by its children, the fields of a struct: write `struct Shop { db: Db }`";
@@ -24,7 +24,7 @@ pub(crate) fn other_item(item: &Item, errors: &mut Errors) {
     }
 }
 
-/// Whether anything can be generated from the struct; notes why not.
+/// Returns whether code can be generated from the struct; notes why not.
 pub(crate) fn shape(item: &ItemStruct, errors: &mut Errors) -> bool {
     errors.none_in(|errors| {
         for param in &item.generics.params {
@@ -44,7 +44,7 @@ pub(crate) fn shape(item: &ItemStruct, errors: &mut Errors) -> bool {
     })
 }
 
-/// Fields under `cfg` may share a name, if the `cfg`s exclude each other.
+/// Notes fields of one name. Fields under `cfg` may share a name, if the `cfg`s exclude each other.
 fn duplicates(item: &ItemStruct, errors: &mut Errors) {
     let plain = |field: &&syn::Field| !field.attrs.iter().any(|attr| attr.path().is_ident("cfg"));
     let mut seen = Vec::new();
@@ -56,7 +56,7 @@ fn duplicates(item: &ItemStruct, errors: &mut Errors) {
     }
 }
 
-/// Notes what contradicts each other.
+/// Notes options that contradict each other.
 pub(crate) fn children(declaration: &Declaration, errors: &mut Errors) {
     let options = &declaration.options;
     let certain = declaration.children.iter().filter(|child| child.attributes("cfg").is_empty()).count();
@@ -85,8 +85,8 @@ fn name(child: &Child, errors: &mut Errors) {
     }
 }
 
-/// Why a child cannot be significant as its attribute says; what depends on the actor's own attribute is seen when the expansion
-/// is compiled.
+/// Returns why a child cannot be significant as its attribute says. Contradictions with the actor's own
+/// attribute are found when the expansion is compiled.
 pub(crate) fn significance(declaration: &Declaration, child: &Child) -> Option<String> {
     if child.options.significant != Some(true) {
         return None;
@@ -97,7 +97,7 @@ pub(crate) fn significance(declaration: &Declaration, child: &Child) -> Option<S
     declaration.never_significant(&child.id())
 }
 
-/// What is wrong with a significant child that is permanent.
+/// Returns the error about a significant child that is permanent.
 pub(crate) fn permanent(id: &str) -> String {
     format!("child `{id}` is permanent, so it cannot be significant: it never ends by itself")
 }

@@ -1,4 +1,5 @@
-//! What is generated beside the user's struct: what it is made of, how it is reached, how it is started.
+//! The code generated beside a supervisor's struct: its arguments, its handle, and the functions that start
+//! it.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -32,7 +33,7 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
 struct Names {
     args: Ident,
     refs: Ident,
-    /// The struct's own, as text.
+    /// The name of the struct, as text.
     title: String,
 }
 
@@ -44,7 +45,7 @@ impl Names {
     }
 }
 
-/// The user's own words about a child, or a sentence where there are none.
+/// Returns the user's docs of a child, or `otherwise` if the child has none.
 fn docs(child: &Child, otherwise: &str) -> TokenStream {
     let docs = child.attributes("doc");
     match docs.iter().any(|doc| matches!(doc.meta, Meta::NameValue(_))) {
@@ -53,8 +54,9 @@ fn docs(child: &Child, otherwise: &str) -> TokenStream {
     }
 }
 
-/// `<Db as Supervised>::Args`, in the place of the type: wherever the compiler says that this is neither an actor nor a supervisor, it says it to
-/// the letter as everywhere else, and so but once. For that the first and the last token have to be the user's own.
+/// Returns `<Db as Supervised>::Args`, in the place of the type. The compiler then words the error about a
+/// field that is neither an actor nor a supervisor alike wherever it finds it, and so shows it once. For
+/// that, the first and the last token must be the user's own.
 fn of_type(child: &Child, private: &Path, item: &str) -> TokenStream {
     let place = peel(&child.ty).span();
     let (open, item) = (Token![<](place), Ident::new(item, place));
@@ -63,10 +65,11 @@ fn of_type(child: &Child, private: &Path, item: &str) -> TokenStream {
     quote!(#open #ty #supervised #item)
 }
 
-/// `where Db: Supervised, ..`, for all impls: so the compiler complains of a field that is neither an actor nor a supervisor where it
-/// stands, and not in each of them. The lifetime makes it wait with that until it needs to know.
+/// Returns `where Db: Supervised, ..` for all impls. The compiler then refuses a field that is neither an
+/// actor nor a supervisor where it stands, and not in each impl. The lifetime defers that check until its
+/// result is needed.
 fn clause(declaration: &Declaration, private: &Path) -> TokenStream {
-    // Nobody knows whether what is under a `cfg` exists.
+    // A type under a `cfg` may not exist.
     let certain = declaration.children.iter().filter(|child| child.attributes("cfg").is_empty());
     let bounds = certain.map(|child| {
         let ty = &child.ty;
@@ -75,7 +78,7 @@ fn clause(declaration: &Declaration, private: &Path) -> TokenStream {
     quote!(where #(#bounds),*)
 }
 
-/// What the child is made of.
+/// Returns the type of the child's field in `..Args`.
 fn args_type(child: &Child, private: &Path) -> TokenStream {
     if child.options.builder == Some(true) {
         let ty = &child.ty;
@@ -121,7 +124,7 @@ fn refs(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream
         #[doc = #doc]
         #vis struct #refs {
             #(#fields)*
-            // As the last one: then the compiler says but once that a field is neither an actor nor a supervisor.
+            // The last field: then the compiler shows once that a field is neither an actor nor a supervisor.
             #[doc(hidden)]
             __supervisor: #private::SupervisorRef,
         }
@@ -199,7 +202,8 @@ fn supervised(declaration: &Declaration, names: &Names, private: &Path) -> Token
     }
 }
 
-/// Its options as the child of another supervisor. Intensity and backoff are about its own children.
+/// Returns the supervisor's options as the child of another. Intensity and backoff are about its own
+/// children.
 fn own_options(options: &Options) -> Options {
     Options {
         name: options.name.clone(),
@@ -212,7 +216,7 @@ fn own_options(options: &Options) -> Options {
     }
 }
 
-/// `Supervisor::one_for_one().intensity(5, ..)`
+/// Returns `Supervisor::one_for_one().intensity(5, ..)`.
 fn builder(declaration: &Declaration, private: &Path) -> TokenStream {
     let options = &declaration.options;
     let strategy = format_ident!("{}", declaration.strategy().constructor());
@@ -234,7 +238,8 @@ fn constant_name(child: &Child) -> Ident {
     format_ident!("__{}", child.id())
 }
 
-/// The options of a child, and what the compiler is to make sure of when it knows the options of its type.
+/// Returns the options of a child, and the checks that the compiler makes once it knows the options of its
+/// type.
 fn constant(declaration: &Declaration, child: &Child, private: &Path) -> TokenStream {
     let (name, cfgs) = (constant_name(child), child.attributes("cfg"));
     let base = of_type(child, private, "OPTIONS");
@@ -249,7 +254,7 @@ fn constant(declaration: &Declaration, child: &Child, private: &Path) -> TokenSt
     }
 }
 
-/// Makes sure that a child with an option of actors is one.
+/// Returns a check that a child with an option of actors is an actor.
 fn of_actors(option: &str, child: &Child, private: &Path) -> Option<TokenStream> {
     let place = child.options.key(option)?.span();
     let id = child.id();
@@ -259,10 +264,10 @@ fn of_actors(option: &str, child: &Child, private: &Path) -> Option<TokenStream>
     Some(quote_spanned!(place=> #check(#is_supervisor, #message)))
 }
 
-/// Makes sure that a child which is significant can be.
+/// Returns a check that a significant child can be significant.
 fn significance(declaration: &Declaration, child: &Child, private: &Path) -> Option<TokenStream> {
     if check::significance(declaration, child).is_some() {
-        // Said already.
+        // The check of the declaration has noted it already.
         return None;
     }
     let (name, id) = (constant_name(child), child.id());
@@ -275,7 +280,7 @@ fn significance(declaration: &Declaration, child: &Child, private: &Path) -> Opt
     Some(placed_at(place, quote!(#private::check_significant(&#name, #permanent, #never))))
 }
 
-/// What makes the generated handle one.
+/// Returns the impls of the generated handle.
 fn handle(declaration: &Declaration, names: &Names, private: &Path) -> TokenStream {
     let Names { refs, .. } = names;
     let title = refs.to_string();

@@ -28,7 +28,8 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     };
     let options = Options::parse(Place::Supervisor, options, &mut errors);
     let declaration = model::Declaration::read(item, options, &mut errors);
-    // What is contradictory is noted, and generated all the same: whoever uses the supervisor gets no errors but the true ones.
+    // Contradictions are noted, and the code is generated nevertheless: uses of the supervisor add no further
+    // errors.
     let generated = match check::shape(&declaration.item, &mut errors) {
         true => {
             check::children(&declaration, &mut errors);
@@ -38,7 +39,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     };
     let (item, errors) = (&declaration.item, errors.into_tokens());
     quote! {
-        // A declaration: nobody makes one.
+        // A declaration: no value of it is ever made.
         #[allow(dead_code)]
         #item
         #generated

@@ -1,4 +1,4 @@
-//! What the struct says: each field is a child.
+//! The model of a supervisor: what the struct and the `#[child]` of each field say.
 
 use syn::{Attribute, Fields, Ident, ItemStruct, Meta, Type, Visibility};
 
@@ -48,7 +48,7 @@ impl Declaration {
         self.options.auto_shutdown.unwrap_or(AutoShutdown::Never)
     }
 
-    /// Why none of its children can be significant, if so.
+    /// Returns why none of its children can be significant, if that is so.
     pub(crate) fn never_significant(&self, id: &str) -> Option<String> {
         match (self.strategy(), self.auto_shutdown()) {
             (Strategy::Dynamic, _) => {
@@ -63,7 +63,7 @@ impl Declaration {
 }
 
 impl Child {
-    /// Its name among its siblings.
+    /// Returns the child's name among its siblings.
     pub(crate) fn id(&self) -> String {
         unraw(&self.ident)
     }
@@ -88,7 +88,7 @@ fn read_options(attrs: &[Attribute], supervisor: &Options, errors: &mut Errors) 
         errors.at(second, "`#[child]` is given twice: put all options into one");
     }
     options.krate = supervisor.krate.clone();
-    // One of the two ways to say it, so that it counts before the other in the attribute of the actor.
+    // `grace` becomes `shutdown`, so that it counts before a `shutdown` in the attribute of the actor.
     options.shutdown = options.shutdown.or(options.grace.take().map(Shutdown::Timeout));
     options
 }

@@ -1,4 +1,4 @@
-//! What an actor's impl block must not contain. Every error says its remedy.
+//! The checks of an actor's impl block. Every error names its remedy.
 
 use quote::format_ident;
 use syn::{
@@ -11,7 +11,7 @@ use crate::signature::bounds::check_lifetimes;
 use crate::signature::{self, is_result};
 use crate::util::{attributes, last_segment, peel};
 
-/// Methods of the reference itself and of traits in everyone's scope: they would hide a message of the same name.
+/// Methods of the reference itself and of traits in the prelude. They would hide a message of the same name.
 const RESERVED: &[&str] = &[
     "pid",
     "name",
@@ -51,7 +51,7 @@ const ON_START: &str = "#[on_start]";
 const ON_EXIT: &str = "#[on_exit]";
 const ON_STOP: &str = "#[on_stop]";
 
-/// Notes what is wrong with the block as a whole, and says which type carries its messages.
+/// Notes what is wrong with the block as a whole, and returns the type whose methods send its messages.
 pub(crate) fn block(item: &ItemImpl, errors: &mut Errors) -> Option<TypePath> {
     if let Some((path, _)) = &item.trait_ {
         errors.at(path, "`#[actor]` stands on the inherent impl block of the struct, not on a trait's: write `impl Name { .. }`");
@@ -77,7 +77,7 @@ pub(crate) fn block(item: &ItemImpl, errors: &mut Errors) -> Option<TypePath> {
         _ => Vec::new(),
     };
     for lifetime in &borrowing {
-        // The parameter of the block was noted already.
+        // If it is a parameter of the block, `check_lifetimes` has noted it.
         if lifetimes {
             errors.at(
                 lifetime,
@@ -88,7 +88,7 @@ pub(crate) fn block(item: &ItemImpl, errors: &mut Errors) -> Option<TypePath> {
     (lifetimes && borrowing.is_empty()).then_some(calls)
 }
 
-/// Notes what is wrong with single functions, and takes those that are wrong out of `block`.
+/// Notes what is wrong with single functions, and gives the wrong ones no role.
 pub(crate) fn functions(block: &mut Block, errors: &mut Errors) {
     let Type::Path(self_ty) = peel(&block.item.self_ty).clone() else { return };
     check_twins(block, errors);
@@ -121,7 +121,7 @@ pub(crate) fn functions(block: &mut Block, errors: &mut Errors) {
     }
 }
 
-/// Notes a second function in a role that has room for one.
+/// Notes a second function in a role that one function can have, and checks the first.
 fn only(
     role: &str,
     first: &mut Option<String>,
@@ -143,7 +143,7 @@ fn only(
     }
 }
 
-/// `try_add` is what the reference offers for `add`, so it cannot be a message as well.
+/// Notes a message `try_add` beside a message `add`, whose non-blocking call has that name.
 fn check_twins(block: &mut Block, errors: &mut Errors) {
     let names: Vec<String> = block.messages().map(Function::name).collect();
     for function in block.functions.iter_mut().filter(|function| function.role.is_message()) {
@@ -210,7 +210,7 @@ fn receiver(function: &Function, what: &str, beside: &str, errors: &mut Errors) 
     let sig = &function.sig;
     match sig.inputs.first() {
         Some(FnArg::Receiver(receiver)) if is_by_reference(receiver) => {
-            // A lifetime of the method's own is noted where it is declared.
+            // A lifetime that the method declares is noted where it is declared.
             if let (ReceiverKind::Reference(_, Some(lifetime), _), None) =
                 (&receiver.kind, sig.generics.lifetimes().next())
             {
@@ -259,7 +259,7 @@ fn check_init(function: &Function, self_ty: &TypePath, errors: &mut Errors) {
     }
 }
 
-/// A function that the runtime calls at a certain moment.
+/// Notes what is wrong with a function that the runtime calls at a certain moment.
 fn check_hook(hook: &str, function: &Function, errors: &mut Errors) {
     let what = format!("`{hook}`");
     receiver(function, &what, "", errors);
@@ -286,7 +286,7 @@ fn check_hook(hook: &str, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// The return type, unless it is `()`.
+/// Returns the return type, unless it is `()`.
 fn returned(function: &Function) -> Option<&Type> {
     match &function.sig.output {
         ReturnType::Type(_, ty) if !matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty()) => {

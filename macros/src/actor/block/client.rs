@@ -7,7 +7,7 @@ use syn::{Attribute, Meta, Path, Type};
 use super::model::{Function, Role};
 use crate::signature::{Output, Params};
 
-/// The call that waits for room in the mailbox and its `try_` twin.
+/// Returns the call that waits for room in the mailbox, and its `try_` twin.
 pub(crate) fn methods(function: &Function, self_ty: &Type, private: &Path) -> TokenStream {
     let (ident, vis) = (&function.sig.ident, &function.vis);
     let twin = format_ident!("try_{}", function.name(), span = ident.span());
@@ -41,7 +41,8 @@ pub(crate) fn methods(function: &Function, self_ty: &Type, private: &Path) -> To
     }
 }
 
-/// The method of the raw reference that sends this message, and the type of the reply if there is one.
+/// Returns the method of the raw reference that sends this message, and the type of the reply if there is
+/// one.
 fn transport(
     function: &Function,
     self_ty: &Type,
@@ -55,7 +56,7 @@ fn transport(
     (output.carrier("ask"), Some(quote!(#private::Reply<#arguments>)))
 }
 
-/// The user's own words, or a sentence for those who said nothing.
+/// Returns the user's docs of the method, or a sentence if it has none.
 fn docs(function: &Function) -> TokenStream {
     let docs = function.attributes("doc");
     if docs.iter().any(|doc| matches!(doc.meta, Meta::NameValue(_))) {

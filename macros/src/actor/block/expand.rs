@@ -1,4 +1,4 @@
-//! What is generated beside the user's impl block.
+//! The code generated beside an actor's impl block.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -25,7 +25,7 @@ pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
     quote! {
         #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
         const _: () = {
-            // The place of each message in `METHODS`, which depends on the `cfg`s of those before it.
+            // The place of each message in `METHODS`, which depends on the `cfg`s of the messages before it.
             #[allow(non_camel_case_types)]
             enum __Index { #(#variants)* }
             impl #params #calls #clause {
@@ -40,7 +40,7 @@ pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
     }
 }
 
-/// What an actor is generic over travels with it and in its messages.
+/// Bounds the type parameters of an actor, which travel with it and in its messages.
 fn portable(generics: &Generics, private: &Path) -> Generics {
     let mut portable = generics.clone();
     for param in generics.type_params().map(|param| &param.ident) {
@@ -116,7 +116,8 @@ fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
     }
 }
 
-/// The hook that hears of the ends of those the actor is linked to. If it wants to be told something else, the error is at its type.
+/// Returns the hook that is called when a linked actor ends. If it takes another type than `Down`, the error
+/// is at that type.
 fn on_exit(function: &Function, self_ty: &Type, private: &Path) -> TokenStream {
     let (ident, cfgs) = (&function.sig.ident, function.attributes("cfg"));
     let types = Params::of(&function.sig, Some(self_ty)).types;
@@ -128,7 +129,7 @@ fn on_exit(function: &Function, self_ty: &Type, private: &Path) -> TokenStream {
     }
 }
 
-/// What makes it a possible field of a `#[supervisor]`.
+/// Returns the impl that lets the actor be a field of a `#[supervisor]`.
 fn supervised_impl(block: &Block, generics: &Generics) -> TokenStream {
     let (private, self_ty) = (&block.private, &block.item.self_ty);
     let (params, _, clause) = generics.split_for_impl();
@@ -153,14 +154,14 @@ fn supervised_impl(block: &Block, generics: &Generics) -> TokenStream {
     }
 }
 
-/// The type of what the actor starts from, and the body that makes it of that.
+/// Returns the type that the actor starts from, and the body that makes the actor from it.
 fn init(block: &Block) -> (TokenStream, TokenStream) {
     let (private, self_ty) = (&block.private, &block.item.self_ty);
     if block.init_is_wrong {
         return (quote!(()), quote!(::core::unreachable!()));
     }
     let Some(init) = block.in_role(Role::Init) else {
-        // Whoever reads that this type is not serde looks at the type, not at the attribute.
+        // In the place of the type, where the compiler then shows that it is not serde.
         return (quote_spanned!(self_ty.span()=> Self), quote!(::core::result::Result::Ok(init)));
     };
     let params = Params::of(&init.sig, Some(self_ty));
@@ -168,7 +169,7 @@ fn init(block: &Block) -> (TokenStream, TokenStream) {
     let made = quote!(Self::#ident(#(#names),*));
     let made = match &init.sig.output {
         syn::ReturnType::Type(_, ty) if is_result(ty) => {
-            // Where an error that cannot be displayed is shown.
+            // In the place of the return type, where the compiler shows that its error cannot be displayed.
             let error = Ident::new("error", Span::call_site().located_at(ty.span()));
             quote! {
                 ::core::result::Result::map_err(
@@ -213,7 +214,7 @@ fn arm(message: &Function, self_ty: &Type, private: &Path) -> TokenStream {
     }
 }
 
-/// The place of `ident` for errors, and the names of the expansion.
+/// Returns a span that errors show at `ident`, with the names of the expansion.
 fn call_site_at(ident: &Ident) -> Span {
     Span::call_site().located_at(ident.span())
 }

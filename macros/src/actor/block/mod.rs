@@ -17,7 +17,8 @@ pub(crate) fn expand(options: TokenStream, item: ItemImpl) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(Place::ActorImpl, options, &mut errors);
     let mut block = model::Block::read(item, options, &mut errors);
-    // A wrong method is left out of what is generated; the others are there, and so are no errors but the true ones.
+    // A wrong method is left out of the generated code. The others stay, so that their uses add no further
+    // errors.
     let generated = match check::block(&block.item, &mut errors) {
         Some(calls) => {
             check::functions(&mut block, &mut errors);

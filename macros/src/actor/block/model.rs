@@ -1,4 +1,4 @@
-//! What the impl block says: each function with its role.
+//! The model of an impl block: each function with its role.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) struct Block {
     pub(crate) item: ItemImpl,
     pub(crate) private: Path,
     pub(crate) functions: Vec<Function>,
-    /// Whether an `#[init]` was left out because of its errors: then nobody knows how the actor starts.
+    /// Whether an `#[init]` was left out because of its errors: then it is not known how the actor starts.
     pub(crate) init_is_wrong: bool,
     /// Whether the user wrote a `spawn` or a `builder`: then the generated ones would only add to the errors.
     pub(crate) starts_itself: bool,
@@ -42,7 +42,7 @@ pub(crate) enum Role {
     OnStart,
     OnExit,
     OnStop,
-    /// Not the business of this attribute.
+    /// A function that this attribute leaves alone.
     Plain,
 }
 
@@ -113,7 +113,7 @@ fn is_helper(attr: &Attribute) -> bool {
     attr.path().is_ident(IDEMPOTENT) || HELPERS.iter().any(|helper| attr.path().is_ident(helper))
 }
 
-/// Reads the helper attribute of a function. One with two of them plays neither role.
+/// Reads the helper attribute of a function. A function with two of them has neither role.
 fn read_role(function: &ImplItemFn, errors: &mut Errors) -> Role {
     let mut helpers = attributes(&function.attrs, HELPERS);
     let Some(first) = helpers.next() else {
