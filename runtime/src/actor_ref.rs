@@ -24,7 +24,7 @@ use crate::mailbox::router::Router;
 use crate::mailbox::slot::Slot;
 use crate::monitor::Monitor;
 use crate::reply::{Address, Reply, died};
-use crate::sys::time;
+use crate::sys::clock;
 
 /// Identifies an actor over its whole life, in every process: a random number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ impl RawRef {
     }
 
     fn limit(&self) -> u64 {
-        self.kill_after.map_or(0, |limit| time::nanos(limit).max(1))
+        self.kill_after.map_or(0, |limit| clock::nanos(limit).max(1))
     }
 
     fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
@@ -107,7 +107,7 @@ impl RawRef {
         let router = Router::get().map_err(unreachable)?;
         router.know(&self.peer).map_err(unreachable)?;
         let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
-        let deadline = time::after(self.within.unwrap_or(self.peer.card.timeout));
+        let deadline = clock::after(self.within.unwrap_or(self.peer.card.timeout));
         Ok(Prepared { router, outgoing, deadline })
     }
 
@@ -371,7 +371,7 @@ impl<A: ActorStruct> ActorRef<A> {
 
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
-        self.handle().join_until(Some(time::after(limit)))
+        self.handle().join_until(Some(clock::after(limit)))
     }
 
     /// The same actor without its type: for those who want to know it again, or to watch it.

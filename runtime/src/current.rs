@@ -14,10 +14,10 @@ use crate::mailbox::ledger::{Ledger, Phase};
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::monitor::Monitor;
-use crate::own::{COPY, Home};
 use crate::process::request::Spec;
 use crate::relatives;
-use crate::sys::{frame, process, time};
+use crate::sys::per_process::{COPY, Home};
+use crate::sys::{clock, process, seqpacket};
 
 /// What an actor or a task knows of itself; in the program itself, its pid and little else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ impl Current {
     /// Until when the caller of the message in progress waits for its answer; `None` outside of a handler and in a tell.
     pub fn deadline(&self) -> Option<Instant> {
         let deadline = DEADLINE.load(Ordering::Relaxed);
-        (deadline != 0).then(|| Instant::now() + Duration::from_nanos(deadline.saturating_sub(time::now())))
+        (deadline != 0).then(|| Instant::now() + Duration::from_nanos(deadline.saturating_sub(clock::now())))
     }
 }
 
@@ -230,7 +230,7 @@ pub(crate) fn own_mailbox() -> Option<BorrowedFd<'static>> {
 pub(crate) fn wake_main_thread() {
     if let Some(own) = OWN.get() {
         // No room for it means that there is something to wake up for.
-        let _ = frame::send_raw(own.mailbox.as_fd(), b"w", &[]);
+        let _ = seqpacket::send_raw(own.mailbox.as_fd(), b"w", &[]);
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Answer, Call};
 use crate::codec::Portable;
 use crate::foreign;
-use crate::sys::image::{self, Findable, Located};
+use crate::sys::executable::{self, Findable, Located};
 
 /// Where a function lies.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ fn run<O: Owner, S: 'static, F, A: Portable, T: Portable>(owner: &mut dyn Any, c
 where
     F: FnOnce(&mut S, A) -> T + Copy + 'static,
 {
-    let (Some(owner), Some(function)) = (owner.downcast_mut::<O>(), image::conjure::<F>()) else {
+    let (Some(owner), Some(function)) = (owner.downcast_mut::<O>(), executable::conjure::<F>()) else {
         return Answer::codec("this function is for another actor");
     };
     call.ask_result(|(head, args): (Head<O::Key>, A)| {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot, Wakers};
-use crate::sys::time;
+use crate::sys::clock;
 
 /// See the [module](self).
 #[derive(Default)]
@@ -54,12 +54,12 @@ impl Gate {
         }
         inner.waiting = Some(Arc::clone(&slot));
         drop(inner);
-        let limit = |at: Instant| time::after(at.saturating_duration_since(Instant::now()));
+        let limit = |at: Instant| clock::after(at.saturating_duration_since(Instant::now()));
         match Router::get() {
             Ok(router) => drop(router.wait(&slot, deadline.map(limit))),
             // Nothing to lead: what can come, comes from threads.
             Err(_) => {
-                slot.sleep(Some(deadline.map_or_else(|| time::after(Duration::from_millis(100)), limit)))
+                slot.sleep(Some(deadline.map_or_else(|| clock::after(Duration::from_millis(100)), limit)))
             }
         }
         let mut inner = self.lock();
@@ -82,5 +82,5 @@ pub(crate) fn later(from: Instant, by: Duration) -> Instant {
 
 /// A number on the clock that all processes of a tree share, in nanoseconds.
 pub(crate) fn clock() -> u64 {
-    time::now()
+    clock::now()
 }

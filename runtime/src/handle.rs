@@ -19,7 +19,7 @@ use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
 use crate::process::register::{self, Known};
 use crate::process::{root, strays};
-use crate::sys::{fd, poll, process, rlimit, signal, time};
+use crate::sys::{clock, fd, poll, process, rlimit, signal};
 
 /// How long a supervisor may need to write down a death that the kernel knows of.
 const UNNOTED: Duration = Duration::from_secs(1);
@@ -103,11 +103,11 @@ impl Handle<'_> {
     }
 
     pub(crate) fn interrupt(&self) -> Result<(), SendError> {
-        let patience = time::after(UNNOTED);
+        let patience = clock::after(UNNOTED);
         loop {
             match self.known("interrupt")? {
                 Some(known) => return self.signal(&known, process::SIGINT, "interrupt"),
-                None if self.0.has_process() && time::now() < patience => {
+                None if self.0.has_process() && clock::now() < patience => {
                     poll::pause(Duration::from_millis(1));
                 }
                 None => return Err(self.no_process("interrupt")),
@@ -118,7 +118,7 @@ impl Handle<'_> {
     /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Answers which incarnation is told to end.
     fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
         let ledger = &self.0.ledger;
-        let patience = time::after(UNNOTED);
+        let patience = clock::after(UNNOTED);
         let mut ordered = None;
         loop {
             let last = ledger.incarnation();
@@ -134,12 +134,12 @@ impl Handle<'_> {
                 match self.signal(&known, signal, what) {
                     Ok(()) => return Ok(incarnation),
                     // It has ended, and its supervisor is about to say what comes next.
-                    Err(SendError::Gone(_) | SendError::Unavailable(_)) if time::now() < patience => {
+                    Err(SendError::Gone(_) | SendError::Unavailable(_)) if clock::now() < patience => {
                         poll::pause(Duration::from_millis(1));
                     }
                     Err(error) => return Err(error),
                 }
-            } else if self.0.has_process() && time::now() < patience {
+            } else if self.0.has_process() && clock::now() < patience {
                 // It has just begun, or just ended, and the supervisor is about to note so.
                 poll::pause(Duration::from_millis(1));
             } else if ledger.state() == State::Restarting && !self.0.is_dead() {
@@ -160,7 +160,7 @@ impl Handle<'_> {
         if self.is_self() {
             return Err(SendError::CallingSelf(self.at("stop")));
         }
-        let deadline = time::after(grace);
+        let deadline = clock::after(grace);
         let incarnation = self.end_by(process::SIGTERM, "stop")?;
         if let Some(reason) = self.end_of(incarnation, Some(deadline)) {
             return Ok(reason);
@@ -181,7 +181,7 @@ impl Handle<'_> {
     fn end_of(&self, incarnation: u64, deadline: Option<u64>) -> Option<ExitReason> {
         Router::get().ok()?;
         loop {
-            let look = time::after(LOOK).min(deadline.unwrap_or(u64::MAX));
+            let look = clock::after(LOOK).min(deadline.unwrap_or(u64::MAX));
             if let Some(reason) = self.join_until(Some(look)) {
                 return Some(reason);
             }
@@ -189,7 +189,7 @@ impl Handle<'_> {
                 let epitaph = self.0.ledger.death_of(incarnation);
                 return Some(epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason));
             }
-            if deadline.is_some_and(|deadline| deadline <= time::now()) {
+            if deadline.is_some_and(|deadline| deadline <= clock::now()) {
                 return None;
             }
         }

@@ -17,7 +17,7 @@ use crate::mailbox::ledger::{Ledger, State};
 use crate::process::entry;
 use crate::process::request::Kind;
 use crate::process::strays;
-use crate::sys::time;
+use crate::sys::clock;
 
 /// No tree is deeper; a bound for a walk over what others write.
 const DEEPEST: usize = 64;
@@ -292,7 +292,7 @@ impl Node {
         let busy = ledger.progress().filter(|_| has_process && kind != NodeKind::Supervisor);
         let method = |index| entry::method_at(entry, index).unwrap_or("?").to_owned();
         let in_progress = busy
-            .map(|busy| (method(busy.method), Duration::from_nanos(time::now().saturating_sub(busy.since))));
+            .map(|busy| (method(busy.method), Duration::from_nanos(clock::now().saturating_sub(busy.since))));
         Node {
             parent: Some(ledger.spawner()).filter(|&pid| pid != 0),
             state,

@@ -12,8 +12,8 @@ use crate::actor;
 use crate::codec::{Portable, bounds};
 use crate::current;
 use crate::mailbox::envelope::Status;
-use crate::own::Home;
 use crate::process::actor_loop::Origin;
+use crate::sys::per_process::Home;
 
 /// What a handler returns that answers later; see [`later`].
 ///

@@ -74,7 +74,6 @@ mod mailbox;
 mod monitor;
 pub mod names;
 mod on_down;
-mod own;
 mod partitioned;
 mod pipe;
 mod plan;

@@ -16,8 +16,8 @@ use crate::current;
 use crate::error::SendError;
 use crate::exit::ExitReason;
 use crate::monitor::Down;
-use crate::own::Own;
 use crate::process::last_words;
+use crate::sys::per_process::Own;
 
 /// The messages of the runtime itself, beyond all methods.
 pub(crate) const LINK: u32 = u32::MAX;

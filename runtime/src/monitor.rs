@@ -17,7 +17,7 @@ use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::on_down;
-use crate::sys::time;
+use crate::sys::clock;
 
 /// The report of an actor's end (OTP's `'DOWN'` message).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +140,7 @@ impl Monitor {
 
     /// As [`recv`](Self::recv), for `limit` at most.
     pub fn recv_timeout(&mut self, limit: Duration) -> Option<Down> {
-        self.recv_until(Some(time::after(limit)))
+        self.recv_until(Some(clock::after(limit)))
     }
 
     /// The report, if the actor has ended. Does not block.

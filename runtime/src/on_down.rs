@@ -10,7 +10,7 @@ use once_cell::sync::OnceCell;
 
 use crate::foreign;
 use crate::monitor::{Down, Monitor};
-use crate::own::Own;
+use crate::sys::per_process::Own;
 
 type Action = Box<dyn FnOnce(Down) + Send>;
 

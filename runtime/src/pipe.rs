@@ -17,7 +17,7 @@ use serde_bytes::ByteBuf;
 use crate::codec::{self, Portable};
 use crate::escape::escaped;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
-use crate::sys::{fd, frame, poll, time};
+use crate::sys::{clock, fd, poll, seqpacket};
 
 /// Makes a line between two processes: the first end sends `A` and receives `B`, the second one sends `B` and receives `A` (Python's `Pipe()`).
 ///
@@ -138,7 +138,7 @@ impl<Out: Portable, In: Portable> Pipe<Out, In> {
     /// # Errors
     /// See [`PipeError`].
     pub fn send_timeout(&mut self, message: &Out, limit: Duration) -> Result<bool, PipeError> {
-        self.send_until(message, Some(time::after(limit)))
+        self.send_until(message, Some(clock::after(limit)))
     }
 
     fn send_until(&mut self, message: &Out, deadline: Option<u64>) -> Result<bool, PipeError> {
@@ -151,7 +151,7 @@ impl<Out: Portable, In: Portable> Pipe<Out, In> {
                 Err(error) => return Err(error.into()),
                 Ok(()) => return Ok(true),
             }
-            let limit = deadline.map(time::until);
+            let limit = deadline.map(clock::until);
             if limit == Some(Duration::ZERO) {
                 return Ok(false);
             }
@@ -184,10 +184,10 @@ impl<Out: Portable, In: Portable> Pipe<Out, In> {
     /// # Errors
     /// See [`PipeError`].
     pub fn recv_timeout(&mut self, limit: Duration) -> Result<Option<In>, PipeError> {
-        let deadline = time::after(limit);
+        let deadline = clock::after(limit);
         loop {
             let message = self.receive(false)?;
-            let left = time::until(deadline);
+            let left = clock::until(deadline);
             if message.is_some() || left.is_zero() {
                 return Ok(message);
             }
@@ -198,9 +198,9 @@ impl<Out: Portable, In: Portable> Pipe<Out, In> {
     /// With `wait`, blocks until there is a message or a signal has interrupted the wait.
     fn receive(&mut self, wait: bool) -> Result<Option<In>, PipeError> {
         if self.buffer.is_empty() {
-            self.buffer = frame::buffer();
+            self.buffer = seqpacket::buffer();
         }
-        let packet = match frame::receive(self.socket.as_fd(), &mut self.buffer, wait) {
+        let packet = match seqpacket::receive(self.socket.as_fd(), &mut self.buffer, wait) {
             Ok(Some(packet)) => packet,
             Ok(None) => return Err(PipeError::Closed),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -307,7 +307,7 @@ mod tests {
     fn rubbish_is_an_error_and_the_next_message_is_fine() {
         let (one, mut other) = pipe::<u32, u32>().unwrap();
         for rubbish in [&b"x"[..], &[0xff; 64], &[0; 4096]] {
-            frame::send_raw(one.as_fd(), rubbish, &[]).unwrap();
+            seqpacket::send_raw(one.as_fd(), rubbish, &[]).unwrap();
             assert!(matches!(other.recv(), Err(PipeError::Codec(_))));
         }
         let mut one = one;

@@ -28,8 +28,8 @@ use crate::process::step::{NoTree, Obstacle};
 use crate::process::surroundings::Surroundings;
 use crate::process::tree::{self, PATIENCE, Tree};
 use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
-use crate::sys::image::{self, Located};
-use crate::sys::{credentials, fd, process, time};
+use crate::sys::executable::{self, Located};
+use crate::sys::{clock, credentials, fd, process};
 use crate::task::function::Function;
 
 const MAILBOX: u32 = 256;
@@ -207,7 +207,7 @@ impl Plan {
                 // The registry is gone, or does not answer: without its names this is not what was asked for.
                 let handle = Handle(&peer);
                 let _ = handle.kill();
-                let _ = handle.join_until(Some(time::after(PATIENCE)));
+                let _ = handle.join_until(Some(clock::after(PATIENCE)));
                 return Err(error);
             }
         }
@@ -294,7 +294,7 @@ impl Plan {
         let offset = match self.entry {
             Some(entry) => entry.offset(),
             // What it runs is the runtime itself.
-            None => image::is_in_executable().then_some(0),
+            None => executable::is_in_executable().then_some(0),
         };
         offset.ok_or(Failure::NotInExecutable)
     }
@@ -320,7 +320,7 @@ impl Plan {
             daemon: options.daemon,
             entry: offset,
             type_name: self.entry.map_or("", |entry| (entry.value.type_name)()).to_owned(),
-            build: image::build_hash(),
+            build: executable::build_hash(),
             parent: std::process::id(),
             start: self.start_limit(),
             deadline: options.deadline,
@@ -494,7 +494,7 @@ fn await_start(
     let slot = Arc::new(Slot::default());
     peer.on_ready(&slot);
     router.visit(peer);
-    router.wait(&slot, Some(time::after(start.saturating_add(START_SLACK))));
+    router.wait(&slot, Some(clock::after(start.saturating_add(START_SLACK))));
     match slot.take() {
         Some(Outcome::Ready) => Ok(()),
         Some(Outcome::Dead(Some(epitaph))) => judge(&epitaph, start),

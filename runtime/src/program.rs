@@ -6,7 +6,7 @@ use crate::mailbox::ledger::{Farewell, StopMode};
 use crate::pool;
 use crate::process::last_words;
 use crate::process::tree;
-use crate::sys::time;
+use crate::sys::clock;
 
 /// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return or by panic.
 #[doc(hidden)]
@@ -107,7 +107,7 @@ pub fn ignore() -> ! {
 /// # }
 /// ```
 pub fn shutdown_within(budget: Duration) {
-    tree::shut_down_by(StopMode::Drain, time::after(budget));
+    tree::shut_down_by(StopMode::Drain, clock::after(budget));
 }
 
 /// Caps [`parallelism`].

@@ -17,8 +17,8 @@ use crate::mailbox::envelope::Envelope;
 use crate::mailbox::ledger::Ledger;
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
-use crate::own::Own;
 use crate::process::strays;
+use crate::sys::per_process::Own;
 use crate::sys::{fd, poll, process};
 
 static PROGRAM: Own<OnceCell<(Arc<Peer>, OwnedFd)>> = Own::new();

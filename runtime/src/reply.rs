@@ -17,10 +17,10 @@ use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
-use crate::own::COPY;
 use crate::process::root;
 use crate::relay::Failure;
-use crate::sys::time;
+use crate::sys::clock;
+use crate::sys::per_process::COPY;
 
 /// As much of an error's text is read.
 const TEXT: usize = 64 * 1024;
@@ -195,7 +195,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     /// # Panics
     /// If the answer has been taken already.
     pub fn wait_timeout(&mut self, limit: Duration) -> Result<T, CallError<E>> {
-        self.wait_until(time::after(limit))
+        self.wait_until(clock::after(limit))
     }
 
     /// The answer, if it is there. Does not block.

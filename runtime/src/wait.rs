@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::sys::{poll, time};
+use crate::sys::{clock, poll};
 
 /// Waits until at least one of these can be read, or has hung up; answers the places of all that are so, in order (Python's `connection.wait`).
 ///
@@ -57,10 +57,10 @@ fn wait<T: AsFd>(
     if things.is_empty() && limit.is_none() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing to wait for, without a limit"));
     }
-    let deadline = limit.map(time::after);
+    let deadline = limit.map(clock::after);
     let (mut ready, mut waiting): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..things.len()).collect());
     loop {
-        let left = deadline.map(time::until);
+        let left = deadline.map(clock::until);
         let fds: Vec<(BorrowedFd<'_>, bool)> =
             waiting.iter().map(|&place| (things[place].as_fd(), false)).collect();
         match poll::wait(&fds, left, None) {

@@ -20,10 +20,10 @@ use crate::logging::Origin;
 use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};
 use crate::logging::sites::{ADDED, Found, OWN_FIELDS, Place, Places};
-use crate::own::Own;
 use crate::process::lines;
+use crate::sys::per_process::Own;
 use crate::sys::verdict::Verdict;
-use crate::sys::{fd, frame, memfd, poll, process, time};
+use crate::sys::{clock, fd, memfd, poll, process, seqpacket};
 
 /// How long the end of a program waits for what it has not read yet.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -67,20 +67,21 @@ pub(crate) fn open() {
 pub(crate) fn settle() {
     let has_reader = progress().has_reader;
     let Some(line) = lines::log().filter(|_| has_reader && !READS.get()) else { return };
-    let (mark, until) = (process::random(), time::after(SETTLE));
+    let (mark, until) = (process::random(), clock::after(SETTLE));
     progress().marks.insert(mark);
     let mut packet = vec![MARK];
     packet.extend(mark.to_le_bytes());
-    let mut sent = frame::send_raw(line, &packet, &[]);
-    while sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) && time::now() < until {
+    let mut sent = seqpacket::send_raw(line, &packet, &[]);
+    while sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) && clock::now() < until
+    {
         poll::pause(Duration::from_millis(1));
-        sent = frame::send_raw(line, &packet, &[]);
+        sent = seqpacket::send_raw(line, &packet, &[]);
     }
     let mut progress = progress();
-    while sent.is_ok() && progress.marks.contains(&mark) && time::now() < until {
+    while sent.is_ok() && progress.marks.contains(&mark) && clock::now() < until {
         progress = READ_ON
             .here()
-            .wait_timeout(progress, time::until(until))
+            .wait_timeout(progress, clock::until(until))
             .unwrap_or_else(PoisonError::into_inner)
             .0;
     }
@@ -100,9 +101,9 @@ impl Inbox {
     }
 
     fn run(mut self, line: BorrowedFd<'_>) {
-        let mut buffer = frame::buffer();
+        let mut buffer = seqpacket::buffer();
         loop {
-            match frame::receive(line, &mut buffer, true) {
+            match seqpacket::receive(line, &mut buffer, true) {
                 Ok(Some(packet)) => {
                     let whole = !packet.truncated;
                     // The subscriber is the program's code, and may panic. That ends no more than one event.
@@ -167,9 +168,9 @@ impl Inbox {
     /// Says how much could not be read, but not more often than once a second, lest somebody flood the log with that.
     fn note(&mut self, readable: bool) {
         self.unreadable += u64::from(!readable);
-        if self.unreadable > 0 && time::now().saturating_sub(self.complained) >= COMPLAINTS {
+        if self.unreadable > 0 && clock::now().saturating_sub(self.complained) >= COMPLAINTS {
             let packets = std::mem::take(&mut self.unreadable);
-            self.complained = time::now();
+            self.complained = clock::now();
             let _ = foreign::caught(
                 || tracing::warn!(target: "phalanx::logging", packets, "something in the log cannot be read"),
             );

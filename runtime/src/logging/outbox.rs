@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::logging::record::Record;
-use crate::own::Own;
 use crate::process::lines;
-use crate::sys::{fd, frame, memfd, poll, time};
+use crate::sys::per_process::Own;
+use crate::sys::{clock, fd, memfd, poll, seqpacket};
 
 /// How long an event may wait for room.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -80,9 +80,9 @@ pub(crate) fn send(record: &Record<'_>, patience: Duration) {
     packet[1..9].copy_from_slice(&outbox.number.to_le_bytes());
     packet[9..FRONT].copy_from_slice(&outbox.dropped.to_le_bytes());
     let patience = if outbox.blocked { Duration::ZERO } else { patience };
-    let until = time::after(patience);
+    let until = clock::after(patience);
     let sent = if packet.len() <= INLINE {
-        until_room(line, until, || frame::send_raw(line, &packet, &[]))
+        until_room(line, until, || seqpacket::send_raw(line, &packet, &[]))
     } else {
         outbox.send_large(line, &mut packet, until)
     };
@@ -102,18 +102,18 @@ impl Outbox {
         while let Some(last) = &self.large {
             if fd::hung_up(last.as_fd()) {
                 self.large = None;
-            } else if time::now() >= until {
+            } else if clock::now() >= until {
                 return Err(io::ErrorKind::WouldBlock.into());
             } else {
                 // Readable means hung up: nobody writes there.
-                let _ = poll::readable(last.as_fd(), Some(time::until(until)));
+                let _ = poll::readable(last.as_fd(), Some(clock::until(until)));
             }
         }
         packet[0] = LARGE;
         let file = memfd::payload(&packet[FRONT..])?;
         let (ours, theirs) = fd::seqpacket_pair()?;
         let fds = [file.as_fd(), theirs.as_fd()];
-        until_room(line, until, || frame::send_raw(line, &packet[..FRONT], &fds))?;
+        until_room(line, until, || seqpacket::send_raw(line, &packet[..FRONT], &fds))?;
         self.large = Some(ours);
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Outbox {
 fn until_room(line: BorrowedFd<'_>, until: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     loop {
         match send() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && time::now() < until => {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && clock::now() < until => {
                 let _ = poll::wait(&[(line, true)], Some(BETWEEN_TRIES), None);
             }
             other => return other,

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use crate::mailbox::ledger::Ledger;
-use crate::sys::{futex, time};
+use crate::sys::{clock, futex};
 
 /// No sleep for room is longer than this, so that a lost wake-up or a peer that vanished costs at most this much.
 const SLICE: Duration = Duration::from_millis(20);
@@ -35,7 +35,7 @@ pub(crate) fn release(ledger: &Ledger) {
 pub(crate) fn wait_for_change(ledger: &Ledger, seen: u32, deadline: u64) {
     ledger.waiting().fetch_add(1, SeqCst);
     if ledger.depth().load(SeqCst) == seen {
-        futex::wait(ledger.depth(), seen, time::until(deadline).min(SLICE));
+        futex::wait(ledger.depth(), seen, clock::until(deadline).min(SLICE));
     }
     let _ = ledger.waiting().fetch_update(SeqCst, SeqCst, |waiting| waiting.checked_sub(1));
 }

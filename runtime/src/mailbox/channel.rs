@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use ipc_channel::ipc;
 use serde::{Deserialize, Serialize};
 
-use crate::sys::{fd, frame, poll};
+use crate::sys::{fd, poll, seqpacket};
 
 /// Makes a channel for messages of type `T`: the sending and the receiving end.
 ///
@@ -32,7 +32,7 @@ pub(crate) const MOST: usize = 1 << 17;
 /// Rings a mailbox from its inner side: there is something new in the ledger. Everybody who has a sending end sees this, and nobody takes it away but who
 /// rings, by one of those: when there is no room for another ring, those that were not read go.
 pub(crate) fn ring(receiver: BorrowedFd<'_>, sender: Option<BorrowedFd<'_>>) {
-    let rung = || frame::send_raw(receiver, b"r", &[]);
+    let rung = || seqpacket::send_raw(receiver, b"r", &[]);
     if rung().is_err() {
         // Full: the actor has been at it.
         sender.map(|sender| poll::drain_bell(sender, MOST));
@@ -86,9 +86,9 @@ mod tests {
     #[test]
     fn a_plain_ipc_receiver_reads_our_packets() {
         let (sender, receiver) = ipc::channel::<(u32, String)>().unwrap();
-        let mut packet = vec![0; frame::HEADER];
+        let mut packet = vec![0; seqpacket::HEADER];
         packet.extend(postcard::to_stdvec(&(7_u32, "seven")).unwrap());
-        frame::send(descriptor(&sender).unwrap().as_fd(), &mut packet, &[]).unwrap();
+        seqpacket::send(descriptor(&sender).unwrap().as_fd(), &mut packet, &[]).unwrap();
         assert_eq!(receiver.recv().unwrap(), (7, "seven".to_owned()));
     }
 
@@ -96,10 +96,10 @@ mod tests {
     fn we_read_the_packets_of_a_plain_ipc_sender() {
         let (sender, receiver) = ipc::channel::<(u32, String)>().unwrap();
         sender.send((7, "seven".to_owned())).unwrap();
-        let mut buffer = frame::buffer();
+        let mut buffer = seqpacket::buffer();
         let packet =
-            frame::receive(descriptor(&receiver).unwrap().as_fd(), &mut buffer, true).unwrap().unwrap();
-        let data = frame::data(&buffer[..packet.len]).unwrap();
+            seqpacket::receive(descriptor(&receiver).unwrap().as_fd(), &mut buffer, true).unwrap().unwrap();
+        let data = seqpacket::data(&buffer[..packet.len]).unwrap();
         assert_eq!(postcard::from_bytes::<(u32, String)>(data).unwrap(), (7, "seven".to_owned()));
     }
 
@@ -107,8 +107,8 @@ mod tests {
     fn a_full_channel_is_would_block_and_never_a_wait() {
         let (sender, _receiver) = pair::<u32>().unwrap();
         let refused = (0..100_000).find_map(|_| {
-            let mut packet = vec![0; frame::HEADER + 8];
-            frame::send(sender.as_fd(), &mut packet, &[]).err()
+            let mut packet = vec![0; seqpacket::HEADER + 8];
+            seqpacket::send(sender.as_fd(), &mut packet, &[]).err()
         });
         assert_eq!(refused.unwrap().kind(), io::ErrorKind::WouldBlock);
     }
@@ -120,7 +120,7 @@ mod tests {
         let end = descriptor(&receiver).unwrap();
         std::os::unix::net::UnixStream::from(end.try_clone().unwrap()).set_nonblocking(true).unwrap();
         let reader = std::thread::spawn(move || {
-            frame::receive(end.as_fd(), &mut frame::buffer(), true).unwrap().is_some()
+            seqpacket::receive(end.as_fd(), &mut seqpacket::buffer(), true).unwrap().is_some()
         });
         std::thread::yield_now();
         sender.send(1).unwrap();
@@ -131,7 +131,7 @@ mod tests {
     fn a_gone_receiver_is_a_broken_pipe_and_no_signal() {
         let (sender, receiver) = pair::<u32>().unwrap();
         drop(receiver);
-        let error = frame::send(sender.as_fd(), &mut [0; frame::HEADER], &[]).unwrap_err();
+        let error = seqpacket::send(sender.as_fd(), &mut [0; seqpacket::HEADER], &[]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -13,7 +13,7 @@ use serde_bytes::ByteBuf;
 
 use crate::codec::bounds::BYTES;
 use crate::codec::{Aside, Encoded};
-use crate::sys::{frame, memfd};
+use crate::sys::{memfd, seqpacket};
 
 /// Payloads above this many bytes travel as memory files.
 const INLINE: usize = 32 * 1024;
@@ -95,7 +95,7 @@ impl Outgoing {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         // One descriptor may be needed for the payload.
-        let room = frame::MAX_FDS - others - 1;
+        let room = seqpacket::MAX_FDS - others - 1;
         if aside.iter().flat_map(Aside::descriptors).count() > room {
             let refs = aside.iter().filter(|aside| aside.is_ref()).count();
             let others = aside.len() - refs;
@@ -170,17 +170,17 @@ impl Sealed {
     /// Sends it; `first` goes in front of the other descriptors. Never blocks.
     ///
     /// # Errors
-    /// As [`frame::send`].
+    /// As [`seqpacket::send`].
     pub(crate) fn send(&mut self, socket: BorrowedFd<'_>, first: &[BorrowedFd<'_>]) -> io::Result<()> {
         let fds: Vec<BorrowedFd<'_>> = first.iter().copied().chain(self.outgoing.descriptors()).collect();
-        frame::send(socket, &mut self.packet, &fds)
+        seqpacket::send(socket, &mut self.packet, &fds)
     }
 }
 
 /// Encodes a header behind room for the two sizes.
 pub(crate) fn packet(header: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut packet = Vec::with_capacity(256);
-    packet.resize(frame::HEADER, 0);
+    packet.resize(seqpacket::HEADER, 0);
     postcard::to_extend(header, packet).map_err(io::Error::other)
 }
 
@@ -221,7 +221,7 @@ impl Deref for Body {
 
 /// Reads the header in a packet's data; `None` if it is not exactly one.
 pub(crate) fn parse<H: DeserializeOwned>(packet: &[u8]) -> Option<H> {
-    match postcard::take_from_bytes(frame::data(packet)?) {
+    match postcard::take_from_bytes(seqpacket::data(packet)?) {
         Ok((header, [])) => Some(header),
         _ => None,
     }
@@ -249,7 +249,7 @@ mod tests {
             payload: outgoing.bytes(),
         };
         let mut packet = packet(&envelope).unwrap();
-        let (total, data) = (packet.len(), packet.len() - frame::HEADER);
+        let (total, data) = (packet.len(), packet.len() - seqpacket::HEADER);
         packet[..8].copy_from_slice(&total.to_ne_bytes());
         packet[8..16].copy_from_slice(&data.to_ne_bytes());
         let read: Envelope = parse(&packet).unwrap();

@@ -17,10 +17,10 @@ use crate::mailbox::ledger::{Epitaph, Farewell, HISTORY, Ledger, Phase, State};
 use crate::mailbox::reception::Reception;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot, Wakers};
-use crate::own::Own;
+use crate::sys::per_process::Own;
 use crate::sys::poll::Sentinel;
 use crate::sys::verdict::Verdict;
-use crate::sys::{fd, frame, process, rlimit, time};
+use crate::sys::{clock, fd, process, rlimit, seqpacket};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,7 +268,7 @@ impl Peer {
                 self.wake_if_idle();
             }
             match sent {
-                Err(Failure::Full) if deadline > time::now() => {
+                Err(Failure::Full) if deadline > clock::now() => {
                     capacity::wait_for_change(&self.ledger, seen, deadline);
                     has_waited = true;
                 }
@@ -283,7 +283,7 @@ impl Peer {
     fn wake_if_idle(&self) {
         if self.ledger.phase() == Phase::Idle {
             // No room for it means that there is something to wake up for.
-            let _ = frame::send_raw(self.mailbox(), b"w", &[]);
+            let _ = seqpacket::send_raw(self.mailbox(), b"w", &[]);
         }
     }
 
@@ -382,9 +382,9 @@ impl Peer {
             return Some(Some(said));
         }
         if fate.doubt_until == 0 {
-            fate.doubt_until = time::after(DOUBT);
+            fate.doubt_until = clock::after(DOUBT);
         }
-        (!is_there || fate.doubt_until <= time::now()).then_some(None)
+        (!is_there || fate.doubt_until <= clock::now()).then_some(None)
     }
 
     /// The process that it has, or had last: its pid, and which incarnation it is.
@@ -619,7 +619,7 @@ mod tests {
         let sent = peer.send(&Router::get().unwrap().reception(), call, Outgoing::text(""), 0);
         assert!(matches!(sent, Err(Failure::Full)));
         let mut buffer = [0; 16];
-        let woken = frame::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();
+        let woken = seqpacket::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();
         assert_eq!(&buffer[..woken.len], b"w");
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::mailbox::channel;
 use crate::mailbox::envelope::Answered;
-use crate::sys::frame::{self, Packet};
 use crate::sys::poll::{Epoll, Event, Events};
+use crate::sys::seqpacket::{self, Packet};
 use crate::sys::verdict::Verdict;
 use crate::sys::{fd, poll};
 
@@ -83,7 +83,7 @@ impl Reception {
 
     /// The next answer, without waiting; `None` if there is none for now.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Result<Option<Packet>, Fault> {
-        match frame::receive(self.receiver.as_fd(), buffer, false) {
+        match seqpacket::receive(self.receiver.as_fd(), buffer, false) {
             Ok(None) if fd::has_ended(self.receiver.as_fd()) => Err(Fault::Ended),
             // None: an empty packet, which is nobody's answer.
             Ok(packet) => Ok(packet),

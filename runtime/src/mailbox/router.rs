@@ -22,9 +22,9 @@ use crate::mailbox::envelope::{Answered, Body, parse};
 use crate::mailbox::peer::{Lost, Peer, Place};
 use crate::mailbox::reception::{ANSWERS, Fault, Reception, WAKE};
 use crate::mailbox::slot::{Outcome, Slot, Wakers};
-use crate::own::Own;
 use crate::process::last_words;
-use crate::sys::{frame, poll, rlimit, time};
+use crate::sys::per_process::Own;
+use crate::sys::{clock, poll, rlimit, seqpacket};
 
 /// From how many pending calls on to look for those that nobody waits for.
 const SWEEP: usize = 1024;
@@ -101,7 +101,7 @@ impl Router {
 
     fn new() -> io::Result<Router> {
         let reception = Mutex::new(Arc::new(Reception::new(0)?));
-        let (next, inner, buffer) = (AtomicU64::new(1), Mutex::default(), Mutex::new(frame::buffer()));
+        let (next, inner, buffer) = (AtomicU64::new(1), Mutex::default(), Mutex::new(seqpacket::buffer()));
         Ok(Router { reception, next, inner, buffer })
     }
 
@@ -274,12 +274,12 @@ impl Router {
             if let Some(place) = peer.take_place() {
                 return Some(place);
             }
-            if deadline <= time::now() {
+            if deadline <= clock::now() {
                 return None;
             }
             let slot = Arc::new(Slot::default());
             peer.await_place(&slot);
-            self.wait(&slot, Some(deadline.min(time::after(SLICE))));
+            self.wait(&slot, Some(deadline.min(clock::after(SLICE))));
             peer.forget_waiting(&slot);
         }
     }
@@ -330,7 +330,7 @@ impl Router {
     /// Forgets the calls that nobody waits for and that nobody will answer any more, since their deadlines have passed.
     fn forget_late(&self) {
         let mut inner = self.inner();
-        let now = time::now();
+        let now = clock::now();
         inner.pending.retain(|_, call| call.slot.is_some() || call.deadline > now);
         inner.sweep_at = (2 * inner.pending.len()).max(SWEEP);
     }
@@ -349,7 +349,7 @@ impl Router {
             if slot.is_done() {
                 return true;
             }
-            if deadline.is_some_and(|deadline| deadline <= time::now()) {
+            if deadline.is_some_and(|deadline| deadline <= clock::now()) {
                 return false;
             }
             // Dropped last, when the lead has been passed on.
@@ -361,9 +361,9 @@ impl Router {
             if lead.is_some()
                 && let Some(_leading) = slot.begin_to_lead()
             {
-                let is_late = || deadline.is_some_and(|deadline| deadline <= time::now());
+                let is_late = || deadline.is_some_and(|deadline| deadline <= clock::now());
                 while woken.is_empty() && !slot.is_done() && !is_late() {
-                    self.serve(deadline.map(time::until), Some(slot), &mut woken);
+                    self.serve(deadline.map(clock::until), Some(slot), &mut woken);
                 }
             }
         }
@@ -534,7 +534,7 @@ impl Router {
                 && woken.is_empty()
                 && let Some(next) = self.expire_futures(&mut woken)
             {
-                self.serve(Some(time::until(next)), None, &mut woken);
+                self.serve(Some(clock::until(next)), None, &mut woken);
             }
         }
     }
@@ -542,7 +542,7 @@ impl Router {
     /// Tells futures whose deadline has passed; answers the next deadline.
     fn expire_futures(&self, woken: &mut Wakers) -> Option<u64> {
         let mut inner = self.inner();
-        let now = time::now();
+        let now = clock::now();
         let mut late = Vec::new();
         while let Some(&key) = inner.futures.first().filter(|key| key.0 <= now) {
             inner.futures.remove(&key);

@@ -9,8 +9,8 @@ use crate::foreign;
 use crate::mailbox::envelope::{Body, Status};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::router::Router;
-use crate::own::thread;
-use crate::sys::time;
+use crate::sys::clock;
+use crate::sys::per_process::thread;
 
 /// What comes of waiting.
 pub(crate) enum Outcome {
@@ -155,7 +155,7 @@ impl Slot {
     pub(crate) fn sleep(&self, deadline: Option<u64>) {
         let mut inner = self.lock();
         while inner.outcome.is_none() && !inner.lead {
-            let limit = deadline.map_or(Duration::from_secs(3600), time::until);
+            let limit = deadline.map_or(Duration::from_secs(3600), clock::until);
             if limit.is_zero() {
                 return;
             }

@@ -12,9 +12,9 @@ use crate::mailbox::ledger::Ledger;
 use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::process::lines;
-use crate::sys::frame;
+use crate::sys::seqpacket;
 use crate::sys::verdict::Verdict;
-use crate::sys::{fd, poll, time};
+use crate::sys::{clock, fd, poll};
 
 /// How long the program may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,10 +61,10 @@ pub(crate) fn ask(name: &str, wanted: Wanted, refs: &[BorrowedFd<'_>]) -> Result
         return Err(Trouble::Refused(Refusal::NotFound));
     };
     thread::start_registry()?;
-    let deadline = time::after(PATIENCE);
+    let deadline = clock::after(PATIENCE);
     let (ours, theirs) = fd::seqpacket_pair()?;
     let mut bytes = packet(&Request { name: name.to_owned(), wanted })?;
-    if bytes.len() > frame::HEADER + frame::MAX_DATA {
+    if bytes.len() > seqpacket::HEADER + seqpacket::MAX_DATA {
         return Err(Trouble::Unreachable("the name of the type is too long".to_owned()));
     }
     let fds: Vec<BorrowedFd<'_>> = std::iter::once(theirs.as_fd()).chain(refs.iter().copied()).collect();
@@ -82,7 +82,7 @@ fn send(
     deadline: u64,
 ) -> Result<(), Trouble> {
     loop {
-        let error = match frame::send(line, bytes, fds) {
+        let error = match seqpacket::send(line, bytes, fds) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -92,7 +92,7 @@ fn send(
             }
             // So many descriptors under way that the system wants some to arrive first.
             _ if Verdict::of(&error) == Verdict::Passes => {
-                if time::now() >= deadline {
+                if clock::now() >= deadline {
                     return Err(Trouble::Unreachable(format!("not sent within {PATIENCE:?}: {error}")));
                 }
                 poll::pause(Duration::from_millis(1));
@@ -106,8 +106,8 @@ fn receive(conversation: OwnedFd, deadline: u64) -> Result<Answered, Trouble> {
     if !await_readable(conversation.as_fd(), deadline)? {
         return Err(Trouble::Unreachable(format!("no answer within {PATIENCE:?}")));
     }
-    let mut buffer = frame::buffer();
-    match frame::receive(conversation.as_fd(), &mut buffer, false)? {
+    let mut buffer = seqpacket::buffer();
+    match seqpacket::receive(conversation.as_fd(), &mut buffer, false)? {
         None => Err(Trouble::Unreachable("the program has dropped the request".to_owned())),
         Some(packet) if packet.truncated => {
             Err(Trouble::Unreachable("no descriptor is left in this process".to_owned()))
@@ -123,9 +123,9 @@ fn receive(conversation: OwnedFd, deadline: u64) -> Result<Answered, Trouble> {
 /// Waits until there is something or a hang-up; answers whether that came in time.
 fn await_readable(socket: BorrowedFd<'_>, deadline: u64) -> io::Result<bool> {
     loop {
-        match poll::readable(socket, Some(time::until(deadline))) {
+        match poll::readable(socket, Some(clock::until(deadline))) {
             Ok(true) => return Ok(true),
-            Ok(false) if time::now() >= deadline => return Ok(false),
+            Ok(false) if clock::now() >= deadline => return Ok(false),
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -146,7 +146,7 @@ fn ask_patiently(
             return Ok(answered);
         }
         let other = answered.fds.next().ok_or_else(garbled)?;
-        if !await_readable(other.as_fd(), deadline)? || time::now() >= deadline {
+        if !await_readable(other.as_fd(), deadline)? || clock::now() >= deadline {
             return Err(Trouble::Starting);
         }
     }
@@ -186,7 +186,7 @@ pub(crate) fn register(name: &str, type_name: &str, peer: &Peer) -> Result<(), T
 
 fn enter(name: &str, type_name: &str, peer: &Peer, ticket: u64) -> Result<(), Trouble> {
     let wanted = || Wanted::Register { type_name: type_name.to_owned(), card: peer.card.clone(), ticket };
-    ask_patiently(name, wanted, &peer.descriptors(), time::after(PATIENCE))?.has_changed().map(drop)
+    ask_patiently(name, wanted, &peer.descriptors(), clock::after(PATIENCE))?.has_changed().map(drop)
 }
 
 /// Reserves a name for an actor that is about to be started; waits until `deadline` while others do the same.

@@ -14,7 +14,7 @@ use crate::handle::Handle;
 use crate::mailbox::peer::Peer;
 use crate::plan::Failure;
 use crate::process::tree;
-use crate::sys::time;
+use crate::sys::clock;
 
 /// How long those wait who find that somebody else is starting an actor of that name.
 const STARTING: Duration = Duration::from_secs(60);
@@ -53,7 +53,7 @@ pub fn get_or_spawn<A: Actor>(
     build: impl FnOnce() -> ActorBuilder<A>,
 ) -> Result<ActorRef<A>, SpawnError> {
     let failed = |error| SpawnError::Name { actor: name.to_owned(), error };
-    let deadline = time::after(STARTING);
+    let deadline = clock::after(STARTING);
     loop {
         match lookup::<A>(name) {
             Err(NameError::NotFound { .. }) => {}
@@ -67,7 +67,7 @@ pub fn get_or_spawn<A: Actor>(
                 return start(name, type_name::<A>(), reservation, || builder.spawn_peer()).map(ActorRef::of);
             }
             // Somebody was quicker.
-            Err(Trouble::Refused(Refusal::Taken { .. })) if time::now() < deadline => {}
+            Err(Trouble::Refused(Refusal::Taken { .. })) if clock::now() < deadline => {}
             Err(trouble) => return Err(failed(NameError::of(trouble, name, type_name::<A>()))),
         }
     }
@@ -86,7 +86,7 @@ fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnEr
     let actor = || name.to_owned();
     // Without a tree there is no line to ask on, and why there is none is what the caller has to know.
     tree::get().map_err(|none| Failure::from(none).named(name))?;
-    reserve(name, time::after(STARTING)).map_err(|trouble| match trouble {
+    reserve(name, clock::after(STARTING)).map_err(|trouble| match trouble {
         Trouble::Refused(Refusal::Taken { pid }) => SpawnError::AlreadyStarted { actor: actor(), pid },
         trouble => SpawnError::Name { actor: actor(), error: NameError::of(trouble, name, type_name) },
     })
@@ -140,7 +140,7 @@ fn start(
         Err(trouble) => {
             let handle = Handle(&peer);
             let _ = handle.kill();
-            let _ = handle.join_until(Some(time::after(KILLED)));
+            let _ = handle.join_until(Some(clock::after(KILLED)));
             Err(SpawnError::Name { actor: name.to_owned(), error: NameError::of(trouble, name, type_name) })
         }
     }

@@ -12,9 +12,9 @@ use once_cell::sync::OnceCell;
 use super::registry::Registry;
 use super::wire::{Answer, Limit, Refusal, Request};
 use crate::mailbox::envelope::{packet, parse};
-use crate::own::Own;
 use crate::process::lines;
-use crate::sys::frame::{self, Packet};
+use crate::sys::per_process::Own;
+use crate::sys::seqpacket::{self, Packet};
 use crate::sys::verdict::Verdict;
 use crate::sys::{fd, poll};
 
@@ -35,7 +35,7 @@ pub(crate) fn unread_line() -> Option<BorrowedFd<'static>> {
 pub(crate) fn start_registry() -> io::Result<()> {
     let Some(line) = lines::incoming_names() else { return Ok(()) };
     STARTED.here().get_or_try_init(|| {
-        let keeper = Keeper { line, registry: Registry::default(), buffer: frame::buffer() };
+        let keeper = Keeper { line, registry: Registry::default(), buffer: seqpacket::buffer() };
         std::thread::Builder::new().name("phalanx-names".into()).spawn(move || keeper.run()).map(drop)
     })?;
     Ok(())
@@ -74,7 +74,7 @@ impl<L: AsFd> Keeper<L> {
     /// Answers whether the line is still one.
     fn take_requests(&mut self) -> bool {
         for _ in 0..AT_A_TIME {
-            match frame::receive(self.line.as_fd(), &mut self.buffer, false) {
+            match seqpacket::receive(self.line.as_fd(), &mut self.buffer, false) {
                 Ok(Some(packet)) => self.answer(packet),
                 // An empty packet; or somebody has shut the line down, and it stays so.
                 Ok(None) if fd::has_ended(self.line.as_fd()) => return false,
@@ -97,7 +97,7 @@ impl<L: AsFd> Keeper<L> {
         let (answer, refs) = served.unwrap_or_else(|refusal| (Answer::Refused(refusal), Vec::new()));
         if let Ok(mut bytes) = self::packet(&answer) {
             // One who has given up, or has filled its own socket, gets none.
-            let _ = frame::send(reply.as_fd(), &mut bytes, &refs);
+            let _ = seqpacket::send(reply.as_fd(), &mut bytes, &refs);
         }
     }
 }

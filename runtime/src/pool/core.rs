@@ -20,7 +20,7 @@ use super::{End, OnLoss};
 use crate::exit::ExitReason;
 use crate::foreign;
 use crate::gate::{Gate, later};
-use crate::own::{COPY, Home, Own};
+use crate::sys::per_process::{COPY, Home, Own};
 use crate::{SpawnError, SupervisorRef};
 
 /// How long a batch of short tasks is to take.

@@ -48,7 +48,7 @@ use once_cell::sync::OnceCell;
 use crate::SpawnError;
 use crate::codec::{Parcel, Portable, bounds};
 use crate::escape::escaped;
-use crate::own::Own;
+use crate::sys::per_process::Own;
 use crate::task::function::{Function, TaskFn};
 
 /// What becomes of a task whose worker has died of it.

@@ -15,7 +15,7 @@ use super::lane::{MOST_ITEMS, Status};
 use super::task::failed;
 use crate::codec::{Parcel, Portable};
 use crate::foreign::{self, Thrown};
-use crate::own::COPY;
+use crate::sys::per_process::COPY;
 use crate::task::function::Function;
 
 /// How many items are on their way by default.

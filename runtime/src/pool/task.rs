@@ -17,7 +17,7 @@ use crate::Never;
 use crate::codec::Portable;
 use crate::foreign;
 use crate::gate::later;
-use crate::own::{COPY, Home, Own};
+use crate::sys::per_process::{COPY, Home, Own};
 
 /// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it (Python's `AsyncResult` and `Future`).
 ///

@@ -8,7 +8,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use crate::sys::{fd, frame, rlimit};
+use crate::sys::{fd, rlimit, seqpacket};
 
 /// How many channels there is room for at least, where the system allows.
 const ROOM: u32 = 1024;
@@ -56,7 +56,7 @@ impl Attic {
     /// # Errors
     /// `WouldBlock` if there is no room.
     pub(crate) fn park(&self, session: u64, channel: BorrowedFd<'_>) -> io::Result<()> {
-        let put = || frame::send_raw(self.in_end.as_fd(), &session.to_ne_bytes(), &[channel]);
+        let put = || seqpacket::send_raw(self.in_end.as_fd(), &session.to_ne_bytes(), &[channel]);
         // The kernel counts descriptors on their way against the soft limit, and an actor has the program's.
         put().or_else(|_| rlimit::with_raised_descriptors(put))
     }
@@ -73,11 +73,11 @@ impl Attic {
     /// Looks at all of them without taking any out, so that no death can lose one. `Err` if there were more than descriptors.
     fn look_through(&self) -> Result<Channels, Channels> {
         let (mut found, mut gone) = (Vec::new(), 0);
-        if frame::peek_from_the_first(self.out_end.as_fd()).is_err() {
+        if seqpacket::peek_from_the_first(self.out_end.as_fd()).is_err() {
             return Ok((found, gone));
         }
         let mut buffer = [0; 16];
-        while let Ok(Some(packet)) = frame::peek(self.out_end.as_fd(), &mut buffer, false) {
+        while let Ok(Some(packet)) = seqpacket::peek(self.out_end.as_fd(), &mut buffer, false) {
             if packet.truncated {
                 return Err((found, gone));
             }
@@ -94,7 +94,9 @@ impl Attic {
     fn clear_out(&self, count: usize) -> Vec<(u64, OwnedFd, bool)> {
         let (mut left, mut buffer) = (Vec::new(), [0; 16]);
         for _ in 0..count {
-            let Ok(Some(packet)) = frame::receive(self.out_end.as_fd(), &mut buffer, false) else { break };
+            let Ok(Some(packet)) = seqpacket::receive(self.out_end.as_fd(), &mut buffer, false) else {
+                break;
+            };
             let one = read(&buffer[..packet.len], packet.fds);
             if let Some((session, channel)) = one.filter(|(_, channel)| !fd::hung_up(channel.as_fd())) {
                 let parked = self.park(session, channel.as_fd()).is_ok();
@@ -126,9 +128,9 @@ mod tests {
         for _ in 0..3 {
             let found = attic.channels();
             assert_eq!(found.iter().map(|(session, ..)| *session).collect::<Vec<_>>(), [7]);
-            frame::send_raw(found[0].1.as_fd(), b"here", &[]).unwrap();
+            seqpacket::send_raw(found[0].1.as_fd(), b"here", &[]).unwrap();
             let mut buffer = [0; 16];
-            assert_eq!(frame::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap().len, 4);
+            assert_eq!(seqpacket::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap().len, 4);
         }
     }
 

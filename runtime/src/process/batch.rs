@@ -9,7 +9,7 @@ use crate::mailbox::peer::Peer;
 use crate::process::attic::Attic;
 use crate::process::request::{self, Ends, Place, Spec};
 use crate::process::tree::PATIENCE;
-use crate::sys::{process, time};
+use crate::sys::{clock, process};
 
 /// One of them.
 pub(crate) struct Node {
@@ -86,6 +86,6 @@ impl Node {
             ledger: self.peer.ledger.file(),
             attic: self.attic.as_ref().map(Attic::ends),
         };
-        request::spawn(control, self.spec.clone(), init, &ends, place, time::after(PATIENCE))
+        request::spawn(control, self.spec.clone(), init, &ends, place, clock::after(PATIENCE))
     }
 }

@@ -13,7 +13,7 @@ use crate::process::lines;
 use crate::process::step::{Obstacle, Step};
 use crate::process::supervisor::{Desk, Office, Supervisor};
 use crate::process::warden;
-use crate::sys::{fd, frame, image, process, rlimit, signal, title};
+use crate::sys::{executable, fd, process, proctitle, rlimit, seqpacket, signal};
 
 /// The variable that marks every process of a tree, whoever started it, with the tree's random number.
 pub(crate) const TREE: &str = "PHALANX_TREE";
@@ -39,7 +39,7 @@ impl Token {
     /// The first argument of the image, as long as titles may be.
     pub(crate) fn argument(&self) -> String {
         let text = format!("{SIGN}{} {}", self.program, self.secret);
-        format!("{text:width$}", width = title::TITLE)
+        format!("{text:width$}", width = proctitle::TITLE)
     }
 
     /// What lies in the control channel before the image is there, with the lines beside it.
@@ -49,7 +49,7 @@ impl Token {
 
     /// The token that is this first argument, if it is one.
     fn parse(argument: &[u8]) -> Option<Token> {
-        let text = str::from_utf8(argument).ok().filter(|text| text.len() == title::TITLE)?;
+        let text = str::from_utf8(argument).ok().filter(|text| text.len() == proctitle::TITLE)?;
         let (program, secret) = text.strip_prefix(SIGN)?.trim_end().split_once(' ')?;
         let well_formed = secret.len() == 16 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
         well_formed.then_some(())?;
@@ -59,9 +59,9 @@ impl Token {
 
 /// Whether this image was started to become a supervisor. Unlike the hook, this can be asked before it: by an initialiser that runs earlier.
 pub(crate) fn is_meant() -> bool {
-    image::is_taken_over()
-        || !image::is_program()
-            && image::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
+    executable::is_taken_over()
+        || !executable::is_program()
+            && executable::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
 }
 
 /// A start that is meant: the program waits at the other end.
@@ -100,7 +100,7 @@ fn is_genuine(token: &Token) -> io::Result<bool> {
         return Ok(false);
     }
     let mut buffer = [0; 64];
-    let len = frame::peek_bytes(socket, &mut buffer)?;
+    let len = seqpacket::peek_bytes(socket, &mut buffer)?;
     Ok(buffer.get(..len) == Some(token.word()))
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     let mut supervisor = Supervisor::new(Office { control, term: 0, masters, descriptors }, desk);
     // The program, whose child is the warden, gets a handle on this process with it.
     Step::Word
-        .attempt(|| frame::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))
+        .attempt(|| seqpacket::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))
         .unwrap_or_else(|obstacle| end(supervisor.control(), &obstacle));
     drop(own);
     supervisor.run()
@@ -152,7 +152,7 @@ struct Settled {
 /// Everything that must be so before there can be a root supervisor. Returns in the child of the warden, if not with an error.
 fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::Threads.attempt(process::confirm_single_thread)?;
-    if image::may_have_run_foreign_code() {
+    if executable::may_have_run_foreign_code() {
         process::note_foreign_code();
     }
     let descriptors = rlimit::raise_descriptors();
@@ -164,7 +164,7 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     introspect::note_root(process::pid());
     let own = Step::Own.attempt(|| process::pidfd(process::pid()))?;
     let desk = Step::Office.attempt(Desk::new)?;
-    title::set(&format!("phx-root: {}", program_name()));
+    proctitle::set(&format!("phx-root: {}", program_name()));
     Ok(Settled { masters: vec![owner, warden], own, descriptors, desk })
 }
 
@@ -176,7 +176,7 @@ fn refuse(obstacle: &Obstacle) -> ! {
 /// Ends this image, and tells the program why.
 fn end(control: BorrowedFd<'_>, obstacle: &Obstacle) -> ! {
     // The exit code says which step it was, in case this does not arrive. The warden, if there is one already, ends with it too.
-    let _ = frame::send_raw(control, &obstacle.to_bytes(), &[]);
+    let _ = seqpacket::send_raw(control, &obstacle.to_bytes(), &[]);
     process::exit_now(obstacle.step.code())
 }
 

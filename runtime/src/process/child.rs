@@ -20,7 +20,7 @@ use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
 use crate::supervise::Drain;
 use crate::sys::poll::Event;
-use crate::sys::{fd, frame, memfd, poll, process, rlimit, signal, title};
+use crate::sys::{fd, memfd, poll, process, proctitle, rlimit, seqpacket, signal};
 
 /// Test hook: how many milliseconds to wait between fork and set-up, so that a supervisor can be killed there.
 const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
@@ -147,8 +147,8 @@ pub(crate) fn enter(birth: Birth) -> ! {
         (Box::leak(Box::new(spec)), Box::leak(Box::new(ledger)));
     take_signals(spec, ledger, sender);
     match &gate {
-        Some(_) => title::set(&format!("phx-spare: {}", spec.name)),
-        None => title::set(&spec.name),
+        Some(_) => proctitle::set(&format!("phx-spare: {}", spec.name)),
+        None => proctitle::set(&spec.name),
     }
     // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
     // Where that is refused, its supervisor, which is one, gets them at once.
@@ -159,7 +159,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     crate::logging::inherit(spec.log.clone());
     if let Some(gate) = gate {
         place.quiet = gate.pass();
-        title::set(&spec.name);
+        proctitle::set(&spec.name);
     }
     ledger.be_vouched_for(supervisor, register::number());
     ledger.started(process::pid(), incarnation);
@@ -213,6 +213,6 @@ pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
     // The mailbox, rung from its inner side. Whoever has spawned it waits for that, also if the first process was stopped before it was ready; for one
     // after those nobody does.
     if is_first {
-        let _ = frame::send_raw(receiver.as_fd(), b"r", &[]);
+        let _ = seqpacket::send_raw(receiver.as_fd(), b"r", &[]);
     }
 }

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use crate::actor::{Actor, Method, method_name};
 use crate::codec::Portable;
 use crate::process::child::Start;
-use crate::sys::image::{self, Findable, Located};
+use crate::sys::executable::{self, Findable, Located};
 use crate::{process::actor_loop, task};
 
 /// What a process of one type needs from its code.
@@ -73,7 +73,7 @@ pub(crate) struct OfHook<F>(PhantomData<F>);
 impl<F: FnOnce() + Copy + 'static> OfHook<F> {
     pub(crate) const ENTRY: &'static Located<Hook> = &Located::new(Hook {
         run: || {
-            if let Some(function) = image::conjure::<F>() {
+            if let Some(function) = executable::conjure::<F>() {
                 function();
             }
         },

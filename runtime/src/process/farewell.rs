@@ -11,8 +11,8 @@ use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase,
 use crate::process::last_words;
 use crate::process::request::Spec;
 use crate::supervise::Exit;
+use crate::sys::clock;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
-use crate::sys::time;
 
 /// Why a supervisor ends a child.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option
         session: busy.session,
         seq: busy.seq,
         method: method_name(methods, busy.method).to_owned(),
-        running: Duration::from_nanos(time::now().saturating_sub(busy.since)),
+        running: Duration::from_nanos(clock::now().saturating_sub(busy.since)),
         answering: busy.answering,
         again: false,
     })

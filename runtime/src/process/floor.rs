@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
-use crate::sys::{fd, frame, poll, process, time};
+use crate::sys::{clock, fd, poll, process, seqpacket};
 
 /// Says to a benchmark, started again, that it is to be the zygote.
 const ZYGOTE: &str = "PHALANX_FLOOR_ZYGOTE";
@@ -34,7 +34,7 @@ impl Forked {
     /// Those of the system.
     pub fn kill_until_hang_up(&self) -> io::Result<()> {
         kill(self.pid.unsigned_abs());
-        while frame::receive(self.socket.as_fd(), &mut [0; 16], true)?.is_some() {}
+        while seqpacket::receive(self.socket.as_fd(), &mut [0; 16], true)?.is_some() {}
         Ok(())
     }
 }
@@ -64,7 +64,7 @@ pub fn kill(pid: u32) {
 
 /// Now, on the clock of [`noted`]: nanoseconds since the system was started.
 pub fn now() -> u64 {
-    time::now()
+    clock::now()
 }
 
 /// When the supervisor of this actor knew how its last process had ended.
@@ -83,10 +83,10 @@ impl Zygote {
     /// Asks for a child, and waits for its first packet.
     pub fn fork(&self) -> io::Result<Forked> {
         let (ours, theirs) = fd::seqpacket_pair()?;
-        frame::send_raw(self.control.as_fd(), b"f", &[theirs.as_fd()])?;
+        seqpacket::send_raw(self.control.as_fd(), b"f", &[theirs.as_fd()])?;
         drop(theirs);
         let mut buffer = [0; 16];
-        match frame::receive(ours.as_fd(), &mut buffer, true)? {
+        match seqpacket::receive(ours.as_fd(), &mut buffer, true)? {
             Some(packet) => {
                 let pid = buffer[..packet.len].try_into().map_or(0, i32::from_ne_bytes);
                 Ok(Forked { socket: ours, pid })
@@ -116,15 +116,15 @@ fn serve() -> io::Result<()> {
     fd::put_nothing(0)?;
     process::confirm_single_thread()?;
     let mut buffer = [0; 16];
-    while let Some(packet) = frame::receive(control.as_fd(), &mut buffer, true)? {
+    while let Some(packet) = seqpacket::receive(control.as_fd(), &mut buffer, true)? {
         while let Some((pid, _)) = process::ended_child() {
             process::reap(pid);
         }
         let Some(socket) = packet.fds.first() else { continue };
         if let process::Fork::Child = process::fork()? {
-            frame::send_raw(socket.as_fd(), &process::pid().to_ne_bytes(), &[])?;
+            seqpacket::send_raw(socket.as_fd(), &process::pid().to_ne_bytes(), &[])?;
             // Until the other end is closed.
-            let _ = frame::receive(socket.as_fd(), &mut buffer, true);
+            let _ = seqpacket::receive(socket.as_fd(), &mut buffer, true);
             process::exit_now(0);
         }
     }

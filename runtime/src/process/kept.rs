@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use crate::mailbox::channel;
 use crate::mailbox::ledger::{Epitaph, Process, State};
-use crate::own::Own;
 use crate::process::batch::{Batch, Node};
 use crate::process::request::{self, Answered, Operation};
 use crate::process::tree::{PATIENCE, Tree};
 use crate::process::{entry, farewell};
-use crate::sys::{fd, poll, time};
+use crate::sys::per_process::Own;
+use crate::sys::{clock, fd, poll};
 
 /// A process and all below it, as they were asked for.
 pub(crate) struct Kept(Batch);
@@ -155,7 +155,7 @@ impl Kept {
     /// # Errors
     /// `BrokenPipe` if the supervisor is gone, and at limits.
     pub(crate) fn confirm(&self, tree: &Tree) -> io::Result<bool> {
-        let asked = request::ask(tree.control(), Operation::Has(self.id()), time::after(PATIENCE))?;
+        let asked = request::ask(tree.control(), Operation::Has(self.id()), clock::after(PATIENCE))?;
         let top = self.0.top();
         Ok(asked == Answered::Done || top.is_over() || top.peer.ledger.state() == State::Dead)
     }

@@ -10,7 +10,7 @@ use once_cell::sync::OnceCell;
 
 use crate::current;
 use crate::mailbox::ledger::{Farewell, Ledger, WORDS, cut};
-use crate::own;
+use crate::sys::per_process;
 
 /// The page of this process, if it is an actor or a task.
 static OWN: OnceCell<&'static Ledger> = OnceCell::new();
@@ -34,10 +34,10 @@ static PLACES: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
-        let main = own::thread();
+        let main = per_process::thread();
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let own = OWN.get().filter(|_| own::thread() == main && !current::is_copy());
+            let own = OWN.get().filter(|_| per_process::thread() == main && !current::is_copy());
             if let Some(ledger) = own {
                 write(ledger, info);
             }

@@ -12,8 +12,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use once_cell::sync::OnceCell;
 
-use crate::own::Own;
-use crate::sys::{fd, frame};
+use crate::sys::per_process::Own;
+use crate::sys::{fd, seqpacket};
 
 /// How much may lie in a line, in packets of the smallest kind; see [`fd::widen`].
 const ROOM: u32 = 4096;
@@ -75,7 +75,7 @@ pub(crate) fn hand_over(control: BorrowedFd<'_>, word: &[u8]) -> io::Result<()> 
 
 impl Ends {
     fn put_into(&self, control: BorrowedFd<'_>, word: &[u8]) -> io::Result<()> {
-        frame::send_raw(control, word, &[self.log.as_fd(), self.names.as_fd()])
+        seqpacket::send_raw(control, word, &[self.log.as_fd(), self.names.as_fd()])
     }
 }
 
@@ -92,7 +92,7 @@ fn open() -> io::Result<(Ends, Ends)> {
 /// # Errors
 /// What `recvmsg` says; `EMFILE` if there was no room for the descriptors.
 pub(crate) fn take_over(control: BorrowedFd<'_>) -> io::Result<()> {
-    let packet = frame::receive(control, &mut [0; 64], false)?;
+    let packet = seqpacket::receive(control, &mut [0; 64], false)?;
     let mut fds = packet.into_iter().flat_map(|packet| packet.fds);
     let (Some(log), Some(names)) = (fds.next(), fds.next()) else { return Err(fd::no_room()) };
     let _ = INHERITED.set(Ends { log, names });
@@ -112,11 +112,11 @@ mod tests {
         // What a root supervisor would find, twice: the same lines.
         let mut buffer = [0; 16];
         for word in [b"first ", b"second"] {
-            let packet = frame::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap();
+            let packet = seqpacket::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap();
             assert_eq!(packet.fds.len(), 2);
             for (end, incoming) in packet.fds.iter().zip([&receiving.log, &receiving.names]) {
-                frame::send_raw(end.as_fd(), word, &[]).unwrap();
-                let came = frame::receive(incoming.as_fd(), &mut buffer, false).unwrap().unwrap();
+                seqpacket::send_raw(end.as_fd(), word, &[]).unwrap();
+                let came = seqpacket::receive(incoming.as_fd(), &mut buffer, false).unwrap().unwrap();
                 assert_eq!(&buffer[..came.len], word);
             }
         }

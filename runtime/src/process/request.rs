@@ -19,7 +19,7 @@ use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::process::attic::Attic;
 use crate::process::surroundings::Surroundings;
 use crate::supervise::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
-use crate::sys::{credentials, fd, frame, poll, time};
+use crate::sys::{clock, credentials, fd, poll, seqpacket};
 use crate::task::function::FunctionName;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -326,11 +326,11 @@ pub(crate) fn spawn(
 pub(crate) fn ask(control: BorrowedFd<'_>, operation: Operation, deadline: u64) -> io::Result<Answered> {
     let (ours, theirs) = fd::seqpacket_pair()?;
     let mut bytes = packet(&Request::<ByteBuf>::Ask(operation))?;
-    until_sent(deadline, || frame::send(control, &mut bytes, &[theirs.as_fd()]))?;
+    until_sent(deadline, || seqpacket::send(control, &mut bytes, &[theirs.as_fd()]))?;
     drop(theirs);
-    let mut buffer = frame::buffer();
+    let mut buffer = seqpacket::buffer();
     loop {
-        match frame::receive(ours.as_fd(), &mut buffer, true) {
+        match seqpacket::receive(ours.as_fd(), &mut buffer, true) {
             Ok(Some(packet)) => {
                 let answer = parse::<LongAnswer>(&buffer[..packet.len]);
                 let LongAnswer { large, bytes } = answer.ok_or(io::ErrorKind::InvalidData)?;
@@ -372,7 +372,7 @@ pub(crate) fn shut_down(
     deadline: u64,
 ) -> io::Result<()> {
     let mut bytes = packet(&Request::<ByteBuf>::Shutdown(mode, term, by))?;
-    until_sent(deadline, || frame::send(control, &mut bytes, &[]))
+    until_sent(deadline, || seqpacket::send(control, &mut bytes, &[]))
 }
 
 /// A supervisor reads requests as they come, so a full channel empties soon; still there is a limit to waiting.
@@ -380,7 +380,7 @@ fn until_sent(deadline: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Re
     loop {
         match send() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if time::now() >= deadline {
+                if clock::now() >= deadline {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
                 poll::pause(Duration::from_millis(1));
@@ -392,7 +392,7 @@ fn until_sent(deadline: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Re
 
 /// Takes one request out of a control channel, without waiting.
 pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
-    let packet = match frame::receive(control, buffer, false) {
+    let packet = match seqpacket::receive(control, buffer, false) {
         Ok(Some(packet)) => packet,
         Ok(None) => return Asked::Closed,
         Err(_) => return Asked::Nothing,
@@ -424,7 +424,7 @@ const DISCARDED: usize = 1024;
 /// Drops the requests that nobody will serve, without looking at them: whoever asked sees the mailboxes close.
 pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
     for _ in 0..DISCARDED {
-        let Ok(Some(_)) = frame::receive(control, buffer, false) else { return };
+        let Ok(Some(_)) = seqpacket::receive(control, buffer, false) else { return };
     }
 }
 

@@ -15,7 +15,6 @@ use crate::introspect;
 use crate::logging;
 use crate::mailbox::ledger::StopMode;
 use crate::names;
-use crate::own::Own;
 use crate::process::boot::{self, TREE, Token};
 use crate::process::events;
 use crate::process::kept::{self, Kept};
@@ -25,8 +24,9 @@ use crate::process::step::{NoTree, Obstacle, Step};
 use crate::process::strays;
 use crate::process::tree::{PATIENCE, Tree};
 use crate::supervise::{Intensity, Recent};
+use crate::sys::per_process::Own;
 use crate::sys::poll::{self, Event};
-use crate::sys::{credentials, fd, frame, image, process, signal, time};
+use crate::sys::{clock, credentials, executable, fd, process, seqpacket, signal};
 
 /// How long a supervisor without its warden may take to end everything.
 const TEAR_DOWN: Duration = Duration::from_secs(5);
@@ -101,7 +101,7 @@ struct Started {
 
 /// Starts this executable again, as a supervisor, and waits until it says that it is one.
 fn start() -> Result<Started, NoTree> {
-    if !image::is_in_executable() {
+    if !executable::is_in_executable() {
         return Err(NoTree::NotInExecutable);
     }
     Step::Place.attempt(check_place)?;
@@ -145,7 +145,7 @@ fn check_loader() -> io::Result<()> {
             "the program runs under valgrind, which would execute itself there; actors cannot be started under it",
         ));
     }
-    if image::is_loaded_by_hand() {
+    if executable::is_loaded_by_hand() {
         return Err(io::Error::other(
             "the program was started by calling the loader (`ld.so PROGRAM`), which is what would be started again; start the program itself",
         ));
@@ -172,12 +172,12 @@ fn await_word(
     pidfd: &OwnedFd,
     token: &Token,
 ) -> Result<OwnedFd, Obstacle> {
-    let deadline = time::after(PATIENCE);
-    while time::now() < deadline {
+    let deadline = clock::after(PATIENCE);
+    while clock::now() < deadline {
         // Copies of its end of the channel, in forks of this program that have not run yet, may outlive it for a moment.
         let ready = Step::Wait.attempt(|| wait_for_either(control, pidfd, deadline))?;
         let mut buffer = [0; 512];
-        match frame::receive(control.as_fd(), &mut buffer, false) {
+        match seqpacket::receive(control.as_fd(), &mut buffer, false) {
             Ok(Some(packet)) => {
                 let said = &buffer[..packet.len];
                 if said == token.word() {
@@ -205,7 +205,7 @@ fn await_word(
 
 fn wait_for_either(control: &OwnedFd, pidfd: &OwnedFd, deadline: u64) -> io::Result<Vec<bool>> {
     let fds = [(control.as_fd(), false), (pidfd.as_fd(), false)];
-    match poll::wait(&fds, Some(time::until(deadline)), None) {
+    match poll::wait(&fds, Some(clock::until(deadline)), None) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(vec![false; 2]),
         ready => ready,
     }
@@ -304,8 +304,9 @@ impl Watcher {
         } else {
             say_that_it_died(status);
             // If it was the warden that was killed, the supervisor is about to end everything, and knows more of that than we do.
-            let deadline = time::after(TEAR_DOWN);
-            while !fd::hangs_up_within(self.tree.control(), time::until(deadline)) && time::now() < deadline {
+            let deadline = clock::after(TEAR_DOWN);
+            while !fd::hangs_up_within(self.tree.control(), clock::until(deadline)) && clock::now() < deadline
+            {
             }
             strays::sweep(&self.mark);
             self.bring_back();
@@ -356,7 +357,7 @@ impl Watcher {
         if self.number < root.ended || is_interrupted() {
             return Ok(None);
         }
-        if root.deaths.one_more_is_too_many(DEATHS, time::now()) {
+        if root.deaths.one_more_is_too_many(DEATHS, clock::now()) {
             let Intensity { restarts, window } = DEATHS;
             return Err(format!("more than {restarts} root supervisors have died within {window:?}"));
         }
@@ -373,7 +374,7 @@ impl Watcher {
             StopMode::Stop,
             0,
             0,
-            time::after(Duration::from_secs(1)),
+            clock::after(Duration::from_secs(1)),
         );
         if asked.is_err() {
             signal::die_of(interrupting_signal());

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::process::boot::TREE;
-use crate::sys::{poll, process, time};
+use crate::sys::{clock, poll, process};
 
 /// How long is looked for strays of a tree whose warden was killed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -100,9 +100,9 @@ pub(crate) fn kill_with_group(pid: i32) {
 /// all of it that has kept the environment it was started with.
 pub(crate) fn sweep(tree: &str) {
     let mark = format!("{TREE}={tree}");
-    let deadline = time::after(SWEEP);
+    let deadline = clock::after(SWEEP);
     let mut clean = 0;
-    while clean < CLEAN_LOOKS && time::now() < deadline {
+    while clean < CLEAN_LOOKS && clock::now() < deadline {
         let mut found = false;
         for pid in processes().filter(|&pid| pid != process::pid()) {
             found |= match mark_of(pid, &mark) {

@@ -14,8 +14,8 @@ use crate::process::actor_loop::PANICKED;
 use crate::process::boot::TREE;
 use crate::process::entry;
 use crate::process::last_words;
+use crate::sys::attributes;
 use crate::sys::rlimit::{self, Limit};
-use crate::sys::setting;
 
 /// All of it goes into one packet with the rest of a request.
 const LARGEST: usize = 16 * 1024;
@@ -115,16 +115,16 @@ impl Surroundings {
 
     fn apply(&self) -> Result<(), String> {
         let failed = |option: &str, error: std::io::Error| format!("the option `{option}`: {error}");
-        setting::change_environment(self.is_cleared.then_some(TREE), &self.environment);
+        attributes::change_environment(self.is_cleared.then_some(TREE), &self.environment);
         if let Some(directory) = &self.directory {
             let told = |error| failed("current_dir", error) + ": " + &directory.to_string_lossy();
             std::env::set_current_dir(directory).map_err(told)?;
         }
         if let Some(nice) = self.nice {
-            setting::set_niceness(nice).map_err(|error| failed(&format!("nice = {nice}"), error))?;
+            attributes::set_niceness(nice).map_err(|error| failed(&format!("nice = {nice}"), error))?;
         }
         if let Some(cores) = &self.affinity {
-            setting::set_affinity(cores)
+            attributes::set_affinity(cores)
                 .map_err(|error| failed("affinity", error) + &format!(": cores {cores:?}"))?;
         }
         for (&limit, &value) in &self.limits {

@@ -16,13 +16,13 @@ use crate::current;
 use crate::introspect;
 use crate::mailbox::ledger::{Ledger, State, StopMode};
 use crate::mailbox::peer::Peer;
-use crate::own::Own;
 use crate::process::board::{Place, Word};
 use crate::process::step::NoTree;
 use crate::process::{request, root};
 use crate::sys::credentials::Credentials;
+use crate::sys::per_process::Own;
 use crate::sys::poll::{self, Epoll};
-use crate::sys::{fd, time};
+use crate::sys::{clock, fd};
 
 /// How long a supervisor may leave a request lying.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -100,7 +100,7 @@ impl Tree {
     /// Asks the supervisor to end everything, and waits until it is gone.
     fn end(&self, mode: StopMode, by: u64) {
         let term = self.term();
-        let asked = request::shut_down(self.control(), mode, term, by, time::after(PATIENCE));
+        let asked = request::shut_down(self.control(), mode, term, by, clock::after(PATIENCE));
         self.ring();
         while asked.is_ok() && !self.is_gone(term) {
             // Both end with the supervisor's death, which is what this waits for.

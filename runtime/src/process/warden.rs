@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::process::strays;
 use crate::sys::process::{Change, Fork, SIGCONT, Wait};
 use crate::sys::signal::{self, Mask};
-use crate::sys::{fd, poll, process, time, title};
+use crate::sys::{clock, fd, poll, process, proctitle};
 
 const NAME: &str = "phx-warden";
 
@@ -27,7 +27,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// Those of the fork, and those of a handle that cannot be had.
 pub(crate) fn stand_behind() -> io::Result<OwnedFd> {
     process::become_subreaper()?;
-    title::set(NAME);
+    proctitle::set(NAME);
     let warden = process::pid();
     match process::fork()? {
         Fork::Parent(root) => keep_watch(root),
@@ -72,11 +72,11 @@ fn keep_watch(root: i32) -> ! {
 
 /// Kills and reaps all children but the root supervisor, which has ended; those that come meanwhile too.
 fn end_what_is_left(root: i32) {
-    let deadline = time::after(SWEEP);
+    let deadline = clock::after(SWEEP);
     loop {
         let mut left = strays::children(process::pid());
         left.retain(|&pid| pid != root);
-        if left.is_empty() || time::now() > deadline {
+        if left.is_empty() || clock::now() > deadline {
             return;
         }
         for pid in left {

@@ -15,8 +15,8 @@ use crate::Portable;
 use crate::actor_ref::ActorRef;
 use crate::current::current;
 use crate::error::CallError;
-use crate::own::Own;
 use crate::reply::Reply;
+use crate::sys::per_process::Own;
 
 /// As long as it takes; the death of the queue's process ends it.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);

@@ -9,7 +9,7 @@ use super::error::{Fault, QueueError};
 use super::server::Given;
 use crate::codec::Portable;
 use crate::error::{CallError, Never, SendError};
-use crate::own::{COPY, Home};
+use crate::sys::per_process::{COPY, Home};
 
 /// An item that is borrowed from a [`Queue`](crate::Queue), until it is [acknowledged](Self::ack).
 ///

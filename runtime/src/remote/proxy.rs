@@ -27,7 +27,7 @@ use crate::mailbox::envelope::Status;
 use crate::queue::remote::{self, Outward as Way};
 use crate::relay::{Failure, Outcome};
 use crate::reply::Reply;
-use crate::sys::{poll, time};
+use crate::sys::{clock, poll};
 
 /// The message of a proxy's own, beyond all methods.
 const CONNECT: u32 = 1 << 30;
@@ -253,7 +253,7 @@ impl Client {
         let message = Outgoing::Call {
             answer_to: call.ask.then_some(number),
             method,
-            within: (call.deadline != 0).then(|| time::until(call.deadline)),
+            within: (call.deadline != 0).then(|| clock::until(call.deadline)),
             kill_after: (call.limit != 0).then(|| Duration::from_nanos(call.limit)),
             args: Bytes::new(args),
         };

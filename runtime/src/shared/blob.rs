@@ -14,7 +14,7 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use crate::codec;
 use crate::shared::Shared;
-use crate::sys::region::Region;
+use crate::sys::shared_memory::Region;
 
 /// Up to so many bytes travel in the message: a descriptor and a mapping cost more than to copy them.
 pub(crate) const SMALL: usize = 8 * 1024;

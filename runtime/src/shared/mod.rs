@@ -21,11 +21,11 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec;
-use crate::sys::region::Region;
+use crate::sys::shared_memory::Region;
 
 pub use self::blob::Blob;
 pub(crate) use self::blob::SMALL;
-pub use crate::sys::region::{Element, Plain, Shareable};
+pub use crate::sys::shared_memory::{Element, Plain, Shareable};
 
 /// A value, or a slice of values, in memory that several processes see.
 ///

@@ -21,7 +21,7 @@ use crate::monitor::Monitor;
 use crate::plan::{Found, Plan};
 use crate::process::request::{self, Answered, Operation};
 use crate::process::tree::PATIENCE;
-use crate::sys::time;
+use crate::sys::clock;
 
 /// The hand on a supervisor. Cheap to clone; travels in messages, as an [`ActorRef`](crate::ActorRef) does.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl SupervisorRef {
 
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
-        self.handle().join_until(Some(time::after(limit)))
+        self.handle().join_until(Some(clock::after(limit)))
     }
 
     /// Adds a child and starts it; blocks until it is ready or has failed. A failed one leaves nothing: its id is free.
@@ -172,7 +172,7 @@ impl SupervisorRef {
         if self.peer.ended().is_some() {
             return Err(gone());
         }
-        request::ask(self.peer.mailbox(), operation, time::after(PATIENCE)).map_err(|error| {
+        request::ask(self.peer.mailbox(), operation, clock::after(PATIENCE)).map_err(|error| {
             match error.kind() {
                 io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => gone(),
                 _ => SupervisorError::Unreachable {

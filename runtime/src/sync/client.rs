@@ -11,8 +11,8 @@ use crate::actor_ref::{ActorId, ActorRef};
 use crate::codec::Portable;
 use crate::error::{At, CallError, SendError};
 use crate::exit::ExitReason;
-use crate::own::{self, COPY, Home, Own};
 use crate::reply::Reply;
+use crate::sys::per_process::{self, COPY, Home, Own};
 
 /// Why nothing was got.
 #[derive(Debug)]
@@ -190,13 +190,13 @@ pub(super) struct Mark(ActorId);
 impl Mark {
     /// `None` if it does already.
     pub(super) fn set(lock: ActorId) -> Option<Mark> {
-        held().insert((lock, own::thread())).then(|| Mark(lock))
+        held().insert((lock, per_process::thread())).then(|| Mark(lock))
     }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        held().remove(&(self.0, own::thread()));
+        held().remove(&(self.0, per_process::thread()));
     }
 }
 

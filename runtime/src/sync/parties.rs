@@ -13,8 +13,8 @@ use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
 use crate::error::SendError;
 use crate::monitor::{Down, Who};
-use crate::own::Own;
 use crate::reply::Reply;
+use crate::sys::per_process::Own;
 
 use super::client::{Trouble, remaining};
 

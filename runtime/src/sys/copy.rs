@@ -112,7 +112,7 @@ mod tests {
     fn in_a_fork(code: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child makes no call that another thread's lock could hold up: it looks at memory, and leaves.
         match unsafe { libc::fork() } {
-            0 => super::super::process::exit_now(i32::from(!code())),
+            0 => crate::sys::process::exit_now(i32::from(!code())),
             child => {
                 let mut status = 0;
                 // SAFETY: the status is written to a local variable.

@@ -317,7 +317,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::sys::{frame, memfd, poll, process};
+    use crate::sys::{memfd, poll, process, seqpacket};
     use crate::{AnyRef, Process};
 
     /// Says to this test binary that it is the program of the case.
@@ -363,8 +363,8 @@ mod tests {
         if !standard().is_empty() {
             std::process::exit(5);
         }
-        frame::send_raw(pair.0.as_fd(), b"x", &[pair.0.as_fd(), pair.1.as_fd()]).unwrap();
-        let packet = frame::receive(pair.1.as_fd(), &mut frame::buffer(), true).unwrap().unwrap();
+        seqpacket::send_raw(pair.0.as_fd(), b"x", &[pair.0.as_fd(), pair.1.as_fd()]).unwrap();
+        let packet = seqpacket::receive(pair.1.as_fd(), &mut seqpacket::buffer(), true).unwrap().unwrap();
         if packet.fds.len() != 2 || !standard().is_empty() {
             std::process::exit(4);
         }

@@ -30,14 +30,14 @@ pub(super) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
 
 /// Seals a file that nobody else has yet.
 pub(super) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
-    let deadline = super::time::after(BUSY);
+    let deadline = super::clock::after(BUSY);
     loop {
         // SAFETY: F_ADD_SEALS takes integers only.
         let sealed = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) });
         match sealed {
             // The kernel itself has a page of it in its hands, to move it or to see how old it is, and takes that for somebody who writes. It has
             // waited for 150 ms by then.
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && super::time::now() < deadline => {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && super::clock::now() < deadline => {
                 super::poll::pause(Duration::from_millis(1));
             }
             sealed => return sealed.map(drop),
@@ -455,7 +455,7 @@ mod tests {
                 seal(&file, PAYLOAD_SEALS).unwrap();
                 done.store(true, Ordering::SeqCst);
             });
-            super::super::poll::pause(Duration::from_millis(20));
+            crate::sys::poll::pause(Duration::from_millis(20));
             assert!(!done.load(Ordering::SeqCst));
             drop(writable);
         });

@@ -4,22 +4,23 @@
 //! call in any order with any argument. The rest of the crate denies `unsafe_code`, and a test greps for it.
 #![allow(unsafe_code, reason = "the one place for it; every block argues")]
 
+pub(crate) mod attributes;
+pub(crate) mod clock;
 pub(crate) mod copy;
 pub(crate) mod credentials;
+pub(crate) mod executable;
 pub(crate) mod fd;
-pub(crate) mod frame;
 pub(crate) mod futex;
-pub(crate) mod image;
 pub(crate) mod memfd;
+pub(crate) mod per_process;
 pub(crate) mod poll;
 pub(crate) mod process;
-pub(crate) mod region;
+pub(crate) mod proctitle;
 pub(crate) mod rlimit;
-pub(crate) mod setting;
+pub(crate) mod seqpacket;
+pub(crate) mod shared_memory;
 pub(crate) mod signal;
 pub(crate) mod stack;
-pub(crate) mod time;
-pub(crate) mod title;
 pub(crate) mod verdict;
 
 use std::io;

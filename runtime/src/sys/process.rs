@@ -44,10 +44,10 @@ const LEAVING: Duration = Duration::from_millis(100);
 /// # Errors
 /// If it has more, with their names; or if they cannot be counted.
 pub(crate) fn confirm_single_thread() -> io::Result<()> {
-    let deadline = super::time::after(LEAVING);
+    let deadline = super::clock::after(LEAVING);
     let others = loop {
         let others = other_threads()?;
-        if others.is_empty() || super::time::now() >= deadline {
+        if others.is_empty() || super::clock::now() >= deadline {
             break others;
         }
         super::poll::pause(Duration::from_millis(1));
@@ -441,7 +441,7 @@ pub(crate) fn random() -> u64 {
     if got == 8 {
         u64::from_ne_bytes(bytes).max(1)
     } else {
-        super::time::now() ^ u64::from(std::process::id()) << 32
+        super::clock::now() ^ u64::from(std::process::id()) << 32
     }
 }
 

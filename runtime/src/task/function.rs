@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Encoded, Portable};
 use crate::error::Never;
-use crate::sys::image::{self, Findable, Located};
+use crate::sys::executable::{self, Findable, Located};
 
 /// What becomes of arguments.
 pub(crate) enum Ran {
@@ -154,7 +154,7 @@ macro_rules! functions {
             const ENTRY: &'static Located<Runner> = &Located::new(Runner {
                 type_name: std::any::type_name::<F>,
                 run: |args, fds, depth, begins| {
-                    let Some(function) = image::conjure::<F>() else {
+                    let Some(function) = executable::conjure::<F>() else {
                         return Ran::Arguments(CAPTURES.to_owned());
                     };
                     match codec::decode_within::<$args>(args, fds, depth) {
@@ -236,7 +236,7 @@ impl<F: Fn(A) -> T + Copy + 'static, A: Portable, T: Portable> Named<F, A, T, ()
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: |args, fds, depth, begins| match (
-            image::conjure::<F>(),
+            executable::conjure::<F>(),
             codec::decode_within::<A>(args, fds, depth),
         ) {
             (Some(function), Ok(args)) => {
@@ -260,7 +260,7 @@ where
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: |args, fds, depth, begins| match (
-            image::conjure::<F>(),
+            executable::conjure::<F>(),
             codec::decode_within::<A>(args, fds, depth),
         ) {
             (Some(function), Ok(args)) => {
@@ -302,7 +302,7 @@ impl<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static> Maker<F, A, S> {
         type_name: std::any::type_name::<F>,
         run: no_task,
         keep: |args, fds, depth| {
-            let function = image::conjure::<F>().ok_or(CAPTURES)?;
+            let function = executable::conjure::<F>().ok_or(CAPTURES)?;
             Ok(kept(function(codec::decode_within::<A>(args, fds, depth)?)))
         },
     });
@@ -336,7 +336,7 @@ where
         type_name: std::any::type_name::<F>,
         run: no_task,
         keep: |args, fds, depth| {
-            let function = image::conjure::<F>().ok_or(CAPTURES)?;
+            let function = executable::conjure::<F>().ok_or(CAPTURES)?;
             let state =
                 function(codec::decode_within::<A>(args, fds, depth)?).map_err(|error| error.to_string())?;
             Ok(kept(state))

@@ -20,12 +20,12 @@ use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::monitor::Monitor;
-use crate::own::Home;
 use crate::plan::Plan;
 use crate::process::entry::OfTask;
 use crate::process::request::Kind;
 use crate::process::root;
-use crate::sys::time;
+use crate::sys::clock;
+use crate::sys::per_process::Home;
 use crate::task::run::Left;
 
 /// A function that runs in a process of its own; Python's `multiprocessing.Process`, with a typed result.
@@ -131,7 +131,7 @@ impl<T: Portable, E: Portable> Process<T, E> {
 
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<Result<T, CallError<E>>> {
-        let epitaph = self.handle().epitaph_until(Some(time::after(limit)))?;
+        let epitaph = self.handle().epitaph_until(Some(clock::after(limit)))?;
         Some(self.result(Some(&epitaph)))
     }
 

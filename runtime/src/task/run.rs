@@ -12,7 +12,7 @@ use crate::process::actor_loop::PANICKED;
 use crate::process::child::{Start, announce_ready};
 use crate::process::last_words;
 use crate::process::tree;
-use crate::sys::image;
+use crate::sys::executable;
 
 /// What a task leaves behind: bytes that lie behind its ledger, where they outlive it.
 #[derive(Serialize, Deserialize)]
@@ -50,7 +50,7 @@ fn left<T: Portable>(kind: fn(Vec<u8>) -> Left, value: T) -> Left {
 fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> Left) -> i32 {
     let Start { init, fds, receiver, ledger, .. } = start;
     let (Some(function), args) =
-        (image::conjure::<F>(), codec::decode_within::<A>(&init, fds, bounds::here()))
+        (executable::conjure::<F>(), codec::decode_within::<A>(&init, fds, bounds::here()))
     else {
         return fail(ledger, "the function captures data");
     };

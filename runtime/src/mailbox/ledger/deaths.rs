@@ -9,7 +9,7 @@ use super::page::{EPITAPH, HISTORY, SHORT};
 use super::{Ledger, State, cut, read_text, write_text};
 use crate::exit::{ExitReason, StoppedBy};
 use crate::supervise::SpecError;
-use crate::sys::time;
+use crate::sys::clock;
 
 /// What a supervisor leaves behind about a dead actor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -121,7 +121,7 @@ impl Ledger {
         }
         page.deaths.store(writing.wrapping_add(1), SeqCst);
         if is_news {
-            page.noted.store(time::now(), SeqCst);
+            page.noted.store(clock::now(), SeqCst);
         }
         self.settle(next);
     }

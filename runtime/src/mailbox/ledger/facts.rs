@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::page::NAME;
 use super::{Ledger, Process, cut, read_text, write_text};
-use crate::sys::{futex, time};
+use crate::sys::{clock, futex};
 
 /// Where an actor is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -39,7 +39,7 @@ impl Ledger {
 
     /// Who has made it, and when.
     pub(crate) fn date(&self, parent: u32, daemon: bool) {
-        self.0.made.store(time::now(), Relaxed);
+        self.0.made.store(clock::now(), Relaxed);
         self.0.spawner.store(std::process::id(), Relaxed);
         self.0.parent.store(parent, Relaxed);
         self.0.is_daemon.store(daemon.into(), Relaxed);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::Ledger;
 use super::page::{FORSAKEN, UNHEARD};
-use crate::sys::time;
+use crate::sys::clock;
 
 /// What an actor's main thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Ledger {
         page.session.store(session, Relaxed);
         page.limit.store(limit, Relaxed);
         page.method.store(method, Relaxed);
-        page.since.store(time::now(), Relaxed);
+        page.since.store(clock::now(), Relaxed);
         page.words_len.store(0, Relaxed);
         page.phase.store(Phase::Handling as u32, SeqCst);
         // Last: at whatever moment the process is killed, it either has not begun with this message, or it can be seen that it has.
@@ -73,7 +73,7 @@ impl Ledger {
 
     pub(crate) fn enter(&self, phase: Phase) {
         self.0.progress.fetch_add(1, SeqCst);
-        self.0.since.store(time::now(), Relaxed);
+        self.0.since.store(clock::now(), Relaxed);
         self.0.phase.store(phase as u32, Relaxed);
         self.0.progress.fetch_add(1, SeqCst);
     }

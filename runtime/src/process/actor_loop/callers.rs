@@ -22,7 +22,7 @@ use crate::process::attic::Attic;
 use crate::process::last_words;
 use crate::process::lines;
 use crate::sys::verdict::Verdict;
-use crate::sys::{fd, poll, rlimit, time};
+use crate::sys::{clock, fd, poll, rlimit};
 
 /// How many answers are kept for one caller that does not get to read them: as many as may be under way to it.
 const KEPT: usize = UNDER_WAY as usize;
@@ -245,17 +245,17 @@ impl Callers {
 
     /// The last chance of the answers that are kept.
     pub(super) fn flush_before_exit(&mut self) {
-        let mut deadline = time::after(LAST_TRY);
+        let mut deadline = clock::after(LAST_TRY);
         self.flush();
         let left = |callers: &Callers| callers.known.values().map(Caller::unsent).sum::<usize>();
         let mut before = left(self);
-        while before > 0 && time::now() < deadline {
+        while before > 0 && clock::now() < deadline {
             poll::pause(Duration::from_millis(1));
             self.flush();
             let now = left(self);
             if now < before {
                 // At least one caller reads.
-                deadline = time::after(LAST_TRY);
+                deadline = clock::after(LAST_TRY);
             }
             before = now;
         }
@@ -286,9 +286,9 @@ impl Caller {
                     return true;
                 }
                 Hindrance::Passing(error) => {
-                    let until = *self.stuck_until.get_or_insert_with(|| time::after(STUCK));
+                    let until = *self.stuck_until.get_or_insert_with(|| clock::after(STUCK));
                     // Without descriptors in it, what would stand in its place would be kept back as well.
-                    (until <= time::now() && kept.sealed.has_descriptors(), error)
+                    (until <= clock::now() && kept.sealed.has_descriptors(), error)
                 }
                 // What cannot be sent even as a text goes to nobody.
                 Hindrance::Packet(_) if !kept.sealed.has_descriptors() => return false,
@@ -310,7 +310,7 @@ impl Caller {
                 Some(Err(Hindrance::Gone)) => return false,
                 Some(Err(Hindrance::NoRoom)) => return true,
                 Some(Err(Hindrance::Passing(_))) => {
-                    self.stuck_until.get_or_insert_with(|| time::after(STUCK));
+                    self.stuck_until.get_or_insert_with(|| clock::after(STUCK));
                     return true;
                 }
                 Some(Ok(()) | Err(Hindrance::Packet(_))) | None => drop(self.lost.pop_front()),
@@ -365,7 +365,7 @@ pub(crate) struct Origin {
 impl Origin {
     /// Whether its deadline has passed.
     pub(crate) fn is_late(&self) -> bool {
-        self.deadline != 0 && self.deadline <= time::now()
+        self.deadline != 0 && self.deadline <= clock::now()
     }
 
     /// Whether there is somebody who may wait for it.

@@ -23,7 +23,7 @@ use crate::process::attic::Attic;
 use crate::process::last_words;
 use crate::supervise::Drain;
 use crate::sys::verdict::Verdict;
-use crate::sys::{fd, frame, poll, process, rlimit, signal, time};
+use crate::sys::{clock, fd, poll, process, rlimit, seqpacket, signal};
 
 pub(super) struct Mailbox {
     receiver: OwnedFd,
@@ -186,26 +186,26 @@ impl Mailbox {
 
     /// The first packet. Where it stays in the mailbox it is looked at again if there was no descriptor for what comes with it: the kernel then has
     /// to allow more of them.
-    fn first(&mut self, wait: bool) -> io::Result<Option<frame::Packet>> {
+    fn first(&mut self, wait: bool) -> io::Result<Option<seqpacket::Packet>> {
         let socket = self.receiver.as_fd();
         if !self.durable {
-            return frame::receive(socket, &mut self.buffer, wait);
+            return seqpacket::receive(socket, &mut self.buffer, wait);
         }
-        let first = frame::peek(socket, &mut self.buffer, wait)?;
+        let first = seqpacket::peek(socket, &mut self.buffer, wait)?;
         if !first.as_ref().is_some_and(|packet| packet.truncated) {
             return Ok(first);
         }
         drop(first);
-        rlimit::with_raised_descriptors(|| frame::peek(socket, &mut self.buffer, false))
+        rlimit::with_raised_descriptors(|| seqpacket::peek(socket, &mut self.buffer, false))
     }
 
     fn done_with_first(&self) {
         if self.durable {
-            frame::skip(self.receiver.as_fd());
+            seqpacket::skip(self.receiver.as_fd());
         }
     }
 
-    fn read(&mut self, packet: frame::Packet) -> Option<Message> {
+    fn read(&mut self, packet: seqpacket::Packet) -> Option<Message> {
         let Envelope {
             session,
             seq,
@@ -282,7 +282,7 @@ impl Mailbox {
         let Message { envelope, body, fds } = message;
         let Envelope { session, seq, method, .. } = envelope;
         let ask = envelope.ask;
-        if envelope.deadline != 0 && envelope.deadline <= time::now() {
+        if envelope.deadline != 0 && envelope.deadline <= clock::now() {
             // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
             capacity::release(self.ledger);
             self.ledger.finish();
@@ -370,7 +370,7 @@ impl Mailbox {
     }
 
     fn ring(&self) {
-        let rung = || frame::send_raw(self.receiver.as_fd(), b"r", &[]);
+        let rung = || seqpacket::send_raw(self.receiver.as_fd(), b"r", &[]);
         if rung().is_err()
             && let Some(sender) = current::own_mailbox()
         {

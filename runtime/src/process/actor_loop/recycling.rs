@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::process::request::Recycle;
 use crate::process::strays;
-use crate::sys::{process, time};
+use crate::sys::{clock, process};
 
 /// How often the size is looked at, at most.
 const LOOK: u64 = 10_000_000;
@@ -31,14 +31,14 @@ impl Recycling {
         Recycling {
             messages_left: limits.messages.map(|messages| jittered(messages, limits.jitter).max(1)),
             memory: limits.memory,
-            age: limits.age.map(|age| jittered(time::nanos(age), limits.jitter)),
+            age: limits.age.map(|age| jittered(clock::nanos(age), limits.jitter)),
             ..Recycling::default()
         }
     }
 
     /// The process is ready: its age counts from now, however long its start took.
     pub(super) fn begin(&mut self) {
-        self.at = self.age.map(|age| time::now().saturating_add(age));
+        self.at = self.age.map(|age| clock::now().saturating_add(age));
     }
 
     pub(super) fn handled_one(&mut self) {
@@ -48,7 +48,7 @@ impl Recycling {
             self.due |= *left == 0;
         }
         if let Some(memory) = self.memory {
-            let now = time::now();
+            let now = clock::now();
             if now >= self.look_at {
                 self.look_at = now + LOOK;
                 self.due |= strays::resident_bytes(process::pid()) > memory;
@@ -57,12 +57,12 @@ impl Recycling {
     }
 
     pub(super) fn is_due(&self) -> bool {
-        self.due || self.age_counts().is_some_and(|at| at <= time::now())
+        self.due || self.age_counts().is_some_and(|at| at <= clock::now())
     }
 
     /// How long until it is too old, if it can be.
     pub(super) fn due_in(&self) -> Option<Duration> {
-        self.age_counts().map(time::until)
+        self.age_counts().map(clock::until)
     }
 
     fn age_counts(&self) -> Option<u64> {

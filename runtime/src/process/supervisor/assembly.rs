@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::process::request::{Place, Spawn};
-use crate::sys::time;
+use crate::sys::clock;
 
 /// How long the rest of a tree may take to come. Whoever sends it does nothing else meanwhile, unless it is killed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ impl Assembly {
             self.batches.remove(&place.batch);
             return None;
         }
-        batch.until = time::after(PATIENCE);
+        batch.until = clock::after(PATIENCE);
         batch.nodes.push((under, spawn));
         if !place.last {
             return None;

@@ -13,7 +13,7 @@ use crate::process::request::Kind;
 use crate::process::strays;
 use crate::supervise::{Event, Shutdown};
 use crate::sys::signal::Mask;
-use crate::sys::{poll, process, time};
+use crate::sys::{clock, poll, process};
 
 /// How long a process has for its last words after SIGABRT.
 const AFTER_ABORT: u64 = 50_000_000;
@@ -33,7 +33,7 @@ impl Supervisor {
 
     /// Everything ends now: the owner is gone.
     pub(super) fn tear_down(&mut self) -> ! {
-        let deadline = time::after(TEAR_DOWN);
+        let deadline = clock::after(TEAR_DOWN);
         self.leaving = true;
         events::tear_down();
         for life in self.children.values_mut().filter_map(|child| child.life.as_mut()) {
@@ -43,7 +43,7 @@ impl Supervisor {
             let left = strays::children(process::pid());
             left.iter().for_each(|&pid| strays::kill_with_group(pid));
             self.bury_the_dead();
-            if left.is_empty() || time::now() > deadline {
+            if left.is_empty() || clock::now() > deadline {
                 process::exit_now(self.code);
             }
             // SIGCHLD interrupts this; a child that was born meanwhile is found after it.
@@ -105,7 +105,7 @@ impl Child {
         if life.asked.is_some_and(|(asked, _)| asked == StopMode::Stop || asked == mode) {
             return;
         }
-        let now = time::now();
+        let now = clock::now();
         life.asked = Some((mode, now));
         if mode == StopMode::Drain && spawn.spec.ends_by_itself() {
             return;
@@ -115,7 +115,7 @@ impl Child {
         match (mode, spawn.spec.shutdown) {
             (_, Shutdown::BrutalKill) => life.kill_at = Some(now),
             (StopMode::Stop, Shutdown::Timeout(grace)) => {
-                life.kill_at = Some(now.saturating_add(time::nanos(grace)));
+                life.kill_at = Some(now.saturating_add(clock::nanos(grace)));
             }
             // As long as it works, it is left to work.
             (StopMode::Drain, _) => life.check_at = Some(now.saturating_add(WHILE_DRAINING)),
@@ -245,7 +245,7 @@ impl Child {
         }
         // It has been idle for as long as it says, but not since before it was asked.
         let idle_since = since.max(asked);
-        if phase != Phase::Handling && now.saturating_sub(idle_since.min(now)) >= time::nanos(grace) {
+        if phase != Phase::Handling && now.saturating_sub(idle_since.min(now)) >= clock::nanos(grace) {
             life.kill_at = Some(now);
         }
         Some(now.saturating_add(WHILE_DRAINING))

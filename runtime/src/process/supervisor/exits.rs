@@ -12,7 +12,7 @@ use crate::process::request::Kind;
 use crate::process::strays;
 use crate::supervise::{Action, Event, Exit, Key, Restart};
 use crate::sys::process::Wait;
-use crate::sys::{fd, process, time};
+use crate::sys::{clock, fd, process};
 
 /// How long a supervisor whose actor is gone may take to end what it started.
 const AFTER_OWNER: u64 = 500_000_000;
@@ -132,7 +132,7 @@ impl Supervisor {
                 Event::Exited(key, exit)
             }
         };
-        let actions = self.policy.handle(event, time::now());
+        let actions = self.policy.handle(event, clock::now());
         let for_good =
             |action: &Action| matches!(action, Action::Down(of) | Action::Forget(of) if *of == key);
         if !is_worker
@@ -172,7 +172,7 @@ impl Supervisor {
 
     /// The supervisor of a dead actor notices by itself; if it does not, it is killed.
     fn expect_end_of_nested(&mut self, owner: i32) {
-        let at = time::now() + AFTER_OWNER;
+        let at = clock::now() + AFTER_OWNER;
         let bereft = self.nested.values_mut().filter(|nested| nested.owner == owner);
         bereft.for_each(|nested| nested.kill_at = Some(at));
     }
@@ -323,7 +323,7 @@ impl Supervisor {
     /// Its message may have a limit, and it may want a supervisor.
     fn look_into_it(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
-        child.look_for_limit(time::now());
+        child.look_for_limit(clock::now());
         self.awake.insert(key);
         self.grant_wish(key);
         self.let_it_rest(key);

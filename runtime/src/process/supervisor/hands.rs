@@ -13,7 +13,7 @@ use crate::process::events;
 use crate::process::request::Spawn;
 use crate::process::{entry, farewell};
 use crate::supervise::{Action, End, Event, Exit, Key};
-use crate::sys::{fd, frame, poll, process, time};
+use crate::sys::{clock, fd, poll, process, seqpacket};
 
 /// How often a bell is rung before what nobody has read is taken away.
 const UNREAD: u32 = 16;
@@ -21,7 +21,7 @@ const UNREAD: u32 = 16;
 impl Supervisor {
     /// Tells the policy what has happened, and does what it says.
     pub(super) fn tell_policy(&mut self, event: Event) {
-        let actions = self.policy.handle(event, time::now());
+        let actions = self.policy.handle(event, clock::now());
         self.act(actions);
     }
 
@@ -52,7 +52,7 @@ impl Supervisor {
                 }
             };
             if let Some(event) = event {
-                queue.extend(self.policy.handle(event, time::now()));
+                queue.extend(self.policy.handle(event, clock::now()));
             }
         }
     }
@@ -134,7 +134,7 @@ impl Supervisor {
                 above.say(Word::Ready);
             }
             // The mailbox, rung from its inner side.
-            let _ = frame::send_raw(self.control.as_fd(), b"r", &[]);
+            let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
         }
         None
     }
@@ -219,7 +219,7 @@ pub(super) fn put_down(spawn: &Spawn, past: &Past) {
     rewrite_epitaph(spawn, past, State::Down);
     spawn.ledger.count_sweep();
     // What lies with a supervisor are requests: those who asked see that nobody will answer.
-    let dropped = (0..channel::MOST).take_while(|_| frame::skip(spawn.receiver.as_fd())).count();
+    let dropped = (0..channel::MOST).take_while(|_| seqpacket::skip(spawn.receiver.as_fd())).count();
     if spawn.spec.policy.is_none() {
         (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
     }

@@ -37,7 +37,7 @@ use crate::process::request::{self, Answered, Asked, Spawn, Spec};
 use crate::supervise::{Event, Key, Policy, Rules, Ticket};
 use crate::sys::poll::Event as Bell;
 use crate::sys::signal::{self, Mask};
-use crate::sys::{frame, image, memfd, poll, process, time};
+use crate::sys::{clock, executable, memfd, poll, process, seqpacket};
 use assembly::Assembly;
 use spares::Spare;
 use watch::Watch;
@@ -245,8 +245,8 @@ impl Supervisor {
             leaving: false,
             code: 0,
             descriptors,
-            build: image::build_hash(),
-            buffer: frame::buffer(),
+            build: executable::build_hash(),
+            buffer: seqpacket::buffer(),
         }
     }
 
@@ -301,7 +301,7 @@ impl Supervisor {
             .chain(self.waits_until.map(|(at, _)| at))
             .chain(self.spares_due())
             .chain(self.assembly.due());
-        let limit = due.min().map(time::until);
+        let limit = due.min().map(clock::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
         fds.extend(self.masters.iter().map(|master| (master.as_fd(), false)));
         poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|error| {
@@ -346,7 +346,7 @@ impl Supervisor {
     }
 
     fn look_at_the_clock(&mut self) {
-        let now = time::now();
+        let now = clock::now();
         let children = &mut self.children;
         self.awake.retain(|key| {
             let Some(child) = children.get_mut(key) else { return false };

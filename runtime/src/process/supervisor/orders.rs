@@ -25,7 +25,7 @@ impl Supervisor {
             return self.tell_policy(Event::Resume(key, rules));
         }
         let ticket = self.next_number();
-        let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::time::now());
+        let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::clock::now());
         let refused = actions.iter().find_map(|action| match action {
             crate::supervise::Action::Answer(of, Answer::MaxChildren) if *of == ticket => {
                 Some(Refusal::MaxChildren)

@@ -2,7 +2,7 @@
 
 use crate::codec::bounds::DEPTH;
 use crate::foreign;
-use crate::own::Home;
+use crate::sys::per_process::Home;
 use crate::sys::process;
 use crate::task::function::FunctionName;
 

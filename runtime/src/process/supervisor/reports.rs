@@ -8,7 +8,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::ledger::Epitaph;
 use crate::process::events;
 use crate::supervise::Key;
-use crate::sys::{process, time};
+use crate::sys::{clock, process};
 
 impl Child {
     pub(super) fn say_that_it_has_started(&self, pid: i32) {
@@ -40,7 +40,7 @@ impl Child {
 impl Supervisor {
     pub(super) fn say_that_it_waits(&self, key: Key, until: u64) {
         let Some(child) = self.children.get(&key) else { return };
-        events::waiting(child.spec(), child.last_pid, child.incarnation, time::until(until));
+        events::waiting(child.spec(), child.last_pid, child.incarnation, clock::until(until));
     }
 
     pub(super) fn say_that_it_is_given_up(&self, key: Key) {

@@ -12,7 +12,7 @@ use crate::process::child::{self, Birth, Gate};
 use crate::process::request::Kind;
 use crate::supervise::{Key, Restart};
 use crate::sys::process::{Fork, SIGKILL};
-use crate::sys::{fd, process, time};
+use crate::sys::{clock, fd, process};
 
 /// How long one is kept for the next crash.
 const KEPT: u64 = 1_000_000_000;
@@ -58,7 +58,7 @@ impl Supervisor {
         if self.spare_for.is_empty() {
             return;
         }
-        let now = time::now();
+        let now = clock::now();
         let due: Vec<Key> =
             self.spare_for.iter().filter(|&(_, &at)| at <= now).map(|(&key, _)| key).collect();
         for key in due {
@@ -96,7 +96,7 @@ impl Supervisor {
             Ok(Fork::Parent(pid)) => {
                 process::group_of(pid);
                 process::volunteer_for_oom(pid);
-                let until = if child.spec().spare { u64::MAX } else { time::now().saturating_add(KEPT) };
+                let until = if child.spec().spare { u64::MAX } else { clock::now().saturating_add(KEPT) };
                 self.spares.insert(pid, (key, until));
                 child.spare = Some(Spare { pid, waiting: Some((gate, worker.receiver)) });
                 child
@@ -142,7 +142,7 @@ impl Supervisor {
         if let Some(child) = self.children.get_mut(&key) {
             let was_its_own = child.spare.take_if(|spare| spare.pid == pid).is_some();
             if was_its_own && child.spec().spare {
-                self.spare_for.insert(key, time::now().saturating_add(AGAIN));
+                self.spare_for.insert(key, clock::now().saturating_add(AGAIN));
             }
         }
         true

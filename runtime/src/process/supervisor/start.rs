@@ -19,7 +19,7 @@ use crate::process::register;
 use crate::process::request::{self, Kind, Spawn};
 use crate::supervise::{Event, Key, Policy};
 use crate::sys::process::Fork;
-use crate::sys::{credentials, fd, poll, process, signal, time, title};
+use crate::sys::{clock, credentials, fd, poll, process, proctitle, signal};
 
 impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
@@ -142,8 +142,8 @@ impl Supervisor {
     fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, adopted: Adopted) {
         let Adopted { mut control, mut lent, shares, gate } = adopted;
         child.say_that_it_has_started(pid);
-        let now = time::now();
-        let start = time::nanos(child.spec().start);
+        let now = clock::now();
+        let start = clock::nanos(child.spec().start);
         child.last_pid = pid;
         self.register.enter(pid, child.spec().id, child.incarnation);
         let was_down = child.state == State::Down;
@@ -196,7 +196,7 @@ impl Supervisor {
         let Child { mut spawn, incarnation, .. } = child;
         spawn.begin_anew();
         signal::forget();
-        title::set(&spawn.spec.name);
+        proctitle::set(&spawn.spec.name);
         Board::keep_from_children(&cradle.place);
         let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
         ledger.be_vouched_for(supervisor, register::number());
@@ -268,7 +268,7 @@ impl Supervisor {
         let keep: Vec<i32> = own.chain(lines::descriptors()).collect();
         fd::close_all_except(&keep);
         signal::forget();
-        title::set(&format!("phx-sup: {name}"));
+        proctitle::set(&format!("phx-sup: {name}"));
         // The actor sees that its supervisor has ended.
         let Ok(desk) = take_office() else { process::exit_now(1) };
         let masters = handle.into_iter().collect();
@@ -404,7 +404,7 @@ impl Child {
     /// The limit on a handler of this method, in nanoseconds.
     pub(super) fn limit(&self, method: u32) -> Option<u64> {
         let own = self.methods.get(method as usize).and_then(|method: &Method| method.deadline);
-        own.or(self.spec().deadline).map(time::nanos)
+        own.or(self.spec().deadline).map(clock::nanos)
     }
 
     /// The shortest limit on any of its handlers.
@@ -418,6 +418,6 @@ impl Child {
 
     fn limits(&self) -> impl Iterator<Item = u64> {
         let methods = (0..self.methods.len() as u32).filter_map(|method| self.limit(method));
-        methods.chain(self.spec().deadline.map(time::nanos))
+        methods.chain(self.spec().deadline.map(clock::nanos))
     }
 }

@@ -229,9 +229,9 @@ extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *c
     TAKEN_OVER.store(true, Ordering::Relaxed);
     if cfg!(target_env = "gnu") {
         // SAFETY: glibc passes the arguments of `main` to initialisers.
-        unsafe { super::title::remember(argc, argv) };
+        unsafe { super::proctitle::remember(argc, argv) };
         // Nobody is to read there what came with it.
-        super::title::set("phx-root");
+        super::proctitle::set("phx-root");
     }
     run_remaining(argc, argv, envp);
     crate::process::boot::take_over(boot)
