@@ -9,8 +9,8 @@ use crate::codec::{self, Encoded, Portable, bounds};
 use crate::later::{Later, Promise};
 use crate::mailbox::envelope::{Body, Status};
 use crate::monitor::Down;
+use crate::policy::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 use crate::process::request::Recycle;
-use crate::supervise::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 
 const MAX_MAILBOX: u32 = 65_535;
 

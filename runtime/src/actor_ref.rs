@@ -13,9 +13,6 @@ use crate::actor::{Actor, ActorStruct, Calls, Method, method_name};
 use crate::any_ref::AnyRef;
 use crate::codec::{self, Encoded, Portable};
 use crate::current;
-use crate::error::{At, CallError, SendError, TrySendError};
-use crate::escape::escaped;
-use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::envelope::Outgoing;
 use crate::mailbox::ledger::State;
@@ -25,6 +22,9 @@ use crate::mailbox::slot::Slot;
 use crate::monitor::Monitor;
 use crate::reply::{Address, Reply, died};
 use crate::sys::clock;
+use crate::types::error::{At, CallError, SendError, TrySendError};
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// Identifies an actor over its whole life, in every process: a random number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

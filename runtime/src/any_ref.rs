@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor_ref::ActorId;
 use crate::codec;
-use crate::escape::escaped;
-use crate::exit::ExitReason;
 use crate::handle::Handle;
 use crate::mailbox::peer::Peer;
 use crate::monitor::Monitor;
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// A ref without the type: an actor, a task or the program, to be known again and to be watched, not to be called.
 ///

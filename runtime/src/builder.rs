@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::actor::{Actor, ActorStruct};
 use crate::actor_ref::ActorRef;
 use crate::codec::{self, bounds};
-use crate::error::SpawnError;
 use crate::mailbox::peer::Peer;
 use crate::names;
 use crate::plan::Plan;
 use crate::process::entry::OfActor;
 use crate::process::request::{Kind, Recycle};
+use crate::types::error::SpawnError;
 
 /// The setters that actors and tasks share. Each overrides the option of the same name in the attribute.
 macro_rules! options {

@@ -10,12 +10,12 @@ use crate::actor::{Actor, ActorStruct, Options};
 use crate::builder::ActorBuilder;
 use crate::codec::{Encoded, Portable};
 use crate::command::{Command, CommandRef, Keeper};
-use crate::error::SpawnError;
 use crate::plan::{Found, Plan};
+use crate::policy::Restart;
 use crate::process::entry::OfActor;
 use crate::process::request::Kind;
-use crate::supervise::Restart;
 use crate::supervisor::{ChildSpec, IntoChild, Reachable, SupervisorBuilder, SupervisorRef};
+use crate::types::error::SpawnError;
 
 /// What can be a field of a [`#[supervisor]`](macro@crate::supervisor): an `#[actor]`, another `#[supervisor]`, a
 /// [`Dynamic`](crate::Dynamic), a [`Command`]. Implemented by the attributes, not by hand.
@@ -239,7 +239,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::supervise::Shutdown;
+    use crate::policy::Shutdown;
 
     #[test]
     fn what_a_builder_changes_counts_before_what_is_declared() {

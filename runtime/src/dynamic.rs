@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::Options;
 use crate::declared::{Frame, Supervised};
-use crate::error::SpawnError;
-use crate::escape::escaped;
 use crate::plan::Found;
-use crate::supervise::Strategy;
+use crate::policy::Strategy;
 use crate::supervisor::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
+use crate::types::error::SpawnError;
+use crate::types::escape::escaped;
 
 /// A dynamic supervisor among the fields of a [`#[supervisor]`](macro@crate::supervisor), and the handle on it: its children are actors (or supervisors) of the
 /// type `C`, added with [`add`](Self::add). It is made of a [`Supervisor::dynamic`], with options as you like.

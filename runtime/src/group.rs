@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
-use crate::escape::escaped;
 use crate::names::{self, Answered, NameError, Refusal, Trouble, Wanted};
+use crate::types::escape::escaped;
 
 /// A group of actors of one type, known by its name in every process of the tree.
 ///

@@ -8,9 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::current;
-use crate::error::{At, SendError};
-use crate::escape::escaped;
-use crate::exit::{ExitReason, StoppedBy};
 use crate::introspect;
 use crate::mailbox::ledger::{Epitaph, State, StopMode};
 use crate::mailbox::peer::Peer;
@@ -20,6 +17,9 @@ use crate::monitor::Monitor;
 use crate::process::register::{self, Known};
 use crate::process::{root, strays};
 use crate::sys::{clock, fd, poll, process, rlimit, signal};
+use crate::types::error::{At, SendError};
+use crate::types::escape::escaped;
+use crate::types::exit::{ExitReason, StoppedBy};
 
 /// How long a supervisor may need to write down a death that the kernel knows of.
 const UNNOTED: Duration = Duration::from_secs(1);

@@ -11,13 +11,13 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use crate::escape::{Line, escaped};
-use crate::exit::ExitReason;
 use crate::mailbox::ledger::{Ledger, State};
 use crate::process::entry;
 use crate::process::request::Kind;
 use crate::process::strays;
 use crate::sys::clock;
+use crate::types::escape::{Line, escaped};
+use crate::types::exit::ExitReason;
 
 /// No tree is deeper; a bound for a walk over what others write.
 const DEEPEST: usize = 64;

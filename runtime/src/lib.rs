@@ -46,7 +46,9 @@
 // For the macros, in the actors that are our own.
 extern crate self as phalanx;
 
+mod policy;
 mod sys;
+mod types;
 
 mod actor;
 mod actor_ref;
@@ -57,9 +59,6 @@ mod command;
 mod current;
 mod declared;
 mod dynamic;
-mod error;
-mod escape;
-mod exit;
 pub mod fd;
 mod foreign;
 mod function;
@@ -90,7 +89,6 @@ mod reply;
 mod secret;
 pub mod shared;
 pub mod store;
-mod supervise;
 mod supervisor;
 pub mod sync;
 mod task;
@@ -107,8 +105,6 @@ pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
 pub use current::{Current, current};
 pub use declared::Supervised;
 pub use dynamic::Dynamic;
-pub use error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
-pub use exit::{ExitReason, StoppedBy};
 pub use fd::Fd;
 pub use group::Group;
 pub use introspect::{Node, NodeKind, NodeState, tree};
@@ -118,6 +114,7 @@ pub use monitor::{Down, InProgress, Monitor, Who};
 pub use names::NameError;
 pub use partitioned::Partitioned;
 pub use pipe::{Pipe, PipeError, pipe};
+pub use policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use pool::{Pool, Task};
 pub use process::tree::{Child, children};
 pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
@@ -130,7 +127,6 @@ pub use reply::Reply;
 pub use secret::{Secret, SecretError};
 pub use shared::{Blob, Shared};
 pub use store::{Cell, Counter, List, Map, Set, Store, StoreError};
-pub use supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use supervisor::{
     ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,
     SupervisorError, SupervisorRef,
@@ -140,6 +136,8 @@ pub use sync::{
 };
 pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
+pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
+pub use types::exit::{ExitReason, StoppedBy};
 pub use wait::{wait_all, wait_any};
 
 /// What most programs use.

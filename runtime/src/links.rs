@@ -13,11 +13,11 @@ use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
 use crate::codec;
 use crate::current;
-use crate::error::SendError;
-use crate::exit::ExitReason;
 use crate::monitor::Down;
 use crate::process::last_words;
 use crate::sys::per_process::Own;
+use crate::types::error::SendError;
+use crate::types::exit::ExitReason;
 
 /// The messages of the runtime itself, beyond all methods.
 pub(crate) const LINK: u32 = u32::MAX;

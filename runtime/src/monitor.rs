@@ -10,14 +10,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::actor_ref::ActorId;
-use crate::escape::escaped;
-use crate::exit::ExitReason;
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::on_down;
 use crate::sys::clock;
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// The report of an actor's end (OTP's `'DOWN'` message).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

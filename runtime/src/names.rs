@@ -54,14 +54,13 @@ use std::any::type_name;
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 
-mod client;
-mod error;
+pub(crate) mod client;
 mod registry;
 mod start;
 mod thread;
-mod wire;
+pub(crate) mod wire;
 
-pub use error::NameError;
+pub use crate::types::name_error::NameError;
 pub use start::get_or_spawn;
 
 pub(crate) use client::{Answered, Trouble, ask};

@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::builder::{ActorBuilder, name_of};
-use crate::escape::escaped;
 use crate::plan::Found;
 use crate::supervisor::{IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
+use crate::types::escape::escaped;
 
 impl Supervisor {
     /// `count` copies of an actor, each a process of its own, below one supervisor; each key belongs to one of them. `make` is told the index of

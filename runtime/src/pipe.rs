@@ -15,9 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
 use crate::codec::{self, Portable};
-use crate::escape::escaped;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::sys::{clock, fd, poll, seqpacket};
+use crate::types::escape::escaped;
 
 /// Makes a line between two processes: the first end sends `A` and receives `B`, the second one sends `B` and receives `A` (Python's `Pipe()`).
 ///

@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use crate::actor::Options;
 use crate::codec::{Encoded, bounds};
-use crate::error::SpawnError;
-use crate::exit::ExitReason;
 use crate::handle::Handle;
 use crate::mailbox::channel;
 use crate::mailbox::envelope::Envelope;
@@ -18,6 +16,7 @@ use crate::mailbox::peer::{Card, Peer};
 use crate::mailbox::router::Router;
 use crate::mailbox::slot::{Outcome, Slot};
 use crate::names::Claim;
+use crate::policy::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::process::attic::Attic;
 use crate::process::batch::{Batch, Node};
 use crate::process::entry::{Entry, Hook};
@@ -27,10 +26,11 @@ use crate::process::root;
 use crate::process::step::{NoTree, Obstacle};
 use crate::process::surroundings::Surroundings;
 use crate::process::tree::{self, PATIENCE, Tree};
-use crate::supervise::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::sys::executable::{self, Located};
 use crate::sys::{clock, credentials, fd, process};
 use crate::task::function::Function;
+use crate::types::error::SpawnError;
+use crate::types::exit::ExitReason;
 
 const MAILBOX: u32 = 256;
 const START: Duration = Duration::from_secs(10);
@@ -273,13 +273,13 @@ impl Plan {
         }
         let specs = |error| SpawnError::Specs { supervisor: name.to_owned(), error };
         if !declared {
-            supervise::check_child(&Rules::default(), name, &options.rules(Restart::Temporary))
+            policy::check_child(&Rules::default(), name, &options.rules(Restart::Temporary))
                 .map_err(specs)?;
         }
         let Some(rules) = &self.policy else { return Ok(()) };
         let of = |child: &Plan| child.options.rules(Restart::Permanent);
         let children: Vec<_> = self.children.iter().map(|child| (child.id(), of(child))).collect();
-        supervise::check(rules, children.iter().map(|(id, rules)| (*id, rules))).map_err(specs)?;
+        policy::check(rules, children.iter().map(|(id, rules)| (*id, rules))).map_err(specs)?;
         self.children.iter().try_for_each(|child| child.check(true))
     }
 

@@ -9,16 +9,16 @@ pub use crate::codec::Portable;
 pub use crate::declared::{
     Frame, Supervised, built, check_is_actor, check_significant, declared, start, start_with,
 };
-pub use crate::error::{SendError, SpawnError, TrySendError};
 pub use crate::monitor::Down;
 pub use crate::plan::Found;
+pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::process::request::Recycle;
 pub use crate::program::run_main;
 pub use crate::reply::Reply;
-pub use crate::supervise::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::supervisor::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 pub use crate::task::function::{TaskDef, task_def, task_def_result};
 pub use crate::task::{Process, ProcessBuilder};
+pub use crate::types::error::{SendError, SpawnError, TrySendError};
 pub use std::any::type_name_of_val;
 
 /// Starts an actor with the options of its attribute.

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 #[cfg(feature = "remote")]
-use crate::error::Never;
-use crate::error::{At, CallError, Executed};
-use crate::exit::ExitReason;
+use crate::types::error::Never;
+use crate::types::error::{At, CallError, Executed};
+use crate::types::exit::ExitReason;
 
 /// What came of a call, for whoever has made it elsewhere.
 #[cfg(feature = "remote")]

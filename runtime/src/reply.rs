@@ -10,8 +10,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::codec::{self, Portable};
-use crate::error::{At, CallError, Never};
-use crate::exit::ExitReason;
 use crate::mailbox::envelope::{Body, Status};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
@@ -21,6 +19,8 @@ use crate::process::root;
 use crate::relay::Failure;
 use crate::sys::clock;
 use crate::sys::per_process::COPY;
+use crate::types::error::{At, CallError, Never};
+use crate::types::exit::ExitReason;
 
 /// As much of an error's text is read.
 const TEXT: usize = 64 * 1024;

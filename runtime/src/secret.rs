@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::escape::escaped;
+use crate::types::escape::escaped;
 
 /// No secret is longer; a file that is, is the wrong file.
 const LONGEST: usize = 64 * 1024;

@@ -9,8 +9,8 @@ mod info;
 use crate::actor::Options;
 use crate::codec::Encoded;
 use crate::plan::Plan;
+use crate::policy::{Intensity, Rules, Strategy};
 use crate::process::request::Kind;
-use crate::supervise::{Intensity, Rules, Strategy};
 use crate::sys::process;
 
 pub use builder::SupervisorBuilder;

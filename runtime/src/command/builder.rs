@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::keeper::{CommandRef, Keeper};
 use super::spec::{CommandSpec, Output, Ready};
 use crate::builder::ActorBuilder;
-use crate::error::SpawnError;
-use crate::supervise::{Restart, Shutdown};
+use crate::policy::{Restart, Shutdown};
 use crate::supervisor::{ChildSpec, IntoChild};
 use crate::sys::process;
+use crate::types::error::SpawnError;
 
 /// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then [`spawn`](Self::spawn).
 ///

@@ -40,11 +40,11 @@ use super::probe::Probe;
 use super::spec::{CommandSpec, Ready};
 use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
 use crate::actor_ref::{ActorRef, RawRef};
-use crate::error::CallError;
-use crate::exit::ExitReason;
 use crate::process::{last_words, strays};
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;
+use crate::types::error::CallError;
+use crate::types::exit::ExitReason;
 
 /// How long is read on when the command has ended, for as long as somebody of its group has its pipes.
 const DRAIN: Duration = Duration::from_millis(500);

@@ -18,9 +18,9 @@ use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::escape::one_line;
 use crate::logging::sites::is_forwarded;
 use crate::process::events;
+use crate::types::escape::one_line;
 
 /// Makes it the program's subscriber; answers its filter if there was none, as text that this process' children can read.
 pub(super) fn install(filter: &str) -> Option<String> {

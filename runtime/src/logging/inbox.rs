@@ -14,7 +14,6 @@ use std::time::Duration;
 use tracing::Event;
 use tracing::field::{DebugValue, Field, Value as FieldValue, debug};
 
-use crate::escape::{escaped, one_line};
 use crate::foreign;
 use crate::logging::Origin;
 use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
@@ -24,6 +23,7 @@ use crate::process::lines;
 use crate::sys::per_process::Own;
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, memfd, poll, process, seqpacket};
+use crate::types::escape::{escaped, one_line};
 
 /// How long the end of a program waits for what it has not read yet.
 const SETTLE: Duration = Duration::from_secs(1);

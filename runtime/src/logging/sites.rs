@@ -17,8 +17,8 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, dispatcher};
 
-use crate::escape::one_line;
 use crate::logging::record::{Severity, Site, Value};
+use crate::types::escape::one_line;
 
 /// How many places are known at most.
 const PLACES: usize = 4096;

@@ -10,7 +10,6 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 
-use crate::exit::ExitReason;
 use crate::mailbox::capacity;
 use crate::mailbox::envelope::{Envelope, Outgoing, Sealed, packet};
 use crate::mailbox::ledger::{Epitaph, Farewell, HISTORY, Ledger, Phase, State};
@@ -21,6 +20,7 @@ use crate::sys::per_process::Own;
 use crate::sys::poll::Sentinel;
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, process, rlimit, seqpacket};
+use crate::types::exit::ExitReason;
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,12 +9,12 @@ use super::{NameError, Refusal, lookup};
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::builder::ActorBuilder;
-use crate::error::SpawnError;
 use crate::handle::Handle;
 use crate::mailbox::peer::Peer;
 use crate::plan::Failure;
 use crate::process::tree;
 use crate::sys::clock;
+use crate::types::error::SpawnError;
 
 /// How long those wait who find that somebody else is starting an actor of that name.
 const STARTING: Duration = Duration::from_secs(60);

@@ -11,8 +11,8 @@ use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
 use crate::codec::bounds::{DEPTH, DEPTHS, SOUNDED, too_deep};
 use crate::codec::{self, Parcel, Portable};
-use crate::escape::escaped;
 use crate::task::function::{self, Function, TaskFn};
+use crate::types::escape::escaped;
 use crate::{SpawnError, SupervisorBuilder};
 
 /// How many workers a pool has: a number, or from so many to so many.

@@ -17,10 +17,10 @@ use super::job::{Deliveries, Job, Outcome, Piece, Sink};
 use super::lane::{MOST_ITEMS, Phase};
 use super::worker::OVERWRITTEN;
 use super::{End, OnLoss};
-use crate::exit::ExitReason;
 use crate::foreign;
 use crate::gate::{Gate, later};
 use crate::sys::per_process::{COPY, Home, Own};
+use crate::types::exit::ExitReason;
 use crate::{SpawnError, SupervisorRef};
 
 /// How long a batch of short tasks is to take.

@@ -11,9 +11,9 @@ use super::lane::{Control, Lane, Phase, Status, TRACKS};
 use super::threads::{Hand, Promise};
 use super::worker::{Answered, Batch, Worker, item};
 use crate::codec::Parcel;
-use crate::exit::ExitReason;
 use crate::gate::{clock, later};
 use crate::task::function::Function;
+use crate::types::exit::ExitReason;
 use crate::{ActorRef, CallError, Monitor, Reply};
 
 /// When a batch that is not answered is looked at for the first time.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::escape::escaped;
-use crate::exit::ExitReason;
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 use crate::{Never, SpawnError};
 
 /// Which task it was, and which worker had it.

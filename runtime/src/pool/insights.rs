@@ -12,7 +12,7 @@ use super::core::Core;
 use super::crew::Crew;
 use super::job::Outcome;
 use super::lane::{Status, Times};
-use crate::escape::one_line;
+use crate::types::escape::one_line;
 
 /// How many of the errors that nobody has looked at are kept as text.
 const KEPT: usize = 16;

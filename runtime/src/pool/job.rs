@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::error::{Border, PoolError, WorkerAt};
 use super::lane::Status;
 use crate::codec::Parcel;
-use crate::exit::ExitReason;
 use crate::task::function::Function;
+use crate::types::exit::ExitReason;
 
 /// Items of one function, in the order in which they were given.
 pub(crate) struct Job {

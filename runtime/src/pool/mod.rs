@@ -47,9 +47,9 @@ use once_cell::sync::OnceCell;
 
 use crate::SpawnError;
 use crate::codec::{Parcel, Portable, bounds};
-use crate::escape::escaped;
 use crate::sys::per_process::Own;
 use crate::task::function::{Function, TaskFn};
+use crate::types::escape::escaped;
 
 /// What becomes of a task whose worker has died of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

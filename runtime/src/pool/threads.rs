@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 use super::crew::Failed;
 use super::worker::{Answered, Batch, Desk, Setup};
 use crate::codec::bounds::with_stack_for;
-use crate::exit::{ExitReason, StoppedBy};
 use crate::foreign::{self, Thrown};
 use crate::gate::Gate;
+use crate::types::exit::{ExitReason, StoppedBy};
 
 /// The way to a thread.
 pub(crate) struct Hand {

@@ -12,9 +12,9 @@ use super::lane::{Halt, Lane, Phase, Status, Track};
 use crate::actor;
 use crate::codec::{Encoded, Parcel};
 use crate::current;
-use crate::escape::escaped;
 use crate::gate::clock;
 use crate::task::function::{FunctionName, Ran, Runner};
+use crate::types::escape::escaped;
 
 /// How often a worker looks how large it is, at most.
 const LOOK: Duration = Duration::from_millis(10);

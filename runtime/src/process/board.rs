@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::atomic::Ordering::SeqCst;
 
-use crate::supervise::Key;
+use crate::policy::Key;
 use crate::sys::memfd::Words;
 use crate::sys::poll::Event;
 

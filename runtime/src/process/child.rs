@@ -10,6 +10,7 @@ use crate::codec::{self, bounds};
 use crate::current;
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::Ledger;
+use crate::policy::Drain;
 use crate::process::attic::Attic;
 use crate::process::board::Place;
 use crate::process::entry::Entry;
@@ -18,7 +19,6 @@ use crate::process::lines;
 use crate::process::register;
 use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
-use crate::supervise::Drain;
 use crate::sys::poll::Event;
 use crate::sys::{fd, memfd, poll, process, proctitle, rlimit, seqpacket, signal};
 

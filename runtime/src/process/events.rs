@@ -7,12 +7,12 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::exit::ExitReason;
 use crate::logging::outbox;
 use crate::logging::record::{self, Record, Severity, Site, Value};
 use crate::mailbox::ledger::Epitaph;
 use crate::process::request::Spec;
 use crate::sys::signal;
+use crate::types::exit::ExitReason;
 
 pub(crate) const TARGET: &str = "phalanx::supervisor";
 

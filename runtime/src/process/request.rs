@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::codec::Encoded;
-use crate::exit::ExitReason;
 use crate::logging::Wish;
 use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::mailbox::ledger::{Ledger, StopMode};
+use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::process::attic::Attic;
 use crate::process::surroundings::Surroundings;
-use crate::supervise::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::sys::{clock, credentials, fd, poll, seqpacket};
 use crate::task::function::FunctionName;
+use crate::types::exit::ExitReason;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<P = ByteBuf> {

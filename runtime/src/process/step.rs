@@ -6,8 +6,8 @@
 
 use std::io;
 
-use crate::escape::escaped;
 use crate::mailbox::ledger::cut;
+use crate::types::escape::escaped;
 
 /// Test hook: the number of a step, a colon, and the number of the error with which it is to fail.
 const FAULT: &str = "PHALANX_FAULT_BOOT";

@@ -8,7 +8,7 @@ use super::server::Server;
 use crate::builder::ActorBuilder;
 use crate::codec::Portable;
 use crate::codec::bounds::DEPTH;
-use crate::error::SpawnError;
+use crate::types::error::SpawnError;
 
 /// For how many items there is room, unless it is said.
 const CAPACITY: u64 = 1024;

@@ -14,9 +14,9 @@ use super::server::{Facts, Given, Server, Unstored, Wish};
 use crate::Portable;
 use crate::actor_ref::ActorRef;
 use crate::current::current;
-use crate::error::CallError;
 use crate::reply::Reply;
 use crate::sys::per_process::Own;
+use crate::types::error::CallError;
 
 /// As long as it takes; the death of the queue's process ends it.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);

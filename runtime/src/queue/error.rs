@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::server::Refusal;
-use crate::error::{CallError, Executed};
-use crate::escape::escaped;
-use crate::exit::ExitReason;
+use crate::types::error::{CallError, Executed};
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// Why a queue cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use super::client::Client;
 use super::error::{Fault, QueueError};
 use super::server::Given;
 use crate::codec::Portable;
-use crate::error::{CallError, Never, SendError};
 use crate::sys::per_process::{COPY, Home};
+use crate::types::error::{CallError, Never, SendError};
 
 /// An item that is borrowed from a [`Queue`](crate::Queue), until it is [acknowledged](Self::ack).
 ///

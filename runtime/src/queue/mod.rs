@@ -24,8 +24,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::any_ref::AnyRef;
 use crate::codec::Portable;
-use crate::error::SpawnError;
-use crate::escape::escaped;
+use crate::types::error::SpawnError;
+use crate::types::escape::escaped;
 use client::{Client, Patience};
 
 pub use builder::QueueBuilder;

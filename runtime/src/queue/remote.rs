@@ -19,7 +19,7 @@ use crate::actor::{Actor, ActorStruct, Method, Options};
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
 use crate::codec::{self, Portable};
-use crate::error::CallError;
+use crate::types::error::CallError;
 
 impl<T: Portable> Queue<T> {
     /// The queue that a proxy stands for.

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::room::{Parcel, Room};
 use crate::actor_ref::ActorId;
 use crate::any_ref::AnyRef;
-use crate::error::SendError;
 use crate::later::{Answer, Later, later};
 use crate::links::myself;
+use crate::types::error::SendError;
 
 /// How many descriptors this process may have if the system does not say.
 const DESCRIPTORS: usize = 1024;

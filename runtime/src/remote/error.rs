@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CallError, Never, SpawnError};
-use crate::escape::escaped;
+use crate::types::error::{CallError, Never, SpawnError};
+use crate::types::escape::escaped;
 
 /// Why there is no connection, no service, or no ref to a remote actor.
 ///

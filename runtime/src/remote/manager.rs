@@ -13,10 +13,10 @@ use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::builder::ActorBuilder;
 use crate::codec::Portable;
-use crate::exit::ExitReason;
+use crate::policy::Restart;
 use crate::queue::Queue;
 use crate::secret::Secret;
-use crate::supervise::Restart;
+use crate::types::exit::ExitReason;
 
 /// How long the manager's own processes have, beyond what they were given.
 const REACTION: Duration = Duration::from_secs(10);

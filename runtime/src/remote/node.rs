@@ -16,12 +16,12 @@ use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
 use crate::builder::ActorBuilder;
 use crate::codec::Portable;
-#[allow(unused_imports, reason = "for the docs")]
-use crate::error::CallError;
 use crate::queue::Queue;
 use crate::queue::remote;
 use crate::secret::Secret;
 use crate::task::Process;
+#[allow(unused_imports, reason = "for the docs")]
+use crate::types::error::CallError;
 
 /// How long a process of this host may take beyond what it was given.
 const REACTION: Duration = Duration::from_secs(5);

@@ -21,13 +21,13 @@ use crate::actor::{self, Actor, ActorStruct, Call, Calls, InitFailure, Method, O
 use crate::actor_ref::RawRef;
 use crate::any_ref::AnyRef;
 use crate::codec::{self, Encoded};
-use crate::error::Executed;
 use crate::later::{self, Answer};
 use crate::mailbox::envelope::Status;
 use crate::queue::remote::{self, Outward as Way};
 use crate::relay::{Failure, Outcome};
 use crate::reply::Reply;
 use crate::sys::{clock, poll};
+use crate::types::error::Executed;
 
 /// The message of a proxy's own, beyond all methods.
 const CONNECT: u32 = 1 << 30;

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::server::Fault;
-use crate::error::{At, CallError};
-use crate::escape::escaped;
-use crate::exit::ExitReason;
+use crate::types::error::{At, CallError};
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// Why an operation on an object of a [`Store`](crate::Store) has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

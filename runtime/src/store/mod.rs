@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::actor_ref::ActorRef;
 use crate::builder::ActorBuilder;
 use crate::codec::Portable;
-use crate::error::{SendError, SpawnError};
-use crate::exit::ExitReason;
+use crate::types::error::{SendError, SpawnError};
+use crate::types::exit::ExitReason;
 
 pub use cell::Cell;
 pub use counter::Counter;

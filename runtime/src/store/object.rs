@@ -10,8 +10,8 @@ use super::error::StoreError;
 use super::server::{Fault, Operation, StoreServer};
 use crate::actor_ref::ActorRef;
 use crate::codec::Portable;
-use crate::error::{At, CallError};
 use crate::function::Head;
+use crate::types::error::{At, CallError};
 
 /// An object of type `S`.
 pub(super) struct Object<S> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::child::{IntoChild, Reachable, Reserved};
 use super::handle::SupervisorRef;
 use crate::codec::{self, Portable};
-use crate::error::SpawnError;
 use crate::plan::Plan;
-use crate::supervise::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown};
+use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown};
+use crate::types::error::SpawnError;
 
 /// A supervisor to be: options, children, then [`start`](Self::start).
 ///

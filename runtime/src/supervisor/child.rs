@@ -4,9 +4,9 @@ use super::builder::SupervisorBuilder;
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::builder::ActorBuilder;
-use crate::error::SpawnError;
 use crate::plan::{Found, Plan};
 use crate::task::{Process, ProcessBuilder};
+use crate::types::error::SpawnError;
 
 /// A child to be.
 #[must_use = "a child does nothing until a supervisor starts it"]

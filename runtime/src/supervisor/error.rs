@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::escape::escaped;
-use crate::exit::ExitReason;
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// Why a supervisor did not do what was asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,9 +12,6 @@ use super::error::SupervisorError;
 use super::info::{ChildCounts, ChildInfo, ChildState};
 use crate::actor_ref::ActorId;
 use crate::codec;
-use crate::error::{SendError, SpawnError};
-use crate::escape::escaped;
-use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::peer::Peer;
 use crate::monitor::Monitor;
@@ -22,6 +19,9 @@ use crate::plan::{Found, Plan};
 use crate::process::request::{self, Answered, Operation};
 use crate::process::tree::PATIENCE;
 use crate::sys::clock;
+use crate::types::error::{SendError, SpawnError};
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// The hand on a supervisor. Cheap to clone; travels in messages, as an [`ActorRef`](crate::ActorRef) does.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! What a supervisor says of its children.
 
+use crate::policy::{Restart, Shutdown, Status};
 use crate::process::request::{ChildFacts, Kind};
-use crate::supervise::{Restart, Shutdown, Status};
 
 /// A child of a supervisor, as [`which_children`](super::SupervisorRef::which_children) lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use super::lock::handle;
 use super::parties::{self, Parties, Party, Ticket};
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
-use crate::error::{At, CallError, SendError, SpawnError};
-use crate::escape::escaped;
-use crate::exit::ExitReason;
 use crate::later::{Answer, Later, later};
 use crate::monitor::{Down, Who};
+use crate::types::error::{At, CallError, SendError, SpawnError};
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
 
 /// A barrier for a number of parties, processes or threads: Python's `Barrier`.
 ///

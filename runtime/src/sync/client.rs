@@ -9,10 +9,10 @@ use super::gate::{Gate, Kept, Poison, Taken};
 use super::parties::{self, Ticket};
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::codec::Portable;
-use crate::error::{At, CallError, SendError};
-use crate::exit::ExitReason;
 use crate::reply::Reply;
 use crate::sys::per_process::{self, COPY, Home, Own};
+use crate::types::error::{At, CallError, SendError};
+use crate::types::exit::ExitReason;
 
 /// Why nothing was got.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::client::Trouble;
 use super::gate::Poison;
-use crate::error::{At, CallError};
-use crate::escape::{Line, escaped};
-use crate::exit::ExitReason;
 use crate::monitor::Who;
+use crate::types::error::{At, CallError};
+use crate::types::escape::{Line, escaped};
+use crate::types::exit::ExitReason;
 
 /// Why an operation of a [`Semaphore`](crate::Semaphore) or an [`Event`](crate::Event) was not done, or what a guard could not do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use super::error::SyncError;
 use super::lock::handle;
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
-use crate::error::{SendError, SpawnError};
-use crate::exit::ExitReason;
 use crate::later::{Answer, Later, later};
+use crate::types::error::{SendError, SpawnError};
+use crate::types::exit::ExitReason;
 
 /// A flag that processes wait for: Python's `Event`.
 ///

@@ -10,9 +10,9 @@ use super::parties::{Parties, Party, Ticket};
 use super::turnstile::{Held, Turnstile, Waiting};
 use crate::any_ref::AnyRef;
 use crate::codec::Portable;
-use crate::exit::ExitReason;
 use crate::later::{Answer, Later, later};
 use crate::monitor::{Down, Who};
+use crate::types::exit::ExitReason;
 
 /// A value that the server keeps while copies of it travel. Encoded like the value itself.
 pub(super) struct Kept<T>(Arc<T>);

@@ -13,8 +13,8 @@ use super::gate::{Gate, Kept};
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
 use crate::codec::Portable;
-use crate::error::{SendError, SpawnError};
-use crate::exit::ExitReason;
+use crate::types::error::{SendError, SpawnError};
+use crate::types::exit::ExitReason;
 
 /// A value that one holder at a time has, in whatever process: Python's `Lock` and `Condition`, with the value in it.
 ///

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
-use crate::error::SendError;
 use crate::monitor::{Down, Who};
 use crate::reply::Reply;
 use crate::sys::per_process::Own;
+use crate::types::error::SendError;
 
 use super::client::{Trouble, remaining};
 

@@ -14,8 +14,8 @@ use super::lock::{Guard, handle};
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
 use crate::codec::Portable;
-use crate::error::{SendError, SpawnError};
-use crate::exit::ExitReason;
+use crate::types::error::{SendError, SpawnError};
+use crate::types::exit::ExitReason;
 
 /// More readers than there can be. Who writes takes the places of all of them.
 const PLACES: u32 = u32::MAX;

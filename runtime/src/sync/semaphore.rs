@@ -11,8 +11,8 @@ use super::gate::{Gate, Kept};
 use super::lock::handle;
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
-use crate::error::{CallError, SendError, SpawnError};
-use crate::exit::ExitReason;
+use crate::types::error::{CallError, SendError, SpawnError};
+use crate::types::exit::ExitReason;
 
 /// A number of permits for processes of the tree: Python's `BoundedSemaphore`.
 ///

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, Encoded, Portable};
-use crate::error::Never;
 use crate::sys::executable::{self, Findable, Located};
+use crate::types::error::Never;
 
 /// What becomes of arguments.
 pub(crate) enum Ran {

@@ -12,8 +12,6 @@ use crate::actor::Options;
 use crate::any_ref::AnyRef;
 use crate::builder::{options, short_name};
 use crate::codec::{self, Portable, bounds};
-use crate::error::{At, CallError, Never, SendError, SpawnError};
-use crate::exit::ExitReason;
 use crate::handle::{Handle, process_methods};
 use crate::mailbox::ledger::Epitaph;
 use crate::mailbox::peer::Peer;
@@ -27,6 +25,8 @@ use crate::process::root;
 use crate::sys::clock;
 use crate::sys::per_process::Home;
 use crate::task::run::Left;
+use crate::types::error::{At, CallError, Never, SendError, SpawnError};
+use crate::types::exit::ExitReason;
 
 /// A function that runs in a process of its own; Python's `multiprocessing.Process`, with a typed result.
 ///

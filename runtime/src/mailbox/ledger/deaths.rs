@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::page::{EPITAPH, HISTORY, SHORT};
 use super::{Ledger, State, cut, read_text, write_text};
-use crate::exit::{ExitReason, StoppedBy};
-use crate::supervise::SpecError;
+use crate::policy::SpecError;
 use crate::sys::clock;
+use crate::types::exit::{ExitReason, StoppedBy};
 
 /// What a supervisor leaves behind about a dead actor.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,10 +2,10 @@ use std::fs::File;
 use std::time::Duration;
 
 use super::*;
-use crate::exit::ExitReason;
 use crate::mailbox::ledger::{Epitaph, Ledger, Process, State};
 use crate::mailbox::peer::Card;
 use crate::names::wire::{ENTRIES, NAME, REFS, Wanted};
+use crate::types::exit::ExitReason;
 
 /// Everything but the thread, and the sending end of its line.
 struct Case {
@@ -24,7 +24,7 @@ struct Dummy {
 fn case() -> Case {
     let (receiving, line) = fd::seqpacket_pair().unwrap();
     fd::widen(&line, 4096);
-    Case { keeper: Keeper { line: receiving, registry: Registry::default(), buffer: frame::buffer() }, line }
+    Case { keeper: Keeper { line: receiving, registry: Registry::default(), buffer: seqpacket::buffer() }, line }
 }
 
 fn dummy(id: u64) -> Dummy {
@@ -61,11 +61,11 @@ impl Case {
         let (ours, theirs) = fd::seqpacket_pair().unwrap();
         let mut bytes = packet(&Request { name: name.to_owned(), wanted }).unwrap();
         let fds: Vec<_> = std::iter::once(theirs.as_fd()).chain(fds.iter().copied()).collect();
-        frame::send(self.line.as_fd(), &mut bytes, &fds).unwrap();
+        seqpacket::send(self.line.as_fd(), &mut bytes, &fds).unwrap();
         drop(theirs);
         assert!(self.keeper.take_requests());
-        let mut buffer = frame::buffer();
-        let packet = frame::receive(ours.as_fd(), &mut buffer, false).unwrap().expect("an answer");
+        let mut buffer = seqpacket::buffer();
+        let packet = seqpacket::receive(ours.as_fd(), &mut buffer, false).unwrap().expect("an answer");
         (parse(&buffer[..packet.len]).unwrap(), packet.fds, ours)
     }
 
@@ -145,7 +145,7 @@ fn one_who_has_given_up_is_not_served() {
     let (ours, theirs) = fd::seqpacket_pair().unwrap();
     let mut bytes = packet(&Request { name: "n".into(), wanted: one.register(0) }).unwrap();
     let fds = [theirs.as_fd(), one.sender.as_fd(), one.ledger.file()];
-    frame::send(case.line.as_fd(), &mut bytes, &fds).unwrap();
+    seqpacket::send(case.line.as_fd(), &mut bytes, &fds).unwrap();
     drop(ours);
     case.digest();
     assert_eq!(case.answer("n", lookup(), &[]), refused(Refusal::NotFound));
@@ -317,14 +317,14 @@ fn rubbish_on_the_line_harms_nobody() {
     };
     for request in &requests {
         let mut whole = packet(request).unwrap();
-        let (total, data) = (whole.len(), whole.len() - frame::HEADER);
-        whole[..frame::HEADER / 2].copy_from_slice(&total.to_ne_bytes());
-        whole[frame::HEADER / 2..frame::HEADER].copy_from_slice(&data.to_ne_bytes());
+        let (total, data) = (whole.len(), whole.len() - seqpacket::HEADER);
+        whole[..seqpacket::HEADER / 2].copy_from_slice(&total.to_ne_bytes());
+        whole[seqpacket::HEADER / 2..seqpacket::HEADER].copy_from_slice(&data.to_ne_bytes());
         // Cut anywhere, with right sizes and with wrong ones.
         for len in 0..whole.len() {
-            frame::send_raw(case.line.as_fd(), &whole[..len], &[reply.as_fd()]).unwrap();
-            if len >= frame::HEADER {
-                frame::send(case.line.as_fd(), &mut whole[..len].to_vec(), &[reply.as_fd()]).unwrap();
+            seqpacket::send_raw(case.line.as_fd(), &whole[..len], &[reply.as_fd()]).unwrap();
+            if len >= seqpacket::HEADER {
+                seqpacket::send(case.line.as_fd(), &mut whole[..len].to_vec(), &[reply.as_fd()]).unwrap();
             }
             case.digest();
         }
@@ -336,7 +336,7 @@ fn rubbish_on_the_line_harms_nobody() {
                 changed[at] = next() as u8;
             }
             let fds = [reply.as_fd(), one.sender.as_fd(), one.ledger.file()];
-            let _ = frame::send_raw(case.line.as_fd(), &changed, &fds[..next() % 4]);
+            let _ = seqpacket::send_raw(case.line.as_fd(), &changed, &fds[..next() % 4]);
             case.digest();
         }
     }
@@ -344,7 +344,7 @@ fn rubbish_on_the_line_harms_nobody() {
     let null = File::open("/dev/null").unwrap();
     for fds in [&[][..], &[null.as_fd()], &[null.as_fd(); 64], &[case.line.as_fd(), one.ledger.file()]] {
         for bytes in [&[][..], &[0], &[0xff; 16], &vec![0x80; 200_000]] {
-            let _ = frame::send_raw(case.line.as_fd(), bytes, fds);
+            let _ = seqpacket::send_raw(case.line.as_fd(), bytes, fds);
         }
     }
     case.digest();
@@ -358,7 +358,7 @@ fn rubbish_on_the_line_harms_nobody() {
 fn a_line_that_was_shut_down_ends_the_thread_and_an_empty_packet_does_not() {
     for how in [std::net::Shutdown::Write, std::net::Shutdown::Both] {
         let mut case = case();
-        frame::send_raw(case.line.as_fd(), &[], &[]).unwrap();
+        seqpacket::send_raw(case.line.as_fd(), &[], &[]).unwrap();
         assert!(case.keeper.turn());
         std::os::unix::net::UnixStream::from(case.line.try_clone().unwrap()).shutdown(how).unwrap();
         assert!(!case.keeper.turn());

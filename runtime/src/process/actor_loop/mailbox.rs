@@ -19,9 +19,9 @@ use crate::links;
 use crate::mailbox::capacity::{self, Correction};
 use crate::mailbox::envelope::{Body, Envelope, Status, parse};
 use crate::mailbox::ledger::{Epitaph, Ledger, Phase, StopMode};
+use crate::policy::Drain;
 use crate::process::attic::Attic;
 use crate::process::last_words;
-use crate::supervise::Drain;
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, process, rlimit, seqpacket, signal};
 

@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::hands::kill_group;
 use super::watch::{Busy, Look};
 use super::{Child, Life, Nested, Supervisor};
-use crate::exit::StoppedBy;
 use crate::mailbox::ledger::{Ledger, Phase, State, StopMode};
+use crate::policy::{Event, Shutdown};
 use crate::process::events;
 use crate::process::farewell::{TAKING, Verdict};
 use crate::process::request::Kind;
 use crate::process::strays;
-use crate::supervise::{Event, Shutdown};
 use crate::sys::signal::Mask;
 use crate::sys::{clock, poll, process};
+use crate::types::exit::StoppedBy;
 
 /// How long a process has for its last words after SIGABRT.
 const AFTER_ABORT: u64 = 50_000_000;

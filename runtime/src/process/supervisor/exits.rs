@@ -4,15 +4,15 @@ use std::os::fd::AsFd;
 
 use super::hands::{await_return, bury_below, put_down_below};
 use super::{Child, Life, Supervisor};
-use crate::exit::StoppedBy;
 use crate::mailbox::ledger::{End, Epitaph, Refusal, State, StopMode};
+use crate::policy::{Action, Event, Exit, Key, Restart};
 use crate::process::board::{Word, is_from_beyond};
 use crate::process::farewell;
 use crate::process::request::Kind;
 use crate::process::strays;
-use crate::supervise::{Action, Event, Exit, Key, Restart};
 use crate::sys::process::Wait;
 use crate::sys::{clock, fd, process};
+use crate::types::exit::StoppedBy;
 
 /// How long a supervisor whose actor is gone may take to end what it started.
 const AFTER_OWNER: u64 = 500_000_000;

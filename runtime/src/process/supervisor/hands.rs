@@ -5,15 +5,15 @@ use std::os::fd::AsFd;
 
 use super::knowledge::Past;
 use super::{Child, Supervisor};
-use crate::exit::StoppedBy;
 use crate::mailbox::ledger::{End as Cause, Epitaph, Farewell, State, StopMode};
 use crate::mailbox::{capacity, channel};
+use crate::policy::{Action, End, Event, Exit, Key};
 use crate::process::board::Word;
 use crate::process::events;
 use crate::process::request::Spawn;
 use crate::process::{entry, farewell};
-use crate::supervise::{Action, End, Event, Exit, Key};
 use crate::sys::{clock, fd, poll, process, seqpacket};
+use crate::types::exit::StoppedBy;
 
 /// How often a bell is rung before what nobody has read is taken away.
 const UNREAD: u32 = 16;

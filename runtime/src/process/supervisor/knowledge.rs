@@ -13,8 +13,8 @@
 //! - all of it, for the children of a supervisor that is gone: nobody else is left who knows. See [`Past::on_page`].
 
 use super::Child;
-use crate::exit::ExitReason;
 use crate::mailbox::ledger::{End, Epitaph, Ledger, Process, State};
+use crate::types::exit::ExitReason;
 
 /// Of a child that has no process: which one was its last, and how that ended.
 pub(super) struct Past {

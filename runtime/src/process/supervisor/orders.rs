@@ -3,11 +3,11 @@
 use std::os::fd::OwnedFd;
 
 use super::{Child, Supervisor};
-use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::ledger::{End, Refusal};
+use crate::policy::{Answer, Event, Key, Status, Ticket, check_child};
 use crate::process::request::{self, Answered, ChildFacts, Operation, Spawn};
 use crate::process::supervisor::start::{refuse, refused};
-use crate::supervise::{Answer, Event, Key, Status, Ticket, check_child};
+use crate::types::exit::{ExitReason, StoppedBy};
 
 impl Supervisor {
     /// A child is to be added, and started.
@@ -27,10 +27,10 @@ impl Supervisor {
         let ticket = self.next_number();
         let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::clock::now());
         let refused = actions.iter().find_map(|action| match action {
-            crate::supervise::Action::Answer(of, Answer::MaxChildren) if *of == ticket => {
+            crate::policy::Action::Answer(of, Answer::MaxChildren) if *of == ticket => {
                 Some(Refusal::MaxChildren)
             }
-            crate::supervise::Action::Answer(of, Answer::ShuttingDown) if *of == ticket => {
+            crate::policy::Action::Answer(of, Answer::ShuttingDown) if *of == ticket => {
                 Some(Refusal::ShuttingDown)
             }
             _ => None,

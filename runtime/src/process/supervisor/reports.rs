@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{Child, Supervisor};
 use crate::actor::method_name;
-use crate::exit::ExitReason;
 use crate::mailbox::ledger::Epitaph;
+use crate::policy::Key;
 use crate::process::events;
-use crate::supervise::Key;
 use crate::sys::{clock, process};
+use crate::types::exit::ExitReason;
 
 impl Child {
     pub(super) fn say_that_it_has_started(&self, pid: i32) {

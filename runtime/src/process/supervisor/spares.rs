@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::start::Worker;
 use super::{Child, Supervisor};
+use crate::policy::{Key, Restart};
 use crate::process::child::{self, Birth, Gate};
 use crate::process::request::Kind;
-use crate::supervise::{Key, Restart};
 use crate::sys::process::{Fork, SIGKILL};
 use crate::sys::{clock, fd, process};
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{Child, Desk, Life, Nested, Office, Supervisor, Watch, preload};
 use crate::actor::Method;
-use crate::exit::{ExitReason, StoppedBy};
 use crate::mailbox::envelope::Body;
 use crate::mailbox::ledger::{Epitaph, Farewell, Process, Refusal, State};
+use crate::policy::{Event, Key, Policy};
 use crate::process::attic::Attic;
 use crate::process::board::{Board, Place};
 use crate::process::child::{self, Birth, Gate};
@@ -17,9 +17,9 @@ use crate::process::entry::{self, Entry};
 use crate::process::lines;
 use crate::process::register;
 use crate::process::request::{self, Kind, Spawn};
-use crate::supervise::{Event, Key, Policy};
 use crate::sys::process::Fork;
 use crate::sys::{clock, credentials, fd, poll, process, proctitle, signal};
+use crate::types::exit::{ExitReason, StoppedBy};
 
 impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::supervise::policy::{Action, Answer, ChildRules, End, Event, Exit, Key, Rules, Ticket};
-use crate::supervise::{AutoShutdown, Nanos, Restart, Strategy, units};
+use crate::policy::machine::{Action, Answer, ChildRules, End, Event, Exit, Key, Rules, Ticket};
+use crate::policy::{AutoShutdown, Nanos, Restart, Strategy, duration};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -135,7 +135,7 @@ impl Model {
         };
         list.push(now);
         let is_too_much = intensity.is_some_and(|intensity| {
-            let young = list.iter().filter(|&&then| now - then < units::nanos(intensity.window));
+            let young = list.iter().filter(|&&then| now - then < duration::nanos(intensity.window));
             young.count() > intensity.restarts as usize
         });
         if is_too_much && of_all.is_some() {

@@ -1,9 +1,9 @@
 //! What becomes of a child whose process has come up or gone.
 
-use crate::supervise::backoff;
-use crate::supervise::policy::children::{Asked, State, Then};
-use crate::supervise::policy::{Action, Answer, End, Exit, Key, Policy};
-use crate::supervise::{AutoShutdown, Nanos, Restart, Strategy, units};
+use crate::policy::backoff;
+use crate::policy::machine::children::{Asked, State, Then};
+use crate::policy::machine::{Action, Answer, End, Exit, Key, Policy};
+use crate::policy::{AutoShutdown, Nanos, Restart, Strategy, duration};
 
 /// What a restart that is due comes to.
 enum Verdict {
@@ -191,7 +191,7 @@ impl Policy {
         let Some(child) = self.children.get_mut(key) else { return };
         let backoff = child.rules.backoff.or(self.rules.backoff).map(|backoff| backoff.max);
         let window = child.rules.intensity.or(self.rules.intensity).map(|intensity| intensity.window);
-        if uptime >= backoff.max(window).map_or(0, units::nanos) {
+        if uptime >= backoff.max(window).map_or(0, duration::nanos) {
             child.attempts = 0;
         }
     }

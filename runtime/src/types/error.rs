@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::escape::{Line, escaped, one_line};
-use crate::exit::ExitReason;
 use crate::names::NameError;
-use crate::supervise::SpecError;
+use crate::policy::SpecError;
+use crate::types::escape::{Line, escaped, one_line};
+use crate::types::exit::ExitReason;
 
 /// Where a call was going: the actor, its process, the method.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,9 +16,9 @@ mod turn;
 
 use serde::{Deserialize, Serialize};
 
-use crate::supervise::backoff::Jitter;
-use crate::supervise::intensity::Recent;
-use crate::supervise::{AutoShutdown, Backoff, Intensity, Nanos, Restart, Strategy};
+use crate::policy::backoff::Jitter;
+use crate::policy::intensity::Recent;
+use crate::policy::{AutoShutdown, Backoff, Intensity, Nanos, Restart, Strategy};
 use children::{Children, State};
 
 /// A child. The hands give each a number of its own, greater than all before.

@@ -1,8 +1,8 @@
 //! Whose turn it is: to stop, to start, or to end it all.
 
-use crate::supervise::policy::children::State;
-use crate::supervise::policy::{Action, Answer, End, Key, Mode, Policy};
-use crate::supervise::{Nanos, Strategy};
+use crate::policy::machine::children::State;
+use crate::policy::machine::{Action, Answer, End, Key, Mode, Policy};
+use crate::policy::{Nanos, Strategy};
 
 impl Policy {
     pub(super) fn take_turns(&mut self, now: Nanos) {

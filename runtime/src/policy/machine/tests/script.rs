@@ -6,8 +6,8 @@
 use proptest::prelude::*;
 
 use super::world::World;
-use crate::supervise::policy::{Action, ChildRules, End, Event, Exit, Key, Rules};
-use crate::supervise::{Intensity, Restart, Strategy};
+use crate::policy::machine::{Action, ChildRules, End, Event, Exit, Key, Rules};
+use crate::policy::{Intensity, Restart, Strategy};
 use std::time::Duration;
 
 struct Script {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::supervise::{Intensity, Nanos, units};
+use crate::policy::{Intensity, Nanos, duration};
 
 /// The restarts that still count.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ impl Recent {
     ///
     /// One that happened at `t` counts before `t + window`, and not from then on.
     pub(crate) fn one_more_is_too_many(&mut self, intensity: Intensity, now: Nanos) -> bool {
-        let window = units::nanos(intensity.window);
+        let window = duration::nanos(intensity.window);
         while self.0.front().is_some_and(|&then| now.saturating_sub(then) >= window) {
             self.0.pop_front();
         }

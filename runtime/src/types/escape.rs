@@ -80,9 +80,9 @@ mod tests {
     fn all_that_is_shown_is_one_line() {
         use std::time::Duration;
 
-        use crate::error::{At, CallError, Executed, SendError, SpawnError, TrySendError};
-        use crate::exit::ExitReason;
         use crate::monitor::{Down, InProgress, Who};
+        use crate::types::error::{At, CallError, Executed, SendError, SpawnError, TrySendError};
+        use crate::types::exit::ExitReason;
         use crate::{ActorId, PipeError, QueueError, SpecError, StoreError, SupervisorError, SyncError};
 
         let evil = || "a\n[1 root] forged\r\u{1b}[2J\u{9b}\u{85}".to_owned();

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::escape::escaped;
-use crate::supervise::policy::{ChildRules, Rules};
-use crate::supervise::units;
+use crate::policy::duration;
+use crate::policy::machine::{ChildRules, Rules};
+use crate::types::escape::escaped;
 
 /// Which children a supervisor restarts when one of them ends.
 ///
@@ -171,7 +171,7 @@ impl Default for Intensity {
 
 impl fmt::Display for Intensity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", self.restarts, units::format(self.window))
+        write!(f, "{} in {}", self.restarts, duration::format(self.window))
     }
 }
 
@@ -189,7 +189,7 @@ impl FromStr for Intensity {
             // `parse` alone would take a sign.
             let digits = restarts.bytes().all(|byte| byte.is_ascii_digit());
             let restarts = restarts.parse().ok().filter(|_| digits)?;
-            Some(Intensity::new(restarts, units::parse(window)?))
+            Some(Intensity::new(restarts, duration::parse(window)?))
         };
         read().ok_or_else(|| SpecError::Intensity(text.to_owned()))?.check()
     }
@@ -245,7 +245,7 @@ impl Backoff {
 
 impl fmt::Display for Backoff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", units::format(self.min), units::format(self.max))
+        write!(f, "{}..{}", duration::format(self.min), duration::format(self.max))
     }
 }
 
@@ -261,7 +261,7 @@ impl FromStr for Backoff {
     fn from_str(text: &str) -> Result<Backoff, SpecError> {
         let read = || {
             let (min, max) = text.split_once("..")?;
-            Some(Backoff::new(units::parse(min)?, units::parse(max)?))
+            Some(Backoff::new(duration::parse(min)?, duration::parse(max)?))
         };
         read().ok_or_else(|| SpecError::Backoff(text.to_owned()))?.check()
     }

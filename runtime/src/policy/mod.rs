@@ -5,15 +5,15 @@
 //! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the function that differs says so.
 
 mod backoff;
+pub(crate) mod duration;
 mod intensity;
-mod policy;
+pub(crate) mod machine;
 mod spec;
-mod units;
 
 pub use spec::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 
 pub(crate) use intensity::Recent;
-pub(crate) use policy::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};
+pub(crate) use machine::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};
 pub(crate) use spec::{check, check_child};
 
 /// The monotonic clock, in nanoseconds.

@@ -1,6 +1,6 @@
 //! How long to wait before a restart.
 
-use crate::supervise::{Backoff, Nanos, units};
+use crate::policy::{Backoff, Nanos, duration};
 
 /// A source of numbers that look random: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Jitter {
 
 /// The wait before the `attempt`-th attempt in a row, the first being 1: see [`Backoff`].
 pub(super) fn wait(backoff: Backoff, attempt: u32, jitter: &mut Jitter) -> Nanos {
-    let (min, max) = (units::nanos(backoff.min), units::nanos(backoff.max));
+    let (min, max) = (duration::nanos(backoff.min), duration::nanos(backoff.max));
     let doubled = if attempt < 64 { min.saturating_mul(1 << attempt) } else { u64::MAX };
     let top = doubled.min(max);
     jitter.between((top / 2).max(min).min(top), top)

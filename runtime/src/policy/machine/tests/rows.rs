@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use super::world::World;
-use crate::supervise::policy::{
-    Action::{self, *},
-    Answer, ChildRules, End,
-    Event::{self, Boot, Exited},
-    Exit, Key, Policy, Rules, Status,
-};
-use crate::supervise::{AutoShutdown, Backoff, Intensity, Restart, Strategy};
+use crate::policy::machine::Action::{self, *};
+use crate::policy::machine::Event::{self, Boot, Exited};
+use crate::policy::machine::{Answer, ChildRules, End, Exit, Key, Policy, Rules, Status};
+use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::escape::escaped;
+use crate::types::escape::escaped;
 
 /// Why an actor or a task ended, as exactly as the operating system and the ledger can tell.
 ///

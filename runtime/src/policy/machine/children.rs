@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::supervise::Nanos;
-use crate::supervise::intensity::Recent;
-use crate::supervise::policy::{ChildRules, Key, Ticket};
+use crate::policy::Nanos;
+use crate::policy::intensity::Recent;
+use crate::policy::machine::{ChildRules, Key, Ticket};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {

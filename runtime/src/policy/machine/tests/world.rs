@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::supervise::policy::Counts;
-use crate::supervise::policy::{
+use crate::policy::machine::Counts;
+use crate::policy::machine::{
     Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
 };
-use crate::supervise::{AutoShutdown, Nanos, Restart, Strategy};
+use crate::policy::{AutoShutdown, Nanos, Restart, Strategy};
 
 pub(super) const MILLISECOND: Nanos = 1_000_000;
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::client::Trouble;
-use super::wire::{self, Refusal};
-use crate::escape::escaped;
 use crate::mailbox::ledger::cut;
+use crate::names::client::Trouble;
+use crate::names::wire::{self, Refusal};
+use crate::types::escape::escaped;
 
 /// Why a name or a group could not be used. Each says which.
 #[derive(Clone, Debug, PartialEq, Eq)]

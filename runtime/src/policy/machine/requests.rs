@@ -1,7 +1,7 @@
 //! What users ask of a supervisor. Nobody waits for a sibling's trouble: refusals come at once, and `Done` when it is done.
 
-use crate::supervise::policy::children::{Asked, Child, State, Then};
-use crate::supervise::policy::{Action, Answer, ChildRules, Key, Policy, Ticket};
+use crate::policy::machine::children::{Asked, Child, State, Then};
+use crate::policy::machine::{Action, Answer, ChildRules, Key, Policy, Ticket};
 
 impl Policy {
     pub(super) fn add(&mut self, ticket: Ticket, key: Key, rules: ChildRules) {

@@ -1,0 +1,7 @@
+//! Plain values that users see and that cross processes: exit reasons, errors, what is told of an end. Nothing here owns a descriptor, a lock, a thread or a
+//! static.
+
+pub(crate) mod error;
+pub(crate) mod escape;
+pub(crate) mod exit;
+pub(crate) mod name_error;
