@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor_ref::RawRef;
-use crate::codec::{self, Encoded, Portable, bounds};
+use crate::ipc::bounds;
+use crate::ipc::codec::{self, Encoded, Portable};
+use crate::ipc::envelope::{Body, Status};
 use crate::later::{Later, Promise};
-use crate::mailbox::envelope::{Body, Status};
-use crate::monitor::Down;
 use crate::policy::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 use crate::process::request::Recycle;
+use crate::reactor::monitor::Down;
 
 const MAX_MAILBOX: u32 = 65_535;
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor_ref::ActorId;
-use crate::codec;
-use crate::handle::Handle;
-use crate::mailbox::peer::Peer;
-use crate::monitor::Monitor;
+use crate::ipc::codec;
+use crate::reactor::endpoint::Peer;
+use crate::reactor::monitor::Monitor;
+use crate::reactor::process_handle::Handle;
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::actor::{Actor, ActorStruct};
 use crate::actor_ref::ActorRef;
-use crate::codec::{self, bounds};
-use crate::mailbox::peer::Peer;
+use crate::ipc::{bounds, codec};
 use crate::names;
 use crate::plan::Plan;
 use crate::process::entry::OfActor;
 use crate::process::request::{Kind, Recycle};
+use crate::reactor::endpoint::Peer;
 use crate::types::error::SpawnError;
 
 /// The setters that actors and tasks share. Each overrides the option of the same name in the attribute.

@@ -10,12 +10,12 @@ use once_cell::sync::OnceCell;
 
 use crate::actor_ref::RawRef;
 use crate::any_ref::AnyRef;
-use crate::mailbox::ledger::{Ledger, Phase};
-use crate::mailbox::peer::{Card, Peer};
-use crate::mailbox::router::Router;
-use crate::monitor::Monitor;
 use crate::process::request::Spec;
-use crate::relatives;
+use crate::reactor::endpoint::{Card, Peer};
+use crate::reactor::foreign;
+use crate::reactor::monitor::Monitor;
+use crate::reactor::router::Router;
+use crate::status::{Ledger, Phase};
 use crate::sys::per_process::{COPY, Home};
 use crate::sys::{clock, process, seqpacket};
 
@@ -136,7 +136,7 @@ impl Current {
     /// # }
     /// ```
     pub fn parent_watch(&self) -> Option<Monitor> {
-        relatives::parent(self.parent?).ok().map(|parent| Monitor::new(&parent))
+        foreign::parent(self.parent?).ok().map(|parent| Monitor::new(&parent))
     }
 
     /// A ref to this process: an actor, a task, or the program itself.
@@ -147,7 +147,7 @@ impl Current {
         let own = match OWN.get() {
             Some(_) if is_copy() => return Err(io::Error::other(COPY)),
             Some(own) => own.peer()?,
-            None => relatives::program()?,
+            None => foreign::program()?,
         };
         Ok(AnyRef(own))
     }

@@ -8,8 +8,8 @@ use std::fmt;
 
 use crate::actor::{Actor, ActorStruct, Options};
 use crate::builder::ActorBuilder;
-use crate::codec::{Encoded, Portable};
 use crate::command::{Command, CommandRef, Keeper};
+use crate::ipc::codec::{Encoded, Portable};
 use crate::plan::{Found, Plan};
 use crate::policy::Restart;
 use crate::process::entry::OfActor;

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::codec;
+use crate::ipc::codec;
 
 /// A descriptor that can be a field of a message, an argument or an answer: any file, socket or pipe, [`From`] and into [`OwnedFd`].
 ///

@@ -10,8 +10,8 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Answer, Call};
-use crate::codec::Portable;
-use crate::foreign;
+use crate::ipc::codec::Portable;
+use crate::ipc::user_code;
 use crate::sys::executable::{self, Findable, Located};
 
 /// Where a function lies.
@@ -96,7 +96,7 @@ pub(crate) fn answer<O: Owner>(owner: &mut O, call: Call<'_>) -> Answer {
     });
     let Some(code) = code else { return Answer::codec("there is no such function in this process") };
     let owner: &mut dyn Any = owner;
-    match foreign::caught(|| (code.run)(owner, call)) {
+    match user_code::caught(|| (code.run)(owner, call)) {
         Ok(answer) => answer,
         Err(payload) => Answer::app(O::panicked(message(&*payload))),
     }

@@ -11,10 +11,10 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use crate::mailbox::ledger::{Ledger, State};
 use crate::process::entry;
 use crate::process::request::Kind;
 use crate::process::strays;
+use crate::status::{Ledger, State};
 use crate::sys::clock;
 use crate::types::escape::{Line, escaped};
 use crate::types::exit::ExitReason;

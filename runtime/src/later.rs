@@ -9,9 +9,10 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::actor;
-use crate::codec::{Portable, bounds};
 use crate::current;
-use crate::mailbox::envelope::Status;
+use crate::ipc::bounds;
+use crate::ipc::codec::Portable;
+use crate::ipc::envelope::Status;
 use crate::process::actor_loop::Origin;
 use crate::sys::per_process::Home;
 

@@ -46,7 +46,11 @@
 // For the macros, in the actors that are our own.
 extern crate self as phalanx;
 
+mod ipc;
 mod policy;
+mod reactor;
+mod registry;
+pub(crate) mod status;
 mod sys;
 mod types;
 
@@ -54,25 +58,17 @@ mod actor;
 mod actor_ref;
 mod any_ref;
 mod builder;
-mod codec;
 mod command;
 mod current;
 mod declared;
 mod dynamic;
 pub mod fd;
-mod foreign;
 mod function;
-mod gate;
-mod group;
-mod handle;
 mod introspect;
 mod later;
 mod links;
 pub mod logging;
-mod mailbox;
-mod monitor;
 pub mod names;
-mod on_down;
 mod partitioned;
 mod pipe;
 mod plan;
@@ -80,7 +76,6 @@ pub mod pool;
 mod process;
 mod program;
 mod queue;
-mod relatives;
 mod relay;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -92,7 +87,6 @@ pub mod store;
 mod supervisor;
 pub mod sync;
 mod task;
-mod wait;
 
 pub use phalanx_macros::{actor, main, supervisor, task};
 
@@ -100,18 +94,17 @@ pub use actor::{Actor, ActorStruct, Calls};
 pub use actor_ref::{ActorId, ActorRef};
 pub use any_ref::AnyRef;
 pub use builder::ActorBuilder;
-pub use codec::Portable;
 pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
 pub use current::{Current, current};
 pub use declared::Supervised;
 pub use dynamic::Dynamic;
 pub use fd::Fd;
-pub use group::Group;
 pub use introspect::{Node, NodeKind, NodeState, tree};
+pub use ipc::codec::Portable;
 pub use later::{Answer, Later, later};
 pub use links::{link, myself, unlink};
-pub use monitor::{Down, InProgress, Monitor, Who};
 pub use names::NameError;
+pub use names::group::Group;
 pub use partitioned::Partitioned;
 pub use pipe::{Pipe, PipeError, pipe};
 pub use policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
@@ -122,6 +115,8 @@ pub use queue::{
     GetError, GetTimeoutError, Items, Lease, Leases, PutAllError, PutError, PutTimeoutError, Queue,
     QueueBuilder, QueueError, TryGetError, TryPutError,
 };
+pub use reactor::monitor::{Down, InProgress, Monitor, Who};
+pub use reactor::wait::{wait_all, wait_any};
 pub use reply::Reply;
 #[cfg(feature = "remote")]
 pub use secret::{Secret, SecretError};
@@ -138,7 +133,6 @@ pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
 pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
 pub use types::exit::{ExitReason, StoppedBy};
-pub use wait::{wait_all, wait_any};
 
 /// What most programs use.
 pub mod prelude {

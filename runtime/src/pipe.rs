@@ -14,8 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
-use crate::codec::{self, Portable};
-use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
+use crate::ipc::codec::{self, Portable};
+use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::sys::{clock, fd, poll, seqpacket};
 use crate::types::escape::escaped;
 

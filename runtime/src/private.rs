@@ -5,15 +5,15 @@ pub use serde;
 pub use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options, ResultLike};
 pub use crate::actor_ref::{ActorRef, RawRef};
 pub use crate::builder::ActorBuilder;
-pub use crate::codec::Portable;
 pub use crate::declared::{
     Frame, Supervised, built, check_is_actor, check_significant, declared, start, start_with,
 };
-pub use crate::monitor::Down;
+pub use crate::ipc::codec::Portable;
 pub use crate::plan::Found;
 pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::process::request::Recycle;
 pub use crate::program::run_main;
+pub use crate::reactor::monitor::Down;
 pub use crate::reply::Reply;
 pub use crate::supervisor::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 pub use crate::task::function::{TaskDef, task_def, task_def_result};
@@ -71,12 +71,12 @@ pub fn any_task_begins(attempts: u32, deadline: u64) {
 
 /// Where every process of a tree writes its requests for names. For the tests that write rubbish there.
 pub fn line_of_names() -> Option<std::os::fd::BorrowedFd<'static>> {
-    crate::process::lines::names()
+    crate::ipc::uplink::names()
 }
 
 /// The sending end of the log of the tree, for the tests that write rubbish to it.
 pub fn log_line() -> Option<std::os::fd::BorrowedFd<'static>> {
-    crate::process::lines::log()
+    crate::ipc::uplink::log()
 }
 
 #[cfg(feature = "floors")]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::mailbox::ledger::{Farewell, StopMode};
 use crate::pool;
 use crate::process::last_words;
 use crate::process::tree;
+use crate::status::{Farewell, StopMode};
 use crate::sys::clock;
 
 /// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return or by panic.

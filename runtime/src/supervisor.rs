@@ -7,7 +7,7 @@ mod handle;
 mod info;
 
 use crate::actor::Options;
-use crate::codec::Encoded;
+use crate::ipc::codec::Encoded;
 use crate::plan::Plan;
 use crate::policy::{Intensity, Rules, Strategy};
 use crate::process::request::Kind;

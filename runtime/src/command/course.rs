@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::TICK;
-use crate::mailbox::ledger::cut;
+use crate::status::cut;
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;
 

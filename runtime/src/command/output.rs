@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::course::{Channel, Course};
 use super::spec::{CommandSpec, Output, Ready};
-use crate::foreign;
+use crate::ipc::user_code;
 use crate::logging::outbox;
 use crate::sys::poll::{self, Event};
 
@@ -122,7 +122,7 @@ impl Stream {
     fn deliver(&self, line: &str) {
         if self.output == Output::Log {
             // A subscriber may panic, for instance when nobody reads its own output any more. The command does not depend on it.
-            let _ = foreign::caught(|| self.log(line));
+            let _ = user_code::caught(|| self.log(line));
         }
         self.course.heard(self.channel, line, self.pattern.as_deref());
     }

@@ -14,12 +14,12 @@ use std::time::Duration;
 use tracing::Event;
 use tracing::field::{DebugValue, Field, Value as FieldValue, debug};
 
-use crate::foreign;
+use crate::ipc::uplink;
+use crate::ipc::user_code;
 use crate::logging::Origin;
 use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};
 use crate::logging::sites::{ADDED, Found, OWN_FIELDS, Place, Places};
-use crate::process::lines;
 use crate::sys::per_process::Own;
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, memfd, poll, process, seqpacket};
@@ -50,7 +50,7 @@ fn progress() -> MutexGuard<'static, Progress> {
 
 /// In the program: makes sure that what its tree says is read.
 pub(crate) fn open() {
-    let Some(line) = lines::incoming_log() else { return };
+    let Some(line) = uplink::incoming_log() else { return };
     let mut progress = progress();
     if !progress.has_reader {
         // Without a thread, what is said stays in the line; the next spawn tries again.
@@ -66,7 +66,7 @@ pub(crate) fn open() {
 /// Waits until everything has been handed to the subscriber that was in the line when this was called, 1 s at most.
 pub(crate) fn settle() {
     let has_reader = progress().has_reader;
-    let Some(line) = lines::log().filter(|_| has_reader && !READS.get()) else { return };
+    let Some(line) = uplink::log().filter(|_| has_reader && !READS.get()) else { return };
     let (mark, until) = (process::random(), clock::after(SETTLE));
     progress().marks.insert(mark);
     let mut packet = vec![MARK];
@@ -107,8 +107,9 @@ impl Inbox {
                 Ok(Some(packet)) => {
                     let whole = !packet.truncated;
                     // The subscriber is the program's code, and may panic. That ends no more than one event.
-                    let read =
-                        foreign::caught(|| whole && self.take(&buffer[..packet.len], &packet.fds).is_some());
+                    let read = user_code::caught(|| {
+                        whole && self.take(&buffer[..packet.len], &packet.fds).is_some()
+                    });
                     self.note(read.unwrap_or(true));
                 }
                 // An empty packet looks the same as the end.
@@ -171,7 +172,7 @@ impl Inbox {
         if self.unreadable > 0 && clock::now().saturating_sub(self.complained) >= COMPLAINTS {
             let packets = std::mem::take(&mut self.unreadable);
             self.complained = clock::now();
-            let _ = foreign::caught(
+            let _ = user_code::caught(
                 || tracing::warn!(target: "phalanx::logging", packets, "something in the log cannot be read"),
             );
         }

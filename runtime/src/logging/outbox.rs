@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::ipc::uplink;
 use crate::logging::record::Record;
-use crate::process::lines;
 use crate::sys::per_process::Own;
 use crate::sys::{clock, fd, memfd, poll, seqpacket};
 
@@ -73,7 +73,7 @@ fn outbox() -> MutexGuard<'static, Outbox> {
 
 /// Sends an event to the program, or drops it: at once if there is no room and `patience` is zero.
 pub(crate) fn send(record: &Record<'_>, patience: Duration) {
-    let Some(line) = lines::log() else { return };
+    let Some(line) = uplink::log() else { return };
     let Some(mut packet) = record.encode(vec![EVENT; FRONT]) else { return };
     let mut outbox = outbox();
     outbox.number += 1;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::insights::Tally;
 use super::progress::{OnProgress, Progress};
-use crate::foreign::{self, Thrown};
+use crate::ipc::user_code::{self, Thrown};
 
 /// How often progress is reported, at most.
 const EVERY: Duration = Duration::from_millis(50);
@@ -109,9 +109,9 @@ pub(crate) fn is_running_one() -> bool {
 
 fn contained(pool: &str, call: Call) {
     let before = HERE.replace(true);
-    let done = foreign::call("a callback", call);
+    let done = user_code::call("a callback", call);
     HERE.set(before);
     if done.is_none() {
-        foreign::call("a subscriber", || tracing::error!(pool, "a callback of the pool panicked"));
+        user_code::call("a subscriber", || tracing::error!(pool, "a callback of the pool panicked"));
     }
 }

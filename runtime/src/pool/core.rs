@@ -17,8 +17,8 @@ use super::job::{Deliveries, Job, Outcome, Piece, Sink};
 use super::lane::{MOST_ITEMS, Phase};
 use super::worker::OVERWRITTEN;
 use super::{End, OnLoss};
-use crate::foreign;
-use crate::gate::{Gate, later};
+use crate::ipc::user_code;
+use crate::reactor::select::{Gate, later};
 use crate::sys::per_process::{COPY, Home, Own};
 use crate::types::exit::ExitReason;
 use crate::{SpawnError, SupervisorRef};
@@ -255,7 +255,7 @@ impl Core {
         let news = std::mem::take(&mut state.news);
         drop(state);
         for say in news {
-            foreign::call("a subscriber", say);
+            user_code::call("a subscriber", say);
         }
         self.deliver(out);
         if room {

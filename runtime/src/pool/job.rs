@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::{Border, PoolError, WorkerAt};
 use super::lane::Status;
-use crate::codec::Parcel;
+use crate::ipc::codec::Parcel;
 use crate::task::function::Function;
 use crate::types::exit::ExitReason;
 

@@ -46,7 +46,8 @@ use self::task::Cell;
 use once_cell::sync::OnceCell;
 
 use crate::SpawnError;
-use crate::codec::{Parcel, Portable, bounds};
+use crate::ipc::bounds;
+use crate::ipc::codec::{Parcel, Portable};
 use crate::sys::per_process::Own;
 use crate::task::function::{Function, TaskFn};
 use crate::types::escape::escaped;

@@ -10,7 +10,7 @@ use super::error::WorkerAt;
 use super::lane::Lane;
 use super::threads::Hand;
 use super::worker::{Setup, Worker};
-use crate::foreign::Thrown;
+use crate::ipc::user_code::Thrown;
 use crate::{ActorRef, ExitReason, Restart, SpawnError, Supervisor};
 
 /// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.

@@ -13,8 +13,8 @@ use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Job, Outcome, Sink};
 use super::lane::{MOST_ITEMS, Status};
 use super::task::failed;
-use crate::codec::{Parcel, Portable};
-use crate::foreign::{self, Thrown};
+use crate::ipc::codec::{Parcel, Portable};
+use crate::ipc::user_code::{self, Thrown};
 use crate::sys::per_process::COPY;
 use crate::task::function::Function;
 
@@ -261,7 +261,7 @@ where
             if self.chunk.is_none() && !ends.is_empty() && start.elapsed() >= PATIENCE {
                 break;
             }
-            let next = foreign::caught(|| self.input.as_mut().and_then(Iterator::next));
+            let next = user_code::caught(|| self.input.as_mut().and_then(Iterator::next));
             let item = match next {
                 Ok(Some(item)) => item,
                 Ok(None) => {

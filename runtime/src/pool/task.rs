@@ -14,9 +14,9 @@ use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Outcome, Sink};
 use super::lane::Status;
 use crate::Never;
-use crate::codec::Portable;
-use crate::foreign;
-use crate::gate::later;
+use crate::ipc::codec::Portable;
+use crate::ipc::user_code;
+use crate::reactor::select::later;
 use crate::sys::per_process::{COPY, Home, Own};
 
 /// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it (Python's `AsyncResult` and `Future`).
@@ -171,7 +171,7 @@ impl Cell {
         watchers.iter().for_each(|watch| watch.bump());
         callbacks.into_iter().for_each(|callback| self.run_soon(callback, Arc::clone(&outcome)));
         if let Some(waker) = waker {
-            foreign::call("a waker", || waker.wake());
+            user_code::call("a waker", || waker.wake());
         }
         if unread {
             self.log_unread(&outcome);
@@ -180,7 +180,7 @@ impl Cell {
     }
 
     fn log_unread(&self, outcome: &Outcome) {
-        foreign::call("a subscriber", || {
+        user_code::call("a subscriber", || {
             tracing::error!(error = self.describe(outcome), "an error of a task that nobody has looked at");
         });
     }

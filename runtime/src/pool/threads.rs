@@ -6,9 +6,9 @@ use std::thread::{self, JoinHandle};
 
 use super::crew::Failed;
 use super::worker::{Answered, Batch, Desk, Setup};
-use crate::codec::bounds::with_stack_for;
-use crate::foreign::{self, Thrown};
-use crate::gate::Gate;
+use crate::ipc::bounds::with_stack_for;
+use crate::ipc::user_code::{self, Thrown};
+use crate::reactor::select::Gate;
 use crate::types::exit::{ExitReason, StoppedBy};
 
 /// The way to a thread.
@@ -38,7 +38,7 @@ impl Hand {
         let depth = setup.depth;
         let run = move || {
             let _on_end = on_end;
-            let made = foreign::caught(|| Desk::new(setup));
+            let made = user_code::caught(|| Desk::new(setup));
             let mut desk = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
                 Ok(desk) => desk,
                 Err(error) => {
@@ -48,7 +48,7 @@ impl Hand {
             };
             let _ = ready.send(Ok(()));
             for (batch, promise) in receiver {
-                match foreign::caught(|| desk.work(&batch)) {
+                match user_code::caught(|| desk.work(&batch)) {
                     Ok(answered) => promise.keep(Ok(answered)),
                     Err(payload) => {
                         let reason = panicked(&*payload);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::task::{Task, Watch};
-use crate::gate::later;
+use crate::reactor::select::later;
 
 /// How many of several tasks are waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

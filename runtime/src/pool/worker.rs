@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::lane::{Halt, Lane, Phase, Status, Track};
 use crate::actor;
-use crate::codec::{Encoded, Parcel};
 use crate::current;
-use crate::gate::clock;
+use crate::ipc::codec::{Encoded, Parcel};
+use crate::reactor::select::clock;
 use crate::task::function::{FunctionName, Ran, Runner};
 use crate::types::escape::escaped;
 
@@ -444,7 +444,7 @@ fn resident() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::bounds::DEPTH;
+    use crate::ipc::bounds::DEPTH;
     use crate::task::function::TaskFn;
 
     /// May be run seven times; answers how often the lane says so before the function does.

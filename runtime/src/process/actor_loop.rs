@@ -7,14 +7,14 @@ mod recycling;
 use std::os::fd::OwnedFd;
 
 use crate::actor::Actor;
-use crate::codec::{self, bounds};
 use crate::current;
-use crate::foreign;
-use crate::mailbox::envelope::Body;
-use crate::mailbox::ledger::{Farewell, Ledger, Phase, StopMode};
+use crate::ipc::envelope::Body;
+use crate::ipc::user_code;
+use crate::ipc::{bounds, codec};
 use crate::process::child::{Start, announce_ready};
 use crate::process::last_words;
 use crate::process::tree;
+use crate::status::{Farewell, Ledger, Phase, StopMode};
 pub(crate) use callers::Origin;
 use mailbox::Mailbox;
 use recycling::Recycling;
@@ -35,7 +35,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     drop(init);
     announce_ready(ledger, mailbox.receiver());
     mailbox.recycling.begin();
-    let served = foreign::caught(|| {
+    let served = user_code::caught(|| {
         actor.on_start();
         current::leave_if_copy();
         mailbox.serve(&mut actor);
@@ -48,7 +48,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         return farewell(ledger, Farewell::Panicked, PANICKED);
     }
     ledger.enter(Phase::Stopping);
-    let stopped = foreign::caught(|| {
+    let stopped = user_code::caught(|| {
         actor.on_stop();
         current::leave_if_copy();
         // What it has started ends with it, in the same order as at the end of a program.
@@ -80,7 +80,7 @@ fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, 
         ledger.last_words(&error, "", None);
         farewell(ledger, Farewell::Undecodable, 1)
     })?;
-    let made = foreign::caught(|| A::init(init));
+    let made = user_code::caught(|| A::init(init));
     current::leave_if_copy();
     match made {
         Ok(Ok(actor)) => Ok(actor),

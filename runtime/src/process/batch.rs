@@ -4,11 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::codec::Encoded;
-use crate::mailbox::peer::Peer;
+use crate::ipc::codec::Encoded;
 use crate::process::attic::Attic;
 use crate::process::request::{self, Ends, Place, Spec};
 use crate::process::tree::PATIENCE;
+use crate::reactor::endpoint::Peer;
 use crate::sys::{clock, process};
 
 /// One of them.

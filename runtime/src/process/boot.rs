@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::introspect;
-use crate::process::lines;
+use crate::ipc::uplink;
 use crate::process::step::{Obstacle, Step};
 use crate::process::supervisor::{Desk, Office, Supervisor};
 use crate::process::warden;
@@ -156,7 +156,7 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
         process::note_foreign_code();
     }
     let descriptors = rlimit::raise_descriptors();
-    Step::TakeLines.attempt(|| lines::take_over(control.as_fd()))?;
+    Step::TakeLines.attempt(|| uplink::take_over(control.as_fd()))?;
     let owner = Step::Owner.attempt(|| process::pidfd(program))?;
     // Without it, what the tree leaves behind when this process is killed could not be found.
     let warden = Step::Warden.attempt(warden::stand_behind)?;

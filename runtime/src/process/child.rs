@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::codec::{self, bounds};
 use crate::current;
-use crate::mailbox::envelope::Body;
-use crate::mailbox::ledger::Ledger;
+use crate::ipc::envelope::Body;
+use crate::ipc::uplink;
+use crate::ipc::{bounds, codec};
 use crate::policy::Drain;
 use crate::process::attic::Attic;
 use crate::process::board::Place;
 use crate::process::entry::Entry;
 use crate::process::last_words;
-use crate::process::lines;
 use crate::process::register;
 use crate::process::request::{Kind, Recycle, Spawn, Spec};
 use crate::process::tree;
+use crate::status::Ledger;
 use crate::sys::poll::Event;
 use crate::sys::{fd, memfd, poll, process, proctitle, rlimit, seqpacket, signal};
 
@@ -110,7 +110,7 @@ pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>
     own.into_iter()
         .chain(spawn.sender.iter().map(AsRawFd::as_raw_fd))
         .chain([spawn.ledger.file().as_raw_fd()])
-        .chain(lines::descriptors())
+        .chain(uplink::descriptors())
         .chain(spawn.attic.iter().flat_map(Attic::descriptors))
         .chain(spawn.fds.iter().map(AsRawFd::as_raw_fd))
         .collect()

@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 
 use crate::actor::{Actor, Method, method_name};
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::process::child::Start;
 use crate::sys::executable::{self, Findable, Located};
 use crate::{process::actor_loop, task};

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::logging::outbox;
 use crate::logging::record::{self, Record, Severity, Site, Value};
-use crate::mailbox::ledger::Epitaph;
 use crate::process::request::Spec;
+use crate::status::Epitaph;
 use crate::sys::signal;
 use crate::types::exit::ExitReason;
 

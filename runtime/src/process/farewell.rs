@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use crate::actor::{Method, method_name};
-use crate::mailbox::ledger::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal};
 use crate::policy::Exit;
 use crate::process::last_words;
 use crate::process::request::Spec;
+use crate::status::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal};
 use crate::sys::clock;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::types::exit::{ExitReason, StoppedBy};

@@ -14,12 +14,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::mailbox::channel;
-use crate::mailbox::ledger::{Epitaph, Process, State};
+use crate::ipc::channel;
 use crate::process::batch::{Batch, Node};
 use crate::process::request::{self, Answered, Operation};
 use crate::process::tree::{PATIENCE, Tree};
 use crate::process::{entry, farewell};
+use crate::status::{Epitaph, Process, State};
 use crate::sys::per_process::Own;
 use crate::sys::{clock, fd, poll};
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use once_cell::sync::OnceCell;
 
 use crate::current;
-use crate::mailbox::ledger::{Farewell, Ledger, WORDS, cut};
+use crate::status::{Farewell, Ledger, WORDS, cut};
 use crate::sys::per_process;
 
 /// The page of this process, if it is an actor or a task.

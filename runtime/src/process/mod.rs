@@ -18,7 +18,6 @@ pub(crate) mod farewell;
 pub mod floor;
 pub(crate) mod kept;
 pub(crate) mod last_words;
-pub(crate) mod lines;
 pub(crate) mod register;
 pub(crate) mod request;
 pub(crate) mod root;

@@ -11,13 +11,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::codec::Encoded;
+use crate::ipc::codec::Encoded;
+use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::logging::Wish;
-use crate::mailbox::envelope::{Body, Outgoing, Sealed, packet, parse};
-use crate::mailbox::ledger::{Ledger, StopMode};
 use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::process::attic::Attic;
 use crate::process::surroundings::Surroundings;
+use crate::status::{Ledger, StopMode};
 use crate::sys::{clock, credentials, fd, poll, seqpacket};
 use crate::task::function::FunctionName;
 use crate::types::exit::ExitReason;

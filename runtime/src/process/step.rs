@@ -6,7 +6,7 @@
 
 use std::io;
 
-use crate::mailbox::ledger::cut;
+use crate::status::cut;
 use crate::types::escape::escaped;
 
 /// Test hook: the number of a step, a colon, and the number of the error with which it is to fail.

@@ -8,12 +8,12 @@ use std::path::{self, Path};
 use serde::{Deserialize, Serialize};
 
 use crate::current;
-use crate::foreign;
-use crate::mailbox::ledger::{Farewell, Ledger};
+use crate::ipc::user_code;
 use crate::process::actor_loop::PANICKED;
 use crate::process::boot::TREE;
 use crate::process::entry;
 use crate::process::last_words;
+use crate::status::{Farewell, Ledger};
 use crate::sys::attributes;
 use crate::sys::rlimit::{self, Limit};
 
@@ -94,7 +94,7 @@ impl Surroundings {
             return Err(1);
         }
         for (offset, type_name) in &self.hooks {
-            let ran = foreign::caught(|| entry::run_hook(*offset, type_name));
+            let ran = user_code::caught(|| entry::run_hook(*offset, type_name));
             current::leave_if_copy();
             match ran {
                 Ok(true) => {}

@@ -14,11 +14,11 @@ use once_cell::sync::OnceCell;
 
 use crate::current;
 use crate::introspect;
-use crate::mailbox::ledger::{Ledger, State, StopMode};
-use crate::mailbox::peer::Peer;
 use crate::process::board::{Place, Word};
 use crate::process::step::NoTree;
 use crate::process::{request, root};
+use crate::reactor::endpoint::Peer;
+use crate::status::{Ledger, State, StopMode};
 use crate::sys::credentials::Credentials;
 use crate::sys::per_process::Own;
 use crate::sys::poll::{self, Epoll};

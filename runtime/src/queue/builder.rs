@@ -6,8 +6,8 @@ use super::Queue;
 use super::client::Client;
 use super::server::Server;
 use crate::builder::ActorBuilder;
-use crate::codec::Portable;
-use crate::codec::bounds::DEPTH;
+use crate::ipc::bounds::DEPTH;
+use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;
 
 /// For how many items there is room, unless it is said.

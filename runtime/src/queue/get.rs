@@ -9,7 +9,7 @@ use super::error::{Fault, GetError, GetTimeoutError, QueueError, TryGetError};
 use super::iter::{Items, Leases};
 use super::lease::Lease;
 use super::server::{Given, Refusal};
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 
 impl<T: Portable> Queue<T> {
     /// Takes the first item out, and waits for one as long as it takes.

@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 use super::Queue;
 use super::error::GetError;
 use super::lease::Lease;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 
 macro_rules! iterators {
     ($($(#[$doc:meta])* $name:ident $item:ty = $method:ident;)*) => { $(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::client::Client;
 use super::error::{Fault, QueueError};
 use super::server::Given;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::sys::per_process::{COPY, Home};
 use crate::types::error::{CallError, Never, SendError};
 

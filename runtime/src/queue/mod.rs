@@ -23,7 +23,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::any_ref::AnyRef;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
 use client::{Client, Patience};

@@ -7,7 +7,8 @@ use super::client::Patience;
 use super::error::{Fault, PutAllError, PutError, PutTimeoutError, QueueError, TryPutError};
 use super::room::{Parcel, Room};
 use super::server::{Refusal, Unstored};
-use crate::codec::{Portable, bounds};
+use crate::ipc::bounds;
+use crate::ipc::codec::Portable;
 
 impl<T: Portable> Queue<T> {
     /// Puts an item in, and waits for room as long as it takes. When this returns, the item lies there, whatever becomes of this process.

@@ -18,7 +18,7 @@ use super::{Queue, QueueError};
 use crate::actor::{Actor, ActorStruct, Method, Options};
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
-use crate::codec::{self, Portable};
+use crate::ipc::codec::{self, Portable};
 use crate::types::error::CallError;
 
 impl<T: Portable> Queue<T> {

@@ -1,6 +1,6 @@
 //! How much of a message an item takes, and how many fit into one.
 
-use crate::codec;
+use crate::ipc::codec;
 use crate::shared::{Blob, SMALL};
 
 /// How many descriptors are in one message at most; a few more fit, which are for others.

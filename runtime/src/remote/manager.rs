@@ -12,7 +12,7 @@ use super::registry::{Entry, Registry};
 use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::builder::ActorBuilder;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::policy::Restart;
 use crate::queue::Queue;
 use crate::secret::Secret;

@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 
 use super::error::RemoteError;
 use crate::actor::{Actor, Method};
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::queue::remote;
 use crate::relay::Outcome;
 

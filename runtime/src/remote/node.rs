@@ -15,7 +15,7 @@ use crate::actor::Actor;
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
 use crate::builder::ActorBuilder;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::queue::Queue;
 use crate::queue::remote;
 use crate::secret::Secret;

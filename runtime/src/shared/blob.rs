@@ -12,7 +12,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
-use crate::codec;
+use crate::ipc::codec;
 use crate::shared::Shared;
 use crate::sys::shared_memory::Region;
 

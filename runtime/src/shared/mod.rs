@@ -20,7 +20,7 @@ use std::sync::Arc;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::codec;
+use crate::ipc::codec;
 use crate::sys::shared_memory::Region;
 
 pub use self::blob::Blob;

@@ -3,7 +3,7 @@
 use super::error::{StoreError, Swap};
 use super::object::{Object, handle};
 use super::server::Operation;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 
 /// A value in a [`Store`](crate::Store): Python's `Manager().Value`, and `Namespace` with a struct in it.
 ///

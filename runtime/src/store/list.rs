@@ -6,7 +6,7 @@ use super::error::{StoreError, Swap};
 use super::object::{Object, handle};
 use super::pages::{PAGE, Pages};
 use super::server::Operation;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 
 /// A list in a [`Store`](crate::Store): Python's `Manager().list()`.
 ///

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor_ref::ActorRef;
 use crate::builder::ActorBuilder;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 

@@ -9,8 +9,8 @@ use super::Store;
 use super::error::StoreError;
 use super::server::{Fault, Operation, StoreServer};
 use crate::actor_ref::ActorRef;
-use crate::codec::Portable;
 use crate::function::Head;
+use crate::ipc::codec::Portable;
 use crate::types::error::{At, CallError};
 
 /// An object of type `S`.

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::object::{Object, handle};
 use super::pages::{PAGE, Pages};
 use super::server::Operation;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 
 /// A set in a [`Store`](crate::Store), in the order of its items: Python's `Manager().set()`.
 ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::child::{IntoChild, Reachable, Reserved};
 use super::handle::SupervisorRef;
-use crate::codec::{self, Portable};
+use crate::ipc::codec::{self, Portable};
 use crate::plan::Plan;
 use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown};
 use crate::types::error::SpawnError;

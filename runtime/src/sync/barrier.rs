@@ -14,7 +14,7 @@ use super::parties::{self, Parties, Party, Ticket};
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
 use crate::later::{Answer, Later, later};
-use crate::monitor::{Down, Who};
+use crate::reactor::monitor::{Down, Who};
 use crate::types::error::{At, CallError, SendError, SpawnError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::gate::{Gate, Kept, Poison, Taken};
 use super::parties::{self, Ticket};
 use crate::actor_ref::{ActorId, ActorRef};
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::reply::Reply;
 use crate::sys::per_process::{self, COPY, Home, Own};
 use crate::types::error::{At, CallError, SendError};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::client::Trouble;
 use super::gate::Poison;
-use crate::monitor::Who;
+use crate::reactor::monitor::Who;
 use crate::types::error::{At, CallError};
 use crate::types::escape::{Line, escaped};
 use crate::types::exit::ExitReason;

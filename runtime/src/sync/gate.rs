@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::parties::{Parties, Party, Ticket};
 use super::turnstile::{Held, Turnstile, Waiting};
 use crate::any_ref::AnyRef;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::later::{Answer, Later, later};
-use crate::monitor::{Down, Who};
+use crate::reactor::monitor::{Down, Who};
 use crate::types::exit::ExitReason;
 
 /// A value that the server keeps while copies of it travel. Encoded like the value itself.

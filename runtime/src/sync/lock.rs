@@ -12,7 +12,7 @@ use super::error::{LockError, Poisoned, SyncError};
 use super::gate::{Gate, Kept};
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::actor_ref::{ActorId, ActorRef};
 use crate::any_ref::AnyRef;
-use crate::monitor::{Down, Who};
+use crate::reactor::monitor::{Down, Who};
 use crate::reply::Reply;
 use crate::sys::per_process::Own;
 use crate::types::error::SendError;

@@ -13,7 +13,7 @@ use super::gate::{Gate, Kept};
 use super::lock::{Guard, handle};
 use crate::actor_ref::ActorRef;
 use crate::any_ref::AnyRef;
-use crate::codec::Portable;
+use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 

@@ -359,7 +359,7 @@ mod tests {
         close_standard();
         let pair = seqpacket_pair().unwrap();
         let (epoll, event, pidfd) = (poll::Epoll::new(), poll::Event::new(), process::pidfd(process::pid()));
-        let (payload, channel) = (memfd::payload(b"bytes"), crate::mailbox::channel::pair::<u32>());
+        let (payload, channel) = (memfd::payload(b"bytes"), crate::ipc::channel::pair::<u32>());
         if !standard().is_empty() {
             std::process::exit(5);
         }

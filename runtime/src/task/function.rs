@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{self, Encoded, Portable};
+use crate::ipc::codec::{self, Encoded, Portable};
 use crate::sys::executable::{self, Findable, Located};
 use crate::types::error::Never;
 

@@ -4,14 +4,15 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{self, Portable, bounds};
 use crate::current;
-use crate::foreign;
-use crate::mailbox::ledger::{Farewell, Ledger, StopMode};
+use crate::ipc::bounds;
+use crate::ipc::codec::{self, Portable};
+use crate::ipc::user_code;
 use crate::process::actor_loop::PANICKED;
 use crate::process::child::{Start, announce_ready};
 use crate::process::last_words;
 use crate::process::tree;
+use crate::status::{Farewell, Ledger, StopMode};
 use crate::sys::executable;
 
 /// What a task leaves behind: bytes that lie behind its ledger, where they outlive it.
@@ -62,7 +63,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     announce_ready(ledger, &receiver);
     ledger.begin(0, 1, 0, 0);
     let handling = current::handling(0);
-    let outcome = foreign::caught(|| call(function, args));
+    let outcome = user_code::caught(|| call(function, args));
     drop(handling);
     current::leave_if_copy();
     let left = match outcome {

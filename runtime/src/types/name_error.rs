@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::mailbox::ledger::cut;
-use crate::names::client::Trouble;
-use crate::names::wire::{self, Refusal};
+use crate::registry::client::Trouble;
+use crate::registry::protocol::{self, Refusal};
+use crate::status::cut;
 use crate::types::escape::escaped;
 
 /// Why a name or a group could not be used. Each says which.
@@ -65,7 +65,7 @@ pub enum NameError {
 
 impl NameError {
     pub(crate) fn of(trouble: Trouble, name: &str, asked: &str) -> NameError {
-        let name = cut(name, wire::NAME).to_owned();
+        let name = cut(name, protocol::NAME).to_owned();
         match trouble {
             Trouble::BadName => NameError::BadName { name },
             Trouble::Refused(Refusal::NotFound) => NameError::NotFound { name },

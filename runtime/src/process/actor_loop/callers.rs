@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use crate::actor::Answer;
 use crate::current;
-use crate::mailbox::envelope::{Answered, Outgoing, Sealed, Status, packet};
-use crate::mailbox::peer::UNDER_WAY;
+use crate::ipc::envelope::{Answered, Outgoing, Sealed, Status, packet};
+use crate::ipc::uplink;
 use crate::process::attic::Attic;
 use crate::process::last_words;
-use crate::process::lines;
+use crate::reactor::endpoint::UNDER_WAY;
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, rlimit};
 
@@ -119,7 +119,7 @@ impl Callers {
         // Descriptors come in seldom, and each has cost more than this.
         let channels = self.known.values().map(|caller| caller.channel.as_raw_fd());
         let attic = self.attic.iter().flat_map(Attic::descriptors);
-        channels.chain(attic).chain(lines::descriptors()).any(|taken| taken == number)
+        channels.chain(attic).chain(uplink::descriptors()).any(|taken| taken == number)
     }
 
     /// A caller has sent its reply channel.

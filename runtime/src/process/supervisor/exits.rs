@@ -4,12 +4,12 @@ use std::os::fd::AsFd;
 
 use super::hands::{await_return, bury_below, put_down_below};
 use super::{Child, Life, Supervisor};
-use crate::mailbox::ledger::{End, Epitaph, Refusal, State, StopMode};
 use crate::policy::{Action, Event, Exit, Key, Restart};
 use crate::process::board::{Word, is_from_beyond};
 use crate::process::farewell;
 use crate::process::request::Kind;
 use crate::process::strays;
+use crate::status::{End, Epitaph, Refusal, State, StopMode};
 use crate::sys::process::Wait;
 use crate::sys::{clock, fd, process};
 use crate::types::exit::StoppedBy;

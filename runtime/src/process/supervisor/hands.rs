@@ -5,13 +5,13 @@ use std::os::fd::AsFd;
 
 use super::knowledge::Past;
 use super::{Child, Supervisor};
-use crate::mailbox::ledger::{End as Cause, Epitaph, Farewell, State, StopMode};
-use crate::mailbox::{capacity, channel};
+use crate::ipc::{capacity, channel};
 use crate::policy::{Action, End, Event, Exit, Key};
 use crate::process::board::Word;
 use crate::process::events;
 use crate::process::request::Spawn;
 use crate::process::{entry, farewell};
+use crate::status::{End as Cause, Epitaph, Farewell, State, StopMode};
 use crate::sys::{clock, fd, poll, process, seqpacket};
 use crate::types::exit::StoppedBy;
 

@@ -13,7 +13,7 @@
 //! - all of it, for the children of a supervisor that is gone: nobody else is left who knows. See [`Past::on_page`].
 
 use super::Child;
-use crate::mailbox::ledger::{End, Epitaph, Ledger, Process, State};
+use crate::status::{End, Epitaph, Ledger, Process, State};
 use crate::types::exit::ExitReason;
 
 /// Of a child that has no process: which one was its last, and how that ended.

@@ -27,13 +27,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crate::actor::Method;
-use crate::mailbox::ledger::{End, Epitaph, Ledger, Refusal, State, StopMode};
 use crate::policy::{Event, Key, Policy, Rules, Ticket};
 use crate::process::board::{Board, Place, Seating};
 use crate::process::child::{self, Gate};
 use crate::process::farewell::Verdict;
 use crate::process::register::Register;
 use crate::process::request::{self, Answered, Asked, Spawn, Spec};
+use crate::status::{End, Epitaph, Ledger, Refusal, State, StopMode};
 use crate::sys::poll::Event as Bell;
 use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, executable, memfd, poll, process, seqpacket};

@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use super::{Child, Supervisor};
-use crate::mailbox::ledger::{End, Refusal};
 use crate::policy::{Answer, Event, Key, Status, Ticket, check_child};
 use crate::process::request::{self, Answered, ChildFacts, Operation, Spawn};
 use crate::process::supervisor::start::{refuse, refused};
+use crate::status::{End, Refusal};
 use crate::types::exit::{ExitReason, StoppedBy};
 
 impl Supervisor {

@@ -1,7 +1,7 @@
 //! The one piece of user code that a supervisor runs, if it is asked to: before it forks, so that its children share what was loaded.
 
-use crate::codec::bounds::DEPTH;
-use crate::foreign;
+use crate::ipc::bounds::DEPTH;
+use crate::ipc::user_code;
 use crate::sys::per_process::Home;
 use crate::sys::process;
 use crate::task::function::FunctionName;
@@ -14,7 +14,7 @@ pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
     let runner = function.find().ok_or("the function to preload is not in this program")?;
     process::note_foreign_code();
     let home = Home::here();
-    let kept = foreign::caught(|| runner.keep(args, Vec::new(), DEPTH));
+    let kept = user_code::caught(|| runner.keep(args, Vec::new(), DEPTH));
     if !home.is_here() {
         process::say(
             "phalanx: a preload has forked, and the copy of its supervisor has come back from it: it ends here\n",

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Child, Supervisor};
 use crate::actor::method_name;
-use crate::mailbox::ledger::Epitaph;
 use crate::policy::Key;
 use crate::process::events;
+use crate::status::Epitaph;
 use crate::sys::{clock, process};
 use crate::types::exit::ExitReason;
 

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use super::{Child, Desk, Life, Nested, Office, Supervisor, Watch, preload};
 use crate::actor::Method;
-use crate::mailbox::envelope::Body;
-use crate::mailbox::ledger::{Epitaph, Farewell, Process, Refusal, State};
+use crate::ipc::envelope::Body;
+use crate::ipc::uplink;
 use crate::policy::{Event, Key, Policy};
 use crate::process::attic::Attic;
 use crate::process::board::{Board, Place};
 use crate::process::child::{self, Birth, Gate};
 use crate::process::entry::{self, Entry};
-use crate::process::lines;
 use crate::process::register;
 use crate::process::request::{self, Kind, Spawn};
+use crate::status::{Epitaph, Farewell, Process, Refusal, State};
 use crate::sys::process::Fork;
 use crate::sys::{clock, credentials, fd, poll, process, proctitle, signal};
 use crate::types::exit::{ExitReason, StoppedBy};
@@ -120,7 +120,7 @@ impl Supervisor {
         let keep = match &worker {
             Some(worker) => child::descriptors(&child.spawn, &worker.sender, self.doorbell.as_fd()),
             None => {
-                let own = child.spawn.descriptors().into_iter().chain(lines::descriptors());
+                let own = child.spawn.descriptors().into_iter().chain(uplink::descriptors());
                 own.chain([self.doorbell.as_fd().as_raw_fd()]).collect()
             }
         };
@@ -265,7 +265,7 @@ impl Supervisor {
         // parent's death is ours.
         let handle = process::pidfd(owner).ok();
         let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);
-        let keep: Vec<i32> = own.chain(lines::descriptors()).collect();
+        let keep: Vec<i32> = own.chain(uplink::descriptors()).collect();
         fd::close_all_except(&keep);
         signal::forget();
         proctitle::set(&format!("phx-sup: {name}"));

@@ -6,8 +6,8 @@
 //! A child that counts up in a handler that hangs has talked itself out of its deadline. That costs it its process, which serves nobody: its callers
 //! have their own.
 
-use crate::mailbox::ledger::Progress;
 use crate::process::farewell::UNKNOWN;
+use crate::status::Progress;
 
 /// A message that a child is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_bytes::ByteBuf;
 
 use super::Shared;
-use crate::mailbox::envelope::Status;
+use crate::ipc::envelope::Status;
 use crate::queue::remote::{Care, Desk, Sent};
 use crate::relay::{Failure, Outcome};
 use crate::remote::error::RemoteError;

@@ -6,7 +6,7 @@ use std::thread;
 use super::answers::{self, Answers};
 use super::{STACK, Shared};
 use crate::actor_ref::RawRef;
-use crate::foreign::Thrown;
+use crate::ipc::user_code::Thrown;
 use crate::queue::QueueError;
 use crate::queue::remote::Desk;
 use crate::relay::{Failure, Outcome};

@@ -1,0 +1,625 @@
+//! An actor as its callers see it: the sending end of its mailbox, its ledger, and what became of it.
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+use serde::{Deserialize, Serialize};
+
+use crate::ipc::capacity;
+use crate::ipc::envelope::{Envelope, Outgoing, Sealed, packet};
+use crate::reactor::reception::Reception;
+use crate::reactor::router::Router;
+use crate::reactor::waiter::{Outcome, Slot, Wakers};
+use crate::status::{Epitaph, Farewell, HISTORY, Ledger, Phase, State};
+use crate::sys::per_process::Own;
+use crate::sys::poll::Sentinel;
+use crate::sys::verdict::Verdict;
+use crate::sys::{clock, fd, process, rlimit, seqpacket};
+use crate::types::exit::ExitReason;
+
+/// What a ref says about its actor, wherever it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Card {
+    pub(crate) id: u64,
+    pub(crate) name: Arc<str>,
+    pub(crate) daemon: bool,
+    /// How long a call waits by default.
+    pub(crate) timeout: Duration,
+    /// How deep its messages and answers may be.
+    pub(crate) depth: u32,
+}
+
+/// One actor, once per process, however many refs there are.
+pub(crate) struct Peer {
+    pub(crate) card: Card,
+    mailbox: OwnedFd,
+    pub(crate) ledger: Ledger,
+    local: Own<Local>,
+}
+
+/// What is this process' alone. A copy of it is another sender, which others know by a session and a reply channel of its own.
+struct Local {
+    /// What this process signs its calls to this actor with: see [`Peer::session`].
+    session: u64,
+    /// How many of its calls are under way.
+    under_way: Arc<UnderWay>,
+    /// At which stage of its life it was sent our reply channel: see [`current`]. At a later one it may not have it: a message
+    /// that is thrown away with its mailbox takes the channel with it.
+    announced: AtomicU64,
+    /// The router of this process watches it.
+    known: AtomicBool,
+    fate: Mutex<Fate>,
+    /// Made when somebody wants to poll for the death.
+    sentinel: OnceCell<Sentinel>,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Local {
+            session: process::random(),
+            under_way: Arc::default(),
+            announced: AtomicU64::new(0),
+            known: AtomicBool::new(false),
+            fate: Mutex::default(),
+            sentinel: OnceCell::new(),
+        }
+    }
+}
+
+/// What this process knows of the actor's deaths, and who wants to hear of them.
+#[derive(Default)]
+pub(crate) struct Fate {
+    /// `Some(None)`: it went with its supervisor, which left no word.
+    dead: Option<Option<Arc<Epitaph>>>,
+    /// The last incarnation whose death has been handed out.
+    seen: u64,
+    /// How many sweeps of its mailbox have been.
+    sweeps: u64,
+    /// How many calls it could not answer.
+    unheard: u64,
+    /// Until when is waited for somebody to write down why it has hung up; 0: it has not.
+    doubt_until: u64,
+    until_ready: Vec<Arc<Slot>>,
+    until_dead: Vec<Arc<Slot>>,
+    /// Those who watch one incarnation.
+    until_down: Vec<(u64, Arc<Slot>)>,
+    /// By which number the router hears of it for the sentinel, as if a future waited.
+    attended: Option<(u64, u64)>,
+}
+
+/// Calls that get no answer.
+pub(crate) struct Lost {
+    /// The first and the last of them, as far as they were made while this incarnation was the last, or earlier.
+    pub(crate) seqs: RangeInclusive<u64>,
+    pub(crate) incarnation: u64,
+    /// Only those that were made before the mailbox was swept so often.
+    pub(crate) before: u64,
+    pub(crate) end: End,
+}
+
+/// Why they get none.
+pub(crate) enum End {
+    /// The process died. `None`: with its supervisor, which left no word.
+    Died(Option<Arc<Epitaph>>),
+    /// The actor has not got the reply channel that they were sent with.
+    Unheard,
+}
+
+impl End {
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            End::Died(epitaph) => Outcome::Dead(epitaph.clone()),
+            End::Unheard => Outcome::Unheard,
+        }
+    }
+}
+
+/// Why a message was not sent.
+pub(crate) enum Failure {
+    Full,
+    /// It was gone before.
+    Gone,
+    /// It died while the message waited for room.
+    Died,
+    Io(io::Error),
+}
+
+/// How long is waited for a word on why a mailbox has hung up whose process is still there.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// How many calls of one process to one actor may be under way: sent, and neither answered nor known to be lost. An actor keeps that many answers for
+/// a caller that does not get to read them.
+pub(crate) const UNDER_WAY: u32 = 16 * 1024;
+
+/// The calls of this process to one actor that are under way.
+#[derive(Default)]
+struct UnderWay {
+    count: AtomicU32,
+    waiting: Mutex<Vec<Arc<Slot>>>,
+}
+
+impl UnderWay {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of them; given back when it is dropped.
+pub(crate) struct Place(Arc<UnderWay>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
+            let waiting = std::mem::take(&mut *self.0.waiting());
+            // Whoever waits for a place is a thread that sends: there are no wakers of anybody in these.
+            waiting.iter().for_each(|slot| slot.complete(Outcome::Ready, &mut Wakers::default()));
+        }
+    }
+}
+
+impl Peer {
+    pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Peer {
+        Peer { card, mailbox, ledger, local: Own::new() }
+    }
+
+    fn local(&self) -> &Local {
+        self.local.here()
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.local().known.load(Ordering::Acquire)
+    }
+
+    /// For the router, which has made it known.
+    pub(crate) fn become_known(&self) {
+        self.local().known.store(true, Ordering::Release);
+    }
+
+    /// The descriptors that make a ref in another process.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.mailbox.as_fd(), self.ledger.file()]
+    }
+
+    pub(crate) fn mailbox(&self) -> BorrowedFd<'_> {
+        self.mailbox.as_fd()
+    }
+
+    /// A descriptor that can be read once the death is known, and not before, for however many who look at it.
+    pub(crate) fn sentinel(self: &Arc<Peer>) -> io::Result<BorrowedFd<'_>> {
+        let router = Router::get()?;
+        router.know(self)?;
+        let sentinel = self.local().sentinel.get_or_try_init(|| {
+            // The mailbox of one that is gone for good hangs up, which the kernel sees. That of a supervisor's child that has ended stays open, for
+            // that may be started again: it is for this process to hear of it, whoever waits for what. A page that lies about it harms its own actor.
+            let stays_open = self.ledger.above() != 0;
+            let sentinel = Sentinel::of(self.mailbox(), stays_open)?;
+            if stays_open {
+                let attended = router.attend_future(&Arc::default(), u64::MAX)?;
+                self.fate().attended = Some(attended);
+            }
+            Ok::<_, io::Error>(sentinel)
+        })?;
+        router.visit(self);
+        Ok(sentinel.as_fd())
+    }
+
+    /// Another one with each reply channel: an actor knows one channel by it.
+    pub(crate) fn session(&self, reception: &Reception) -> u64 {
+        self.local().session.wrapping_add(reception.number())
+    }
+
+    /// A place among the calls that are under way, if there is one.
+    pub(crate) fn take_place(&self) -> Option<Place> {
+        let count = &self.local().under_way.count;
+        let taken = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
+            (count < UNDER_WAY).then_some(count + 1)
+        });
+        taken.is_ok().then(|| Place(Arc::clone(&self.local().under_way)))
+    }
+
+    /// Has `slot` completed when there is one.
+    pub(crate) fn await_place(&self, slot: &Arc<Slot>) {
+        self.local().under_way.waiting().push(Arc::clone(slot));
+        if self.local().under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
+            // Given back just now.
+            slot.complete(Outcome::Ready, &mut Wakers::default());
+        }
+    }
+
+    pub(crate) fn forget_waiting(&self, slot: &Arc<Slot>) {
+        self.local().under_way.waiting().retain(|other| !Arc::ptr_eq(other, slot));
+    }
+
+    fn fate(&self) -> MutexGuard<'_, Fate> {
+        self.local().fate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends one message, and waits for room until `deadline` (0: not at all).
+    pub(crate) fn send(
+        &self,
+        reception: &Reception,
+        call: Call,
+        outgoing: Outgoing,
+        deadline: u64,
+    ) -> Result<(), Failure> {
+        let current = current(self.ledger.incarnation(), call.epoch, reception.number());
+        let session = self.session(reception);
+        let is_announced = || self.local().announced.load(Ordering::Acquire) == current;
+        let mut announcing = call.ask && !is_announced();
+        let bytes = packet(&envelope(session, call, &outgoing, announcing)).map_err(Failure::Io)?;
+        let mut sealed = Sealed::new(outgoing, bytes);
+        let mut has_waited = false;
+        loop {
+            let seen = self.ledger.depth().load(Ordering::SeqCst);
+            if announcing && is_announced() {
+                // Another thread was first while we waited for room.
+                announcing = false;
+                let outgoing = sealed.into_outgoing();
+                let packet = packet(&envelope(session, call, &outgoing, false)).map_err(Failure::Io)?;
+                sealed = Sealed::new(outgoing, packet);
+            }
+            let sent = self.send_now(reception, &mut sealed, announcing.then_some(current));
+            if matches!(sent, Err(Failure::Full)) && !has_waited {
+                self.wake_if_idle();
+            }
+            match sent {
+                Err(Failure::Full) if deadline > clock::now() => {
+                    capacity::wait_for_change(&self.ledger, seen, deadline);
+                    has_waited = true;
+                }
+                Err(Failure::Gone) if has_waited => return Err(Failure::Died),
+                other => return other,
+            }
+        }
+    }
+
+    /// A full mailbox of an actor that does nothing: senders that were killed may have left the count too high while it slept. Awake,
+    /// it sees that its queue is empty, and corrects the count.
+    fn wake_if_idle(&self) {
+        if self.ledger.phase() == Phase::Idle {
+            // No room for it means that there is something to wake up for.
+            let _ = seqpacket::send_raw(self.mailbox(), b"w", &[]);
+        }
+    }
+
+    fn send_now(
+        &self,
+        reception: &Reception,
+        sealed: &mut Sealed,
+        announcing: Option<u64>,
+    ) -> Result<(), Failure> {
+        // What its supervisor could not write down any more, the socket says when we send.
+        if matches!(self.ledger.state(), State::Dead | State::Down) {
+            return Err(Failure::Gone);
+        }
+        if !capacity::reserve(&self.ledger) {
+            return Err(Failure::Full);
+        }
+        let channel = [reception.sender()];
+        let mut send = || sealed.send(self.mailbox(), if announcing.is_some() { &channel } else { &[] });
+        let mut sent = send();
+        if sent.as_ref().is_err_and(Verdict::passes_unseen) {
+            // The kernel counts descriptors on their way against the soft limit of whoever sends.
+            sent = rlimit::with_raised_descriptors(send);
+        }
+        match sent {
+            Ok(()) => {
+                if let Some(current) = announcing {
+                    self.local().announced.store(current, Ordering::Release);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                capacity::release(&self.ledger);
+                Err(match Verdict::of(&error) {
+                    Verdict::Passes if !Verdict::passes_unseen(&error) => Failure::Full,
+                    Verdict::Theirs => Failure::Gone,
+                    // What passes is said, and not waited for: the arguments are still there. What is broken is one ref of this process, or an argument.
+                    Verdict::Passes | Verdict::Packet | Verdict::Ours => Failure::Io(error),
+                })
+            }
+        }
+    }
+
+    /// Whether it is gone for good, by what lies in the ledger and by what the kernel says of the socket.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.ledger.state() == State::Dead || fd::hung_up(self.mailbox())
+    }
+
+    /// Whether it has a process.
+    pub(crate) fn has_process(&self) -> bool {
+        matches!(self.ledger.state(), State::Starting | State::Ready) && !fd::hung_up(self.mailbox())
+    }
+
+    /// What is known of its end. One whose page said that it was gone for good, and whose supervisor has written since that it is not, was never gone.
+    fn end_in<'a>(&self, fate: &'a mut Fate) -> Option<&'a Option<Arc<Epitaph>>> {
+        if fate.dead.is_some() && !self.is_dead() {
+            fate.dead = None;
+        }
+        fate.dead.as_ref()
+    }
+
+    /// How it ended, if it has and is not about to be restarted.
+    pub(crate) fn epitaph(&self) -> Option<Arc<Epitaph>> {
+        if let Some(Some(known)) = self.end_in(&mut self.fate()) {
+            return Some(Arc::clone(known));
+        }
+        if let Some(read) = self.ledger.epitaph() {
+            return Some(Arc::new(read));
+        }
+        fd::hung_up(self.mailbox()).then(|| self.own_words().unwrap_or_else(|| Arc::new(Epitaph::orphaned())))
+    }
+
+    /// What a process of it has said of its mailbox, which is broken for good, before its supervisor could write down anything.
+    fn own_words(&self) -> Option<Arc<Epitaph>> {
+        let last = self.ledger.last_death().map(|last| last.1);
+        if let Some(last) = last.filter(|last| matches!(last.reason, ExitReason::Broken(_))) {
+            return Some(Arc::new(last));
+        }
+        let said = self.ledger.words().filter(|_| self.ledger.farewell() == Some(Farewell::Broken));
+        said.map(|words| {
+            Arc::new(Epitaph { reason: ExitReason::Broken(words.0), code: 1, ..Epitaph::orphaned() })
+        })
+    }
+
+    /// Whether it has hung up, and there is hope that somebody writes down why.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let fate = self.fate();
+        fate.dead.is_none() && fate.doubt_until != 0
+    }
+
+    /// It has hung up, and nobody has written down that it is dead. If it was its supervisor that died, its process ends at the same moment. If its
+    /// mailbox was shut down, that will be written down: by its process, and then by its supervisor.
+    fn doubt(&self, fate: &mut Fate) -> Option<Option<Arc<Epitaph>>> {
+        // Before its words: one that has ended since has said all that it had to say.
+        let is_there = process::exists(self.ledger.pid()) && self.ledger.state() != State::New;
+        if let Some(said) = self.own_words() {
+            return Some(Some(said));
+        }
+        if fate.doubt_until == 0 {
+            fate.doubt_until = clock::after(DOUBT);
+        }
+        (!is_there || fate.doubt_until <= clock::now()).then_some(None)
+    }
+
+    /// The process that it has, or had last: its pid, and which incarnation it is.
+    pub(crate) fn process(&self) -> (u32, u64) {
+        let incarnation = self.ledger.incarnation();
+        // Read before the pid: what is named is never a process that came later than the number says.
+        (self.ledger.pid(), incarnation)
+    }
+
+    pub(crate) fn ended(&self) -> Option<ExitReason> {
+        self.epitaph().map(|epitaph| epitaph.end_reason())
+    }
+
+    /// Has `slot` completed when the actor is ready or gone; [`Router::visit`] comes next.
+    pub(crate) fn on_ready(&self, slot: &Arc<Slot>) {
+        self.fate().until_ready.push(Arc::clone(slot));
+    }
+
+    /// Has `slot` completed when the actor is gone; [`Router::visit`] comes next.
+    pub(crate) fn on_death(&self, slot: &Arc<Slot>) {
+        let mut woken = Wakers::default();
+        let mut fate = self.fate();
+        match self.end_in(&mut fate) {
+            Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
+            None => fate.until_dead.push(Arc::clone(slot)),
+        }
+    }
+
+    /// Has `slot` completed when the process that the actor has now is gone (at once if that is so already); answers its
+    /// incarnation. [`Router::visit`] comes next.
+    pub(crate) fn on_down(&self, slot: &Arc<Slot>) -> u64 {
+        // One that has not been started yet is watched from its first process on.
+        let incarnation = self.ledger.incarnation().max(1);
+        self.on_down_of(incarnation, slot);
+        incarnation
+    }
+
+    /// The same for that of its processes.
+    pub(crate) fn on_down_of(&self, incarnation: u64, slot: &Arc<Slot>) {
+        let mut woken = Wakers::default();
+        let mut fate = self.fate();
+        match self.end_in(&mut fate) {
+            Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
+            None => fate.until_down.push((incarnation, Arc::clone(slot))),
+        }
+    }
+
+    pub(crate) fn forget(&self, slot: &Arc<Slot>) {
+        let mut fate = self.fate();
+        fate.until_dead.retain(|other| !Arc::ptr_eq(other, slot));
+        fate.until_ready.retain(|other| !Arc::ptr_eq(other, slot));
+        fate.until_down.retain(|(_, other)| !Arc::ptr_eq(other, slot));
+    }
+
+    /// Its bell rang: looks at the facts. Answers the calls that are lost, as far as that is news.
+    pub(crate) fn look(&self, reception: &Reception, woken: &mut Wakers) -> Vec<Lost> {
+        let open = !fd::hung_up(self.mailbox());
+        // The sweeps first: why it went down is written before.
+        let sweeps = self.ledger.sweeps();
+        let (state, last) = (self.ledger.state(), self.ledger.last_death());
+        let mut fate = self.fate();
+        // One of its processes has been: that may have been stopped since, for a sibling's sake.
+        if state == State::Ready || self.ledger.has_been_ready() {
+            for slot in fate.until_ready.drain(..) {
+                slot.complete(Outcome::Ready, woken);
+            }
+        }
+        let mut news = Vec::new();
+        if self.end_in(&mut fate).is_some() {
+            return news;
+        }
+        let session = self.session(reception);
+        let (unheard, up_to) = self.ledger.unheard(session, fate.unheard);
+        fate.unheard = unheard;
+        if let Some(up_to) = up_to {
+            // The next call brings the channel again.
+            self.local().announced.store(0, Ordering::Release);
+            news.push(Lost { seqs: 0..=up_to, incarnation: u64::MAX, before: u64::MAX, end: End::Unheard });
+        }
+        let latest = last.as_ref().map_or(0, |(incarnation, _)| *incarnation);
+        // The last one that is known is looked at again: it may have been written anew. And no more of them than are remembered, whatever the page says.
+        let oldest = latest.saturating_sub(HISTORY).max(1);
+        // More have been seen than there are: the page has lied about their number, before or now.
+        let from = if fate.seen > latest { oldest } else { fate.seen.max(oldest) };
+        for incarnation in from..=latest {
+            if let Some(epitaph) = self.ledger.death_of(incarnation).map(Arc::new) {
+                news.extend(lost_with(session, incarnation, &epitaph));
+            }
+        }
+        fate.seen = latest;
+        if sweeps != fate.sweeps {
+            fate.sweeps = sweeps;
+            let epitaph = Some(last.as_ref().map_or_else(Epitaph::orphaned, |last| last.1.clone()).into());
+            let end = End::Died(epitaph);
+            news.push(Lost { seqs: 0..=u64::MAX, incarnation: u64::MAX, before: sweeps, end });
+        }
+        let dead = match (state, open) {
+            (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(Epitaph::orphaned, |last| last.1)))),
+            (_, false) => self.doubt(&mut fate),
+            _ => None,
+        };
+        if let Some(dead) = dead {
+            news.push(Lost {
+                seqs: 0..=u64::MAX,
+                incarnation: u64::MAX,
+                before: u64::MAX,
+                end: End::Died(dead.clone()),
+            });
+            fate.dead = Some(dead);
+        }
+        news
+    }
+
+    /// Tells those who watch what has happened.
+    pub(crate) fn announce(&self, woken: &mut Wakers) {
+        let mut fate = self.fate();
+        let without_process = match self.ledger.state() {
+            State::Down => Some(self.ledger.last_death().map(|last| Arc::new(last.1))),
+            _ => None,
+        };
+        let dead = fate.dead.clone();
+        let mut told = Vec::new();
+        let gone = dead.clone().or(without_process);
+        if let Some(sentinel) = self.local().sentinel.get() {
+            sentinel.say(gone.is_some());
+        }
+        let attended = fate.attended.take_if(|_| dead.is_some());
+        if let Some(gone) = gone {
+            let watching =
+                std::mem::take(&mut fate.until_dead).into_iter().chain(std::mem::take(&mut fate.until_ready));
+            told.extend(watching.map(|slot| (slot, gone.clone())));
+        }
+        let (seen, last) = (fate.seen, self.ledger.incarnation());
+        for (incarnation, slot) in std::mem::take(&mut fate.until_down) {
+            // One that there has not been yet is one that the page has lied about: who watches it hears of the next death.
+            let was_a_lie = incarnation > last.max(1) && seen > 0;
+            if incarnation <= seen || was_a_lie || dead.is_some() {
+                let known = self.ledger.death_of(if was_a_lie { seen } else { incarnation }).map(Arc::new);
+                told.push((slot, known.or_else(|| dead.clone().flatten())));
+            } else {
+                fate.until_down.push((incarnation, slot));
+            }
+        }
+        drop(fate);
+        release(attended);
+        for (slot, epitaph) in told {
+            slot.complete(Outcome::Dead(epitaph), woken);
+        }
+    }
+}
+
+/// Which calls that are signed like this ended with that incarnation.
+fn lost_with(own: u64, incarnation: u64, epitaph: &Arc<Epitaph>) -> Vec<Lost> {
+    let unanswered = epitaph.forsaken.iter().filter(|(session, _)| [0, own].contains(session));
+    let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == own && !busy.again);
+    let lost = |seqs| {
+        let end = End::Died(Some(Arc::clone(epitaph)));
+        Lost { seqs, incarnation, before: u64::MAX, end }
+    };
+    let unanswered = unanswered.map(|&(_, up_to)| lost(0..=up_to));
+    unanswered.chain(busy.map(|busy| lost(busy.seq..=busy.seq))).collect()
+}
+
+fn envelope(session: u64, call: Call, outgoing: &Outgoing, announce: bool) -> Envelope<&serde_bytes::Bytes> {
+    Envelope {
+        session,
+        seq: call.seq,
+        ask: call.ask,
+        method: call.method,
+        deadline: call.deadline,
+        limit: call.limit,
+        epoch: call.epoch,
+        #[cfg(debug_assertions)]
+        via: crate::current::chain(),
+        announce,
+        large: outgoing.is_large(),
+        payload: outgoing.bytes(),
+    }
+}
+
+/// The message's place among others: everything in the header that is not the payload.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) seq: u64,
+    pub(crate) ask: bool,
+    pub(crate) method: u32,
+    pub(crate) deadline: u64,
+    pub(crate) limit: u64,
+    /// How often the mailbox has been swept.
+    pub(crate) epoch: u64,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let attended = self.fate().attended.take();
+        release(attended);
+        if let Some(router) = Router::existing() {
+            router.forget_peer(self);
+        }
+    }
+}
+
+/// The router need not hear of it any more for the sake of a sentinel.
+fn release(attended: Option<(u64, u64)>) {
+    if let (Some(key), Some(router)) = (attended, Router::existing()) {
+        router.release_future(key);
+    }
+}
+
+/// A number for the stage of an actor's life, and of ours, never 0: its incarnation, how often its mailbox has been swept, which of our reply channels
+/// this is.
+fn current(incarnation: u64, epoch: u64, channel: u64) -> u64 {
+    let stage = (channel << 48) | ((epoch & 0xffff) << 32) | (incarnation & u64::from(u32::MAX));
+    stage.wrapping_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::channel;
+
+    #[test]
+    fn a_sender_that_finds_a_sleeping_actor_full_wakes_it() {
+        let (sender, receiver) = channel::pair::<Envelope>().unwrap();
+        let ledger = Ledger::create(1, false).unwrap();
+        // As a sender leaves it that is killed between counting and sending.
+        assert!(capacity::reserve(&ledger));
+        let card =
+            Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
+        let peer = Peer::new(card, sender, ledger);
+        let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, epoch: 0 };
+        let sent = peer.send(&Router::get().unwrap().reception(), call, Outgoing::text(""), 0);
+        assert!(matches!(sent, Err(Failure::Full)));
+        let mut buffer = [0; 16];
+        let woken = seqpacket::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();
+        assert_eq!(&buffer[..woken.len], b"w");
+    }
+}

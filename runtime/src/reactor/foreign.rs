@@ -1,0 +1,75 @@
+//! The program as others see it, and the parent as its children do: processes that no ledger is about.
+//!
+//! Both are told by an end of a socket pair. That of the program is held by the program alone, so it hangs up when that dies. That of a
+//! parent is held by the child itself, by a thread that waits for the parent's pidfd: a parent's ref would cost each of its
+//! children two more descriptors in their supervisor, for what hardly anybody wants to know, since children do not outlive their parents for long.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+use crate::ipc::bounds;
+use crate::ipc::channel;
+use crate::ipc::envelope::Envelope;
+use crate::process::strays;
+use crate::reactor::endpoint::{Card, Peer};
+use crate::reactor::router::Router;
+use crate::status::Ledger;
+use crate::sys::per_process::Own;
+use crate::sys::{fd, poll, process};
+
+static PROGRAM: Own<OnceCell<(Arc<Peer>, OwnedFd)>> = Own::new();
+static PARENT: Own<OnceCell<Arc<Peer>>> = Own::new();
+
+/// In the program: what others know it by.
+pub(crate) fn program() -> io::Result<Arc<Peer>> {
+    PROGRAM.here().get_or_try_init(|| peer("main", process::pid())).map(|(peer, _)| Arc::clone(peer))
+}
+
+/// In a child: the process that has spawned it.
+pub(crate) fn parent(pid: u32) -> io::Result<Arc<Peer>> {
+    let watch = || {
+        let (parent, inner_end) = peer(&strays::name_of(pid as i32).unwrap_or_default(), pid as i32)?;
+        match pidfd_of(pid as i32) {
+            Some(pidfd) => {
+                std::thread::Builder::new()
+                    .name("phalanx-parent".into())
+                    .stack_size(128 * 1024)
+                    .spawn(move || await_end(&pidfd, &inner_end))?;
+            }
+            // Gone already.
+            None => fd::shut_down(inner_end.as_fd()),
+        }
+        Ok(parent)
+    };
+    PARENT.here().get_or_try_init(watch).cloned()
+}
+
+fn await_end(pidfd: &OwnedFd, inner_end: &OwnedFd) {
+    while !poll::readable(pidfd.as_fd(), None).unwrap_or(false) {
+        // Interrupted.
+        poll::pause(Duration::from_millis(1));
+    }
+    fd::shut_down(inner_end.as_fd());
+}
+
+/// Opens the process if it is the one that was there when this one came into being: another one with its number would be younger.
+fn pidfd_of(pid: i32) -> Option<OwnedFd> {
+    let pidfd = process::pidfd(pid).ok()?;
+    let (theirs, ours) = (strays::started(pid)?, strays::started(process::pid())?);
+    (theirs <= ours).then_some(pidfd)
+}
+
+/// A process that lives, and the end of the socket that says so for as long as it is open.
+fn peer(name: &str, pid: i32) -> io::Result<(Arc<Peer>, OwnedFd)> {
+    let (sender, receiver) = channel::pair::<Envelope>()?;
+    let ledger = Ledger::create(1, false)?;
+    ledger.started(pid, 1);
+    ledger.ready();
+    let (id, name, daemon, timeout) = (process::random() | 2, name.into(), false, Duration::ZERO);
+    let card = Card { id, name, daemon, timeout, depth: bounds::DEPTH };
+    Ok((Router::get()?.meet(Peer::new(card, sender, ledger))?, receiver))
+}

@@ -1,0 +1,14 @@
+//! Waiting inside one process: the reactor (leader and followers), endpoints, waiters, monitors, `select`, process handles.
+//!
+//! Nothing here knows a typed actor, and nothing imports `control` or a folder above it.
+
+pub(crate) mod endpoint;
+pub(crate) mod foreign;
+pub(crate) mod monitor;
+pub(crate) mod on_down;
+pub(crate) mod process_handle;
+pub(crate) mod reception;
+pub(crate) mod router;
+pub(crate) mod select;
+pub(crate) mod wait;
+pub(crate) mod waiter;

@@ -1,0 +1,364 @@
+//! The hand on a process, shared by refs of actors and by tasks.
+
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::current;
+use crate::introspect;
+use crate::process::register::{self, Known};
+use crate::process::{root, strays};
+use crate::reactor::endpoint::Peer;
+use crate::reactor::monitor::Monitor;
+use crate::reactor::router::Router;
+use crate::reactor::waiter::{Outcome, Slot};
+use crate::status::{Epitaph, State, StopMode};
+use crate::sys::{clock, fd, poll, process, rlimit, signal};
+use crate::types::error::{At, SendError};
+use crate::types::escape::escaped;
+use crate::types::exit::{ExitReason, StoppedBy};
+
+/// How long a supervisor may need to write down a death that the kernel knows of.
+const UNNOTED: Duration = Duration::from_secs(1);
+
+/// How often is looked, in a stop, whether the actor has been brought back in the meantime.
+const LOOK: Duration = Duration::from_millis(50);
+
+pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Peer>);
+
+impl Handle<'_> {
+    fn at(&self, what: &'static str) -> At {
+        At::new(&self.0.card.name, self.0.process(), what, self.0.ended())
+    }
+
+    pub(crate) fn pid(&self) -> Result<u32, SendError> {
+        if self.0.has_process() { Ok(self.0.ledger.pid()) } else { Err(self.no_process("pid")) }
+    }
+
+    /// Why it cannot be reached.
+    fn no_process(&self, what: &'static str) -> SendError {
+        // One that is reserved, or being restarted.
+        let will_be = matches!(self.0.ledger.state(), State::New | State::Restarting) && !self.0.is_dead();
+        if will_be { SendError::Unavailable(self.at(what)) } else { SendError::Gone(self.at(what)) }
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.has_process()
+    }
+
+    fn is_self(&self) -> bool {
+        current::is_handling(self.0.card.id)
+    }
+
+    pub(crate) fn join(&self) -> ExitReason {
+        assert!(!self.is_self(), "actor `{}` waits for its own end, for ever", self.0.card.name);
+        self.join_until(None).unwrap_or(ExitReason::SupervisorDied)
+    }
+
+    pub(crate) fn join_until(&self, deadline: Option<u64>) -> Option<ExitReason> {
+        self.epitaph_until(deadline).map(|epitaph| epitaph.end_reason())
+    }
+
+    /// Waits for the death; everything that is known of it.
+    ///
+    /// The supervisor reaps first and rings then, so once this answers there is no zombie either. When the program is
+    /// interrupted, a wait that this ends stays asleep: what comes next is the end of the program.
+    pub(crate) fn epitaph_until(&self, deadline: Option<u64>) -> Option<Arc<Epitaph>> {
+        let router = Router::get().ok()?;
+        router.know(self.0).ok()?;
+        let slot = Arc::new(Slot::default());
+        self.0.on_death(&slot);
+        router.visit(self.0);
+        let done = router.wait(&slot, deadline);
+        self.0.forget(&slot);
+        if !done {
+            return None;
+        }
+        match slot.take() {
+            Some(Outcome::Dead(epitaph)) => {
+                root::park_if_interrupted();
+                Some(epitaph.unwrap_or_else(|| Arc::new(Epitaph::orphaned())))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.0.epitaph().map(|epitaph| epitaph.code)
+    }
+
+    pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
+        self.0.ended()
+    }
+
+    pub(crate) fn terminate(&self) -> Result<(), SendError> {
+        self.end_by(process::SIGTERM, "terminate").map(drop)
+    }
+
+    pub(crate) fn kill(&self) -> Result<(), SendError> {
+        self.end_by(process::SIGKILL, "kill").map(drop)
+    }
+
+    pub(crate) fn interrupt(&self) -> Result<(), SendError> {
+        let patience = clock::after(UNNOTED);
+        loop {
+            match self.known("interrupt")? {
+                Some(known) => return self.signal(&known, process::SIGINT, "interrupt"),
+                None if self.0.has_process() && clock::now() < patience => {
+                    poll::pause(Duration::from_millis(1));
+                }
+                None => return Err(self.no_process("interrupt")),
+            }
+        }
+    }
+
+    /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Answers which incarnation is told to end.
+    fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
+        let ledger = &self.0.ledger;
+        let patience = clock::after(UNNOTED);
+        let mut ordered = None;
+        loop {
+            let last = ledger.incarnation();
+            if let Some(known) = self.known(what)? {
+                let incarnation = known.incarnation;
+                // A death that was ordered restarts nothing; nor does one that came before the order.
+                ledger.call_off_after(incarnation);
+                ordered = Some(incarnation);
+                ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+                if signal == process::SIGKILL {
+                    ledger.note_kill(incarnation, None);
+                }
+                match self.signal(&known, signal, what) {
+                    Ok(()) => return Ok(incarnation),
+                    // It has ended, and its supervisor is about to say what comes next.
+                    Err(SendError::Gone(_) | SendError::Unavailable(_)) if clock::now() < patience => {
+                        poll::pause(Duration::from_millis(1));
+                    }
+                    Err(error) => return Err(error),
+                }
+            } else if self.0.has_process() && clock::now() < patience {
+                // It has just begun, or just ended, and the supervisor is about to note so.
+                poll::pause(Duration::from_millis(1));
+            } else if ledger.state() == State::Restarting && !self.0.is_dead() {
+                ledger.call_off_after(last);
+                ordered = Some(last.saturating_add(1));
+                // Its supervisor looks once more when the next process is ready: so either it sees this, or that process is seen here.
+                if ledger.state() == State::Restarting && ledger.incarnation() == last {
+                    return Ok(last.saturating_add(1));
+                }
+            } else {
+                // The order may have been heeded between two looks: then it is why there is no process.
+                return ordered.ok_or_else(|| self.no_process(what));
+            }
+        }
+    }
+
+    pub(crate) fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+        if self.is_self() {
+            return Err(SendError::CallingSelf(self.at("stop")));
+        }
+        let deadline = clock::after(grace);
+        let incarnation = self.end_by(process::SIGTERM, "stop")?;
+        if let Some(reason) = self.end_of(incarnation, Some(deadline)) {
+            return Ok(reason);
+        }
+        // Its supervisor kills what is left of its group when it has gone. Another one has not been told to stop.
+        if let Some(known) = self.known("stop")?.filter(|known| known.incarnation == incarnation) {
+            self.0.ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+            self.0.ledger.note_kill(incarnation, Some(grace));
+            match self.signal(&known, process::SIGKILL, "stop") {
+                Ok(()) | Err(SendError::Gone(_) | SendError::Unavailable(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.end_of(incarnation, None).unwrap_or(ExitReason::SupervisorDied))
+    }
+
+    /// Waits for the end of the actor, or for a process after this incarnation, which somebody else has asked for; why that one ended.
+    fn end_of(&self, incarnation: u64, deadline: Option<u64>) -> Option<ExitReason> {
+        Router::get().ok()?;
+        loop {
+            let look = clock::after(LOOK).min(deadline.unwrap_or(u64::MAX));
+            if let Some(reason) = self.join_until(Some(look)) {
+                return Some(reason);
+            }
+            if self.0.ledger.incarnation() > incarnation {
+                let epitaph = self.0.ledger.death_of(incarnation);
+                return Some(epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason));
+            }
+            if deadline.is_some_and(|deadline| deadline <= clock::now()) {
+                return None;
+            }
+        }
+    }
+
+    /// The process that it has, as its supervisor knows it: its page may name any other. None: it has none, or not yet.
+    fn known(&self, what: &'static str) -> Result<Option<Known>, SendError> {
+        let (id, place) = (self.0.card.id, self.0.ledger.voucher());
+        // It takes three descriptors for a moment, and an order must not fail for want of them.
+        let found = rlimit::with_raised_descriptors_if_needed(|| match register::find(id, place) {
+            Ok(Some(known)) => Ok(Ok(Some(known))),
+            other => Err(other),
+        });
+        let known = match found {
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && introspect::is_of_tree(place.0) =>
+            {
+                self.named(place.0)
+            }
+            // That of a supervisor that is gone, or that the page does not name (any more).
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                Ok(if fd::hung_up(self.0.mailbox()) { None } else { register::search(id) })
+            }
+            known => known,
+        };
+        known.map_err(|error| SendError::Unreachable(error.to_string(), self.at(what)))
+    }
+
+    /// Where this process has fewer rights than the supervisor, and may not read its list, the page is believed, but only about a process of this tree.
+    fn named(&self, supervisor: i32) -> io::Result<Option<Known>> {
+        let ledger = &self.0.ledger;
+        let (pid, incarnation) = self.0.process();
+        let Ok(pid @ 1..) = i32::try_from(pid) else { return Ok(None) };
+        let handle = match process::pidfd(pid) {
+            Err(error) if error.raw_os_error() == Some(process::NO_SUCH_PROCESS) => return Ok(None),
+            handle => handle?,
+        };
+        // The handle first: the supervisor writes a death down before it reaps.
+        let is_child = strays::parent_of(pid) == Some(supervisor);
+        let is_it = is_child && self.0.has_process() && ledger.incarnation() == incarnation;
+        Ok(is_it.then_some(Known { incarnation, handle }))
+    }
+
+    fn signal(&self, known: &Known, signal: i32, what: &'static str) -> Result<(), SendError> {
+        let refused = |error: io::Error| match error.raw_os_error() {
+            Some(code) if code == process::NO_SUCH_PROCESS => SendError::Gone(self.at(what)),
+            _ => SendError::Unreachable(error.to_string(), self.at(what)),
+        };
+        process::signal(known.handle.as_fd(), signal).map_err(refused)?;
+        // One that is stopped heeds no other signal than SIGKILL before it goes on. It may have ended by now.
+        let _ = process::signal(known.handle.as_fd(), process::SIGCONT);
+        Ok(())
+    }
+
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::new(self.0)
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.0.ledger.depth().load(Ordering::SeqCst) as usize
+    }
+}
+
+/// What refs of actors and tasks alike offer of the process behind them.
+macro_rules! process_methods {
+    () => {
+        /// Whether it was started as a daemon, and so does not keep the program alive.
+        pub fn daemon(&self) -> bool {
+            self.handle().0.card.daemon
+        }
+
+        /// Whether the process exists: from its start until it is reaped, also while it is stopping. False after a join.
+        pub fn is_alive(&self) -> bool {
+            self.handle().is_alive()
+        }
+
+        /// Sends SIGTERM: an actor finishes the message in progress, runs `#[on_stop]` and exits; a task ends unless its function
+        /// handles the signal. One that is stopped (SIGSTOP) is continued. One that waits for its restart is not restarted. Does not wait.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead, whatever the actor has written into the memory that it shares.
+        pub fn terminate(&self) -> Result<(), SendError> {
+            self.handle().terminate()
+        }
+
+        /// Sends SIGKILL: the process ends at once, without `#[on_stop]`. One that waits for its restart is not restarted. Does not wait.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it has ended.
+        pub fn kill(&self) -> Result<(), SendError> {
+            self.handle().kill()
+        }
+
+        /// Sends SIGINT, which ends the process at once unless it handles the signal, and is no ordered end: what may be restarted is. Does not wait.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it has ended.
+        pub fn interrupt(&self) -> Result<(), SendError> {
+            self.handle().interrupt()
+        }
+
+        /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill) of that very process; blocks until it has ended, and answers why.
+        ///
+        /// # Errors
+        /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a handler of this very actor.
+        pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
+            self.handle().stop(grace)
+        }
+
+        /// Python's exit code, as the operating system reports it (−N for signal N); `None` while it runs.
+        pub fn exit_code(&self) -> Option<i32> {
+            self.handle().exit_code()
+        }
+
+        /// Why it ended; `None` while it runs.
+        pub fn exit_reason(&self) -> Option<ExitReason> {
+            self.handle().exit_reason()
+        }
+
+        /// A descriptor that can be read from the moment at which the death is known (Python's `sentinel`): for `poll` and its relatives, also by
+        /// [`wait_any`](crate::wait_any). Made when it is first asked for, and kept as long as the handle.
+        ///
+        /// It cannot be read before that, however many look at it, and looking takes nothing away: not after a start, nor while there will be another process
+        /// without anybody's doing. A supervisor's child that has ended, and is started again by [`restart_child`](crate::SupervisorRef::restart_child), lives again: until the next
+        /// end, the descriptor cannot be read. For such a child, a background thread of phalanx (one per process) takes part.
+        ///
+        /// # Errors
+        /// At the limit on descriptors (`RLIMIT_NOFILE`).
+        pub fn sentinel(&self) -> std::io::Result<std::os::fd::BorrowedFd<'_>> {
+            self.handle().0.sentinel()
+        }
+
+        /// Watches it: exactly one [`Down`](crate::Down) comes when it ends, or at once if it has ended (OTP's `monitor/2`).
+        pub fn monitor(&self) -> Monitor {
+            self.handle().monitor()
+        }
+    };
+}
+pub(crate) use process_methods;
+
+impl fmt::Display for Handle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escaped(f, |f| {
+            let ledger = &self.0.ledger;
+            write!(f, "`{}`, process {}, ", self.0.card.name, ledger.pid())?;
+            if ledger.parent() != 0 {
+                write!(f, "child of {}, ", ledger.parent())?;
+            }
+            let Some(epitaph) = self.0.epitaph() else {
+                return f.write_str(match ledger.state() {
+                    State::New => "not started yet",
+                    State::Starting => "starting",
+                    State::Restarting => "being restarted",
+                    _ => "started",
+                });
+            };
+            let reason = epitaph.end_reason();
+            write!(f, "{reason}")?;
+            match (&reason, epitaph.code) {
+                // They have said it.
+                (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::Killed { .. }, _) => {
+                    Ok(())
+                }
+                (ExitReason::SupervisorDied | ExitReason::GaveUp { .. }, _) => Ok(()),
+                (_, code) if code < 0 => write!(f, ", {}", signal::name(-code)),
+                (_, code) => write!(f, ", exit code {code}"),
+            }
+        })
+    }
+}

@@ -1,0 +1,578 @@
+//! The one place of a process where answers and deaths arrive.
+//!
+//! There is no thread for it: of those who wait, one *leads*. It waits in the kernel for everything that concerns this
+//! process, hands out what comes, and passes the lead on when it has what it came for; the others sleep on their
+//! slots. So a call of a lone caller is three system calls (send, wait, receive), and nobody is woken for somebody else's answer. Only when an
+//! executor waits (a future was polled), a background thread takes part, and leads for as long as futures wait.
+//!
+//! Nothing of the user's runs under a lock of this module, or while somebody leads: wakers are collected, and woken when the lead has been passed on.
+//! One that panics, blocks or comes back here holds up nobody but the thread that wakes it.
+//!
+//! A copy of this process (a fork without exec) has a router of its own, with sessions and a reply channel that nobody else has.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use once_cell::sync::OnceCell;
+
+use crate::ipc::envelope::{Answered, Body, parse};
+use crate::process::last_words;
+use crate::reactor::endpoint::{Lost, Peer, Place};
+use crate::reactor::reception::{ANSWERS, Fault, Reception, WAKE};
+use crate::reactor::waiter::{Outcome, Slot, Wakers};
+use crate::sys::per_process::Own;
+use crate::sys::{clock, poll, rlimit, seqpacket};
+
+/// From how many pending calls on to look for those that nobody waits for.
+const SWEEP: usize = 1024;
+
+/// After how many calls a sender looks for answers by itself, also for those that nobody waits for any more.
+const DRAIN_EVERY: u64 = 64;
+
+/// How often a sender that waits until fewer of its calls are under way looks for those that nobody waits for any more.
+const SLICE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// How often is looked at those that have hung up and of whom it is not known why.
+const DOUBT: std::time::Duration = std::time::Duration::from_millis(10);
+
+pub(crate) struct Router {
+    /// Locked for a moment only, and after `inner` where both are.
+    reception: Mutex<Arc<Reception>>,
+    next: AtomicU64,
+    inner: Mutex<Inner>,
+    buffer: Mutex<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    pending: HashMap<u64, Pending>,
+    /// More than one of the same actor only where a copy of a process has one that it was copied with, and has been given another.
+    peers: HashMap<u64, Vec<Weak<Peer>>>,
+    /// Somebody waits in the kernel.
+    leading: bool,
+    /// Those who wait and do not lead.
+    followers: Vec<Arc<Slot>>,
+    /// Futures that wait: their deadlines, and a number of their own.
+    futures: BTreeSet<(u64, u64)>,
+    future_slots: HashMap<u64, Arc<Slot>>,
+    background: Option<Arc<Slot>>,
+    /// Peers that have hung up, of whom it is not known why.
+    doubtful: Vec<Weak<Peer>>,
+    /// At how many pending calls to look for those that will have no answer and that nobody waits for.
+    sweep_at: usize,
+}
+
+struct Pending {
+    /// `None`: nobody waits for it any more. It counts until its answer has come, or its deadline has passed.
+    slot: Option<Arc<Slot>>,
+    deadline: u64,
+    /// Among the calls of this process to that actor that are under way.
+    _place: Place,
+    peer: u64,
+    session: u64,
+    /// The actor's incarnation when the call was made.
+    incarnation: u64,
+    /// How often its mailbox had been swept.
+    epoch: u64,
+}
+
+static ROUTER: Own<OnceCell<Router>> = Own::new();
+
+impl Router {
+    /// The router of this process.
+    ///
+    /// # Errors
+    /// `EMFILE` and the like, if it does not exist yet and cannot be made.
+    pub(crate) fn get() -> io::Result<&'static Router> {
+        ROUTER.here().get_or_try_init(Router::new)
+    }
+
+    pub(crate) fn existing() -> Option<&'static Router> {
+        ROUTER.here().get()
+    }
+
+    /// Whether this is the router of this process, and not that of one that this process is a copy of.
+    pub(crate) fn is_here(&self) -> bool {
+        Router::existing().is_some_and(|here| std::ptr::eq(here, self))
+    }
+
+    fn new() -> io::Result<Router> {
+        let reception = Mutex::new(Arc::new(Reception::new(0)?));
+        let (next, inner, buffer) = (AtomicU64::new(1), Mutex::default(), Mutex::new(seqpacket::buffer()));
+        Ok(Router { reception, next, inner, buffer })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where answers come in now.
+    pub(crate) fn reception(&self) -> Arc<Reception> {
+        Arc::clone(&self.reception.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    // Peers.
+
+    /// Makes a peer known, or finds the one that is known by this id already.
+    pub(crate) fn meet(&self, peer: Peer) -> io::Result<Arc<Peer>> {
+        // Dropped after the lock is released: dropping a peer takes the lock.
+        let peer = Arc::new(peer);
+        let mut inner = self.inner();
+        let known = inner.peers.get(&peer.card.id);
+        if let Some(known) = known.and_then(|known| known.iter().find_map(Weak::upgrade)) {
+            return Ok(known);
+        }
+        self.enter(&mut inner, &peer)?;
+        Ok(Arc::clone(&peer))
+    }
+
+    /// Makes a peer known that this process has, if it is not: in a copy, those that it was copied with.
+    pub(crate) fn know(&self, peer: &Arc<Peer>) -> io::Result<()> {
+        if peer.is_known() {
+            return Ok(());
+        }
+        let mut inner = self.inner();
+        if peer.is_known() { Ok(()) } else { self.enter(&mut inner, peer) }
+    }
+
+    fn enter(&self, inner: &mut Inner, peer: &Arc<Peer>) -> io::Result<()> {
+        self.reception().set().add_edge(peer.mailbox(), peer.card.id)?;
+        inner.peers.entry(peer.card.id).or_default().push(Arc::downgrade(peer));
+        peer.become_known();
+        Ok(())
+    }
+
+    /// Called when the last ref of this process to an actor is dropped.
+    pub(crate) fn forget_peer(&self, peer: &Peer) {
+        // By hand: the kernel forgets a member only when the last process that shares the socket closes it.
+        self.reception().set().remove(peer.mailbox());
+        let mut inner = self.inner();
+        // A duplicate that `meet` did not take was never a member; the one that is known lives on.
+        if let Some(known) = inner.peers.get_mut(&peer.card.id) {
+            known.retain(|known| known.strong_count() > 0);
+            if known.is_empty() {
+                inner.peers.remove(&peer.card.id);
+            }
+        }
+    }
+
+    /// Looks at an actor's facts: hands out what is new, its deaths above all.
+    pub(crate) fn visit(&self, peer: &Peer) {
+        self.look_at(peer, &mut Wakers::default());
+    }
+
+    fn look_at(&self, peer: &Peer, woken: &mut Wakers) {
+        let lost = peer.look(&self.reception(), woken);
+        if !lost.is_empty() {
+            // What it answered before it died is in our channel already, and counts.
+            self.read_answers(None, woken);
+            lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost, woken));
+        }
+        peer.announce(woken);
+        if peer.is_doubtful() {
+            let mut inner = self.inner();
+            if !inner.doubtful.iter().any(|known| std::ptr::eq(known.as_ptr(), peer)) {
+                let known = inner.peers.get(&peer.card.id).cloned().unwrap_or_default();
+                inner.doubtful.extend(known.into_iter().filter(|known| std::ptr::eq(known.as_ptr(), peer)));
+            }
+        }
+    }
+
+    /// Looks again at those who have hung up: somebody may have written down why, meanwhile.
+    fn visit_doubtful(&self, woken: &mut Wakers) {
+        let doubtful = std::mem::take(&mut self.inner().doubtful);
+        doubtful.iter().filter_map(Weak::upgrade).for_each(|peer| self.look_at(&peer, woken));
+    }
+
+    /// The reception is broken: a new one, which every actor is told of with the next call to it. Those that are under way have no answer.
+    fn renew(&self, broken: &Arc<Reception>, fault: Fault, woken: &mut Wakers) {
+        let why = match fault {
+            Fault::Ended => {
+                "the reply channel of this process has been shut down, and replaced: has code in it, or in an actor, shut down a socket that was not its own?".to_owned()
+            }
+            // A process that has a supervisor is better off as a fresh one.
+            Fault::Broken(error) if last_words::are_heard() => {
+                last_words::leave_broken("the reply channel of this process", error)
+            }
+            Fault::Broken(error) => {
+                // Its numbers may be somebody else's by now: they are not closed.
+                std::mem::forget(Arc::clone(broken));
+                format!("the reply channel of this process is broken, and was replaced: {error}; has code in it closed a descriptor that was not its own?")
+            }
+        };
+        let mut reception = self.reception.lock().unwrap_or_else(PoisonError::into_inner);
+        if reception.number() != broken.number() {
+            return;
+        }
+        match Reception::new(broken.number() + 1) {
+            Ok(new) => *reception = Arc::new(new),
+            Err(_) => {
+                // The next wait tries again.
+                drop(reception);
+                return poll::pause(DOUBT);
+            }
+        }
+        drop(reception);
+        broken.wake();
+        // From here on calls are registered with the new one, see `expect`.
+        let mut inner = self.inner();
+        let calls = std::mem::take(&mut inner.pending);
+        let peers: Vec<Arc<Peer>> = inner.peers.values().flatten().filter_map(Weak::upgrade).collect();
+        drop(inner);
+        for call in calls.into_values() {
+            if let Some(slot) = call.slot {
+                slot.complete(Outcome::Garbled(why.clone()), woken);
+            }
+        }
+        for peer in peers {
+            // Without a descriptor for it (a set needs none) or memory its death is seen when it is called.
+            let _ = self.reception().set().add_edge(peer.mailbox(), peer.card.id);
+            self.look_at(&peer, woken);
+        }
+        woken.then_say(why);
+    }
+
+    fn fail_calls_to(&self, peer: &Peer, lost: &Lost, woken: &mut Wakers) {
+        let mut inner = self.inner();
+        // One that there has not been yet: when the call was made, the page lied.
+        let last = peer.ledger.incarnation();
+        let is_lost = |seq: u64, call: &Pending| {
+            call.peer == peer.card.id
+                && lost.seqs.contains(&seq)
+                && (call.incarnation <= lost.incarnation || call.incarnation > last)
+                && call.epoch < lost.before
+        };
+        let seqs: Vec<u64> =
+            inner.pending.iter().filter(|&(&seq, call)| is_lost(seq, call)).map(|(&seq, _)| seq).collect();
+        let calls: Vec<Pending> = seqs.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
+        drop(inner);
+        for call in calls {
+            if let Some(slot) = call.slot {
+                slot.complete(lost.end.outcome(), woken);
+            }
+        }
+    }
+
+    // Calls.
+
+    /// A number for a message, used once in this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A place among the calls to this actor that are under way. If there is none, waits until `deadline` (0: not at all).
+    pub(crate) fn take_place(&self, peer: &Peer, deadline: u64) -> Option<Place> {
+        if let Some(place) = peer.take_place() {
+            return Some(place);
+        }
+        loop {
+            self.look_around();
+            self.forget_late();
+            if let Some(place) = peer.take_place() {
+                return Some(place);
+            }
+            if deadline <= clock::now() {
+                return None;
+            }
+            let slot = Arc::new(Slot::default());
+            peer.await_place(&slot);
+            self.wait(&slot, Some(deadline.min(clock::after(SLICE))));
+            peer.forget_waiting(&slot);
+        }
+    }
+
+    /// Registers a call before it is sent; answers its number, and where its answer comes in.
+    pub(crate) fn expect(
+        &self,
+        peer: &Peer,
+        slot: &Arc<Slot>,
+        place: Place,
+        epoch: u64,
+        deadline: u64,
+    ) -> (u64, Arc<Reception>) {
+        let seq = self.number();
+        let incarnation = peer.ledger.incarnation();
+        let mut inner = self.inner();
+        // Under the lock: when this reception is replaced, the call is either ended with it, or registered with the next one.
+        let reception = self.reception();
+        let session = peer.session(&reception);
+        let slot = Some(Arc::clone(slot));
+        let pending =
+            Pending { slot, deadline, _place: place, peer: peer.card.id, session, incarnation, epoch };
+        inner.pending.insert(seq, pending);
+        let is_long = inner.pending.len() > inner.sweep_at;
+        drop(inner);
+        if is_long {
+            self.forget_late();
+        }
+        if seq.is_multiple_of(DRAIN_EVERY) {
+            self.look_around();
+        }
+        (seq, reception)
+    }
+
+    /// Nobody waits for this call any more; a late answer is dropped.
+    pub(crate) fn abandon(&self, seq: u64) {
+        let slot = self.inner().pending.get_mut(&seq).and_then(|call| call.slot.take());
+        // Not under the lock: who waited may have left a waker there.
+        drop(slot);
+    }
+
+    /// This call was not sent.
+    pub(crate) fn withdraw(&self, seq: u64) {
+        let call = self.inner().pending.remove(&seq);
+        drop(call);
+    }
+
+    /// Forgets the calls that nobody waits for and that nobody will answer any more, since their deadlines have passed.
+    fn forget_late(&self) {
+        let mut inner = self.inner();
+        let now = clock::now();
+        inner.pending.retain(|_, call| call.slot.is_some() || call.deadline > now);
+        inner.sweep_at = (2 * inner.pending.len()).max(SWEEP);
+    }
+
+    /// Hands out what has arrived, without waiting; does nothing if somebody leads (who does it).
+    pub(crate) fn look_around(&self) {
+        let mut woken = Wakers::default();
+        if let Some(_lead) = self.take_lead() {
+            self.serve(Some(std::time::Duration::ZERO), None, &mut woken);
+        }
+    }
+
+    /// Waits until there is an outcome, or the deadline passes; answers whether there is one.
+    pub(crate) fn wait(&self, slot: &Arc<Slot>, deadline: Option<u64>) -> bool {
+        loop {
+            if slot.is_done() {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| deadline <= clock::now()) {
+                return false;
+            }
+            // Dropped last, when the lead has been passed on.
+            let mut woken = Wakers::default();
+            let lead = self.lead_or_follow(slot).or_else(|| {
+                slot.sleep(deadline);
+                self.stop_following(slot)
+            });
+            if lead.is_some()
+                && let Some(_leading) = slot.begin_to_lead()
+            {
+                let is_late = || deadline.is_some_and(|deadline| deadline <= clock::now());
+                while woken.is_empty() && !slot.is_done() && !is_late() {
+                    self.serve(deadline.map(clock::until), Some(slot), &mut woken);
+                }
+            }
+        }
+    }
+
+    // The lead.
+
+    /// Has the leader come back from the kernel and look around.
+    pub(crate) fn wake_leader() {
+        if let Some(router) = Router::existing() {
+            router.reception().wake();
+        }
+    }
+
+    fn take_lead(&self) -> Option<Lead<'_>> {
+        let led = std::mem::replace(&mut self.inner().leading, true);
+        // A lead that is dropped is passed on, so none is made for one who has it not.
+        (!led).then(|| Lead(self))
+    }
+
+    /// Takes the lead, or joins those who will be offered it.
+    fn lead_or_follow(&self, slot: &Arc<Slot>) -> Option<Lead<'_>> {
+        let mut inner = self.inner();
+        if inner.leading {
+            inner.followers.push(Arc::clone(slot));
+            return None;
+        }
+        inner.leading = true;
+        Some(Lead(self))
+    }
+
+    /// Leaves those who follow; answers the lead, if it has it now. An offer is taken here or not at all, even by one who has what it
+    /// came for and only passes the lead on: an offer that was taken note of and then forgotten would leave the others
+    /// asleep with nobody in the kernel for them.
+    fn stop_following(&self, slot: &Arc<Slot>) -> Option<Lead<'_>> {
+        let mut inner = self.inner();
+        inner.followers.retain(|other| !Arc::ptr_eq(other, slot));
+        let leads = slot.take_lead() && !inner.leading;
+        inner.leading |= leads;
+        leads.then(|| Lead(self))
+    }
+
+    /// One wait in the kernel, and everything that came of it. Returns early once `own` is done.
+    fn serve(&self, limit: Option<std::time::Duration>, own: Option<&Slot>, woken: &mut Wakers) {
+        let (mut events, reception) = (poll::no_events(), self.reception());
+        let in_doubt = !self.inner().doubtful.is_empty();
+        let limit = if in_doubt { Some(limit.unwrap_or(DOUBT).min(DOUBT)) } else { limit };
+        let tokens = match reception.wait(&mut events, limit) {
+            Ok(tokens) => tokens,
+            Err(fault) => return self.renew(&reception, fault, woken),
+        };
+        for token in tokens {
+            match token {
+                ANSWERS => self.read_answers(own, woken),
+                WAKE => reception.clear(),
+                id => {
+                    let known = self.inner().peers.get(&id).cloned().unwrap_or_default();
+                    known.iter().filter_map(Weak::upgrade).for_each(|peer| self.look_at(&peer, woken));
+                }
+            }
+        }
+        if in_doubt {
+            self.visit_doubtful(woken);
+        }
+    }
+
+    /// Hands out the answers that are here, or those up to the one for `own`.
+    fn read_answers(&self, own: Option<&Slot>, woken: &mut Wakers) {
+        let reception = self.reception();
+        if let Err(fault) = self.read_answers_from(&reception, own, woken) {
+            self.renew(&reception, fault, woken);
+        }
+    }
+
+    fn read_answers_from(
+        &self,
+        reception: &Reception,
+        own: Option<&Slot>,
+        woken: &mut Wakers,
+    ) -> Result<(), Fault> {
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        // The number of answers that can be in a socket is bounded, and so is this loop.
+        for _ in 0..4096 {
+            match reception.receive(&mut buffer)? {
+                Some(packet) => self.hand_out(&buffer[..packet.len], packet.fds, packet.truncated, woken),
+                None => break,
+            }
+            if own.is_some_and(Slot::is_done) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_out(&self, packet: &[u8], fds: Vec<OwnedFd>, truncated: bool, woken: &mut Wakers) {
+        // What is not an answer, or not signed with the number that we gave this actor alone, is not for us.
+        let Some(answer) = parse::<Answered>(packet) else { return };
+        let mut inner = self.inner();
+        if inner.pending.get(&answer.seq).is_none_or(|call| call.session != answer.session) {
+            return;
+        }
+        let Some(call) = inner.pending.remove(&answer.seq) else { return };
+        drop(inner);
+        // The answer to a call that nobody waits for goes with what came with it.
+        let Some(slot) = &call.slot else { return };
+        if truncated {
+            let most = rlimit::descriptors();
+            let why = format!(
+                "no descriptor is free in this process for what came with the answer ({most} are allowed)"
+            );
+            return slot.complete(Outcome::Garbled(why), woken);
+        }
+        let mut fds = fds.into_iter();
+        let outcome = match Body::open(answer.payload, answer.large, &mut fds) {
+            Ok(body) => Outcome::Answer { status: answer.status, body, fds: fds.collect() },
+            Err(error) => Outcome::Garbled(error.to_string()),
+        };
+        slot.complete(outcome, woken);
+    }
+
+    // Futures.
+
+    /// A future waits on `slot` until `deadline`; answers the number by which [`Router::release_future`] knows it.
+    pub(crate) fn attend_future(&'static self, slot: &Arc<Slot>, deadline: u64) -> io::Result<(u64, u64)> {
+        let key = (deadline, self.next.fetch_add(1, Ordering::Relaxed));
+        let mut inner = self.inner();
+        inner.futures.insert(key);
+        inner.future_slots.insert(key.1, Arc::clone(slot));
+        if inner.background.is_none() {
+            let own = Arc::new(Slot::default());
+            let for_thread = Arc::clone(&own);
+            std::thread::Builder::new()
+                .name("phalanx-router".into())
+                .spawn(move || self.run_background(&for_thread))?;
+            inner.background = Some(own);
+        }
+        if let Some(background) = &inner.background {
+            background.nudge();
+        }
+        drop(inner);
+        self.reception().wake();
+        Ok(key)
+    }
+
+    pub(crate) fn release_future(&self, key: (u64, u64)) {
+        let mut inner = self.inner();
+        inner.futures.remove(&key);
+        let slot = inner.future_slots.remove(&key.1);
+        drop(inner);
+        drop(slot);
+    }
+
+    /// Leads for as long as futures wait and nobody else does, and tells those whose deadline passes.
+    fn run_background(&self, own: &Arc<Slot>) {
+        loop {
+            // Dropped last, when the lead has been passed on.
+            let mut woken = Wakers::default();
+            let next = self.expire_futures(&mut woken);
+            if !woken.is_empty() {
+                continue;
+            }
+            let lead = next.and_then(|_| self.take_lead()).or_else(|| {
+                own.sleep(next);
+                // As in `stop_following`: what was offered is taken, or passed on.
+                if own.take_lead() { self.take_lead() } else { None }
+            });
+            while lead.is_some()
+                && woken.is_empty()
+                && let Some(next) = self.expire_futures(&mut woken)
+            {
+                self.serve(Some(clock::until(next)), None, &mut woken);
+            }
+        }
+    }
+
+    /// Tells futures whose deadline has passed; answers the next deadline.
+    fn expire_futures(&self, woken: &mut Wakers) -> Option<u64> {
+        let mut inner = self.inner();
+        let now = clock::now();
+        let mut late = Vec::new();
+        while let Some(&key) = inner.futures.first().filter(|key| key.0 <= now) {
+            inner.futures.remove(&key);
+            late.extend(inner.future_slots.remove(&key.1));
+        }
+        let next = inner.futures.first().map(|key| key.0);
+        drop(inner);
+        for slot in late {
+            slot.complete(Outcome::Late, woken);
+        }
+        next
+    }
+}
+
+/// Being the one who waits in the kernel for all; passed on however that ends.
+struct Lead<'a>(&'a Router);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner();
+        inner.leading = false;
+        offer_lead(&inner);
+    }
+}
+
+/// Offers the lead to the background thread if futures wait, else to the one who has followed for the shortest time (whose
+/// memory is warm). It stays on the list until it answers.
+fn offer_lead(inner: &Inner) {
+    let background = inner.background.as_ref().filter(|_| !inner.futures.is_empty());
+    if let Some(heir) = background.or(inner.followers.last()) {
+        heir.hand_lead();
+    }
+}

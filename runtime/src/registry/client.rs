@@ -1,0 +1,208 @@
+//! Asking the registry, from any process of the tree.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::protocol::{Answer, Refusal, Request, Wanted, is_name};
+use super::thread;
+use crate::ipc::envelope::{packet, parse};
+use crate::ipc::uplink;
+use crate::reactor::endpoint::{Card, Peer};
+use crate::reactor::router::Router;
+use crate::status::Ledger;
+use crate::sys::seqpacket;
+use crate::sys::verdict::Verdict;
+use crate::sys::{clock, fd, poll};
+
+/// How long the program may take to answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why there is no answer, or not the one that was hoped for.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Refused(Refusal),
+    BadName,
+    /// Somebody else is starting an actor of this name, and was still at it when the time was up.
+    Starting,
+    Unreachable(String),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        Trouble::Unreachable(error.to_string())
+    }
+}
+
+/// What came back.
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    fds: std::vec::IntoIter<OwnedFd>,
+    /// The asker's end of the conversation.
+    conversation: OwnedFd,
+}
+
+/// A name that is kept for whoever has this.
+pub(crate) struct Reservation {
+    name: String,
+    ticket: u64,
+    /// As long as it is open.
+    _conversation: OwnedFd,
+}
+
+/// Asks once. `refs` are the descriptors that the request speaks of.
+pub(crate) fn ask(name: &str, wanted: Wanted, refs: &[BorrowedFd<'_>]) -> Result<Answered, Trouble> {
+    if !is_name(name) && !matches!(wanted, Wanted::List) {
+        return Err(Trouble::BadName);
+    }
+    let Some(line) = uplink::names() else {
+        // A program without a tree has no actors, and whoever is in a tree has the line.
+        return Err(Trouble::Refused(Refusal::NotFound));
+    };
+    thread::start_registry()?;
+    let deadline = clock::after(PATIENCE);
+    let (ours, theirs) = fd::seqpacket_pair()?;
+    let mut bytes = packet(&Request { name: name.to_owned(), wanted })?;
+    if bytes.len() > seqpacket::HEADER + seqpacket::MAX_DATA {
+        return Err(Trouble::Unreachable("the name of the type is too long".to_owned()));
+    }
+    let fds: Vec<BorrowedFd<'_>> = std::iter::once(theirs.as_fd()).chain(refs.iter().copied()).collect();
+    send(line, &mut bytes, &fds, deadline)?;
+    // From now on the only other end is in the line or in the program: if it is lost, we see it.
+    drop(theirs);
+    receive(ours, deadline)
+}
+
+/// The line may be full for a moment: everybody writes there, and the program reads as fast as it can.
+fn send(
+    line: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    fds: &[BorrowedFd<'_>],
+    deadline: u64,
+) -> Result<(), Trouble> {
+    loop {
+        let error = match seqpacket::send(line, bytes, fds) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                return Err(Trouble::Unreachable("nobody keeps the names any more".to_owned()));
+            }
+            // So many descriptors under way that the system wants some to arrive first.
+            _ if Verdict::of(&error) == Verdict::Passes => {
+                if clock::now() >= deadline {
+                    return Err(Trouble::Unreachable(format!("not sent within {PATIENCE:?}: {error}")));
+                }
+                poll::pause(Duration::from_millis(1));
+            }
+            _ => return Err(error.into()),
+        }
+    }
+}
+
+fn receive(conversation: OwnedFd, deadline: u64) -> Result<Answered, Trouble> {
+    if !await_readable(conversation.as_fd(), deadline)? {
+        return Err(Trouble::Unreachable(format!("no answer within {PATIENCE:?}")));
+    }
+    let mut buffer = seqpacket::buffer();
+    match seqpacket::receive(conversation.as_fd(), &mut buffer, false)? {
+        None => Err(Trouble::Unreachable("the program has dropped the request".to_owned())),
+        Some(packet) if packet.truncated => {
+            Err(Trouble::Unreachable("no descriptor is left in this process".to_owned()))
+        }
+        Some(packet) => match parse::<Answer>(&buffer[..packet.len]) {
+            Some(Answer::Refused(refusal)) => Err(Trouble::Refused(refusal)),
+            Some(answer) => Ok(Answered { answer, fds: packet.fds.into_iter(), conversation }),
+            None => Err(garbled()),
+        },
+    }
+}
+
+/// Waits until there is something or a hang-up; answers whether that came in time.
+fn await_readable(socket: BorrowedFd<'_>, deadline: u64) -> io::Result<bool> {
+    loop {
+        match poll::readable(socket, Some(clock::until(deadline))) {
+            Ok(true) => return Ok(true),
+            Ok(false) if clock::now() >= deadline => return Ok(false),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// As [`ask`], but while somebody else starts an actor of this name, waits for the outcome and asks again, until `deadline`.
+fn ask_patiently(
+    name: &str,
+    mut wanted: impl FnMut() -> Wanted,
+    refs: &[BorrowedFd<'_>],
+    deadline: u64,
+) -> Result<Answered, Trouble> {
+    loop {
+        let mut answered = ask(name, wanted(), refs)?;
+        if answered.answer != Answer::Wait {
+            return Ok(answered);
+        }
+        let other = answered.fds.next().ok_or_else(garbled)?;
+        if !await_readable(other.as_fd(), deadline)? || clock::now() >= deadline {
+            return Err(Trouble::Starting);
+        }
+    }
+}
+
+fn garbled() -> Trouble {
+    Trouble::Unreachable("the answer of the program is none".to_owned())
+}
+
+impl Answered {
+    /// Whether it was different before.
+    pub(crate) fn has_changed(self) -> Result<bool, Trouble> {
+        match self.answer {
+            Answer::Done(changed) => Ok(changed),
+            _ => Err(garbled()),
+        }
+    }
+
+    /// The actors in it; and the place behind which there are more, or 0.
+    pub(crate) fn actors(mut self) -> Result<(Vec<Arc<Peer>>, u64), Trouble> {
+        let Answer::Actors { cards, more } = self.answer else { return Err(garbled()) };
+        let fds = &mut self.fds;
+        let peers: Result<Vec<_>, _> = cards.into_iter().map(|card| meet(card, fds)).collect();
+        Ok((peers?, more))
+    }
+}
+
+fn meet(card: Card, fds: &mut impl Iterator<Item = OwnedFd>) -> Result<Arc<Peer>, Trouble> {
+    let (Some(mailbox), Some(ledger)) = (fds.next(), fds.next()) else { return Err(garbled()) };
+    Ok(Router::get()?.meet(Peer::new(card, mailbox, Ledger::open(ledger)?))?)
+}
+
+/// Enters an actor under a name.
+pub(crate) fn register(name: &str, type_name: &str, peer: &Peer) -> Result<(), Trouble> {
+    enter(name, type_name, peer, 0)
+}
+
+fn enter(name: &str, type_name: &str, peer: &Peer, ticket: u64) -> Result<(), Trouble> {
+    let wanted = || Wanted::Register { type_name: type_name.to_owned(), card: peer.card.clone(), ticket };
+    ask_patiently(name, wanted, &peer.descriptors(), clock::after(PATIENCE))?.has_changed().map(drop)
+}
+
+/// Reserves a name for an actor that is about to be started; waits until `deadline` while others do the same.
+pub(crate) fn reserve(name: &str, deadline: u64) -> Result<Reservation, Trouble> {
+    let answered = ask_patiently(name, || Wanted::Reserve, &[], deadline)?;
+    match answered.answer {
+        Answer::Reserved(ticket) => {
+            Ok(Reservation { name: name.to_owned(), ticket, _conversation: answered.conversation })
+        }
+        _ => Err(garbled()),
+    }
+}
+
+impl Reservation {
+    /// The actor is there, and has the name. Dropped without this, the name is free again.
+    pub(crate) fn confirm(self, type_name: &str, peer: &Peer) -> Result<(), Trouble> {
+        enter(&self.name, type_name, peer, self.ticket)
+    }
+}

@@ -1,0 +1,89 @@
+//! What a process says of its own end: why the runtime ends it, the last words of a panic, that memory has run out.
+
+use std::sync::atomic::{
+    AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+};
+
+use super::layout::{PLACE, WORDS};
+use super::{Ledger, cut, read_text, write_text};
+
+/// Why the runtime in an actor ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    Stopped = 1,
+    /// A task that returned.
+    Returned = 2,
+    /// A panic that unwound to the runtime.
+    Panicked = 3,
+    /// Its `init` said no.
+    InitFailed = 4,
+    /// Its init arguments could not be decoded.
+    Undecodable = 5,
+    /// To be replaced by a fresh process.
+    Recycled = 6,
+    /// Ended by its own code, in order.
+    Itself = 7,
+    /// The same, and it does not want to be restarted.
+    ForGood = 8,
+    /// Its `init` wants no process at all.
+    Ignored = 9,
+    /// A supervisor that has restarted too often.
+    Intensity = 10,
+    /// Somebody it was linked to has crashed.
+    Linked = 11,
+    /// An option could not be had: an environment, a limit.
+    NoOption = 12,
+    /// Its mailbox, or another descriptor that it cannot do without, was closed or shut down.
+    Broken = 13,
+}
+
+impl Ledger {
+    pub(crate) fn say_farewell(&self, farewell: Farewell) {
+        self.0.farewell.store(farewell as u32, SeqCst);
+    }
+
+    /// The word in which an allocation that failed is noted; it lies in the page, so the page must never be unmapped.
+    pub(crate) fn out_of_memory_word(&'static self) -> &'static AtomicU32 {
+        &self.0.out_of_memory
+    }
+
+    /// Keeps the last words of a panic (or the error of an init), bounded.
+    pub(crate) fn last_words(&self, message: &str, place: &str, method: Option<u32>) {
+        self.0.words_method.store(method.map_or(0, |index| index.saturating_add(1)), Relaxed);
+        write_text(&self.0.place, &self.0.place_len, cut(place, PLACE).as_bytes());
+        write_text(&self.0.words, &self.0.words_len, cut(message, WORDS).as_bytes());
+    }
+
+    pub(crate) fn farewell(&self) -> Option<Farewell> {
+        Some(match self.0.farewell.load(SeqCst) {
+            1 => Farewell::Stopped,
+            2 => Farewell::Returned,
+            3 => Farewell::Panicked,
+            4 => Farewell::InitFailed,
+            5 => Farewell::Undecodable,
+            6 => Farewell::Recycled,
+            7 => Farewell::Itself,
+            8 => Farewell::ForGood,
+            9 => Farewell::Ignored,
+            10 => Farewell::Intensity,
+            11 => Farewell::Linked,
+            12 => Farewell::NoOption,
+            13 => Farewell::Broken,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        self.0.out_of_memory.load(SeqCst) != 0
+    }
+
+    /// Message, place and method index of the last words, if any were said.
+    pub(crate) fn words(&self) -> Option<(String, String, Option<u32>)> {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let message = read_text(&self.0.words, &self.0.words_len);
+        let place = read_text(&self.0.place, &self.0.place_len);
+        let said = self.0.words_len.load(Relaxed) != 0 || !place.is_empty();
+        said.then(|| (text(message), text(place), self.0.words_method.load(Relaxed).checked_sub(1)))
+    }
+}

@@ -1,0 +1,109 @@
+//! The ledger: one shared page per actor, where facts lie that nobody has to ask for.
+//!
+//! Mapped by the actor, by its supervisor and by everybody who holds a ref. Each field has one writer, named
+//! in its comment in [`page`] (the depth excepted, which senders and the actor count together). Readers bound what they read:
+//! whoever holds a ref can write nonsense here, and nonsense must stay harmless. Every number is an opinion: arithmetic on one wraps or
+//! saturates. A supervisor acts on what it knows and on wait statuses, and writes that here for others; see
+//! `process/supervisor/knowledge.rs` for the little that it takes from here.
+
+pub(crate) mod exit_notice;
+pub(crate) mod exit_record;
+pub(crate) mod identity;
+pub(crate) mod layout;
+mod progress;
+mod stop;
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{
+    AtomicU8, AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+};
+
+use crate::sys::memfd::Page;
+use layout::Facts;
+
+pub(crate) use exit_notice::Farewell;
+pub(crate) use exit_record::{End, Epitaph, InProgressRecord, Process, Refusal};
+pub(crate) use identity::State;
+pub(crate) use layout::{HISTORY, WORDS};
+pub(crate) use progress::{Phase, Progress};
+pub(crate) use stop::StopMode;
+
+/// One actor's ledger, mapped.
+#[derive(Debug)]
+pub(crate) struct Ledger(Page<Facts>);
+
+impl Ledger {
+    pub(crate) fn create(capacity: u32, growable: bool) -> io::Result<Ledger> {
+        let page = Page::<Facts>::create(growable)?;
+        page.capacity.store(capacity, Relaxed);
+        Ok(Ledger(page))
+    }
+
+    pub(crate) fn open(file: OwnedFd) -> io::Result<Ledger> {
+        Page::open(file).map(Ledger)
+    }
+
+    /// The same, for a supervisor: it is mapped when it is looked at.
+    pub(crate) fn accept(file: OwnedFd) -> io::Result<Ledger> {
+        Page::accept(file).map(Ledger)
+    }
+
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.0.file()
+    }
+
+    /// In a supervisor that will want to look at it without delay.
+    pub(crate) fn be_at_hand(&self) {
+        self.0.be_at_hand();
+    }
+
+    /// In a supervisor that does not look at it for some time.
+    pub(crate) fn rest(&mut self) {
+        self.0.rest();
+    }
+
+    /// In a child of a supervisor, which has kept what it had mapped to itself.
+    pub(crate) fn begin_anew(&mut self) {
+        self.0.begin_anew();
+    }
+
+    /// For whoever has to put the file elsewhere.
+    pub(crate) fn file_mut(&mut self) -> &mut OwnedFd {
+        self.0.file_mut()
+    }
+
+    /// Readies the page for the next process: what the last one has said of itself is not the next one's.
+    pub(crate) fn renew(&self) {
+        let page = &self.0;
+        for word in [&page.farewell, &page.out_of_memory] {
+            word.store(0, SeqCst);
+        }
+        for word in [&page.words_len, &page.place_len, &page.words_method, &page.wants_supervisor] {
+            word.store(0, SeqCst);
+        }
+        page.forsaken_len.store(0, SeqCst);
+        page.phase.store(Phase::Idle as u32, SeqCst);
+        // A process that was killed while it wrote has left an odd number.
+        let odd = |count: u64| (!count.is_multiple_of(2)).then(|| count.wrapping_add(1));
+        let _ = page.progress.fetch_update(SeqCst, SeqCst, odd);
+    }
+}
+
+fn write_text<const N: usize>(room: &[AtomicU8; N], len: &AtomicU32, bytes: &[u8]) {
+    for (slot, byte) in room.iter().zip(bytes) {
+        slot.store(*byte, Relaxed);
+    }
+    len.store(bytes.len().min(N) as u32, SeqCst);
+}
+
+fn read_text<const N: usize>(room: &[AtomicU8; N], len: &AtomicU32) -> Vec<u8> {
+    let len = (len.load(SeqCst) as usize).min(N);
+    room[..len].iter().map(|byte| byte.load(Relaxed)).collect()
+}
+
+/// The longest prefix of `text` that fits into `room` bytes.
+pub(crate) fn cut(text: &str, room: usize) -> &str {
+    &text[..text.floor_char_boundary(room)]
+}

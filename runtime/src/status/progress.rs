@@ -1,0 +1,205 @@
+//! The message in progress: which it is, how often it has been begun, who would miss its answer.
+
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use super::Ledger;
+use super::layout::{FORSAKEN, UNHEARD};
+use crate::sys::clock;
+
+/// What an actor's main thread is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle = 0,
+    Handling = 1,
+    Stopping = 2,
+    /// The message is handled, and its answer is on the way.
+    Answering = 3,
+}
+
+/// The message an actor was busy with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    pub(crate) session: u64,
+    pub(crate) seq: u64,
+    pub(crate) method: u32,
+    pub(crate) since: u64,
+    /// When its caller wants it killed; 0 for never.
+    pub(crate) limit: u64,
+    /// It has been handled, and its answer is on the way.
+    pub(crate) answering: bool,
+}
+
+impl Ledger {
+    pub(crate) fn handled(&self) -> u64 {
+        self.0.handled.load(Relaxed)
+    }
+
+    /// What lies in the mailbox is thrown away: everything that was sent up to here, wherever it is.
+    pub(crate) fn count_sweep(&self) {
+        self.0.sweeps.fetch_add(1, SeqCst);
+    }
+
+    /// How often that has been done. A message says what its sender read here: those of an earlier number are told to be lost, and are
+    /// not handled.
+    pub(crate) fn sweeps(&self) -> u64 {
+        self.0.sweeps.load(SeqCst)
+    }
+
+    pub(crate) fn begin(&self, session: u64, seq: u64, method: u32, limit: u64) {
+        let page = &self.0;
+        page.progress.fetch_add(1, SeqCst);
+        if !self.has_begun(session, seq) {
+            page.seq.store(0, SeqCst);
+        }
+        page.session.store(session, Relaxed);
+        page.limit.store(limit, Relaxed);
+        page.method.store(method, Relaxed);
+        page.since.store(clock::now(), Relaxed);
+        page.words_len.store(0, Relaxed);
+        page.phase.store(Phase::Handling as u32, SeqCst);
+        // Last: at whatever moment the process is killed, it either has not begun with this message, or it can be seen that it has.
+        page.seq.store(seq, SeqCst);
+        page.progress.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn finish(&self) {
+        self.count_handled();
+        self.enter(Phase::Idle);
+    }
+
+    pub(crate) fn count_handled(&self) {
+        self.0.handled.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.0.progress.fetch_add(1, SeqCst);
+        self.0.since.store(clock::now(), Relaxed);
+        self.0.phase.store(phase as u32, Relaxed);
+        self.0.progress.fetch_add(1, SeqCst);
+    }
+
+    /// Whether this message is the one that was begun last, in this process or in an earlier one.
+    pub(crate) fn has_begun(&self, session: u64, seq: u64) -> bool {
+        self.0.session.load(SeqCst) == session && self.0.seq.load(SeqCst) == seq
+    }
+
+    /// The process that died in the message that was begun last, if one did; 0 if that message was finished.
+    pub(crate) fn interrupted(&self) -> u64 {
+        self.0.interrupted.load(SeqCst)
+    }
+
+    /// That message has been dealt with.
+    pub(crate) fn settle_interrupted(&self) {
+        self.0.interrupted.store(0, SeqCst);
+    }
+
+    /// Counts how often a message has been begun: once more, or for the first time.
+    pub(crate) fn count_attempt(&self, again: bool) {
+        let attempts = if again { self.attempts().saturating_add(1) } else { 1 };
+        self.0.attempts.store(attempts, SeqCst);
+    }
+
+    /// How often the message that was begun last has been begun.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.0.attempts.load(SeqCst)
+    }
+
+    /// Names the callers who would miss answers if this process died now.
+    pub(crate) fn forsake(&self, callers: impl Iterator<Item = (u64, u64)>) {
+        let mut count = 0;
+        for (session, up_to) in callers {
+            if let Some(place) = self.0.forsaken.get(count) {
+                place.store(session, SeqCst);
+                self.0.forsaken_up_to[count].store(up_to, SeqCst);
+            }
+            count += 1;
+        }
+        self.0.forsaken_len.store(count as u32, SeqCst);
+    }
+
+    /// Those callers; a 0 among them stands for all that the list has no room for.
+    pub(crate) fn forsaken(&self) -> Vec<(u64, u64)> {
+        let len = self.0.forsaken_len.load(SeqCst) as usize;
+        let listed = self.0.forsaken.iter().zip(&self.0.forsaken_up_to).take(len);
+        let mut callers: Vec<(u64, u64)> =
+            listed.map(|(session, up_to)| (session.load(SeqCst), up_to.load(SeqCst))).collect();
+        if len > FORSAKEN {
+            callers.push((0, u64::MAX));
+        }
+        callers
+    }
+
+    /// Names a call that cannot be answered, since its caller's reply channel is not here. The actor rings next.
+    pub(crate) fn leave_unheard(&self, session: u64, seq: u64) {
+        let count = self.0.unheard.load(SeqCst);
+        let place = (count % UNHEARD as u64) as usize;
+        self.0.unheard_session[place].store(session, SeqCst);
+        self.0.unheard_seq[place].store(seq, SeqCst);
+        self.0.unheard.store(count.wrapping_add(1), SeqCst);
+    }
+
+    /// How many of them there have been; and the last call of this caller among those after the first `seen`, as far as the page remembers them. What is
+    /// written there ends calls to this actor and to nobody else.
+    pub(crate) fn unheard(&self, session: u64, seen: u64) -> (u64, Option<u64>) {
+        let count = self.0.unheard.load(SeqCst);
+        if count == seen {
+            return (count, None);
+        }
+        let news = count.wrapping_sub(seen).min(UNHEARD as u64);
+        let places = (1..=news).map(|back| (count.wrapping_sub(back) % UNHEARD as u64) as usize);
+        let own = places.filter(|&place| self.0.unheard_session[place].load(SeqCst) == session);
+        (count, own.map(|place| self.0.unheard_seq[place].load(SeqCst)).max())
+    }
+
+    pub(crate) fn method_in_progress(&self) -> Option<u32> {
+        (self.phase() == Phase::Handling).then(|| self.0.method.load(Relaxed))
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.0.phase.load(Relaxed) {
+            1 => Phase::Handling,
+            2 => Phase::Stopping,
+            3 => Phase::Answering,
+            _ => Phase::Idle,
+        }
+    }
+
+    /// Since when the actor has been in its phase, or in this message.
+    pub(crate) fn since(&self) -> u64 {
+        self.0.since.load(Relaxed)
+    }
+
+    /// The message in progress. An actor that hangs does not change the fields any more; for one that runs, two equal and
+    /// even reads of the counter around them say that they belong together.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        for _ in 0..100 {
+            let before = self.0.progress.load(SeqCst);
+            let progress = self.last_progress();
+            let after = self.0.progress.load(SeqCst);
+            if before == after && before.is_multiple_of(2) {
+                return progress;
+            }
+        }
+        None
+    }
+
+    /// The message that a process was busy with that is dead. It may have been killed while it wrote here, but now nobody does.
+    pub(crate) fn last_progress(&self) -> Option<Progress> {
+        let page = &self.0;
+        let (phase, seq) = (self.phase(), page.seq.load(SeqCst));
+        let busy = matches!(phase, Phase::Handling | Phase::Answering) && seq != 0;
+        busy.then(|| Progress {
+            session: page.session.load(Relaxed),
+            seq,
+            method: page.method.load(Relaxed),
+            since: page.since.load(Relaxed),
+            limit: page.limit.load(Relaxed),
+            answering: phase == Phase::Answering,
+        })
+    }
+
+    /// A number that changes with everything the actor does.
+    pub(crate) fn moves(&self) -> u64 {
+        self.0.progress.load(SeqCst)
+    }
+}
