@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use phalanx::__private::floor::{self, Zygote};
+use phalanx::__private::baseline::{self, Zygote};
 use phalanx::prelude::*;
 
 /// How many threads spawn at the same time.
@@ -21,7 +21,7 @@ impl Idle {
 }
 
 fn main() -> phalanx::Result<()> {
-    floor::serve_if_asked();
+    baseline::serve_if_asked();
     // Everything under `cargo bench`, else just enough to see that it works.
     let full = std::env::args().any(|argument| argument == "--bench");
     let (actors, supervisors, children) = if full { (2000, 10, 1000) } else { (20, 2, 10) };

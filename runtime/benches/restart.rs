@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use phalanx::__private::floor::{self, Zygote};
+use phalanx::__private::baseline::{self, Zygote};
 use phalanx::prelude::*;
 use phalanx::{ActorBuilder, Restart};
 use support::{Row, Size};
@@ -27,7 +27,7 @@ const REST: Duration = Duration::from_micros(200);
 const WITH_SPARE: Duration = Duration::from_millis(4);
 
 fn main() -> phalanx::Result<()> {
-    floor::serve_if_asked();
+    baseline::serve_if_asked();
     let size = Size::of(300);
     let mut again_floor = Row::new("floor: SIGKILL, hang-up, a zygote's fork to its first packet");
     let mut again = Row::new("phalanx: SIGKILL to the first reply of the next process");
@@ -48,7 +48,7 @@ fn main() -> phalanx::Result<()> {
         };
         again_floor.prepared(size.times, settle, fork_again);
         let reply_again = |()| {
-            floor::kill(echo.pid()?);
+            baseline::kill(echo.pid()?);
             assert_eq!(until_answered(&echo), 1);
             Ok::<_, SendError>(())
         };
@@ -58,20 +58,20 @@ fn main() -> phalanx::Result<()> {
         let prepare_floor = || {
             assert_eq!(until_answered(&echo), 1);
             let pid = echo.pid().map_err(|error| std::io::Error::other(error.to_string()))?;
-            let handle = floor::handle(pid)?;
+            let handle = baseline::handle(pid)?;
             settle()?;
             Ok::<_, std::io::Error>((pid, handle))
         };
         known_floor
-            .prepared(size.times, prepare_floor, |(pid, handle)| floor::kill_until_known(pid, &handle));
+            .prepared(size.times, prepare_floor, |(pid, handle)| baseline::kill_until_known(pid, &handle));
         noted.timed(size.times, || {
             assert_eq!(until_answered(&echo), 1);
             let (mut monitor, pid) = (echo.monitor(), echo.pid().expect("a process"));
             settle().expect("a nap");
-            let start = floor::now();
-            floor::kill(pid);
+            let start = baseline::now();
+            baseline::kill(pid);
             monitor.recv();
-            Duration::from_nanos(floor::noted(&echo).saturating_sub(start))
+            Duration::from_nanos(baseline::noted(&echo).saturating_sub(start))
         });
         let prepare = || {
             assert_eq!(until_answered(&echo), 1);
@@ -80,7 +80,7 @@ fn main() -> phalanx::Result<()> {
             Ok::<_, SendError>(watched)
         };
         known.prepared(size.times, prepare, |(mut monitor, pid)| {
-            floor::kill(pid);
+            baseline::kill(pid);
             monitor.recv();
             Ok::<_, SendError>(())
         });
@@ -108,7 +108,7 @@ fn first_crash(echo: ActorBuilder<Echo>, rest: Duration) -> Duration {
     assert_eq!(until_answered(&echo), 1);
     std::thread::sleep(rest);
     let start = Instant::now();
-    floor::kill(echo.pid().expect("a process"));
+    baseline::kill(echo.pid().expect("a process"));
     assert_eq!(until_answered(&echo), 1);
     let taken = start.elapsed();
     echo.stop(Duration::from_secs(5)).expect("it stops");

@@ -3,7 +3,7 @@
 
 mod support;
 
-use phalanx::__private::floor::{self, Zygote};
+use phalanx::__private::baseline::{self, Zygote};
 use phalanx::prelude::*;
 use support::{Row, Size};
 
@@ -18,7 +18,7 @@ impl Echo {
 }
 
 fn main() -> phalanx::Result<()> {
-    floor::serve_if_asked();
+    baseline::serve_if_asked();
     let size = Size::of(300);
     let mut zygote_row = Row::new("floor: a zygote's fork to its first packet");
     let mut spawned = Row::new("phalanx: spawn() until it answers");

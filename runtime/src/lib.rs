@@ -46,83 +46,74 @@
 // For the macros, in the actors that are our own.
 extern crate self as phalanx;
 
-mod ipc;
-mod policy;
-mod reactor;
-mod registry;
-pub(crate) mod status;
-mod sys;
-mod types;
-
 mod actor;
-mod actor_ref;
-mod any_ref;
-mod builder;
+mod child;
 mod command;
-mod current;
-mod declared;
-mod dynamic;
-pub mod fd;
-mod function;
+mod control;
 mod introspect;
-mod later;
-mod links;
+mod ipc;
 pub mod logging;
 pub mod names;
-mod partitioned;
-mod pipe;
-mod plan;
+mod policy;
 pub mod pool;
-mod process;
-mod program;
 mod queue;
-mod relay;
+mod reactor;
+mod registry;
 #[cfg(feature = "remote")]
 pub mod remote;
-mod reply;
-#[cfg(feature = "remote")]
-mod secret;
-pub mod shared;
+mod resources;
+mod spawn;
+mod status;
 pub mod store;
+mod supervision;
 mod supervisor;
 pub mod sync;
+mod sys;
 mod task;
+mod types;
+
+#[cfg(feature = "floors")]
+#[doc(hidden)]
+pub mod baseline;
 
 pub use phalanx_macros::{actor, main, supervisor, task};
 
-pub use actor::{Actor, ActorStruct, Calls};
-pub use actor_ref::{ActorId, ActorRef};
-pub use any_ref::AnyRef;
-pub use builder::ActorBuilder;
+pub use actor::actor_ref::{ActorId, ActorRef};
+pub use actor::any_ref::AnyRef;
+pub use actor::builder::ActorBuilder;
+pub use actor::current::{Current, current};
+pub use actor::deferred::{Answer, Later, later};
+pub use actor::links::{link, myself, unlink};
+pub use actor::reply::Reply;
+pub use actor::traits::{Actor, ActorStruct, Calls};
 pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
-pub use current::{Current, current};
-pub use declared::Supervised;
-pub use dynamic::Dynamic;
-pub use fd::Fd;
-pub use introspect::{Node, NodeKind, NodeState, tree};
+pub use introspect::tree::{Node, NodeKind, NodeState, tree};
 pub use ipc::codec::Portable;
-pub use later::{Answer, Later, later};
-pub use links::{link, myself, unlink};
 pub use names::NameError;
 pub use names::group::Group;
-pub use partitioned::Partitioned;
-pub use pipe::{Pipe, PipeError, pipe};
 pub use policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use pool::{Pool, Task};
-pub use process::tree::{Child, children};
-pub use program::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
 pub use queue::{
     GetError, GetTimeoutError, Items, Lease, Leases, PutAllError, PutError, PutTimeoutError, Queue,
     QueueBuilder, QueueError, TryGetError, TryPutError,
 };
 pub use reactor::monitor::{Down, InProgress, Monitor, Who};
 pub use reactor::wait::{wait_all, wait_any};
-pub use reply::Reply;
 #[cfg(feature = "remote")]
-pub use secret::{Secret, SecretError};
-pub use shared::{Blob, Shared};
+pub use remote::secret::{Secret, SecretError};
+pub use resources::pipe::{Pipe, PipeError, pipe};
+pub use resources::{fd, fd::Fd};
+pub use resources::{
+    shared,
+    shared::{Blob, Shared},
+};
+pub use spawn::shutdown::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
+pub use spawn::tree::{Child, children};
 pub use store::{Cell, Counter, List, Map, Set, Store, StoreError};
-pub use supervisor::{
+pub use supervision::declared::Supervised;
+pub use supervision::dynamic::Dynamic;
+pub use supervision::partitioned::Partitioned;
+pub use supervision::{
     ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,
     SupervisorError, SupervisorRef,
 };
@@ -144,7 +135,7 @@ pub mod prelude {
 
 /// What the macros write against. Not for anybody else, and free to change.
 #[doc(hidden)]
-#[path = "private.rs"]
+#[path = "macro_support.rs"]
 pub mod __private;
 
 /// The programs of the documents are compiled and run with ours. Those of the README and of `docs/tour.md` go on from each

@@ -6,11 +6,11 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::keeper::{CommandRef, Keeper};
+use super::shim::{CommandRef, Keeper};
 use super::spec::{CommandSpec, Output, Ready};
-use crate::builder::ActorBuilder;
+use crate::actor::builder::ActorBuilder;
 use crate::policy::{Restart, Shutdown};
-use crate::supervisor::{ChildSpec, IntoChild};
+use crate::supervision::{ChildSpec, IntoChild};
 use crate::sys::process;
 use crate::types::error::SpawnError;
 

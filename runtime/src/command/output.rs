@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::course::{Channel, Course};
+use super::exit_race::{Channel, Course};
 use super::spec::{CommandSpec, Output, Ready};
 use crate::ipc::user_code;
 use crate::logging::outbox;
@@ -42,7 +42,7 @@ impl Stream {
         let pattern = if let Ready::Line(text) = &spec.ready { Some(text.clone()) } else { None };
         let stream = Arc::new(Stream {
             channel,
-            command: crate::current().name().to_owned(),
+            command: crate::actor::current::current().name().to_owned(),
             output: spec.output,
             pattern,
             course: Arc::clone(course),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-use crate::process::boot::TREE;
+use crate::supervisor::boot::TREE;
 
 /// A command, ready to be run by whoever gets this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

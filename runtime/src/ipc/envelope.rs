@@ -73,7 +73,7 @@ pub(crate) enum Status {
     Lost,
     /// The handler left the answer for later, and then it was dropped.
     Unanswered,
-    /// A [`Failure`](crate::relay::Failure): the call was handed on, and this came of it.
+    /// A [`Failure`](crate::actor::forwarded::Failure): the call was handed on, and this came of it.
     Relayed,
 }
 

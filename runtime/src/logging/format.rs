@@ -19,7 +19,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::logging::sites::is_forwarded;
-use crate::process::events;
+use crate::supervisor::events;
 use crate::types::escape::one_line;
 
 /// Makes it the program's subscriber; answers its filter if there was none, as text that this process' children can read.
@@ -76,7 +76,7 @@ where
                 write!(writer, "[{} {}] ", origin.pid, one_line(&origin.actor))?;
             }
             None => {
-                let me = crate::current();
+                let me = crate::actor::current::current();
                 write!(writer, "[{} {}] ", me.pid(), one_line(me.name()))?;
             }
         }

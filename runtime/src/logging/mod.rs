@@ -116,7 +116,7 @@ pub(crate) fn wish() -> Option<Wish> {
 /// In a new process: what it says goes to the program, if that wants it.
 pub(crate) fn inherit(wish: Option<Wish>) {
     if let Some(wish) = &wish {
-        let me = crate::current();
+        let me = crate::actor::current::current();
         let most = LevelFilter::from_level(Level::from(wish.most));
         forward(Forward::new(me.name().to_owned(), me.incarnation(), most), wish);
     }

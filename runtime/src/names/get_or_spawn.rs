@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{NameError, Refusal, lookup};
-use crate::actor::Actor;
-use crate::actor_ref::ActorRef;
-use crate::builder::ActorBuilder;
-use crate::plan::Failure;
-use crate::process::tree;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::builder::ActorBuilder;
+use crate::actor::traits::Actor;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::process_handle::Handle;
 use crate::registry::client::{self, Reservation, Trouble};
+use crate::spawn::plan::Failure;
+use crate::spawn::tree;
 use crate::sys::clock;
 use crate::types::error::SpawnError;
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::actor::Actor;
-use crate::actor_ref::ActorRef;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::traits::Actor;
 use crate::names::{self, Answered, NameError, Refusal, Trouble, Wanted};
 use crate::types::escape::escaped;
 

@@ -56,8 +56,8 @@ use crate::registry::client;
 use crate::registry::protocol;
 use std::any::type_name;
 
-use crate::actor::Actor;
-use crate::actor_ref::ActorRef;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::traits::Actor;
 
 pub use crate::types::name_error::NameError;
 pub use get_or_spawn::get_or_spawn;

@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::Core;
+use super::dispatcher::Core;
 use super::progress::{OnProgress, Progress};
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};

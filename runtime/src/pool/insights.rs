@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::core::Core;
-use super::crew::Crew;
+use super::dispatcher::Core;
 use super::job::Outcome;
-use super::lane::{Status, Times};
+use super::shared_slots::{Status, Times};
+use super::worker_handle::Crew;
 use crate::types::escape::one_line;
 
 /// How many of the errors that nobody has looked at are kept as text.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::{Border, PoolError, WorkerAt};
-use super::lane::Status;
+use super::shared_slots::Status;
 use crate::ipc::codec::Parcel;
 use crate::task::function::Function;
 use crate::types::exit::ExitReason;

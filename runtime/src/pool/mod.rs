@@ -9,19 +9,19 @@
 
 mod builder;
 mod callbacks;
-mod core;
-mod crew;
+pub(crate) mod dispatcher;
 mod error;
+pub(crate) mod in_process;
 mod insights;
 mod job;
-mod lane;
 mod progress;
+pub(crate) mod shared_slots;
 mod start;
 mod stream;
 mod task;
-mod threads;
-mod together;
+pub(crate) mod wait;
 mod worker;
+pub(crate) mod worker_handle;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -34,12 +34,12 @@ pub use insights::{Insights, Report, WorkerInsights};
 pub use progress::Progress;
 pub use stream::Stream;
 pub use task::Task;
-pub use together::{AsCompleted, Until, Waited, as_completed, wait};
+pub use wait::{AsCompleted, Until, Waited, as_completed, wait};
 pub use worker::{WorkerContext, state, worker};
 
 pub(crate) use worker::declare;
 
-use self::core::Core;
+use self::dispatcher::Core;
 use self::job::{Job, Outcome};
 use self::stream::NOT_HERE;
 use self::task::Cell;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::{Init, Options, Preload};
-use super::core::Core;
-use super::crew::{Crew, Link};
+use super::dispatcher::Core;
 use super::error::WorkerAt;
-use super::lane::Lane;
-use super::threads::Hand;
+use super::in_process::Hand;
+use super::shared_slots::Lane;
 use super::worker::{Setup, Worker};
+use super::worker_handle::{Crew, Link};
 use crate::ipc::user_code::Thrown;
 use crate::{ActorRef, ExitReason, Restart, SpawnError, Supervisor};
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::core::Core;
+use super::dispatcher::Core;
 use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Job, Outcome, Sink};
-use super::lane::{MOST_ITEMS, Status};
+use super::shared_slots::{MOST_ITEMS, Status};
 use super::task::failed;
 use crate::ipc::codec::{Parcel, Portable};
 use crate::ipc::user_code::{self, Thrown};

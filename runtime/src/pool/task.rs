@@ -9,10 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::core::Core;
+use super::dispatcher::Core;
 use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Outcome, Sink};
-use super::lane::Status;
+use super::shared_slots::Status;
 use crate::Never;
 use crate::ipc::codec::Portable;
 use crate::ipc::user_code;

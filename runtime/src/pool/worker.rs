@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::lane::{Halt, Lane, Phase, Status, Track};
+use super::shared_slots::{Halt, Lane, Phase, Status, Track};
 use crate::actor;
-use crate::current;
+use crate::actor::current;
 use crate::ipc::codec::{Encoded, Parcel};
 use crate::reactor::select::clock;
 use crate::task::function::{FunctionName, Ran, Runner};

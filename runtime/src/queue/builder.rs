@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::Queue;
 use super::client::Client;
 use super::server::Server;
-use crate::builder::ActorBuilder;
+use crate::actor::builder::ActorBuilder;
 use crate::ipc::bounds::DEPTH;
 use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;

@@ -9,12 +9,12 @@ use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Fault, QueueError};
-use super::room::Parcel;
+use super::item_size::Parcel;
 use super::server::{Facts, Given, Server, Unstored, Wish};
 use crate::Portable;
-use crate::actor_ref::ActorRef;
-use crate::current::current;
-use crate::reply::Reply;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::current::current;
+use crate::actor::reply::Reply;
 use crate::sys::per_process::Own;
 use crate::types::error::CallError;
 

@@ -7,12 +7,12 @@ mod builder;
 mod client;
 mod error;
 mod get;
+pub(crate) mod item_size;
 mod iter;
 mod lease;
 mod put;
 #[cfg(feature = "remote")]
 pub(crate) mod remote;
-mod room;
 mod server;
 
 use std::fmt;
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::any_ref::AnyRef;
+use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Queue;
 use super::client::Patience;
 use super::error::{Fault, PutAllError, PutError, PutTimeoutError, QueueError, TryPutError};
-use super::room::{Parcel, Room};
+use super::item_size::{Parcel, Room};
 use super::server::{Refusal, Unstored};
 use crate::ipc::bounds;
 use crate::ipc::codec::Portable;

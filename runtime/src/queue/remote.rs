@@ -12,12 +12,12 @@ use serde_bytes::ByteBuf;
 
 use super::client::Client;
 use super::error::Fault;
-use super::room::Parcel;
+use super::item_size::Parcel;
 use super::server::{Given, Refusal, Server, Wish};
 use super::{Queue, QueueError};
-use crate::actor::{Actor, ActorStruct, Method, Options};
-use crate::actor_ref::ActorRef;
-use crate::any_ref::AnyRef;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::any_ref::AnyRef;
+use crate::actor::traits::{Actor, ActorStruct, Method, Options};
 use crate::ipc::codec::{self, Portable};
 use crate::types::error::CallError;
 

@@ -11,11 +11,11 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::room::{Parcel, Room};
-use crate::actor_ref::ActorId;
-use crate::any_ref::AnyRef;
-use crate::later::{Answer, Later, later};
-use crate::links::myself;
+use super::item_size::{Parcel, Room};
+use crate::actor::actor_ref::ActorId;
+use crate::actor::any_ref::AnyRef;
+use crate::actor::deferred::{Answer, Later, later};
+use crate::actor::links::myself;
 use crate::types::error::SendError;
 
 /// How many descriptors this process may have if the system does not say.

@@ -558,7 +558,7 @@ fn envelope(session: u64, call: Call, outgoing: &Outgoing, announce: bool) -> En
         limit: call.limit,
         epoch: call.epoch,
         #[cfg(debug_assertions)]
-        via: crate::current::chain(),
+        via: crate::actor::current::chain(),
         announce,
         large: outgoing.is_large(),
         payload: outgoing.bytes(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor_ref::ActorId;
+use crate::actor::actor_ref::ActorId;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::on_down;
 use crate::reactor::router::Router;

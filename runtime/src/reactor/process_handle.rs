@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::current;
-use crate::introspect;
-use crate::process::register::{self, Known};
-use crate::process::{root, strays};
+use crate::actor::current;
+use crate::control::orphans;
+use crate::introspect::tree;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
+use crate::spawn::root;
+use crate::status::register::{self, Known};
 use crate::status::{Epitaph, State, StopMode};
 use crate::sys::{clock, fd, poll, process, rlimit, signal};
 use crate::types::error::{At, SendError};
@@ -204,9 +205,7 @@ impl Handle<'_> {
             other => Err(other),
         });
         let known = match found {
-            Err(error)
-                if error.kind() == io::ErrorKind::PermissionDenied && introspect::is_of_tree(place.0) =>
-            {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tree::is_of_tree(place.0) => {
                 self.named(place.0)
             }
             // That of a supervisor that is gone, or that the page does not name (any more).
@@ -230,7 +229,7 @@ impl Handle<'_> {
             handle => handle?,
         };
         // The handle first: the supervisor writes a death down before it reaps.
-        let is_child = strays::parent_of(pid) == Some(supervisor);
+        let is_child = orphans::parent_of(pid) == Some(supervisor);
         let is_it = is_child && self.0.has_process() && ledger.incarnation() == incarnation;
         Ok(is_it.then_some(Known { incarnation, handle }))
     }

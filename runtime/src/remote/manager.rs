@@ -5,17 +5,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::error::RemoteError;
-use super::gate::{Bounds, Gate, Plan};
-use super::messages::Shape;
+use super::listener::{Bounds, Gate, Plan};
 use super::options::Options;
+use super::protocol::Shape;
 use super::registry::{Entry, Registry};
-use crate::actor::Actor;
-use crate::actor_ref::ActorRef;
-use crate::builder::ActorBuilder;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::builder::ActorBuilder;
+use crate::actor::traits::Actor;
 use crate::ipc::codec::Portable;
 use crate::policy::Restart;
 use crate::queue::Queue;
-use crate::secret::Secret;
+use crate::remote::secret::Secret;
 use crate::types::exit::ExitReason;
 
 /// How long the manager's own processes have, beyond what they were given.

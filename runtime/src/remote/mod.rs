@@ -42,14 +42,16 @@
 //! ```
 
 mod error;
-mod gate;
+pub(crate) mod listener;
 mod manager;
-mod messages;
 mod node;
 mod options;
+pub(crate) mod protocol;
 mod proxy;
 mod registry;
-mod wire;
+#[cfg(feature = "remote")]
+pub(crate) mod secret;
+pub(crate) mod transport;
 
 use std::fmt;
 
@@ -58,7 +60,7 @@ pub use manager::Manager;
 pub use node::Node;
 pub use options::Options;
 
-use crate::secret::Secret;
+use crate::remote::secret::Secret;
 
 /// Serves actors and queues to other hosts: [`Node::serve`] by another name.
 ///

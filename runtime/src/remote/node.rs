@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use super::error::RemoteError;
 use super::manager::Manager;
-use super::messages::{LONGEST_NAME, Request, Shape};
 use super::options::Options;
+use super::protocol::{LONGEST_NAME, Request, Shape};
 use super::proxy::{Plan, Proxy, bind};
-use super::wire::Terms;
-use crate::actor::Actor;
-use crate::actor_ref::ActorRef;
-use crate::any_ref::AnyRef;
-use crate::builder::ActorBuilder;
+use super::transport::Terms;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::any_ref::AnyRef;
+use crate::actor::builder::ActorBuilder;
+use crate::actor::traits::Actor;
 use crate::ipc::codec::Portable;
 use crate::queue::Queue;
 use crate::queue::remote;
-use crate::secret::Secret;
+use crate::remote::secret::Secret;
 use crate::task::Process;
 #[allow(unused_imports, reason = "for the docs")]
 use crate::types::error::CallError;
@@ -144,7 +144,7 @@ impl Node {
         name: &str,
         type_name: &'static str,
         shape: Shape,
-        options: crate::actor::Options,
+        options: crate::actor::traits::Options,
         queue: bool,
     ) -> Result<Known, RemoteError> {
         if name.len() > LONGEST_NAME {
@@ -174,7 +174,7 @@ impl Node {
         &self,
         name: &str,
         shape: Shape,
-        options: crate::actor::Options,
+        options: crate::actor::traits::Options,
         queue: bool,
     ) -> Result<Known, RemoteError> {
         let plan = self.plan(Request::Bind(name.to_owned(), shape), queue);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::error::RemoteError;
 use super::manager::Manager;
 use super::node::Node;
-use super::wire::Terms;
-use crate::secret::Secret;
+use super::transport::Terms;
+use crate::remote::secret::Secret;
 
 /// Limits and times of one side of a connection; then [`serve`](Self::serve) or [`connect`](Self::connect).
 ///

@@ -15,17 +15,19 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 
 use super::error::RemoteError;
-use super::messages::{Incoming, Outgoing, Request, Response, Welcome, decode, encode};
-use super::wire::{Cut, Inward, Link, Outward, Terms, Wire, tcp::Tcp};
-use crate::actor::{self, Actor, ActorStruct, Call, Calls, InitFailure, Method, Options};
-use crate::actor_ref::RawRef;
-use crate::any_ref::AnyRef;
+use super::protocol::{Incoming, Outgoing, Request, Response, Welcome, decode, encode};
+use super::transport::tcp::Tcp;
+use super::transport::{Cut, Inward, Link, Outward, Terms, Wire};
+use crate::actor::actor_ref::RawRef;
+use crate::actor::any_ref::AnyRef;
+use crate::actor::deferred::{self, Answer};
+use crate::actor::forwarded::{Failure, Outcome};
+use crate::actor::reply::Reply;
+use crate::actor::traits;
+use crate::actor::traits::{Actor, ActorStruct, Call, Calls, InitFailure, Method, Options};
 use crate::ipc::codec::{self, Encoded};
 use crate::ipc::envelope::Status;
-use crate::later::{self, Answer};
 use crate::queue::remote::{self, Outward as Way};
-use crate::relay::{Failure, Outcome};
-use crate::reply::Reply;
 use crate::sys::{clock, poll};
 use crate::types::error::Executed;
 
@@ -121,7 +123,7 @@ impl Actor for Proxy {
         Ok(Proxy { client: Arc::new(client) })
     }
 
-    fn handle(&mut self, call: Call<'_>) -> actor::Answer {
+    fn handle(&mut self, call: Call<'_>) -> traits::Answer {
         match call.method() {
             CONNECT => call.ask_result(|()| Client::start(&self.client)),
             _ => Client::hand_on(&self.client, call),
@@ -208,30 +210,30 @@ impl Client {
     // Sending.
 
     /// A message of the actor that is elsewhere.
-    fn hand_on(client: &Arc<Client>, mut call: Call<'_>) -> actor::Answer {
+    fn hand_on(client: &Arc<Client>, mut call: Call<'_>) -> traits::Answer {
         let fds = std::mem::take(&mut call.fds);
         let args = if client.plan.queue {
             match remote::outward(call.method, call.body, fds) {
                 Ok(Way::Introduce(process)) => {
-                    return actor::Answer::of(Status::Value, Client::introduce(client, process));
+                    return traits::Answer::of(Status::Value, Client::introduce(client, process));
                 }
                 Ok(Way::Plain(args)) => Some(args),
                 Ok(Way::AsItIs) => None,
-                Err(error) => return actor::Answer::codec(&error),
+                Err(error) => return traits::Answer::codec(&error),
             }
         } else if fds.is_empty() {
             None
         } else {
-            return actor::Answer::codec(
+            return traits::Answer::codec(
                 "a ref or another descriptor is in the arguments: it means nothing to another host",
             );
         };
-        let (later, answer) = later::later::<()>();
+        let (later, answer) = deferred::later::<()>();
         match client.send(&call, args.as_deref().unwrap_or(call.body), answer) {
-            Ok(()) => actor::Answer { later: later.into_promise(), ..actor::Answer::empty(Status::Value) },
+            Ok(()) => traits::Answer { later: later.into_promise(), ..traits::Answer::empty(Status::Value) },
             Err(failure) => {
                 if !call.ask {
-                    tracing::warn!(to = crate::current().name(), reason = ?failure, "dead letter");
+                    tracing::warn!(to = crate::actor::current::current().name(), reason = ?failure, "dead letter");
                 }
                 failed(failure)
             }
@@ -342,18 +344,18 @@ impl Client {
 }
 
 /// As the caller reads it.
-fn handed_out(outcome: Outcome) -> actor::Answer {
+fn handed_out(outcome: Outcome) -> traits::Answer {
     let encoded = |bytes: ByteBuf| Encoded { bytes: bytes.into_vec(), ..Encoded::default() };
     match outcome {
-        Outcome::Value(bytes) => actor::Answer::new(Status::Value, encoded(bytes)),
-        Outcome::App(bytes) => actor::Answer::new(Status::App, encoded(bytes)),
+        Outcome::Value(bytes) => traits::Answer::new(Status::Value, encoded(bytes)),
+        Outcome::App(bytes) => traits::Answer::new(Status::App, encoded(bytes)),
         Outcome::Failed(failure) => failed(failure),
     }
 }
 
-fn failed(failure: Failure) -> actor::Answer {
+fn failed(failure: Failure) -> traits::Answer {
     match codec::encode(&failure) {
-        Ok(encoded) => actor::Answer::new(Status::Relayed, encoded),
-        Err(error) => actor::Answer::codec(&error),
+        Ok(encoded) => traits::Answer::new(Status::Relayed, encoded),
+        Err(error) => traits::Answer::codec(&error),
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::RemoteError;
-use super::messages::{LONGEST_NAME, Shape};
-use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
-use crate::actor_ref::RawRef;
-use crate::any_ref::AnyRef;
-use crate::reply::Reply;
+use super::protocol::{LONGEST_NAME, Shape};
+use crate::actor::actor_ref::RawRef;
+use crate::actor::any_ref::AnyRef;
+use crate::actor::reply::Reply;
+use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
 
 /// Something that is served.
 #[derive(Clone, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ pub(crate) mod exit_record;
 pub(crate) mod identity;
 pub(crate) mod layout;
 mod progress;
+pub(crate) mod register;
 mod stop;
 
 use std::io;

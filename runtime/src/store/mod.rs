@@ -3,6 +3,7 @@
 mod cell;
 mod counter;
 mod error;
+pub(crate) mod function;
 mod list;
 mod map;
 mod object;
@@ -16,8 +17,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor_ref::ActorRef;
-use crate::builder::ActorBuilder;
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::builder::ActorBuilder;
 use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;

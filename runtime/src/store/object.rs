@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Store;
 use super::error::StoreError;
 use super::server::{Fault, Operation, StoreServer};
-use crate::actor_ref::ActorRef;
-use crate::function::Head;
+use crate::actor::actor_ref::ActorRef;
 use crate::ipc::codec::Portable;
+use crate::store::function::Head;
 use crate::types::error::{At, CallError};
 
 /// An object of type `S`.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
-use crate::actor_ref::RawRef;
-use crate::function::{self, Owner};
+use crate::actor::actor_ref::RawRef;
+use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
+use crate::store::function::{self, Owner};
 
 /// The actor behind a [`Store`](crate::Store). It has no messages for others than the handles.
 pub struct StoreServer {

@@ -8,12 +8,12 @@ use phalanx_macros::actor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, ANSWER, Trouble};
+use super::clients::{self, Parties, Party, Ticket};
 use super::error;
 use super::lock::handle;
-use super::parties::{self, Parties, Party, Ticket};
-use crate::actor_ref::{ActorId, ActorRef};
-use crate::any_ref::AnyRef;
-use crate::later::{Answer, Later, later};
+use crate::actor::actor_ref::{ActorId, ActorRef};
+use crate::actor::any_ref::AnyRef;
+use crate::actor::deferred::{Answer, Later, later};
 use crate::reactor::monitor::{Down, Who};
 use crate::types::error::{At, CallError, SendError, SpawnError};
 use crate::types::escape::escaped;
@@ -160,7 +160,7 @@ impl Rounds {
 
     /// A process is there, and wants to be watched.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
-        if let Some(rounds) = crate::links::myself::<Rounds>() {
+        if let Some(rounds) = crate::actor::links::myself::<Rounds>() {
             self.parties.enter(party, &who, move |down| rounds.gone(down));
         }
     }
@@ -172,7 +172,7 @@ impl Rounds {
             let _ = answer.send(Err(broken));
             return later;
         }
-        self.waiting.push(Arrival { ticket, until: crate::current().deadline(), answer });
+        self.waiting.push(Arrival { ticket, until: crate::actor::current::current().deadline(), answer });
         if self.waiting.len() >= self.size as usize {
             self.complete();
         }
@@ -209,8 +209,10 @@ impl Rounds {
     }
 
     pub(super) fn expect(&mut self, who: AnyRef) {
-        if let (true, Some(rounds)) = (self.expected.insert(who.id()), crate::links::myself::<Rounds>()) {
-            parties::watch(&who, move |down| rounds.gone(down));
+        if let (true, Some(rounds)) =
+            (self.expected.insert(who.id()), crate::actor::links::myself::<Rounds>())
+        {
+            clients::watch(&who, move |down| rounds.gone(down));
         }
     }
 
@@ -396,7 +398,7 @@ impl Barrier {
     }
 
     fn ticket(&self) -> Result<Ticket, Trouble> {
-        parties::ticket(&self.gate, client::deadline(ANSWER), |calls, party, who| calls.enter(party, who))
+        clients::ticket(&self.gate, client::deadline(ANSWER), |calls, party, who| calls.enter(party, who))
     }
 }
 

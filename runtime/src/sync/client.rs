@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::gate::{Gate, Kept, Poison, Taken};
-use super::parties::{self, Ticket};
-use crate::actor_ref::{ActorId, ActorRef};
+use super::clients::{self, Ticket};
+use super::lock_server::{Gate, Kept, Poison, Taken};
+use crate::actor::actor_ref::{ActorId, ActorRef};
+use crate::actor::reply::Reply;
 use crate::ipc::codec::Portable;
-use crate::reply::Reply;
 use crate::sys::per_process::{self, COPY, Home, Own};
 use crate::types::error::{At, CallError, SendError};
 use crate::types::exit::ExitReason;
@@ -74,7 +74,7 @@ pub(super) fn take<T: Portable>(
     waits: bool,
     deadline: Option<Instant>,
 ) -> Result<Granted<T>, Trouble> {
-    let ticket = parties::ticket(gate, deadline, |calls, party, who| calls.enter(party, who))?;
+    let ticket = clients::ticket(gate, deadline, |calls, party, who| calls.enter(party, who))?;
     let turn = Turn { gate: gate.clone(), ticket, is_over: false, home: Home::here() };
     let reply = gate.within(remaining(deadline)).take(ticket, permits, waits);
     turn.receive(reply)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::client::Trouble;
-use super::gate::Poison;
+use super::lock_server::Poison;
 use crate::reactor::monitor::Who;
 use crate::types::error::{At, CallError};
 use crate::types::escape::{Line, escaped};

@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::client::Trouble;
 use super::error::SyncError;
 use super::lock::handle;
-use crate::actor_ref::ActorRef;
-use crate::any_ref::AnyRef;
-use crate::later::{Answer, Later, later};
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::any_ref::AnyRef;
+use crate::actor::deferred::{Answer, Later, later};
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 

@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, Granted, Mark, Trouble, Turn};
 use super::error::{LockError, Poisoned, SyncError};
-use super::gate::{Gate, Kept};
-use crate::actor_ref::ActorRef;
-use crate::any_ref::AnyRef;
+use super::lock_server::{Gate, Kept};
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;

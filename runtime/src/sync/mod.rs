@@ -14,14 +14,14 @@
 
 mod barrier;
 mod client;
+pub(crate) mod clients;
 mod error;
 mod event;
-mod gate;
 mod lock;
-mod parties;
+pub(crate) mod lock_server;
 mod rw_lock;
 mod semaphore;
-mod turnstile;
+pub(crate) mod wait_queue;
 
 pub use barrier::{Barrier, BarrierError, Breakage};
 pub use error::{LockError, Poisoned, SyncError};

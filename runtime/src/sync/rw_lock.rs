@@ -9,10 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, Mark, Turn};
 use super::error::{LockError, Poisoned};
-use super::gate::{Gate, Kept};
 use super::lock::{Guard, handle};
-use crate::actor_ref::ActorRef;
-use crate::any_ref::AnyRef;
+use super::lock_server::{Gate, Kept};
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;

@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, Turn};
 use super::error::SyncError;
-use super::gate::{Gate, Kept};
 use super::lock::handle;
-use crate::actor_ref::ActorRef;
-use crate::any_ref::AnyRef;
+use super::lock_server::{Gate, Kept};
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::any_ref::AnyRef;
 use crate::types::error::{CallError, SendError, SpawnError};
 use crate::types::exit::ExitReason;
 

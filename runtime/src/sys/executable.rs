@@ -167,7 +167,7 @@ fn has_unusual_libraries() -> bool {
 
 type Initialiser = extern "C" fn(libc::c_int, *const *const libc::c_char, *const *const libc::c_char);
 
-/// Runs before `main` in every program that can spawn: see [`crate::process::boot`].
+/// Runs before `main` in every program that can spawn: see [`crate::supervisor::boot`].
 #[used]
 #[unsafe(link_section = ".init_array")]
 static HOOK: Initialiser = hook;
@@ -222,7 +222,7 @@ pub(crate) fn is_program() -> bool {
 
 extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
     let Some(argument) = first_argument() else { return };
-    let Some(boot) = crate::process::boot::accept(&argument) else {
+    let Some(boot) = crate::supervisor::boot::accept(&argument) else {
         PROGRAM.store(true, Ordering::Relaxed);
         return;
     };
@@ -234,7 +234,7 @@ extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *c
         super::proctitle::set("phx-root");
     }
     run_remaining(argc, argv, envp);
-    crate::process::boot::take_over(boot)
+    crate::supervisor::boot::take_over(boot)
 }
 
 /// Runs the initialisers that come after ours, as the loader would do if we returned.

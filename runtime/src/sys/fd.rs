@@ -376,7 +376,7 @@ mod tests {
             drop(below.join());
             standard()
         };
-        let child = Process::spawn(inside, crate::current().any().unwrap()).unwrap();
+        let child = Process::spawn(inside, crate::actor::current::current().any().unwrap()).unwrap();
         let found = child.join();
         crate::shutdown();
         std::process::exit(if found == Ok(Vec::new()) && standard().is_empty() { 7 } else { 6 });

@@ -4,14 +4,14 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::current;
+use crate::actor::current;
+use crate::actor::server::PANICKED;
+use crate::child::panic;
+use crate::child::setup::{Start, announce_ready};
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::user_code;
-use crate::process::actor_loop::PANICKED;
-use crate::process::child::{Start, announce_ready};
-use crate::process::last_words;
-use crate::process::tree;
+use crate::spawn::tree;
 use crate::status::{Farewell, Ledger, StopMode};
 use crate::sys::executable;
 
@@ -69,7 +69,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     let left = match outcome {
         Ok(left) => left,
         Err(payload) => {
-            last_words::correct(ledger, &*payload);
+            panic::correct(ledger, &*payload);
             ledger.say_farewell(Farewell::Panicked);
             return PANICKED;
         }

@@ -1,0 +1,461 @@
+//! A ref: the address of an actor, and the hand on its process.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::actor::any_ref::AnyRef;
+use crate::actor::current;
+use crate::actor::reply::{Address, Reply, died};
+use crate::actor::traits::{Actor, ActorStruct, Calls, Method, method_name};
+use crate::ipc::codec::{self, Encoded, Portable};
+use crate::ipc::envelope::Outgoing;
+use crate::reactor::endpoint::{Call, Failure, Peer};
+use crate::reactor::monitor::Monitor;
+use crate::reactor::process_handle::{Handle, process_methods};
+use crate::reactor::router::Router;
+use crate::reactor::waiter::Slot;
+use crate::status::State;
+use crate::sys::clock;
+use crate::types::error::{At, CallError, SendError, TrySendError};
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
+
+/// Identifies an actor over its whole life, in every process: a random number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ActorId(pub(crate) u64);
+
+impl fmt::Display for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The address of an actor of type `A`: its messages are this type's methods.
+///
+/// Calling a method sends, and answers a [`Reply`]; a `#[tell]` method answers whether it was sent. Each message also has a
+/// twin `try_..` that never waits: a full mailbox is an error that gives the arguments back. Methods that are
+/// not the actor's own, such as [`pid`](Self::pid) or [`stop`](Self::stop), concern its process.
+///
+/// A ref is cheap to clone, can be used from any thread, and travels: in messages, answers, init arguments and state.
+/// Dropping refs does not end the actor; it ends when it is stopped, when it dies, or with the program.
+///
+/// **Blocking.** Sending waits while the mailbox is full (256 messages unless the `mailbox` option says otherwise), at
+/// most for the call's deadline; so does a call while 16,384 of this process to that actor are under way, sent and not yet answered, which is what an
+/// actor keeps for a caller that does not get to read its answers. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within).
+pub struct ActorRef<A: ActorStruct> {
+    calls: A::Calls,
+    kind: PhantomData<fn() -> A>,
+}
+
+/// A ref without the type: what generated methods send through.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct RawRef {
+    pub(crate) peer: Arc<Peer>,
+    methods: &'static [Method],
+    within: Option<Duration>,
+    /// For how long the handler may run.
+    kill_after: Option<Duration>,
+    /// Not while the actor is being restarted.
+    only_if_up: bool,
+}
+
+/// What a call needs before it is sent.
+struct Prepared {
+    router: &'static Router,
+    outgoing: Outgoing,
+    deadline: u64,
+}
+
+impl RawRef {
+    fn address(&self, method: u32) -> Address {
+        Address { peer: Arc::clone(&self.peer), method: method_name(self.methods, method) }
+    }
+
+    fn at(&self, method: u32) -> At {
+        self.address(method).at()
+    }
+
+    /// Whether there is a process that is ready.
+    fn is_up(&self) -> bool {
+        self.peer.ledger.state() == State::Ready
+    }
+
+    fn limit(&self) -> u64 {
+        self.kill_after.map_or(0, |limit| clock::nanos(limit).max(1))
+    }
+
+    fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
+        let (encoded, _) = codec::encode_within(args, self.peer.card.depth);
+        encoded.map_err(|error| SendError::Codec(error, self.at(method)))
+    }
+
+    /// Encodes arguments that nobody gets back.
+    fn encode_away<A: Portable>(&self, method: u32, args: A) -> Result<Encoded, SendError> {
+        let encoded = codec::encode_away(args, self.peer.card.depth);
+        encoded.map_err(|error| SendError::Codec(error, self.at(method)))
+    }
+
+    fn prepare(&self, method: u32, encoded: Encoded) -> Result<Prepared, SendError> {
+        let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
+        let router = Router::get().map_err(unreachable)?;
+        router.know(&self.peer).map_err(unreachable)?;
+        let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
+        let deadline = clock::after(self.within.unwrap_or(self.peer.card.timeout));
+        Ok(Prepared { router, outgoing, deadline })
+    }
+
+    fn failure(&self, method: u32, failure: Failure) -> SendError {
+        match failure {
+            Failure::Full => SendError::Full(self.at(method)),
+            Failure::Gone | Failure::Died => SendError::Gone(self.address(method).at_gone()),
+            Failure::Io(error) => SendError::Unreachable(error.to_string(), self.at(method)),
+        }
+    }
+
+    /// An actor does not wait for itself.
+    fn check_call<E>(&self, method: u32) -> Result<(), CallError<E>> {
+        if current::is_handling(self.peer.card.id) {
+            return Err(CallError::CallingSelf(self.at(method)));
+        }
+        #[cfg(debug_assertions)]
+        current::warn_of_cycle(&self.peer, method_name(self.methods, method));
+        Ok(())
+    }
+
+    /// Sends a call whose answer is expected, and waits for room.
+    fn call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, CallError<E>> {
+        self.check_call(method)?;
+        self.call_encoded(method, self.encode_away(method, args)?, true)
+    }
+
+    fn call_encoded<T, E>(
+        &self,
+        method: u32,
+        encoded: Encoded,
+        patient: bool,
+    ) -> Result<Reply<T, E>, CallError<E>> {
+        let Prepared { router, outgoing, deadline } = self.prepare(method, encoded)?;
+        let slot = Arc::new(Slot::default());
+        let Some(place) = router.take_place(&self.peer, if patient { deadline } else { 0 }) else {
+            return Err(CallError::Full(self.at(method)));
+        };
+        let epoch = self.peer.ledger.sweeps();
+        let (seq, reception) = router.expect(&self.peer, &slot, place, epoch, deadline);
+        if self.peer.ledger.sweeps() != epoch {
+            // It has gone down just now. Those who were known to wait may have been told already.
+            router.withdraw(seq);
+            return Err(CallError::Gone(self.address(method).at_gone()));
+        }
+        if self.only_if_up && !self.is_up() {
+            router.withdraw(seq);
+            return Err(CallError::Unavailable(self.at(method)));
+        }
+        let reply = Reply::sent(router, slot, seq, deadline, self.address(method));
+        let call = Call { seq, ask: true, method, deadline, limit: self.limit(), epoch };
+        let sent = self.peer.send(&reception, call, outgoing, if patient { deadline } else { 0 });
+        if sent.is_err() {
+            router.withdraw(seq);
+        }
+        match sent {
+            Ok(()) => Ok(reply),
+            Err(Failure::Died) => Err(died(self.peer.epitaph().as_deref(), &self.address(method))),
+            Err(failure) => Err(self.failure(method, failure).into()),
+        }
+    }
+
+    fn send<A: Portable>(&self, method: u32, args: &A, patient: bool) -> Result<(), SendError> {
+        self.send_encoded(method, self.encode(method, args)?, patient)
+    }
+
+    fn send_encoded(&self, method: u32, encoded: Encoded, patient: bool) -> Result<(), SendError> {
+        let Prepared { router, outgoing, deadline } = self.prepare(method, encoded)?;
+        if self.only_if_up && !self.is_up() {
+            return Err(SendError::Unavailable(self.at(method)));
+        }
+        // A tell has no deadline of its own unless `within` gave it one: nobody waits for it.
+        let expires = if self.within.is_some() { deadline } else { 0 };
+        let (limit, epoch) = (self.limit(), self.peer.ledger.sweeps());
+        let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit, epoch };
+        // The thread that would make room does not wait for room.
+        let waits_for_itself = patient && current::serves(self.peer.card.id);
+        let patient = patient && !waits_for_itself;
+        let reception = router.reception();
+        match self.peer.send(&reception, call, outgoing, if patient { deadline } else { 0 }) {
+            Err(Failure::Full) if waits_for_itself => Err(SendError::CallingSelf(self.at(method))),
+            sent => sent.map_err(|failure| self.failure(method, failure)),
+        }
+    }
+
+    /// A message of the runtime to the actor's process, in its turn.
+    pub(crate) fn tell_runtime<A: Portable>(&self, method: u32, args: &A) -> Result<(), SendError> {
+        self.send(method, args, true)
+    }
+
+    /// Without methods: for messages of the runtime.
+    pub(crate) fn bare(peer: Arc<Peer>) -> RawRef {
+        RawRef { peer, methods: &[], within: None, kill_after: None, only_if_up: false }
+    }
+
+    /// The same with limits that somebody else has set.
+    #[cfg(feature = "remote")]
+    pub(crate) fn limited(self, within: Option<Duration>, kill_after: Option<Duration>) -> RawRef {
+        RawRef { within, kill_after, ..self }
+    }
+
+    /// A call whose arguments somebody else has encoded.
+    #[cfg(feature = "remote")]
+    pub(crate) fn ask_encoded(&self, method: u32, args: Vec<u8>) -> Reply<()> {
+        let encoded = Encoded { bytes: args, ..Encoded::default() };
+        self.call_encoded(method, encoded, true)
+            .unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    #[cfg(feature = "remote")]
+    pub(crate) fn tell_encoded(&self, method: u32, args: Vec<u8>) -> Result<(), SendError> {
+        self.send_encoded(method, Encoded { bytes: args, ..Encoded::default() }, true)
+    }
+
+    pub fn ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Reply<T> {
+        self.call(method, args).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    pub fn ask_result<A: Portable, T: Portable, E: Portable>(&self, method: u32, args: A) -> Reply<T, E> {
+        self.call(method, args).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    /// For a method that answers a `Later<Result<T, E>>`.
+    pub fn ask_later_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Reply<T, E> {
+        self.ask_result(method, args).nested()
+    }
+
+    pub fn try_ask_later_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T, E>, TrySendError<A>> {
+        self.try_call(method, args).map(Reply::nested)
+    }
+
+    pub fn try_ask<A: Portable, T: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T>, TrySendError<A>> {
+        self.try_call(method, args)
+    }
+
+    pub fn try_ask_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T, E>, TrySendError<A>> {
+        self.try_call(method, args)
+    }
+
+    fn try_call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, TrySendError<A>> {
+        let sent = self.check_call(method).and_then(|()| {
+            let encoded = self.encode(method, &args)?;
+            self.call_encoded(method, encoded, false)
+        });
+        match sent {
+            Ok(reply) => Ok(reply),
+            Err(CallError::Full(at)) => Err(TrySendError { args, error: SendError::Full(at) }),
+            Err(CallError::Gone(at)) => Err(TrySendError { args, error: SendError::Gone(at) }),
+            Err(CallError::Codec(error, at)) => {
+                Err(TrySendError { args, error: SendError::Codec(error, at) })
+            }
+            Err(CallError::Unreachable(error, at)) => {
+                Err(TrySendError { args, error: SendError::Unreachable(error, at) })
+            }
+            // An actor that calls itself, too: the reply says so.
+            Err(error) => Ok(Reply::failed(error, self.address(method))),
+        }
+    }
+
+    pub fn tell<A: Portable>(&self, method: u32, args: A) -> Result<(), SendError> {
+        self.send_encoded(method, self.encode_away(method, args)?, true)
+    }
+
+    pub fn try_tell<A: Portable>(&self, method: u32, args: A) -> Result<(), TrySendError<A>> {
+        self.send(method, &args, false).map_err(|error| TrySendError { args, error })
+    }
+}
+
+impl<A: Actor> ActorRef<A> {
+    pub(crate) fn of(peer: Arc<Peer>) -> ActorRef<A> {
+        ActorRef {
+            calls: A::Calls::from_raw(RawRef {
+                peer,
+                methods: A::METHODS,
+                within: None,
+                kill_after: None,
+                only_if_up: false,
+            }),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<A: ActorStruct> ActorRef<A> {
+    pub(crate) fn raw(&self) -> &RawRef {
+        self.calls.raw()
+    }
+
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.raw().peer
+    }
+
+    fn handle(&self) -> Handle<'_> {
+        Handle(self.peer())
+    }
+
+    process_methods!();
+
+    /// The actor's messages with a deadline: `counter.within(limit).add(1)`.
+    ///
+    /// The callee sees it ([`Current::deadline`](crate::Current::deadline)); a message whose deadline has passed before its turn comes is not run.
+    pub fn within(&self, limit: Duration) -> A::Calls {
+        A::Calls::from_raw(RawRef { within: Some(limit), ..self.raw().clone() })
+    }
+
+    /// The actor's messages for those who would rather not wait for a restart: if the actor has no process that is ready at the
+    /// moment of sending, the call fails at once with [`CallError::Unavailable`], a tell with [`SendError::Unavailable`]. Without it, a message
+    /// waits in the mailbox for the next process (Ray's `ActorUnavailableError`, where one asks for it).
+    pub fn if_up(&self) -> A::Calls {
+        A::Calls::from_raw(RawRef { only_if_up: true, ..self.raw().clone() })
+    }
+
+    /// The actor's messages with a limit on their handlers: one that runs longer is killed (SIGABRT, 50 ms later SIGKILL), and its
+    /// actor with it; the call ends with [`ExitReason::DeadlineExceeded`]. Counted from the moment at which the handler begins. A shorter
+    /// `deadline` of the method or the actor holds all the same.
+    pub fn kill_after(&self, limit: Duration) -> A::Calls {
+        A::Calls::from_raw(RawRef { kill_after: Some(limit), ..self.raw().clone() })
+    }
+
+    /// The process id of the actor.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if there is no such process any more.
+    pub fn pid(&self) -> Result<u32, SendError> {
+        self.handle().pid()
+    }
+
+    /// The actor's name: that of the option `name`, or that of the type.
+    pub fn name(&self) -> &str {
+        &self.raw().peer.card.name
+    }
+
+    /// What identifies the actor everywhere.
+    pub fn id(&self) -> ActorId {
+        ActorId(self.raw().peer.card.id)
+    }
+
+    /// Blocks until the actor has ended and is reaped; answers why. As often as you like, however late.
+    ///
+    /// # Panics
+    /// In a handler of this very actor, which would wait for ever.
+    pub fn join(&self) -> ExitReason {
+        self.handle().join()
+    }
+
+    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
+        self.handle().join_until(Some(clock::after(limit)))
+    }
+
+    /// The same actor without its type: for those who want to know it again, or to watch it.
+    pub fn any(&self) -> AnyRef {
+        AnyRef(Arc::clone(self.peer()))
+    }
+
+    /// How many messages wait in its mailbox. Read from shared memory: a hung actor is not asked.
+    pub fn depth(&self) -> usize {
+        self.handle().depth()
+    }
+
+    /// How many messages its mailbox takes.
+    pub fn capacity(&self) -> usize {
+        self.raw().peer.ledger.capacity() as usize
+    }
+
+    /// How many messages it has handled.
+    pub fn handled(&self) -> u64 {
+        self.raw().peer.ledger.handled()
+    }
+
+    /// How often it has been started; 1 for the first process.
+    pub fn incarnation(&self) -> u64 {
+        self.raw().peer.ledger.incarnation()
+    }
+}
+
+impl<A: ActorStruct> Deref for ActorRef<A> {
+    type Target = A::Calls;
+
+    fn deref(&self) -> &A::Calls {
+        &self.calls
+    }
+}
+
+impl<A: ActorStruct> Clone for ActorRef<A> {
+    fn clone(&self) -> Self {
+        ActorRef { calls: self.calls.clone(), kind: PhantomData }
+    }
+}
+
+impl<A: ActorStruct> PartialEq for ActorRef<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl<A: ActorStruct> Eq for ActorRef<A> {}
+
+impl<A: ActorStruct> fmt::Debug for ActorRef<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escaped(f, |f| write!(f, "ActorRef({}, {})", self.name(), self.id()))
+    }
+}
+
+/// The [`sentinel`](Self::sentinel).
+///
+/// # Panics
+/// At the limit on descriptors, if it is asked for the first time.
+impl<A: ActorStruct> AsFd for ActorRef<A> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.sentinel() {
+            Ok(sentinel) => sentinel,
+            Err(error) => panic!("no descriptor to watch {self} with: {error}"),
+        }
+    }
+}
+
+/// "`name`, process 4711, child of 4700, started": its name, its pid, that of the process that has spawned it, its state; or how it ended, with the signal or the exit code.
+impl<A: ActorStruct> fmt::Display for ActorRef<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle().fmt(f)
+    }
+}
+
+impl<A: ActorStruct> Serialize for ActorRef<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        codec::put_peer(&self.raw().peer, serializer)
+    }
+}
+
+impl<'de, A: Actor> Deserialize<'de> for ActorRef<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        codec::take_peer(deserializer).map(ActorRef::of)
+    }
+}

@@ -1,0 +1,433 @@
+//! Starting a process: options, then `spawn`.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::traits::{Actor, ActorStruct};
+use crate::control::entry::OfActor;
+use crate::control::request::{Kind, Recycle};
+use crate::ipc::{bounds, codec};
+use crate::names;
+use crate::reactor::endpoint::Peer;
+use crate::spawn::plan::Plan;
+use crate::types::error::SpawnError;
+
+/// The setters that actors and tasks share. Each overrides the option of the same name in the attribute.
+macro_rules! options {
+    () => {
+        /// The name of the process, in `ps` and `top` too (where its first 15 bytes count). Default: that of the type; of tasks, that of the
+        /// function (of a closure: `Process`) with a number, counted by the process that spawns them: `square-1`.
+        pub fn name(mut self, name: impl Into<String>) -> Self {
+            self.plan.name = Some(name.into());
+            self
+        }
+
+        /// A daemon does not keep the program alive and is terminated first when it ends. Default: no. It cannot be changed once the process runs.
+        pub fn daemon(mut self, daemon: bool) -> Self {
+            self.plan.options.daemon = daemon;
+            self
+        }
+
+        /// How long the process may take until it is ready, before it is killed. Default: 10 s.
+        pub fn start(mut self, limit: Duration) -> Self {
+            self.plan.options.start = Some(limit);
+            self
+        }
+
+        /// How long a stop may take at the end of the program, before the process is killed. Another way to say [`shutdown`](Self::shutdown): what is said
+        /// last counts. Default: 5 s.
+        pub fn grace(mut self, grace: Duration) -> Self {
+            self.plan.options.shutdown = None;
+            self.plan.options.grace = Some(grace);
+            self
+        }
+
+        /// How long a handler (or the task) may run, before the process is aborted and, 50 ms later, killed. Default: for ever.
+        pub fn deadline(mut self, deadline: Duration) -> Self {
+            self.plan.options.deadline = Some(deadline);
+            self
+        }
+
+        /// When it is started again after it has ended. Default: [`Temporary`](crate::Restart::Temporary), never, for what is spawned;
+        /// [`Permanent`](crate::Restart::Permanent), always, for the child of a supervisor.
+        ///
+        /// With anything but `Temporary`, its mailbox outlives its process: refs stay valid, what is queued is served by the next process, and
+        /// only the message in progress is lost.
+        pub fn restart(mut self, restart: $crate::Restart) -> Self {
+            self.plan.options.restart = Some(restart);
+            self
+        }
+
+        /// Whether the program starts it again when the program's root supervisor has died, and all that it had with it. Default: yes, if the program spawned it with a
+        /// [restart type](Self::restart) other than [`Temporary`](crate::Restart::Temporary); see
+        /// [`SupervisorBuilder::outlives_root`](crate::SupervisorBuilder::outlives_root).
+        pub fn outlives_root(mut self, outlives: bool) -> Self {
+            self.plan.outlives_root = outlives;
+            self
+        }
+
+        /// How many restarts within which time are bearable. What is spawned and restarted more often stays dead; the child of a supervisor
+        /// takes that one with it, whose restarts are otherwise counted for all its children together. Default: 1 in 10 s for what
+        /// is spawned; that of the supervisor for its children.
+        pub fn intensity(mut self, restarts: u32, window: Duration) -> Self {
+            self.plan.options.intensity = Some($crate::Intensity::new(restarts, window));
+            self
+        }
+
+        /// How long to wait before a restart: `min` the first time, then longer and longer, up to `max`. Default: not at all, or what the supervisor says.
+        pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
+            self.plan.options.backoff = Some($crate::Backoff::new(min, max));
+            self
+        }
+
+        /// How it is stopped. Default: [`Timeout`](crate::Shutdown::Timeout) after the `grace`.
+        pub fn shutdown(mut self, shutdown: $crate::Shutdown) -> Self {
+            self.plan.options.shutdown = Some(shutdown);
+            self
+        }
+
+        /// Its end by itself may end its supervisor (OTP's `significant`, see [`AutoShutdown`](crate::AutoShutdown)). Default: no.
+        pub fn significant(mut self, significant: bool) -> Self {
+            self.plan.options.significant = significant;
+            self
+        }
+
+        /// Sets a variable of its environment, which otherwise is that of the program when it started its first process.
+        ///
+        /// This and the other options of its surroundings ([`current_dir`](Self::current_dir), [`nice`](Self::nice), [`affinity`](Self::affinity),
+        /// [`limit`](Self::limit)) are in force in the new process before any code of the user's runs, and after each restart. The commands that it starts inherit them; what it spawns by phalanx does not, and says what it wants
+        /// for itself. One that cannot be had fails the spawn with [`SpawnError::Option`](crate::SpawnError::Option), which names it.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let surroundings = |(): ()| (std::env::var("LEVEL").ok(), std::env::current_dir().ok());
+        /// let builder = Process::builder(surroundings, ()).env("LEVEL", "3").current_dir("/");
+        /// assert_eq!(builder.spawn()?.join()?, (Some("3".into()), Some("/".into())));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn env(mut self, name: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> Self {
+            self.plan.surroundings.set_env(name.as_ref(), Some(value.as_ref()));
+            self
+        }
+
+        /// Takes a variable out of its environment.
+        pub fn env_remove(mut self, name: impl AsRef<std::ffi::OsStr>) -> Self {
+            self.plan.surroundings.set_env(name.as_ref(), None);
+            self
+        }
+
+        /// An empty environment, but for what is set after this and the mark of the tree (`PHALANX_TREE`), which every process has.
+        pub fn env_clear(mut self) -> Self {
+            self.plan.surroundings.clear_env();
+            self
+        }
+
+        /// The directory in which it works; a relative one begins in that of the spawning process. Default: that of the program when it started its first process.
+        pub fn current_dir(mut self, directory: impl AsRef<std::path::Path>) -> Self {
+            self.plan.surroundings.set_directory(directory.as_ref());
+            self
+        }
+
+        /// Its niceness, from −20 (first) to 19 (last), see nice(2). To be less nice than the program takes the right to. Default: that of the program.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// #[task(nice = 10)]
+        /// fn background() -> Option<String> {
+        ///     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+        ///     stat.split(' ').nth(18).map(str::to_owned)
+        /// }
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// assert_eq!(background::spawn()?.join()?.as_deref(), Some("10"));
+        /// assert_eq!(background::builder().nice(15).spawn()?.join()?.as_deref(), Some("15"));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn nice(mut self, niceness: i32) -> Self {
+            self.plan.options.nice = Some(niceness);
+            self
+        }
+
+        /// How deep what it is made of, its arguments and what it returns may be: each struct, tuple, enum, sequence and map in another one is a level; so is the tuple of a call's arguments. Default: 128; at most 100,000.
+        ///
+        /// What is deeper is a `Codec` error of that call, at the sender. Above 128, the process runs on a stack that its own code can drop such values on
+        /// (one KiB for each level). Whoever is given such a value elsewhere needs a stack for that, too: a caller drops an answer on its own.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// # use serde::{Deserialize, Serialize};
+        /// #[derive(Serialize, Deserialize)]
+        /// struct Nest(Vec<Nest>);
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let nest = |levels: u32| (1..levels).fold(Nest(vec![]), |inner, _| Nest(vec![inner]));
+        /// let levels = |nest: Nest| {
+        ///     let mut next = nest.0.first();
+        ///     let mut levels = 1;
+        ///     while let Some(inner) = next {
+        ///         (next, levels) = (inner.0.first(), levels + 1);
+        ///     }
+        ///     levels
+        /// };
+        /// assert!(matches!(Process::spawn(levels, nest(1000)), Err(SpawnError::Codec { .. })));
+        /// assert_eq!(Process::builder(levels, nest(1000)).depth(1000).spawn()?.join()?, 1000);
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn depth(mut self, levels: u32) -> Self {
+            self.plan.options.depth = Some(levels);
+            self
+        }
+
+        /// The cores on which it may run, by their numbers; at least one of them has to exist and be allowed, see sched_setaffinity(2). Default: those of the program.
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let pinned = Process::builder(|(): ()| phalanx::parallelism(), ()).affinity([0]).spawn()?;
+        /// assert_eq!(pinned.join()?, 1);
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn affinity(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
+            self.plan.surroundings.set_affinity(cores);
+            self
+        }
+
+        /// A limit of the operating system, see setrlimit(2). It cannot be raised again from inside. Default: those of the program; for memory, see [`memory`](Self::memory).
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// use phalanx::Limit;
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let spin = |(): ()| -> () { loop { std::hint::spin_loop() } };
+        /// let spinning = Process::builder(spin, ()).limit(Limit::CpuSeconds, 1).spawn()?;
+        /// let _ = spinning.join();
+        /// assert_eq!(spinning.exit_reason().and_then(|reason| reason.signal()), Some(24)); // SIGXCPU
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn limit(mut self, limit: $crate::Limit, value: u64) -> Self {
+            self.plan.surroundings.set_limit(limit, value);
+            self
+        }
+
+        /// Calls a function, or a closure that captures nothing, in each of its processes before its `#[init]` (of a task: before its function; before the arguments are decoded), and after
+        /// the options of its surroundings. Several are called in order. For what has to be done early and once: a seed, a handler, a library.
+        ///
+        /// A panic in it is that of the start: [`SpawnError::Died`](crate::SpawnError::Died).
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+        ///
+        /// static SEED: AtomicU32 = AtomicU32::new(0);
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let builder = Process::builder(|(): ()| SEED.load(Relaxed), ());
+        /// let seeded = builder.before_start(|| SEED.store(7, Relaxed)).spawn()?;
+        /// assert_eq!((seeded.join()?, SEED.load(Relaxed)), (7, 0)); // there, not here
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn before_start<F: FnOnce() + Copy + 'static>(mut self, _: F) -> Self {
+            const {
+                assert!(size_of::<F>() == 0, "the function runs in another process: it cannot capture data")
+            };
+            self.plan.hooks.push($crate::control::entry::OfHook::<F>::ENTRY);
+            self
+        }
+
+        /// How many bytes of private memory (heap and private mappings, `RLIMIT_DATA`) the process may have; an allocation beyond ends it with
+        /// [`ExitReason::OutOfMemory`](crate::ExitReason::OutOfMemory). Default: no limit.
+        pub fn memory(mut self, bytes: u64) -> Self {
+            self.plan.options.memory = Some(bytes);
+            self
+        }
+    };
+}
+pub(crate) use options;
+
+/// An actor to be: options, then [`spawn`](Self::spawn).
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # use std::time::Duration;
+/// # #[actor] struct Echo;
+/// # #[actor] impl Echo { fn echo(&self, text: String) -> String { text } }
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let echo = Echo.builder().name("echo-1").mailbox(16).deadline(Duration::from_secs(2)).spawn()?;
+/// assert_eq!((echo.name(), echo.capacity()), ("echo-1", 16));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct ActorBuilder<A> {
+    pub(crate) plan: Plan,
+    /// The name that it is to be found by.
+    pub(crate) registered: Option<String>,
+    kind: PhantomData<fn() -> A>,
+}
+
+impl<A: Actor> ActorBuilder<A> {
+    pub(crate) fn new(init: &A::Init) -> ActorBuilder<A> {
+        let options = <A as ActorStruct>::OPTIONS;
+        let name = name_of::<A>();
+        let (init, entry) = (codec::encode_within(init, bounds::SOUNDED).0, OfActor::<A>::ENTRY);
+        ActorBuilder {
+            plan: Plan { name: Some(name.to_owned()), ..Plan::new(Kind::Actor, Some(entry), init, options) },
+            registered: None,
+            kind: PhantomData,
+        }
+    }
+
+    /// The same actor from something else.
+    pub(crate) fn with_init(mut self, init: &A::Init) -> ActorBuilder<A> {
+        self.plan.init = codec::encode_within(init, bounds::SOUNDED).0;
+        self
+    }
+
+    options!();
+
+    /// The name by which every process of the tree can find the actor; see [`names`](mod@crate::names). Default: none.
+    ///
+    /// Not to be mixed up with the [`name`](Self::name) of the process. Whether it is taken is decided before a process is started
+    /// ([`SpawnError::AlreadyStarted`]); while somebody else starts an actor for the same name, [`spawn`](Self::spawn) waits for the outcome, 60 s at most. When
+    /// a spawn has failed, the name is free by the time it returns. That is OTP's `start_link` with a name, but for one thing: the actor is not found
+    /// before it is ready.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # #[actor] struct Db;
+    /// # #[actor] impl Db {}
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let db = Db.builder().registered("db").spawn()?;
+    /// let error = Db.builder().registered("db").spawn().unwrap_err();
+    /// assert_eq!(error, SpawnError::AlreadyStarted { actor: "db".into(), pid: db.pid()? });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn registered(mut self, name: impl Into<String>) -> Self {
+        self.registered = Some(name.into());
+        self
+    }
+
+    /// How many messages the mailbox takes, 1 to 65535. Default: 256.
+    ///
+    /// The kernel's socket buffer is a second bound: where the limit `net.core.wmem_max` is small, a mailbox may be full of large messages earlier.
+    pub fn mailbox(mut self, messages: u32) -> Self {
+        self.plan.options.mailbox = Some(messages);
+        self
+    }
+
+    /// How long a call waits by default. Default: 60 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.plan.options.timeout = Some(timeout);
+        self
+    }
+
+    /// What becomes of what is queued when it is stopped. Default: [`AtEnd`](crate::Drain::AtEnd).
+    pub fn drain(mut self, drain: crate::Drain) -> Self {
+        self.plan.options.drain = Some(drain);
+        self
+    }
+
+    /// Whether its next process is always kept ready: forked ahead, waiting, without having run any code of yours. Even after its first crash it answers sooner then
+    /// (`docs/benchmarks.md`), for one idle process more, `phx-spare: NAME`. Default: no; an actor has one for a second after each crash.
+    ///
+    /// No effect on an actor that is not restarted; refused beside [`Restart::Temporary`](crate::Restart::Temporary), unless it is recycled. (What databases call a hot standby.)
+    pub fn spare(mut self, spare: bool) -> Self {
+        self.plan.options.spare = spare;
+        self
+    }
+
+    fn recycle(mut self, change: impl FnOnce(&mut Recycle)) -> Self {
+        change(self.plan.options.recycle.get_or_insert_with(Recycle::default));
+        self
+    }
+
+    /// Replaces its process by a fresh one after so many messages. After the current one; the mailbox stays, nothing is lost, and it is no
+    /// crash ([`ExitReason::Recycled`](crate::ExitReason::Recycled)). Default: never. (Python's `maxtasksperchild`.)
+    pub fn recycle_after(self, messages: u64) -> Self {
+        self.recycle(|recycle| recycle.messages = Some(messages))
+    }
+
+    /// Replaces its process when more than so many bytes of it are resident after a message. Default: never.
+    pub fn recycle_above(self, bytes: u64) -> Self {
+        self.recycle(|recycle| recycle.memory = Some(bytes))
+    }
+
+    /// Replaces its process when it is so old, counted from the moment at which it is ready. A process that has handled no message yet is not replaced, so an age
+    /// shorter than a start costs a process for each message, and no more. Default: never.
+    pub fn recycle_at_age(self, age: Duration) -> Self {
+        self.recycle(|recycle| recycle.age = Some(age))
+    }
+
+    /// Recycles each process by up to so many percent earlier, at random, so that those which were started together do not all pause together.
+    /// For messages and age. Default: 0.
+    pub fn recycle_jitter(self, percent: u8) -> Self {
+        self.recycle(|recycle| recycle.jitter = percent)
+    }
+
+    /// Starts the actor in a new process, and waits until it is ready (its `#[init]` has answered), dead or over its start limit.
+    ///
+    /// The first spawn of a program also starts its root supervisor.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]. Nothing of a failed start is left running.
+    pub fn spawn(self) -> Result<ActorRef<A>, SpawnError> {
+        self.spawn_peer().map(ActorRef::of)
+    }
+
+    pub(crate) fn spawn_peer(self) -> Result<Arc<Peer>, SpawnError> {
+        match self.registered {
+            None => self.plan.spawn(),
+            Some(name) => names::start_registered(&name, std::any::type_name::<A>(), || self.plan.spawn()),
+        }
+    }
+}
+
+impl<A> ActorBuilder<A> {
+    /// What a supervisor needs of it.
+    pub(crate) fn into_plan(self) -> Plan {
+        let registered = self.registered.map(|name| (name, std::any::type_name::<A>()));
+        Plan { registered, ..self.plan }
+    }
+}
+
+/// What a process of the actor is called, unless it is said.
+pub(crate) fn name_of<A: ActorStruct>() -> &'static str {
+    A::OPTIONS.name.unwrap_or_else(|| short_name(std::any::type_name::<A>()))
+}
+
+/// `Cache<u32>` of `shop::store::Cache<u32>`.
+pub(crate) fn short_name(path: &'static str) -> &'static str {
+    let plain = path.find('<').unwrap_or(path.len());
+    let start = path[..plain].rfind("::").map_or(0, |at| at + 2);
+    &path[start..plain]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_name;
+
+    #[test]
+    fn actors_are_named_after_the_last_part_of_their_type() {
+        assert_eq!(short_name("shop::store::Cache<alloc::string::String>"), "Cache");
+        assert_eq!(short_name("Db"), "Db");
+    }
+}

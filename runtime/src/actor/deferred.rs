@@ -1,0 +1,244 @@
+//! Answers that come later than the handler returns (OTP's `{noreply, State}` with `gen_server:reply/2`).
+//!
+//! What a handler returns is half of a promise, what it keeps is the other half. When the handler has returned, the promise learns whose call it
+//! was; from then on an answer goes straight into the caller's reply channel, from whichever thread. Only what finds no room there
+//! is left to the main thread, which keeps it as it keeps all answers.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::actor::current;
+use crate::actor::server::Origin;
+use crate::actor::traits;
+use crate::ipc::bounds;
+use crate::ipc::codec::Portable;
+use crate::ipc::envelope::Status;
+use crate::sys::per_process::Home;
+
+/// What a handler returns that answers later; see [`later`].
+///
+/// Only as the whole return type of a message. A fallible one is `Later<Result<T, E>>`, which its caller gets as `T` or
+/// [`CallError::App`](crate::CallError::App).
+#[must_use = "it is what the handler returns"]
+pub struct Later<T> {
+    promise: Option<Arc<Promise>>,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// The answer to a call whose handler has returned (OTP's `From`): sent once, from any thread of the actor's process.
+///
+/// One that is dropped without being sent ends the caller's wait with [`CallError::Unanswered`](crate::CallError::Unanswered), but for the end of the
+/// actor: then the caller is told of that.
+#[must_use = "dropping it tells the caller that there will be no answer"]
+pub struct Answer<T> {
+    promise: Arc<Promise>,
+    kind: PhantomData<fn(T)>,
+}
+
+/// The two halves of an answer that is given later: the handler returns the one and keeps the other.
+///
+/// The call is no longer in progress when its handler has returned: a deadline of the method does not run any more, the next message is handled, and
+/// if the actor dies, the caller is told [`CallError::Died`](crate::CallError::Died), also by an actor that is restarted: its next process knows nothing of
+/// the promises of the last one.
+///
+/// ```
+/// use phalanx::prelude::*;
+/// use phalanx::{Answer, Later};
+///
+/// /// A value that comes once, for as many as want it.
+/// #[actor]
+/// struct Promise {
+///     waiting: Vec<Answer<u64>>,
+/// }
+///
+/// #[actor]
+/// impl Promise {
+///     #[init]
+///     fn new() -> Self {
+///         Promise { waiting: Vec::new() }
+///     }
+///
+///     fn get(&mut self) -> Later<u64> {
+///         let (later, answer) = phalanx::later();
+///         self.waiting.push(answer);
+///         later
+///     }
+///
+///     fn put(&mut self, value: u64) {
+///         for answer in self.waiting.drain(..) {
+///             let _ = answer.send(value); // whoever has gone meanwhile does not get it
+///         }
+///     }
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let promise = Promise::spawn()?;
+/// let (one, other) = (promise.get(), promise.get());
+/// promise.put(42).wait()?;
+/// assert_eq!((one.wait()?, other.wait()?), (42, 42));
+/// # Ok(())
+/// # }
+/// ```
+pub fn later<T>() -> (Later<T>, Answer<T>) {
+    let promise = Arc::new(Promise { stage: Mutex::new(Stage::Handling(None)), home: Home::here() });
+    let answer = Answer { promise: Arc::clone(&promise), kind: PhantomData };
+    (Later { promise: Some(promise), kind: PhantomData }, answer)
+}
+
+/// What both halves know.
+pub(crate) struct Promise {
+    stage: Mutex<Stage>,
+    /// Who is to answer. A copy of that process is not.
+    home: Home,
+}
+
+enum Stage {
+    /// The handler has not returned. It may have answered.
+    Handling(Option<traits::Answer>),
+    /// Somebody waits.
+    Open(Origin),
+    /// There is nobody, or not any more.
+    Closed,
+}
+
+impl Promise {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handler has returned, and this is whose call it was. Answers what is to be sent at once.
+    pub(crate) fn bind(&self, origin: impl FnOnce() -> Option<Origin>) -> Option<traits::Answer> {
+        let mut stage = self.stage();
+        match std::mem::replace(&mut *stage, Stage::Closed) {
+            Stage::Handling(None) => {
+                *stage = origin().map_or(Stage::Closed, Stage::Open);
+                None
+            }
+            Stage::Handling(Some(answer)) => Some(answer),
+            Stage::Open(_) | Stage::Closed => None,
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        if !self.home.is_here() {
+            return false;
+        }
+        match &*self.stage() {
+            Stage::Handling(answer) => answer.is_none(),
+            Stage::Open(origin) => origin.is_wanted(),
+            Stage::Closed => false,
+        }
+    }
+
+    /// Whether an answer would be sent, or tried to be.
+    fn takes_an_answer(&self) -> bool {
+        if !self.home.is_here() {
+            return false;
+        }
+        match &*self.stage() {
+            Stage::Handling(answer) => answer.is_none(),
+            Stage::Open(origin) => !origin.is_late(),
+            Stage::Closed => false,
+        }
+    }
+
+    /// Answers whether somebody may get it.
+    fn answer(&self, make: impl FnOnce() -> traits::Answer) -> bool {
+        if !self.takes_an_answer() {
+            return false;
+        }
+        // Not under the lock: encoding runs code of the user's.
+        let answer = make();
+        let mut stage = self.stage();
+        match std::mem::replace(&mut *stage, Stage::Closed) {
+            Stage::Handling(None) => {
+                *stage = Stage::Handling(Some(answer));
+                true
+            }
+            Stage::Open(origin) => {
+                drop(stage);
+                origin.answer(answer)
+            }
+            // The other half was dropped meanwhile.
+            _ => false,
+        }
+    }
+}
+
+impl<T> Later<T> {
+    /// What a handler has returned.
+    pub(crate) fn into_promise(mut self) -> Option<Arc<Promise>> {
+        self.promise.take()
+    }
+}
+
+impl<T> Drop for Later<T> {
+    fn drop(&mut self) {
+        // Not returned: nobody will wait for the other half.
+        if let Some(promise) = self.promise.take() {
+            *promise.stage() = Stage::Closed;
+        }
+    }
+}
+
+impl<T: Portable> Answer<T> {
+    /// Sends it. Does not block: what a caller who does not read has no room for is kept for it, 64 MiB at most, and sent when there is room.
+    ///
+    /// An answer that cannot be encoded reaches its caller as [`CallError::Codec`](crate::CallError::Codec), and counts as sent.
+    ///
+    /// # Errors
+    /// The value, if nobody can get it any more: see [`is_wanted`](Self::is_wanted). That it was sent does not mean that it was received: the
+    /// caller may have stopped waiting just now, or die before it reads.
+    pub fn send(self, value: T) -> Result<(), T> {
+        let mut levels = 0;
+        let make = || {
+            let answer;
+            (answer, levels) = traits::Answer::of_ref(Status::Value, &value);
+            answer
+        };
+        if !self.promise.answer(make) {
+            return Err(value);
+        }
+        bounds::drop_deep(value, levels);
+        Ok(())
+    }
+}
+
+#[cfg(feature = "remote")]
+impl Answer<()> {
+    /// Sends what somebody else has encoded, of whatever type it is.
+    pub(crate) fn send_encoded(self, answer: traits::Answer) {
+        self.promise.answer(|| answer);
+    }
+}
+
+impl<T> Answer<T> {
+    /// Whether there is somebody who may wait for it: false when the caller's deadline has passed, when its process is gone, or when the handler
+    /// has not returned the [`Later`] that belongs to it. A caller that lives and has dropped its [`Reply`](crate::Reply) is not seen. Does not block.
+    pub fn is_wanted(&self) -> bool {
+        self.promise.is_wanted()
+    }
+}
+
+impl<T> Drop for Answer<T> {
+    fn drop(&mut self) {
+        // An actor that ends tells its callers by ending.
+        if !current::is_stopping() {
+            self.promise.answer(|| traits::Answer::empty(Status::Unanswered));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Later<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Later")
+    }
+}
+
+impl<T> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}

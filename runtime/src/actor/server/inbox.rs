@@ -1,0 +1,435 @@
+//! The receiving side of an actor: messages in, answers out, one at a time.
+//!
+//! Where there may be another process after this one (`durable`), a message stays in the mailbox, as its first one, until it has been
+//! handled. So a death loses nothing that was queued, and what was begun is still there, for the next process to say
+//! that it is lost, or to handle it again if its method allows that. Otherwise a message is taken out at once, which
+//! saves a system call.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use super::recycling::Recycling;
+use super::reply_channels::Callers;
+use crate::actor::current;
+use crate::actor::links;
+use crate::actor::traits::{Actor, Answer, Call, Method, method_name};
+use crate::child::panic;
+use crate::control::fd_store::Attic;
+use crate::ipc::capacity::{self, Correction};
+use crate::ipc::codec;
+use crate::ipc::envelope::{Body, Envelope, Status, parse};
+use crate::policy::Drain;
+use crate::status::{Epitaph, Ledger, Phase, StopMode};
+use crate::sys::verdict::Verdict;
+use crate::sys::{clock, fd, poll, process, rlimit, seqpacket, signal};
+
+pub(super) struct Mailbox {
+    receiver: OwnedFd,
+    ledger: &'static Ledger,
+    buffer: Vec<u8>,
+    correction: Correction,
+    pub(super) callers: Callers,
+    durable: bool,
+    drain: Drain,
+    pub(super) recycling: Recycling,
+    methods: &'static [Method],
+}
+
+/// How long to wait for what passes and of which the kernel does not say when.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// More bells than a socket holds, and still a bound.
+const BELLS: usize = 4096;
+
+/// Receiving from the own mailbox has failed. Returns if trying again makes sense, and not at once where that would spin.
+fn weigh(error: &io::Error) {
+    match Verdict::of(error) {
+        Verdict::Passes if Verdict::passes_unseen(error) => poll::pause(MOMENT),
+        Verdict::Passes => {}
+        // There is nobody else's end in a receive.
+        Verdict::Ours | Verdict::Theirs | Verdict::Packet => panic::leave_broken("its mailbox", error),
+    }
+}
+
+/// A message that has come to the front of the mailbox.
+struct Message {
+    envelope: Envelope<()>,
+    body: Body,
+    fds: Vec<OwnedFd>,
+}
+
+impl Mailbox {
+    pub(super) fn new(
+        receiver: OwnedFd,
+        buffer: Vec<u8>,
+        ledger: &'static Ledger,
+        attic: Option<Attic>,
+        drain: Drain,
+        recycling: Recycling,
+    ) -> Mailbox {
+        let durable = attic.is_some();
+        let callers = Callers::inherit(attic, ledger.incarnation());
+        let correction = Correction::default();
+        Mailbox { receiver, ledger, buffer, correction, callers, durable, drain, recycling, methods: &[] }
+    }
+
+    pub(super) fn receiver(&self) -> &OwnedFd {
+        &self.receiver
+    }
+
+    /// Handles messages until a stop is asked for, or a fresh process; in a drain also those that are queued at that moment.
+    pub(super) fn serve<A: Actor>(&mut self, actor: &mut A) {
+        while let Some(message) = self.next() {
+            self.handle(actor, message);
+        }
+        let drains = match self.drain {
+            Drain::AtEnd => self.ledger.stop_requested() == Some(StopMode::Drain),
+            // What is queued is for the next process, if there is to be one.
+            Drain::Always => !self.recycles(),
+            Drain::Never => false,
+        };
+        if drains {
+            // Not those that come later: two actors that talk to each other would never end.
+            let queued = self.ledger.depth().load(SeqCst);
+            for _ in 0..queued {
+                let Some(message) = self.take(false) else { break };
+                self.handle(actor, message);
+            }
+        }
+    }
+
+    /// Whether it ends to be replaced by a fresh process. A stop that was asked for counts before that.
+    pub(super) fn recycles(&self) -> bool {
+        self.recycling.is_due() && !signal::is_noted(process::SIGTERM)
+    }
+
+    /// Waits for the next message; `None` when the actor is to end.
+    fn next(&mut self) -> Option<Message> {
+        loop {
+            if signal::is_noted(process::SIGTERM) || self.recycling.is_due() {
+                return None;
+            }
+            self.callers.flush();
+            self.name_forsaken();
+            // Usually nothing is known to wait, and one blocking receive is all there is to do.
+            let idle = self.ledger.depth().load(SeqCst) == 0
+                && !self.callers.are_blocked()
+                && self.recycling.due_in().is_none();
+            if let Some(message) = self.take(idle) {
+                self.correction.queue_moved();
+                return Some(message);
+            }
+            if !idle && !signal::is_noted(process::SIGTERM) {
+                self.wait();
+            }
+        }
+    }
+
+    /// Waits for a message, for callers that have no room for their answers, and for what is to be done at a certain time.
+    fn wait(&mut self) {
+        let counting = self.correction.queue_is_empty(self.ledger);
+        let limits = [counting, self.recycling.due_in(), self.callers.try_again_in()];
+        let limit = limits.into_iter().flatten().min();
+        let mut fds = vec![(self.receiver.as_fd(), false)];
+        fds.extend(self.callers.blocked().map(|fd| (fd, true)));
+        if limit.is_some() || fds.len() > 1 {
+            match poll::wait(&fds, limit, None) {
+                // What is broken is seen when it is read or written.
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // More callers to wait for than this process may have descriptors, or no memory.
+                Err(_) => poll::pause(MOMENT),
+            }
+        }
+    }
+
+    /// Gets the first message, if there is one, or waits for it. `None` too for a wake-up and for what is not a message.
+    fn take(&mut self, wait: bool) -> Option<Message> {
+        loop {
+            let packet = match self.first(wait) {
+                Ok(Some(packet)) => packet,
+                // Nobody closes the mailbox of a process that lives but code that does not know whose it is.
+                Ok(None) if fd::has_ended(self.receiver.as_fd()) => {
+                    panic::leave_broken("its mailbox", "it has been shut down")
+                }
+                // An empty packet looks the same.
+                Ok(None) => {
+                    self.done_with_first();
+                    return None;
+                }
+                Err(error) => {
+                    weigh(&error);
+                    return None;
+                }
+            };
+            if packet.len <= 1 {
+                // Our own signal handler, or a sender that finds no room, which wakes us. Who does not wait is awake.
+                self.done_with_first();
+                if wait {
+                    return None;
+                }
+                continue;
+            }
+            match self.read(packet) {
+                Some(message) => return Some(message),
+                // Not from one of us. Dropped, and counted as handled, so that it can be seen.
+                None => {
+                    capacity::release(self.ledger);
+                    self.ledger.finish();
+                    self.done_with_first();
+                }
+            }
+        }
+    }
+
+    /// The first packet. Where it stays in the mailbox it is looked at again if there was no descriptor for what comes with it: the kernel then has
+    /// to allow more of them.
+    fn first(&mut self, wait: bool) -> io::Result<Option<seqpacket::Packet>> {
+        let socket = self.receiver.as_fd();
+        if !self.durable {
+            return seqpacket::receive(socket, &mut self.buffer, wait);
+        }
+        let first = seqpacket::peek(socket, &mut self.buffer, wait)?;
+        if !first.as_ref().is_some_and(|packet| packet.truncated) {
+            return Ok(first);
+        }
+        drop(first);
+        rlimit::with_raised_descriptors(|| seqpacket::peek(socket, &mut self.buffer, false))
+    }
+
+    fn done_with_first(&self) {
+        if self.durable {
+            seqpacket::skip(self.receiver.as_fd());
+        }
+    }
+
+    fn read(&mut self, packet: seqpacket::Packet) -> Option<Message> {
+        let Envelope {
+            session,
+            seq,
+            ask,
+            method,
+            deadline,
+            limit,
+            epoch,
+            #[cfg(debug_assertions)]
+            via,
+            announce,
+            large,
+            payload,
+        } = parse::<Envelope>(&self.buffer[..packet.len])?;
+        if packet.fds.iter().any(|fd| self.callers.have(fd.as_raw_fd())) {
+            panic::leave_broken("a socket of its own", "something else has come in by its number");
+        }
+        let mut fds = packet.fds.into_iter();
+        let channel = if announce { fds.next() } else { None };
+        // A caller that says that it sends its channel and does not is none of ours; unless there was no descriptor left for it here.
+        let is_whole = channel.is_some() == announce && !packet.truncated;
+        if !is_whole && !packet.truncated {
+            return None;
+        }
+        if let Some(channel) = channel {
+            self.callers.announce(session, channel);
+            self.name_forsaken();
+        }
+        if epoch < self.ledger.sweeps() {
+            // On its way while the mailbox was swept. Its caller is told that it is lost, so it is.
+            return None;
+        }
+        let envelope = Envelope {
+            session,
+            seq,
+            ask,
+            method,
+            deadline,
+            limit,
+            epoch,
+            #[cfg(debug_assertions)]
+            via,
+            announce,
+            large,
+            payload: (),
+        };
+        if !is_whole {
+            self.refuse(&envelope);
+            return None;
+        }
+        match Body::open(payload, large, &mut fds) {
+            Ok(body) => Some(Message { envelope, body, fds: fds.collect() }),
+            Err(error) => {
+                self.answer(&envelope, Answer::codec(&error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// What came with a message did not fit into this process' table of descriptors: the message is lost, and its caller is told so.
+    fn refuse(&mut self, envelope: &Envelope<()>) {
+        let error = format!(
+            "no descriptor is free in the actor's process for what comes with this message ({} are allowed)",
+            rlimit::descriptors()
+        );
+        if !envelope.ask {
+            let method = method_name(self.methods, envelope.method);
+            tracing::warn!(method, reason = %error, "dead letter");
+        }
+        self.answer(envelope, Answer::text(Status::Dropped, &error));
+    }
+
+    fn handle<A: Actor>(&mut self, actor: &mut A, message: Message) {
+        let Message { envelope, body, fds } = message;
+        let Envelope { session, seq, method, .. } = envelope;
+        let ask = envelope.ask;
+        if envelope.deadline != 0 && envelope.deadline <= clock::now() {
+            // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
+            capacity::release(self.ledger);
+            self.ledger.finish();
+            self.answer(&envelope, Answer::empty(Status::Expired));
+            return self.done_with_first();
+        }
+        // Begun by a process that died of it: it has left the queue before.
+        let again = self.durable && self.ledger.has_begun(session, seq);
+        self.ledger.count_attempt(again);
+        // In this order: whoever sees that it has left the queue can rely on its being in progress.
+        self.ledger.begin(session, seq, method, envelope.limit);
+        if again {
+            self.ledger.settle_interrupted();
+        } else {
+            capacity::release(self.ledger);
+        }
+        if envelope.limit != 0 {
+            crate::spawn::tree::ask_to_watch();
+        }
+        let answer = self.run(actor, &envelope, &body, fds);
+        current::leave_if_copy();
+        if !ask && answer.status == Status::Codec {
+            let reason = String::from_utf8_lossy(&answer.encoded.bytes);
+            tracing::warn!(method = method_name(A::METHODS, method), %reason, "dead letter");
+        }
+        self.ledger.count_handled();
+        if self.durable {
+            // As long as the answer is not out, a death costs this call, and its caller is told so.
+            self.ledger.enter(Phase::Answering);
+            self.answer(&envelope, answer);
+            self.ledger.enter(Phase::Idle);
+            self.done_with_first();
+        } else {
+            self.ledger.enter(Phase::Idle);
+            self.answer(&envelope, answer);
+        }
+        self.recycling.handled_one();
+    }
+
+    fn run<A: Actor>(
+        &self,
+        actor: &mut A,
+        envelope: &Envelope<()>,
+        body: &Body,
+        fds: Vec<OwnedFd>,
+    ) -> Answer {
+        let method = envelope.method;
+        let handling = current::handling(envelope.deadline);
+        #[cfg(debug_assertions)]
+        current::set_chain(&envelope.via);
+        let answer = if method >= links::EXIT {
+            if let Some(down) = links::handle(method, body, fds, A::TRAPS_EXITS) {
+                actor.on_exit(down);
+            }
+            Answer::empty(Status::Value)
+        } else {
+            let Envelope { ask, deadline, limit, .. } = *envelope;
+            actor.handle(Call { method, body, fds, ask, deadline, limit })
+        };
+        drop(handling);
+        answer
+    }
+
+    fn answer(&mut self, envelope: &Envelope<()>, answer: Answer) {
+        if !envelope.ask {
+            return;
+        }
+        let (session, seq, incarnation) = (envelope.session, envelope.seq, self.ledger.incarnation());
+        if !self.callers.knows(session) {
+            // Its channel did not come in, or it is gone. In its place the ledger says so, and the bell.
+            self.ledger.leave_unheard(session, seq);
+            self.ring();
+            return;
+        }
+        let now = match answer.later {
+            None => Some(answer),
+            Some(promise) => {
+                promise.bind(|| self.callers.origin(session, seq, incarnation, envelope.deadline))
+            }
+        };
+        if let Some(answer) = now {
+            self.callers.answer(session, seq, incarnation, answer);
+        }
+        self.name_forsaken();
+    }
+
+    fn ring(&self) {
+        let rung = || seqpacket::send_raw(self.receiver.as_fd(), b"r", &[]);
+        if rung().is_err()
+            && let Some(sender) = current::own_mailbox()
+        {
+            // Full of bells, or broken, which the next receive finds. What matters is that one comes after what has just been written.
+            poll::drain_bell(sender, BELLS);
+            let _ = rung();
+        }
+    }
+
+    /// Keeps up to date who would miss answers if this process died.
+    fn name_forsaken(&mut self) {
+        if self.durable && self.callers.forsaken_have_changed() {
+            self.ledger.forsake(self.callers.forsaken());
+        }
+    }
+
+    /// Deals with the message that the last process died of, or had just finished, if it is still there.
+    pub(super) fn recover(&mut self, methods: &'static [Method]) {
+        self.methods = methods;
+        if !self.durable || self.ledger.incarnation() == 1 {
+            return;
+        }
+        let interrupted = self.ledger.interrupted();
+        let mut first = self.first(false);
+        while let Err(error) = &first
+            && Verdict::passes_unseen(error)
+        {
+            weigh(error);
+            first = self.first(false);
+        }
+        if let Ok(Some(packet)) = first
+            && let Some(message) = self.read(packet)
+            && self.ledger.has_begun(message.envelope.session, message.envelope.seq)
+        {
+            let allowed = methods.get(message.envelope.method as usize).map_or(1, |method| method.attempts);
+            if interrupted == 0 {
+                self.done_with_first();
+            } else if self.ledger.attempts() >= allowed {
+                self.give_up(&message.envelope, methods, interrupted);
+                self.done_with_first();
+            } else {
+                // Not dealt with before it is begun again: should we die until then, it is still to be repeated.
+                return;
+            }
+        }
+        self.ledger.settle_interrupted();
+    }
+
+    /// The caller of a lost message has been told by the supervisor's word in the ledger, if it looked in time. This it cannot miss.
+    fn give_up(&mut self, envelope: &Envelope<()>, methods: &'static [Method], incarnation: u64) {
+        let epitaph = self.ledger.death_of(incarnation).unwrap_or_else(Epitaph::orphaned);
+        let reason = &epitaph.reason;
+        let method = method_name(methods, envelope.method);
+        let attempts = self.ledger.attempts();
+        if !envelope.ask || attempts > 1 {
+            tracing::warn!(method, attempts, %reason, "dead letter");
+        }
+        if let Ok(encoded) = codec::encode(&epitaph) {
+            self.answer(envelope, Answer::new(Status::Lost, encoded));
+        }
+    }
+}

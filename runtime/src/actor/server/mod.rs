@@ -1,0 +1,96 @@
+//! The main loop of an actor: take a message, handle it, answer; until it is to stop.
+
+pub(crate) mod inbox;
+mod recycling;
+pub(crate) mod reply_channels;
+
+use std::os::fd::OwnedFd;
+
+use crate::actor::current;
+use crate::actor::traits::Actor;
+use crate::child::panic;
+use crate::child::setup::{Start, announce_ready};
+use crate::ipc::envelope::Body;
+use crate::ipc::user_code;
+use crate::ipc::{bounds, codec};
+use crate::spawn::tree;
+use crate::status::{Farewell, Ledger, Phase, StopMode};
+use inbox::Mailbox;
+use recycling::Recycling;
+pub(crate) use reply_channels::Origin;
+
+/// The code of an exit after a panic, as of a Rust program whose `main` panicked.
+pub(crate) const PANICKED: i32 = 101;
+
+/// Makes the actor, handles its messages, stops it. Answers the exit code.
+pub(crate) fn run<A: Actor>(start: Start) -> i32 {
+    let Start { init, fds, receiver, ledger, attic, recycle, drain, buffer } = start;
+    // Even if its init fails: a caller is not to wait for what has been lost already.
+    let mut mailbox = Mailbox::new(receiver, buffer, ledger, attic, drain, Recycling::new(recycle.as_ref()));
+    mailbox.recover(A::METHODS);
+    let mut actor = match make::<A>(&init, fds, ledger) {
+        Ok(actor) => actor,
+        Err(code) => return code,
+    };
+    drop(init);
+    announce_ready(ledger, mailbox.receiver());
+    mailbox.recycling.begin();
+    let served = user_code::caught(|| {
+        actor.on_start();
+        current::leave_if_copy();
+        mailbox.serve(&mut actor);
+    });
+    current::leave_if_copy();
+    if let Err(payload) = served {
+        panic::correct(ledger, &*payload);
+        // The state may be half-changed: it is not dropped, nobody runs code on it.
+        std::mem::forget(actor);
+        return farewell(ledger, Farewell::Panicked, PANICKED);
+    }
+    ledger.enter(Phase::Stopping);
+    let stopped = user_code::caught(|| {
+        actor.on_stop();
+        current::leave_if_copy();
+        // What it has started ends with it, in the same order as at the end of a program.
+        tree::shut_down(StopMode::Stop);
+        drop(actor);
+    });
+    current::leave_if_copy();
+    mailbox.callers.flush_before_exit();
+    let recycled = mailbox.recycles();
+    match stopped {
+        Ok(()) if recycled => farewell(ledger, Farewell::Recycled, 0),
+        Ok(()) => farewell(ledger, Farewell::Stopped, 0),
+        Err(payload) => {
+            panic::correct(ledger, &*payload);
+            farewell(ledger, Farewell::Panicked, PANICKED)
+        }
+    }
+}
+
+fn farewell(ledger: &Ledger, farewell: Farewell, code: i32) -> i32 {
+    ledger.say_farewell(farewell);
+    code
+}
+
+fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, i32> {
+    let init = codec::decode_within::<A::Init>(init, fds, bounds::here());
+    current::leave_if_copy();
+    let init = init.map_err(|error| {
+        ledger.last_words(&error, "", None);
+        farewell(ledger, Farewell::Undecodable, 1)
+    })?;
+    let made = user_code::caught(|| A::init(init));
+    current::leave_if_copy();
+    match made {
+        Ok(Ok(actor)) => Ok(actor),
+        Ok(Err(error)) => {
+            ledger.last_words(&error.0, "", None);
+            Err(farewell(ledger, Farewell::InitFailed, 1))
+        }
+        Err(payload) => {
+            panic::correct(ledger, &*payload);
+            Err(farewell(ledger, Farewell::Panicked, PANICKED))
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! The reply channels of those who call an actor.
+//!
+//! An actor never waits for a caller: an answer that does not fit into a caller's channel is kept, up to a bound, and
+//! sent when there is room; beyond the bound only the fact that it was lost is. A caller is forgotten when it is gone, and for no other reason: what
+//! passes (no memory, too many descriptors under way) is tried again, and if it does not pass, said in the answer's place.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::actor::current;
+use crate::actor::traits::Answer;
+use crate::child::panic;
+use crate::control::fd_store::Attic;
+use crate::ipc::envelope::{Answered, Outgoing, Sealed, Status, packet};
+use crate::ipc::uplink;
+use crate::reactor::endpoint::UNDER_WAY;
+use crate::sys::verdict::Verdict;
+use crate::sys::{clock, fd, poll, rlimit};
+
+/// How many answers are kept for one caller that does not get to read them: as many as may be under way to it.
+const KEPT: usize = UNDER_WAY as usize;
+
+/// How many bytes of answers are kept for one caller. What goes beyond is lost, and it is told so: a caller that never reads may not use up the actor's
+/// memory.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// How many more are remembered as lost.
+const REMEMBERED: usize = 16 * 1024;
+
+/// How long an actor that ends tries to hand out the answers it has kept, since somebody has taken the last of them.
+const LAST_TRY: Duration = Duration::from_millis(200);
+
+/// How soon an answer is tried again that was refused for a reason of which the kernel does not say when it passes.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// How long an answer with descriptors in it may be refused for such a reason, before its caller is told that instead.
+const STUCK: Duration = Duration::from_secs(1);
+
+/// An answer that is not out yet.
+struct Kept {
+    seq: u64,
+    sealed: Sealed,
+}
+
+struct Caller {
+    channel: Arc<OwnedFd>,
+    kept: VecDeque<Kept>,
+    /// How much memory those take.
+    bytes: usize,
+    /// Until when the first of them is tried, if what keeps it back is not that there is no room.
+    stuck_until: Option<u64>,
+    /// Calls whose answers were not kept. They do not count against the bound: a caller that has dropped its replies and
+    /// then reads again gets its next answer.
+    lost: VecDeque<u64>,
+}
+
+impl Caller {
+    fn is_blocked(&self) -> bool {
+        self.unsent() > 0
+    }
+
+    fn unsent(&self) -> usize {
+        self.kept.len() + self.lost.len()
+    }
+}
+
+/// All of them, by the number with which each signs its calls.
+#[derive(Default)]
+pub(super) struct Callers {
+    known: HashMap<u64, Caller>,
+    /// Where their channels are kept for the next process, if there may be one.
+    attic: Option<Attic>,
+    /// Those for whom there was no room.
+    unparked: HashSet<u64>,
+    /// Whether those two kinds have changed since somebody asked.
+    changed: bool,
+    /// Those who wait for an answer that was left for later.
+    owed: Arc<Owed>,
+    /// How many of them have not got all their answers.
+    blocked: usize,
+    sweep_at: usize,
+}
+
+impl Callers {
+    /// Those whom an earlier process of this actor has left.
+    pub(super) fn inherit(attic: Option<Attic>, incarnation: u64) -> Callers {
+        let left = attic.as_ref().filter(|_| incarnation > 1).map(|attic| attic.channels());
+        let mut callers = Callers { attic, ..Callers::default() };
+        for (session, channel, parked) in left.unwrap_or_default() {
+            callers.learn(session, channel);
+            if !parked {
+                callers.unparked.insert(session);
+                callers.changed = true;
+            }
+        }
+        callers
+    }
+
+    fn learn(&mut self, session: u64, channel: OwnedFd) -> bool {
+        let is_new = !self.known.contains_key(&session);
+        if is_new {
+            let channel = Arc::new(channel);
+            let (kept, lost) = (VecDeque::new(), VecDeque::new());
+            self.known.insert(session, Caller { channel, kept, bytes: 0, stuck_until: None, lost });
+        }
+        is_new
+    }
+
+    /// Whether this number is that of something here, or of a line to the program. The kernel gives none away that is taken: what has just come in by it shows that
+    /// code in this process has closed what was there.
+    pub(super) fn have(&self, number: RawFd) -> bool {
+        // Descriptors come in seldom, and each has cost more than this.
+        let channels = self.known.values().map(|caller| caller.channel.as_raw_fd());
+        let attic = self.attic.iter().flat_map(Attic::descriptors);
+        channels.chain(attic).chain(uplink::descriptors()).any(|taken| taken == number)
+    }
+
+    /// A caller has sent its reply channel.
+    pub(super) fn announce(&mut self, session: u64, channel: OwnedFd) {
+        if self.known.len() >= self.sweep_at {
+            // Those who are gone do not say so; now and then, in proportion to how many there are, we look.
+            self.known.retain(|_, caller| !fd::hung_up(caller.channel.as_fd()));
+            self.unparked.retain(|session| self.known.contains_key(session));
+            self.sweep_at = (2 * self.known.len()).max(16);
+            self.count_blocked();
+        }
+        let attic = self.attic.as_ref().filter(|_| !self.known.contains_key(&session));
+        if let Some(Err(error)) = attic.map(|attic| attic.park(session, channel.as_fd())) {
+            match Verdict::of(&error) {
+                // Nobody but the processes of this actor has its ends.
+                Verdict::Ours | Verdict::Theirs => panic::leave_broken("its attic", error),
+                // No room: if this process dies, that caller is told that its answers are lost.
+                Verdict::Passes | Verdict::Packet => {
+                    self.unparked.insert(session);
+                    self.changed = true;
+                }
+            }
+        }
+        self.learn(session, channel);
+    }
+
+    pub(super) fn forsaken_have_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed) | self.owed.changed.swap(false, Relaxed)
+    }
+
+    /// Those who would miss answers if this process ended now.
+    pub(super) fn forsaken(&self) -> impl Iterator<Item = (u64, u64)> {
+        let blocked =
+            self.known.iter().filter(|(_, caller)| caller.is_blocked()).map(|(&session, _)| session);
+        let all = blocked.chain(self.unparked.iter().copied()).map(|session| (session, u64::MAX));
+        let owed: Vec<(u64, u64)> =
+            self.owed.calls().iter().map(|(&session, owed)| (session, owed.last)).collect();
+        all.chain(owed)
+    }
+
+    /// Where the answer goes that a handler has left for later; `None` if its caller is gone.
+    pub(super) fn origin(&self, session: u64, seq: u64, incarnation: u64, deadline: u64) -> Option<Origin> {
+        let channel = Arc::clone(&self.known.get(&session)?.channel);
+        let debt = self.attic.is_some().then(|| Owed::note(&self.owed, session, seq));
+        Some(Origin { channel, session, seq, incarnation, deadline, _debt: debt })
+    }
+
+    /// Whether this caller's channel is here.
+    pub(super) fn knows(&self, session: u64) -> bool {
+        self.known.contains_key(&session)
+    }
+
+    /// Sends an answer, or keeps it.
+    pub(super) fn answer(&mut self, session: u64, seq: u64, incarnation: u64, answer: Answer) {
+        let Some(caller) = self.known.get_mut(&session) else { return };
+        let Some(mut sealed) = seal(session, seq, incarnation, answer) else { return };
+        if caller.kept.is_empty() {
+            match hand_out(caller.channel.as_fd(), &mut sealed) {
+                Ok(()) => return,
+                Err(Hindrance::Gone) => return self.forget(session),
+                // What is to be done about these is for `flush` to find out.
+                Err(Hindrance::NoRoom | Hindrance::Passing(_) | Hindrance::Packet(_)) => {}
+            }
+        }
+        self.keep(session, Kept { seq, sealed });
+    }
+
+    fn keep(&mut self, session: u64, mut kept: Kept) {
+        let Some(caller) = self.known.get_mut(&session) else { return };
+        kept.sealed.slim();
+        let bytes = caller.bytes + kept.sealed.size();
+        if caller.kept.len() < KEPT && bytes <= KEPT_BYTES {
+            caller.bytes = bytes;
+            caller.kept.push_back(kept);
+        } else if caller.lost.len() < REMEMBERED {
+            caller.lost.push_back(kept.seq);
+        }
+        self.count_blocked();
+    }
+
+    fn forget(&mut self, session: u64) {
+        self.known.remove(&session);
+        self.unparked.remove(&session);
+        self.count_blocked();
+    }
+
+    fn count_blocked(&mut self) {
+        self.changed = true;
+        self.blocked = self.known.values().filter(|caller| caller.is_blocked()).count();
+    }
+
+    /// Whether answers wait for room.
+    pub(super) fn are_blocked(&self) -> bool {
+        self.blocked > 0
+    }
+
+    /// The channels in which answers wait for room.
+    pub(super) fn blocked(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let blocked =
+            self.known.values().filter(|caller| caller.is_blocked() && caller.stuck_until.is_none());
+        blocked.map(|caller| caller.channel.as_fd())
+    }
+
+    /// When to try again what waits for something else than room.
+    pub(super) fn try_again_in(&self) -> Option<Duration> {
+        let is_stuck = self.blocked > 0 && self.known.values().any(|caller| caller.stuck_until.is_some());
+        is_stuck.then_some(AGAIN)
+    }
+
+    /// Sends what has been kept, as far as there is room.
+    pub(super) fn flush(&mut self) {
+        if OVERFLOWS.swap(false, SeqCst) {
+            let overflow = std::mem::take(&mut *OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner));
+            overflow.into_iter().for_each(|(session, kept)| self.keep(session, kept));
+        }
+        if self.blocked == 0 {
+            return;
+        }
+        self.known.retain(|&session, caller| caller.flush(session));
+        self.unparked.retain(|session| self.known.contains_key(session));
+        self.count_blocked();
+    }
+
+    /// The last chance of the answers that are kept.
+    pub(super) fn flush_before_exit(&mut self) {
+        let mut deadline = clock::after(LAST_TRY);
+        self.flush();
+        let left = |callers: &Callers| callers.known.values().map(Caller::unsent).sum::<usize>();
+        let mut before = left(self);
+        while before > 0 && clock::now() < deadline {
+            poll::pause(Duration::from_millis(1));
+            self.flush();
+            let now = left(self);
+            if now < before {
+                // At least one caller reads.
+                deadline = clock::after(LAST_TRY);
+            }
+            before = now;
+        }
+    }
+}
+
+impl Caller {
+    fn drop_first(&mut self) {
+        let first = self.kept.pop_front();
+        self.bytes = self.bytes.saturating_sub(first.map_or(0, |kept| kept.sealed.size()));
+    }
+
+    /// Sends what is kept, as far as it goes; answers whether there is still somebody to send it to.
+    fn flush(&mut self, session: u64) -> bool {
+        while let Some(kept) = self.kept.front_mut() {
+            let hindrance = match hand_out(self.channel.as_fd(), &mut kept.sealed) {
+                Ok(()) => {
+                    self.drop_first();
+                    self.stuck_until = None;
+                    continue;
+                }
+                Err(hindrance) => hindrance,
+            };
+            let (is_late, error) = match hindrance {
+                Hindrance::Gone => return false,
+                Hindrance::NoRoom => {
+                    self.stuck_until = None;
+                    return true;
+                }
+                Hindrance::Passing(error) => {
+                    let until = *self.stuck_until.get_or_insert_with(|| clock::after(STUCK));
+                    // Without descriptors in it, what would stand in its place would be kept back as well.
+                    (until <= clock::now() && kept.sealed.has_descriptors(), error)
+                }
+                // What cannot be sent even as a text goes to nobody.
+                Hindrance::Packet(_) if !kept.sealed.has_descriptors() => return false,
+                Hindrance::Packet(error) => (true, error),
+            };
+            if !is_late {
+                return true;
+            }
+            match seal_unsent(session, kept.seq, &error) {
+                Some(sealed) => {
+                    self.bytes = (self.bytes + sealed.size()).saturating_sub(kept.sealed.size());
+                    kept.sealed = sealed;
+                }
+                None => self.drop_first(),
+            }
+        }
+        while let Some(&seq) = self.lost.front() {
+            match seal_lost(session, seq).map(|mut sealed| hand_out(self.channel.as_fd(), &mut sealed)) {
+                Some(Err(Hindrance::Gone)) => return false,
+                Some(Err(Hindrance::NoRoom)) => return true,
+                Some(Err(Hindrance::Passing(_))) => {
+                    self.stuck_until.get_or_insert_with(|| clock::after(STUCK));
+                    return true;
+                }
+                Some(Ok(()) | Err(Hindrance::Packet(_))) | None => drop(self.lost.pop_front()),
+            }
+        }
+        self.stuck_until = None;
+        true
+    }
+}
+
+/// Why an answer is not out.
+enum Hindrance {
+    /// Its caller's channel is full.
+    NoRoom,
+    /// Something else that passes.
+    Passing(io::Error),
+    /// The caller is gone, or reads another channel by now.
+    Gone,
+    /// This answer cannot go this way.
+    Packet(io::Error),
+}
+
+/// Sends one answer into a caller's channel. Does not return if the channel is not what this process has been given.
+fn hand_out(channel: BorrowedFd<'_>, sealed: &mut Sealed) -> Result<(), Hindrance> {
+    let mut sent = sealed.send(channel, &[]);
+    if sent.as_ref().is_err_and(Verdict::passes_unseen) && sealed.has_descriptors() {
+        // The kernel counts descriptors on their way against the soft limit, and an actor has the program's.
+        sent = rlimit::with_raised_descriptors(|| sealed.send(channel, &[]));
+    }
+    let Err(error) = sent else { return Ok(()) };
+    Err(match Verdict::of(&error) {
+        Verdict::Theirs => Hindrance::Gone,
+        Verdict::Passes if Verdict::passes_unseen(&error) => Hindrance::Passing(error),
+        Verdict::Passes => Hindrance::NoRoom,
+        Verdict::Packet => Hindrance::Packet(error),
+        // What is broken may be a descriptor that the handler has put into its answer.
+        Verdict::Ours if sealed.has_descriptors() && fd::is_seqpacket(channel) => Hindrance::Packet(error),
+        Verdict::Ours => panic::leave_broken("the reply channel of a caller", error),
+    })
+}
+
+/// Whose call it was whose answer was left for later.
+pub(crate) struct Origin {
+    channel: Arc<OwnedFd>,
+    session: u64,
+    seq: u64,
+    incarnation: u64,
+    deadline: u64,
+    _debt: Option<Debt>,
+}
+
+impl Origin {
+    /// Whether its deadline has passed.
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline != 0 && self.deadline <= clock::now()
+    }
+
+    /// Whether there is somebody who may wait for it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.is_late() && !fd::hung_up(self.channel.as_fd())
+    }
+
+    /// Sends the answer, from whichever thread; answers whether there was somebody to send it to.
+    pub(crate) fn answer(self, answer: Answer) -> bool {
+        let Some(mut sealed) = seal(self.session, self.seq, self.incarnation, answer) else { return false };
+        match hand_out(self.channel.as_fd(), &mut sealed) {
+            Ok(()) => true,
+            Err(Hindrance::Gone) => false,
+            Err(Hindrance::NoRoom | Hindrance::Passing(_) | Hindrance::Packet(_)) => {
+                let kept = Kept { seq: self.seq, sealed };
+                OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner).push((self.session, kept));
+                OVERFLOWS.store(true, SeqCst);
+                current::wake_main_thread();
+                true
+            }
+        }
+    }
+}
+
+/// Answers for which there was no room when they were sent by another hand than the main thread's, which keeps them from now on.
+static OVERFLOW: Mutex<Vec<(u64, Kept)>> = Mutex::new(Vec::new());
+static OVERFLOWS: AtomicBool = AtomicBool::new(false);
+
+/// What is owed to each caller, where there may be another process of this actor, which knows nothing of it.
+#[derive(Default)]
+struct Owed {
+    calls: Mutex<HashMap<u64, Debts>>,
+    changed: AtomicBool,
+}
+
+/// How many answers, and to which calls at most: those that were made later are in the mailbox, and the next process handles them.
+#[derive(Default)]
+struct Debts {
+    count: usize,
+    last: u64,
+}
+
+impl Owed {
+    fn calls(&self) -> MutexGuard<'_, HashMap<u64, Debts>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(owed: &Arc<Owed>, session: u64, seq: u64) -> Debt {
+        let mut calls = owed.calls();
+        let debts = calls.entry(session).or_default();
+        debts.count += 1;
+        debts.last = debts.last.max(seq);
+        drop(calls);
+        owed.changed.store(true, Relaxed);
+        Debt { owed: Arc::clone(owed), session }
+    }
+}
+
+/// One of them.
+struct Debt {
+    owed: Arc<Owed>,
+    session: u64,
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        let mut calls = self.owed.calls();
+        if let Some(debts) = calls.get_mut(&self.session) {
+            debts.count -= 1;
+            if debts.count == 0 {
+                calls.remove(&self.session);
+                self.owed.changed.store(true, Relaxed);
+            }
+        }
+    }
+}
+
+fn seal(session: u64, seq: u64, incarnation: u64, answer: Answer) -> Option<Sealed> {
+    let (status, outgoing) = match Outgoing::new(answer.encoded, 0) {
+        Ok(outgoing) => (answer.status, outgoing),
+        Err(error) => (Status::Codec, Outgoing::text(&format!("cannot send the answer: {error}"))),
+    };
+    seal_as(session, seq, incarnation, status, outgoing)
+}
+
+fn seal_lost(session: u64, seq: u64) -> Option<Sealed> {
+    let text = Outgoing::text("the answer was dropped: the caller did not read its answers");
+    seal_as(session, seq, 0, Status::Dropped, text)
+}
+
+fn seal_unsent(session: u64, seq: u64, error: &io::Error) -> Option<Sealed> {
+    let text = Outgoing::text(&format!("the answer could not be sent: {error}"));
+    seal_as(session, seq, 0, Status::Dropped, text)
+}
+
+fn seal_as(session: u64, seq: u64, incarnation: u64, status: Status, outgoing: Outgoing) -> Option<Sealed> {
+    let header =
+        Answered { session, seq, incarnation, status, large: outgoing.is_large(), payload: outgoing.bytes() };
+    let bytes = packet(&header).ok()?;
+    Some(Sealed::new(outgoing, bytes))
+}

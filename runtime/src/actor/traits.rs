@@ -1,0 +1,364 @@
+//! What the `#[actor]` attribute writes, and what it writes it against.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actor::actor_ref::RawRef;
+use crate::actor::deferred::{Later, Promise};
+use crate::control::request::Recycle;
+use crate::ipc::bounds;
+use crate::ipc::codec::{self, Encoded, Portable};
+use crate::ipc::envelope::{Body, Status};
+use crate::policy::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
+use crate::reactor::monitor::Down;
+
+const MAX_MAILBOX: u32 = 65_535;
+
+/// A type whose values live in processes of their own. Implemented by `#[actor]`, not by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an actor",
+    label = "needs `#[actor]` on the type and on the impl block with its messages",
+    note = "write `#[actor] impl {Self} {{ .. }}`, empty if it has no messages"
+)]
+pub trait Actor: ActorStruct {
+    /// What travels to the new process to make the actor: itself, or the arguments of its `#[init]`.
+    type Init: Portable;
+
+    #[doc(hidden)]
+    const METHODS: &'static [Method];
+
+    #[doc(hidden)]
+    fn init(init: Self::Init) -> Result<Self, InitFailure>;
+
+    #[doc(hidden)]
+    fn handle(&mut self, call: Call<'_>) -> Answer;
+
+    /// Those who wait for it have been told that it is ready; no message has been handled yet.
+    #[doc(hidden)]
+    fn on_start(&mut self) {}
+
+    /// Whether it wants to hear of the ends of those it is linked to, instead of ending too.
+    #[doc(hidden)]
+    const TRAPS_EXITS: bool = false;
+
+    #[doc(hidden)]
+    fn on_exit(&mut self, _: Down) {}
+
+    #[doc(hidden)]
+    fn on_stop(&mut self) {}
+}
+
+/// The half of [`Actor`] that the attribute on the type writes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an actor",
+    label = "needs `#[actor]` on the type",
+    note = "the attribute goes on the struct and on the impl block with its messages"
+)]
+pub trait ActorStruct: Sized + 'static {
+    /// The type whose methods are the actor's messages; an [`ActorRef`](crate::ActorRef) derefs to it.
+    type Calls: Calls;
+
+    #[doc(hidden)]
+    const OPTIONS: Options;
+}
+
+/// A generated type whose methods send. Implemented by `#[actor]`.
+pub trait Calls: Clone + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn from_raw(raw: RawRef) -> Self;
+
+    #[doc(hidden)]
+    fn raw(&self) -> &RawRef;
+}
+
+/// The options of an attribute.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub name: Option<&'static str>,
+    pub mailbox: Option<u32>,
+    pub daemon: bool,
+    pub deadline: Option<Duration>,
+    pub start: Option<Duration>,
+    pub grace: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub memory: Option<u64>,
+    pub restart: Option<Restart>,
+    pub intensity: Option<Intensity>,
+    pub backoff: Option<Backoff>,
+    pub shutdown: Option<Shutdown>,
+    pub significant: bool,
+    pub recycle: Option<Recycle>,
+    pub drain: Option<Drain>,
+    pub spare: bool,
+    pub nice: Option<i32>,
+    pub depth: Option<u32>,
+}
+
+impl Options {
+    pub const DEFAULT: Options = Options {
+        name: None,
+        mailbox: None,
+        daemon: false,
+        deadline: None,
+        start: None,
+        grace: None,
+        timeout: None,
+        memory: None,
+        restart: None,
+        intensity: None,
+        backoff: None,
+        shutdown: None,
+        significant: false,
+        recycle: None,
+        drain: None,
+        spare: false,
+        nice: None,
+        depth: None,
+    };
+}
+
+impl Options {
+    /// How deep its messages, its state and its answers may be.
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth.unwrap_or(bounds::DEPTH)
+    }
+
+    /// What the attributes refuse too (`macros/src/option_entry.rs`, `macros/src/options.rs`), in case that a builder has said it: values that cannot be,
+    /// and options that contradict each other.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
+        if self.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
+            return Err("the option `mailbox` is between 1 and 65535 messages");
+        }
+        if zero(self.deadline) || zero(self.start) || zero(self.timeout) {
+            return Err("the options `deadline`, `start` and `timeout` are longer than nothing");
+        }
+        if zero(self.grace) || self.shutdown == Some(Shutdown::Timeout(Duration::ZERO)) {
+            return Err(
+                "a stop that takes no time at all is the option `shutdown` with `BrutalKill`; `grace` is longer than nothing",
+            );
+        }
+        if self.memory == Some(0) {
+            return Err("the option `memory` is at least 1 byte");
+        }
+        if self.nice.is_some_and(|nice| !(-20..=19).contains(&nice)) {
+            return Err("the option `nice` is between -20 and 19");
+        }
+        let recycle = self.recycle.unwrap_or_default();
+        if recycle.messages == Some(0) || recycle.memory == Some(0) || zero(recycle.age) {
+            return Err(
+                "the options `recycle_after`, `recycle_above` and `recycle_at_age` are more than nothing",
+            );
+        }
+        if recycle.jitter > 100 {
+            return Err("the option `recycle_jitter` is a percentage, 0 to 100");
+        }
+        let recycles = recycle.messages.is_some() || recycle.memory.is_some() || recycle.age.is_some();
+        if self.restart == Some(Restart::Temporary) && self.spare && !recycles {
+            return Err(
+                "what is temporary gets no next process, so it needs no spare: the options `restart` and `spare` contradict each other",
+            );
+        }
+        Ok(())
+    }
+
+    /// How it is stopped; `otherwise` if nothing is said about that.
+    pub(crate) fn how_to_stop(&self, otherwise: Shutdown) -> Shutdown {
+        self.shutdown.or(self.grace.map(Shutdown::Timeout)).unwrap_or(otherwise)
+    }
+
+    /// How its supervisor treats it; `restart` if nothing is said about that.
+    pub(crate) fn rules(&self, restart: Restart) -> ChildRules {
+        ChildRules {
+            restart: self.restart.unwrap_or(restart),
+            significant: self.significant,
+            intensity: self.intensity,
+            backoff: self.backoff,
+        }
+    }
+}
+
+/// One message of an actor.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    pub(crate) name: &'static str,
+    pub(crate) deadline: Option<Duration>,
+    /// How often a message of it may be begun.
+    pub(crate) attempts: u32,
+    /// Its types, as its author wrote them: `(text: String) -> u64`.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "other hosts are told"))]
+    pub(crate) signature: &'static str,
+}
+
+impl Method {
+    pub const fn ask(name: &'static str) -> Method {
+        Method { name, deadline: None, attempts: 1, signature: "" }
+    }
+
+    pub const fn tell(name: &'static str) -> Method {
+        Method { name, deadline: None, attempts: 1, signature: "" }
+    }
+
+    pub const fn signature(self, signature: &'static str) -> Method {
+        Method { signature, ..self }
+    }
+
+    pub const fn deadline(self, deadline: Duration) -> Method {
+        Method { deadline: Some(deadline), ..self }
+    }
+
+    /// It may be handled again if the actor dies of it, so often in all.
+    pub const fn idempotent(self, attempts: u32) -> Method {
+        Method { attempts, ..self }
+    }
+}
+
+/// The name of a method by its index.
+pub(crate) fn method_name(methods: &'static [Method], index: u32) -> &'static str {
+    methods.get(index as usize).map_or("?", |method| method.name)
+}
+
+/// Why an `#[init]` did not make an actor.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct InitFailure(pub(crate) String);
+
+impl InitFailure {
+    pub fn new(error: impl fmt::Display) -> InitFailure {
+        InitFailure(error.to_string())
+    }
+}
+
+/// A message on its way into its handler.
+#[doc(hidden)]
+#[cfg_attr(
+    not(feature = "remote"),
+    allow(dead_code, reason = "who hands it on to another host says all of it")
+)]
+pub struct Call<'a> {
+    pub(crate) method: u32,
+    pub(crate) body: &'a Body,
+    pub(crate) fds: Vec<std::os::fd::OwnedFd>,
+    /// Whether somebody waits for the answer.
+    pub(crate) ask: bool,
+    /// Until when, on the system's clock; 0 for ever.
+    pub(crate) deadline: u64,
+    /// For how long its caller lets the handler run, in nanoseconds; 0 for as long as the actor's own limits say.
+    pub(crate) limit: u64,
+}
+
+/// What came of a message, encoded.
+#[doc(hidden)]
+pub struct Answer {
+    pub(crate) status: Status,
+    pub(crate) encoded: Encoded,
+    /// Not now: then the two above say nothing.
+    pub(crate) later: Option<Arc<Promise>>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: Status, encoded: Encoded) -> Answer {
+        Answer { status, encoded, later: None }
+    }
+
+    pub(crate) fn empty(status: Status) -> Answer {
+        Answer::new(status, Encoded::default())
+    }
+
+    pub(crate) fn codec(text: &str) -> Answer {
+        Answer::text(Status::Codec, text)
+    }
+
+    pub(crate) fn text(status: Status, text: &str) -> Answer {
+        Answer::new(status, Encoded::of_bytes(text.as_bytes().to_vec()))
+    }
+
+    /// The handler's own error.
+    pub(crate) fn app<E: Portable>(error: E) -> Answer {
+        Answer::of(Status::App, error)
+    }
+
+    pub(crate) fn of<T: Portable>(status: Status, value: T) -> Answer {
+        codec::encode_away(value, bounds::here())
+            .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
+    }
+
+    /// As [`Answer::of`], of a value that may still be needed, with the number of its levels.
+    pub(crate) fn of_ref<T: Portable>(status: Status, value: &T) -> (Answer, u32) {
+        let (encoded, levels) = codec::encode_within(value, bounds::here());
+        let answer =
+            encoded.map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded));
+        (answer, levels)
+    }
+}
+
+impl Call<'_> {
+    pub fn method(&self) -> u32 {
+        self.method
+    }
+
+    fn arguments<A: Portable>(self) -> Result<A, Answer> {
+        codec::decode_within(self.body, self.fds, bounds::here()).map_err(|error| Answer::codec(&error))
+    }
+
+    /// What the message begins with, which has no refs in it; the rest is left to be read.
+    pub(crate) fn front<T: Portable>(&self) -> Option<T> {
+        postcard::take_from_bytes(self.body).ok().map(|(front, _)| front)
+    }
+
+    pub fn ask<A: Portable, T: Portable>(self, handler: impl FnOnce(A) -> T) -> Answer {
+        match self.arguments() {
+            Ok(args) => Answer::of(Status::Value, handler(args)),
+            Err(answer) => answer,
+        }
+    }
+
+    pub fn ask_result<A: Portable, T: Portable, E: Portable>(
+        self,
+        handler: impl FnOnce(A) -> Result<T, E>,
+    ) -> Answer {
+        match self.arguments().map(handler) {
+            Ok(Ok(value)) => Answer::of(Status::Value, value),
+            Ok(Err(error)) => Answer::app(error),
+            Err(answer) => answer,
+        }
+    }
+
+    pub fn ask_later<A: Portable, T>(self, handler: impl FnOnce(A) -> Later<T>) -> Answer {
+        match self.arguments().map(handler) {
+            Ok(later) => Answer { later: later.into_promise(), ..Answer::empty(Status::Value) },
+            Err(answer) => answer,
+        }
+    }
+
+    pub fn tell<A: Portable>(self, handler: impl FnOnce(A)) -> Answer {
+        match self.arguments().map(handler) {
+            Ok(()) => Answer::empty(Status::Value),
+            Err(answer) => answer,
+        }
+    }
+
+    pub fn unknown(self) -> Answer {
+        Answer::codec("there is no such method")
+    }
+}
+
+/// `Result` under any of its names, such as `io::Result<T>`.
+#[doc(hidden)]
+pub trait ResultLike {
+    type Ok;
+    type Err;
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
+}
+
+impl<T, E> ResultLike for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+}

@@ -1,0 +1,143 @@
+//! What is kept of a panic: in the ledger, where it outlives the process.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Mutex, Once, PoisonError};
+
+use once_cell::sync::OnceCell;
+
+use crate::actor::current;
+use crate::status::{Farewell, Ledger, WORDS, cut};
+use crate::sys::per_process;
+
+/// The page of this process, if it is an actor or a task.
+static OWN: OnceCell<&'static Ledger> = OnceCell::new();
+
+/// What is said of a panic whose payload is not text.
+const NO_TEXT: &str = "(a panic without a text)";
+
+/// Between a panic's message and that of one before it in the same message: a panic in a destructor, while the first one
+/// unwound; or one that had been caught.
+const BEFORE: &str = "; before it: ";
+
+/// How many panics are remembered by their places.
+const REMEMBERED: usize = 8;
+
+/// The last panics of this process, by message and place: which of them ends it is known only when that one has unwound. Others may have
+/// come after it, in destructors that catch them.
+static PLACES: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
+
+/// In a supervisor, once: a panic of this thread in one of the processes that are forked from it leaves message, place and method in the
+/// ledger of that process, before the usual hook prints it.
+pub(crate) fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        let main = per_process::thread();
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let own = OWN.get().filter(|_| per_process::thread() == main && !current::is_copy());
+            if let Some(ledger) = own {
+                write(ledger, info);
+            }
+            print(info);
+        }));
+    });
+}
+
+/// In the place of a panic: the words are no panic's, but say what an init waits for.
+pub(crate) const AWAITED: &str = "(awaited)";
+
+/// An init that may be ended by its limit says what it waits for, and with no words that it does not any more.
+pub(crate) fn expect(what: &str) {
+    if let Some(ledger) = OWN.get() {
+        ledger.last_words(what, if what.is_empty() { "" } else { AWAITED }, None);
+    }
+}
+
+/// Which ledger that is.
+pub(crate) fn keep(ledger: &'static Ledger) {
+    let _ = OWN.set(ledger);
+}
+
+/// Ends this process in order, at once, and says why.
+pub(crate) fn leave(farewell: Farewell) -> ! {
+    // A copy of the process ends for itself.
+    if let Some(ledger) = OWN.get().filter(|_| !current::is_copy()) {
+        ledger.say_farewell(farewell);
+    }
+    std::process::exit(0)
+}
+
+/// Ends this process because one that it is linked to has crashed.
+pub(crate) fn leave_linked(to: &str, reason: &str) -> ! {
+    if let Some(ledger) = OWN.get() {
+        ledger.last_words(reason, to, None);
+        ledger.say_farewell(Farewell::Linked);
+    }
+    std::process::exit(1)
+}
+
+/// Ends this process because something of its own is broken that it cannot do without, and that no trying again brings back. Only a fresh process has it
+/// again, so this is for processes that have a supervisor.
+pub(crate) fn leave_broken(what: &str, error: impl fmt::Display) -> ! {
+    if let Some(ledger) = OWN.get() {
+        let text = format!(
+            "{what} is broken: {error}; has code in this process closed or shut down a descriptor that was not its own?"
+        );
+        ledger.last_words(&text, "", None);
+        ledger.say_farewell(Farewell::Broken);
+    }
+    // No destructors: what would be closed may be somebody else's by now.
+    std::process::exit(1)
+}
+
+/// Whether this process has a supervisor that is told why it ends.
+pub(crate) fn are_heard() -> bool {
+    OWN.get().is_some()
+}
+
+fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or(NO_TEXT);
+    let earlier = ledger.words().map(|words| words.0).filter(|words| !words.is_empty());
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    remember(message, &place);
+    match earlier {
+        // The language gives up: a panic in a destructor, or one that may not unwind. The cause has been said.
+        Some(_) if place.contains("core/src/panicking.rs") => {}
+        Some(earlier) => {
+            ledger.last_words(&format!("{message}{BEFORE}{earlier}"), &place, ledger.method_in_progress())
+        }
+        None => ledger.last_words(message, &place, ledger.method_in_progress()),
+    }
+}
+
+fn remember(message: &str, place: &str) {
+    let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    if places.len() == REMEMBERED {
+        places.pop_front();
+    }
+    places.push_back((cut(message, WORDS).to_owned(), place.to_owned()));
+}
+
+/// Where the last panic with this message was; empty if there was none, as for one that was only resumed.
+fn place_of(message: &str) -> String {
+    let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = places.iter().rev().find(|(said, _)| said == message);
+    known.map(|(_, place)| place.clone()).unwrap_or_default()
+}
+
+/// A panic has unwound to the runtime, with this payload: corrects what the hook has written. It may have written of another
+/// panic, which was caught, or nothing at all, of one that was resumed.
+pub(crate) fn correct(ledger: &Ledger, payload: &(dyn Any + Send)) {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = cut(text.or(payload.downcast_ref::<&str>().copied()).unwrap_or(NO_TEXT), WORDS);
+    match ledger.words() {
+        Some((said, ..)) if said == text => {}
+        Some((said, place, method)) if said.starts_with(&format!("{text}{BEFORE}")) => {
+            ledger.last_words(text, &place, method)
+        }
+        _ => ledger.last_words(text, &place_of(text), ledger.method_in_progress()),
+    }
+}

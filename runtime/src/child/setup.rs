@@ -1,0 +1,218 @@
+//! From the fork to user code: everything that a new process is before it is an actor.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+use crate::actor::current;
+use crate::child::panic;
+use crate::control::entry::Entry;
+use crate::control::fd_store::Attic;
+use crate::control::notification::Place;
+use crate::control::request::{Kind, Recycle, Spawn, Spec};
+use crate::ipc::envelope::Body;
+use crate::ipc::uplink;
+use crate::ipc::{bounds, codec};
+use crate::policy::Drain;
+use crate::spawn::tree;
+use crate::status::Ledger;
+use crate::status::register;
+use crate::sys::poll::Event;
+use crate::sys::{fd, memfd, poll, process, proctitle, rlimit, seqpacket, signal};
+
+/// Test hook: how many milliseconds to wait between fork and set-up, so that a supervisor can be killed there.
+const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
+static PAUSE: OnceCell<Option<Duration>> = OnceCell::new();
+
+/// What a supervisor hands to a child it forks. Made before the fork: what is ready then costs the child no page of memory of its own.
+pub(crate) struct Birth {
+    pub(crate) spawn: Spawn,
+    pub(crate) entry: &'static Entry,
+    pub(crate) incarnation: u64,
+    /// The sending end of the child's requests.
+    pub(crate) control: OwnedFd,
+    pub(crate) place: Place,
+    /// All descriptors but the child's own.
+    pub(crate) close: fd::Others,
+    pub(crate) supervisor: i32,
+    pub(crate) descriptors: u64,
+    /// Room for messages.
+    pub(crate) buffer: Vec<u8>,
+    /// Where a spare waits until it is needed.
+    pub(crate) gate: Option<Gate>,
+}
+
+/// Between a spare that is ready to be an actor and the moment at which it is let in.
+pub(crate) struct Gate(Event);
+
+impl Gate {
+    pub(crate) fn new() -> io::Result<Gate> {
+        Event::new().map(Gate)
+    }
+
+    /// In the supervisor. If `quiet`, the process does not ring when it is ready.
+    pub(crate) fn open(&self, quiet: bool) {
+        self.0.add(if quiet { 2 } else { 1 });
+    }
+
+    /// In the supervisor: whether nobody has passed it since it was opened. The kernel's word, not that of the process, which has no gate any more when it runs user code.
+    pub(crate) fn is_unpassed(&self) -> bool {
+        poll::readable(self.0.as_fd(), Some(Duration::ZERO)).is_ok_and(|open| open)
+    }
+
+    /// In the spare: blocks until it is let in; answers whether it is to be quiet then.
+    fn pass(&self) -> bool {
+        loop {
+            let _ = poll::readable(self.0.as_fd(), None);
+            match self.0.clear() {
+                0 => {}
+                word => return word == 2,
+            }
+        }
+    }
+}
+
+impl AsFd for Gate {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What user code starts with.
+pub(crate) struct Start {
+    pub(crate) init: Body,
+    pub(crate) fds: Vec<OwnedFd>,
+    pub(crate) receiver: OwnedFd,
+    /// Mapped for good: signal handlers and the panic hook write to it.
+    pub(crate) ledger: &'static Ledger,
+    pub(crate) attic: Option<Attic>,
+    pub(crate) recycle: Option<Recycle>,
+    pub(crate) drain: Drain,
+    pub(crate) buffer: Vec<u8>,
+}
+
+/// In a supervisor, once: what its children would otherwise do each for itself, with copies of the pages that it takes.
+pub(crate) fn prepare() {
+    PAUSE.get_or_init(|| {
+        let millis = std::env::var(FAULT).ok().and_then(|text| text.parse().ok());
+        millis.map(Duration::from_millis)
+    });
+    panic::prepare();
+    codec::prepare();
+    tree::prepare();
+}
+
+/// The descriptors of a child of this kind, beside those that every process of the tree has.
+pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>) -> Vec<RawFd> {
+    let own = [spawn.receiver.as_raw_fd(), control.as_raw_fd(), bell.as_raw_fd()];
+    own.into_iter()
+        .chain(spawn.sender.iter().map(AsRawFd::as_raw_fd))
+        .chain([spawn.ledger.file().as_raw_fd()])
+        .chain(uplink::descriptors())
+        .chain(spawn.attic.iter().flat_map(Attic::descriptors))
+        .chain(spawn.fds.iter().map(AsRawFd::as_raw_fd))
+        .collect()
+}
+
+/// Goes on as the child. The order matters: first what makes sure that nothing outlives its parent, then what keeps the
+/// supervisor's things away, then identity, and limits last.
+pub(crate) fn enter(birth: Birth) -> ! {
+    process::own_group();
+    if !process::die_with(birth.supervisor, process::SIGKILL) {
+        process::exit_now(0);
+    }
+    wait_at_fault_point(birth.supervisor);
+    if !birth.close.close() {
+        process::exit_now(1);
+    }
+    let Birth {
+        mut spawn,
+        entry,
+        control,
+        mut place,
+        descriptors,
+        incarnation,
+        buffer,
+        gate,
+        supervisor,
+        ..
+    } = birth;
+    memfd::keep_pages_from_children(false);
+    spawn.begin_anew();
+    let Spawn { spec, receiver, sender, ledger, init, fds, attic, .. } = spawn;
+    // For as long as it lives: its code, its handlers and its refs look at them.
+    let (spec, ledger): (&'static Spec, &'static Ledger) =
+        (Box::leak(Box::new(spec)), Box::leak(Box::new(ledger)));
+    take_signals(spec, ledger, sender);
+    match &gate {
+        Some(_) => proctitle::set(&format!("phx-spare: {}", spec.name)),
+        None => proctitle::set(&spec.name),
+    }
+    // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
+    // Where that is refused, its supervisor, which is one, gets them at once.
+    let _ = process::become_subreaper();
+    rlimit::set_descriptors(descriptors);
+    current::become_someone(spec, incarnation);
+    panic::keep(ledger);
+    crate::logging::inherit(spec.log.clone());
+    if let Some(gate) = gate {
+        place.quiet = gate.pass();
+        proctitle::set(&spec.name);
+    }
+    ledger.be_vouched_for(supervisor, register::number());
+    ledger.started(process::pid(), incarnation);
+    tree::inherit(control, place, ledger);
+    if let Some(limit) = spec.memory {
+        signal::explain_aborts(ledger.out_of_memory_word(), limit);
+        rlimit::set_memory(limit);
+    }
+    if let Some(surroundings) = &spec.surroundings
+        && let Err(code) = surroundings.enter(ledger)
+    {
+        std::process::exit(code);
+    }
+    let (recycle, drain) = (spec.recycle, spec.drain);
+    let start = Start { init, fds, receiver, ledger, attic, recycle, drain, buffer };
+    let code = bounds::live(spec.depth, || (entry.run)(start));
+    std::process::exit(code)
+}
+
+/// Default dispositions (the supervisor has changed two) and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
+/// of its own), so that it is never lost between looking and waiting.
+fn take_signals(spec: &'static Spec, ledger: &'static Ledger, sender: Option<OwnedFd>) {
+    signal::forget();
+    signal::unwatch(process::SIGCHLD);
+    let sender: Option<&'static OwnedFd> = sender.map(|sender| &*Box::leak(Box::new(sender)));
+    if let Some(sender) = sender {
+        current::remember_own(spec, ledger, sender);
+    }
+    match sender.filter(|_| spec.kind == Kind::Actor) {
+        Some(sender) => {
+            signal::wake_through(sender.as_fd(), false);
+            signal::watch_quietly(process::SIGTERM);
+        }
+        None => signal::unwatch(process::SIGTERM),
+    }
+    signal::Mask::of(&[]).install();
+}
+
+fn wait_at_fault_point(supervisor: i32) {
+    let Some(&Some(moment)) = PAUSE.get() else { return };
+    poll::pause(moment);
+    if process::parent() != supervisor {
+        process::exit_now(0);
+    }
+}
+
+/// Tells those who wait for it that the process is ready.
+pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
+    let is_first = ledger.ready();
+    tree::say_ready();
+    // The mailbox, rung from its inner side. Whoever has spawned it waits for that, also if the first process was stopped before it was ready; for one
+    // after those nobody does.
+    if is_first {
+        let _ = seqpacket::send_raw(receiver.as_fd(), b"r", &[]);
+    }
+}

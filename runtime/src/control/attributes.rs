@@ -1,0 +1,157 @@
+//! What a process finds when it starts: environment, directory, niceness, cores, limits; and what is called in it first.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{self, Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::current;
+use crate::actor::server::PANICKED;
+use crate::child::panic;
+use crate::control::entry;
+use crate::ipc::user_code;
+use crate::status::{Farewell, Ledger};
+use crate::supervisor::boot::TREE;
+use crate::sys::attributes;
+use crate::sys::rlimit::{self, Limit};
+
+/// All of it goes into one packet with the rest of a request.
+const LARGEST: usize = 16 * 1024;
+
+/// What is different for a process than for the supervisor that forks it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Surroundings {
+    /// What of the program's environment is there.
+    is_cleared: bool,
+    /// `None`: taken out.
+    environment: BTreeMap<OsString, Option<OsString>>,
+    directory: Option<OsString>,
+    pub(crate) nice: Option<i32>,
+    affinity: Option<Vec<u32>>,
+    limits: BTreeMap<Limit, u64>,
+    /// Where the functions are that are called first, and how to know them again.
+    pub(crate) hooks: Vec<(u64, String)>,
+}
+
+impl Surroundings {
+    pub(crate) fn set_env(&mut self, name: &OsStr, value: Option<&OsStr>) {
+        self.environment.insert(name.to_owned(), value.map(OsStr::to_owned));
+    }
+
+    pub(crate) fn clear_env(&mut self) {
+        self.is_cleared = true;
+        self.environment.clear();
+    }
+
+    pub(crate) fn set_directory(&mut self, directory: &Path) {
+        // Without a directory of one's own nothing is relative to it: then it fails over there, with a reason.
+        let absolute = path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        self.directory = Some(absolute.into_os_string());
+    }
+
+    pub(crate) fn set_affinity(&mut self, cores: impl IntoIterator<Item = usize>) {
+        let number = |core| u32::try_from(core).unwrap_or(u32::MAX);
+        self.affinity = Some(cores.into_iter().map(number).collect());
+    }
+
+    pub(crate) fn set_limit(&mut self, limit: Limit, value: u64) {
+        self.limits.insert(limit, value);
+    }
+
+    /// What can be wrong before anything is started.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let zero = |text: &OsStr| text.as_bytes().contains(&0);
+        let bad = |name: &OsStr| name.is_empty() || name.as_bytes().contains(&b'=') || zero(name);
+        if self.environment.iter().any(|(name, value)| bad(name) || value.as_deref().is_some_and(zero)) {
+            return Err(
+                "the option `env` takes names that are not empty, without `=`, and no zero bytes".to_owned()
+            );
+        }
+        let size = self
+            .environment
+            .iter()
+            .map(|(name, value)| name.len() + value.as_ref().map_or(0, |value| value.len()));
+        if size.sum::<usize>() > LARGEST {
+            return Err(format!("the option `env` takes {LARGEST} bytes in all"));
+        }
+        if self.directory.as_deref().is_some_and(|directory| directory.len() > 4096 || zero(directory)) {
+            return Err("the option `current_dir` has at most 4096 bytes, none of them 0".to_owned());
+        }
+        if self.affinity.as_ref().is_some_and(|cores| cores.is_empty() || cores.len() > 4096) {
+            return Err("the option `affinity` takes at least one core".to_owned());
+        }
+        Ok(())
+    }
+
+    /// In the new process: makes it so, and calls what is to be called first. In case of an error, it says so in the ledger, and
+    /// answers the code to exit with.
+    pub(crate) fn enter(&self, ledger: &Ledger) -> Result<(), i32> {
+        if let Err(error) = self.apply() {
+            ledger.last_words(&error, "", None);
+            ledger.say_farewell(Farewell::NoOption);
+            return Err(1);
+        }
+        for (offset, type_name) in &self.hooks {
+            let ran = user_code::caught(|| entry::run_hook(*offset, type_name));
+            current::leave_if_copy();
+            match ran {
+                Ok(true) => {}
+                Ok(false) => {
+                    ledger.last_words("the option `before_start`: the function is not there", "", None);
+                    ledger.say_farewell(Farewell::NoOption);
+                    return Err(1);
+                }
+                Err(payload) => {
+                    panic::correct(ledger, &*payload);
+                    ledger.say_farewell(Farewell::Panicked);
+                    return Err(PANICKED);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&self) -> Result<(), String> {
+        let failed = |option: &str, error: std::io::Error| format!("the option `{option}`: {error}");
+        attributes::change_environment(self.is_cleared.then_some(TREE), &self.environment);
+        if let Some(directory) = &self.directory {
+            let told = |error| failed("current_dir", error) + ": " + &directory.to_string_lossy();
+            std::env::set_current_dir(directory).map_err(told)?;
+        }
+        if let Some(nice) = self.nice {
+            attributes::set_niceness(nice).map_err(|error| failed(&format!("nice = {nice}"), error))?;
+        }
+        if let Some(cores) = &self.affinity {
+            attributes::set_affinity(cores)
+                .map_err(|error| failed("affinity", error) + &format!(": cores {cores:?}"))?;
+        }
+        for (&limit, &value) in &self.limits {
+            rlimit::limit(limit, value)
+                .map_err(|error| failed("limit", error) + &format!(": {limit:?} = {value}"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_is_started() {
+        let refused = |change: fn(&mut Surroundings)| {
+            let mut surroundings = Surroundings::default();
+            change(&mut surroundings);
+            surroundings.check().is_err()
+        };
+        assert!(refused(|it| it.set_env("".as_ref(), None)));
+        assert!(refused(|it| it.set_env("A=B".as_ref(), None)));
+        assert!(refused(|it| it.set_env("A".as_ref(), Some("x\0y".as_ref()))));
+        assert!(refused(|it| it.set_env("A".as_ref(), Some("x".repeat(LARGEST).as_ref()))));
+        assert!(refused(|it| it.set_directory("a\0b".as_ref())));
+        assert!(refused(|it| it.set_affinity([])));
+        assert!(!refused(|it| it.set_env("A".as_ref(), Some("=".as_ref()))));
+    }
+}

@@ -1,0 +1,104 @@
+//! Which code a new process runs: a constant in the executable, found by its offset.
+//!
+//! Every actor and task type has its own, made by the compiler when the type is spawned somewhere, so generics
+//! work and nothing is registered. The offset is checked, against the constant's own marks, the type's name and the build, before anything
+//! is called.
+
+use std::marker::PhantomData;
+
+use crate::actor::server;
+use crate::actor::traits::{Actor, Method, method_name};
+use crate::child::setup::Start;
+use crate::ipc::codec::Portable;
+use crate::sys::executable::{self, Findable, Located};
+use crate::task;
+
+/// What a process of one type needs from its code.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) run: fn(Start) -> i32,
+    pub(crate) type_name: fn() -> &'static str,
+    pub(crate) methods: &'static [Method],
+}
+
+impl Findable for Entry {
+    const MAGIC: u64 = 0x7068_616c_616e_7831;
+}
+
+/// The entry of an actor type.
+pub(crate) struct OfActor<A>(PhantomData<A>);
+
+impl<A: Actor> OfActor<A> {
+    pub(crate) const ENTRY: &'static Located<Entry> = &Located::new(Entry {
+        run: server::run::<A>,
+        type_name: std::any::type_name::<A>,
+        methods: A::METHODS,
+    });
+}
+
+/// The entry of a task type: a function `F` from `A` to `T`, or to a `Result<T, E>`.
+pub(crate) struct OfTask<F, A, T, E>(PhantomData<(F, A, T, E)>);
+
+impl<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable> OfTask<F, A, T, ()> {
+    pub(crate) const ENTRY: &'static Located<Entry> = &Located::new(Entry {
+        run: task::run::value::<F, A, T>,
+        type_name: std::any::type_name::<F>,
+        methods: TASK,
+    });
+}
+
+impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E: Portable>
+    OfTask<F, A, T, (E,)>
+{
+    pub(crate) const FALLIBLE: &'static Located<Entry> = &Located::new(Entry {
+        run: task::run::result::<F, A, T, E>,
+        type_name: std::any::type_name::<F>,
+        methods: TASK,
+    });
+}
+
+/// A function that is called in a new process before anything else of the user's.
+#[derive(Clone, Copy)]
+pub(crate) struct Hook {
+    pub(crate) run: fn(),
+    pub(crate) type_name: fn() -> &'static str,
+}
+
+impl Findable for Hook {
+    const MAGIC: u64 = 0x7068_616c_616e_7833;
+}
+
+/// The entry of such a function.
+pub(crate) struct OfHook<F>(PhantomData<F>);
+
+impl<F: FnOnce() + Copy + 'static> OfHook<F> {
+    pub(crate) const ENTRY: &'static Located<Hook> = &Located::new(Hook {
+        run: || {
+            if let Some(function) = executable::conjure::<F>() {
+                function();
+            }
+        },
+        type_name: std::any::type_name::<F>,
+    });
+}
+
+/// Calls the function at this offset, if it is the one named. Answers whether it was.
+pub(crate) fn run_hook(offset: u64, type_name: &str) -> bool {
+    let found = Located::<Hook>::at(offset).filter(|found| (found.value.type_name)() == type_name);
+    found.map(|found| (found.value.run)()).is_some()
+}
+
+/// A task is one message to itself.
+const TASK: &[Method] = &[Method::ask("task")];
+
+/// The name of a method of the entry at this offset.
+pub(crate) fn method_at(offset: u64, index: u32) -> Option<&'static str> {
+    let methods = Located::<Entry>::at(offset)?.value.methods;
+    (index < methods.len() as u32).then(|| method_name(methods, index))
+}
+
+/// The entry at this offset, if it is that of the type named.
+pub(crate) fn find(offset: u64, type_name: &str) -> Option<&'static Entry> {
+    let found = &Located::<Entry>::at(offset)?.value;
+    ((found.type_name)() == type_name).then_some(found)
+}

@@ -1,0 +1,451 @@
+//! What a program (or an actor) asks of its supervisor, and how it gets there.
+//!
+//! One packet per request, in the format of the mailboxes. There is no answer: what becomes of a spawn is read in the
+//! ledger that comes with it, and the mailbox's bell says when to look.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::control::attributes::Surroundings;
+use crate::control::fd_store::Attic;
+use crate::ipc::codec::Encoded;
+use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
+use crate::logging::Wish;
+use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
+use crate::status::{Ledger, StopMode};
+use crate::sys::{clock, credentials, fd, poll, seqpacket};
+use crate::task::function::FunctionName;
+use crate::types::exit::ExitReason;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request<P = ByteBuf> {
+    /// Descriptors: mailbox (receiving end), mailbox (sending end), ledger; those of the payload.
+    Spawn(Box<Spec>, Payload<P>, Place),
+    /// Something about the children of a supervisor. Descriptor: where the answer goes.
+    Ask(Operation),
+    /// The end of the program: everything is to end, in order. Means the supervisor of this term only: see [`shut_down`].
+    /// With the moment at which patience ends; 0 for never.
+    Shutdown(StopMode, u32, u64),
+}
+
+/// A supervisor comes with its children, a packet for each; this says which belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// A random number that all packets of a tree have in common.
+    pub(crate) batch: u64,
+    /// Below which of the packets before it, counted from 0; of no meaning in the first.
+    pub(crate) under: u32,
+    pub(crate) last: bool,
+}
+
+impl Place {
+    pub(crate) fn alone() -> Place {
+        Place { batch: 0, under: 0, last: true }
+    }
+}
+
+/// What can be asked of a supervisor about its children, which are named by their ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Operation {
+    Terminate(String),
+    Restart(String),
+    Delete(String),
+    Children,
+    /// Whether there is a child with this id of a mailbox.
+    Has(u64),
+}
+
+impl Operation {
+    /// Whether it starts code, with the rights of the supervisor.
+    fn starts_something(&self) -> bool {
+        match self {
+            Operation::Restart(_) => true,
+            Operation::Terminate(_) | Operation::Delete(_) | Operation::Children | Operation::Has(_) => false,
+        }
+    }
+}
+
+/// The answer to an [`Operation`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Answered {
+    Done,
+    /// Its pid, and which of its processes that is.
+    Running(u32, u64),
+    Restarting,
+    NotFound,
+    ShuttingDown,
+    /// It would be started with other rights than those of the process that asks.
+    Credentials,
+    /// It was started and did not come up.
+    Failed(ExitReason),
+    Children(Vec<ChildFacts>),
+}
+
+/// What a supervisor knows of a child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChildFacts {
+    pub(crate) id: String,
+    pub(crate) pid: Option<u32>,
+    pub(crate) status: Status,
+    pub(crate) kind: Kind,
+    pub(crate) restart: Restart,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
+    pub(crate) daemon: bool,
+    pub(crate) incarnation: u64,
+    pub(crate) restarts: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Payload<P = ByteBuf> {
+    large: bool,
+    bytes: P,
+}
+
+/// What kind of process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    /// Handles messages until it is stopped.
+    Actor,
+    /// Runs a function and ends.
+    Task,
+    /// Supervises.
+    Supervisor,
+}
+
+/// When an actor is replaced by a fresh process.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recycle {
+    /// After so many messages.
+    pub messages: Option<u64>,
+    /// Above so many resident bytes.
+    pub memory: Option<u64>,
+    /// At this age.
+    pub age: Option<Duration>,
+    /// Up to so many percent earlier.
+    pub jitter: u8,
+}
+
+impl Recycle {
+    pub const NEVER: Recycle = Recycle { messages: None, memory: None, age: None, jitter: 0 };
+
+    /// What was said before, to be added to.
+    pub const fn from(earlier: Option<Recycle>) -> Recycle {
+        match earlier {
+            Some(recycle) => recycle,
+            None => Recycle::NEVER,
+        }
+    }
+}
+
+/// Everything a supervisor has to know of a process to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) daemon: bool,
+    /// Where its code is, and how to know it again.
+    pub(crate) entry: u64,
+    pub(crate) type_name: String,
+    pub(crate) build: u64,
+    /// The pid of whoever spawns it.
+    pub(crate) parent: u32,
+    /// How long it may take to be ready.
+    pub(crate) start: Duration,
+    /// How long a handler may run, if there is a limit.
+    pub(crate) deadline: Option<Duration>,
+    /// How it is stopped.
+    pub(crate) shutdown: Shutdown,
+    /// The limit on its private memory, in bytes.
+    pub(crate) memory: Option<u64>,
+    /// What the program wants to hear of it, if anything.
+    pub(crate) log: Option<Wish>,
+    /// By which name its supervisor's user knows it, if it is the child of a declared supervisor.
+    pub(crate) child_id: Option<String>,
+    pub(crate) rules: ChildRules,
+    pub(crate) recycle: Option<Recycle>,
+    pub(crate) drain: Drain,
+    /// Whether its next process is always to be there.
+    pub(crate) spare: bool,
+    /// How many messages its mailbox holds.
+    pub(crate) mailbox: u32,
+    /// How long a call to it waits by default.
+    pub(crate) timeout: Duration,
+    /// How deep its messages may be.
+    pub(crate) depth: u32,
+    /// For a supervisor: how it treats its children.
+    pub(crate) policy: Option<Rules>,
+    /// What is different for this process than for its supervisor.
+    pub(crate) surroundings: Option<Box<Surroundings>>,
+    /// For a supervisor: what it runs before it forks.
+    pub(crate) preload: Option<FunctionName>,
+    /// The program starts it again when its root supervisor has died. The channels of its callers come with it, and its page says how often it was started.
+    pub(crate) kept: bool,
+}
+
+impl Spec {
+    /// Whether there may be another process after the first, for the same mailbox.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.kind != Kind::Supervisor && (self.rules.restart != Restart::Temporary || self.recycle.is_some())
+    }
+
+    /// Whether the end of the program waits for it: a piece of work, and none that is begun again when it is done.
+    pub(crate) fn ends_by_itself(&self) -> bool {
+        self.kind == Kind::Task && !self.daemon && self.rules.restart != Restart::Permanent
+    }
+
+    /// The id, or the name where there is none.
+    pub(crate) fn id(&self) -> &str {
+        self.child_id.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// The descriptors of a spawn, apart from those of the payload.
+pub(crate) struct Ends<'a> {
+    pub(crate) receiver: BorrowedFd<'a>,
+    pub(crate) sender: BorrowedFd<'a>,
+    pub(crate) ledger: BorrowedFd<'a>,
+    /// Of what the program keeps.
+    pub(crate) attic: Option<[BorrowedFd<'a>; 2]>,
+}
+
+/// A spawn as it comes in.
+#[derive(Debug)]
+pub(crate) struct Spawn {
+    pub(crate) spec: Spec,
+    pub(crate) receiver: OwnedFd,
+    /// For its own signal handler, and for ringing; kept only where there may be a second start.
+    pub(crate) sender: Option<OwnedFd>,
+    pub(crate) ledger: Ledger,
+    pub(crate) init: Body,
+    pub(crate) fds: Vec<OwnedFd>,
+    /// What its processes share beside the mailbox, if there may be several. Made by the first supervisor that gets this, and held by all below it.
+    pub(crate) attic: Option<Attic>,
+    /// Of a supervisor.
+    pub(crate) children: Vec<Spawn>,
+    /// How often its mailbox has been rung since what nobody reads of that was taken away.
+    pub(crate) rung: Cell<u32>,
+}
+
+impl Spawn {
+    /// All descriptors of this process to be and of those below it.
+    pub(crate) fn descriptors(&self) -> Vec<RawFd> {
+        let own = [self.receiver.as_raw_fd(), self.ledger.file().as_raw_fd()];
+        let own = own.into_iter().chain(self.sender.iter().chain(&self.fds).map(AsRawFd::as_raw_fd));
+        let own = own.chain(self.attic.iter().flat_map(Attic::descriptors));
+        own.chain(self.children.iter().flat_map(Spawn::descriptors)).collect()
+    }
+
+    /// Makes what this process to be and those below it need to have successors.
+    ///
+    /// # Errors
+    /// At the limit on descriptors.
+    pub(crate) fn prepare_for_successors(&mut self) -> io::Result<()> {
+        if self.spec.is_durable() && self.attic.is_none() {
+            self.attic = Some(Attic::new()?);
+        }
+        self.children.iter_mut().try_for_each(|child| {
+            // One that is not restarted itself comes back with its supervisor.
+            if child.spec.kind != Kind::Supervisor && child.attic.is_none() {
+                child.attic = Some(Attic::new()?);
+            }
+            child.prepare_for_successors()
+        })
+    }
+
+    /// Makes room for the descriptors of those who come next, below those that stay. Answers what has been replaced.
+    pub(crate) fn move_up(&mut self) -> Vec<OwnedFd> {
+        let own = [&mut self.receiver, self.ledger.file_mut()].into_iter();
+        let own = own.chain(&mut self.sender).chain(&mut self.fds);
+        let own = own.chain(self.attic.iter_mut().flat_map(Attic::ends_mut));
+        let mut moved: Vec<OwnedFd> = own.filter_map(fd::move_up).collect();
+        moved.extend(self.children.iter_mut().flat_map(Spawn::move_up));
+        moved
+    }
+
+    /// In this process itself, just forked: its supervisor has kept the ledgers that it had mapped to itself, this one and those below it.
+    pub(crate) fn begin_anew(&mut self) {
+        self.ledger.begin_anew();
+        self.children.iter_mut().for_each(Spawn::begin_anew);
+    }
+}
+
+/// Why a process is not started that is wanted by one with other rights.
+pub(crate) const FOREIGN: &str = "whoever asks runs with another real user or group than this supervisor";
+
+/// What came in on a control channel.
+pub(crate) enum Asked {
+    Spawn(Box<Spawn>, Place),
+    /// A spawn that is wanted by a process with other rights than this one.
+    Foreign(Box<Spawn>),
+    Ask(Operation, OwnedFd),
+    /// Such a one, that would start a process, by a process with other rights than this one.
+    ForeignAsk(OwnedFd),
+    Shutdown(StopMode, u32, u64),
+    /// Not a request, or without its descriptors (there was no room for them), or with a ledger that is none: those that
+    /// came are closed, which the one who asks sees at the mailbox.
+    Nonsense,
+    /// Nothing now.
+    Nothing,
+    /// Whoever owns this supervisor is gone.
+    Closed,
+}
+
+/// Asks for a process.
+///
+/// # Errors
+/// `TimedOut` if the supervisor takes no requests until `deadline`, `BrokenPipe` if it is gone.
+pub(crate) fn spawn(
+    control: BorrowedFd<'_>,
+    spec: Spec,
+    init: Encoded,
+    ends: &Ends<'_>,
+    place: Place,
+    deadline: u64,
+) -> io::Result<()> {
+    let mut first = vec![ends.receiver, ends.sender, ends.ledger];
+    first.extend(ends.attic.into_iter().flatten());
+    let outgoing = Outgoing::new(init, first.len())?;
+    let payload = Payload { large: outgoing.is_large(), bytes: outgoing.bytes() };
+    let bytes = packet(&Request::Spawn(Box::new(spec), payload, place))?;
+    let mut sealed = Sealed::new(outgoing, bytes);
+    until_sent(deadline, || sealed.send(control, &first))
+}
+
+/// Asks something of a supervisor, and waits for its answer, however long it takes to stop a child.
+///
+/// # Errors
+/// `BrokenPipe` if the supervisor is gone, or goes before it answers; `TimedOut` if it does not read.
+pub(crate) fn ask(control: BorrowedFd<'_>, operation: Operation, deadline: u64) -> io::Result<Answered> {
+    let (ours, theirs) = fd::seqpacket_pair()?;
+    let mut bytes = packet(&Request::<ByteBuf>::Ask(operation))?;
+    until_sent(deadline, || seqpacket::send(control, &mut bytes, &[theirs.as_fd()]))?;
+    drop(theirs);
+    let mut buffer = seqpacket::buffer();
+    loop {
+        match seqpacket::receive(ours.as_fd(), &mut buffer, true) {
+            Ok(Some(packet)) => {
+                let answer = parse::<LongAnswer>(&buffer[..packet.len]);
+                let LongAnswer { large, bytes } = answer.ok_or(io::ErrorKind::InvalidData)?;
+                let body = Body::open(bytes, large, &mut packet.fds.into_iter())?;
+                return postcard::from_bytes(&body).map_err(io::Error::other);
+            }
+            Ok(None) => return Err(io::ErrorKind::BrokenPipe.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Answers an [`ask`]. Does not wait: the socket is new and empty, and whoever does not read it is not waited for.
+pub(crate) fn answer(to: &OwnedFd, answer: &Answered) {
+    let sent = postcard::to_stdvec(answer).map_err(io::Error::other).and_then(|bytes| {
+        let outgoing = Outgoing::new(Encoded::of_bytes(bytes), 0)?;
+        let header = LongAnswer { large: outgoing.is_large(), bytes: outgoing.bytes() };
+        let packet = packet(&header)?;
+        Sealed::new(outgoing, packet).send(to.as_fd(), &[])
+    });
+    // If it could not be sent, the socket is closed, which says so too.
+    drop(sent);
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LongAnswer<P = ByteBuf> {
+    large: bool,
+    bytes: P,
+}
+
+/// Asks for the end of the supervisor of this term (how many an actor had before it; always 0 for the program's), and of
+/// no later one that finds the request still lying there.
+pub(crate) fn shut_down(
+    control: BorrowedFd<'_>,
+    mode: StopMode,
+    term: u32,
+    by: u64,
+    deadline: u64,
+) -> io::Result<()> {
+    let mut bytes = packet(&Request::<ByteBuf>::Shutdown(mode, term, by))?;
+    until_sent(deadline, || seqpacket::send(control, &mut bytes, &[]))
+}
+
+/// A supervisor reads requests as they come, so a full channel empties soon; still there is a limit to waiting.
+fn until_sent(deadline: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match send() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if clock::now() >= deadline {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                poll::pause(Duration::from_millis(1));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Takes one request out of a control channel, without waiting.
+pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
+    let packet = match seqpacket::receive(control, buffer, false) {
+        Ok(Some(packet)) => packet,
+        Ok(None) => return Asked::Closed,
+        Err(_) => return Asked::Nothing,
+    };
+    if packet.truncated {
+        return Asked::Nonsense;
+    }
+    match parse::<Request>(&buffer[..packet.len]) {
+        Some(Request::Shutdown(mode, term, by)) => Asked::Shutdown(mode, term, by),
+        Some(Request::Spawn(spec, payload, place)) => match open(*spec, payload, packet.fds) {
+            Some(spawn) if packet.sender != Some(credentials::own_ids()) => Asked::Foreign(Box::new(spawn)),
+            Some(spawn) => Asked::Spawn(Box::new(spawn), place),
+            None => Asked::Nonsense,
+        },
+        Some(Request::Ask(operation)) => match packet.fds.into_iter().next() {
+            Some(answer) if operation.starts_something() && packet.sender != Some(credentials::own_ids()) => {
+                Asked::ForeignAsk(answer)
+            }
+            Some(answer) => Asked::Ask(operation, answer),
+            None => Asked::Nonsense,
+        },
+        None => Asked::Nonsense,
+    }
+}
+
+/// How many requests are dropped at a time: more than a socket holds, and still a bound.
+const DISCARDED: usize = 1024;
+
+/// Drops the requests that nobody will serve, without looking at them: whoever asked sees the mailboxes close.
+pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
+    for _ in 0..DISCARDED {
+        let Ok(Some(_)) = seqpacket::receive(control, buffer, false) else { return };
+    }
+}
+
+fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
+    let mut fds = fds.into_iter();
+    let (receiver, sender, ledger) = (fds.next()?, fds.next()?, fds.next()?);
+    let attic = match spec.kept && spec.kind != Kind::Supervisor {
+        true => Some(Attic::of(fds.next()?, fds.next()?)),
+        false => None,
+    };
+    let init = Body::open(payload.bytes, payload.large, &mut fds).ok()?;
+    let ledger = Ledger::accept(ledger).ok()?;
+    Some(Spawn {
+        attic,
+        spec,
+        receiver,
+        sender: Some(sender),
+        ledger,
+        init,
+        fds: fds.collect(),
+        children: Vec::new(),
+        rung: Cell::new(0),
+    })
+}

@@ -1,0 +1,5 @@
+//! Reading the tree, from status pages and `/proc`.
+//!
+//! Nothing here sends.
+
+pub(crate) mod tree;

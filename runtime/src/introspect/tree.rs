@@ -1,0 +1,389 @@
+//! The tree as it is now, for people: who runs, who is busy with what since when, who was restarted, and why.
+//!
+//! Nobody is asked, so nobody has to answer: the ledgers are read where the supervisors hold them, and `/proc` says the rest. A hung actor
+//! is seen like any other.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use crate::control::entry;
+use crate::control::orphans;
+use crate::control::request::Kind;
+use crate::status::{Ledger, State};
+use crate::sys::clock;
+use crate::types::escape::{Line, escaped};
+use crate::types::exit::ExitReason;
+
+/// No tree is deeper; a bound for a walk over what others write.
+const DEEPEST: usize = 64;
+
+/// A process of the tree, with all below it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: NodeKind,
+    /// Its process id; `None` while it has no process.
+    pub pid: Option<u32>,
+    /// The process that spawned it; of a supervisor of the own kind, the one that it belongs to.
+    pub parent: Option<u32>,
+    /// The supervisor that forked it, and whose child it is in the operating system; `None` for the root supervisor, which the program has started, and
+    /// for what phalanx has not started.
+    pub supervisor: Option<u32>,
+    /// What it is doing.
+    pub state: NodeState,
+    /// How long its process has been there, in hundredths of a second.
+    pub age: Duration,
+    /// How often it has been started; 0 for what phalanx has not started.
+    pub incarnation: u64,
+    /// How often it was restarted after its end.
+    pub restarts: u32,
+    /// How often it was recycled.
+    pub recycled: u32,
+    /// How many messages wait in its mailbox.
+    pub depth: u32,
+    /// How many fit.
+    pub capacity: u32,
+    /// How many it has handled, in all its processes.
+    pub handled: u64,
+    /// How many messages were lost with processes that died of them, or in them.
+    pub interrupted: u32,
+    /// How many more were being answered when a process died: whether the answer got out, only the caller knows.
+    pub cut_answers: u32,
+    /// The method it is busy with, and for how long.
+    pub in_progress: Option<(String, Duration)>,
+    /// Its resident memory, in bytes.
+    pub rss: u64,
+    /// The processor time it has used, in this process.
+    pub cpu: Duration,
+    /// How its last process ended, if one did.
+    pub last_reason: Option<ExitReason>,
+    /// What is below it.
+    pub children: Vec<Node>,
+}
+
+/// What a process of the tree is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeKind {
+    /// The supervisor that belongs to the program, or to an actor that has spawned something.
+    Own,
+    /// A supervisor that was declared.
+    Supervisor,
+    /// An actor.
+    Actor,
+    /// A task.
+    Task,
+    /// A process that an actor has started by other means.
+    Other,
+}
+
+/// What a process of the tree is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeState {
+    /// It is not ready yet.
+    Starting,
+    /// It is ready.
+    Up,
+    /// It has no process, and will have one.
+    Restarting,
+    /// It has no process.
+    Down,
+}
+
+/// The tree of this program, as it is now; `None` if nothing has been spawned. In an actor, too, it is the whole tree.
+///
+/// Reads shared memory and `/proc`, sends nothing and waits for nobody. What changes while it is read may be half old, half new.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # #[actor] struct Echo;
+/// # #[actor] impl Echo { fn echo(&self, text: String) -> String { text } }
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let echo = Echo.builder().name("echo").spawn()?;
+/// echo.echo("hello".into()).wait()?;
+/// let tree = phalanx::tree().unwrap();
+/// println!("{tree}");
+/// let node = tree.find("echo").unwrap();
+/// assert_eq!((node.pid, node.handled), (Some(echo.pid()?), 1));
+/// # Ok(())
+/// # }
+/// ```
+pub fn tree() -> Option<Node> {
+    let root = root_supervisor()?;
+    let mut node = Node::bare(comm(root)?, NodeKind::Own, root);
+    // Between the two stands the warden.
+    node.parent = orphans::parent_of(root).and_then(orphans::parent_of).map(i32::cast_unsigned);
+    node.children = Page::all_of(root).below(root, 0, &mut Walk::default());
+    Some(node)
+}
+
+/// The ledgers of those that stand directly below the supervisor of a process.
+pub(crate) fn held_by(supervisor: i32) -> Vec<Ledger> {
+    let ledgers = Page::all_of(supervisor).0.into_iter();
+    ledgers.map(|(ledger, _)| ledger).filter(|ledger| ledger.above() == 0).collect()
+}
+
+/// The root supervisor: noted by itself, for all that are forked below it, and by the program. A process' name says nothing: anybody may be called `phx-root`.
+static ROOT: AtomicI32 = AtomicI32::new(0);
+
+/// In a root supervisor, and in the program that has started it.
+pub(crate) fn note_root(pid: i32) {
+    ROOT.store(pid, Ordering::SeqCst);
+}
+
+/// Above this process, or, in the program, below it and the warden.
+pub(crate) fn root_supervisor() -> Option<i32> {
+    let root = Some(ROOT.load(Ordering::SeqCst)).filter(|&root| root != 0)?;
+    let own = std::process::id().cast_signed();
+    // The number of one that is gone may be somebody else's by now.
+    let is_below = orphans::parent_of(root).and_then(orphans::parent_of) == Some(own);
+    (is_below || ancestors(own).any(|pid| pid == root)).then_some(root)
+}
+
+/// Whether a process is the root supervisor, or below it.
+pub(crate) fn is_of_tree(pid: i32) -> bool {
+    root_supervisor().is_some_and(|root| ancestors(pid).any(|pid| pid == root))
+}
+
+/// This process, its parent, and so on.
+fn ancestors(pid: i32) -> impl Iterator<Item = i32> {
+    std::iter::successors(Some(pid), |&pid| orphans::parent_of(pid).filter(|&pid| pid > 1)).take(DEEPEST)
+}
+
+fn comm(pid: i32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end_matches('\n').to_owned())
+}
+
+/// The ledgers that a supervisor holds: those of its children, and of what its children will start. Each is shown once.
+struct Page(Vec<(Ledger, Cell<bool>)>);
+
+/// What has been seen on the way through a tree. What is below what is what pages say: each page, and what each process holds, is shown once at most,
+/// so that those who lie about it cannot make the way endless.
+#[derive(Default)]
+struct Walk {
+    supervisors: BTreeSet<i32>,
+    depth: usize,
+}
+
+impl Page {
+    fn all_of(supervisor: i32) -> Page {
+        let entries = fs::read_dir(format!("/proc/{supervisor}/fd")).into_iter().flatten().flatten();
+        let is_ledger = |path: &std::path::PathBuf| {
+            fs::read_link(path)
+                .is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:phalanx-ledger"))
+        };
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_ledger).collect();
+        // In the order in which they came.
+        paths.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+        let open = |path| fs::OpenOptions::new().read(true).write(true).open(path).ok();
+        let files = paths.into_iter().filter_map(open).map(OwnedFd::from);
+        Page(files.filter_map(|file| Some((Ledger::open(file).ok()?, Cell::default()))).collect())
+    }
+
+    /// What is directly below the supervisor with this id (0: one that belongs to a process).
+    fn below(&self, supervisor: i32, id: u64, walk: &mut Walk) -> Vec<Node> {
+        if walk.depth >= DEEPEST {
+            return Vec::new();
+        }
+        let mut seen = BTreeSet::new();
+        let ledgers = self.0.iter().filter(|(_, is_shown)| !is_shown.get());
+        let direct: Vec<_> = ledgers
+            .filter(|(ledger, _)| ledger.above() == id && ledger.state() != State::Dead)
+            .filter(|(ledger, _)| seen.insert(ledger.id()))
+            .collect();
+        direct.iter().for_each(|(_, is_shown)| is_shown.set(true));
+        walk.depth += 1;
+        let nodes = direct.iter().map(|(ledger, _)| self.node(ledger, supervisor, walk)).collect();
+        walk.depth -= 1;
+        nodes
+    }
+
+    fn node(&self, ledger: &Ledger, supervisor: i32, walk: &mut Walk) -> Node {
+        let mut node = Node::of(ledger, supervisor);
+        node.supervisor = node.pid.map(|_| supervisor.cast_unsigned());
+        let Some(pid) = node.pid.map(u32::cast_signed) else {
+            if node.kind == NodeKind::Supervisor {
+                node.children = self.below(supervisor, ledger.id(), walk);
+            }
+            return node;
+        };
+        node.children = match node.kind {
+            NodeKind::Supervisor => walk.held_by(pid, ledger.id()),
+            _ => {
+                let own = ledger.supervisor_pid();
+                let is_there = own > 0 && orphans::parent_of(own) == Some(supervisor);
+                let spawned = is_there.then(|| walk.held_by(own, 0));
+                let others = orphans::children_of_all_threads(pid).into_iter();
+                let parent = Some(pid.cast_unsigned());
+                let others = others
+                    .filter_map(|pid| Some(Node { parent, ..Node::bare(comm(pid)?, NodeKind::Other, pid) }));
+                spawned.into_iter().flatten().chain(others).collect()
+            }
+        };
+        node
+    }
+}
+
+impl Walk {
+    fn held_by(&mut self, supervisor: i32, id: u64) -> Vec<Node> {
+        if !self.supervisors.insert(supervisor) {
+            return Vec::new();
+        }
+        Page::all_of(supervisor).below(supervisor, id, self)
+    }
+}
+
+impl Node {
+    fn bare(name: String, kind: NodeKind, pid: i32) -> Node {
+        Node {
+            name,
+            kind,
+            pid: Some(pid.unsigned_abs()),
+            parent: None,
+            supervisor: None,
+            state: NodeState::Up,
+            age: orphans::age(pid).unwrap_or_default(),
+            incarnation: 0,
+            restarts: 0,
+            recycled: 0,
+            depth: 0,
+            capacity: 0,
+            handled: 0,
+            interrupted: 0,
+            cut_answers: 0,
+            in_progress: None,
+            rss: orphans::resident_bytes(pid),
+            cpu: orphans::processor_time(pid),
+            last_reason: None,
+            children: Vec::new(),
+        }
+    }
+
+    /// As its page says, of which a number of a process is believed only as far as the kernel confirms it: it must be a child of this supervisor.
+    fn of(ledger: &Ledger, supervisor: i32) -> Node {
+        let (name, kind, entry) = ledger.signature();
+        let kind = match kind {
+            kind if kind == Kind::Supervisor as u32 => NodeKind::Supervisor,
+            kind if kind == Kind::Task as u32 => NodeKind::Task,
+            _ => NodeKind::Actor,
+        };
+        let state = match ledger.state() {
+            State::New | State::Starting => NodeState::Starting,
+            State::Ready => NodeState::Up,
+            State::Restarting => NodeState::Restarting,
+            State::Down | State::Dead => NodeState::Down,
+        };
+        let pid = ledger.pid().cast_signed();
+        let is_alive = matches!(state, NodeState::Starting | NodeState::Up);
+        let has_process = is_alive && pid > 0 && orphans::parent_of(pid) == Some(supervisor);
+        let (interrupted, cut_answers) = ledger.interruptions();
+        let (restarts, recycled) = ledger.restarts();
+        let busy = ledger.progress().filter(|_| has_process && kind != NodeKind::Supervisor);
+        let method = |index| entry::method_at(entry, index).unwrap_or("?").to_owned();
+        let in_progress = busy
+            .map(|busy| (method(busy.method), Duration::from_nanos(clock::now().saturating_sub(busy.since))));
+        Node {
+            parent: Some(ledger.spawner()).filter(|&pid| pid != 0),
+            state,
+            incarnation: ledger.incarnation(),
+            restarts,
+            recycled,
+            depth: ledger.depth().load(Ordering::Relaxed),
+            capacity: if kind == NodeKind::Actor { ledger.capacity() } else { 0 },
+            handled: if kind == NodeKind::Actor { ledger.handled() } else { 0 },
+            interrupted,
+            cut_answers,
+            in_progress,
+            last_reason: ledger.last_death().map(|(_, epitaph)| epitaph.reason),
+            ..match has_process {
+                true => Node::bare(name, kind, pid),
+                false => {
+                    let (age, cpu) = (Duration::ZERO, Duration::ZERO);
+                    Node { pid: None, rss: 0, age, cpu, ..Node::bare(name, kind, 0) }
+                }
+            }
+        }
+    }
+
+    /// All nodes, this one first, each before what is below it.
+    pub fn walk(&self) -> impl Iterator<Item = &Node> {
+        let mut open = vec![self];
+        std::iter::from_fn(move || {
+            let node = open.pop()?;
+            open.extend(node.children.iter().rev());
+            Some(node)
+        })
+    }
+
+    /// The first node of this name.
+    pub fn find(&self, name: &str) -> Option<&Node> {
+        self.walk().find(|node| node.name == name)
+    }
+
+    fn draw(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        let last = self.children.len().saturating_sub(1);
+        for (index, child) in self.children.iter().enumerate() {
+            let (branch, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            write!(f, "\n{indent}{branch}")?;
+            escaped(f, |f| child.line(f))?;
+            child.draw(f, &format!("{indent}{below}"))?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, f: &mut Line<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match self.pid {
+            Some(pid) => write!(f, " [{pid}]")?,
+            None => f.write_str(" [-]")?,
+        }
+        match self.state {
+            NodeState::Up => {}
+            NodeState::Starting => f.write_str(" starting")?,
+            NodeState::Restarting => f.write_str(" restarting")?,
+            NodeState::Down => f.write_str(" down")?,
+        }
+        if self.incarnation > 0 {
+            write!(f, " #{}", self.incarnation)?;
+        }
+        if self.restarts > 0 || self.recycled > 0 {
+            write!(f, " restarts {}", self.restarts)?;
+        }
+        if self.recycled > 0 {
+            write!(f, " recycled {}", self.recycled)?;
+        }
+        if self.kind == NodeKind::Actor {
+            write!(f, " mailbox {}/{} handled {}", self.depth, self.capacity, self.handled)?;
+        }
+        if let Some((method, since)) = &self.in_progress {
+            write!(f, " in `{method}` for {since:.1?}")?;
+        }
+        if self.pid.is_some() {
+            write!(f, " {:.1} MiB {:.1?}", self.rss as f64 / 1_048_576.0, self.cpu)?;
+        }
+        match &self.last_reason {
+            Some(reason) => write!(f, " last: {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A line for each process: name, pid, what it is doing if not just working, incarnation (`#3`), restarts, mailbox, messages handled, what it is
+/// busy with, resident memory, processor time, how its last process ended.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escaped(f, |f| self.line(f))?;
+        self.draw(f, "")
+    }
+}

@@ -1,0 +1,85 @@
+//! The paths that the macros expand to.
+
+pub use serde;
+
+pub use crate::actor::actor_ref::{ActorRef, RawRef};
+pub use crate::actor::builder::ActorBuilder;
+pub use crate::actor::reply::Reply;
+pub use crate::actor::traits::{
+    Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options, ResultLike,
+};
+pub use crate::control::request::Recycle;
+pub use crate::ipc::codec::Portable;
+pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
+pub use crate::reactor::monitor::Down;
+pub use crate::spawn::plan::Found;
+pub use crate::spawn::shutdown::run_main;
+pub use crate::supervision::declared::{
+    Frame, Supervised, built, check_is_actor, check_significant, declared, start, start_with,
+};
+pub use crate::supervision::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
+pub use crate::task::function::{TaskDef, task_def, task_def_result};
+pub use crate::task::{Process, ProcessBuilder};
+pub use crate::types::error::{SendError, SpawnError, TrySendError};
+pub use std::any::type_name_of_val;
+
+/// Starts an actor with the options of its attribute.
+///
+/// # Errors
+/// See [`SpawnError`].
+pub fn spawn<A: Actor>(init: A::Init) -> Result<ActorRef<A>, SpawnError> {
+    builder(init).spawn()
+}
+
+/// An actor to be.
+pub fn builder<A: Actor>(init: A::Init) -> ActorBuilder<A> {
+    ActorBuilder::new(&init)
+}
+
+/// A task to be.
+pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(
+    function: F,
+    args: A,
+    name: &'static str,
+    options: Options,
+) -> ProcessBuilder<T> {
+    Process::builder(function, args).with(name, options)
+}
+
+/// A task to be whose function answers a `Result`.
+pub fn task_builder_result<
+    F: FnOnce(A) -> Result<T, E> + Copy + 'static,
+    A: Portable,
+    T: Portable,
+    E: Portable,
+>(
+    function: F,
+    args: A,
+    name: &'static str,
+    options: Options,
+) -> ProcessBuilder<T, E> {
+    Process::fallible(function, &args).with(name, options)
+}
+
+/// The function of this path begins, which says of itself that it may be run so often, and may take so many nanoseconds (0: no limit).
+pub fn task_begins(path: &str, attempts: u32, deadline: u64) {
+    crate::pool::declare(Some(path), attempts, deadline);
+}
+
+/// The same of the function that has just been called, whichever it is.
+pub fn any_task_begins(attempts: u32, deadline: u64) {
+    crate::pool::declare(None, attempts, deadline);
+}
+
+/// Where every process of a tree writes its requests for names. For the tests that write rubbish there.
+pub fn line_of_names() -> Option<std::os::fd::BorrowedFd<'static>> {
+    crate::ipc::uplink::names()
+}
+
+/// The sending end of the log of the tree, for the tests that write rubbish to it.
+pub fn log_line() -> Option<std::os::fd::BorrowedFd<'static>> {
+    crate::ipc::uplink::log()
+}
+
+#[cfg(feature = "floors")]
+pub use crate::baseline;

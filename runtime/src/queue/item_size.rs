@@ -1,0 +1,66 @@
+//! How much of a message an item takes, and how many fit into one.
+
+use crate::ipc::codec;
+use crate::resources::shared::{Blob, SMALL};
+
+/// How many descriptors are in one message at most; a few more fit, which are for others.
+pub(super) const MOST_DESCRIPTORS: usize = 48;
+/// How many bytes of small items are in one message at most (but for one item, which is of any size).
+pub(super) const MOST_BYTES: usize = 256 * 1024;
+/// How many items are in one message at most.
+pub(super) const MOST_ITEMS: usize = 1024;
+
+/// An encoded item. It is encoded once, where it is put, and decoded once, where it is taken. What is large is a memory file from the first hand to
+/// the last: in between only its descriptor is passed on, and clones share the bytes.
+pub(super) type Parcel = codec::Parcel<Blob>;
+
+impl Parcel {
+    /// Whether its bytes are a file, in messages and where they have arrived.
+    pub(super) fn is_file(&self) -> bool {
+        self.bytes.len() > SMALL
+    }
+
+    /// Copies its bytes out of their file, which costs memory instead of a descriptor.
+    pub(super) fn into_memory(self) -> Parcel {
+        let bytes = self.bytes.to_vec().into();
+        self.with_bytes(bytes)
+    }
+
+    /// What it takes of a message.
+    fn size(&self) -> Size {
+        let file = usize::from(self.is_file());
+        Size { descriptors: file + self.beside(), bytes: if file == 1 { 0 } else { self.bytes.len() } }
+    }
+}
+
+/// What is taken of a message.
+struct Size {
+    descriptors: usize,
+    bytes: usize,
+}
+
+/// How much room there is left in a message.
+pub(super) struct Room {
+    items: usize,
+    left: Size,
+}
+
+impl Room {
+    /// In a message of up to so many items.
+    pub(super) fn for_items(items: usize) -> Room {
+        Room { items: items.min(MOST_ITEMS), left: Size { descriptors: MOST_DESCRIPTORS, bytes: MOST_BYTES } }
+    }
+
+    /// Takes the room for a parcel; answers `false` if there is none. The first one always fits.
+    pub(super) fn take(&mut self, parcel: &Parcel, is_first: bool) -> bool {
+        let size = parcel.size();
+        let fits = size.descriptors <= self.left.descriptors && size.bytes <= self.left.bytes;
+        if self.items == 0 || !(fits || is_first) {
+            return false;
+        }
+        self.items -= 1;
+        self.left.descriptors = self.left.descriptors.saturating_sub(size.descriptors);
+        self.left.bytes = self.left.bytes.saturating_sub(size.bytes);
+        true
+    }
+}

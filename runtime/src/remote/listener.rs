@@ -1,0 +1,205 @@
+//! The actor that strangers talk to: it listens, lets those in who know the secret, and hands their calls on to the actors that are served.
+//!
+//! It is a process of its own, so that nothing that anybody sends is ever read by the program or by a supervisor. When it dies, its clients are told
+//! by the kernel; another one listens at the same address, and they connect again.
+//!
+//! **Threads.** The main thread answers the manager. One accepts. Each connection has one that reads, and, once it is let in, one that writes.
+
+pub(crate) mod connections;
+mod session;
+pub(crate) mod writer;
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RemoteError;
+use super::registry::Registry;
+use super::transport::tcp::Tcp;
+use super::transport::{Port, Terms, Visitor, Wire};
+use crate::actor::actor_ref::{ActorRef, RawRef};
+use crate::actor::reply::Reply;
+use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
+use crate::sys::poll;
+use connections::{Place, Table};
+
+/// How long is waited when a connection cannot be accepted, for instance for want of descriptors.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Room for the thread of a connection. It holds no message on its stack.
+const STACK: usize = 256 * 1024;
+
+/// What a gate is made from.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub(super) address: String,
+    pub(super) terms: Terms,
+    pub(super) bounds: Bounds,
+    pub(super) registry: ActorRef<Registry>,
+}
+
+/// How much of everything there may be.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Bounds {
+    pub(super) clients: usize,
+    pub(super) strangers: usize,
+    pub(super) in_flight: usize,
+}
+
+pub(super) struct Gate {
+    address: String,
+    shared: Arc<Shared>,
+}
+
+/// What all its threads know.
+struct Shared {
+    terms: Terms,
+    bounds: Bounds,
+    registry: ActorRef<Registry>,
+    table: Table,
+}
+
+const OPEN: u32 = 0;
+const REFUSALS: u32 = 1;
+const CLIENTS: u32 = 2;
+const CLOSE: u32 = 3;
+
+/// Its messages.
+#[derive(Clone)]
+pub(super) struct GateCalls(RawRef);
+
+impl GateCalls {
+    pub(super) fn open(&self) -> Reply<SocketAddr, RemoteError> {
+        self.0.ask_result(OPEN, ())
+    }
+
+    pub(super) fn refusals(&self) -> Reply<Vec<RemoteError>> {
+        self.0.ask(REFUSALS, ())
+    }
+
+    pub(super) fn clients(&self) -> Reply<usize> {
+        self.0.ask(CLIENTS, ())
+    }
+
+    pub(super) fn close(&self, grace: Duration) -> Reply<()> {
+        self.0.ask(CLOSE, grace)
+    }
+}
+
+impl Calls for GateCalls {
+    fn from_raw(raw: RawRef) -> GateCalls {
+        GateCalls(raw)
+    }
+
+    fn raw(&self) -> &RawRef {
+        &self.0
+    }
+}
+
+impl ActorStruct for Gate {
+    type Calls = GateCalls;
+    const OPTIONS: Options = Options { name: Some("remote-gate"), ..Options::DEFAULT };
+}
+
+impl Actor for Gate {
+    type Init = Plan;
+    const METHODS: &'static [Method] =
+        &[Method::ask("open"), Method::ask("refusals"), Method::ask("clients"), Method::ask("close")];
+
+    fn init(plan: Plan) -> Result<Gate, InitFailure> {
+        let Plan { address, terms, bounds, registry } = plan;
+        // The one before has listened there, and the clients know it.
+        let known = registry.address().wait().map_err(InitFailure::new)?;
+        let shared = Arc::new(Shared { terms, bounds, registry, table: Table::default() });
+        let gate = Gate { address: known.clone().unwrap_or(address), shared };
+        if known.is_some() {
+            gate.open().map_err(InitFailure::new)?;
+        }
+        Ok(gate)
+    }
+
+    fn handle(&mut self, call: Call<'_>) -> Answer {
+        let table = &self.shared.table;
+        match call.method() {
+            OPEN => call.ask_result(|()| self.open()),
+            REFUSALS => call.ask(|()| table.refusals()),
+            CLIENTS => call.ask(|()| table.clients()),
+            CLOSE => call.ask(|grace| table.close(grace)),
+            _ => call.unknown(),
+        }
+    }
+
+    fn on_stop(&mut self) {
+        self.shared.table.close(Duration::ZERO);
+    }
+}
+
+impl Gate {
+    fn open(&self) -> Result<SocketAddr, RemoteError> {
+        let port = Tcp.listen(&self.address)?;
+        let address = port.address();
+        let local = |error: &dyn std::fmt::Display| RemoteError::Local { error: error.to_string() };
+        self.shared.registry.listening(&address.to_string()).wait().map_err(|error| local(&error))?;
+        let shared = Arc::clone(&self.shared);
+        let accepting = thread::Builder::new().name("accept".to_owned());
+        accepting.spawn(move || accept(&shared, &*port)).map_err(|error| local(&error))?;
+        Ok(address)
+    }
+}
+
+/// The thread that waits for connections.
+fn accept(shared: &Arc<Shared>, port: &dyn Port) {
+    loop {
+        match port.accept() {
+            Ok(visitor) => receive(shared, visitor),
+            // It went away before its turn came.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                poll::pause(BREATH);
+            }
+        }
+    }
+}
+
+/// Lets a visitor in and serves it, if there is room.
+fn meet(shared: &Arc<Shared>, visitor: Box<dyn Visitor>, place: &Place) -> Result<(), RemoteError> {
+    let busy = RemoteError::Busy { peer: visitor.who().to_owned() };
+    if shared.table.clients() >= shared.bounds.clients {
+        visitor.turn_away(&shared.terms);
+        return Err(busy);
+    }
+    let link = visitor.admit(&shared.terms)?;
+    if shared.table.admit(place, shared.bounds.clients) {
+        session::serve(shared, link)
+    } else {
+        // Others were faster.
+        session::refuse(link, busy)
+    }
+}
+
+/// Somebody has connected.
+fn receive(shared: &Arc<Shared>, visitor: Box<dyn Visitor>) {
+    let bounds = shared.bounds;
+    let Some(place) = shared.table.enter(visitor.cut(), bounds.strangers) else { return };
+    let for_thread = Arc::clone(shared);
+    let reading = thread::Builder::new().name("read".to_owned()).stack_size(STACK);
+    let spawned = reading.spawn(move || {
+        let shared = for_thread;
+        let began = Instant::now();
+        if let Err(error) = meet(&shared, visitor, &place) {
+            let after = began.elapsed();
+            tracing::warn!(%error, ?after, "a connection was refused");
+            shared.table.refuse(error);
+        }
+        shared.table.leave(place);
+    });
+    if let Err(error) = spawned {
+        // The visitor went with the closure, and its place is found empty by the next one.
+        tracing::warn!(%error, "cannot serve a connection");
+    }
+}

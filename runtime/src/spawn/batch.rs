@@ -1,0 +1,91 @@
+//! Processes that a supervisor is asked for together: one, or a supervisor with all below it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use crate::control::fd_store::Attic;
+use crate::control::request::{self, Ends, Place, Spec};
+use crate::ipc::codec::Encoded;
+use crate::reactor::endpoint::Peer;
+use crate::spawn::tree::PATIENCE;
+use crate::sys::{clock, process};
+
+/// One of them.
+pub(crate) struct Node {
+    /// Below which of those before it; of no meaning in the first.
+    pub(crate) under: u32,
+    pub(crate) spec: Spec,
+    pub(crate) init: Encoded,
+    pub(crate) receiver: OwnedFd,
+    /// Of an actor or a task that the program keeps.
+    pub(crate) attic: Option<Attic>,
+    pub(crate) peer: Arc<Peer>,
+}
+
+/// In the order in which they are sent: a child after the one above it, and after its elder siblings.
+pub(crate) struct Batch(Vec<Node>);
+
+impl Batch {
+    /// Of at least one.
+    pub(crate) fn new(nodes: Vec<Node>) -> Batch {
+        Batch(nodes)
+    }
+
+    /// The one above all others.
+    pub(crate) fn top(&self) -> &Node {
+        &self.0[0]
+    }
+
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.0
+    }
+
+    /// Asks for them, a packet for each.
+    ///
+    /// # Errors
+    /// `TimedOut` if the supervisor takes no requests, `BrokenPipe` if it is gone, and at limits.
+    pub(crate) fn send(&self, control: BorrowedFd<'_>) -> io::Result<()> {
+        let places = places(self.0.len());
+        self.0.iter().zip(places).try_for_each(|(node, place)| {
+            let init = node.init.clone();
+            node.send(control, init, place(node.under))
+        })
+    }
+
+    /// Asks for them once and for all: with this, the receiving ends are closed that only their supervisor and they themselves are to have. If those are gone,
+    /// whoever has a sending end sees it.
+    ///
+    /// # Errors
+    /// As [`Batch::send`].
+    pub(crate) fn send_once(self, control: BorrowedFd<'_>) -> io::Result<()> {
+        let places = places(self.0.len());
+        self.0.into_iter().zip(places).try_for_each(|(mut node, place)| {
+            let init = std::mem::take(&mut node.init);
+            node.send(control, init, place(node.under))
+        })
+    }
+}
+
+/// The place of each of so many, by that of the one above it.
+fn places(count: usize) -> impl Iterator<Item = impl Fn(u32) -> Place> {
+    let batch = process::random();
+    (1..=count).map(move |number| {
+        move |under| match count {
+            1 => Place::alone(),
+            _ => Place { batch, under, last: number == count },
+        }
+    })
+}
+
+impl Node {
+    fn send(&self, control: BorrowedFd<'_>, init: Encoded, place: Place) -> io::Result<()> {
+        let ends = Ends {
+            receiver: self.receiver.as_fd(),
+            sender: self.peer.mailbox(),
+            ledger: self.peer.ledger.file(),
+            attic: self.attic.as_ref().map(Attic::ends),
+        };
+        request::spawn(control, self.spec.clone(), init, &ends, place, clock::after(PATIENCE))
+    }
+}

@@ -1,0 +1,602 @@
+//! A process to be, from the caller's side: its mailbox, what is asked of a supervisor, and what came of it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::actor::traits::Options;
+use crate::control::attributes::Surroundings;
+use crate::control::entry::{Entry, Hook};
+use crate::control::fd_store::Attic;
+use crate::control::request::{Kind, Spec};
+use crate::control::step::{NoTree, Obstacle};
+use crate::ipc::bounds;
+use crate::ipc::channel;
+use crate::ipc::codec::Encoded;
+use crate::ipc::envelope::Envelope;
+use crate::names::Claim;
+use crate::policy::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
+use crate::reactor::endpoint::{Card, Peer};
+use crate::reactor::process_handle::Handle;
+use crate::reactor::router::Router;
+use crate::reactor::waiter::{Outcome, Slot};
+use crate::spawn::batch::{Batch, Node};
+use crate::spawn::kept::{self, Kept};
+use crate::spawn::root;
+use crate::spawn::tree::{self, PATIENCE, Tree};
+use crate::status::{Epitaph, Ledger, Refusal, cut};
+use crate::sys::executable::{self, Located};
+use crate::sys::{clock, credentials, fd, process};
+use crate::task::function::Function;
+use crate::types::error::SpawnError;
+use crate::types::exit::ExitReason;
+
+const MAILBOX: u32 = 256;
+const START: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// A supervisor starts when all its children have, each of which has its own limit.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+/// How much longer than the start limit we wait for the supervisor's word on it.
+const START_SLACK: Duration = Duration::from_secs(5);
+
+/// A process to be: everything but its type.
+pub(crate) struct Plan {
+    /// `None`: a task that is numbered when it is spawned.
+    pub(crate) name: Option<String>,
+    /// What its number comes behind.
+    pub(crate) stem: &'static str,
+    pub(crate) kind: Kind,
+    /// `None` for a supervisor.
+    pub(crate) entry: Option<&'static Located<Entry>>,
+    pub(crate) init: Result<Encoded, String>,
+    pub(crate) options: Options,
+    /// What only a builder can say.
+    pub(crate) surroundings: Surroundings,
+    /// What is called first in its processes.
+    pub(crate) hooks: Vec<&'static Located<Hook>>,
+    /// By which name its supervisor knows it.
+    pub(crate) id: Option<String>,
+    /// By which name all can find it, and what type it is.
+    pub(crate) registered: Option<(String, &'static str)>,
+    /// Its mailbox, if there is a ref to it already.
+    pub(crate) seat: Option<Seat>,
+    /// Of a supervisor.
+    pub(crate) policy: Option<Rules>,
+    pub(crate) children: Vec<Plan>,
+    /// What a supervisor runs before it forks.
+    pub(crate) preload: Option<Function>,
+    /// What is wrong with it, if that was seen when there was nobody to tell.
+    pub(crate) fault: Option<&'static str>,
+    /// The program starts it again when its root supervisor has died, if its restart type says so.
+    pub(crate) outlives_root: bool,
+}
+
+/// How to reach a process to be, and all those below it.
+#[doc(hidden)]
+pub struct Found {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) below: Vec<Found>,
+}
+
+/// A mailbox and its ledger, made before the process: refs to it may travel already.
+pub(crate) struct Seat {
+    pub(crate) peer: Arc<Peer>,
+    receiver: OwnedFd,
+}
+
+impl Seat {
+    fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Seat, Failure> {
+        let router = Router::get().map_err(Failure::Io)?;
+        let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
+        let capacity = options.mailbox.unwrap_or(MAILBOX);
+        fd::widen(&sender, capacity);
+        if kind == Kind::Supervisor {
+            // It is asked for children through its mailbox.
+            credentials::ask_for_senders(receiver.as_fd()).map_err(Failure::Io)?;
+        }
+        let ledger = Ledger::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
+        let card = Card {
+            id: process::random() | 2,
+            name: name.into(),
+            daemon: options.daemon,
+            timeout: options.timeout.unwrap_or(TIMEOUT),
+            depth: options.depth(),
+        };
+        ledger.sign(name, kind as u32, card.id, entry);
+        ledger.date(std::process::id(), options.daemon);
+        let peer = router.meet(Peer::new(card, sender, ledger)).map_err(Failure::Io)?;
+        Ok(Seat { peer, receiver })
+    }
+}
+
+/// Where a process is to be started.
+enum Parent<'a> {
+    /// Below the supervisor of this process.
+    Own,
+    Declared(&'a Arc<Peer>),
+}
+
+impl Plan {
+    pub(crate) fn new(
+        kind: Kind,
+        entry: Option<&'static Located<Entry>>,
+        init: Result<Encoded, String>,
+        options: Options,
+    ) -> Plan {
+        let name = options.name.map(str::to_owned);
+        let (id, registered, seat, policy, children) = (None, None, None, None, Vec::new());
+        let (surroundings, hooks) = (Surroundings::default(), Vec::new());
+        Plan {
+            name,
+            stem: "Process",
+            kind,
+            entry,
+            init,
+            options,
+            surroundings,
+            hooks,
+            id,
+            registered,
+            seat,
+            policy,
+            children,
+            preload: None,
+            fault: None,
+            outlives_root: true,
+        }
+    }
+
+    /// Makes the mailboxes of a plan that can be carried out; how to reach what it is about.
+    pub(crate) fn seated(&mut self, declared: bool) -> Result<Found, SpawnError> {
+        self.settle_name();
+        self.check(declared)?;
+        self.reserved()
+    }
+
+    /// The same for a plan that is not complete yet.
+    pub(crate) fn reserved(&mut self) -> Result<Found, SpawnError> {
+        self.take_seats().map_err(|failure| failure.named(self.id()))?;
+        self.found().ok_or_else(|| SpawnError::SupervisorDied { actor: self.id().to_owned() })
+    }
+
+    fn found(&self) -> Option<Found> {
+        let peer = Arc::clone(&self.seat.as_ref()?.peer);
+        Some(Found { peer, below: self.children.iter().map(Plan::found).collect::<Option<_>>()? })
+    }
+
+    /// Gives it the mailboxes that were made for `reserved`, and all that is known of them already.
+    pub(crate) fn sit(self, reserved: Plan) -> Plan {
+        let mut seats = reserved.children.into_iter();
+        let sit = |child: Plan| match seats.next() {
+            Some(reserved) => child.sit(reserved),
+            None => child,
+        };
+        let children = self.children.into_iter().map(sit).collect();
+        let options = Options { daemon: reserved.options.daemon, ..self.options };
+        let Plan { name, seat, id, .. } = reserved;
+        Plan { name, seat, id, options, children, ..self }
+    }
+
+    /// Starts it, and waits until it is ready, dead or too late.
+    pub(crate) fn spawn(self) -> Result<Arc<Peer>, SpawnError> {
+        let peer = self.start(&Parent::Own)?;
+        tree::adopt(&peer);
+        Ok(peer)
+    }
+
+    /// The same, below a declared supervisor.
+    pub(crate) fn spawn_below(self, supervisor: &Arc<Peer>) -> Result<Arc<Peer>, SpawnError> {
+        self.start(&Parent::Declared(supervisor))
+    }
+
+    fn start(mut self, parent: &Parent<'_>) -> Result<Arc<Peer>, SpawnError> {
+        self.settle_name();
+        let name = self.title().to_owned();
+        self.check(matches!(parent, Parent::Declared(_)))?;
+        let mut claims = Vec::new();
+        self.claim_names(&mut claims)?;
+        let started = self.ask_for_it(parent).map_err(|failure| failure.named(&name));
+        if started.is_err() {
+            root::park_if_interrupted();
+        }
+        let peer = started?;
+        for claim in claims {
+            if let Err(error) = claim.confirm() {
+                // The registry is gone, or does not answer: without its names this is not what was asked for.
+                let handle = Handle(&peer);
+                let _ = handle.kill();
+                let _ = handle.join_until(Some(clock::after(PATIENCE)));
+                return Err(error);
+            }
+        }
+        Ok(peer)
+    }
+
+    /// Reserves the names of all below it that are to have one.
+    fn claim_names(&mut self, claims: &mut Vec<Claim>) -> Result<(), SpawnError> {
+        if let Some((name, type_name)) = self.registered.take() {
+            self.take_seats().map_err(|failure| failure.named(&name))?;
+            if let Some(seat) = &self.seat {
+                claims.push(Claim::new(&name, type_name, &seat.peer)?);
+            }
+        }
+        self.children.iter_mut().try_for_each(|child| child.claim_names(claims))
+    }
+
+    /// Tasks without a name are numbered from 1 by the process that spawns them.
+    fn settle_name(&mut self) {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let next = || format!("{}-{}", cut(self.stem, 200), NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.name.get_or_insert_with(next);
+    }
+
+    fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// The id among its siblings; the name, where nothing else is said.
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(self.title())
+    }
+
+    /// Everything that can be wrong with it and all below it, before anything is started.
+    fn check(&self, declared: bool) -> Result<(), SpawnError> {
+        let name = self.title();
+        let wrong = |error: &str| Err(SpawnError::Option { actor: name.to_owned(), error: error.to_owned() });
+        if let Some(fault) = self.fault {
+            return wrong(fault);
+        }
+        if let Err(fault) = self.options.check() {
+            return wrong(fault);
+        }
+        let options = &self.options;
+        if !(1..=bounds::SOUNDED).contains(&options.depth()) {
+            return wrong(bounds::DEPTHS);
+        }
+        if let Ok(init) = &self.init
+            && init.levels > options.depth()
+        {
+            let words = bounds::too_deep(init.levels, options.depth());
+            let error = format!("cannot encode what it is made of: {words}");
+            return Err(SpawnError::Codec { actor: name.to_owned(), error });
+        }
+        for (what, text) in [("name", Some(name)), ("id", self.id.as_deref())] {
+            if text.is_some_and(|text| text.is_empty() || text.len() > 255 || text.contains(char::is_control))
+            {
+                return wrong(&format!("the option `{what}` has 1 to 255 bytes, and no control characters"));
+            }
+        }
+        if let Err(error) = self.surroundings.check() {
+            return wrong(&error);
+        }
+        let specs = |error| SpawnError::Specs { supervisor: name.to_owned(), error };
+        if !declared {
+            policy::check_child(&Rules::default(), name, &options.rules(Restart::Temporary))
+                .map_err(specs)?;
+        }
+        let Some(rules) = &self.policy else { return Ok(()) };
+        let of = |child: &Plan| child.options.rules(Restart::Permanent);
+        let children: Vec<_> = self.children.iter().map(|child| (child.id(), of(child))).collect();
+        policy::check(rules, children.iter().map(|(id, rules)| (*id, rules))).map_err(specs)?;
+        self.children.iter().try_for_each(|child| child.check(true))
+    }
+
+    /// How long it may take to be ready.
+    fn start_limit(&self) -> Duration {
+        let usual = if self.kind == Kind::Supervisor { FOR_EVER } else { START };
+        self.options.start.unwrap_or(usual)
+    }
+
+    /// Where its code is; 0 for a supervisor, which has none.
+    fn entry_offset(&self) -> Result<u64, Failure> {
+        let offset = match self.entry {
+            Some(entry) => entry.offset(),
+            // What it runs is the runtime itself.
+            None => executable::is_in_executable().then_some(0),
+        };
+        offset.ok_or(Failure::NotInExecutable)
+    }
+
+    /// Writes into the ledgers of all below it who is above them.
+    fn put_below(&self, above: u64) {
+        let Some(seat) = &self.seat else { return };
+        seat.peer.ledger.put_below(above);
+        self.children.iter().for_each(|child| child.put_below(seat.peer.card.id));
+    }
+
+    fn spec(&self, peer: &Peer, declared: bool) -> Result<Spec, Failure> {
+        let offset = self.entry_offset()?;
+        let is_supervisor = self.kind == Kind::Supervisor;
+        let options = &self.options;
+        let preload =
+            self.preload.map(|function| function.name().ok_or(Failure::NotInExecutable)).transpose()?;
+        let stop = if is_supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
+        Ok(Spec {
+            id: peer.card.id,
+            name: self.title().to_owned(),
+            kind: self.kind,
+            daemon: options.daemon,
+            entry: offset,
+            type_name: self.entry.map_or("", |entry| (entry.value.type_name)()).to_owned(),
+            build: executable::build_hash(),
+            parent: std::process::id(),
+            start: self.start_limit(),
+            deadline: options.deadline,
+            shutdown: options.how_to_stop(stop),
+            memory: options.memory,
+            log: crate::logging::wish(),
+            child_id: declared.then(|| self.id().to_owned()),
+            rules: self.rules(declared),
+            recycle: options.recycle,
+            drain: options.drain.unwrap_or_default(),
+            spare: options.spare,
+            mailbox: options.mailbox.unwrap_or(MAILBOX),
+            timeout: peer.card.timeout,
+            depth: peer.card.depth,
+            policy: self.policy,
+            surroundings: self.surroundings()?,
+            preload,
+            kept: false,
+        })
+    }
+
+    fn surroundings(&self) -> Result<Option<Box<Surroundings>>, Failure> {
+        let mut surroundings = self.surroundings.clone();
+        surroundings.nice = self.options.nice;
+        for hook in &self.hooks {
+            let offset = hook.offset().ok_or(Failure::NotInExecutable)?;
+            surroundings.hooks.push((offset, (hook.value.type_name)().to_owned()));
+        }
+        Ok((surroundings != Surroundings::default()).then(|| Box::new(surroundings)))
+    }
+
+    fn rules(&self, declared: bool) -> ChildRules {
+        if declared {
+            return self.options.rules(Restart::Permanent);
+        }
+        let mut rules = self.options.rules(Restart::Temporary);
+        if rules.restart != Restart::Temporary {
+            // The supervisor of a process bears everything, so each child has an allowance of its own.
+            rules.intensity.get_or_insert_with(Intensity::default);
+        }
+        rules
+    }
+
+    /// Makes the mailboxes that are not there yet, of this one and of all below it.
+    pub(crate) fn take_seats(&mut self) -> Result<(), Failure> {
+        self.settle_name();
+        if self.seat.is_none() {
+            self.seat = Some(Seat::new(self.title(), self.kind, self.entry_offset()?, &self.options)?);
+        }
+        self.children.iter_mut().try_for_each(Plan::take_seats)
+    }
+
+    fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Peer>, Failure> {
+        let router = Router::get().map_err(Failure::Io)?;
+        let start = self.start_limit();
+        self.take_seats()?;
+        let peer = self.seat.as_ref().map(|seat| Arc::clone(&seat.peer)).ok_or(Failure::SupervisorDied)?;
+        self.put_below(match parent {
+            Parent::Own => 0,
+            Parent::Declared(supervisor) => supervisor.card.id,
+        });
+        match parent {
+            Parent::Own => {
+                let tree = tree::get()?;
+                let term = tree.term();
+                let started = if tree.is_programs() && self.follows_the_root() {
+                    self.start_kept(&tree, router, &peer, start)
+                } else {
+                    let sent = self.send(tree.control(), false);
+                    tree.ring();
+                    sent.and_then(|()| await_start(router, &peer, start, &|| tree.is_gone(term)))
+                };
+                started.map_err(|failure| match failure {
+                    // The mailbox may have been seen to close before its supervisor was counted as ended.
+                    Failure::SupervisorDied | Failure::Descriptors => {
+                        tree.error().map_or(failure, Failure::Io)
+                    }
+                    other => other,
+                })?;
+            }
+            Parent::Declared(supervisor) => {
+                if !supervisor.has_process() && supervisor.ended().is_some() {
+                    return Err(Failure::SupervisorDied);
+                }
+                self.send(supervisor.mailbox(), true)?;
+                await_start(router, &peer, start, &|| supervisor.is_dead())?;
+            }
+        }
+        Ok(peer)
+    }
+
+    fn follows_the_root(&self) -> bool {
+        self.outlives_root && self.rules(false).restart != Restart::Temporary
+    }
+
+    /// Starts what the program keeps, see [`kept`].
+    fn start_kept(
+        self,
+        tree: &Arc<Tree>,
+        router: &'static Router,
+        peer: &Arc<Peer>,
+        start: Duration,
+    ) -> Result<(), Failure> {
+        let kept = Arc::new(Kept::new(self.batch(false, true)?));
+        kept::hold(tree, &kept).map_err(Failure::Io)?;
+        let is_gone = || tree.is_gone(tree.term());
+        let sent = kept.send(tree.control()).map_err(unsent).and_then(|()| match kept.confirm(tree) {
+            Ok(true) if is_gone() => Err(Failure::SupervisorDied),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::Descriptors),
+            Err(error) => Err(match unsent(error) {
+                // The question had no room either.
+                Failure::SupervisorDied if !is_gone() => Failure::Descriptors,
+                failure => failure,
+            }),
+        });
+        let was_sent = sent.is_ok();
+        let started = sent.and_then(|()| await_start(router, peer, start, &is_gone));
+        if started.is_err() {
+            kept::release(&kept);
+            if !was_sent {
+                // It may have arrived all the same. Its supervisor does not start what has no mailbox, and ends what has lost it.
+                kept.end();
+                // One that is not there, or is gone, needs none.
+                let _ = Handle(peer).kill();
+            }
+        }
+        started
+    }
+
+    /// Asks for it, and all below it; then closes what only its supervisor is to have.
+    fn send(self, control: BorrowedFd<'_>, declared: bool) -> Result<(), Failure> {
+        self.batch(declared, false)?.send_once(control).map_err(unsent)
+    }
+
+    /// It, and all below it, as their supervisor is asked for them.
+    fn batch(self, declared: bool, kept: bool) -> Result<Batch, Failure> {
+        let mut plans = vec![(0, declared, self)];
+        let mut at = 0;
+        while at < plans.len() {
+            let below: Vec<Plan> = std::mem::take(&mut plans[at].2.children);
+            plans.extend(below.into_iter().map(|plan| (at as u32, true, plan)));
+            at += 1;
+        }
+        let nodes = plans.into_iter().map(|(under, declared, plan)| plan.node(under, declared, kept));
+        Ok(Batch::new(nodes.collect::<Result<_, _>>()?))
+    }
+
+    fn node(mut self, under: u32, declared: bool, kept: bool) -> Result<Node, Failure> {
+        let Some(Seat { peer, receiver }) = self.seat.take() else { return Err(Failure::SupervisorDied) };
+        let spec = Spec { kept, ..self.spec(&peer, declared)? };
+        let has_callers = spec.kind != Kind::Supervisor;
+        let attic = (kept && has_callers).then(Attic::new).transpose().map_err(Failure::Io)?;
+        Ok(Node { under, spec, init: self.init.map_err(Failure::Codec)?, receiver, attic, peer })
+    }
+}
+
+fn unsent(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::SupervisorDied,
+        _ => Failure::Io(error),
+    }
+}
+
+fn await_start(
+    router: &'static Router,
+    peer: &Arc<Peer>,
+    start: Duration,
+    supervisor_is_gone: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let slot = Arc::new(Slot::default());
+    peer.on_ready(&slot);
+    router.visit(peer);
+    router.wait(&slot, Some(clock::after(start.saturating_add(START_SLACK))));
+    match slot.take() {
+        Some(Outcome::Ready) => Ok(()),
+        Some(Outcome::Dead(Some(epitaph))) => judge(&epitaph, start),
+        // Nobody took the mailbox: the request's descriptors did not fit into the supervisor.
+        Some(Outcome::Dead(None)) if peer.ledger.pid() == 0 && !supervisor_is_gone() => {
+            Err(Failure::Descriptors)
+        }
+        Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),
+        _ => Err(Failure::StartTimeout(start, String::new())),
+    }
+}
+
+/// An actor that ended so quickly that its readiness went unseen was started all the same.
+fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
+    Err(match &epitaph.refusal {
+        Some(Refusal::ShuttingDown) => Failure::ShuttingDown,
+        Some(Refusal::Mismatch) => Failure::Mismatch,
+        Some(Refusal::Credentials(error)) => Failure::Credentials(error.clone()),
+        Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
+        Some(Refusal::Mailbox) => Failure::Died(epitaph.reason.clone()),
+        Some(Refusal::StartTimeout(awaited)) => Failure::StartTimeout(start, awaited.clone()),
+        Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
+        Some(Refusal::Option(error)) => Failure::Option(error.clone()),
+        Some(Refusal::AlreadyStarted(pid)) => Failure::AlreadyStarted(*pid),
+        Some(Refusal::AlreadyPresent) => Failure::AlreadyPresent,
+        Some(Refusal::MaxChildren) => Failure::MaxChildren,
+        Some(Refusal::Ignored) => Failure::Ignored,
+        Some(Refusal::Specs(error)) => Failure::Specs(error.clone()),
+        None if !epitaph.unready => return Ok(()),
+        None => Failure::Died(epitaph.reason.clone()),
+    })
+}
+
+impl From<NoTree> for Failure {
+    fn from(none: NoTree) -> Failure {
+        match none {
+            NoTree::NotInExecutable => Failure::NotInExecutable,
+            NoTree::Credentials(error) => Failure::Credentials(error),
+            NoTree::Copy => Failure::Io(io::Error::from(none)),
+            NoTree::Obstacle(obstacle) => Failure::NoRoot(obstacle),
+        }
+    }
+}
+
+/// A [`SpawnError`] before it knows whose it is.
+pub(crate) enum Failure {
+    Codec(String),
+    Option(String),
+    NotInExecutable,
+    Credentials(String),
+    NoRoot(Obstacle),
+    Mismatch,
+    Io(io::Error),
+    Fork(String),
+    Descriptors,
+    SupervisorDied,
+    ShuttingDown,
+    AlreadyStarted(u32),
+    AlreadyPresent,
+    MaxChildren,
+    Ignored,
+    Specs(SpecError),
+    StartTimeout(Duration, String),
+    Died(ExitReason),
+}
+
+impl Failure {
+    pub(crate) fn named(self, name: &str) -> SpawnError {
+        let actor = name.to_owned();
+        match self {
+            Failure::Codec(error) => SpawnError::Codec { actor, error },
+            Failure::Option(error) => SpawnError::Option { actor, error },
+            Failure::NotInExecutable => SpawnError::NotInExecutable { actor },
+            Failure::Mismatch => SpawnError::Mismatch { actor },
+            Failure::Descriptors => {
+                let error = "the supervisor has no descriptor left".to_owned();
+                SpawnError::Limit { actor, limit: "RLIMIT_NOFILE", error }
+            }
+            Failure::SupervisorDied => SpawnError::SupervisorDied { actor },
+            Failure::AlreadyStarted(pid) => SpawnError::AlreadyStarted { actor, pid },
+            Failure::AlreadyPresent => SpawnError::AlreadyPresent { actor },
+            Failure::MaxChildren => SpawnError::MaxChildren { actor },
+            Failure::Ignored => SpawnError::Ignored { actor },
+            Failure::Specs(error) => SpawnError::Specs { supervisor: actor, error },
+            Failure::ShuttingDown => SpawnError::ShuttingDown { actor },
+            Failure::StartTimeout(after, awaited) => SpawnError::StartTimeout { actor, after, awaited },
+            Failure::Died(ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
+            Failure::Died(reason) => SpawnError::Died { actor, reason },
+            Failure::Credentials(error) => SpawnError::Credentials { actor, error },
+            Failure::NoRoot(obstacle) => match process::limit_of(&obstacle.error) {
+                Some(limit) => SpawnError::Limit { actor, limit, error: obstacle.to_string() },
+                None => SpawnError::Io { actor, error: obstacle.to_string() },
+            },
+            Failure::Fork(error) => match process::limit_in(&error) {
+                Some(limit) => SpawnError::Limit { actor, limit, error },
+                None => SpawnError::Io { actor, error },
+            },
+            Failure::Io(error) => match process::limit_of(&error) {
+                Some(limit) => SpawnError::Limit { actor, limit, error: error.to_string() },
+                None => SpawnError::Io { actor, error: error.to_string() },
+            },
+        }
+    }
+}

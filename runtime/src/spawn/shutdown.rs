@@ -1,0 +1,128 @@
+//! The program as a whole: its end, and the machine it runs on.
+
+use std::time::Duration;
+
+use crate::child::panic;
+use crate::pool;
+use crate::spawn::tree;
+use crate::status::{Farewell, StopMode};
+use crate::sys::clock;
+
+/// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return or by panic.
+#[doc(hidden)]
+pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
+    struct End;
+    impl Drop for End {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                pool::finish_all();
+            }
+            // A main that panics does not wait for work: what it was for is not going to happen.
+            tree::shut_down(if std::thread::panicking() { StopMode::Stop } else { StopMode::Drain });
+        }
+    }
+    let _end = End;
+    body()
+}
+
+/// Ends everything that this process has spawned, in order, and waits until it has ended: what the end of a `#[phalanx::main]` does.
+///
+/// Daemons are terminated first: SIGTERM, and SIGKILL when their grace is over. Then tasks are waited for, and at last actors handle what is in their mailboxes and
+/// are stopped, in reverse order of their start. Blocks for as long as they have work; Ctrl-C ends it earlier. Spawning afterwards starts a new tree.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # #[actor] struct Echo;
+/// # #[actor] impl Echo { fn echo(&self, text: String) -> String { text } }
+/// # fn main() -> phalanx::Result<()> {
+/// let echo = Echo.spawn()?;
+/// phalanx::shutdown();
+/// assert!(!echo.is_alive());
+/// # Ok(())
+/// # }
+/// ```
+pub fn shutdown() {
+    pool::finish_all();
+    tree::shut_down(StopMode::Drain);
+}
+
+/// Ends this actor now, in order, from wherever its code is (Ray's `exit_actor`, Erlang's `exit(normal)`). Cannot be caught: nothing behind it runs, not
+/// even `#[on_stop]`. Its reason is [`Stopped`](crate::ExitReason::Stopped) by itself; the caller of the message in progress gets no answer. A permanent
+/// child is restarted all the same, a transient one is not.
+///
+/// In a task or in the program itself it is `std::process::exit(0)`.
+///
+/// ```
+/// use phalanx::prelude::*;
+/// # #[actor] struct Fuse;
+/// #[actor]
+/// impl Fuse {
+///     fn blow(&self) {
+///         phalanx::exit_actor()
+///     }
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let fuse = Fuse.spawn()?;
+/// assert!(matches!(fuse.blow().wait(), Err(CallError::Stopped(_))));
+/// # Ok(())
+/// # }
+/// ```
+pub fn exit_actor() -> ! {
+    panic::leave(Farewell::Itself)
+}
+
+/// As [`exit_actor`], and it is not to be restarted, whatever its restart type.
+pub fn exit_actor_for_good() -> ! {
+    panic::leave(Farewell::ForGood)
+}
+
+/// In an `#[init]`: this actor is not needed, and that is no error (OTP's `ignore`). Its spawn answers
+/// [`SpawnError::Ignored`](crate::SpawnError::Ignored); a supervisor goes on with its other children and keeps the spec.
+pub fn ignore() -> ! {
+    panic::leave(Farewell::Ignored)
+}
+
+/// As [`shutdown`], with a budget for all of it: what has not ended when it is over is killed, the whole tree at once. Blocks for at most about that long.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # use std::time::Duration;
+/// # #[actor] struct Stubborn;
+/// #[actor]
+/// impl Stubborn {
+///     #[tell]
+///     fn sleep(&self) {
+///         std::thread::sleep(Duration::from_secs(1000))
+///     }
+/// }
+///
+/// # fn main() -> phalanx::Result<()> {
+/// let stubborn = Stubborn.spawn()?;
+/// stubborn.sleep()?;
+/// phalanx::shutdown_within(Duration::from_millis(100));
+/// assert!(!stubborn.is_alive());
+/// # Ok(())
+/// # }
+/// ```
+pub fn shutdown_within(budget: Duration) {
+    tree::shut_down_by(StopMode::Drain, clock::after(budget));
+}
+
+/// Caps [`parallelism`].
+const CAP: &str = "PHALANX_PARALLELISM";
+
+/// How many processes can usefully run at the same time: the smallest of the cores that this process may use (its affinity), what the quota of its own control group
+/// amounts to (`cpu.max`, or `cpu.cfs_quota_us` of version 1, and those above it, as far as they can be seen), and the number in the environment variable `PHALANX_PARALLELISM`, if it is one. At least 1.
+///
+/// Python's `process_cpu_count`, which knows nothing of quotas (loky's `cpu_count` does, joblib/loky#634).
+///
+/// ```
+/// assert!(phalanx::parallelism() >= 1);
+/// ```
+pub fn parallelism() -> usize {
+    let cap = std::env::var(CAP).ok().and_then(|cap| cap.trim().parse::<usize>().ok());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.min(cap.unwrap_or(cores)).max(1)
+}

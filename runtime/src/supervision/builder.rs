@@ -1,0 +1,147 @@
+//! A supervisor to be: its options and its children.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use super::child_spec::{IntoChild, Reachable, Reserved};
+use super::supervisor_ref::SupervisorRef;
+use crate::ipc::codec::{self, Portable};
+use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown};
+use crate::spawn::plan::Plan;
+use crate::types::error::SpawnError;
+
+/// A supervisor to be: options, children, then [`start`](Self::start).
+///
+/// `R` is what its start answers: a [`SupervisorRef`], or a handle that knows the children too, if they are known to the compiler.
+#[must_use = "a builder does nothing until `start`"]
+pub struct SupervisorBuilder<R = SupervisorRef> {
+    pub(crate) plan: Plan,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl SupervisorBuilder {
+    /// Adds a child, to be started after those before it. `id` names it among its siblings.
+    pub fn child(mut self, id: impl Into<String>, child: impl IntoChild) -> Self {
+        self.plan.children.push(child.into_child().named(id.into()));
+        self
+    }
+}
+
+impl<R: Reachable> SupervisorBuilder<R> {
+    pub(crate) fn of(plan: Plan) -> Self {
+        SupervisorBuilder { plan, kind: PhantomData }
+    }
+
+    fn rules(mut self, change: impl FnOnce(&mut Rules)) -> Self {
+        change(self.plan.policy.get_or_insert_with(Rules::default));
+        self
+    }
+
+    /// The name of its process, in `ps` and `pstree` too. Default: "supervisor".
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.plan.name = Some(name.into());
+        self
+    }
+
+    /// How many restarts of children within which time are bearable; one more, and it stops all children and ends with
+    /// [`ExitReason::IntensityReached`](crate::ExitReason::IntensityReached). Measured in nanoseconds; old restarts expire exactly. Default: 1 in 10 s.
+    pub fn intensity(self, restarts: u32, window: Duration) -> Self {
+        self.rules(|rules| rules.intensity = Some(Intensity::new(restarts, window)))
+    }
+
+    /// How long to wait before a child is restarted: `min` the first time, then longer and longer, up to `max`, with jitter; from the beginning again
+    /// when the child has been well for a while. Meanwhile it does everything else. Default: not at all.
+    pub fn backoff(self, min: Duration, max: Duration) -> Self {
+        self.rules(|rules| rules.backoff = Some(Backoff::new(min, max)))
+    }
+
+    /// Whether it ends with its significant children. Default: [`Never`](AutoShutdown::Never).
+    pub fn auto_shutdown(self, when: AutoShutdown) -> Self {
+        self.rules(|rules| rules.auto_shutdown = when)
+    }
+
+    /// How many children it may have, those included that are being restarted. Default: no limit.
+    pub fn max_children(self, most: u32) -> Self {
+        self.rules(|rules| rules.max_children = Some(most))
+    }
+
+    /// How it is restarted itself, by the supervisor above it. Default: [`Permanent`](Restart::Permanent) for the child of a supervisor,
+    /// else [`Temporary`](Restart::Temporary). Its children come back with it: those that it was started with.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.plan.options.restart = Some(restart);
+        self
+    }
+
+    /// Whether the program starts it again, with the children that it was started with, when the program's root supervisor has died (that is a process of the
+    /// library, which somebody has killed, or the kernel for want of memory). Refs stay valid, and what is queued is served, as over any restart. Default: yes, if it was
+    /// started by the program with a [restart type](Self::restart) other than [`Temporary`](Restart::Temporary). After the fifth such death within a minute
+    /// it is given up. It costs the program three descriptors for each actor below it, and a copy of what it is made of.
+    pub fn outlives_root(mut self, outlives: bool) -> Self {
+        self.plan.outlives_root = outlives;
+        self
+    }
+
+    /// How many restarts of the supervisor itself within which time are bearable for the one above it, as for an [actor](crate::ActorBuilder::intensity).
+    /// Default: 1 in 10 s for what is started below a process, that of the supervisor for its children.
+    pub fn own_intensity(mut self, restarts: u32, window: Duration) -> Self {
+        self.plan.options.intensity = Some(Intensity::new(restarts, window));
+        self
+    }
+
+    /// How it is stopped. Default: [`Infinity`](Shutdown::Infinity), as each of its children has a limit of its own.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.plan.options.shutdown = Some(shutdown);
+        self
+    }
+
+    /// Its end by itself may end the supervisor above it. Default: no.
+    pub fn significant(mut self, significant: bool) -> Self {
+        self.plan.options.significant = significant;
+        self
+    }
+
+    /// Whether it and its children are of no importance for the end of the program, and end first. Default: no.
+    pub fn daemon(mut self, daemon: bool) -> Self {
+        self.plan.options.daemon = daemon;
+        self
+    }
+
+    /// A function that the supervisor runs with `args` before it forks its first child: what it loads into statics (a `OnceLock`, say), all its children
+    /// share, copy-on-write. It runs again when the supervisor is restarted. (`gunicorn`'s `preload_app`, Python's `set_forkserver_preload`.)
+    ///
+    /// This is the one piece of your code that a supervisor runs, and while it runs the supervisor sees to nothing else. Whatever it does wrong ends the
+    /// supervisor: a panic, an endless loop at the program's end. It must leave no thread behind, since a process with threads cannot be forked safely:
+    /// that is refused. What it answers is dropped.
+    ///
+    /// Children are then forked as the C library forks, with the handlers that libraries have registered (`pthread_atfork`), so random generators that know of forks
+    /// start anew in each. What does not know of forks is one and the same in all at their start: a generator with a seed of your own, an id drawn
+    /// in the preload, the position of an open file.
+    ///
+    /// # Panics
+    /// At compile time, if the function captures data.
+    pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {
+        self.plan.preload = Some(crate::task::function::preloader(function));
+        self.plan.init = codec::encode(&args);
+        self
+    }
+
+    /// Makes the handle before the supervisor, so that it can travel to a child.
+    ///
+    /// # Errors
+    /// [`SpawnError::Limit`] at a limit on descriptors.
+    pub fn reserve(mut self) -> Result<Reserved<R>, SpawnError> {
+        let handle = R::at(self.plan.reserved()?);
+        Ok(Reserved { plan: self.plan, handle })
+    }
+
+    /// Starts it and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
+    ///
+    /// # Errors
+    /// [`SpawnError::Specs`] if the specs contradict each other: nothing was started. [`SpawnError::InitFailed`] if a child could not be
+    /// started, with its id, those above it and the cause: the children before it have been stopped, in reverse order.
+    pub fn start(mut self) -> Result<R, SpawnError> {
+        let found = self.plan.seated(false)?;
+        self.plan.spawn()?;
+        Ok(R::at(found))
+    }
+}

@@ -1,0 +1,263 @@
+//! What the `#[supervisor]` attribute writes against: a supervisor whose children are known to the compiler.
+//!
+//! A declaration is a plan without anything that its actors are made of: a *frame*. Mailboxes can be made for it, and refs to
+//! them handed out, before there is anything to make actors of. What they are made of comes later, as a second plan of the same shape, and takes the
+//! place of the first, from the top to the leaves.
+
+use std::fmt;
+
+use crate::actor::builder::ActorBuilder;
+use crate::actor::traits::{Actor, ActorStruct, Options};
+use crate::command::{Command, CommandRef, Keeper};
+use crate::control::entry::OfActor;
+use crate::control::request::Kind;
+use crate::ipc::codec::{Encoded, Portable};
+use crate::policy::Restart;
+use crate::spawn::plan::{Found, Plan};
+use crate::supervision::{ChildSpec, IntoChild, Reachable, SupervisorBuilder, SupervisorRef};
+use crate::types::error::SpawnError;
+
+/// What can be a field of a [`#[supervisor]`](macro@crate::supervisor): an `#[actor]`, another `#[supervisor]`, a
+/// [`Dynamic`](crate::Dynamic), a [`Command`]. Implemented by the attributes, not by hand.
+///
+/// ```
+/// use phalanx::prelude::*;
+///
+/// #[actor]
+/// struct Player { other: ActorRef<Player> }
+///
+/// #[actor]
+/// impl Player {
+///     fn serve(&self, ball: u32) -> u32 { self.other.hit(ball).wait().unwrap_or(0) }
+///     fn hit(&self, ball: u32) -> u32 { ball + 1 }
+/// }
+///
+/// #[supervisor(strategy = one_for_all, intensity = "5 in 10s")]
+/// struct Game {
+///     ping: Player,
+///     #[child(shutdown = "1s")] pong: Player,
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// // Both refs are there before either of the actors.
+/// let game = Game::start_with(|game| GameArgs {
+///     ping: Player { other: game.pong.clone() },
+///     pong: Player { other: game.ping.clone() },
+/// })?;
+/// assert_eq!(game.ping.serve(41).wait()?, 42);
+/// assert_eq!(game.which_children()?.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the child of a supervisor",
+    label = "neither an `#[actor]` nor a `#[supervisor]`",
+    note = "each field of a `#[supervisor]` is a child: an actor (`#[actor]` on the struct and on its impl block), another supervisor, a `phalanx::Dynamic<..>`, or a `phalanx::Command`; what it needs to know (a number, the ref of another actor) is in the state of an actor"
+)]
+pub trait Supervised: Sized + 'static {
+    /// What one is made of: an actor's state, or its builder if it has an `#[init]`; the `..Args` of a supervisor.
+    type Args;
+
+    /// How to reach one: an [`ActorRef`](crate::ActorRef), or the `..Ref` of a supervisor.
+    type Ref: Reachable + Clone + fmt::Debug + Portable;
+
+    #[doc(hidden)]
+    const OPTIONS: Options;
+
+    #[doc(hidden)]
+    const IS_SUPERVISOR: bool = false;
+
+    #[doc(hidden)]
+    fn frame() -> Frame;
+
+    #[doc(hidden)]
+    fn filled(args: Self::Args) -> ChildSpec;
+}
+
+/// A process to be, as far as its declaration says.
+#[doc(hidden)]
+pub struct Frame {
+    plan: Plan,
+    /// Of each child, what it is if nobody says anything: name and options.
+    plain: Vec<(Option<String>, Options)>,
+}
+
+impl Frame {
+    pub fn actor<A: Actor>() -> Frame {
+        let nothing = Ok(Encoded::default());
+        let options = <A as ActorStruct>::OPTIONS;
+        let plan = Plan::new(Kind::Actor, Some(OfActor::<A>::ENTRY), nothing, options);
+        let name = Some(crate::actor::builder::name_of::<A>().to_owned());
+        Frame { plan: Plan { name, ..plan }, plain: Vec::new() }
+    }
+
+    pub fn supervisor(name: &str, options: Options, builder: SupervisorBuilder) -> Frame {
+        let name = Some(options.name.unwrap_or(name).to_owned());
+        Frame { plan: Plan { name, options, ..builder.plan }, plain: Vec::new() }
+    }
+
+    /// A child that is `id` among its siblings, and bears that name too unless it has another.
+    pub fn child<C: Supervised>(&mut self, id: &str, options: Options) {
+        let plain = C::frame().plan;
+        self.plain.push((plain.name.clone(), plain.options));
+        let name = Some(options.name.unwrap_or(id).to_owned());
+        self.plan.children.push(Plan { name, options, id: Some(id.to_owned()), ..plain });
+    }
+
+    /// The declaration, made of something: `children` are in its order.
+    pub fn fill(self, children: Vec<ChildSpec>) -> ChildSpec {
+        let Frame { mut plan, plain } = self;
+        let declared = std::mem::take(&mut plan.children);
+        let filled = declared.into_iter().zip(plain).zip(children);
+        plan.children = filled.map(|((declared, plain), child)| merge(declared, plain, child.plan)).collect();
+        ChildSpec { plan }
+    }
+}
+
+/// What is `declared` of a child, but for what was changed when it was `made`, compared with what it `plain`ly is.
+fn merge(declared: Plan, plain: (Option<String>, Options), made: Plan) -> Plan {
+    let (plain_name, plain) = plain;
+    let name = if made.name == plain_name { declared.name } else { made.name };
+    let options = merge_options(&declared.options, &plain, &made.options);
+    Plan { name, options, id: declared.id, ..made }
+}
+
+fn merge_options(declared: &Options, plain: &Options, made: &Options) -> Options {
+    fn pick<T: PartialEq>(declared: T, plain: &T, made: T) -> T {
+        if made == *plain { declared } else { made }
+    }
+    macro_rules! picked {
+        ($($field:ident)*) => { Options { $($field: pick(declared.$field, &plain.$field, made.$field),)* } };
+    }
+    let mut options = picked! {
+        name mailbox daemon deadline start grace timeout memory restart intensity backoff shutdown significant recycle
+        drain spare nice depth
+    };
+    // Two ways to say the same.
+    (options.shutdown, options.grace) = pick(
+        (declared.shutdown, declared.grace),
+        &(plain.shutdown, plain.grace),
+        (made.shutdown, made.grace),
+    );
+    options
+}
+
+impl Found {
+    /// The supervisor itself, and what is below it.
+    pub fn open(self) -> (SupervisorRef, Below) {
+        let below = Below(self.below.into_iter());
+        (SupervisorRef::at(Found { peer: self.peer, below: Vec::new() }), below)
+    }
+}
+
+/// The children of a supervisor, in its order.
+#[doc(hidden)]
+pub struct Below(std::vec::IntoIter<Found>);
+
+impl Below {
+    /// The next child.
+    ///
+    /// # Panics
+    /// If there is none: what is found comes from the same declaration.
+    pub fn next<R: Reachable>(&mut self) -> R {
+        R::at(self.0.next().expect("a declared supervisor has the children of its declaration"))
+    }
+
+    pub(crate) fn rest<R: Reachable>(self) -> Vec<R> {
+        self.0.map(R::at).collect()
+    }
+}
+
+/// A child that is made of its builder. Without a bound: that it is an actor is made sure of elsewhere, once.
+pub fn built<A>(builder: ActorBuilder<A>) -> ChildSpec {
+    ChildSpec { plan: builder.into_plan() }
+}
+
+/// A declared supervisor to be.
+pub fn declared<S: Supervised>(args: S::Args) -> SupervisorBuilder<S::Ref> {
+    SupervisorBuilder::of(S::filled(args).plan)
+}
+
+/// Starts one.
+///
+/// # Errors
+/// See [`SupervisorBuilder::start`].
+pub fn start<S: Supervised>(args: S::Args) -> Result<S::Ref, SpawnError> {
+    declared::<S>(args).start()
+}
+
+/// Starts a declared supervisor whose children are made of, among others, refs to each other.
+///
+/// # Errors
+/// See [`SupervisorBuilder::start`].
+pub fn start_with<S: Supervised>(args: impl FnOnce(&S::Ref) -> S::Args) -> Result<S::Ref, SpawnError> {
+    let mut frame = S::frame().plan;
+    let refs = S::Ref::at(frame.reserved()?);
+    let plan = S::filled(args(&refs)).plan.sit(frame);
+    SupervisorBuilder::<S::Ref>::of(plan).start()
+}
+
+/// Refuses, when it is compiled, a significant child that cannot be one.
+#[track_caller]
+pub const fn check_significant(options: &Options, permanent: &'static str, never: Option<&'static str>) {
+    if !options.significant {
+        return;
+    }
+    if matches!(options.restart, None | Some(Restart::Permanent)) {
+        panic!("{}", permanent)
+    }
+    if let Some(never) = never {
+        panic!("{}", never)
+    }
+}
+
+/// Refuses, when it is compiled, an option that supervisors do not have.
+#[track_caller]
+pub const fn check_is_actor(is_supervisor: bool, message: &'static str) {
+    if is_supervisor {
+        panic!("{}", message)
+    }
+}
+
+impl Supervised for Command {
+    type Args = Command;
+    type Ref = CommandRef;
+    const OPTIONS: Options = <Keeper as ActorStruct>::OPTIONS;
+
+    fn frame() -> Frame {
+        Frame::actor::<Keeper>()
+    }
+
+    fn filled(command: Command) -> ChildSpec {
+        command.into_child()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::Shutdown;
+
+    #[test]
+    fn what_a_builder_changes_counts_before_what_is_declared() {
+        let declared = Options { mailbox: Some(1), restart: Some(Restart::Transient), ..Options::DEFAULT };
+        let made = Options { restart: Some(Restart::Temporary), daemon: true, ..Options::DEFAULT };
+        let options = merge_options(&declared, &Options::DEFAULT, &made);
+        assert_eq!((options.mailbox, options.daemon), (Some(1), true));
+        assert_eq!(options.restart, Some(Restart::Temporary));
+    }
+
+    #[test]
+    fn grace_and_shutdown_are_two_ways_to_say_the_same() {
+        let declared = Options { shutdown: Some(Shutdown::BrutalKill), ..Options::DEFAULT };
+        let made = Options { grace: Some(Duration::from_secs(1)), ..Options::DEFAULT };
+        let otherwise = Shutdown::Infinity;
+        let stop = merge_options(&declared, &Options::DEFAULT, &made).how_to_stop(otherwise);
+        assert_eq!(stop, Shutdown::Timeout(Duration::from_secs(1)));
+        let plain = merge_options(&declared, &Options::DEFAULT, &Options::DEFAULT);
+        assert_eq!(plain.how_to_stop(otherwise), Shutdown::BrutalKill);
+    }
+}

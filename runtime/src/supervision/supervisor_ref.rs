@@ -1,0 +1,222 @@
+//! The hand on a supervisor.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::child_spec::{IntoChild, Reachable};
+use super::error::SupervisorError;
+use super::info::{ChildCounts, ChildInfo, ChildState};
+use crate::actor::actor_ref::ActorId;
+use crate::control::request::{self, Answered, Operation};
+use crate::ipc::codec;
+use crate::reactor::endpoint::Peer;
+use crate::reactor::monitor::Monitor;
+use crate::reactor::process_handle::{Handle, process_methods};
+use crate::spawn::plan::{Found, Plan};
+use crate::spawn::tree::PATIENCE;
+use crate::sys::clock;
+use crate::types::error::{SendError, SpawnError};
+use crate::types::escape::escaped;
+use crate::types::exit::ExitReason;
+
+/// The hand on a supervisor. Cheap to clone; travels in messages, as an [`ActorRef`](crate::ActorRef) does.
+#[derive(Clone)]
+pub struct SupervisorRef {
+    peer: Arc<Peer>,
+}
+
+impl Reachable for SupervisorRef {
+    fn at(found: Found) -> Self {
+        SupervisorRef { peer: found.peer }
+    }
+}
+
+impl SupervisorRef {
+    fn handle(&self) -> Handle<'_> {
+        Handle(&self.peer)
+    }
+
+    process_methods!();
+
+    /// The process id of the supervisor.
+    ///
+    /// # Errors
+    /// [`SendError::Gone`] if there is no such process any more, [`SendError::Unavailable`] while it is being restarted.
+    pub fn pid(&self) -> Result<u32, SendError> {
+        self.handle().pid()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.peer.card.name
+    }
+
+    /// What identifies it everywhere.
+    pub fn id(&self) -> ActorId {
+        ActorId(self.peer.card.id)
+    }
+
+    /// How often it has been started; 1 for the first process.
+    pub fn incarnation(&self) -> u64 {
+        self.peer.ledger.incarnation()
+    }
+
+    /// Blocks until it has ended for good, all its children with it; answers why.
+    pub fn join(&self) -> ExitReason {
+        self.handle().join()
+    }
+
+    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
+        self.handle().join_until(Some(clock::after(limit)))
+    }
+
+    /// Adds a child and starts it; blocks until it is ready or has failed. A failed one leaves nothing: its id is free.
+    ///
+    /// # Errors
+    /// [`SpawnError::AlreadyStarted`] and [`SpawnError::AlreadyPresent`] if there is a child of this id, [`SpawnError::MaxChildren`], and
+    /// all that a spawn can say.
+    pub fn start_child<C: IntoChild>(
+        &self,
+        id: impl Into<String>,
+        child: C,
+    ) -> Result<C::Handle, SpawnError> {
+        self.start_plan(child.into_child().named(id.into()))
+    }
+
+    pub(crate) fn start_plan<R: Reachable>(&self, mut plan: Plan) -> Result<R, SpawnError> {
+        let found = plan.seated(true)?;
+        plan.spawn_below(&self.peer)?;
+        Ok(R::at(found))
+    }
+
+    /// Stops a child as its spec says, and blocks until it has stopped. It is not restarted; its spec stays (that of a
+    /// temporary child goes). Also ends the attempts to restart one. No error if it has no process.
+    ///
+    /// # Errors
+    /// [`SupervisorError::NotFound`]; [`SupervisorError::Gone`] if the supervisor is, or goes.
+    pub fn terminate_child(&self, id: &str) -> Result<(), SupervisorError> {
+        self.order(id, Operation::Terminate(id.to_owned()))
+    }
+
+    /// Starts a child that has no process; blocks until it is ready or has failed. A failed one keeps its spec, and no process.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Running`], [`SupervisorError::Restarting`] if it is being restarted anyway, [`SupervisorError::Failed`],
+    /// [`SupervisorError::NotFound`], [`SupervisorError::Credentials`] if this process has given up rights that the child would have.
+    pub fn restart_child(&self, id: &str) -> Result<(), SupervisorError> {
+        self.order(id, Operation::Restart(id.to_owned()))
+    }
+
+    /// Forgets a child that has no process.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Running`], [`SupervisorError::Restarting`], [`SupervisorError::NotFound`].
+    pub fn delete_child(&self, id: &str) -> Result<(), SupervisorError> {
+        self.order(id, Operation::Delete(id.to_owned()))
+    }
+
+    /// All children, in the order of their starts.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Gone`].
+    pub fn which_children(&self) -> Result<Vec<ChildInfo>, SupervisorError> {
+        match self.ask("which_children", Operation::Children)? {
+            Answered::Children(children) => Ok(children.into_iter().map(ChildInfo::of).collect()),
+            other => Err(self.unexpected("which_children", &other)),
+        }
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Gone`].
+    pub fn count_children(&self) -> Result<ChildCounts, SupervisorError> {
+        let children = self.which_children()?;
+        let count = |test: &dyn Fn(&ChildInfo) -> bool| children.iter().filter(|child| test(child)).count();
+        Ok(ChildCounts {
+            specs: children.len(),
+            active: count(&|child| matches!(child.state, ChildState::Up | ChildState::Stopping)),
+            supervisors: count(&|child| child.is_supervisor),
+            workers: count(&|child| !child.is_supervisor),
+        })
+    }
+
+    fn order(&self, id: &str, operation: Operation) -> Result<(), SupervisorError> {
+        let (supervisor, child) = (self.name().to_owned(), id.to_owned());
+        match self.ask(id, operation)? {
+            Answered::Done => Ok(()),
+            Answered::Running(pid, incarnation) => {
+                Err(SupervisorError::Running { supervisor, child, pid, incarnation })
+            }
+            Answered::Restarting => Err(SupervisorError::Restarting { supervisor, child }),
+            Answered::NotFound => Err(SupervisorError::NotFound { supervisor, child }),
+            Answered::Failed(reason) => Err(SupervisorError::Failed { supervisor, child, reason }),
+            Answered::ShuttingDown => Err(SupervisorError::Gone { supervisor, reason: None }),
+            Answered::Credentials => {
+                Err(SupervisorError::Credentials { supervisor, error: request::FOREIGN.to_owned() })
+            }
+            other => Err(self.unexpected(id, &other)),
+        }
+    }
+
+    fn ask(&self, what: &str, operation: Operation) -> Result<Answered, SupervisorError> {
+        let gone = || SupervisorError::Gone {
+            supervisor: self.name().to_owned(),
+            reason: self.handle().exit_reason(),
+        };
+        if self.peer.ended().is_some() {
+            return Err(gone());
+        }
+        request::ask(self.peer.mailbox(), operation, clock::after(PATIENCE)).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => gone(),
+                _ => SupervisorError::Unreachable {
+                    supervisor: self.name().to_owned(),
+                    error: format!("{what}: {error}"),
+                },
+            }
+        })
+    }
+
+    fn unexpected(&self, what: &str, answer: &Answered) -> SupervisorError {
+        let error = format!("{what}: an answer to another question: {answer:?}");
+        SupervisorError::Unreachable { supervisor: self.name().to_owned(), error }
+    }
+}
+
+impl PartialEq for SupervisorRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for SupervisorRef {}
+
+impl fmt::Debug for SupervisorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escaped(f, |f| write!(f, "SupervisorRef({}, {})", self.name(), self.id()))
+    }
+}
+
+impl fmt::Display for SupervisorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle().fmt(f)
+    }
+}
+
+impl Serialize for SupervisorRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        codec::put_peer(&self.peer, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SupervisorRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        codec::take_peer(deserializer).map(|peer| SupervisorRef { peer })
+    }
+}

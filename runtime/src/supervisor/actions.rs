@@ -1,0 +1,278 @@
+//! Carries out what the policy decides.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+
+use super::knowledge::Past;
+use super::{Child, Supervisor};
+use crate::control::entry;
+use crate::control::notification::Word;
+use crate::control::request::Spawn;
+use crate::ipc::{capacity, channel};
+use crate::policy::{Action, End, Event, Exit, Key};
+use crate::status::{End as Cause, Epitaph, Farewell, State, StopMode};
+use crate::supervisor::events;
+use crate::supervisor::exit_cause;
+use crate::sys::{clock, fd, poll, process, seqpacket};
+use crate::types::exit::StoppedBy;
+
+/// How often a bell is rung before what nobody has read is taken away.
+const UNREAD: u32 = 16;
+
+impl Supervisor {
+    /// Tells the policy what has happened, and does what it says.
+    pub(super) fn tell_policy(&mut self, event: Event) {
+        let actions = self.policy.handle(event, clock::now());
+        self.act(actions);
+    }
+
+    pub(super) fn act(&mut self, actions: Vec<Action>) {
+        let mut queue = VecDeque::from(actions);
+        while let Some(action) = queue.pop_front() {
+            let event = match action {
+                Action::Start(key) => self.start(key),
+                Action::Stop(key) => self.stop(key),
+                Action::Down(key) => self.put_down(key),
+                Action::Forget(key) => self.forget(key),
+                Action::Answer(ticket, answer) => {
+                    self.give_answer(ticket, answer);
+                    None
+                }
+                Action::Booted => self.announce_boot(),
+                Action::End(end) => self.end(end),
+                Action::Waiting(key, until) => {
+                    self.say_that_it_waits(key, until);
+                    None
+                }
+                Action::GiveUp(key) => {
+                    self.say_that_it_is_given_up(key);
+                    if let Some(child) = self.children.get_mut(&key) {
+                        child.end = Some(Cause::GaveUp);
+                    }
+                    None
+                }
+            };
+            if let Some(event) = event {
+                queue.extend(self.policy.handle(event, clock::now()));
+            }
+        }
+    }
+
+    /// Starts a process, unless something of the last one is left; then it is started when that is gone.
+    fn start(&mut self, key: Key) -> Option<Event> {
+        if !self.is_clear(key) {
+            self.held.insert(key);
+            return None;
+        }
+        self.launch(key)
+    }
+
+    /// Starts those for whom the way has become free.
+    pub(super) fn start_the_held(&mut self) {
+        let clear: Vec<Key> = self.held.iter().copied().filter(|&key| self.is_clear(key)).collect();
+        for key in clear {
+            self.held.remove(&key);
+            if let Some(event) = self.launch(key) {
+                self.tell_policy(event);
+            }
+        }
+    }
+
+    fn stop(&mut self, key: Key) -> Option<Event> {
+        let mode = self.ending.unwrap_or(StopMode::Stop);
+        let child = self.children.get_mut(&key)?;
+        if child.life.is_none() {
+            // It was to be started, and is not.
+            self.held.remove(&key);
+            return Some(Event::Exited(key, Exit::NoRestart));
+        }
+        child.ask_to_stop(mode, StoppedBy::Supervisor);
+        self.awake.insert(key);
+        None
+    }
+
+    /// It has no process and gets none by itself: those who wait for it are told, and what lies in its mailbox is dropped.
+    fn put_down(&mut self, key: Key) -> Option<Event> {
+        let ending = self.is_ending() || self.policy.is_ending();
+        let child = self.children.get_mut(&key)?;
+        if ending && child.initial {
+            // Whoever is above decides whether all of us come back.
+            return None;
+        }
+        child.spare = None;
+        child.state = State::Down;
+        // Whoever did not want another process has none.
+        child.ledger().call_on();
+        put_down(&child.spawn, &child.past());
+        None
+    }
+
+    /// Its spec is gone.
+    fn forget(&mut self, key: Key) -> Option<Event> {
+        if self.children.get(&key)?.initial {
+            self.put_down(key);
+        }
+        let child = self.remove(key)?;
+        if !child.initial {
+            bury_tree(&child.spawn, &child.past());
+        }
+        None
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<Box<Child>> {
+        let child = self.children.remove(&key)?;
+        if let Some(seat) = child.seat {
+            self.seating.take_back(seat);
+        }
+        Some(child)
+    }
+
+    fn announce_boot(&mut self) -> Option<Event> {
+        if let Some(own) = &self.own {
+            own.ready();
+            // Before the mailbox: whoever hears that one, and asks the supervisor above about us, gets the same answer.
+            if let Some(above) = &self.above {
+                above.say(Word::Ready);
+            }
+            // The mailbox, rung from its inner side.
+            let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
+        }
+        None
+    }
+
+    /// All children have been stopped.
+    fn end(&mut self, end: End) -> Option<Event> {
+        self.own.as_ref()?;
+        if let End::Intensity(key) = end {
+            self.say_that_it_escalates(key);
+            self.note_who_escalates(key);
+        }
+        let own = self.own.as_ref()?;
+        let farewell = match end {
+            End::Shutdown => Farewell::Stopped,
+            End::Auto => Farewell::Returned,
+            End::Intensity(_) => Farewell::Intensity,
+            End::BootFailed(key) => {
+                own.last_words(&self.cause(key), "", None);
+                Farewell::InitFailed
+            }
+        };
+        own.say_farewell(farewell);
+        self.code = i32::from(!matches!(end, End::Shutdown | End::Auto));
+        self.leave()
+    }
+
+    /// Whether it comes back is not ours to say. If it does not, its end is for that.
+    fn note_who_escalates(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if let Some(epitaph) = child.past().epitaph {
+            child.bury(&Epitaph { end: Some(Cause::GaveUp), ..epitaph }, child.state);
+        }
+    }
+
+    /// Which child did not start, and why, down to the one that is the cause.
+    fn cause(&self, key: Key) -> String {
+        let Some(child) = self.children.get(&key) else { return "a child".to_owned() };
+        let reason = child.last_reason().map(ToString::to_string);
+        format!("`{}`: {}", child.spec().id(), reason.unwrap_or_default())
+    }
+
+    /// What becomes of the mailboxes of the children: those that came with this supervisor stay, whether they come back is not ours to say.
+    pub(super) fn settle_children(&mut self) {
+        for child in self.children.values_mut().filter(|child| !child.initial) {
+            child.end_for_good();
+        }
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some() || self.told_to_end
+    }
+}
+
+impl Child {
+    /// Neither it nor what is below it will ever be there again.
+    pub(super) fn end_for_good(&mut self) {
+        bury_tree(&self.spawn, &self.past());
+        self.state = State::Dead;
+    }
+
+    /// Rings: there is something new in the ledger.
+    pub(super) fn ring(&self) {
+        ring(&self.spawn);
+    }
+}
+
+/// Everybody who has a sending end sees this, and nobody takes it away but us, when there is something newer to see.
+pub(super) fn ring(spawn: &Spawn) {
+    let sender = spawn.sender.as_ref().map(AsFd::as_fd);
+    // Now and then is enough; each process adds one, too.
+    spawn.rung.set((spawn.rung.get() + 1) % UNREAD);
+    if spawn.rung.get() == 0 {
+        sender.map(|sender| poll::drain_bell(sender, 4 * UNREAD as usize));
+    }
+    channel::ring(spawn.receiver.as_fd(), sender);
+}
+
+/// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end
+/// can rely on theirs.
+pub(super) fn put_down(spawn: &Spawn, past: &Past) {
+    put_down_below(spawn);
+    rewrite_epitaph(spawn, past, State::Down);
+    spawn.ledger.count_sweep();
+    // What lies with a supervisor are requests: those who asked see that nobody will answer.
+    let dropped = (0..channel::MOST).take_while(|_| seqpacket::skip(spawn.receiver.as_fd())).count();
+    if spawn.spec.policy.is_none() {
+        (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
+    }
+    ring(spawn);
+}
+
+/// The same for those below one whose process, a supervisor, is gone.
+pub(super) fn put_down_below(spawn: &Spawn) {
+    spawn.children.iter().for_each(|child| put_down(child, &Past::on_page(&child.ledger)));
+}
+
+/// A child, and all below it, that will never be there again.
+fn bury_tree(spawn: &Spawn, past: &Past) {
+    bury_below(spawn);
+    if !past.is_over {
+        rewrite_epitaph(spawn, past, State::Dead);
+    }
+    fd::shut_down(spawn.receiver.as_fd());
+}
+
+/// The same for those below one whose process, a supervisor, is gone.
+pub(super) fn bury_below(spawn: &Spawn) {
+    spawn.children.iter().for_each(|child| bury_tree(child, &Past::on_page(&child.ledger)));
+}
+
+/// The last word on a death: what was queued is lost with it, too.
+fn rewrite_epitaph(spawn: &Spawn, past: &Past, state: State) {
+    let (ledger, process) = (&spawn.ledger, past.process);
+    let epitaph = past.epitaph.clone().unwrap_or_else(Epitaph::orphaned);
+    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
+    events::dead_letters(&spawn.spec, process.pid.cast_unsigned(), process.incarnation, unserved);
+    let end = past.end.or(epitaph.end);
+    ledger.bury(process, &Epitaph { unserved, end, ..epitaph }, state);
+}
+
+/// The children of a supervisor that is gone, which will come back with it. What it could not write down any more is written here.
+pub(super) fn await_return(spawn: &Spawn) {
+    for child in &spawn.children {
+        // Of those that were down it is known why.
+        if matches!(child.ledger.state(), State::Starting | State::Ready) {
+            let entry = entry::find(child.spec.entry, &child.spec.type_name);
+            let epitaph = exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), &child.ledger);
+            let process = Past::on_page(&child.ledger).process;
+            child.ledger.bury(process, &epitaph, State::Restarting);
+        }
+        ring(child);
+        await_return(child);
+    }
+}
+
+/// Ends a group.
+pub(super) fn kill_group(pid: i32) {
+    process::kill(-pid, process::SIGKILL);
+    process::kill(pid, process::SIGKILL);
+}

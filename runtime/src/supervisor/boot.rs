@@ -1,0 +1,189 @@
+//! From a re-executed image to the root supervisor.
+//!
+//! The program starts itself again with a token as first argument and a socket as standard input, in which a copy of the token's random part lies. The
+//! hook in `sys::image` sees the token before `main`, and this module decides whether it is meant. An image that was started so never comes to `main`:
+//! it becomes a supervisor, or ends with words for the program.
+
+use std::env;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use crate::control::step::{Obstacle, Step};
+use crate::introspect::tree;
+use crate::ipc::uplink;
+use crate::supervisor::reaper;
+use crate::supervisor::{Desk, Office, Supervisor};
+use crate::sys::{executable, fd, process, proctitle, rlimit, seqpacket, signal};
+
+/// The variable that marks every process of a tree, whoever started it, with the tree's random number.
+pub(crate) const TREE: &str = "PHALANX_TREE";
+
+/// How the first argument of an image begins that is to become a supervisor.
+const SIGN: &str = "phalanx-boot ";
+
+/// What the program and the image that it starts have in common, and nobody else.
+///
+/// It is not in the environment, which everything below would inherit: the first argument is that of one image only, and makes room for its title as
+/// soon as it has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    program: i32,
+    secret: String,
+}
+
+impl Token {
+    pub(crate) fn new() -> Token {
+        Token { program: process::pid(), secret: format!("{:016x}", process::random()) }
+    }
+
+    /// The first argument of the image, as long as titles may be.
+    pub(crate) fn argument(&self) -> String {
+        let text = format!("{SIGN}{} {}", self.program, self.secret);
+        format!("{text:width$}", width = proctitle::TITLE)
+    }
+
+    /// What lies in the control channel before the image is there, with the lines beside it.
+    pub(crate) fn word(&self) -> &[u8] {
+        self.secret.as_bytes()
+    }
+
+    /// The token that is this first argument, if it is one.
+    fn parse(argument: &[u8]) -> Option<Token> {
+        let text = str::from_utf8(argument).ok().filter(|text| text.len() == proctitle::TITLE)?;
+        let (program, secret) = text.strip_prefix(SIGN)?.trim_end().split_once(' ')?;
+        let well_formed = secret.len() == 16 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
+        well_formed.then_some(())?;
+        Some(Token { program: program.parse().ok()?, secret: secret.to_owned() })
+    }
+}
+
+/// Whether this image was started to become a supervisor. Unlike the hook, this can be asked before it: by an initialiser that runs earlier.
+pub(crate) fn is_meant() -> bool {
+    executable::is_taken_over()
+        || !executable::is_program()
+            && executable::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
+}
+
+/// A start that is meant: the program waits at the other end.
+pub(crate) struct Boot {
+    control: OwnedFd,
+    token: Token,
+}
+
+/// Decides whether this image is to become a supervisor. `None`: it is a program like any other.
+///
+/// Ends the image if it is to become one and cannot.
+pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
+    let token = Token::parse(argument)?;
+    match Step::Identify.attempt(|| is_genuine(&token)).unwrap_or_else(|obstacle| refuse(&obstacle)) {
+        true => {}
+        // A copy of somebody's token. But below its own program, no image may run `main`: that would start the next one.
+        false if !process::is_below_own_program() => return None,
+        false => {
+            eprintln!(
+                "phalanx: an image of this program was started to be its supervisor, but not by the program; it does not run `main`"
+            );
+            process::exit_now(Step::Identify.code())
+        }
+    }
+    if !Step::Parent.attempt(|| is_below(token.program)).unwrap_or_else(|obstacle| refuse(&obstacle)) {
+        // The program has been killed meanwhile.
+        process::exit_now(0);
+    }
+    Some(take_control(token).unwrap_or_else(|obstacle| refuse(&obstacle)))
+}
+
+/// Whether the other end of standard input has said the same secret, and runs with our rights.
+fn is_genuine(token: &Token) -> io::Result<bool> {
+    let socket = fd::standard_input();
+    if !fd::is_own_seqpacket(socket)? {
+        return Ok(false);
+    }
+    let mut buffer = [0; 64];
+    let len = seqpacket::peek_bytes(socket, &mut buffer)?;
+    Ok(buffer.get(..len) == Some(token.word()))
+}
+
+/// Whether the program is still there, as our parent.
+fn is_below(program: i32) -> io::Result<bool> {
+    match process::parent() {
+        // It can be nobody's child in its own pid namespace only.
+        0 => Err(io::Error::other("it is in another pid namespace (did the program call `unshare`?)")),
+        parent => Ok(parent == program),
+    }
+}
+
+fn take_control(token: Token) -> Result<Boot, Obstacle> {
+    let control = Step::Control.attempt(|| fd::duplicate(0))?;
+    Step::Standard.attempt(|| {
+        fd::put_nothing(0)?;
+        fd::fill_standard()
+    })?;
+    Ok(Boot { control, token })
+}
+
+/// Becomes the root supervisor, for good.
+pub(crate) fn take_over(boot: Boot) -> ! {
+    let Boot { control, token } = boot;
+    fd::close_all_except(&[control.as_raw_fd()]);
+    signal::reset();
+    let Settled { masters, own, descriptors, desk } =
+        settle(&control, token.program).unwrap_or_else(|obstacle| end(control.as_fd(), &obstacle));
+    let mut supervisor = Supervisor::new(Office { control, term: 0, masters, descriptors }, desk);
+    // The program, whose child is the warden, gets a handle on this process with it.
+    Step::Word
+        .attempt(|| seqpacket::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))
+        .unwrap_or_else(|obstacle| end(supervisor.control(), &obstacle));
+    drop(own);
+    supervisor.run()
+}
+
+/// What makes a root supervisor out of an image.
+struct Settled {
+    /// Handles on the program and the warden.
+    masters: Vec<OwnedFd>,
+    /// A handle on this process.
+    own: OwnedFd,
+    /// The soft limit on descriptors as it was.
+    descriptors: u64,
+    desk: Desk,
+}
+
+/// Everything that must be so before there can be a root supervisor. Returns in the child of the warden, if not with an error.
+fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
+    Step::Threads.attempt(process::confirm_single_thread)?;
+    if executable::may_have_run_foreign_code() {
+        process::note_foreign_code();
+    }
+    let descriptors = rlimit::raise_descriptors();
+    Step::TakeLines.attempt(|| uplink::take_over(control.as_fd()))?;
+    let owner = Step::Owner.attempt(|| process::pidfd(program))?;
+    // Without it, what the tree leaves behind when this process is killed could not be found.
+    let warden = Step::Warden.attempt(reaper::stand_behind)?;
+    Step::Subreaper.attempt(process::become_subreaper)?;
+    tree::note_root(process::pid());
+    let own = Step::Own.attempt(|| process::pidfd(process::pid()))?;
+    let desk = Step::Office.attempt(Desk::new)?;
+    proctitle::set(&format!("phx-root: {}", program_name()));
+    Ok(Settled { masters: vec![owner, warden], own, descriptors, desk })
+}
+
+/// Ends this image before it has taken over its control channel, which is standard input.
+fn refuse(obstacle: &Obstacle) -> ! {
+    end(fd::standard_input(), obstacle)
+}
+
+/// Ends this image, and tells the program why.
+fn end(control: BorrowedFd<'_>, obstacle: &Obstacle) -> ! {
+    // The exit code says which step it was, in case this does not arrive. The warden, if there is one already, ends with it too.
+    let _ = seqpacket::send_raw(control, &obstacle.to_bytes(), &[]);
+    process::exit_now(obstacle.step.code())
+}
+
+/// The file name of the executable.
+fn program_name() -> String {
+    let path = env::current_exe().ok();
+    let name =
+        path.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| "program".to_owned()).trim_end_matches(" (deleted)").to_owned()
+}

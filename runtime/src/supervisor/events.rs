@@ -1,0 +1,128 @@
+//! What supervisors say of their children: events of the target `phalanx::supervisor` in the log of the program.
+//!
+//! Each is said if the program wants that level of the child it is about, and dropped if there is no room: a supervisor waits for nobody.
+//! The table in [`crate::logging`] lists them.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::control::request::Spec;
+use crate::logging::outbox;
+use crate::logging::record::{self, Record, Severity, Site, Value};
+use crate::status::Epitaph;
+use crate::sys::signal;
+use crate::types::exit::ExitReason;
+
+pub(crate) const TARGET: &str = "phalanx::supervisor";
+
+/// Everything ends, because the owner of this supervisor is gone: see [`tear_down`].
+static TORN_DOWN: AtomicBool = AtomicBool::new(false);
+
+/// From now on whoever is killed is killed for somebody else's end, and that is not worth a warning.
+pub(crate) fn tear_down() {
+    TORN_DOWN.store(true, Ordering::Relaxed);
+}
+
+/// A process has been forked for it.
+pub(crate) fn started(spec: &Spec, pid: i32, incarnation: u64) {
+    say(spec, pid, incarnation, Severity::Debug, "started", vec![]);
+}
+
+/// It has ended like this; `as_asked` if its supervisor has asked for that by SIGTERM.
+pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, epitaph: &Epitaph) {
+    let reason = &epitaph.reason;
+    let on_purpose = as_asked || TORN_DOWN.load(Ordering::Relaxed) && reason.signal().is_some();
+    let (level, message) = match reason {
+        // Whoever wanted to start it is told.
+        _ if epitaph.unready && incarnation <= 1 => (Severity::Debug, "not started"),
+        _ if epitaph.unready => (Severity::Warn, "not started"),
+        ExitReason::Normal => (Severity::Debug, "ended"),
+        // Its own code has ended it, and nothing is known to be wrong with that.
+        ExitReason::Exited(0) => (Severity::Info, "ended"),
+        ExitReason::Killed { after: Some(_), .. } => (Severity::Warn, "killed"),
+        ExitReason::Killed { .. } => (Severity::Debug, "killed"),
+        _ if reason.is_orderly() || on_purpose => (Severity::Debug, "stopped"),
+        _ => (Severity::Warn, "crashed"),
+    };
+    say(spec, pid, incarnation, level, message, vec![("reason", shown(reason))]);
+    dead_letters(spec, pid.unsigned_abs(), incarnation, epitaph.unserved);
+}
+
+/// So many messages were in its mailbox when nobody was left to read them.
+pub(crate) fn dead_letters(spec: &Spec, pid: u32, incarnation: u64, messages: u32) {
+    if messages > 0 {
+        let fields = vec![("messages", Value::U64(messages.into()))];
+        say(spec, pid.cast_signed(), incarnation, Severity::Warn, "dead letters", fields);
+    }
+}
+
+/// It is killed because this has run for so long.
+pub(crate) fn killed_by_the_watchdog(spec: &Spec, pid: i32, incarnation: u64, method: &str, after: Duration) {
+    let fields = vec![("method", Value::Str(method.into())), ("after_ms", millis(after))];
+    say(spec, pid, incarnation, Severity::Warn, "killed by the watchdog", fields);
+}
+
+/// It has been stopped by this signal, and does nothing until it is continued.
+pub(crate) fn suspended(spec: &Spec, pid: i32, incarnation: u64, signal: i32) {
+    let fields = vec![("signal", Value::Debug(Cow::Owned(signal::name(signal))))];
+    say(spec, pid, incarnation, Severity::Warn, "suspended", fields);
+}
+
+/// A process has been forked for it, for the restart of this number; the last one ended for this reason.
+pub(crate) fn restarted(spec: &Spec, pid: i32, incarnation: u64, restarts: u64, reason: &ExitReason) {
+    // That of a crash has been warned of; that of a process that was replaced in time is routine.
+    let level = if reason.is_orderly() { Severity::Debug } else { Severity::Info };
+    let fields = vec![("restarts", Value::U64(restarts)), ("reason", shown(reason))];
+    say(spec, pid, incarnation, level, "restarted", fields);
+}
+
+/// It will be started again after a pause.
+pub(crate) fn waiting(spec: &Spec, pid: i32, incarnation: u64, delay: Duration) {
+    say(spec, pid, incarnation, Severity::Warn, "waiting", vec![("delay_ms", millis(delay))]);
+}
+
+/// Its end is made somebody else's business.
+pub(crate) fn escalated(spec: &Spec, pid: i32, incarnation: u64, reason: &ExitReason) {
+    say(spec, pid, incarnation, Severity::Error, "escalated", vec![("reason", shown(reason))]);
+}
+
+/// It is not started again.
+pub(crate) fn gave_up(spec: &Spec, pid: i32, incarnation: u64, reason: &ExitReason) {
+    say(spec, pid, incarnation, Severity::Error, "gave up", vec![("reason", shown(reason))]);
+}
+
+fn shown(reason: &ExitReason) -> Value<'static> {
+    Value::Debug(Cow::Owned(reason.to_string()))
+}
+
+fn millis(duration: Duration) -> Value<'static> {
+    Value::U64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Says it, if it is wanted and there is room.
+fn say<'a>(
+    spec: &'a Spec,
+    pid: i32,
+    incarnation: u64,
+    level: Severity,
+    message: &'static str,
+    fields: Vec<(&'a str, Value<'a>)>,
+) {
+    if !spec.log.as_ref().is_some_and(|wish| wish.wants(level)) {
+        return;
+    }
+    let mut all = vec![("message", Value::Debug(message.into()))];
+    all.extend(fields);
+    let record = Record {
+        actor: Cow::Borrowed(&spec.name),
+        pid: pid.unsigned_abs(),
+        incarnation,
+        time: record::now(),
+        level,
+        site: Site { target: TARGET, name: message, module: Some(module_path!()), file: None, line: None },
+        spans: "".into(),
+        fields: all,
+    };
+    outbox::send(&record, Duration::ZERO);
+}

@@ -1,0 +1,170 @@
+//! Why a child ended: from its wait status, its ledger, and what its supervisor did to it.
+//!
+//! The wait status comes from the kernel, and what was done to it the supervisor knows. The ledger only tells ends of one kind from each other, in the
+//! words of the process that has ended. A lie there gets that process a wrong reason, and at most that it is not started again, or is.
+
+use std::time::Duration;
+
+use crate::actor::traits::{Method, method_name};
+use crate::child::panic;
+use crate::control::request::Spec;
+use crate::policy::Exit;
+use crate::status::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal};
+use crate::sys::clock;
+use crate::sys::process::{SIGABRT, SIGKILL, Wait};
+use crate::types::exit::{ExitReason, StoppedBy};
+
+/// Why a supervisor ends a child.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    StartTimeout,
+    DeadlineExceeded {
+        method: u32,
+        after: Duration,
+    },
+    /// On somebody's behalf; `after` it has had so long to stop.
+    Killed {
+        by: StoppedBy,
+        after: Option<Duration>,
+    },
+}
+
+/// Instead of the number of a method: it took no messages.
+pub(crate) const TAKING: u32 = u32::MAX;
+
+/// Instead of the number of a method: its page, which would say so, has been overwritten.
+pub(crate) const UNKNOWN: u32 = u32::MAX - 1;
+
+/// What is to be said of a child that has ended. Whether it had been ready its supervisor knows.
+pub(crate) fn epitaph(
+    methods: &'static [Method],
+    ledger: &Ledger,
+    wait: Wait,
+    verdict: Option<Verdict>,
+) -> Epitaph {
+    let code = match wait {
+        Wait::Exited(code) => code,
+        Wait::Signaled { signal, .. } => -signal,
+    };
+    let in_progress = in_progress(methods, ledger);
+    let refusal = refusal(ledger, wait, verdict.as_ref());
+    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
+    let forsaken = ledger.forsaken();
+    let reason = reason(methods, ledger, wait, verdict);
+    Epitaph { reason, code, refusal, in_progress, unserved, forsaken, ..Epitaph::orphaned() }
+}
+
+/// The message that a process is busy with, or was when it ended.
+pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option<InProgressRecord> {
+    ledger.last_progress().map(|busy| InProgressRecord {
+        session: busy.session,
+        seq: busy.seq,
+        method: method_name(methods, busy.method).to_owned(),
+        running: Duration::from_nanos(clock::now().saturating_sub(busy.since)),
+        answering: busy.answering,
+        again: false,
+    })
+}
+
+/// What is known of a process that ended with its supervisor, by its page. Those that wait for answers of it are told.
+pub(crate) fn of_orphan(methods: &'static [Method], ledger: &Ledger) -> Epitaph {
+    let mut in_progress = in_progress(methods, ledger);
+    if let Some(busy) = &mut in_progress {
+        busy.again = may_be_repeated(methods, ledger);
+    }
+    Epitaph { in_progress, forsaken: ledger.forsaken(), ..Epitaph::orphaned() }
+}
+
+/// Whether the next process will handle the message again that this one died of.
+pub(crate) fn may_be_repeated(methods: &'static [Method], ledger: &Ledger) -> bool {
+    let method = ledger.last_progress().and_then(|busy| methods.get(busy.method as usize));
+    method.is_some_and(|method| ledger.attempts() < method.attempts)
+}
+
+fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {
+    // One that was about to be killed may have ended before that by itself.
+    match (verdict.filter(|verdict| !matches!(verdict, Verdict::Killed { .. })), wait) {
+        (Some(Verdict::StartTimeout), _) => {
+            let awaited = ledger.words().filter(|(_, place, _)| place == panic::AWAITED);
+            Some(Refusal::StartTimeout(awaited.map(|words| words.0).unwrap_or_default()))
+        }
+        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {
+            Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
+        }
+        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::NoOption) => {
+            Some(Refusal::Option(ledger.words().map(|words| words.0).unwrap_or_default()))
+        }
+        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Ignored) => Some(Refusal::Ignored),
+        _ => None,
+    }
+}
+
+/// What a restart policy makes of it.
+pub(crate) fn exit(spec: &Spec, ledger: &Ledger, epitaph: &Epitaph) -> Exit {
+    if ledger.was_ordered() || ledger.farewell() == Some(Farewell::ForGood) {
+        return Exit::NoRestart;
+    }
+    match &epitaph.reason {
+        // It counts against no allowance, so it must have been wanted.
+        ExitReason::Recycled if spec.recycle.is_some() => Exit::Recycled,
+        ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Exited(0) => Exit::Success,
+        _ => Exit::Crash,
+    }
+}
+
+fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Option<Verdict>) -> ExitReason {
+    if let Some(Verdict::DeadlineExceeded { method, after }) = verdict {
+        let method = match method {
+            TAKING => "(taking a message)",
+            UNKNOWN => "(its page has been overwritten)",
+            method => method_name(methods, method),
+        };
+        return ExitReason::DeadlineExceeded { method: method.to_owned(), after };
+    }
+    let killed = match verdict {
+        Some(Verdict::Killed { by, after }) => Some((by, after)),
+        _ => ledger.kill_noted().map(|after| (StoppedBy::Ref, after)),
+    };
+    if let (Wait::Signaled { signal: SIGKILL, .. }, Some((by, after))) = (wait, killed) {
+        return ExitReason::Killed { by, after };
+    }
+    match wait {
+        Wait::Exited(code) => exited(methods, ledger, code),
+        Wait::Signaled { signal: SIGABRT, .. } if ledger.ran_out_of_memory() => ExitReason::OutOfMemory,
+        // A panic that could not unwind.
+        Wait::Signaled { signal: SIGABRT, .. } if ledger.words().is_some_and(|words| !words.0.is_empty()) => {
+            panicked(methods, ledger)
+        }
+        Wait::Signaled { signal, core_dumped } => ExitReason::Signaled { signal, core_dumped },
+    }
+}
+
+/// An exit that the runtime did not announce was user code's, code 0 included.
+fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason {
+    match ledger.farewell() {
+        Some(Farewell::Stopped) => ExitReason::Stopped(ledger.stopped_by()),
+        Some(Farewell::Returned | Farewell::Ignored) => ExitReason::Normal,
+        Some(Farewell::Recycled) => ExitReason::Recycled,
+        Some(Farewell::Itself | Farewell::ForGood) => ExitReason::Stopped(StoppedBy::Itself),
+        Some(Farewell::Linked) => {
+            let (reason, to, _) = ledger.words().unwrap_or_default();
+            ExitReason::Linked { to, reason }
+        }
+        Some(Farewell::Intensity) => ExitReason::IntensityReached,
+        Some(Farewell::Panicked) => panicked(methods, ledger),
+        Some(Farewell::InitFailed | Farewell::NoOption) => {
+            ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default())
+        }
+        Some(Farewell::Broken) => ExitReason::Broken(ledger.words().map(|words| words.0).unwrap_or_default()),
+        Some(Farewell::Undecodable) | None => ExitReason::Exited(code),
+    }
+}
+
+fn panicked(methods: &'static [Method], ledger: &Ledger) -> ExitReason {
+    let (message, location, method) = ledger.words().unwrap_or_default();
+    let method = match method {
+        Some(index) => Some(method_name(methods, index).to_owned()),
+        None => (ledger.phase() == Phase::Stopping).then(|| "on_stop".to_owned()),
+    };
+    ExitReason::Panicked { message, location, method }
+}

@@ -1,0 +1,429 @@
+//! A supervisor: one thread, one wait, no user code.
+//!
+//! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and, with SIGCHLD and
+//! SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It never decodes what a child
+//! wrote, nor believes it: signals go down; wait statuses and the ledger's numbers come up (see `knowledge.rs`).
+//!
+//! What is to be done about a death is decided elsewhere, in `supervise/`, without a system call; here it is done.
+//!
+//! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends with it: the program's is
+//! the root of the tree. A *declared* supervisor is itself a child of another one, with children that came with it.
+
+pub(crate) mod actions;
+pub(crate) mod boot;
+pub(crate) mod events;
+pub(crate) mod exit_cause;
+mod knowledge;
+mod preload;
+pub(crate) mod reap;
+pub(crate) mod reaper;
+pub(crate) mod reassembly;
+pub(crate) mod report;
+pub(crate) mod requests;
+pub(crate) mod standby;
+mod start;
+pub(crate) mod stop;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use crate::actor::traits::Method;
+use crate::child::setup::{self, Gate};
+use crate::control::notification::{Board, Place, Seating};
+use crate::control::request::{self, Answered, Asked, Spawn, Spec};
+use crate::policy::{Event, Key, Policy, Rules, Ticket};
+use crate::status::register::Register;
+use crate::status::{End, Epitaph, Ledger, Refusal, State, StopMode};
+use crate::supervisor::exit_cause::Verdict;
+use crate::sys::poll::Event as Bell;
+use crate::sys::signal::{self, Mask};
+use crate::sys::{clock, executable, memfd, poll, process, seqpacket};
+use crate::types::exit::StoppedBy;
+use reassembly::Assembly;
+use standby::Spare;
+use watch::Watch;
+
+/// How many requests are taken before everything else has its turn.
+const REQUESTS_AT_A_TIME: usize = 16;
+
+/// Before a wait is tried again that could not be made.
+const MOMENT: Duration = Duration::from_millis(10);
+
+pub(crate) struct Supervisor {
+    /// Where requests come from; of an own supervisor, closed when the owner is gone.
+    control: OwnedFd,
+    /// How many supervisors the owner had before.
+    term: u32,
+    /// Those without which it has nothing to do here: the process that it belongs to, the program or an actor; and of the root supervisor, the warden.
+    masters: Vec<OwnedFd>,
+    /// Its own page, if it is a declared supervisor.
+    own: Option<Ledger>,
+    /// Its place on the board of the supervisor above, in that case.
+    above: Option<Place>,
+    /// What a child rings when it has left word on the board.
+    doorbell: &'static Bell,
+    board: Board,
+    seating: Seating,
+    /// Which process is whose, for those who signal one.
+    register: Register,
+    policy: Policy,
+    children: BTreeMap<Key, Box<Child>>,
+    /// The children that have a process.
+    pids: BTreeMap<i32, Key>,
+    /// Those among them that are not ready yet.
+    rising: BTreeSet<Key>,
+    /// When to look whether they are, and how long was waited for that: those of whom nobody waits for do not ring.
+    look_at: Option<(u64, u64)>,
+    /// Those with whom something is to be done at a certain time.
+    awake: BTreeSet<Key>,
+    /// Those that are to be started when nothing is left of what they were.
+    held: BTreeSet<Key>,
+    /// When to look whether a start is called off that somebody waits for, and how long was waited for that: holders of refs cannot ring.
+    waits_until: Option<(u64, u64)>,
+    /// The next processes of some, forked ahead: whose, and until when they are kept.
+    spares: BTreeMap<i32, (Key, u64)>,
+    /// Who is to have one, and not before when.
+    spare_for: BTreeMap<Key, u64>,
+    /// Supervisors of actors: by pid.
+    nested: BTreeMap<i32, Nested>,
+    assembly: Assembly,
+    /// Who waits for an answer, and which child it is about.
+    answers: BTreeMap<Ticket, OwnedFd>,
+    subjects: BTreeMap<Ticket, Key>,
+    /// Numbers for children and for those who ask.
+    next: u64,
+    /// An orderly end has begun.
+    ending: Option<StopMode>,
+    /// When it must have ended.
+    end_by: Option<u64>,
+    /// The policy has been told so.
+    told_to_end: bool,
+    /// Nothing is started any more: it kills what is left, and goes.
+    leaving: bool,
+    /// With what code to leave.
+    code: i32,
+    /// The soft descriptor limit as it was, for the children.
+    descriptors: u64,
+    build: u64,
+    buffer: Vec<u8>,
+}
+
+/// One child: an actor, a task or a declared supervisor.
+struct Child {
+    /// What is needed to start it; what only a first start needs is dropped after it, if there is no second one.
+    spawn: Spawn,
+    methods: &'static [Method],
+    /// It came with its supervisor, and comes back with it.
+    initial: bool,
+    incarnation: u64,
+    /// Where it stands: what the page was told. `Ready` is found out, see [`Child::is_up`].
+    state: State,
+    /// How often it was restarted after a crash, and how often recycled.
+    restarts: (u32, u32),
+    /// How its last process ended, and which that was.
+    last: Option<(u64, Epitaph)>,
+    /// How many supervisors of its own have ended.
+    supervisors_ended: u32,
+    /// It was a supervisor, and what has become of its children is not written down yet.
+    left_children: bool,
+    /// The pid of its last process.
+    last_pid: i32,
+    /// The number of its place on the board.
+    seat: Option<u32>,
+    /// It does not ring when it is ready.
+    quiet: bool,
+    /// Why it has no further process, if that is not for how the last one ended.
+    end: Option<End>,
+    life: Option<Life>,
+    spare: Option<Spare>,
+}
+
+/// The process of a child.
+struct Life {
+    pid: i32,
+    /// The board says that it is ready; the page may not say so any more.
+    rang: bool,
+    /// The child was down before this process.
+    was_down: bool,
+    /// Through which it was let in, if it was a spare and is not known to be ready.
+    gate: Option<Gate>,
+    /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.
+    control: Option<OwnedFd>,
+    /// When it must be ready.
+    start_until: Option<u64>,
+    /// When to look at what it is doing.
+    check_at: Option<u64>,
+    /// When to use force.
+    kill_at: Option<u64>,
+    /// It has been asked to stop, and on whose behalf.
+    asked: Option<(StopMode, u64)>,
+    asked_by: StoppedBy,
+    /// Why we end it, if we do.
+    verdict: Option<Verdict>,
+    /// What has been seen of the message that it is busy with.
+    watch: Watch,
+    /// Since when it has done nothing although messages wait, and what its page said of its progress then.
+    idle: Option<(u64, u64)>,
+    /// Descriptors that it may be about to take over out of our table: they stay until it is known to have one of its own.
+    lent: Vec<OwnedFd>,
+}
+
+/// The supervisor of an actor.
+struct Nested {
+    owner: i32,
+    kill_at: Option<u64>,
+}
+
+/// What makes a supervisor, beside what is always the same.
+pub(crate) struct Office {
+    pub(crate) control: OwnedFd,
+    pub(crate) term: u32,
+    pub(crate) masters: Vec<OwnedFd>,
+    pub(crate) descriptors: u64,
+}
+
+/// What a supervisor works with. Made first: nothing else in the making of one can fail.
+pub(crate) struct Desk {
+    doorbell: &'static Bell,
+    board: Board,
+    register: Register,
+}
+
+impl Desk {
+    /// # Errors
+    /// `EMFILE`, `ENOMEM` and the like.
+    pub(crate) fn new() -> io::Result<Desk> {
+        // As long as the process, and its children use the same.
+        let doorbell = Box::leak(Box::new(Bell::new()?));
+        Ok(Desk { board: Board::new()?, register: Register::new()?, doorbell })
+    }
+}
+
+impl Supervisor {
+    /// The supervisor of a program or of an actor.
+    pub(crate) fn new(office: Office, desk: Desk) -> Supervisor {
+        let rules = Rules { forgets: true, ..Rules::default() };
+        Supervisor::with(office, desk, None, Policy::new(rules, Vec::new()), BTreeMap::new())
+    }
+
+    fn with(
+        office: Office,
+        desk: Desk,
+        own: Option<Ledger>,
+        policy: Policy,
+        children: BTreeMap<Key, Box<Child>>,
+    ) -> Supervisor {
+        let Office { control, term, masters, descriptors } = office;
+        let next = children.len() as u64 + 1;
+        Supervisor {
+            control,
+            term,
+            masters,
+            own,
+            above: None,
+            doorbell: desk.doorbell,
+            board: desk.board,
+            register: desk.register,
+            seating: Seating::default(),
+            policy,
+            children,
+            pids: BTreeMap::new(),
+            rising: BTreeSet::new(),
+            look_at: None,
+            awake: BTreeSet::new(),
+            held: BTreeSet::new(),
+            waits_until: None,
+            spares: BTreeMap::new(),
+            spare_for: BTreeMap::new(),
+            nested: BTreeMap::new(),
+            assembly: Assembly::default(),
+            answers: BTreeMap::new(),
+            subjects: BTreeMap::new(),
+            next,
+            ending: None,
+            end_by: None,
+            told_to_end: false,
+            leaving: false,
+            code: 0,
+            descriptors,
+            build: executable::build_hash(),
+            buffer: seqpacket::buffer(),
+        }
+    }
+
+    pub(crate) fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// Supervises until there is nothing left to supervise and nobody to do it for.
+    pub(crate) fn run(&mut self) -> ! {
+        Mask::of(&[process::SIGCHLD, process::SIGTERM]).install();
+        signal::watch(process::SIGCHLD);
+        signal::watch(process::SIGTERM);
+        memfd::keep_pages_from_children(true);
+        setup::prepare();
+        self.tell_policy(Event::Boot);
+        loop {
+            let ready = self.wait();
+            // The dead first: their pids are not anybody else's for as long as they are not reaped. While there is always something to
+            // read, the wait does not let the signal in.
+            if signal::take(process::SIGCHLD) || ready.contains(&true) && signal::is_pending(process::SIGCHLD)
+            {
+                self.bury_the_dead();
+            }
+            if signal::take(process::SIGTERM) {
+                self.begin_to_end();
+            }
+            if ready[1] {
+                let rung = self.doorbell.clear();
+                self.answer_the_door(rung);
+            }
+            if ready[0] {
+                self.take_requests();
+            }
+            if ready.iter().skip(2).any(|&ended| ended) {
+                self.tear_down();
+            }
+            self.look_at_the_clock();
+            self.go_on_ending();
+            self.make_spares();
+        }
+    }
+
+    /// The one wait. What is ready: requests, doorbell, the death of those without which it has nothing to do.
+    fn wait(&self) -> Vec<bool> {
+        let awake = self.awake.iter().filter_map(|key| self.children.get(key));
+        let due = awake
+            .filter_map(|child| child.life.as_ref().and_then(Life::due))
+            .chain(self.nested.values().filter_map(|nested| nested.kill_at))
+            .chain(self.policy.due())
+            .chain(self.end_by)
+            .chain(self.look_at.map(|(at, _)| at))
+            .chain(self.waits_until.map(|(at, _)| at))
+            .chain(self.spares_due())
+            .chain(self.assembly.due());
+        let limit = due.min().map(clock::until);
+        let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
+        fds.extend(self.masters.iter().map(|master| (master.as_fd(), false)));
+        poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|error| {
+            // A signal, or no memory now.
+            if error.kind() != io::ErrorKind::Interrupted {
+                poll::pause(MOMENT);
+            }
+            vec![false; 2]
+        })
+    }
+
+    fn take_requests(&mut self) {
+        // Who asks may know already who is up; and what those had borrowed makes room for what comes now.
+        self.read_the_board();
+        for _ in 0..REQUESTS_AT_A_TIME {
+            let asked = request::receive(self.control.as_fd(), &mut self.buffer);
+            match asked {
+                Asked::Spawn(spawn, place) => {
+                    if let Some(spawn) = self.assembly.add(*spawn, place) {
+                        self.add(spawn);
+                    }
+                }
+                Asked::Foreign(spawn) => {
+                    start::refuse(&spawn, Refusal::Credentials(request::FOREIGN.to_owned()));
+                }
+                Asked::ForeignAsk(answer) => request::answer(&answer, &Answered::Credentials),
+                Asked::Ask(operation, answer) => {
+                    self.see_who_is_up();
+                    self.carry_out(operation, answer);
+                }
+                Asked::Shutdown(mode, term, by) if term == self.term => {
+                    self.ending = Some(mode);
+                    self.end_by = Some(by).filter(|&by| by != 0);
+                }
+                Asked::Shutdown(..) | Asked::Nonsense => {}
+                Asked::Nothing => return,
+                // Nobody can ask any more. A declared supervisor lives as long as the one above wants it to.
+                Asked::Closed if self.own.is_some() => return,
+                Asked::Closed => self.tear_down(),
+            }
+        }
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let now = clock::now();
+        let children = &mut self.children;
+        self.awake.retain(|key| {
+            let Some(child) = children.get_mut(key) else { return false };
+            child.look_at_the_clock(now);
+            child.life.as_ref().and_then(Life::due).is_some()
+        });
+        self.look_after_the_quiet(now);
+        self.dismiss_spares(now);
+        for (&pid, nested) in &mut self.nested {
+            if nested.kill_at.is_some_and(|at| at <= now) {
+                nested.kill_at = None;
+                process::kill(pid, process::SIGKILL);
+            }
+        }
+        if self.end_by.is_some_and(|at| at <= now) {
+            self.leave();
+        }
+        self.assembly.forget_late(now);
+        self.look_after_the_waiting(now);
+        if self.policy.due().is_some_and(|at| at <= now) {
+            self.tell_policy(Event::Tick);
+        }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+impl Child {
+    fn new(spawn: Spawn, initial: bool) -> Child {
+        // Where an earlier supervisor of these children stopped counting.
+        let is_known = initial || spawn.spec.kept;
+        let incarnation = if is_known { knowledge::counted(&spawn.ledger) } else { 0 };
+        let (methods, left_children, last_pid, seat) = (&[], false, 0, None);
+        let earlier = Some(&spawn.ledger).filter(|_| incarnation > 0);
+        let (restarts, last, supervisors_ended) = (
+            earlier.map_or((0, 0), Ledger::restarts),
+            earlier.and_then(Ledger::last_death),
+            earlier.map_or(0, Ledger::supervisors_ended),
+        );
+        Child {
+            spawn,
+            methods,
+            initial,
+            incarnation,
+            state: State::New,
+            restarts,
+            last,
+            supervisors_ended,
+            left_children,
+            last_pid,
+            seat,
+            quiet: false,
+            end: None,
+            life: None,
+            spare: None,
+        }
+    }
+
+    fn spec(&self) -> &Spec {
+        &self.spawn.spec
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.spawn.ledger
+    }
+}
+
+impl Life {
+    /// When something is to be done about it.
+    fn due(&self) -> Option<u64> {
+        [self.start_until, self.check_at, self.kill_at].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,391 @@
+//! Deaths: who has died, what is left of it, what is published, and what the policy makes of it.
+
+use std::os::fd::AsFd;
+
+use super::actions::{await_return, bury_below, put_down_below};
+use super::{Child, Life, Supervisor};
+use crate::control::notification::{Word, is_from_beyond};
+use crate::control::orphans;
+use crate::control::request::Kind;
+use crate::policy::{Action, Event, Exit, Key, Restart};
+use crate::status::{End, Epitaph, Refusal, State, StopMode};
+use crate::supervisor::exit_cause;
+use crate::sys::process::Wait;
+use crate::sys::{clock, fd, process};
+use crate::types::exit::StoppedBy;
+
+/// How long a supervisor whose actor is gone may take to end what it started.
+const AFTER_OWNER: u64 = 500_000_000;
+
+/// When to look first, and how long to wait at most between two looks, at those who do not ring when they are ready.
+const FIRST_LOOK: u64 = 2_000_000;
+const LAST_LOOK: u64 = 100_000_000;
+
+/// Of how many children the ledgers may stay mapped.
+const FEW: usize = 64;
+
+impl Supervisor {
+    /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, and does what the policy says.
+    pub(super) fn bury_the_dead(&mut self) {
+        while let Some((pid, wait)) = process::ended_child() {
+            self.register.strike(pid);
+            match self.pids.remove(&pid) {
+                Some(key) => self.bury(key, pid, wait),
+                None => self.bury_other(pid),
+            }
+        }
+        while let Some((pid, signal)) = process::stopped_child() {
+            self.note_that_it_is_stopped(pid, signal);
+        }
+        if self.leaving {
+            return;
+        }
+        self.mourn();
+        if !self.held.is_empty() {
+            self.start_the_held();
+        }
+    }
+
+    /// A supervisor that does nothing is of no use to anybody, and nobody debugs one. Actors and tasks may be stopped by a person, for a reason; so it is said, since
+    /// their callers see only that they do not answer.
+    fn note_that_it_is_stopped(&self, pid: i32, signal: i32) {
+        let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
+        let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
+        let is_spare = self.spares.contains_key(&pid);
+        if is_supervisor || is_spare || self.nested.contains_key(&pid) {
+            process::kill(pid, process::SIGCONT);
+        } else if let Some(child) = child {
+            child.say_that_it_is_stopped(pid, signal);
+        }
+    }
+
+    /// Writes down for the children of supervisors that are gone what those could not write any more. Not before they have all
+    /// ended: until then they may still be answering.
+    fn mourn(&mut self) {
+        let bereft: Vec<Key> =
+            self.children.iter().filter(|(_, child)| child.left_children).map(|(&key, _)| key).collect();
+        for key in bereft {
+            if self.is_clear(key) {
+                self.mourn_for(key);
+            }
+        }
+    }
+
+    /// The same for one supervisor, of which nothing is left: before it is started again, and its children with it.
+    pub(super) fn mourn_for(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key).filter(|child| child.left_children) else { return };
+        child.left_children = false;
+        match child.state {
+            // It gets no process by itself, nor do they.
+            State::Down => put_down_below(&child.spawn),
+            _ => await_return(&child.spawn),
+        }
+    }
+
+    fn bury(&mut self, key: Key, pid: i32, wait: Wait) {
+        if self.rising.remove(&key) {
+            self.note_who_rang();
+        }
+        let ends_in_order = self.is_ending();
+        let Some(child) = self.children.get_mut(&key) else { return };
+        // Its group, while its pid still is the group's.
+        process::kill(-pid, process::SIGKILL);
+        if child.died_at_its_gate() && !self.leaving {
+            return self.replace_spare(key, pid);
+        }
+        let was_up = child.is_up();
+        child.left_children = !child.spawn.children.is_empty();
+        // What is dropped of its life is closed when everybody knows.
+        let (epitaph, exit, _life) = child.last_rites(wait);
+        // The program starts what it keeps again, unless it has ended this supervisor.
+        let follows = child.initial || child.spec().kept && !ends_in_order;
+        if self.leaving && !follows {
+            child.end_for_good();
+        }
+        let is_worker = child.spec().kind != Kind::Supervisor;
+        let comes_back = child.state != State::Dead;
+        // Who hears of the end of an actor can rely on its being reaped. Who hears of one of its processes does not wait for that.
+        let mut unburied = Some(pid).filter(|_| is_worker && comes_back && !self.leaving);
+        if unburied.is_none() {
+            process::reap(pid);
+        }
+        match (is_worker, comes_back) {
+            (true, true) => child.ring(),
+            (true, false) => fd::shut_down(child.spawn.receiver.as_fd()),
+            (false, _) => {}
+        }
+        if self.leaving {
+            // Nobody starts any more.
+            self.kill_strays();
+            return;
+        }
+        self.expect_end_of_nested(pid);
+        if !is_worker {
+            self.kill_strays();
+        }
+        let event = match (&epitaph.refusal, was_up) {
+            (Some(Refusal::Ignored), false) => Event::Ignored(key),
+            (_, false) => Event::StartFailed(key),
+            // It was up for too short a time to be seen so.
+            (_, true) => {
+                self.tell_policy(Event::Up(key));
+                Event::Exited(key, exit)
+            }
+        };
+        let actions = self.policy.handle(event, clock::now());
+        let for_good =
+            |action: &Action| matches!(action, Action::Down(of) | Action::Forget(of) if *of == key);
+        if !is_worker
+            && !actions.iter().any(for_good)
+            && let Some(child) = self.children.get(&key)
+        {
+            child.ring();
+        }
+        // Nor does its next process wait until the kernel has tidied up after this one.
+        if actions.first() != Some(&Action::Start(key)) {
+            unburied.take().and_then(process::reap);
+        }
+        self.act(actions);
+        unburied.and_then(process::reap);
+        if is_worker {
+            // The next process does not wait for what the last one has left running elsewhere.
+            self.kill_strays();
+        }
+    }
+
+    /// A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
+    fn bury_other(&mut self, pid: i32) {
+        let nested = self.nested.remove(&pid);
+        if nested.is_none() {
+            process::kill(-pid, process::SIGKILL);
+        }
+        let was_spare = self.forget_spare(pid);
+        process::reap(pid);
+        if was_spare {
+            return;
+        }
+        self.kill_strays();
+        if let Some(nested) = nested.filter(|_| !self.leaving) {
+            self.note_end_of_nested(nested.owner);
+        }
+    }
+
+    /// The supervisor of a dead actor notices by itself; if it does not, it is killed.
+    fn expect_end_of_nested(&mut self, owner: i32) {
+        let at = clock::now() + AFTER_OWNER;
+        let bereft = self.nested.values_mut().filter(|nested| nested.owner == owner);
+        bereft.for_each(|nested| nested.kill_at = Some(at));
+    }
+
+    /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster parent.
+    pub(super) fn kill_strays(&self) {
+        self.strays().for_each(orphans::kill_with_group);
+    }
+
+    fn strays(&self) -> impl Iterator<Item = i32> {
+        let known = |pid: &i32| {
+            self.pids.contains_key(pid) || self.nested.contains_key(pid) || self.spares.contains_key(pid)
+        };
+        orphans::children(process::pid()).into_iter().filter(move |pid| !known(pid))
+    }
+
+    /// Whether nothing is left of the last process of a child: what it had started has ended, too, and two never overlap.
+    pub(super) fn is_clear(&self, key: Key) -> bool {
+        let Some(child) = self.children.get(&key) else { return true };
+        if child.incarnation == 0 {
+            return true;
+        }
+        let nested = self.nested.values().any(|nested| nested.owner == child.last_pid);
+        !nested && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
+    }
+
+    /// Somebody has left word on the board; or has no place there, and so rings for all who have none.
+    pub(super) fn answer_the_door(&mut self, rung: u64) {
+        self.read_the_board();
+        if is_from_beyond(rung) {
+            let beyond = self.children.iter().filter(|(_, child)| child.seat.is_none());
+            let beyond: Vec<Key> = beyond.map(|(&key, _)| key).collect();
+            for key in beyond {
+                self.see_whether_it_is_up(key);
+                self.look_into_it(key);
+            }
+        }
+    }
+
+    pub(super) fn read_the_board(&mut self) {
+        for key in self.note_who_rang() {
+            self.see_whether_it_is_up(key);
+        }
+        let look = self.board.take(Word::Look, self.seating.len());
+        for key in self.who(look) {
+            self.look_into_it(key);
+        }
+    }
+
+    fn note_who_rang(&mut self) -> Vec<Key> {
+        let ready = self.board.take(Word::Ready, self.seating.len());
+        let ready = self.who(ready);
+        for key in &ready {
+            if let Some(life) = self.children.get_mut(key).and_then(|child| child.life.as_mut()) {
+                life.rang = true;
+            }
+        }
+        ready
+    }
+
+    fn who(&self, seats: Vec<u32>) -> Vec<Key> {
+        seats.into_iter().filter_map(|seat| self.seating.who(seat)).collect()
+    }
+
+    /// Who asks may have seen in a ledger what is not on the board yet: the child has come no further.
+    pub(super) fn see_who_is_up(&mut self) {
+        for key in self.rising.clone() {
+            self.see_whether_it_is_up(key);
+        }
+    }
+
+    fn see_whether_it_is_up(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if self.rising.contains(&key) && child.is_up() {
+            self.rising.remove(&key);
+            if let Some(life) = &mut child.life {
+                life.start_until = None;
+                life.lent = Vec::new();
+                life.gate = None;
+            }
+            if child.life.as_ref().is_some_and(|life| life.was_down) {
+                // Those who have been told of its end look again.
+                child.ring();
+            }
+            if child.spec().spare {
+                self.wish_for_spare(key);
+            }
+            if self.children.len() <= FEW
+                && let Some(child) = self.children.get(&key).filter(|child| child.spec().is_durable())
+            {
+                child.ledger().be_at_hand();
+            }
+            self.let_it_rest(key);
+            self.tell_policy(Event::Up(key));
+            if let Some(event) = self.heed_calling_off(key) {
+                self.tell_policy(event);
+            }
+        }
+    }
+
+    /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded. What its page says concerns this child alone.
+    pub(super) fn heed_calling_off(&mut self, key: Key) -> Option<Event> {
+        let child = self.children.get_mut(&key).filter(|_| !self.policy.is_ending())?;
+        if child.incarnation == 0 {
+            // Nobody can call off a first start. Its page is not looked at, for that would map it.
+            return None;
+        }
+        let ledger = &child.spawn.ledger;
+        if child.life.is_some() {
+            if child.incarnation == 1 || !ledger.is_called_off(child.incarnation) {
+                return None;
+            }
+            ledger.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
+        } else {
+            // Those who could not be started, too.
+            if !ledger.is_called_off(child.incarnation + 1) && !ledger.is_called_off(child.incarnation) {
+                return None;
+            }
+            child.end = Some(End::CalledOff(StoppedBy::Ref));
+        }
+        child.ledger().call_on();
+        // Nobody waits for the answer: the number is nobody's.
+        Some(Event::Terminate(self.next_number(), key))
+    }
+
+    /// Looks at those who wait for their restart: before it, they have no process that could be told to end.
+    pub(super) fn look_after_the_waiting(&mut self, now: u64) {
+        let Some((at, waited)) = self.waits_until else {
+            let is_one = self.policy.waiting().next().is_some();
+            self.waits_until = is_one.then_some((now + FIRST_LOOK, FIRST_LOOK));
+            return;
+        };
+        if at > now {
+            return;
+        }
+        let has_been = |key: &Key| self.children.get(key).is_some_and(|child| child.incarnation > 0);
+        let waiting: Vec<Key> = self.policy.waiting().filter(has_been).collect();
+        for key in waiting {
+            if let Some(event) = self.heed_calling_off(key) {
+                self.tell_policy(event);
+            }
+            self.let_it_rest(key);
+        }
+        let next = (waited * 2).min(LAST_LOOK);
+        self.waits_until = self.policy.waiting().next().is_some().then_some((now + next, next));
+    }
+
+    /// Its message may have a limit, and it may want a supervisor.
+    fn look_into_it(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.look_for_limit(clock::now());
+        self.awake.insert(key);
+        self.grant_wish(key);
+        self.let_it_rest(key);
+    }
+
+    /// With many children, what is mapped of each makes every fork dearer.
+    pub(super) fn let_it_rest(&mut self, key: Key) {
+        if self.children.len() > FEW
+            && let Some(child) = self.children.get_mut(&key)
+            && child.life.as_ref().is_none_or(|life| life.due().is_none())
+        {
+            child.spawn.ledger.rest();
+        }
+    }
+
+    /// Somebody has been started of whom nobody waits for that it is ready.
+    pub(super) fn look_soon(&mut self, now: u64) {
+        self.look_at.get_or_insert((now + FIRST_LOOK, FIRST_LOOK));
+    }
+
+    pub(super) fn look_after_the_quiet(&mut self, now: u64) {
+        let Some((_, waited)) = self.look_at.filter(|&(at, _)| at <= now) else { return };
+        self.read_the_board();
+        let left = self.rising.iter().any(|key| self.children.get(key).is_some_and(|child| child.quiet));
+        let next = (waited * 2).min(LAST_LOOK);
+        self.look_at = left.then_some((now + next, next));
+    }
+}
+
+impl Child {
+    /// Publishes the end of its process, and what comes next as far as that is known. Before the process is reaped.
+    fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit, Option<Life>) {
+        let mut life = self.life.take();
+        let asked = life.as_ref().is_some_and(|life| life.asked.is_some());
+        // A task that is left to end by itself in a drain has been asked nothing.
+        let ordered = life.as_ref().and_then(|life| life.asked);
+        let ordered =
+            ordered.is_some_and(|(mode, _)| mode == StopMode::Stop || !self.spec().ends_by_itself());
+        let verdict = life.as_mut().and_then(|life| life.verdict.take());
+        let mut epitaph = exit_cause::epitaph(self.methods, self.ledger(), wait, verdict);
+        epitaph.unready = self.state != State::Ready;
+        // What we have ordered, we know. That somebody else has, the page says: it may say so of itself.
+        let exit =
+            if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.ledger(), &epitaph) };
+        let comes_back = match (self.spec().rules.restart, exit) {
+            (_, Exit::Recycled) => true,
+            (Restart::Temporary, _) => false,
+            _ => true,
+        };
+        if comes_back || self.initial {
+            epitaph.unserved = 0;
+            if let Some(busy) = &mut epitaph.in_progress {
+                busy.again = exit_cause::may_be_repeated(self.methods, self.ledger());
+            }
+            self.say_how_it_ended(asked, &epitaph);
+            self.bury(&epitaph, State::Restarting);
+        } else {
+            self.say_how_it_ended(asked, &epitaph);
+            // Whoever hears of its end can rely on theirs.
+            bury_below(&self.spawn);
+            self.bury(&epitaph, State::Dead);
+        }
+        (epitaph, exit, life)
+    }
+}

@@ -1,0 +1,74 @@
+//! Puts together what comes in several packets: a supervisor with its children.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::control::request::{Place, Spawn};
+use crate::sys::clock;
+
+/// How long the rest of a tree may take to come. Whoever sends it does nothing else meanwhile, unless it is killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many trees can be on their way at once.
+const BATCHES: usize = 64;
+
+/// How many processes a tree can have.
+const LARGEST: usize = 1 << 16;
+
+#[derive(Default)]
+pub(super) struct Assembly {
+    batches: BTreeMap<u64, Batch>,
+}
+
+struct Batch {
+    /// Each with the place of the one above it.
+    nodes: Vec<(usize, Spawn)>,
+    until: u64,
+}
+
+impl Assembly {
+    /// Takes a packet; answers the tree that it completes. What cannot be part of a tree is dropped with the rest of it: the mailboxes close, which
+    /// those who wait for them see.
+    pub(super) fn add(&mut self, spawn: Spawn, place: Place) -> Option<Spawn> {
+        if place == Place::alone() {
+            return Some(spawn);
+        }
+        if !self.batches.contains_key(&place.batch) && self.batches.len() >= BATCHES {
+            return None;
+        }
+        let new = || Batch { nodes: Vec::new(), until: 0 };
+        let batch = self.batches.entry(place.batch).or_insert_with(new);
+        let (under, count) = (place.under as usize, batch.nodes.len());
+        let fits = count == 0 || (under < count && batch.nodes[under].1.spec.policy.is_some());
+        if !fits || count >= LARGEST {
+            self.batches.remove(&place.batch);
+            return None;
+        }
+        batch.until = clock::after(PATIENCE);
+        batch.nodes.push((under, spawn));
+        if !place.last {
+            return None;
+        }
+        self.batches.remove(&place.batch).and_then(Batch::tree)
+    }
+
+    pub(super) fn due(&self) -> Option<u64> {
+        self.batches.values().map(|batch| batch.until).min()
+    }
+
+    pub(super) fn forget_late(&mut self, now: u64) {
+        self.batches.retain(|_, batch| batch.until > now);
+    }
+}
+
+impl Batch {
+    /// Hangs each node below its own, the last first: everything below it has come to it by then.
+    fn tree(self) -> Option<Spawn> {
+        let mut nodes = self.nodes;
+        while nodes.len() > 1 {
+            let (under, spawn) = nodes.pop()?;
+            nodes[under].1.children.insert(0, spawn);
+        }
+        nodes.pop().map(|(_, root)| root)
+    }
+}

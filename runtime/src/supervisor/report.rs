@@ -1,0 +1,57 @@
+//! What is said in the program's log of what happens here.
+
+use std::time::Duration;
+
+use super::{Child, Supervisor};
+use crate::actor::traits::method_name;
+use crate::policy::Key;
+use crate::status::Epitaph;
+use crate::supervisor::events;
+use crate::sys::{clock, process};
+use crate::types::exit::ExitReason;
+
+impl Child {
+    pub(super) fn say_that_it_has_started(&self, pid: i32) {
+        let (spec, incarnation) = (self.spec(), self.incarnation);
+        match (incarnation > 1).then(|| self.last_reason()).flatten() {
+            None => events::started(spec, pid, incarnation),
+            Some(reason) => {
+                events::restarted(spec, pid, incarnation, self.restarts.0.into(), reason);
+            }
+        }
+    }
+
+    /// Said before others can see it in the ledger, so that whoever asks why finds it in the log.
+    pub(super) fn say_how_it_ended(&self, asked: bool, epitaph: &Epitaph) {
+        let as_asked = asked && epitaph.reason.signal() == Some(process::SIGTERM);
+        events::ended(self.spec(), self.last_pid, self.incarnation, as_asked, epitaph);
+    }
+
+    pub(super) fn say_that_it_is_killed(&self, method: u32, after: Duration) {
+        let method = method_name(self.methods, method);
+        events::killed_by_the_watchdog(self.spec(), self.last_pid, self.incarnation, method, after);
+    }
+
+    pub(super) fn say_that_it_is_stopped(&self, pid: i32, signal: i32) {
+        events::suspended(self.spec(), pid, self.incarnation, signal);
+    }
+}
+
+impl Supervisor {
+    pub(super) fn say_that_it_waits(&self, key: Key, until: u64) {
+        let Some(child) = self.children.get(&key) else { return };
+        events::waiting(child.spec(), child.last_pid, child.incarnation, clock::until(until));
+    }
+
+    pub(super) fn say_that_it_is_given_up(&self, key: Key) {
+        let Some(child) = self.children.get(&key) else { return };
+        let reason = child.last_reason().unwrap_or(&ExitReason::IntensityReached);
+        events::gave_up(child.spec(), child.last_pid, child.incarnation, reason);
+    }
+
+    pub(super) fn say_that_it_escalates(&self, key: Key) {
+        let Some(child) = self.children.get(&key) else { return };
+        let reason = child.last_reason().unwrap_or(&ExitReason::IntensityReached);
+        events::escalated(child.spec(), child.last_pid, child.incarnation, reason);
+    }
+}

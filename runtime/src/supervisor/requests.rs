@@ -1,0 +1,146 @@
+//! What a holder of a supervisor's handle asks for: children to be added, ended, started again, forgotten, listed.
+
+use std::os::fd::OwnedFd;
+
+use super::{Child, Supervisor};
+use crate::control::request::{self, Answered, ChildFacts, Operation, Spawn};
+use crate::policy::{Answer, Event, Key, Status, Ticket, check_child};
+use crate::status::{End, Refusal};
+use crate::supervisor::start::{refuse, refused};
+use crate::types::exit::{ExitReason, StoppedBy};
+
+impl Supervisor {
+    /// A child is to be added, and started.
+    pub(super) fn add(&mut self, mut spawn: Spawn) {
+        let prepared = spawn.prepare_for_successors().map_err(refused);
+        if let Some(refusal) = prepared.err().or_else(|| self.objection(&spawn)) {
+            return refuse(&spawn, refusal);
+        }
+        let (key, rules) = (self.next_number(), spawn.spec.rules);
+        let child = Child::new(spawn, false);
+        let has_been = child.incarnation > 0;
+        self.children.insert(key, Box::new(child));
+        if has_been {
+            // It is not an addition that somebody waits for, but a restart.
+            return self.tell_policy(Event::Resume(key, rules));
+        }
+        let ticket = self.next_number();
+        let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::clock::now());
+        let refused = actions.iter().find_map(|action| match action {
+            crate::policy::Action::Answer(of, Answer::MaxChildren) if *of == ticket => {
+                Some(Refusal::MaxChildren)
+            }
+            crate::policy::Action::Answer(of, Answer::ShuttingDown) if *of == ticket => {
+                Some(Refusal::ShuttingDown)
+            }
+            _ => None,
+        });
+        if let Some(refusal) = refused
+            && let Some(child) = self.remove(key)
+        {
+            refuse(&child.spawn, refusal);
+        }
+        self.act(actions);
+    }
+
+    fn objection(&self, spawn: &Spawn) -> Option<Refusal> {
+        if self.is_ending() {
+            return Some(Refusal::ShuttingDown);
+        }
+        let id = spawn.spec.child_id.as_deref()?;
+        // Whoever adds it does not know our rules.
+        if let Err(error) = check_child(self.policy.rules(), id, &spawn.spec.rules) {
+            return Some(Refusal::Specs(error));
+        }
+        let key = self.key_of(id)?;
+        Some(match self.policy.presence(key) {
+            Some(Answer::AlreadyStarted) => Refusal::AlreadyStarted(self.pid_of(key)),
+            _ => Refusal::AlreadyPresent,
+        })
+    }
+
+    fn key_of(&self, id: &str) -> Option<Key> {
+        let named = |child: &Child| child.spec().child_id.as_deref() == Some(id);
+        self.children.iter().find(|(_, child)| named(child.as_ref())).map(|(&key, _)| key)
+    }
+
+    fn pid_of(&self, key: Key) -> u32 {
+        let life = self.children.get(&key).and_then(|child| child.life.as_ref());
+        life.map_or(0, |life| life.pid.unsigned_abs())
+    }
+
+    pub(super) fn carry_out(&mut self, operation: Operation, answer: OwnedFd) {
+        let (id, event): (_, fn(Ticket, Key) -> Event) = match operation {
+            Operation::Terminate(id) => (id, Event::Terminate),
+            Operation::Restart(id) => (id, Event::Restart),
+            Operation::Delete(id) => (id, Event::Delete),
+            Operation::Has(id) => {
+                let has = self.children.values().any(|child| child.spec().id == id);
+                return request::answer(&answer, if has { &Answered::Done } else { &Answered::NotFound });
+            }
+            Operation::Children => {
+                request::answer(&answer, &Answered::Children(self.facts()));
+                let all: Vec<Key> = self.children.keys().copied().collect();
+                return all.into_iter().for_each(|key| self.let_it_rest(key));
+            }
+        };
+        let Some(key) = self.key_of(&id) else {
+            return request::answer(&answer, &Answered::NotFound);
+        };
+        let is_restarting = self.policy.status(key) == Some(Status::Restarting);
+        if let Some(child) = self.children.get_mut(&key) {
+            match event(0, key) {
+                // This order is later than the one that called it off.
+                Event::Restart(..) => child.ledger().call_on(),
+                Event::Terminate(..) if is_restarting && child.life.is_none() => {
+                    child.end = Some(End::CalledOff(StoppedBy::Supervisor));
+                }
+                _ => {}
+            }
+        }
+        let ticket = self.next_number();
+        self.answers.insert(ticket, answer);
+        self.subjects.insert(ticket, key);
+        self.tell_policy(event(ticket, key));
+    }
+
+    /// What the policy answered, with what is known about it.
+    pub(super) fn give_answer(&mut self, ticket: Ticket, answer: Answer) {
+        let Some(to) = self.answers.remove(&ticket) else { return };
+        let key = self.subjects.remove(&ticket).unwrap_or_default();
+        let answered = match answer {
+            Answer::Done => Answered::Done,
+            Answer::NotFound => Answered::NotFound,
+            Answer::ShuttingDown | Answer::MaxChildren => Answered::ShuttingDown,
+            Answer::Restarting | Answer::AlreadyPresent => Answered::Restarting,
+            Answer::Running | Answer::AlreadyStarted => {
+                let incarnation = self.children.get(&key).map_or(0, |child| child.incarnation);
+                Answered::Running(self.pid_of(key), incarnation)
+            }
+            Answer::StartFailed => {
+                let last = self.children.get(&key).and_then(|child| child.last_reason());
+                Answered::Failed(last.cloned().unwrap_or(ExitReason::SupervisorDied))
+            }
+        };
+        request::answer(&to, &answered);
+    }
+
+    fn facts(&self) -> Vec<ChildFacts> {
+        self.children.iter().map(|(&key, child)| self.facts_of(key, child)).collect()
+    }
+
+    fn facts_of(&self, key: Key, child: &Child) -> ChildFacts {
+        ChildFacts {
+            id: child.spec().id().to_owned(),
+            pid: child.life.as_ref().map(|life| life.pid.unsigned_abs()),
+            status: self.policy.status(key).unwrap_or(Status::Down),
+            kind: child.spec().kind,
+            restart: child.spec().rules.restart,
+            shutdown: child.spec().shutdown,
+            significant: child.spec().rules.significant,
+            daemon: child.spec().daemon,
+            incarnation: child.incarnation,
+            restarts: child.restarts.0,
+        }
+    }
+}

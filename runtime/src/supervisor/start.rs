@@ -1,0 +1,423 @@
+//! Starting children: actors, tasks, declared supervisors, and the supervisors of actors.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use super::{Child, Desk, Life, Nested, Office, Supervisor, Watch, preload};
+use crate::actor::traits::Method;
+use crate::child::setup::{self, Birth, Gate};
+use crate::control::entry::{self, Entry};
+use crate::control::fd_store::Attic;
+use crate::control::notification::{Board, Place};
+use crate::control::request::{self, Kind, Spawn};
+use crate::ipc::envelope::Body;
+use crate::ipc::uplink;
+use crate::policy::{Event, Key, Policy};
+use crate::status::register;
+use crate::status::{Epitaph, Farewell, Process, Refusal, State};
+use crate::sys::process::Fork;
+use crate::sys::{clock, credentials, fd, poll, process, proctitle, signal};
+use crate::types::exit::{ExitReason, StoppedBy};
+
+impl Supervisor {
+    /// Starts a child's next process; answers what the policy has to hear if there is none.
+    pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
+        self.mourn_for(key);
+        if let Some(event) = self.heed_calling_off(key) {
+            return Some(event);
+        }
+        self.begin_incarnation(key);
+        self.launch_now(key)
+    }
+
+    /// The same for an incarnation that has begun.
+    pub(super) fn launch_now(&mut self, key: Key) -> Option<Event> {
+        // Out of the table before the fork: what the child changes there would be pages of its own.
+        let mut child = self.children.remove(&key)?;
+        if let Some((pid, gate, control)) = child.spare.take().and_then(|spare| spare.let_in(child.quiet)) {
+            self.spares.remove(&pid);
+            self.adopt(
+                key,
+                child,
+                pid,
+                Adopted { control: Some(control), gate: Some(gate), ..Adopted::default() },
+            );
+            return None;
+        }
+        let prepared = self.prepare(&mut child);
+        // Asked for in the child, it might be that of a foster parent already.
+        let parent = process::pid();
+        let forked = prepared.and_then(Cradle::fork);
+        match forked {
+            Err(refusal) => {
+                child.incarnation -= 1;
+                let comes_back = child.initial || child.incarnation > 0;
+                let next = if comes_back { State::Restarting } else { State::Dead };
+                child.bury(&refused_start(refusal), next);
+                child.ring();
+                self.children.insert(key, child);
+                Some(Event::StartFailed(key))
+            }
+            Ok((cradle, Fork::Parent(pid))) => {
+                process::group_of(pid);
+                let (control, sender) = cradle.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
+                let lent = sender.into_iter().collect();
+                self.adopt(key, child, pid, Adopted { control, lent, shares: cradle.shares, gate: None });
+                process::volunteer_for_oom(pid);
+                None
+            }
+            // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
+            Ok((cradle, Fork::Child)) => match cradle.worker {
+                None => self.become_supervisor(*child, cradle, parent),
+                Some(worker) => {
+                    let Child { spawn, incarnation, .. } = *child;
+                    setup::enter(Birth {
+                        spawn,
+                        entry: worker.entry,
+                        incarnation,
+                        control: worker.sender,
+                        place: cradle.place,
+                        close: cradle.close,
+                        supervisor: parent,
+                        descriptors: self.descriptors,
+                        buffer: std::mem::take(&mut self.buffer),
+                        gate: None,
+                    })
+                }
+            },
+        }
+    }
+
+    /// What changes in ledger and books before its next process is there.
+    fn begin_incarnation(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if child.incarnation > 0 {
+            child.count_restart();
+            child.renew_page();
+            child.renew_attic();
+            self.wish_for_spare(key);
+        }
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.incarnation += 1;
+        child.end = None;
+        child.seat = child.seat.or_else(|| self.seating.give(key));
+        let (in_turn, asked) = self.policy.is_waited_for(key);
+        child.quiet = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
+    }
+
+    /// Everything that can fail, or is better done once before the fork.
+    fn prepare(&mut self, child: &mut Child) -> Result<Cradle, Refusal> {
+        if fd::has_ended(child.spawn.receiver.as_fd()) {
+            // For good: the kernel does not open a socket again, and every ref has the other end of this one.
+            return Err(Refusal::Mailbox);
+        }
+        let worker = match child.spec().kind {
+            Kind::Supervisor => None,
+            _ => Some(Worker::of(child, self.build)?),
+        };
+        let keep = match &worker {
+            Some(worker) => setup::descriptors(&child.spawn, &worker.sender, self.doorbell.as_fd()),
+            None => {
+                let own = child.spawn.descriptors().into_iter().chain(uplink::descriptors());
+                own.chain([self.doorbell.as_fd().as_raw_fd()]).collect()
+            }
+        };
+        if let Some(worker) = &worker {
+            child.methods = worker.entry.methods;
+        }
+        let place = self.board.place(child.seat, self.doorbell, child.quiet);
+        // Its descriptors have just come, and lie low. Those of a process that is started again do not.
+        let apart = worker.as_ref().and_then(|_| fd::Others::but_low(&keep));
+        Ok(Cradle {
+            worker,
+            place,
+            shares: apart.is_some(),
+            close: apart.unwrap_or_else(|| fd::Others::than(&keep)),
+        })
+    }
+
+    /// In the parent: notes the new process.
+    fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, adopted: Adopted) {
+        let Adopted { mut control, mut lent, shares, gate } = adopted;
+        child.say_that_it_has_started(pid);
+        let now = clock::now();
+        let start = clock::nanos(child.spec().start);
+        child.last_pid = pid;
+        self.register.enter(pid, child.spec().id, child.incarnation);
+        let was_down = child.state == State::Down;
+        child.state = State::Starting;
+        lent.extend(child.spawn.move_up());
+        lent.extend(control.as_mut().and_then(fd::move_up));
+        child.life = Some(Life {
+            pid,
+            rang: false,
+            was_down,
+            gate,
+            control,
+            start_until: Some(now.saturating_add(start)),
+            check_at: child.shortest_limit().map(|limit| now.saturating_add(limit)),
+            kill_at: None,
+            asked: None,
+            asked_by: StoppedBy::Program,
+            verdict: None,
+            watch: Watch::default(),
+            idle: None,
+            lent: Vec::new(),
+        });
+        if !child.initial && !child.spec().is_durable() && child.spec().kind != Kind::Supervisor {
+            // Only a first start needs these, and there is no second.
+            child.spawn.init = Body::Inline(Vec::new());
+            lent.append(&mut child.spawn.fds);
+            lent.extend(child.spawn.sender.take());
+        }
+        if let Some(life) = child.life.as_mut().filter(|_| shares) {
+            life.lent = lent;
+        }
+        if child.quiet {
+            self.look_soon(now);
+        }
+        self.pids.insert(pid, key);
+        self.rising.insert(key);
+        self.awake.insert(key);
+        self.children.insert(key, child);
+    }
+
+    /// The child goes on as a supervisor, of the children that came with it.
+    fn become_supervisor(&self, child: Child, cradle: Cradle, supervisor: i32) -> ! {
+        process::own_group();
+        if !process::die_with(supervisor, process::SIGKILL) {
+            process::exit_now(0);
+        }
+        if !cradle.close.close() {
+            process::exit_now(1);
+        }
+        let Child { mut spawn, incarnation, .. } = child;
+        spawn.begin_anew();
+        signal::forget();
+        proctitle::set(&spawn.spec.name);
+        Board::keep_from_children(&cradle.place);
+        let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
+        ledger.be_vouched_for(supervisor, register::number());
+        ledger.started(process::pid(), incarnation);
+        let preload = || spec.preload.as_ref().map_or(Ok(()), |function| preload::run(function, &init));
+        let desk = take_office().and_then(|desk| preload().map(|()| desk)).unwrap_or_else(|error| {
+            ledger.last_words(&error, "", None);
+            ledger.say_farewell(Farewell::InitFailed);
+            process::exit_now(1)
+        });
+        let children: BTreeMap<Key, Box<Child>> =
+            (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
+        let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
+        let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
+        let office =
+            Office { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
+        let mut supervisor = Supervisor::with(office, desk, Some(ledger), policy, children);
+        supervisor.above = Some(cradle.place);
+        supervisor.run()
+    }
+
+    /// Forks a supervisor for an actor that wants one and has none.
+    pub(super) fn grant_wish(&mut self, key: Key) {
+        let Some(child) = self.children.get(&key) else { return };
+        if child.life.is_some() && child.ledger().take_supervisor_wish() {
+            self.grant_supervisor(key);
+        }
+    }
+
+    fn grant_supervisor(&mut self, key: Key) {
+        let Some((child, life)) =
+            self.children.get(&key).and_then(|child| Some((child, child.life.as_ref()?)))
+        else {
+            return;
+        };
+        let owner = life.pid;
+        let Some(control) = &life.control else { return };
+        if self.nested.values().any(|nested| nested.owner == owner) {
+            return;
+        }
+        let (parent, name, term) = (process::pid(), child.spec().name.clone(), child.supervisors_ended);
+        let forked = control.try_clone().and_then(|control| Ok((control, process::fork()?)));
+        match forked {
+            Err(error) => {
+                child.ledger().note_supervisor_error(error.raw_os_error().unwrap_or_default());
+                // What is asked after this has to ring again: an actor that never stops asking holds nobody up.
+                request::discard(control.as_fd(), &mut self.buffer);
+                self.count_end_of_nested(key);
+            }
+            Ok((_, Fork::Parent(pid))) => {
+                process::group_of(pid);
+                child.ledger().note_supervisor_error(0);
+                child.ledger().has_supervisor(pid);
+                self.nested.insert(pid, Nested::of(owner));
+            }
+            Ok((control, Fork::Child)) => self.become_nested(control, &name, owner, parent, term),
+        }
+    }
+
+    fn become_nested(&self, control: OwnedFd, name: &str, owner: i32, parent: i32, term: u32) -> ! {
+        process::own_group();
+        if !process::die_with(parent, process::SIGKILL) {
+            process::exit_now(0);
+        }
+        // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
+        // parent's death is ours.
+        let handle = process::pidfd(owner).ok();
+        let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);
+        let keep: Vec<i32> = own.chain(uplink::descriptors()).collect();
+        fd::close_all_except(&keep);
+        signal::forget();
+        proctitle::set(&format!("phx-sup: {name}"));
+        // The actor sees that its supervisor has ended.
+        let Ok(desk) = take_office() else { process::exit_now(1) };
+        let masters = handle.into_iter().collect();
+        Supervisor::new(Office { control, term, masters, descriptors: self.descriptors }, desk).run()
+    }
+
+    /// The supervisor of this actor has ended. Requests that it has not read are for another one.
+    pub(super) fn note_end_of_nested(&mut self, owner: i32) {
+        let Some(&key) = self.pids.get(&owner) else { return };
+        self.count_end_of_nested(key);
+        let life = self.children.get(&key).and_then(|child| child.life.as_ref());
+        let Some(control) = life.and_then(|life| life.control.as_ref()) else { return };
+        let control = control.as_fd();
+        if !fd::hung_up(control) && poll::readable(control, Some(Duration::ZERO)).is_ok_and(|waiting| waiting)
+        {
+            self.grant_supervisor(key);
+        }
+    }
+
+    /// Tells the actor, which may wait for it, that its supervisor has ended, or could not be forked.
+    fn count_end_of_nested(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if child.life.is_some() {
+            child.supervisors_ended = child.supervisors_ended.wrapping_add(1);
+            child.ledger().supervisor_ended(child.supervisors_ended);
+        }
+    }
+}
+
+/// What every supervisor below the root does first, just forked.
+///
+/// # Errors
+/// In words.
+fn take_office() -> Result<Desk, String> {
+    let failed = |what: &str, error: io::Error| format!("the supervisor could not {what}: {error}");
+    process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
+    process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
+    Desk::new().map_err(|error| {
+        failed("make its doorbell, its board and its register (eventfd, mmap, memfd_create)", error)
+    })
+}
+
+/// What a child needs beside its spec.
+struct Cradle {
+    /// None: it is to be a supervisor.
+    worker: Option<Worker>,
+    place: Place,
+    close: fd::Others,
+    /// It shares our table of descriptors until it has closed those.
+    shares: bool,
+}
+
+impl Cradle {
+    fn fork(mut self) -> Result<(Cradle, Fork), Refusal> {
+        let forked = match process::fork_bare(self.shares) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.shares = false;
+                self.close.set_apart();
+                process::fork()
+            }
+            forked => forked,
+        };
+        let forked = forked.map_err(refused)?;
+        Ok((self, forked))
+    }
+}
+
+/// What the parent keeps of what it has made for a new process.
+#[derive(Default)]
+struct Adopted {
+    /// The receiving end of its requests.
+    control: Option<OwnedFd>,
+    /// What it may still take over out of a table that it shares.
+    lent: Vec<OwnedFd>,
+    shares: bool,
+    gate: Option<Gate>,
+}
+
+/// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own one day.
+pub(super) struct Worker {
+    pub(super) entry: &'static Entry,
+    pub(super) receiver: OwnedFd,
+    pub(super) sender: OwnedFd,
+}
+
+impl Worker {
+    pub(super) fn of(child: &Child, build: u64) -> Result<Worker, Refusal> {
+        let entry = entry::find(child.spec().entry, &child.spec().type_name);
+        let entry = entry.filter(|_| child.spec().build == build).ok_or(Refusal::Mismatch)?;
+        let (receiver, sender) = fd::seqpacket_pair().map_err(refused)?;
+        credentials::ask_for_senders(receiver.as_fd()).map_err(refused)?;
+        Ok(Worker { entry, receiver, sender })
+    }
+}
+
+/// Why an actor is not started again whose mailbox a process has shut down.
+pub(crate) const NO_MAILBOX: &str = "its mailbox has been shut down by code in one of its processes, or of its callers, and cannot be opened again";
+
+pub(super) fn refused(error: io::Error) -> Refusal {
+    Refusal::Fork(error.to_string())
+}
+
+fn refused_start(refusal: Refusal) -> Epitaph {
+    let reason = match refusal {
+        Refusal::Mailbox => ExitReason::Broken(NO_MAILBOX.to_owned()),
+        _ => ExitReason::Exited(1),
+    };
+    Epitaph { reason, code: 1, unready: true, refusal: Some(refusal), ..Epitaph::orphaned() }
+}
+
+/// Writes down why a child is not started, for it and all below it. None of them has had a process.
+pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
+    let nobody = Process { incarnation: 0, pid: 0 };
+    spawn.ledger.bury(nobody, &refused_start(refusal.clone()), State::Dead);
+    fd::shut_down(spawn.receiver.as_fd());
+    spawn.children.iter().for_each(|child| refuse(child, refusal.clone()));
+}
+
+impl Child {
+    /// Gives it another attic in the place of one that a process of it has shut down: with that, none could take a caller in. The callers who were there come
+    /// again with their next calls.
+    fn renew_attic(&mut self) {
+        if self.spawn.attic.as_ref().is_some_and(Attic::is_shut_down)
+            // Without a descriptor for it now, the next process ends as the last one did, and this is tried again.
+            && let Ok(attic) = Attic::new()
+        {
+            self.spawn.attic = Some(attic);
+            // Forked ahead, with the old one.
+            self.spare = None;
+        }
+    }
+
+    /// The limit on a handler of this method, in nanoseconds.
+    pub(super) fn limit(&self, method: u32) -> Option<u64> {
+        let own = self.methods.get(method as usize).and_then(|method: &Method| method.deadline);
+        own.or(self.spec().deadline).map(clock::nanos)
+    }
+
+    /// The shortest limit on any of its handlers.
+    pub(super) fn shortest_limit(&self) -> Option<u64> {
+        self.limits().min()
+    }
+
+    pub(super) fn longest_limit(&self) -> Option<u64> {
+        self.limits().max()
+    }
+
+    fn limits(&self) -> impl Iterator<Item = u64> {
+        let methods = (0..self.methods.len() as u32).filter_map(|method| self.limit(method));
+        methods.chain(self.spec().deadline.map(clock::nanos))
+    }
+}

@@ -1,0 +1,273 @@
+//! How children end: by themselves, by the clock, one after the other, or all at once.
+
+use std::time::Duration;
+
+use super::actions::kill_group;
+use super::watch::{Busy, Look};
+use super::{Child, Life, Nested, Supervisor};
+use crate::control::orphans;
+use crate::control::request::Kind;
+use crate::policy::{Event, Shutdown};
+use crate::status::{Ledger, Phase, State, StopMode};
+use crate::supervisor::events;
+use crate::supervisor::exit_cause::{TAKING, Verdict};
+use crate::sys::signal::Mask;
+use crate::sys::{clock, poll, process};
+use crate::types::exit::StoppedBy;
+
+/// How long a process has for its last words after SIGABRT.
+const AFTER_ABORT: u64 = 50_000_000;
+
+/// How often an actor that is being drained is looked at.
+const WHILE_DRAINING: u64 = 50_000_000;
+
+/// How long a tear-down may take before the supervisor leaves all the same.
+const TEAR_DOWN: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// SIGTERM: a declared supervisor is told by its page how to end.
+    pub(super) fn begin_to_end(&mut self) {
+        let asked = self.own.as_ref().and_then(Ledger::stop_requested);
+        self.ending = Some(asked.unwrap_or(StopMode::Stop));
+    }
+
+    /// Everything ends now: the owner is gone.
+    pub(super) fn tear_down(&mut self) -> ! {
+        let deadline = clock::after(TEAR_DOWN);
+        self.leaving = true;
+        events::tear_down();
+        for life in self.children.values_mut().filter_map(|child| child.life.as_mut()) {
+            life.verdict.get_or_insert(Verdict::Killed { by: StoppedBy::Program, after: None });
+        }
+        loop {
+            let left = orphans::children(process::pid());
+            left.iter().for_each(|&pid| orphans::kill_with_group(pid));
+            self.bury_the_dead();
+            if left.is_empty() || clock::now() > deadline {
+                process::exit_now(self.code);
+            }
+            // SIGCHLD interrupts this; a child that was born meanwhile is found after it.
+            let _ = poll::wait(&[], Some(Duration::from_millis(5)), Some(&Mask::of(&[])));
+        }
+    }
+
+    /// The next step of an orderly end, if one has begun: daemons first. Then a declared supervisor does what its policy says; in
+    /// one that belongs to a process, tasks end by themselves, and actors are stopped in reverse order of their start, one after the other.
+    pub(super) fn go_on_ending(&mut self) {
+        let Some(mode) = self.ending else { return };
+        let alive = self.children.iter_mut().filter(|(_, child)| child.life.is_some());
+        let mut daemons = alive.filter(|(_, child)| child.spec().daemon).peekable();
+        if daemons.peek().is_some() {
+            return daemons.for_each(|(&key, child)| {
+                child.ask_to_stop(StopMode::Stop, StoppedBy::Program);
+                self.awake.insert(key);
+            });
+        }
+        if self.own.is_some() {
+            if !self.told_to_end {
+                self.told_to_end = true;
+                self.tell_policy(Event::Shutdown);
+            }
+            return;
+        }
+        let alive = || self.children.values().filter(|child| child.life.is_some());
+        let tasks = || alive().filter(|child| child.spec().kind == Kind::Task);
+        if mode == StopMode::Drain && tasks().next().is_some() {
+            if !self.told_to_end {
+                // One that has been stopped would be waited for without end, since nobody is left who might continue it.
+                let lives = tasks().filter_map(|task| task.life.as_ref());
+                lives.for_each(|life| process::kill(life.pid, process::SIGCONT));
+                self.told_to_end = true;
+            }
+            return;
+        }
+        match self.children.iter_mut().rev().find(|(_, child)| child.life.is_some()) {
+            Some((&key, last)) => {
+                last.ask_to_stop(mode, StoppedBy::Program);
+                self.awake.insert(key);
+            }
+            None if self.nested.is_empty() => self.leave(),
+            None => {}
+        }
+    }
+
+    /// Leaves, with nothing behind.
+    pub(super) fn leave(&mut self) -> ! {
+        self.settle_children();
+        self.tear_down()
+    }
+}
+
+impl Child {
+    /// Stops it as its spec says; the first time only.
+    pub(super) fn ask_to_stop(&mut self, mode: StopMode, by: StoppedBy) {
+        let Child { spawn, incarnation, life: Some(life), .. } = self else { return };
+        if life.asked.is_some_and(|(asked, _)| asked == StopMode::Stop || asked == mode) {
+            return;
+        }
+        let now = clock::now();
+        life.asked = Some((mode, now));
+        if mode == StopMode::Drain && spawn.spec.ends_by_itself() {
+            return;
+        }
+        life.asked_by = by;
+        spawn.ledger.request_stop(*incarnation, mode, by);
+        match (mode, spawn.spec.shutdown) {
+            (_, Shutdown::BrutalKill) => life.kill_at = Some(now),
+            (StopMode::Stop, Shutdown::Timeout(grace)) => {
+                life.kill_at = Some(now.saturating_add(clock::nanos(grace)));
+            }
+            // As long as it works, it is left to work.
+            (StopMode::Drain, _) => life.check_at = Some(now.saturating_add(WHILE_DRAINING)),
+            (StopMode::Stop, Shutdown::Infinity) => {}
+        }
+        match life.kill_at.filter(|&at| at <= now) {
+            Some(_) => life.use_force(spawn.spec.shutdown),
+            None => process::kill_and_continue(life.pid, process::SIGTERM),
+        }
+    }
+
+    /// Does what is due: start limit, handler limit, grace.
+    pub(super) fn look_at_the_clock(&mut self, now: u64) {
+        let starts_late = |life: &Life| life.start_until.is_some_and(|at| at <= now);
+        let is_up = !self.life.as_ref().is_some_and(starts_late) || self.is_up();
+        let Child { spawn, incarnation, life: Some(life), .. } = self else { return };
+        if life.start_until.is_some_and(|at| at <= now) {
+            life.start_until = None;
+            if !is_up {
+                life.verdict = Some(Verdict::StartTimeout);
+                events::killed_by_the_watchdog(
+                    &spawn.spec,
+                    life.pid,
+                    *incarnation,
+                    "#[init]",
+                    spawn.spec.start,
+                );
+                process::kill(life.pid, process::SIGKILL);
+            }
+        }
+        if life.kill_at.is_some_and(|at| at <= now) {
+            life.use_force(spawn.spec.shutdown);
+        }
+        if life.check_at.is_some_and(|at| at <= now) {
+            let handler = self.check_handler(now);
+            let drain = self.check_drain(now);
+            if let Some(life) = &mut self.life {
+                life.check_at = [handler, drain].into_iter().flatten().min();
+            }
+        }
+    }
+
+    /// A message may have begun whose caller has set a limit of its own.
+    pub(super) fn look_for_limit(&mut self, now: u64) {
+        let limited = self.life.is_some() && self.ledger().progress().is_some_and(|busy| busy.limit != 0);
+        if let Some(life) = self.life.as_mut().filter(|_| limited) {
+            life.check_at = Some(now);
+        }
+    }
+
+    /// Ends a handler that overruns its limit. Answers when to look again.
+    fn check_handler(&mut self, now: u64) -> Option<u64> {
+        let shortest = self.shortest_limit();
+        let busy = self.look_at_its_message(now);
+        let life = self.life.as_mut()?;
+        if life.verdict.is_some() {
+            return None;
+        }
+        let Some(busy) = busy else { return self.check_idle(now, shortest?) };
+        let Some(limit) = busy.limit else { return Some(now.saturating_add(shortest?)) };
+        // Whatever the child claims, the next look is neither now nor later than a limit from now.
+        let due = busy.since.saturating_add(limit);
+        if due > now {
+            return Some(due.min(now.saturating_add(shortest.unwrap_or(limit).min(limit))));
+        }
+        let after = Duration::from_nanos(now.saturating_sub(busy.since));
+        life.verdict = Some(Verdict::DeadlineExceeded { method: busy.method, after });
+        life.kill_at = Some(now.saturating_add(AFTER_ABORT));
+        process::kill(life.pid, process::SIGABRT);
+        self.say_that_it_is_killed(busy.method, after);
+        None
+    }
+
+    /// What it is busy with, by its page and by what has been seen there before. A page that has been overwritten is put right as far as we know better.
+    fn look_at_its_message(&mut self, now: u64) -> Option<Busy> {
+        let is_up = self.state == State::Ready;
+        let is_sound = !is_up || self.ledger().state() == State::Ready;
+        if !is_sound {
+            self.ledger().restore(self.process());
+        }
+        // Before the rest: if the message changes meanwhile, the next look finds another number.
+        let moves = self.ledger().moves();
+        let told = self.ledger().progress();
+        let busy = told.map(|progress| Busy::told(progress, self.limit(progress.method), now));
+        let longest = self.longest_limit();
+        self.life.as_mut()?.watch.look(Look { moves, is_sound, busy }, longest, now)
+    }
+
+    /// Ends an actor that takes no messages although there are some: its process has been stopped, or its receiving thread is gone. Answers
+    /// when to look again.
+    fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
+        let (ledger, is_ready) = (&self.spawn.ledger, self.state == State::Ready);
+        let (moves, waiting) = (ledger.moves(), ledger.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);
+        let life = self.life.as_mut()?;
+        let is_idle = is_ready && ledger.phase() == Phase::Idle;
+        if !is_idle || !waiting || self.spawn.spec.kind != Kind::Actor {
+            life.idle = None;
+            return Some(now.saturating_add(limit));
+        }
+        match life.idle {
+            Some((since, seen)) if seen == moves => {
+                let idle = now.saturating_sub(since);
+                if idle < limit {
+                    return Some(since.saturating_add(limit));
+                }
+                let after = Duration::from_nanos(idle);
+                life.verdict = Some(Verdict::DeadlineExceeded { method: TAKING, after });
+                life.kill_at = Some(now);
+                None
+            }
+            _ => {
+                life.idle = Some((now, moves));
+                Some(now.saturating_add(limit))
+            }
+        }
+    }
+
+    /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Answers when to look again.
+    fn check_drain(&mut self, now: u64) -> Option<u64> {
+        let (phase, since) = (self.ledger().phase(), self.ledger().since());
+        let shutdown = self.spec().shutdown;
+        let life = self.life.as_mut()?;
+        let (mode, asked) = life.asked?;
+        let Shutdown::Timeout(grace) = shutdown else { return None };
+        if mode != StopMode::Drain {
+            return None;
+        }
+        // It has been idle for as long as it says, but not since before it was asked.
+        let idle_since = since.max(asked);
+        if phase != Phase::Handling && now.saturating_sub(idle_since.min(now)) >= clock::nanos(grace) {
+            life.kill_at = Some(now);
+        }
+        Some(now.saturating_add(WHILE_DRAINING))
+    }
+}
+
+impl Life {
+    fn use_force(&mut self, shutdown: Shutdown) {
+        self.kill_at = None;
+        if self.asked.is_some() {
+            let after = match shutdown {
+                Shutdown::Timeout(grace) => Some(grace),
+                Shutdown::BrutalKill | Shutdown::Infinity => None,
+            };
+            self.verdict.get_or_insert(Verdict::Killed { by: self.asked_by, after });
+        }
+        kill_group(self.pid);
+    }
+}
+
+impl Nested {
+    pub(super) fn of(owner: i32) -> Nested {
+        Nested { owner, kill_at: None }
+    }
+}

@@ -1,0 +1,125 @@
+//! What a supervisor has seen of the message that a child is busy with, so that its deadline holds whatever becomes of the page.
+//!
+//! The page says which message it is and since when. It is believed while it goes on: its counter rises with everything the child does, and its state is
+//! what the supervisor knows. A page that has been overwritten says nothing; what was known before holds until the counter rises again.
+//!
+//! A child that counts up in a handler that hangs has talked itself out of its deadline. That costs it its process, which serves nobody: its callers
+//! have their own.
+
+use crate::status::Progress;
+use crate::supervisor::exit_cause::UNKNOWN;
+
+/// A message that a child is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Busy {
+    /// Not later than it was first seen.
+    pub(super) since: u64,
+    pub(super) method: u32,
+    /// How long it may take.
+    pub(super) limit: Option<u64>,
+}
+
+impl Busy {
+    /// The message that the page speaks of; with the limit on its method, if there is one.
+    pub(super) fn told(progress: Progress, own: Option<u64>, now: u64) -> Busy {
+        let callers = Some(progress.limit).filter(|&limit| limit != 0);
+        let limit = [own, callers].into_iter().flatten().min();
+        Busy { since: progress.since.min(now), method: progress.method, limit }
+    }
+}
+
+/// One look at a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Its counter.
+    pub(super) moves: u64,
+    /// It does not deny that the child is up.
+    pub(super) is_sound: bool,
+    pub(super) busy: Option<Busy>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    moves: u64,
+    busy: Option<Busy>,
+    /// The page has been overwritten since the counter last rose.
+    is_blind: bool,
+}
+
+impl Watch {
+    /// What the child is busy with. `longest`: the longest limit on any of its handlers.
+    pub(super) fn look(&mut self, look: Look, longest: Option<u64>, now: u64) -> Option<Busy> {
+        if !look.is_sound || look.moves < self.moves {
+            let unknown = Busy { since: now, method: UNKNOWN, limit: longest };
+            self.busy = self.busy.or(Some(unknown).filter(|_| longest.is_some()));
+            self.is_blind = true;
+        } else if look.moves != self.moves || self.busy.is_none() && !self.is_blind {
+            self.busy = look.busy;
+            self.is_blind = false;
+        }
+        self.moves = look.moves;
+        self.busy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: Busy = Busy { since: 5, method: 1, limit: Some(100) };
+
+    fn look(moves: u64, busy: Option<Busy>) -> Look {
+        Look { moves, is_sound: true, busy }
+    }
+
+    #[test]
+    fn a_page_that_goes_on_is_believed() {
+        let mut watch = Watch::default();
+        assert_eq!(watch.look(look(0, None), Some(100), 1), None);
+        assert_eq!(watch.look(look(2, Some(BUSY)), Some(100), 10), Some(BUSY));
+        assert_eq!(watch.look(look(4, None), Some(100), 20), None);
+    }
+
+    #[test]
+    fn a_message_does_not_begin_later_than_it_did() {
+        let mut watch = Watch::default();
+        watch.look(look(2, Some(BUSY)), Some(100), 10);
+        assert_eq!(watch.look(look(2, Some(Busy { since: 90, ..BUSY })), Some(100), 90), Some(BUSY));
+        assert_eq!(watch.look(look(2, None), Some(100), 95), Some(BUSY));
+    }
+
+    #[test]
+    fn what_was_known_holds_when_the_page_is_overwritten_until_its_counter_rises() {
+        let mut watch = Watch::default();
+        watch.look(look(2, Some(BUSY)), None, 10);
+        assert_eq!(watch.look(Look { moves: 0, is_sound: false, busy: None }, None, 20), Some(BUSY));
+        assert_eq!(watch.look(look(0, None), None, 30), Some(BUSY));
+        assert_eq!(watch.look(look(1, None), None, 40), None);
+    }
+
+    #[test]
+    fn who_has_overwritten_the_page_before_anybody_looked_has_the_longest_limit() {
+        let mut watch = Watch::default();
+        watch.look(look(8, None), Some(100), 10);
+        let unknown = Busy { since: 20, method: UNKNOWN, limit: Some(100) };
+        assert_eq!(watch.look(look(0, None), Some(100), 20), Some(unknown));
+        assert_eq!(watch.look(look(0, None), Some(100), 30), Some(unknown));
+        assert_eq!(watch.look(look(2, None), Some(100), 40), None);
+    }
+
+    #[test]
+    fn a_page_that_says_the_most_is_no_harm() {
+        let mut watch = Watch::default();
+        let most = Progress {
+            session: u64::MAX,
+            seq: u64::MAX,
+            method: u32::MAX,
+            since: u64::MAX,
+            limit: u64::MAX,
+            answering: true,
+        };
+        assert_eq!(Busy::told(most, None, 7), Busy { since: 7, method: u32::MAX, limit: Some(u64::MAX) });
+        watch.look(look(u64::MAX, Some(Busy::told(most, None, 7))), None, 7);
+        assert_eq!(watch.look(look(0, None), None, 8).map(|busy| busy.since), Some(7));
+    }
+}

@@ -1,0 +1,219 @@
+//! The server of locks and semaphores: a value, and a turnstile in front of it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use phalanx_macros::actor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::clients::{Parties, Party, Ticket};
+use super::wait_queue::{Held, Turnstile, Waiting};
+use crate::actor::any_ref::AnyRef;
+use crate::actor::deferred::{Answer, Later, later};
+use crate::ipc::codec::Portable;
+use crate::reactor::monitor::{Down, Who};
+use crate::types::exit::ExitReason;
+
+/// A value that the server keeps while copies of it travel. Encoded like the value itself.
+pub(super) struct Kept<T>(Arc<T>);
+
+/// What becomes of a request.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
+pub(super) enum Taken<T> {
+    Granted(Grant<T>),
+    /// It would have to wait.
+    Busy,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
+pub(super) struct Grant<T> {
+    pub(super) value: Kept<T>,
+    pub(super) poison: Option<Poison>,
+    /// The server wants to hear that it has been received.
+    pub(super) confirm: bool,
+}
+
+/// Who died, and how, while it held everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Poison {
+    pub(super) by: Who,
+    /// Which of its processes.
+    pub(super) incarnation: u64,
+    pub(super) reason: ExitReason,
+}
+
+/// Where the value is, and who may have it.
+#[actor]
+pub(super) struct Gate<T: Portable> {
+    value: Kept<T>,
+    /// Whether the death of one who holds all permits is to be told to the next.
+    poisons: bool,
+    poison: Option<Poison>,
+    parties: Parties,
+    turnstile: Turnstile<Answer<Taken<T>>>,
+}
+
+#[actor]
+impl<T: Portable> Gate<T> {
+    #[init]
+    pub(super) fn new(value: Kept<T>, permits: u32, poisons: bool) -> Self {
+        Gate { value, poisons, poison: None, parties: Parties::default(), turnstile: Turnstile::new(permits) }
+    }
+
+    /// A process is there, and wants to be watched.
+    pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
+        if let Some(gate) = crate::actor::links::myself::<Gate<T>>() {
+            self.parties.enter(party, &who, move |down| gate.gone(down));
+        }
+    }
+
+    /// Asks for permits. One that does not want to wait is answered at once.
+    pub(super) fn take(&mut self, ticket: Ticket, permits: u32, waits: bool) -> Later<Taken<T>> {
+        let (later, answer) = later();
+        if permits > self.turnstile.total() {
+            // That will never be: dropping the answer says so.
+        } else if waits || self.turnstile.is_open_for(permits) {
+            self.turnstile.queue(Waiting { ticket, permits, answer });
+            self.admit();
+        } else {
+            // Whoever has gone meanwhile does not want to know it.
+            let _ = answer.send(Taken::Busy);
+        }
+        later
+    }
+
+    /// The grant has been received; the holder's code goes on.
+    #[tell]
+    pub(super) fn took(&mut self, ticket: Ticket) {
+        if self.turnstile.confirm(ticket) {
+            self.poison = None;
+        }
+    }
+
+    /// Gives back what the ticket holds, and asks for it again when the value has changed.
+    pub(super) fn park(&mut self, ticket: Ticket) -> Later<Taken<T>> {
+        let (later, answer) = later();
+        // Without what it is to give back, it would never be answered: then the other half is dropped, and that is an answer.
+        if let Some(held) = self.turnstile.give(ticket) {
+            self.turnstile.park(Waiting { ticket, permits: held.permits, answer });
+            self.admit();
+        }
+        later
+    }
+
+    /// A new value, by a holder of all permits; answers whether it is one.
+    pub(super) fn commit(&mut self, ticket: Ticket, value: Kept<T>) -> bool {
+        let holds = self.turnstile.holds(ticket);
+        if holds {
+            self.value = value;
+            self.turnstile.wake();
+        }
+        holds
+    }
+
+    /// The same, from one who cannot wait for the answer.
+    #[tell]
+    pub(super) fn put(&mut self, ticket: Ticket, value: Kept<T>) {
+        self.commit(ticket, value);
+    }
+
+    /// Ends a ticket, wherever it is: a holder gives back what it holds, one that waits does not want it any more. With a reason, the holder has not come to its end.
+    #[tell]
+    pub(super) fn give(&mut self, ticket: Ticket, broken: Option<ExitReason>) {
+        let by = self.parties.who(ticket.party).cloned();
+        let held = self.turnstile.give(ticket);
+        if let (Some(held), Some(by), Some(reason)) = (held, by, broken) {
+            self.poison(held, Poison { by, incarnation: ticket.party.incarnation, reason });
+        }
+        self.admit();
+    }
+
+    /// The same, for those who want to know that it has arrived; answers whether anything was held.
+    pub(super) fn release(&mut self, ticket: Ticket) -> bool {
+        let held = self.turnstile.give(ticket).is_some();
+        self.admit();
+        held
+    }
+
+    /// A process has ended.
+    #[tell]
+    fn gone(&mut self, down: Down) {
+        let held = self.turnstile.give_all(|ticket| ticket.party.ends_with(&down));
+        for held in held {
+            let Down { who: by, incarnation, reason, .. } = down.clone();
+            self.poison(held, Poison { by, incarnation, reason });
+        }
+        self.parties.leave(&down);
+        self.admit();
+    }
+
+    pub(super) fn free(&self) -> u32 {
+        self.turnstile.free()
+    }
+}
+
+impl<T: Portable> Gate<T> {
+    /// A holder did not come to its end. If it has not got the grant, it has not even begun.
+    fn poison(&mut self, held: Held, poison: Poison) {
+        if self.poisons && held.confirmed && held.permits == self.turnstile.total() {
+            self.poison = Some(poison);
+            // What they wait for may have died with it.
+            self.turnstile.wake();
+        }
+    }
+
+    /// Lets in whoever may pass now.
+    fn admit(&mut self) {
+        while let Some(Waiting { ticket, permits, answer }) = self.turnstile.admit() {
+            let writes = self.poisons && permits == self.turnstile.total();
+            let grant = Grant {
+                value: self.value.clone(),
+                poison: self.poison.clone(),
+                confirm: writes || self.poison.is_some(),
+            };
+            // It has died, or its time is over: it has said so, or will, but nobody has to wait for that.
+            if !answer.is_wanted() || answer.send(Taken::Granted(grant)).is_err() {
+                self.turnstile.give(ticket);
+            }
+        }
+    }
+}
+
+impl<T> Kept<T> {
+    pub(super) fn new(value: T) -> Kept<T> {
+        Kept(Arc::new(value))
+    }
+
+    /// To be changed, where there is no other one.
+    pub(super) fn get_mut(&mut self) -> Option<&mut T> {
+        Arc::get_mut(&mut self.0)
+    }
+}
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Kept<T> {
+        Kept(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Serialize> Serialize for Kept<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Kept<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Kept<T>, D::Error> {
+        T::deserialize(deserializer).map(Kept::new)
+    }
+}

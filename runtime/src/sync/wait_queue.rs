@@ -1,0 +1,176 @@
+//! Who may pass, and in which order: a number of permits, those who hold some, and a queue. Nothing here waits or sends.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::clients::Ticket;
+
+/// `A` is how somebody who waits is answered.
+#[derive(Debug)]
+pub(super) struct Turnstile<A> {
+    total: u32,
+    free: u32,
+    held: HashMap<Ticket, Held>,
+    /// Strictly in order: whoever wants many permits is not overtaken by those who want few.
+    queue: VecDeque<Waiting<A>>,
+    /// Not before something has changed.
+    parked: Vec<Waiting<A>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting<A> {
+    pub(super) ticket: Ticket,
+    pub(super) permits: u32,
+    pub(super) answer: A,
+}
+
+/// What somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) permits: u32,
+    /// The holder has said that it has got them.
+    pub(super) confirmed: bool,
+}
+
+impl<A> Turnstile<A> {
+    pub(super) fn new(total: u32) -> Turnstile<A> {
+        Turnstile { total, free: total, held: HashMap::new(), queue: VecDeque::new(), parked: Vec::new() }
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.total
+    }
+
+    pub(super) fn free(&self) -> u32 {
+        self.free
+    }
+
+    pub(super) fn holds(&self, ticket: Ticket) -> bool {
+        self.held.contains_key(&ticket)
+    }
+
+    /// Whether so many would be given at once.
+    pub(super) fn is_open_for(&self, permits: u32) -> bool {
+        self.queue.is_empty() && permits <= self.free
+    }
+
+    pub(super) fn queue(&mut self, waiting: Waiting<A>) {
+        self.queue.push_back(waiting);
+    }
+
+    pub(super) fn park(&mut self, waiting: Waiting<A>) {
+        self.parked.push(waiting);
+    }
+
+    /// Those who are parked queue up again, behind those who wait.
+    pub(super) fn wake(&mut self) {
+        self.queue.extend(self.parked.drain(..));
+    }
+
+    /// The next one in the queue whose permits are free; it holds them from now on.
+    pub(super) fn admit(&mut self) -> Option<Waiting<A>> {
+        if self.queue.front()?.permits > self.free {
+            return None;
+        }
+        let waiting = self.queue.pop_front()?;
+        self.free -= waiting.permits;
+        self.held.insert(waiting.ticket, Held { permits: waiting.permits, confirmed: false });
+        Some(waiting)
+    }
+
+    /// Answers whether the ticket had been granted, and not confirmed.
+    pub(super) fn confirm(&mut self, ticket: Ticket) -> bool {
+        self.held.get_mut(&ticket).is_some_and(|held| !std::mem::replace(&mut held.confirmed, true))
+    }
+
+    /// Ends a ticket, wherever it is. Answers what it held.
+    pub(super) fn give(&mut self, ticket: Ticket) -> Option<Held> {
+        let held = self.held.remove(&ticket);
+        match held {
+            Some(held) => self.free += held.permits,
+            None => {
+                self.queue.retain(|waiting| waiting.ticket != ticket);
+                self.parked.retain(|waiting| waiting.ticket != ticket);
+            }
+        }
+        held
+    }
+
+    /// Ends all tickets for which that is so. Answers what they held.
+    pub(super) fn give_all(&mut self, is_over: impl Fn(Ticket) -> bool) -> Vec<Held> {
+        self.queue.retain(|waiting| !is_over(waiting.ticket));
+        self.parked.retain(|waiting| !is_over(waiting.ticket));
+        let held: Vec<Held> =
+            self.held.extract_if(|ticket, _| is_over(*ticket)).map(|(_, held)| held).collect();
+        self.free += held.iter().map(|held| held.permits).sum::<u32>();
+        held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(number: u64) -> Ticket {
+        Ticket::for_tests(number)
+    }
+
+    fn turnstile(total: u32, wanted: &[u32]) -> Turnstile<()> {
+        let mut turnstile = Turnstile::new(total);
+        for (number, &permits) in wanted.iter().enumerate() {
+            turnstile.queue(Waiting { ticket: ticket(number as u64), permits, answer: () });
+        }
+        turnstile
+    }
+
+    fn admitted(turnstile: &mut Turnstile<()>) -> Vec<Ticket> {
+        std::iter::from_fn(|| turnstile.admit().map(|waiting| waiting.ticket)).collect()
+    }
+
+    #[test]
+    fn nobody_overtakes() {
+        let mut turnstile = turnstile(3, &[1, 3, 1]);
+        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
+        assert!(!turnstile.is_open_for(1));
+        turnstile.give(ticket(0));
+        assert_eq!(admitted(&mut turnstile), [ticket(1)]);
+        turnstile.give(ticket(1));
+        assert_eq!(admitted(&mut turnstile), [ticket(2)]);
+        assert_eq!(turnstile.free(), 2);
+    }
+
+    #[test]
+    fn a_ticket_that_is_given_back_while_it_waits_never_holds_anything() {
+        let mut turnstile = turnstile(1, &[1, 1, 1]);
+        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
+        assert_eq!(turnstile.give(ticket(1)), None);
+        turnstile.give(ticket(0));
+        assert_eq!(admitted(&mut turnstile), [ticket(2)]);
+        assert_eq!(turnstile.give(ticket(1)), None);
+        assert_eq!((turnstile.free(), turnstile.give(ticket(2)).is_some(), turnstile.free()), (0, true, 1));
+    }
+
+    #[test]
+    fn the_parked_wait_for_a_change_and_then_for_their_turn() {
+        let mut turnstile = turnstile(1, &[1, 1]);
+        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
+        turnstile.give(ticket(0));
+        turnstile.park(Waiting { ticket: ticket(0), permits: 1, answer: () });
+        assert_eq!(admitted(&mut turnstile), [ticket(1)]);
+        turnstile.wake();
+        assert_eq!(admitted(&mut turnstile), []);
+        turnstile.give(ticket(1));
+        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
+    }
+
+    #[test]
+    fn everything_of_the_dead_is_given_back_and_nothing_else() {
+        let mut turnstile = turnstile(5, &[1, 2, 2, 4]);
+        assert_eq!(admitted(&mut turnstile).len(), 3);
+        assert!(turnstile.confirm(ticket(1)));
+        assert!(!turnstile.confirm(ticket(1)));
+        let held = turnstile.give_all(|other| other == ticket(1) || other == ticket(3));
+        assert_eq!(held, [Held { permits: 2, confirmed: true }]);
+        assert_eq!((turnstile.free(), admitted(&mut turnstile)), (2, vec![]));
+        assert!(turnstile.is_open_for(2));
+    }
+}
