@@ -26,6 +26,7 @@
 //! which has started it), and what is left below goes to the supervisor, which kills strays with their groups. The tree's mark is in its
 //! environment whatever was asked for.
 
+use crate::sys::procfs;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -283,7 +284,7 @@ fn finish_lines(streams: &[Arc<Stream>]) {
 
 /// What has come to the keeper by the end of the command, and runs.
 fn left_behind(command: i32) -> Vec<i32> {
-    let mut left = orphans::children_of_all_threads(process::pid());
+    let mut left = procfs::children_of_all_threads(process::pid());
     left.retain(|&pid| pid != command && !process::has_ended(pid));
     left
 }

@@ -1,5 +1,6 @@
 //! What a command is, apart from its being started: what travels to its keeper, and is kept for a restart.
 
+use crate::control::boot_env::TREE;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -7,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
-
-use crate::supervisor::boot::TREE;
 
 /// A command, ready to be run by whoever gets this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

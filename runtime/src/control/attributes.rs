@@ -1,5 +1,6 @@
 //! What a process finds when it starts: environment, directory, niceness, cores, limits; and what is called in it first.
 
+use crate::control::boot_env::TREE;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +14,6 @@ use crate::child::panic;
 use crate::control::entry;
 use crate::ipc::user_code;
 use crate::status::{Farewell, Ledger};
-use crate::supervisor::boot::TREE;
 use crate::sys::attributes;
 use crate::sys::rlimit::{self, Limit};
 

@@ -5,6 +5,7 @@
 //! It is the protocol, and no party to it: neither a child, nor a supervisor, nor a process that spawns.
 
 pub(crate) mod attributes;
+pub(crate) mod boot_env;
 pub(crate) mod entry;
 pub(crate) mod fd_store;
 pub(crate) mod notification;

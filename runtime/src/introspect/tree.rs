@@ -3,24 +3,22 @@
 //! Nobody is asked, so nobody has to answer: the ledgers are read where the supervisors hold them, and `/proc` says the rest. A hung actor
 //! is seen like any other.
 
+use crate::status::root_supervisor::{self, DEEPEST};
+use crate::sys::procfs;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::control::entry;
-use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::status::{Ledger, State};
 use crate::sys::clock;
 use crate::types::escape::{Line, escaped};
 use crate::types::exit::ExitReason;
-
-/// No tree is deeper; a bound for a walk over what others write.
-const DEEPEST: usize = 64;
 
 /// A process of the tree, with all below it.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,10 +117,10 @@ pub enum NodeState {
 /// # }
 /// ```
 pub fn tree() -> Option<Node> {
-    let root = root_supervisor()?;
-    let mut node = Node::bare(comm(root)?, NodeKind::Own, root);
+    let root = root_supervisor::pid()?;
+    let mut node = Node::bare(procfs::name_of(root)?, NodeKind::Own, root);
     // Between the two stands the warden.
-    node.parent = orphans::parent_of(root).and_then(orphans::parent_of).map(i32::cast_unsigned);
+    node.parent = procfs::parent_of(root).and_then(procfs::parent_of).map(i32::cast_unsigned);
     node.children = Page::all_of(root).below(root, 0, &mut Walk::default());
     Some(node)
 }
@@ -131,38 +129,6 @@ pub fn tree() -> Option<Node> {
 pub(crate) fn held_by(supervisor: i32) -> Vec<Ledger> {
     let ledgers = Page::all_of(supervisor).0.into_iter();
     ledgers.map(|(ledger, _)| ledger).filter(|ledger| ledger.above() == 0).collect()
-}
-
-/// The root supervisor: noted by itself, for all that are forked below it, and by the program. A process' name says nothing: anybody may be called `phx-root`.
-static ROOT: AtomicI32 = AtomicI32::new(0);
-
-/// In a root supervisor, and in the program that has started it.
-pub(crate) fn note_root(pid: i32) {
-    ROOT.store(pid, Ordering::SeqCst);
-}
-
-/// Above this process, or, in the program, below it and the warden.
-pub(crate) fn root_supervisor() -> Option<i32> {
-    let root = Some(ROOT.load(Ordering::SeqCst)).filter(|&root| root != 0)?;
-    let own = std::process::id().cast_signed();
-    // The number of one that is gone may be somebody else's by now.
-    let is_below = orphans::parent_of(root).and_then(orphans::parent_of) == Some(own);
-    (is_below || ancestors(own).any(|pid| pid == root)).then_some(root)
-}
-
-/// Whether a process is the root supervisor, or below it.
-pub(crate) fn is_of_tree(pid: i32) -> bool {
-    root_supervisor().is_some_and(|root| ancestors(pid).any(|pid| pid == root))
-}
-
-/// This process, its parent, and so on.
-fn ancestors(pid: i32) -> impl Iterator<Item = i32> {
-    std::iter::successors(Some(pid), |&pid| orphans::parent_of(pid).filter(|&pid| pid > 1)).take(DEEPEST)
-}
-
-fn comm(pid: i32) -> Option<String> {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    Some(name.trim_end_matches('\n').to_owned())
 }
 
 /// The ledgers that a supervisor holds: those of its children, and of what its children will start. Each is shown once.
@@ -222,12 +188,13 @@ impl Page {
             NodeKind::Supervisor => walk.held_by(pid, ledger.id()),
             _ => {
                 let own = ledger.supervisor_pid();
-                let is_there = own > 0 && orphans::parent_of(own) == Some(supervisor);
+                let is_there = own > 0 && procfs::parent_of(own) == Some(supervisor);
                 let spawned = is_there.then(|| walk.held_by(own, 0));
-                let others = orphans::children_of_all_threads(pid).into_iter();
+                let others = procfs::children_of_all_threads(pid).into_iter();
                 let parent = Some(pid.cast_unsigned());
-                let others = others
-                    .filter_map(|pid| Some(Node { parent, ..Node::bare(comm(pid)?, NodeKind::Other, pid) }));
+                let others = others.filter_map(|pid| {
+                    Some(Node { parent, ..Node::bare(procfs::name_of(pid)?, NodeKind::Other, pid) })
+                });
                 spawned.into_iter().flatten().chain(others).collect()
             }
         };
@@ -253,7 +220,7 @@ impl Node {
             parent: None,
             supervisor: None,
             state: NodeState::Up,
-            age: orphans::age(pid).unwrap_or_default(),
+            age: procfs::age(pid).unwrap_or_default(),
             incarnation: 0,
             restarts: 0,
             recycled: 0,
@@ -263,8 +230,8 @@ impl Node {
             interrupted: 0,
             cut_answers: 0,
             in_progress: None,
-            rss: orphans::resident_bytes(pid),
-            cpu: orphans::processor_time(pid),
+            rss: procfs::resident_bytes(pid),
+            cpu: procfs::processor_time(pid),
             last_reason: None,
             children: Vec::new(),
         }
@@ -286,7 +253,7 @@ impl Node {
         };
         let pid = ledger.pid().cast_signed();
         let is_alive = matches!(state, NodeState::Starting | NodeState::Up);
-        let has_process = is_alive && pid > 0 && orphans::parent_of(pid) == Some(supervisor);
+        let has_process = is_alive && pid > 0 && procfs::parent_of(pid) == Some(supervisor);
         let (interrupted, cut_answers) = ledger.interruptions();
         let (restarts, recycled) = ledger.restarts();
         let busy = ledger.progress().filter(|_| has_process && kind != NodeKind::Supervisor);

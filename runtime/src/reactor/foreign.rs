@@ -4,6 +4,7 @@
 //! parent is held by the child itself, by a thread that waits for the parent's pidfd: a parent's ref would cost each of its
 //! children two more descriptors in their supervisor, for what hardly anybody wants to know, since children do not outlive their parents for long.
 
+use crate::sys::procfs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::control::orphans;
 use crate::ipc::bounds;
 use crate::ipc::channel;
 use crate::ipc::envelope::Envelope;
@@ -32,7 +32,7 @@ pub(crate) fn program() -> io::Result<Arc<Peer>> {
 /// In a child: the process that has spawned it.
 pub(crate) fn parent(pid: u32) -> io::Result<Arc<Peer>> {
     let watch = || {
-        let (parent, inner_end) = peer(&orphans::name_of(pid as i32).unwrap_or_default(), pid as i32)?;
+        let (parent, inner_end) = peer(&procfs::name_of(pid as i32).unwrap_or_default(), pid as i32)?;
         match pidfd_of(pid as i32) {
             Some(pidfd) => {
                 std::thread::Builder::new()
@@ -59,7 +59,7 @@ fn await_end(pidfd: &OwnedFd, inner_end: &OwnedFd) {
 /// Opens the process if it is the one that was there when this one came into being: another one with its number would be younger.
 fn pidfd_of(pid: i32) -> Option<OwnedFd> {
     let pidfd = process::pidfd(pid).ok()?;
-    let (theirs, ours) = (orphans::started(pid)?, orphans::started(process::pid())?);
+    let (theirs, ours) = (procfs::started(pid)?, procfs::started(process::pid())?);
     (theirs <= ours).then_some(pidfd)
 }
 

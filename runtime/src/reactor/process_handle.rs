@@ -1,5 +1,7 @@
 //! The hand on a process, shared by refs of actors and by tasks.
 
+use crate::status::root_supervisor;
+use crate::sys::procfs;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
@@ -8,8 +10,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::actor::current;
-use crate::control::orphans;
-use crate::introspect::tree;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::router::Router;
@@ -205,7 +205,9 @@ impl Handle<'_> {
             other => Err(other),
         });
         let known = match found {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tree::is_of_tree(place.0) => {
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && root_supervisor::has_below(place.0) =>
+            {
                 self.named(place.0)
             }
             // That of a supervisor that is gone, or that the page does not name (any more).
@@ -229,7 +231,7 @@ impl Handle<'_> {
             handle => handle?,
         };
         // The handle first: the supervisor writes a death down before it reaps.
-        let is_child = orphans::parent_of(pid) == Some(supervisor);
+        let is_child = procfs::parent_of(pid) == Some(supervisor);
         let is_it = is_child && self.0.has_process() && ledger.incarnation() == incarnation;
         Ok(is_it.then_some(Known { incarnation, handle }))
     }

@@ -1,5 +1,6 @@
 //! A process to be, from the caller's side: its mailbox, what is asked of a supervisor, and what came of it.
 
+use crate::supervisor::boot;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -295,7 +296,7 @@ impl Plan {
         let offset = match self.entry {
             Some(entry) => entry.offset(),
             // What it runs is the runtime itself.
-            None => executable::is_in_executable().then_some(0),
+            None => boot::is_in_executable().then_some(0),
         };
         offset.ok_or(Failure::NotInExecutable)
     }

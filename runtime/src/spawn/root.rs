@@ -1,5 +1,8 @@
 //! The program's side: starting the root supervisor, watching it, ending it, and Ctrl-C.
 
+use crate::control::boot_env::TREE;
+use crate::status::root_supervisor;
+use crate::sys::procfs;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,7 +17,6 @@ use once_cell::sync::OnceCell;
 use crate::control::orphans;
 use crate::control::request;
 use crate::control::step::{NoTree, Obstacle, Step};
-use crate::introspect::tree;
 use crate::ipc::uplink;
 use crate::logging;
 use crate::names;
@@ -22,7 +24,7 @@ use crate::policy::{Intensity, Recent};
 use crate::spawn::kept::{self, Kept};
 use crate::spawn::tree::{PATIENCE, Tree};
 use crate::status::StopMode;
-use crate::supervisor::boot::{self, TREE, Token};
+use crate::supervisor::boot::{self, Token};
 use crate::supervisor::events;
 use crate::sys::per_process::Own;
 use crate::sys::poll::{self, Event};
@@ -76,14 +78,14 @@ fn tree_of(root: &mut Root) -> Result<Arc<Tree>, NoTree> {
         return Ok(Arc::clone(tree));
     }
     let Started { control, supervisor, warden, pidfd, mark } = start()?;
-    let pid = orphans::pid_of(supervisor.as_fd()).unwrap_or_default();
+    let pid = procfs::pid_of(supervisor.as_fd()).unwrap_or_default();
     let tree = Arc::new(Step::Watch.attempt(|| Tree::new(control, supervisor))?);
     watch(warden, pidfd, Arc::clone(&tree), mark, root.started)?;
     let number = root.started;
     root.unreaped.insert(number);
     root.started += 1;
     root.tree = Some(Arc::clone(&tree));
-    tree::note_root(pid);
+    root_supervisor::note(pid);
     Ok(tree)
 }
 
@@ -101,7 +103,7 @@ struct Started {
 
 /// Starts this executable again, as a supervisor, and waits until it says that it is one.
 fn start() -> Result<Started, NoTree> {
-    if !executable::is_in_executable() {
+    if !boot::is_in_executable() {
         return Err(NoTree::NotInExecutable);
     }
     Step::Place.attempt(check_place)?;

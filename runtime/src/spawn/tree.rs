@@ -4,6 +4,7 @@
 //! its control channel from birth, and a supervisor is forked for it when it first wants one, and again if that one has
 //! ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
 
+use crate::status::root_supervisor;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -266,6 +267,6 @@ fn has_life(ledger: &Ledger) -> bool {
 fn own_supervisor() -> Option<i32> {
     match inherited().ok()? {
         Some(tree) => tree.bell.as_ref().map(|(_, ledger)| ledger.supervisor_pid()).filter(|&pid| pid != 0),
-        None => tree::root_supervisor(),
+        None => root_supervisor::pid(),
     }
 }

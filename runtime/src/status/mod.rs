@@ -12,6 +12,7 @@ pub(crate) mod identity;
 pub(crate) mod layout;
 mod progress;
 pub(crate) mod register;
+pub(crate) mod root_supervisor;
 mod stop;
 
 use std::io;

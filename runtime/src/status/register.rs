@@ -7,6 +7,8 @@
 //! A page says only where to look: the supervisor, and the number of the file. If that is a lie, nothing is found there, or the list of the liar itself. Such a list
 //! is believed only about children of the process that holds it, which the kernel knows: a liar can name those that it has started itself.
 
+use crate::status::root_supervisor;
+use crate::sys::procfs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
@@ -14,8 +16,6 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use crate::control::orphans;
-use crate::introspect::tree;
 use crate::sys::{memfd, process};
 
 /// How many bytes of a list are read: 700,000 children.
@@ -100,7 +100,7 @@ pub(crate) fn find(id: u64, place: (i32, i32)) -> io::Result<Option<Known>> {
 
 /// Looks through the whole tree for the list that has this actor, where its page does not say who keeps it.
 pub(crate) fn search(id: u64) -> Option<Known> {
-    let mut open: Vec<i32> = tree::root_supervisor().into_iter().collect();
+    let mut open: Vec<i32> = root_supervisor::pid().into_iter().collect();
     let mut seen = BTreeSet::new();
     while let Some(pid) = open.pop() {
         if seen.len() >= MOST || !seen.insert(pid) {
@@ -110,7 +110,7 @@ pub(crate) fn search(id: u64) -> Option<Known> {
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let mut lists = numbers.filter_map(|number| find(id, (pid, number)).ok()).peekable();
         if lists.peek().is_some() {
-            open.extend(orphans::children(pid));
+            open.extend(procfs::children(pid));
         }
         if let Some(known) = lists.flatten().next() {
             return Some(known);
@@ -129,7 +129,7 @@ fn find_on(list: &File, id: u64, supervisor: i32) -> io::Result<Option<Known>> {
             Err(error) if error.raw_os_error() != Some(process::NO_SUCH_PROCESS) => return Err(error),
             handle => handle.ok(),
         };
-        let is_child = orphans::parent_of(pid) == Some(supervisor);
+        let is_child = procfs::parent_of(pid) == Some(supervisor);
         if entry_of(list, id)? == Some(entry) {
             return Ok(handle.filter(|_| is_child).map(|handle| Known { incarnation, handle }));
         }

@@ -1,22 +1,21 @@
 //! From a re-executed image to the root supervisor.
 //!
 //! The program starts itself again with a token as first argument and a socket as standard input, in which a copy of the token's random part lies. The
-//! hook in `sys::image` sees the token before `main`, and this module decides whether it is meant. An image that was started so never comes to `main`:
+//! hook sees the token before `main`, and this module decides whether it is meant. An image that was started so never comes to `main`:
 //! it becomes a supervisor, or ends with words for the program.
 
+use crate::status::root_supervisor;
 use std::env;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::control::step::{Obstacle, Step};
-use crate::introspect::tree;
 use crate::ipc::uplink;
 use crate::supervisor::reaper;
 use crate::supervisor::{Desk, Office, Supervisor};
 use crate::sys::{executable, fd, process, proctitle, rlimit, seqpacket, signal};
 
-/// The variable that marks every process of a tree, whoever started it, with the tree's random number.
-pub(crate) const TREE: &str = "PHALANX_TREE";
+executable::before_main!(accept, take_over);
 
 /// How the first argument of an image begins that is to become a supervisor.
 const SIGN: &str = "phalanx-boot ";
@@ -62,6 +61,11 @@ pub(crate) fn is_meant() -> bool {
     executable::is_taken_over()
         || !executable::is_program()
             && executable::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
+}
+
+/// Whether the hook, and the runtime with it, is part of the program's executable and not of a shared library.
+pub(crate) fn is_in_executable() -> bool {
+    executable::contains(&HOOK)
 }
 
 /// A start that is meant: the program waits at the other end.
@@ -161,7 +165,7 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     // Without it, what the tree leaves behind when this process is killed could not be found.
     let warden = Step::Warden.attempt(reaper::stand_behind)?;
     Step::Subreaper.attempt(process::become_subreaper)?;
-    tree::note_root(process::pid());
+    root_supervisor::note(process::pid());
     let own = Step::Own.attempt(|| process::pidfd(process::pid()))?;
     let desk = Step::Office.attempt(Desk::new)?;
     proctitle::set(&format!("phx-root: {}", program_name()));

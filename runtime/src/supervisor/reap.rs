@@ -1,5 +1,6 @@
 //! Deaths: who has died, what is left of it, what is published, and what the policy makes of it.
 
+use crate::sys::procfs;
 use std::os::fd::AsFd;
 
 use super::actions::{await_return, bury_below, put_down_below};
@@ -186,7 +187,7 @@ impl Supervisor {
         let known = |pid: &i32| {
             self.pids.contains_key(pid) || self.nested.contains_key(pid) || self.spares.contains_key(pid)
         };
-        orphans::children(process::pid()).into_iter().filter(move |pid| !known(pid))
+        procfs::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }
 
     /// Whether nothing is left of the last process of a child: what it had started has ended, too, and two never overlap.

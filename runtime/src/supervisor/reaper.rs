@@ -7,6 +7,7 @@
 //! It waits for one process and does nothing else, needs no signal for it, and ends as the root supervisor has ended. If the warden is killed, the
 //! root supervisor, a subreaper too, ends everything below itself ([`Supervisor::tear_down`](crate::supervisor::Supervisor)).
 
+use crate::sys::procfs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -74,7 +75,7 @@ fn keep_watch(root: i32) -> ! {
 fn end_what_is_left(root: i32) {
     let deadline = clock::after(SWEEP);
     loop {
-        let mut left = orphans::children(process::pid());
+        let mut left = procfs::children(process::pid());
         left.retain(|&pid| pid != root);
         if left.is_empty() || clock::now() > deadline {
             return;

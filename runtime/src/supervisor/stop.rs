@@ -1,5 +1,6 @@
 //! How children end: by themselves, by the clock, one after the other, or all at once.
 
+use crate::sys::procfs;
 use std::time::Duration;
 
 use super::actions::kill_group;
@@ -40,7 +41,7 @@ impl Supervisor {
             life.verdict.get_or_insert(Verdict::Killed { by: StoppedBy::Program, after: None });
         }
         loop {
-            let left = orphans::children(process::pid());
+            let left = procfs::children(process::pid());
             left.iter().for_each(|&pid| orphans::kill_with_group(pid));
             self.bury_the_dead();
             if left.is_empty() || clock::now() > deadline {

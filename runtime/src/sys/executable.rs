@@ -1,6 +1,6 @@
 //! The executable of this process: what lies where in it, and the hook that runs before `main`.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char, c_int};
 use std::hash::{DefaultHasher, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
@@ -165,21 +165,41 @@ fn has_unusual_libraries() -> bool {
     unsafe { libc::dl_iterate_phdr(Some(look), std::ptr::null_mut()) != 0 }
 }
 
-type Initialiser = extern "C" fn(libc::c_int, *const *const libc::c_char, *const *const libc::c_char);
+/// What the loader calls before `main`, with the arguments of `main`.
+pub(crate) type Initialiser = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
 
-/// Runs before `main` in every program that can spawn: see [`crate::supervisor::boot`].
-#[used]
-#[unsafe(link_section = ".init_array")]
-static HOOK: Initialiser = hook;
+/// Has the given functions run before `main` in every program that is linked with this: the first one decides, by the first argument, whether the image is to
+/// become something else than a program; if so, the second one takes it over.
+///
+/// Stands where the two functions do; `HOOK` is in the table of initialisers.
+macro_rules! before_main {
+    ($accept:path, $take_over:path) => {
+        #[used]
+        #[allow(unsafe_code, reason = "the entry has the type that the table wants")]
+        #[unsafe(link_section = ".init_array")]
+        static HOOK: $crate::sys::executable::Initialiser = hook;
+
+        #[allow(unsafe_code, reason = "only the loader calls it")]
+        extern "C" fn hook(
+            argc: std::ffi::c_int,
+            argv: *const *const std::ffi::c_char,
+            envp: *const *const std::ffi::c_char,
+        ) {
+            // SAFETY: the loader calls this, as an initialiser, with the arguments of `main`.
+            unsafe { $crate::sys::executable::begin((argc, argv, envp), hook, $accept, $take_over) }
+        }
+    };
+}
+pub(crate) use before_main;
 
 unsafe extern "C" {
     static __init_array_start: [usize; 0];
     static __init_array_end: [usize; 0];
 }
 
-/// Whether the hook, and the runtime with it, is part of the program's executable and not of a shared library.
-pub(crate) fn is_in_executable() -> bool {
-    let address = std::hint::black_box(&raw const HOOK).addr() as u64;
+/// Whether a static, and what is linked with it, is part of the program's executable and not of a shared library.
+pub(crate) fn contains<T>(part: &'static T) -> bool {
+    let address = std::hint::black_box(&raw const *part).addr() as u64;
     segments().1.iter().any(|&(first, last)| first <= address && address < last)
 }
 
@@ -220,26 +240,39 @@ pub(crate) fn is_program() -> bool {
     PROGRAM.load(Ordering::Relaxed)
 }
 
-extern "C" fn hook(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
+/// The arguments of an initialiser.
+type Arguments = (c_int, *const *const c_char, *const *const c_char);
+
+/// What the hook does, see [`before_main`].
+///
+/// # Safety
+/// The arguments are those of an initialiser, and `hook` is that initialiser.
+pub(crate) unsafe fn begin<T>(
+    arguments: Arguments,
+    hook: Initialiser,
+    accept: fn(&[u8]) -> Option<T>,
+    take_over: fn(T) -> !,
+) {
     let Some(argument) = first_argument() else { return };
-    let Some(boot) = crate::supervisor::boot::accept(&argument) else {
+    let Some(accepted) = accept(&argument) else {
         PROGRAM.store(true, Ordering::Relaxed);
         return;
     };
     TAKEN_OVER.store(true, Ordering::Relaxed);
     if cfg!(target_env = "gnu") {
-        // SAFETY: glibc passes the arguments of `main` to initialisers.
+        let (argc, argv, _) = arguments;
+        // SAFETY: these are the arguments of an initialiser, and glibc passes those of `main` to it.
         unsafe { super::proctitle::remember(argc, argv) };
         // Nobody is to read there what came with it.
         super::proctitle::set("phx-root");
     }
-    run_remaining(argc, argv, envp);
-    crate::supervisor::boot::take_over(boot)
+    run_remaining(arguments, hook);
+    take_over(accepted)
 }
 
 /// Runs the initialisers that come after ours, as the loader would do if we returned.
-fn run_remaining(argc: libc::c_int, argv: *const *const libc::c_char, envp: *const *const libc::c_char) {
-    let own = hook as Initialiser as usize;
+fn run_remaining((argc, argv, envp): Arguments, hook: Initialiser) {
+    let own = hook as usize;
     // The linker puts the two symbols at the ends of the table; only their addresses are used: what they point to has no size.
     let mut at = (&raw const __init_array_start).expose_provenance();
     let end = (&raw const __init_array_end).expose_provenance();

@@ -15,6 +15,7 @@ pub(crate) mod memfd;
 pub(crate) mod per_process;
 pub(crate) mod poll;
 pub(crate) mod process;
+pub(crate) mod procfs;
 pub(crate) mod proctitle;
 pub(crate) mod rlimit;
 pub(crate) mod seqpacket;

@@ -1,8 +1,8 @@
 //! When an actor wants a fresh process: after so many messages, at a certain age, or above a certain size.
 
+use crate::sys::procfs;
 use std::time::Duration;
 
-use crate::control::orphans;
 use crate::control::request::Recycle;
 use crate::sys::{clock, process};
 
@@ -51,7 +51,7 @@ impl Recycling {
             let now = clock::now();
             if now >= self.look_at {
                 self.look_at = now + LOOK;
-                self.due |= orphans::resident_bytes(process::pid()) > memory;
+                self.due |= procfs::resident_bytes(process::pid()) > memory;
             }
         }
     }

@@ -1,0 +1,35 @@
+//! Which process is the root supervisor of this tree.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use crate::sys::procfs;
+
+/// No tree is deeper; a bound for a walk over what others write.
+pub(crate) const DEEPEST: usize = 64;
+
+/// The root supervisor: noted by itself, for all that are forked below it, and by the program. A process' name says nothing: anybody may be called `phx-root`.
+static ROOT: AtomicI32 = AtomicI32::new(0);
+
+/// In a root supervisor, and in the program that has started it.
+pub(crate) fn note(pid: i32) {
+    ROOT.store(pid, Ordering::SeqCst);
+}
+
+/// Above this process, or, in the program, below it and the warden.
+pub(crate) fn pid() -> Option<i32> {
+    let root = Some(ROOT.load(Ordering::SeqCst)).filter(|&root| root != 0)?;
+    let own = std::process::id().cast_signed();
+    // The number of one that is gone may be somebody else's by now.
+    let is_below = procfs::parent_of(root).and_then(procfs::parent_of) == Some(own);
+    (is_below || ancestors(own).any(|pid| pid == root)).then_some(root)
+}
+
+/// Whether a process is the root supervisor, or below it.
+pub(crate) fn has_below(pid: i32) -> bool {
+    self::pid().is_some_and(|root| ancestors(pid).any(|pid| pid == root))
+}
+
+/// This process, its parent, and so on.
+fn ancestors(pid: i32) -> impl Iterator<Item = i32> {
+    std::iter::successors(Some(pid), |&pid| procfs::parent_of(pid).filter(|&pid| pid > 1)).take(DEEPEST)
+}
