@@ -1,5 +1,6 @@
 //! A ref: the address of an actor, and the hand on its process.
 
+use crate::reactor::context;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -10,7 +11,6 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::any_ref::AnyRef;
-use crate::actor::current;
 use crate::actor::reply::{Address, Reply, died};
 use crate::actor::traits::{Actor, ActorStruct, Calls, Method, method_name};
 use crate::ipc::codec::{self, Encoded, Portable};
@@ -121,11 +121,11 @@ impl RawRef {
 
     /// An actor does not wait for itself.
     fn check_call<E>(&self, method: u32) -> Result<(), CallError<E>> {
-        if current::is_handling(self.peer.card.id) {
+        if context::is_handling(self.peer.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
         }
         #[cfg(debug_assertions)]
-        current::warn_of_cycle(&self.peer, method_name(self.methods, method));
+        context::warn_of_cycle(&self.peer, method_name(self.methods, method));
         Ok(())
     }
 
@@ -184,7 +184,7 @@ impl RawRef {
         let (limit, epoch) = (self.limit(), self.peer.ledger.sweeps());
         let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit, epoch };
         // The thread that would make room does not wait for room.
-        let waits_for_itself = patient && current::serves(self.peer.card.id);
+        let waits_for_itself = patient && context::serves(self.peer.card.id);
         let patient = patient && !waits_for_itself;
         let reception = router.reception();
         match self.peer.send(&reception, call, outgoing, if patient { deadline } else { 0 }) {

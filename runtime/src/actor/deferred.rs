@@ -4,11 +4,11 @@
 //! was; from then on an answer goes straight into the caller's reply channel, from whichever thread. Only what finds no room there
 //! is left to the main thread, which keeps it as it keeps all answers.
 
+use crate::reactor::own;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::actor::current;
 use crate::actor::server::Origin;
 use crate::actor::traits;
 use crate::ipc::bounds;
@@ -225,7 +225,7 @@ impl<T> Answer<T> {
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         // An actor that ends tells its callers by ending.
-        if !current::is_stopping() {
+        if !own::is_stopping() {
             self.promise.answer(|| traits::Answer::empty(Status::Unanswered));
         }
     }

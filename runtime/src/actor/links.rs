@@ -4,6 +4,7 @@
 //! tells it, is up to what the actor says: it dies too, of the same cause, unless it *traps* exits by an `#[on_exit]` hook; then the
 //! report comes as a message.
 
+use crate::reactor::own;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -105,7 +106,7 @@ pub fn unlink<A: Actor, B: Actor>(one: &ActorRef<A>, other: &ActorRef<B>) -> Res
 /// # }
 /// ```
 pub fn myself<A: Actor>() -> Option<ActorRef<A>> {
-    current::own_peer(std::any::type_name::<A>()).map(ActorRef::of)
+    own::own_peer(std::any::type_name::<A>()).map(ActorRef::of)
 }
 
 /// In the actor: a message of the runtime has come. Answers the report of an end, if it is one that the actor wants to hear.

@@ -1,5 +1,6 @@
 //! What is kept of a panic: in the ledger, where it outlives the process.
 
+use crate::reactor::context;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,7 +9,6 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use once_cell::sync::OnceCell;
 
-use crate::actor::current;
 use crate::status::{Farewell, Ledger, WORDS, cut};
 use crate::sys::per_process;
 
@@ -37,7 +37,7 @@ pub(crate) fn prepare() {
         let main = per_process::thread();
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let own = OWN.get().filter(|_| per_process::thread() == main && !current::is_copy());
+            let own = OWN.get().filter(|_| per_process::thread() == main && !context::is_copy());
             if let Some(ledger) = own {
                 write(ledger, info);
             }
@@ -64,7 +64,7 @@ pub(crate) fn keep(ledger: &'static Ledger) {
 /// Ends this process in order, at once, and says why.
 pub(crate) fn leave(farewell: Farewell) -> ! {
     // A copy of the process ends for itself.
-    if let Some(ledger) = OWN.get().filter(|_| !current::is_copy()) {
+    if let Some(ledger) = OWN.get().filter(|_| !context::is_copy()) {
         ledger.say_farewell(farewell);
     }
     std::process::exit(0)

@@ -1,12 +1,13 @@
 //! From the fork to user code: everything that a new process is before it is an actor.
 
+use crate::reactor::context::{self, Identity};
+use crate::reactor::own;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::actor::current;
 use crate::child::panic;
 use crate::control::entry::Entry;
 use crate::control::fd_store::Attic;
@@ -154,7 +155,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     // Where that is refused, its supervisor, which is one, gets them at once.
     let _ = process::become_subreaper();
     rlimit::set_descriptors(descriptors);
-    current::become_someone(spec, incarnation);
+    context::become_someone(identity_of(spec, incarnation));
     panic::keep(ledger);
     crate::logging::inherit(spec.log.clone());
     if let Some(gate) = gate {
@@ -179,6 +180,12 @@ pub(crate) fn enter(birth: Birth) -> ! {
     std::process::exit(code)
 }
 
+fn identity_of(spec: &Spec, incarnation: u64) -> Identity {
+    let Spec { id, parent, daemon, timeout, depth, .. } = *spec;
+    let (name, type_name) = (spec.name.clone(), spec.type_name.clone());
+    Identity { id, name, type_name, parent, daemon, timeout, depth, incarnation }
+}
+
 /// Default dispositions (the supervisor has changed two) and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
 /// of its own), so that it is never lost between looking and waiting.
 fn take_signals(spec: &'static Spec, ledger: &'static Ledger, sender: Option<OwnedFd>) {
@@ -186,7 +193,7 @@ fn take_signals(spec: &'static Spec, ledger: &'static Ledger, sender: Option<Own
     signal::unwatch(process::SIGCHLD);
     let sender: Option<&'static OwnedFd> = sender.map(|sender| &*Box::leak(Box::new(sender)));
     if let Some(sender) = sender {
-        current::remember_own(spec, ledger, sender);
+        own::remember_own(ledger, sender);
     }
     match sender.filter(|_| spec.kind == Kind::Actor) {
         Some(sender) => {

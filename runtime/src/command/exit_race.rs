@@ -1,5 +1,6 @@
 //! How things stand with a command, as the threads of its keeper tell each other.
 
+use crate::reactor::own;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -162,7 +163,7 @@ impl Course {
     pub(super) fn running_pid(&self) -> Option<i32> {
         let mut facts = self.lock();
         while process::has_ended(self.pid) {
-            if signal::is_sent(process::SIGTERM) || crate::actor::current::is_to_stop() {
+            if signal::is_sent(process::SIGTERM) || own::is_to_stop() {
                 return None;
             }
             facts = self.wait(facts, TICK);
@@ -181,7 +182,7 @@ impl Course {
         if facts.stage != Stage::Running || signal::is_sent(process::SIGTERM) {
             return;
         }
-        if crate::actor::current::is_to_stop() {
+        if own::is_to_stop() {
             // The order is written down before the signal is sent. That may be on its way to its handler now; or who gave the order has died before sending it.
             process::kill(process::pid(), process::SIGTERM);
             return;

@@ -1,6 +1,7 @@
 //! What a process finds when it starts: environment, directory, niceness, cores, limits; and what is called in it first.
 
 use crate::control::boot_env::TREE;
+use crate::reactor::context;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +9,6 @@ use std::path::{self, Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::current;
 use crate::actor::server::PANICKED;
 use crate::child::panic;
 use crate::control::entry;
@@ -95,7 +95,7 @@ impl Surroundings {
         }
         for (offset, type_name) in &self.hooks {
             let ran = user_code::caught(|| entry::run_hook(*offset, type_name));
-            current::leave_if_copy();
+            context::leave_if_copy();
             match ran {
                 Ok(true) => {}
                 Ok(false) => {

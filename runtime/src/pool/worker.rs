@@ -1,5 +1,6 @@
 //! What runs in a worker: batches, one item at a time.
 
+use crate::reactor::context;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::shared_slots::{Halt, Lane, Phase, Status, Track};
 use crate::actor;
-use crate::actor::current;
 use crate::ipc::codec::{Encoded, Parcel};
 use crate::reactor::select::clock;
 use crate::task::function::{FunctionName, Ran, Runner};
@@ -262,7 +262,7 @@ impl Desk {
         if let Some((function, args)) = init {
             let runner = function.find().ok_or("the function is not in this program")?;
             let state = runner.keep(&args.bytes, args.descriptors()?, depth)?;
-            current::leave_if_copy();
+            context::leave_if_copy();
             STATE.set(Some(state));
         }
         let reference = if limits.growth.is_some() { resident() } else { 0 };
@@ -394,7 +394,7 @@ fn run_one(
             };
             let ran = runner.run(args, fds, depth, &mut begins);
             // The lane has room for one answer, and one of them is the original.
-            current::leave_if_copy();
+            context::leave_if_copy();
             *said = SAID.take().or(*said);
             ran
         }

@@ -1,5 +1,6 @@
 //! An actor as its callers see it: the sending end of its mailbox, its ledger, and what became of it.
 
+use crate::reactor::context;
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -558,7 +559,7 @@ fn envelope(session: u64, call: Call, outgoing: &Outgoing, announce: bool) -> En
         limit: call.limit,
         epoch: call.epoch,
         #[cfg(debug_assertions)]
-        via: crate::actor::current::chain(),
+        via: context::chain(),
         announce,
         large: outgoing.is_large(),
         payload: outgoing.bytes(),

@@ -2,10 +2,12 @@
 //!
 //! Nothing here knows a typed actor, and nothing imports `control` or a folder above it.
 
+pub(crate) mod context;
 pub(crate) mod endpoint;
 pub(crate) mod foreign;
 pub(crate) mod monitor;
 pub(crate) mod on_down;
+pub(crate) mod own;
 pub(crate) mod process_handle;
 pub(crate) mod reception;
 pub(crate) mod router;

@@ -1,5 +1,6 @@
 //! The hand on a process, shared by refs of actors and by tasks.
 
+use crate::reactor::context;
 use crate::status::root_supervisor;
 use crate::sys::procfs;
 use std::fmt;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::actor::current;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::router::Router;
@@ -51,7 +51,7 @@ impl Handle<'_> {
     }
 
     fn is_self(&self) -> bool {
-        current::is_handling(self.0.card.id)
+        context::is_handling(self.0.card.id)
     }
 
     pub(crate) fn join(&self) -> ExitReason {

@@ -4,6 +4,7 @@
 //! its control channel from birth, and a supervisor is forked for it when it first wants one, and again if that one has
 //! ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
 
+use crate::reactor::context;
 use crate::status::root_supervisor;
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::actor::current;
 use crate::control::notification::{Place, Word};
 use crate::control::request;
 use crate::control::step::NoTree;
@@ -147,7 +147,7 @@ fn say(word: Word) {
 /// What this process was born with: nothing in the program, and nothing that its copies could use.
 fn inherited() -> Result<Option<&'static Arc<Tree>>, NoTree> {
     match INHERITED.get() {
-        Some(_) if current::is_copy() => Err(NoTree::Copy),
+        Some(_) if context::is_copy() => Err(NoTree::Copy),
         inherited => Ok(inherited),
     }
 }

@@ -1,10 +1,10 @@
 //! What runs in a task's process.
 
+use crate::reactor::context;
 use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::current;
 use crate::actor::server::PANICKED;
 use crate::child::panic;
 use crate::child::setup::{Start, announce_ready};
@@ -55,17 +55,17 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     else {
         return fail(ledger, "the function captures data");
     };
-    current::leave_if_copy();
+    context::leave_if_copy();
     let args = match args {
         Ok(args) => args,
         Err(error) => return fail(ledger, &error),
     };
     announce_ready(ledger, &receiver);
     ledger.begin(0, 1, 0, 0);
-    let handling = current::handling(0);
+    let handling = context::handling(0);
     let outcome = user_code::caught(|| call(function, args));
     drop(handling);
-    current::leave_if_copy();
+    context::leave_if_copy();
     let left = match outcome {
         Ok(left) => left,
         Err(payload) => {

@@ -5,6 +5,8 @@
 //! that it is lost, or to handle it again if its method allows that. Otherwise a message is taken out at once, which
 //! saves a system call.
 
+use crate::reactor::context;
+use crate::reactor::own;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering::SeqCst;
@@ -12,7 +14,6 @@ use std::time::Duration;
 
 use super::recycling::Recycling;
 use super::reply_channels::Callers;
-use crate::actor::current;
 use crate::actor::links;
 use crate::actor::traits::{Actor, Answer, Call, Method, method_name};
 use crate::child::panic;
@@ -303,7 +304,7 @@ impl Mailbox {
             crate::spawn::tree::ask_to_watch();
         }
         let answer = self.run(actor, &envelope, &body, fds);
-        current::leave_if_copy();
+        context::leave_if_copy();
         if !ask && answer.status == Status::Codec {
             let reason = String::from_utf8_lossy(&answer.encoded.bytes);
             tracing::warn!(method = method_name(A::METHODS, method), %reason, "dead letter");
@@ -330,9 +331,9 @@ impl Mailbox {
         fds: Vec<OwnedFd>,
     ) -> Answer {
         let method = envelope.method;
-        let handling = current::handling(envelope.deadline);
+        let handling = context::handling(envelope.deadline);
         #[cfg(debug_assertions)]
-        current::set_chain(&envelope.via);
+        context::set_chain(&envelope.via);
         let answer = if method >= links::EXIT {
             if let Some(down) = links::handle(method, body, fds, A::TRAPS_EXITS) {
                 actor.on_exit(down);
@@ -372,7 +373,7 @@ impl Mailbox {
     fn ring(&self) {
         let rung = || seqpacket::send_raw(self.receiver.as_fd(), b"r", &[]);
         if rung().is_err()
-            && let Some(sender) = current::own_mailbox()
+            && let Some(sender) = own::own_mailbox()
         {
             // Full of bells, or broken, which the next receive finds. What matters is that one comes after what has just been written.
             poll::drain_bell(sender, BELLS);

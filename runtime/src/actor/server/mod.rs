@@ -4,9 +4,9 @@ pub(crate) mod inbox;
 mod recycling;
 pub(crate) mod reply_channels;
 
+use crate::reactor::context;
 use std::os::fd::OwnedFd;
 
-use crate::actor::current;
 use crate::actor::traits::Actor;
 use crate::child::panic;
 use crate::child::setup::{Start, announce_ready};
@@ -37,10 +37,10 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     mailbox.recycling.begin();
     let served = user_code::caught(|| {
         actor.on_start();
-        current::leave_if_copy();
+        context::leave_if_copy();
         mailbox.serve(&mut actor);
     });
-    current::leave_if_copy();
+    context::leave_if_copy();
     if let Err(payload) = served {
         panic::correct(ledger, &*payload);
         // The state may be half-changed: it is not dropped, nobody runs code on it.
@@ -50,12 +50,12 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     ledger.enter(Phase::Stopping);
     let stopped = user_code::caught(|| {
         actor.on_stop();
-        current::leave_if_copy();
+        context::leave_if_copy();
         // What it has started ends with it, in the same order as at the end of a program.
         tree::shut_down(StopMode::Stop);
         drop(actor);
     });
-    current::leave_if_copy();
+    context::leave_if_copy();
     mailbox.callers.flush_before_exit();
     let recycled = mailbox.recycles();
     match stopped {
@@ -75,13 +75,13 @@ fn farewell(ledger: &Ledger, farewell: Farewell, code: i32) -> i32 {
 
 fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, i32> {
     let init = codec::decode_within::<A::Init>(init, fds, bounds::here());
-    current::leave_if_copy();
+    context::leave_if_copy();
     let init = init.map_err(|error| {
         ledger.last_words(&error, "", None);
         farewell(ledger, Farewell::Undecodable, 1)
     })?;
     let made = user_code::caught(|| A::init(init));
-    current::leave_if_copy();
+    context::leave_if_copy();
     match made {
         Ok(Ok(actor)) => Ok(actor),
         Ok(Err(error)) => {

@@ -4,6 +4,7 @@
 //! sent when there is room; beyond the bound only the fact that it was lost is. A caller is forgotten when it is gone, and for no other reason: what
 //! passes (no memory, too many descriptors under way) is tried again, and if it does not pass, said in the answer's place.
 
+use crate::reactor::own;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -14,7 +15,6 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::actor::current;
 use crate::actor::traits::Answer;
 use crate::child::panic;
 use crate::control::fd_store::Attic;
@@ -383,7 +383,7 @@ impl Origin {
                 let kept = Kept { seq: self.seq, sealed };
                 OVERFLOW.lock().unwrap_or_else(PoisonError::into_inner).push((self.session, kept));
                 OVERFLOWS.store(true, SeqCst);
-                current::wake_main_thread();
+                own::wake_main_thread();
                 true
             }
         }

@@ -1,0 +1,87 @@
+//! The actor of this process, as it is for itself: its page, and the sending end of its own mailbox.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+
+use crate::reactor::context::{self, Identity};
+use crate::reactor::endpoint::{Card, Peer};
+use crate::reactor::router::Router;
+use crate::status::{Ledger, Phase};
+use crate::sys::per_process::COPY;
+use crate::sys::seqpacket;
+
+/// What a ref to the actor of this process is made of.
+static OWN: OnceCell<Own> = OnceCell::new();
+
+struct Own {
+    ledger: &'static Ledger,
+    mailbox: &'static OwnedFd,
+    peer: OnceCell<Arc<Peer>>,
+}
+
+/// In a new actor: keeps what it needs for a ref to itself.
+pub(crate) fn remember_own(ledger: &'static Ledger, mailbox: &'static OwnedFd) {
+    let _ = OWN.set(Own { ledger, mailbox, peer: OnceCell::new() });
+}
+
+/// Whether somebody has ordered that this actor stop.
+pub(crate) fn is_to_stop() -> bool {
+    OWN.get().is_some_and(|own| own.ledger.stop_requested().is_some())
+}
+
+/// Whether this process has a mailbox: it is an actor or a task.
+pub(crate) fn is_some() -> bool {
+    OWN.get().is_some()
+}
+
+/// The actor of this process, as others see it.
+///
+/// # Errors
+/// At limits, and in a copy, which nobody can address. `NotFound` in the program.
+pub(crate) fn peer() -> io::Result<Arc<Peer>> {
+    match OWN.get() {
+        Some(_) if context::is_copy() => Err(io::Error::other(COPY)),
+        Some(own) => own.peer(),
+        None => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// The actor of this process, as others see it, if it is of that type.
+pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
+    context::identity().filter(|own| own.type_name == type_name).and_then(|_| peer().ok())
+}
+
+/// The sending end of this process' own mailbox, if it has one.
+pub(crate) fn own_mailbox() -> Option<BorrowedFd<'static>> {
+    OWN.get().map(|own| own.mailbox.as_fd())
+}
+
+/// In an actor: its main thread looks around, should it sleep over an empty mailbox.
+pub(crate) fn wake_main_thread() {
+    if let Some(own) = OWN.get() {
+        // No room for it means that there is something to wake up for.
+        let _ = seqpacket::send_raw(own.mailbox.as_fd(), b"w", &[]);
+    }
+}
+
+/// Whether this actor has handled its last message.
+pub(crate) fn is_stopping() -> bool {
+    OWN.get().is_some_and(|own| own.ledger.phase() == Phase::Stopping)
+}
+
+impl Own {
+    fn peer(&self) -> io::Result<Arc<Peer>> {
+        let make = || {
+            let ledger = Ledger::open(self.ledger.file().try_clone_to_owned()?)?;
+            let Identity { id, ref name, daemon, timeout, depth, .. } =
+                *context::identity().ok_or(io::ErrorKind::NotFound)?;
+            let name = name.as_str().into();
+            let card = Card { id, name, daemon, timeout, depth };
+            Router::get()?.meet(Peer::new(card, self.mailbox.try_clone()?, ledger))
+        };
+        self.peer.get_or_try_init(make).cloned()
+    }
+}
