@@ -78,7 +78,7 @@ pub mod baseline;
 
 pub use phalanx_macros::{actor, main, supervisor, task};
 
-pub use actor::actor_ref::{ActorId, ActorRef};
+pub use actor::actor_ref::ActorRef;
 pub use actor::any_ref::AnyRef;
 pub use actor::builder::ActorBuilder;
 pub use actor::current::{Current, current};
@@ -124,6 +124,7 @@ pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
 pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
 pub use types::exit::{ExitReason, StoppedBy};
+pub use types::id::ActorId;
 
 /// What most programs use.
 pub mod prelude {

@@ -1,14 +1,14 @@
 //! The paths that the macros expand to.
 
+pub use crate::types::method::Method;
+pub use crate::types::options::Options;
+pub use crate::types::options::Recycle;
 pub use serde;
 
 pub use crate::actor::actor_ref::{ActorRef, RawRef};
 pub use crate::actor::builder::ActorBuilder;
 pub use crate::actor::reply::Reply;
-pub use crate::actor::traits::{
-    Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options, ResultLike,
-};
-pub use crate::control::request::Recycle;
+pub use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;
 pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::reactor::monitor::Down;

@@ -1,6 +1,9 @@
 //! A ref: the address of an actor, and the hand on its process.
 
 use crate::reactor::context;
+use crate::types::id::ActorId;
+use crate::types::method::Method;
+use crate::types::method::method_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -12,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::any_ref::AnyRef;
 use crate::actor::reply::{Address, Reply, died};
-use crate::actor::traits::{Actor, ActorStruct, Calls, Method, method_name};
+use crate::actor::traits::{Actor, ActorStruct, Calls};
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::Outgoing;
 use crate::reactor::endpoint::{Call, Failure, Peer};
@@ -25,16 +28,6 @@ use crate::sys::clock;
 use crate::types::error::{At, CallError, SendError, TrySendError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
-
-/// Identifies an actor over its whole life, in every process: a random number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ActorId(pub(crate) u64);
-
-impl fmt::Display for ActorId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
 
 /// The address of an actor of type `A`: its messages are this type's methods.
 ///

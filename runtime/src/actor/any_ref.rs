@@ -1,12 +1,12 @@
 //! A ref of whatever type: who somebody is, and whether they are still there.
 
+use crate::types::id::ActorId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::actor::actor_ref::ActorId;
 use crate::ipc::codec;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;

@@ -1,13 +1,14 @@
 //! Starting a process: options, then `spawn`.
 
+use crate::actor::server::OfActor;
+use crate::types::options::Recycle;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::traits::{Actor, ActorStruct};
-use crate::control::entry::OfActor;
-use crate::control::request::{Kind, Recycle};
+use crate::control::request::Kind;
 use crate::ipc::{bounds, codec};
 use crate::names;
 use crate::reactor::endpoint::Peer;

@@ -52,7 +52,7 @@ pub fn current() -> Current {
             incarnation: own.incarnation,
         },
         None => Current {
-            name: "main".to_owned(),
+            name: context::PROGRAM.to_owned(),
             pid,
             parent: None,
             supervisor: None,

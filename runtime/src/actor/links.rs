@@ -4,6 +4,7 @@
 //! tells it, is up to what the actor says: it dies too, of the same cause, unless it *traps* exits by an `#[on_exit]` hook; then the
 //! report comes as a message.
 
+use crate::reactor::last_words;
 use crate::reactor::own;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,6 @@ use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::current;
 use crate::actor::traits::Actor;
-use crate::child::panic;
 use crate::ipc::codec;
 use crate::reactor::monitor::Down;
 use crate::sys::per_process::Own;
@@ -152,7 +152,7 @@ fn watch(other: AnyRef, traps: bool) {
     if let Err(error) = spawned {
         // A link that cannot be kept must not look like one that is.
         let reason = format!("cannot start a thread: {error}");
-        panic::leave_linked("the link itself", &reason);
+        last_words::leave_linked("the link itself", &reason);
     }
 }
 
@@ -164,7 +164,7 @@ fn exit_signal(down: Down, traps: bool) {
             let _ = own.tell_runtime(EXIT, &down);
         }
     } else if !down.reason.is_orderly() && down.reason != ExitReason::Exited(0) {
-        panic::leave_linked(&down.who.name, &down.reason.to_string());
+        last_words::leave_linked(&down.who.name, &down.reason.to_string());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The answer to a call, before it is there.
 
+use crate::reactor::interrupt;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -15,7 +16,6 @@ use crate::ipc::envelope::{Body, Status};
 use crate::reactor::endpoint::Peer;
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
-use crate::spawn::root;
 use crate::status::Epitaph;
 use crate::sys::clock;
 use crate::sys::per_process::COPY;
@@ -270,7 +270,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
             }
             Outcome::Answer { status, body, fds } => read_answer(status, &body, fds, &self.at),
             Outcome::Dead(epitaph) => {
-                root::park_if_interrupted();
+                interrupt::park_if_interrupted();
                 Err(died(epitaph.as_deref(), &self.at))
             }
             Outcome::Unheard => {
@@ -361,7 +361,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Outcome, CallError<E>>>> {
         self.leave_original();
         let State::Sent(waiting) = &mut self.state else { return Poll::Ready(None) };
-        if root::is_interrupted() {
+        if interrupt::is_interrupted() {
             // The program is about to end by a signal; what the end of its actors would report is not news.
             return Poll::Pending;
         }

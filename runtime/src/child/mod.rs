@@ -2,5 +2,6 @@
 //!
 //! It knows neither supervisors nor those who spawn.
 
+pub(crate) mod attributes;
 pub(crate) mod panic;
 pub(crate) mod setup;

@@ -1,19 +1,14 @@
 //! What is kept of a panic: in the ledger, where it outlives the process.
 
 use crate::reactor::context;
+use crate::reactor::last_words;
 use std::any::Any;
 use std::collections::VecDeque;
-use std::fmt;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, Once, PoisonError};
 
-use once_cell::sync::OnceCell;
-
-use crate::status::{Farewell, Ledger, WORDS, cut};
+use crate::status::{Ledger, WORDS, cut};
 use crate::sys::per_process;
-
-/// The page of this process, if it is an actor or a task.
-static OWN: OnceCell<&'static Ledger> = OnceCell::new();
 
 /// What is said of a panic whose payload is not text.
 const NO_TEXT: &str = "(a panic without a text)";
@@ -37,65 +32,13 @@ pub(crate) fn prepare() {
         let main = per_process::thread();
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let own = OWN.get().filter(|_| per_process::thread() == main && !context::is_copy());
+            let own = last_words::page().filter(|_| per_process::thread() == main && !context::is_copy());
             if let Some(ledger) = own {
                 write(ledger, info);
             }
             print(info);
         }));
     });
-}
-
-/// In the place of a panic: the words are no panic's, but say what an init waits for.
-pub(crate) const AWAITED: &str = "(awaited)";
-
-/// An init that may be ended by its limit says what it waits for, and with no words that it does not any more.
-pub(crate) fn expect(what: &str) {
-    if let Some(ledger) = OWN.get() {
-        ledger.last_words(what, if what.is_empty() { "" } else { AWAITED }, None);
-    }
-}
-
-/// Which ledger that is.
-pub(crate) fn keep(ledger: &'static Ledger) {
-    let _ = OWN.set(ledger);
-}
-
-/// Ends this process in order, at once, and says why.
-pub(crate) fn leave(farewell: Farewell) -> ! {
-    // A copy of the process ends for itself.
-    if let Some(ledger) = OWN.get().filter(|_| !context::is_copy()) {
-        ledger.say_farewell(farewell);
-    }
-    std::process::exit(0)
-}
-
-/// Ends this process because one that it is linked to has crashed.
-pub(crate) fn leave_linked(to: &str, reason: &str) -> ! {
-    if let Some(ledger) = OWN.get() {
-        ledger.last_words(reason, to, None);
-        ledger.say_farewell(Farewell::Linked);
-    }
-    std::process::exit(1)
-}
-
-/// Ends this process because something of its own is broken that it cannot do without, and that no trying again brings back. Only a fresh process has it
-/// again, so this is for processes that have a supervisor.
-pub(crate) fn leave_broken(what: &str, error: impl fmt::Display) -> ! {
-    if let Some(ledger) = OWN.get() {
-        let text = format!(
-            "{what} is broken: {error}; has code in this process closed or shut down a descriptor that was not its own?"
-        );
-        ledger.last_words(&text, "", None);
-        ledger.say_farewell(Farewell::Broken);
-    }
-    // No destructors: what would be closed may be somebody else's by now.
-    std::process::exit(1)
-}
-
-/// Whether this process has a supervisor that is told why it ends.
-pub(crate) fn are_heard() -> bool {
-    OWN.get().is_some()
 }
 
 fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {

@@ -1,6 +1,9 @@
 //! From the fork to user code: everything that a new process is before it is an actor.
 
+use crate::child::attributes;
+use crate::control::entry::Start;
 use crate::reactor::context::{self, Identity};
+use crate::reactor::last_words;
 use crate::reactor::own;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -12,11 +15,9 @@ use crate::child::panic;
 use crate::control::entry::Entry;
 use crate::control::fd_store::Attic;
 use crate::control::notification::Place;
-use crate::control::request::{Kind, Recycle, Spawn, Spec};
-use crate::ipc::envelope::Body;
+use crate::control::request::{Kind, Spawn, Spec};
 use crate::ipc::uplink;
 use crate::ipc::{bounds, codec};
-use crate::policy::Drain;
 use crate::spawn::tree;
 use crate::status::Ledger;
 use crate::status::register;
@@ -81,19 +82,6 @@ impl AsFd for Gate {
     }
 }
 
-/// What user code starts with.
-pub(crate) struct Start {
-    pub(crate) init: Body,
-    pub(crate) fds: Vec<OwnedFd>,
-    pub(crate) receiver: OwnedFd,
-    /// Mapped for good: signal handlers and the panic hook write to it.
-    pub(crate) ledger: &'static Ledger,
-    pub(crate) attic: Option<Attic>,
-    pub(crate) recycle: Option<Recycle>,
-    pub(crate) drain: Drain,
-    pub(crate) buffer: Vec<u8>,
-}
-
 /// In a supervisor, once: what its children would otherwise do each for itself, with copies of the pages that it takes.
 pub(crate) fn prepare() {
     PAUSE.get_or_init(|| {
@@ -156,7 +144,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     let _ = process::become_subreaper();
     rlimit::set_descriptors(descriptors);
     context::become_someone(identity_of(spec, incarnation));
-    panic::keep(ledger);
+    last_words::keep(ledger);
     crate::logging::inherit(spec.log.clone());
     if let Some(gate) = gate {
         place.quiet = gate.pass();
@@ -170,7 +158,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
         rlimit::set_memory(limit);
     }
     if let Some(surroundings) = &spec.surroundings
-        && let Err(code) = surroundings.enter(ledger)
+        && let Err(code) = attributes::enter(surroundings, ledger)
     {
         std::process::exit(code);
     }

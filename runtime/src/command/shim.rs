@@ -26,7 +26,10 @@
 //! which has started it), and what is left below goes to the supervisor, which kills strays with their groups. The tree's mark is in its
 //! environment whatever was asked for.
 
+use crate::reactor::last_words;
 use crate::sys::procfs;
+use crate::types::method::Method;
+use crate::types::options::Options;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -40,8 +43,7 @@ use super::output::{Stream, TARGET};
 use super::probe::Probe;
 use super::spec::{CommandSpec, Ready};
 use crate::actor::actor_ref::{ActorRef, RawRef};
-use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
-use crate::child::panic;
+use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 use crate::control::orphans;
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;
@@ -173,7 +175,7 @@ impl Keeper {
             let facts = self.course.lock();
             let words = facts.last_words().map(|words| format!(": {words}")).unwrap_or_default();
             if facts.ready {
-                panic::expect("");
+                last_words::expect("");
                 return Ok(());
             }
             if let Some(end) = facts.ended.filter(|_| facts.drained) {
@@ -190,7 +192,7 @@ impl Keeper {
             if said.as_ref() != Some(&words) {
                 // The supervisor says so when it ends this at the start limit.
                 let last = words.strip_prefix(": ").map(|words| format!("; its last line was: {words}"));
-                panic::expect(&format!("{}{}", spec.awaited(), last.unwrap_or_default()));
+                last_words::expect(&format!("{}{}", spec.awaited(), last.unwrap_or_default()));
                 said = Some(words);
             }
             if signal::is_noted(process::SIGTERM) {
@@ -199,7 +201,7 @@ impl Keeper {
             }
             // Not somebody whom it has left behind.
             if probe.is_some_and(Probe::is_open) && !process::has_ended(self.pid) {
-                panic::expect("");
+                last_words::expect("");
                 return Ok(());
             }
         }

@@ -1,7 +1,5 @@
-//! What a process finds when it starts: environment, directory, niceness, cores, limits; and what is called in it first.
+//! What a process is to find when it starts: environment, directory, niceness, cores, limits; and what is to be called in it first.
 
-use crate::control::boot_env::TREE;
-use crate::reactor::context;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -9,13 +7,7 @@ use std::path::{self, Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::server::PANICKED;
-use crate::child::panic;
-use crate::control::entry;
-use crate::ipc::user_code;
-use crate::status::{Farewell, Ledger};
-use crate::sys::attributes;
-use crate::sys::rlimit::{self, Limit};
+use crate::sys::rlimit::Limit;
 
 /// All of it goes into one packet with the rest of a request.
 const LARGEST: usize = 16 * 1024;
@@ -24,13 +16,13 @@ const LARGEST: usize = 16 * 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Surroundings {
     /// What of the program's environment is there.
-    is_cleared: bool,
+    pub(crate) is_cleared: bool,
     /// `None`: taken out.
-    environment: BTreeMap<OsString, Option<OsString>>,
-    directory: Option<OsString>,
+    pub(crate) environment: BTreeMap<OsString, Option<OsString>>,
+    pub(crate) directory: Option<OsString>,
     pub(crate) nice: Option<i32>,
-    affinity: Option<Vec<u32>>,
-    limits: BTreeMap<Limit, u64>,
+    pub(crate) affinity: Option<Vec<u32>>,
+    pub(crate) limits: BTreeMap<Limit, u64>,
     /// Where the functions are that are called first, and how to know them again.
     pub(crate) hooks: Vec<(u64, String)>,
 }
@@ -81,55 +73,6 @@ impl Surroundings {
         }
         if self.affinity.as_ref().is_some_and(|cores| cores.is_empty() || cores.len() > 4096) {
             return Err("the option `affinity` takes at least one core".to_owned());
-        }
-        Ok(())
-    }
-
-    /// In the new process: makes it so, and calls what is to be called first. In case of an error, it says so in the ledger, and
-    /// answers the code to exit with.
-    pub(crate) fn enter(&self, ledger: &Ledger) -> Result<(), i32> {
-        if let Err(error) = self.apply() {
-            ledger.last_words(&error, "", None);
-            ledger.say_farewell(Farewell::NoOption);
-            return Err(1);
-        }
-        for (offset, type_name) in &self.hooks {
-            let ran = user_code::caught(|| entry::run_hook(*offset, type_name));
-            context::leave_if_copy();
-            match ran {
-                Ok(true) => {}
-                Ok(false) => {
-                    ledger.last_words("the option `before_start`: the function is not there", "", None);
-                    ledger.say_farewell(Farewell::NoOption);
-                    return Err(1);
-                }
-                Err(payload) => {
-                    panic::correct(ledger, &*payload);
-                    ledger.say_farewell(Farewell::Panicked);
-                    return Err(PANICKED);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn apply(&self) -> Result<(), String> {
-        let failed = |option: &str, error: std::io::Error| format!("the option `{option}`: {error}");
-        attributes::change_environment(self.is_cleared.then_some(TREE), &self.environment);
-        if let Some(directory) = &self.directory {
-            let told = |error| failed("current_dir", error) + ": " + &directory.to_string_lossy();
-            std::env::set_current_dir(directory).map_err(told)?;
-        }
-        if let Some(nice) = self.nice {
-            attributes::set_niceness(nice).map_err(|error| failed(&format!("nice = {nice}"), error))?;
-        }
-        if let Some(cores) = &self.affinity {
-            attributes::set_affinity(cores)
-                .map_err(|error| failed("affinity", error) + &format!(": cores {cores:?}"))?;
-        }
-        for (&limit, &value) in &self.limits {
-            rlimit::limit(limit, value)
-                .map_err(|error| failed("limit", error) + &format!(": {limit:?} = {value}"))?;
         }
         Ok(())
     }

@@ -4,14 +4,17 @@
 //! work and nothing is registered. The offset is checked, against the constant's own marks, the type's name and the build, before anything
 //! is called.
 
+use crate::control::fd_store::Attic;
+use crate::ipc::envelope::Body;
+use crate::policy::Drain;
+use crate::status::Ledger;
+use crate::types::method::Method;
+use crate::types::method::method_name;
+use crate::types::options::Recycle;
 use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
 
-use crate::actor::server;
-use crate::actor::traits::{Actor, Method, method_name};
-use crate::child::setup::Start;
-use crate::ipc::codec::Portable;
 use crate::sys::executable::{self, Findable, Located};
-use crate::task;
 
 /// What a process of one type needs from its code.
 #[derive(Clone, Copy)]
@@ -21,40 +24,21 @@ pub(crate) struct Entry {
     pub(crate) methods: &'static [Method],
 }
 
+/// What user code starts with.
+pub(crate) struct Start {
+    pub(crate) init: Body,
+    pub(crate) fds: Vec<OwnedFd>,
+    pub(crate) receiver: OwnedFd,
+    /// Mapped for good: signal handlers and the panic hook write to it.
+    pub(crate) ledger: &'static Ledger,
+    pub(crate) attic: Option<Attic>,
+    pub(crate) recycle: Option<Recycle>,
+    pub(crate) drain: Drain,
+    pub(crate) buffer: Vec<u8>,
+}
+
 impl Findable for Entry {
     const MAGIC: u64 = 0x7068_616c_616e_7831;
-}
-
-/// The entry of an actor type.
-pub(crate) struct OfActor<A>(PhantomData<A>);
-
-impl<A: Actor> OfActor<A> {
-    pub(crate) const ENTRY: &'static Located<Entry> = &Located::new(Entry {
-        run: server::run::<A>,
-        type_name: std::any::type_name::<A>,
-        methods: A::METHODS,
-    });
-}
-
-/// The entry of a task type: a function `F` from `A` to `T`, or to a `Result<T, E>`.
-pub(crate) struct OfTask<F, A, T, E>(PhantomData<(F, A, T, E)>);
-
-impl<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable> OfTask<F, A, T, ()> {
-    pub(crate) const ENTRY: &'static Located<Entry> = &Located::new(Entry {
-        run: task::run::value::<F, A, T>,
-        type_name: std::any::type_name::<F>,
-        methods: TASK,
-    });
-}
-
-impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E: Portable>
-    OfTask<F, A, T, (E,)>
-{
-    pub(crate) const FALLIBLE: &'static Located<Entry> = &Located::new(Entry {
-        run: task::run::result::<F, A, T, E>,
-        type_name: std::any::type_name::<F>,
-        methods: TASK,
-    });
 }
 
 /// A function that is called in a new process before anything else of the user's.
@@ -87,9 +71,6 @@ pub(crate) fn run_hook(offset: u64, type_name: &str) -> bool {
     let found = Located::<Hook>::at(offset).filter(|found| (found.value.type_name)() == type_name);
     found.map(|found| (found.value.run)()).is_some()
 }
-
-/// A task is one message to itself.
-const TASK: &[Method] = &[Method::ask("task")];
 
 /// The name of a method of the entry at this offset.
 pub(crate) fn method_at(offset: u64, index: u32) -> Option<&'static str> {

@@ -3,6 +3,7 @@
 //! One packet per request, in the format of the mailboxes. There is no answer: what becomes of a spawn is read in the
 //! ledger that comes with it, and the mailbox's bell says when to look.
 
+use crate::types::options::Recycle;
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -116,32 +117,6 @@ pub(crate) enum Kind {
     Task,
     /// Supervises.
     Supervisor,
-}
-
-/// When an actor is replaced by a fresh process.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recycle {
-    /// After so many messages.
-    pub messages: Option<u64>,
-    /// Above so many resident bytes.
-    pub memory: Option<u64>,
-    /// At this age.
-    pub age: Option<Duration>,
-    /// Up to so many percent earlier.
-    pub jitter: u8,
-}
-
-impl Recycle {
-    pub const NEVER: Recycle = Recycle { messages: None, memory: None, age: None, jitter: 0 };
-
-    /// What was said before, to be added to.
-    pub const fn from(earlier: Option<Recycle>) -> Recycle {
-        match earlier {
-            Some(recycle) => recycle,
-            None => Recycle::NEVER,
-        }
-    }
 }
 
 /// Everything a supervisor has to know of a process to be.

@@ -1,5 +1,7 @@
 //! The lines of [`init`](super::init): the usual ones, behind process and actor.
 
+use crate::logging::record;
+use crate::reactor::context;
 use std::error::Error;
 use std::fmt::{self, Debug};
 use std::time::SystemTime;
@@ -19,7 +21,6 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::logging::sites::is_forwarded;
-use crate::supervisor::events;
 use crate::types::escape::one_line;
 
 /// Makes it the program's subscriber; answers its filter if there was none, as text that this process' children can read.
@@ -38,7 +39,7 @@ struct Chosen;
 impl Chosen {
     /// Supervisors know of levels only.
     fn has_passed(metadata: &Metadata<'_>) -> bool {
-        metadata.target() != events::TARGET && is_forwarded(metadata)
+        metadata.target() != record::TARGET && is_forwarded(metadata)
     }
 }
 
@@ -76,8 +77,8 @@ where
                 write!(writer, "[{} {}] ", origin.pid, one_line(&origin.actor))?;
             }
             None => {
-                let me = crate::actor::current::current();
-                write!(writer, "[{} {}] ", me.pid(), one_line(me.name()))?;
+                let name = context::identity().map_or(context::PROGRAM, |own| &own.name);
+                write!(writer, "[{} {}] ", std::process::id(), one_line(name))?;
             }
         }
         self.0.format_event(context, writer, event)

@@ -71,6 +71,7 @@ pub(crate) mod record;
 mod sites;
 mod spans;
 
+use crate::reactor::context;
 use std::time::SystemTime;
 
 use once_cell::sync::OnceCell;
@@ -116,9 +117,11 @@ pub(crate) fn wish() -> Option<Wish> {
 /// In a new process: what it says goes to the program, if that wants it.
 pub(crate) fn inherit(wish: Option<Wish>) {
     if let Some(wish) = &wish {
-        let me = crate::actor::current::current();
+        let own = context::identity();
+        let name = own.map_or(context::PROGRAM, |own| &own.name).to_owned();
+        let incarnation = own.map_or(0, |own| own.incarnation);
         let most = LevelFilter::from_level(Level::from(wish.most));
-        forward(Forward::new(me.name().to_owned(), me.incarnation(), most), wish);
+        forward(Forward::new(name, incarnation, most), wish);
     }
     let _ = INHERITED.set(wish);
 }

@@ -11,6 +11,9 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::Level;
 
+/// The target of what supervisors say.
+pub(crate) const TARGET: &str = "phalanx::supervisor";
+
 /// The most bytes of text in one event; what is beyond is cut off, and marked.
 pub(crate) const LARGEST: usize = 16 << 20;
 

@@ -68,7 +68,7 @@ pub fn get_or_spawn<A: Actor>(
             }
             // Somebody was quicker.
             Err(Trouble::Refused(Refusal::Taken { .. })) if clock::now() < deadline => {}
-            Err(trouble) => return Err(failed(NameError::of(trouble, name, type_name::<A>()))),
+            Err(trouble) => return Err(failed(trouble.named(name, type_name::<A>()))),
         }
     }
 }
@@ -88,7 +88,7 @@ fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnEr
     tree::get().map_err(|none| Failure::from(none).named(name))?;
     reserve(name, clock::after(STARTING)).map_err(|trouble| match trouble {
         Trouble::Refused(Refusal::Taken { pid }) => SpawnError::AlreadyStarted { actor: actor(), pid },
-        trouble => SpawnError::Name { actor: actor(), error: NameError::of(trouble, name, type_name) },
+        trouble => SpawnError::Name { actor: actor(), error: trouble.named(name, type_name) },
     })
 }
 
@@ -113,7 +113,7 @@ impl Claim {
         match reservation.confirm(type_name, &peer) {
             Ok(()) | Err(Trouble::Refused(Refusal::Dead)) => Ok(()),
             Err(trouble) => {
-                let error = NameError::of(trouble, &name, type_name);
+                let error = trouble.named(&name, type_name);
                 Err(SpawnError::Name { actor: name, error })
             }
         }
@@ -141,7 +141,7 @@ fn start(
             let handle = Handle(&peer);
             let _ = handle.kill();
             let _ = handle.join_until(Some(clock::after(KILLED)));
-            Err(SpawnError::Name { actor: name.to_owned(), error: NameError::of(trouble, name, type_name) })
+            Err(SpawnError::Name { actor: name.to_owned(), error: trouble.named(name, type_name) })
         }
     }
 }

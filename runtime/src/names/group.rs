@@ -252,7 +252,7 @@ impl<A: Actor> Group<A> {
     }
 
     fn error(&self, trouble: Trouble) -> NameError {
-        NameError::of(trouble, &self.name, type_name::<A>())
+        trouble.named(&self.name, type_name::<A>())
     }
 }
 

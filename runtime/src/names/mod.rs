@@ -91,7 +91,7 @@ pub(crate) use get_or_spawn::{Claim, start_registered};
 /// ```
 pub fn register<A: Actor>(name: &str, actor: &ActorRef<A>) -> Result<(), NameError> {
     client::register(name, type_name::<A>(), actor.peer())
-        .map_err(|trouble| NameError::of(trouble, name, type_name::<A>()))
+        .map_err(|trouble| trouble.named(name, type_name::<A>()))
 }
 
 /// Takes a name away from whoever has it; answers whether anybody had. The actor goes on.
@@ -117,7 +117,7 @@ pub fn unregister(name: &str) -> Result<bool, NameError> {
     match ask(name, Wanted::Unregister, &[]).and_then(Answered::has_changed) {
         // In a program without a tree.
         Err(Trouble::Refused(Refusal::NotFound)) => Ok(false),
-        other => other.map_err(|trouble| NameError::of(trouble, name, "")),
+        other => other.map_err(|trouble| trouble.named(name, "")),
     }
 }
 
@@ -145,7 +145,7 @@ pub fn unregister(name: &str) -> Result<bool, NameError> {
 pub fn lookup<A: Actor>(name: &str) -> Result<ActorRef<A>, NameError> {
     let wanted = Wanted::Lookup { type_name: type_name::<A>().to_owned() };
     let found = ask(name, wanted, &[]).and_then(Answered::actors);
-    let (peers, _) = found.map_err(|trouble| NameError::of(trouble, name, type_name::<A>()))?;
+    let (peers, _) = found.map_err(|trouble| trouble.named(name, type_name::<A>()))?;
     let peer = peers.into_iter().next().ok_or_else(|| NameError::NotFound { name: name.to_owned() })?;
     Ok(ActorRef::of(peer))
 }
@@ -190,7 +190,7 @@ pub fn registered() -> Result<Vec<Registered>, NameError> {
         let (list, more) = match ask(&after, Wanted::List, &[]) {
             Ok(Answered { answer: protocol::Answer::Names { list, more }, .. }) => (list, more),
             Ok(_) | Err(Trouble::Refused(_)) => (Vec::new(), false),
-            Err(trouble) => return Err(NameError::of(trouble, "", "")),
+            Err(trouble) => return Err(trouble.named("", "")),
         };
         all.extend(list.into_iter().map(|known| Registered {
             name: known.name,

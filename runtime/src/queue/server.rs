@@ -4,6 +4,7 @@
 //! An item has a number from its put to its end, and that is the order of the queue: what is given back goes to where it was, before everything that
 //! has not been handed out.
 
+use crate::types::id::ActorId;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs;
@@ -12,7 +13,6 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::item_size::{Parcel, Room};
-use crate::actor::actor_ref::ActorId;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
 use crate::actor::links::myself;

@@ -28,6 +28,9 @@ pub(crate) struct Identity {
     pub(crate) incarnation: u64,
 }
 
+/// The name of the program.
+pub(crate) const PROGRAM: &str = "main";
+
 static IDENTITY: OnceCell<(Identity, Home)> = OnceCell::new();
 /// The deadline of the message in progress; 0 for none.
 static DEADLINE: AtomicU64 = AtomicU64::new(0);

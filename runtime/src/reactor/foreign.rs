@@ -4,6 +4,7 @@
 //! parent is held by the child itself, by a thread that waits for the parent's pidfd: a parent's ref would cost each of its
 //! children two more descriptors in their supervisor, for what hardly anybody wants to know, since children do not outlive their parents for long.
 
+use crate::reactor::context;
 use crate::sys::procfs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,7 +27,10 @@ static PARENT: Own<OnceCell<Arc<Peer>>> = Own::new();
 
 /// In the program: what others know it by.
 pub(crate) fn program() -> io::Result<Arc<Peer>> {
-    PROGRAM.here().get_or_try_init(|| peer("main", process::pid())).map(|(peer, _)| Arc::clone(peer))
+    PROGRAM
+        .here()
+        .get_or_try_init(|| peer(context::PROGRAM, process::pid()))
+        .map(|(peer, _)| Arc::clone(peer))
 }
 
 /// In a child: the process that has spawned it.

@@ -5,6 +5,8 @@
 pub(crate) mod context;
 pub(crate) mod endpoint;
 pub(crate) mod foreign;
+pub(crate) mod interrupt;
+pub(crate) mod last_words;
 pub(crate) mod monitor;
 pub(crate) mod on_down;
 pub(crate) mod own;

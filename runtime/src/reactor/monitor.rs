@@ -1,5 +1,6 @@
 //! Watching an actor: one `Down` when it ends.
 
+use crate::types::id::ActorId;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::actor_ref::ActorId;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::on_down;
 use crate::reactor::router::Router;

@@ -1,6 +1,7 @@
 //! The hand on a process, shared by refs of actors and by tasks.
 
 use crate::reactor::context;
+use crate::reactor::interrupt;
 use crate::status::root_supervisor;
 use crate::sys::procfs;
 use std::fmt;
@@ -14,7 +15,6 @@ use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
-use crate::spawn::root;
 use crate::status::register::{self, Known};
 use crate::status::{Epitaph, State, StopMode};
 use crate::sys::{clock, fd, poll, process, rlimit, signal};
@@ -80,7 +80,7 @@ impl Handle<'_> {
         }
         match slot.take() {
             Some(Outcome::Dead(epitaph)) => {
-                root::park_if_interrupted();
+                interrupt::park_if_interrupted();
                 Some(epitaph.unwrap_or_else(|| Arc::new(Epitaph::orphaned())))
             }
             _ => None,

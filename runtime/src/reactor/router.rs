@@ -10,6 +10,7 @@
 //!
 //! A copy of this process (a fork without exec) has a router of its own, with sessions and a reply channel that nobody else has.
 
+use crate::reactor::last_words;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,7 +19,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use once_cell::sync::OnceCell;
 
-use crate::child::panic;
 use crate::ipc::envelope::{Answered, Body, parse};
 use crate::reactor::endpoint::{Lost, Peer, Place};
 use crate::reactor::reception::{ANSWERS, Fault, Reception, WAKE};
@@ -194,8 +194,8 @@ impl Router {
                 "the reply channel of this process has been shut down, and replaced: has code in it, or in an actor, shut down a socket that was not its own?".to_owned()
             }
             // A process that has a supervisor is better off as a fresh one.
-            Fault::Broken(error) if panic::are_heard() => {
-                panic::leave_broken("the reply channel of this process", error)
+            Fault::Broken(error) if last_words::are_heard() => {
+                last_words::leave_broken("the reply channel of this process", error)
             }
             Fault::Broken(error) => {
                 // Its numbers may be somebody else's by now: they are not closed.

@@ -1,5 +1,8 @@
 //! Asking the registry, from any process of the tree.
 
+use crate::registry::protocol;
+use crate::status::cut;
+use crate::types::name_error::NameError;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -27,6 +30,28 @@ pub(crate) enum Trouble {
     /// Somebody else is starting an actor of this name, and was still at it when the time was up.
     Starting,
     Unreachable(String),
+}
+
+impl Trouble {
+    /// The error of who has asked for `name`, of a type `asked`.
+    pub(crate) fn named(self, name: &str, asked: &str) -> NameError {
+        let name = cut(name, protocol::NAME).to_owned();
+        match self {
+            Trouble::BadName => NameError::BadName { name },
+            Trouble::Refused(Refusal::NotFound) => NameError::NotFound { name },
+            Trouble::Refused(Refusal::Taken { pid }) => NameError::AlreadyRegistered { name, pid },
+            Trouble::Refused(Refusal::WrongType { is }) => {
+                NameError::WrongType { name, is, asked: asked.to_owned() }
+            }
+            Trouble::Refused(Refusal::Dead) => NameError::Dead { name },
+            Trouble::Refused(Refusal::Full(limit)) => NameError::Full { name, limit: limit.text() },
+            Trouble::Refused(Refusal::Nonsense) => {
+                NameError::Unreachable { name, error: "the program has refused the request".to_owned() }
+            }
+            Trouble::Starting => NameError::Starting { name },
+            Trouble::Unreachable(error) => NameError::Unreachable { name, error },
+        }
+    }
 }
 
 impl From<io::Error> for Trouble {

@@ -9,6 +9,8 @@ pub(crate) mod connections;
 mod session;
 pub(crate) mod writer;
 
+use crate::types::method::Method;
+use crate::types::options::Options;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use super::transport::tcp::Tcp;
 use super::transport::{Port, Terms, Visitor, Wire};
 use crate::actor::actor_ref::{ActorRef, RawRef};
 use crate::actor::reply::Reply;
-use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
+use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 use crate::sys::poll;
 use connections::{Place, Table};
 

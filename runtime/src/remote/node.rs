@@ -144,7 +144,7 @@ impl Node {
         name: &str,
         type_name: &'static str,
         shape: Shape,
-        options: crate::actor::traits::Options,
+        options: crate::types::options::Options,
         queue: bool,
     ) -> Result<Known, RemoteError> {
         if name.len() > LONGEST_NAME {
@@ -174,7 +174,7 @@ impl Node {
         &self,
         name: &str,
         shape: Shape,
-        options: crate::actor::traits::Options,
+        options: crate::types::options::Options,
         queue: bool,
     ) -> Result<Known, RemoteError> {
         let plan = self.plan(Request::Bind(name.to_owned(), shape), queue);

@@ -3,6 +3,7 @@
 //! A connection is for one name. The client says which, and what it takes it for; if the manager agrees, calls go the one way and
 //! answers the other, and beats both ways.
 
+use crate::types::method::Method;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -11,7 +12,7 @@ use serde_bytes::ByteBuf;
 
 use super::error::RemoteError;
 use crate::actor::forwarded::Outcome;
-use crate::actor::traits::{Actor, Method};
+use crate::actor::traits::Actor;
 use crate::ipc::codec::Portable;
 use crate::queue::remote;
 

@@ -5,6 +5,8 @@
 //!
 //! **Threads.** The main thread sends. One receives, and connects again when the link is lost. One sends beats.
 
+use crate::types::method::Method;
+use crate::types::options::Options;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,7 +26,7 @@ use crate::actor::deferred::{self, Answer};
 use crate::actor::forwarded::{Failure, Outcome};
 use crate::actor::reply::Reply;
 use crate::actor::traits;
-use crate::actor::traits::{Actor, ActorStruct, Call, Calls, InitFailure, Method, Options};
+use crate::actor::traits::{Actor, ActorStruct, Call, Calls, InitFailure};
 use crate::ipc::codec::{self, Encoded};
 use crate::ipc::envelope::Status;
 use crate::queue::remote::{self, Outward as Way};

@@ -1,5 +1,7 @@
 //! The actor that knows what a manager serves. It hears from the manager's own processes only, and outlives the one that strangers talk to.
 
+use crate::types::method::Method;
+use crate::types::options::Options;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,7 @@ use super::protocol::{LONGEST_NAME, Shape};
 use crate::actor::actor_ref::RawRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::reply::Reply;
-use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
+use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 
 /// Something that is served.
 #[derive(Clone, Serialize, Deserialize)]

@@ -1,13 +1,14 @@
 //! A process to be, from the caller's side: its mailbox, what is asked of a supervisor, and what came of it.
 
+use crate::reactor::interrupt;
 use crate::supervisor::boot;
+use crate::types::options::Options;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::actor::traits::Options;
 use crate::control::attributes::Surroundings;
 use crate::control::entry::{Entry, Hook};
 use crate::control::fd_store::Attic;
@@ -25,7 +26,6 @@ use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
 use crate::spawn::batch::{Batch, Node};
 use crate::spawn::kept::{self, Kept};
-use crate::spawn::root;
 use crate::spawn::tree::{self, PATIENCE, Tree};
 use crate::status::{Epitaph, Ledger, Refusal, cut};
 use crate::sys::executable::{self, Located};
@@ -201,7 +201,7 @@ impl Plan {
         self.claim_names(&mut claims)?;
         let started = self.ask_for_it(parent).map_err(|failure| failure.named(&name));
         if started.is_err() {
-            root::park_if_interrupted();
+            interrupt::park_if_interrupted();
         }
         let peer = started?;
         for claim in claims {

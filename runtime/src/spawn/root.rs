@@ -1,6 +1,8 @@
 //! The program's side: starting the root supervisor, watching it, ending it, and Ctrl-C.
 
 use crate::control::boot_env::TREE;
+use crate::logging::record;
+use crate::reactor::interrupt;
 use crate::status::root_supervisor;
 use crate::sys::procfs;
 use std::collections::BTreeSet;
@@ -8,7 +10,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,6 @@ use crate::spawn::kept::{self, Kept};
 use crate::spawn::tree::{PATIENCE, Tree};
 use crate::status::StopMode;
 use crate::supervisor::boot::{self, Token};
-use crate::supervisor::events;
 use crate::sys::per_process::Own;
 use crate::sys::poll::{self, Event};
 use crate::sys::{clock, credentials, executable, fd, process, seqpacket, signal};
@@ -59,7 +59,6 @@ struct Program {
     root: Mutex<Root>,
     reaped: Condvar,
     /// A first SIGINT or SIGTERM has come, and the program is on its way out.
-    interrupted: AtomicBool,
     /// What the signal handlers write to; made once, lives as long as the program.
     signals: OnceCell<Event>,
 }
@@ -313,7 +312,7 @@ impl Watcher {
             orphans::sweep(&self.mark);
             self.bring_back();
         }
-        if is_interrupted() {
+        if interrupt::is_interrupted() {
             logging::settle();
             signal::die_of(interrupting_signal());
         }
@@ -356,7 +355,7 @@ impl Watcher {
     /// The tree that follows this one, unless this one is being ended.
     fn next(&self) -> Result<Option<Arc<Tree>>, String> {
         let mut root = root();
-        if self.number < root.ended || is_interrupted() {
+        if self.number < root.ended || interrupt::is_interrupted() {
             return Ok(None);
         }
         if root.deaths.one_more_is_too_many(DEATHS, clock::now()) {
@@ -368,7 +367,7 @@ impl Watcher {
 
     /// The first signal ends the tree in order, and then the program by that signal; the second one ends it all at once.
     fn interrupt(&self) {
-        if PROGRAM.here().interrupted.swap(true, Ordering::SeqCst) {
+        if interrupt::interrupt() {
             signal::die_of(interrupting_signal());
         }
         let asked = request::shut_down(
@@ -388,19 +387,19 @@ impl Watcher {
 fn say_that_it_died(status: Option<ExitStatus>) {
     let how = status.map_or_else(|| "it is not known how".to_owned(), |status| status.to_string());
     tracing::error!(
-        target: events::TARGET,
+        target: record::TARGET,
         reason = how,
         "the root supervisor died, and all actors, tasks and supervisors of this program with it"
     );
 }
 
 fn say_that_it_returns(kept: &Kept) {
-    tracing::warn!(target: events::TARGET, actor = kept.name(), "it is started again, below a new root supervisor");
+    tracing::warn!(target: record::TARGET, actor = kept.name(), "it is started again, below a new root supervisor");
 }
 
 fn say_that_it_does_not_return(kept: &Kept, why: &str) {
     tracing::error!(
-        target: events::TARGET,
+        target: record::TARGET,
         actor = kept.name(),
         error = %why.escape_debug(),
         "it cannot be started again below a new root supervisor"
@@ -435,18 +434,6 @@ fn interrupting_signal() -> i32 {
     if signal::is_noted(process::SIGTERM) { process::SIGTERM } else { process::SIGINT }
 }
 
-/// In a program that was interrupted, a wait that the end of the tree has ended does not return: what it would
-/// report is not an error, and the program is about to end by the signal.
-pub(crate) fn park_if_interrupted() {
-    while is_interrupted() {
-        poll::pause(Duration::from_secs(1));
-    }
-}
-
-pub(crate) fn is_interrupted() -> bool {
-    PROGRAM.here().interrupted.load(Ordering::SeqCst)
-}
-
 /// Ends the program's tree by `end`, and waits until its supervisor is reaped, and those before it; not for one that another
 /// thread starts meanwhile.
 pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
@@ -464,5 +451,5 @@ pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
     }
     drop(guard);
     logging::settle();
-    park_if_interrupted();
+    interrupt::park_if_interrupted();
 }

@@ -1,8 +1,8 @@
 //! The program as a whole: its end, and the machine it runs on.
 
+use crate::reactor::last_words;
 use std::time::Duration;
 
-use crate::child::panic;
 use crate::pool;
 use crate::spawn::tree;
 use crate::status::{Farewell, StopMode};
@@ -70,18 +70,18 @@ pub fn shutdown() {
 /// # }
 /// ```
 pub fn exit_actor() -> ! {
-    panic::leave(Farewell::Itself)
+    last_words::leave(Farewell::Itself)
 }
 
 /// As [`exit_actor`], and it is not to be restarted, whatever its restart type.
 pub fn exit_actor_for_good() -> ! {
-    panic::leave(Farewell::ForGood)
+    last_words::leave(Farewell::ForGood)
 }
 
 /// In an `#[init]`: this actor is not needed, and that is no error (OTP's `ignore`). Its spawn answers
 /// [`SpawnError::Ignored`](crate::SpawnError::Ignored); a supervisor goes on with its other children and keeps the spec.
 pub fn ignore() -> ! {
-    panic::leave(Farewell::Ignored)
+    last_words::leave(Farewell::Ignored)
 }
 
 /// As [`shutdown`], with a budget for all of it: what has not ended when it is over is killed, the whole tree at once. Blocks for at most about that long.

@@ -1,12 +1,14 @@
 //! The process of a store: objects of any type, and functions that are run on them.
 
+use crate::types::method::Method;
+use crate::types::options::Options;
 use std::any::Any;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::actor::actor_ref::RawRef;
-use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, Method, Options};
+use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 use crate::store::function::{self, Owner};
 
 /// The actor behind a [`Store`](crate::Store). It has no messages for others than the handles.

@@ -4,12 +4,13 @@
 //! them handed out, before there is anything to make actors of. What they are made of comes later, as a second plan of the same shape, and takes the
 //! place of the first, from the top to the leaves.
 
+use crate::actor::server::OfActor;
+use crate::types::options::Options;
 use std::fmt;
 
 use crate::actor::builder::ActorBuilder;
-use crate::actor::traits::{Actor, ActorStruct, Options};
+use crate::actor::traits::{Actor, ActorStruct};
 use crate::command::{Command, CommandRef, Keeper};
-use crate::control::entry::OfActor;
 use crate::control::request::Kind;
 use crate::ipc::codec::{Encoded, Portable};
 use crate::policy::Restart;

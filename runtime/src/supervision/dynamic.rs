@@ -1,12 +1,12 @@
 //! Children of one kind, as many as there are at the moment.
 
+use crate::types::options::Options;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::actor::traits::Options;
 use crate::policy::Strategy;
 use crate::spawn::plan::Found;
 use crate::supervision::declared::{Frame, Supervised};

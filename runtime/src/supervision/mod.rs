@@ -9,12 +9,12 @@ mod info;
 pub(crate) mod partitioned;
 pub(crate) mod supervisor_ref;
 
-use crate::actor::traits::Options;
 use crate::control::request::Kind;
 use crate::ipc::codec::Encoded;
 use crate::policy::{Intensity, Rules, Strategy};
 use crate::spawn::plan::Plan;
 use crate::sys::process;
+use crate::types::options::Options;
 
 pub use builder::SupervisorBuilder;
 pub use child_spec::{ChildSpec, IntoChild, Reachable, Reserved};

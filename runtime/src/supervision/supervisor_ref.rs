@@ -1,5 +1,6 @@
 //! The hand on a supervisor.
 
+use crate::types::id::ActorId;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -10,7 +11,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::child_spec::{IntoChild, Reachable};
 use super::error::SupervisorError;
 use super::info::{ChildCounts, ChildInfo, ChildState};
-use crate::actor::actor_ref::ActorId;
 use crate::control::request::{self, Answered, Operation};
 use crate::ipc::codec;
 use crate::reactor::endpoint::Peer;

@@ -3,6 +3,7 @@
 //! Each is said if the program wants that level of the child it is about, and dropped if there is no room: a supervisor waits for nobody.
 //! The table in [`crate::logging`] lists them.
 
+use crate::logging::record::TARGET;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,8 +14,6 @@ use crate::logging::record::{self, Record, Severity, Site, Value};
 use crate::status::Epitaph;
 use crate::sys::signal;
 use crate::types::exit::ExitReason;
-
-pub(crate) const TARGET: &str = "phalanx::supervisor";
 
 /// Everything ends, because the owner of this supervisor is gone: see [`tear_down`].
 static TORN_DOWN: AtomicBool = AtomicBool::new(false);

@@ -3,10 +3,11 @@
 //! The wait status comes from the kernel, and what was done to it the supervisor knows. The ledger only tells ends of one kind from each other, in the
 //! words of the process that has ended. A lie there gets that process a wrong reason, and at most that it is not started again, or is.
 
+use crate::reactor::last_words;
+use crate::types::method::Method;
+use crate::types::method::method_name;
 use std::time::Duration;
 
-use crate::actor::traits::{Method, method_name};
-use crate::child::panic;
 use crate::control::request::Spec;
 use crate::policy::Exit;
 use crate::status::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal};
@@ -85,7 +86,7 @@ fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Ref
     // One that was about to be killed may have ended before that by itself.
     match (verdict.filter(|verdict| !matches!(verdict, Verdict::Killed { .. })), wait) {
         (Some(Verdict::StartTimeout), _) => {
-            let awaited = ledger.words().filter(|(_, place, _)| place == panic::AWAITED);
+            let awaited = ledger.words().filter(|(_, place, _)| place == last_words::AWAITED);
             Some(Refusal::StartTimeout(awaited.map(|words| words.0).unwrap_or_default()))
         }
         (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {

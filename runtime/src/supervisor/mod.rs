@@ -25,12 +25,12 @@ mod start;
 pub(crate) mod stop;
 mod watch;
 
+use crate::types::method::Method;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use crate::actor::traits::Method;
 use crate::child::setup::{self, Gate};
 use crate::control::notification::{Board, Place, Seating};
 use crate::control::request::{self, Answered, Asked, Spawn, Spec};

@@ -1,9 +1,9 @@
 //! What is said in the program's log of what happens here.
 
+use crate::types::method::method_name;
 use std::time::Duration;
 
 use super::{Child, Supervisor};
-use crate::actor::traits::method_name;
 use crate::policy::Key;
 use crate::status::Epitaph;
 use crate::supervisor::events;

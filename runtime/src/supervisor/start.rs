@@ -1,12 +1,12 @@
 //! Starting children: actors, tasks, declared supervisors, and the supervisors of actors.
 
+use crate::types::method::Method;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use super::{Child, Desk, Life, Nested, Office, Supervisor, Watch, preload};
-use crate::actor::traits::Method;
 use crate::child::setup::{self, Birth, Gate};
 use crate::control::entry::{self, Entry};
 use crate::control::fd_store::Attic;

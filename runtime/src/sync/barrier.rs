@@ -1,5 +1,6 @@
 //! A place where a number of parties wait for each other.
 
+use crate::types::id::ActorId;
 use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use super::client::{self, ANSWER, Trouble};
 use super::clients::{self, Parties, Party, Ticket};
 use super::error;
 use super::lock::handle;
-use crate::actor::actor_ref::{ActorId, ActorRef};
+use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
 use crate::reactor::monitor::{Down, Who};

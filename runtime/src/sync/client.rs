@@ -1,5 +1,6 @@
 //! The caller's side of a gate: asking, giving up, giving back.
 
+use crate::types::id::ActorId;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::clients::{self, Ticket};
 use super::lock_server::{Gate, Kept, Poison, Taken};
-use crate::actor::actor_ref::{ActorId, ActorRef};
+use crate::actor::actor_ref::ActorRef;
 use crate::actor::reply::Reply;
 use crate::ipc::codec::Portable;
 use crate::sys::per_process::{self, COPY, Home, Own};

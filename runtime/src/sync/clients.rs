@@ -1,5 +1,6 @@
 //! The processes that use a server: known to it by name, watched by it, and told apart over their incarnations.
 
+use crate::types::id::ActorId;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +9,7 @@ use std::time::Instant;
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 
-use crate::actor::actor_ref::{ActorId, ActorRef};
+use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::reply::Reply;
 use crate::actor::traits::Actor;

@@ -1,5 +1,8 @@
 //! The handle of a task.
 
+use crate::reactor::interrupt;
+use crate::task::run::OfTask;
+use crate::types::options::Options;
 use std::fmt;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,8 +13,6 @@ use std::time::Duration;
 
 use crate::actor::any_ref::AnyRef;
 use crate::actor::builder::{options, short_name};
-use crate::actor::traits::Options;
-use crate::control::entry::OfTask;
 use crate::control::request::Kind;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
@@ -21,7 +22,6 @@ use crate::reactor::process_handle::{Handle, process_methods};
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
 use crate::spawn::plan::Plan;
-use crate::spawn::root;
 use crate::status::Epitaph;
 use crate::sys::clock;
 use crate::sys::per_process::Home;
@@ -242,7 +242,7 @@ impl<T: Portable, E: Portable> Future for Joining<T, E> {
             slot
         });
         match slot.poll(context.waker()) {
-            Some(_) if root::is_interrupted() => Poll::Pending,
+            Some(_) if interrupt::is_interrupted() => Poll::Pending,
             Some(Outcome::Dead(epitaph)) => Poll::Ready(this.process.result(epitaph.as_deref())),
             Some(_) => Poll::Ready(this.process.result(None)),
             None => {

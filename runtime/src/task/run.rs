@@ -1,19 +1,45 @@
 //! What runs in a task's process.
 
+use crate::control::entry::Entry;
+use crate::control::entry::Start;
 use crate::reactor::context;
+use crate::sys::executable::Located;
+use crate::types::exit::PANIC_CODE;
+use crate::types::method::Method;
 use std::io::Write;
+use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::server::PANICKED;
 use crate::child::panic;
-use crate::child::setup::{Start, announce_ready};
+use crate::child::setup::announce_ready;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::user_code;
 use crate::spawn::tree;
 use crate::status::{Farewell, Ledger, StopMode};
 use crate::sys::executable;
+
+/// A task is one message to itself.
+const TASK: &[Method] = &[Method::ask("task")];
+
+/// The entry of a task type: a function `F` from `A` to `T`, or to a `Result<T, E>`.
+pub(crate) struct OfTask<F, A, T, E>(PhantomData<(F, A, T, E)>);
+
+impl<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable> OfTask<F, A, T, ()> {
+    pub(crate) const ENTRY: &'static Located<Entry> =
+        &Located::new(Entry { run: value::<F, A, T>, type_name: std::any::type_name::<F>, methods: TASK });
+}
+
+impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E: Portable>
+    OfTask<F, A, T, (E,)>
+{
+    pub(crate) const FALLIBLE: &'static Located<Entry> = &Located::new(Entry {
+        run: result::<F, A, T, E>,
+        type_name: std::any::type_name::<F>,
+        methods: TASK,
+    });
+}
 
 /// What a task leaves behind: bytes that lie behind its ledger, where they outlive it.
 #[derive(Serialize, Deserialize)]
@@ -71,7 +97,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
         Err(payload) => {
             panic::correct(ledger, &*payload);
             ledger.say_farewell(Farewell::Panicked);
-            return PANICKED;
+            return PANIC_CODE;
         }
     };
     ledger.finish();

@@ -1,12 +1,12 @@
 //! What can go wrong, one small type per kind of call.
 
+use crate::types::name_error::NameError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::names::NameError;
 use crate::policy::SpecError;
 use crate::types::escape::{Line, escaped, one_line};
 use crate::types::exit::ExitReason;

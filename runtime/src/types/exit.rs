@@ -86,6 +86,9 @@ pub enum ExitReason {
     },
 }
 
+/// The exit code of a process that has panicked: that of a Rust program.
+pub(crate) const PANIC_CODE: i32 = 101;
+
 /// Who asked for a graceful stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -114,7 +117,7 @@ impl ExitReason {
             ExitReason::Signaled { signal, .. } => -signal,
             ExitReason::Killed { .. } => -9,
             ExitReason::GaveUp { last } => last.code(),
-            ExitReason::Panicked { .. } => 101,
+            ExitReason::Panicked { .. } => PANIC_CODE,
             ExitReason::InitFailed(_)
             | ExitReason::IntensityReached
             | ExitReason::Linked { .. }

@@ -4,4 +4,7 @@
 pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod exit;
+pub(crate) mod id;
+pub(crate) mod method;
 pub(crate) mod name_error;
+pub(crate) mod options;

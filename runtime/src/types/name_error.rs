@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use crate::registry::client::Trouble;
-use crate::registry::protocol::{self, Refusal};
-use crate::status::cut;
 use crate::types::escape::escaped;
 
 /// Why a name or a group could not be used. Each says which.
@@ -64,25 +61,6 @@ pub enum NameError {
 }
 
 impl NameError {
-    pub(crate) fn of(trouble: Trouble, name: &str, asked: &str) -> NameError {
-        let name = cut(name, protocol::NAME).to_owned();
-        match trouble {
-            Trouble::BadName => NameError::BadName { name },
-            Trouble::Refused(Refusal::NotFound) => NameError::NotFound { name },
-            Trouble::Refused(Refusal::Taken { pid }) => NameError::AlreadyRegistered { name, pid },
-            Trouble::Refused(Refusal::WrongType { is }) => {
-                NameError::WrongType { name, is, asked: asked.to_owned() }
-            }
-            Trouble::Refused(Refusal::Dead) => NameError::Dead { name },
-            Trouble::Refused(Refusal::Full(limit)) => NameError::Full { name, limit: limit.text() },
-            Trouble::Refused(Refusal::Nonsense) => {
-                NameError::Unreachable { name, error: "the program has refused the request".to_owned() }
-            }
-            Trouble::Starting => NameError::Starting { name },
-            Trouble::Unreachable(error) => NameError::Unreachable { name, error },
-        }
-    }
-
     /// The name, or the group; its first 255 bytes.
     pub fn name(&self) -> &str {
         match self {

@@ -6,7 +6,10 @@
 //! saves a system call.
 
 use crate::reactor::context;
+use crate::reactor::last_words;
 use crate::reactor::own;
+use crate::types::method::Method;
+use crate::types::method::method_name;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering::SeqCst;
@@ -15,8 +18,7 @@ use std::time::Duration;
 use super::recycling::Recycling;
 use super::reply_channels::Callers;
 use crate::actor::links;
-use crate::actor::traits::{Actor, Answer, Call, Method, method_name};
-use crate::child::panic;
+use crate::actor::traits::{Actor, Answer, Call};
 use crate::control::fd_store::Attic;
 use crate::ipc::capacity::{self, Correction};
 use crate::ipc::codec;
@@ -50,7 +52,7 @@ fn weigh(error: &io::Error) {
         Verdict::Passes if Verdict::passes_unseen(error) => poll::pause(MOMENT),
         Verdict::Passes => {}
         // There is nobody else's end in a receive.
-        Verdict::Ours | Verdict::Theirs | Verdict::Packet => panic::leave_broken("its mailbox", error),
+        Verdict::Ours | Verdict::Theirs | Verdict::Packet => last_words::leave_broken("its mailbox", error),
     }
 }
 
@@ -153,7 +155,7 @@ impl Mailbox {
                 Ok(Some(packet)) => packet,
                 // Nobody closes the mailbox of a process that lives but code that does not know whose it is.
                 Ok(None) if fd::has_ended(self.receiver.as_fd()) => {
-                    panic::leave_broken("its mailbox", "it has been shut down")
+                    last_words::leave_broken("its mailbox", "it has been shut down")
                 }
                 // An empty packet looks the same.
                 Ok(None) => {
@@ -222,7 +224,7 @@ impl Mailbox {
             payload,
         } = parse::<Envelope>(&self.buffer[..packet.len])?;
         if packet.fds.iter().any(|fd| self.callers.have(fd.as_raw_fd())) {
-            panic::leave_broken("a socket of its own", "something else has come in by its number");
+            last_words::leave_broken("a socket of its own", "something else has come in by its number");
         }
         let mut fds = packet.fds.into_iter();
         let channel = if announce { fds.next() } else { None };

@@ -4,12 +4,16 @@ pub(crate) mod inbox;
 mod recycling;
 pub(crate) mod reply_channels;
 
+use crate::control::entry::{Entry, Start};
 use crate::reactor::context;
+use crate::sys::executable::Located;
+use crate::types::exit::PANIC_CODE;
+use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 
 use crate::actor::traits::Actor;
 use crate::child::panic;
-use crate::child::setup::{Start, announce_ready};
+use crate::child::setup::announce_ready;
 use crate::ipc::envelope::Body;
 use crate::ipc::user_code;
 use crate::ipc::{bounds, codec};
@@ -19,8 +23,13 @@ use inbox::Mailbox;
 use recycling::Recycling;
 pub(crate) use reply_channels::Origin;
 
-/// The code of an exit after a panic, as of a Rust program whose `main` panicked.
-pub(crate) const PANICKED: i32 = 101;
+/// The entry of an actor type.
+pub(crate) struct OfActor<A>(PhantomData<A>);
+
+impl<A: Actor> OfActor<A> {
+    pub(crate) const ENTRY: &'static Located<Entry> =
+        &Located::new(Entry { run: run::<A>, type_name: std::any::type_name::<A>, methods: A::METHODS });
+}
 
 /// Makes the actor, handles its messages, stops it. Answers the exit code.
 pub(crate) fn run<A: Actor>(start: Start) -> i32 {
@@ -45,7 +54,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         panic::correct(ledger, &*payload);
         // The state may be half-changed: it is not dropped, nobody runs code on it.
         std::mem::forget(actor);
-        return farewell(ledger, Farewell::Panicked, PANICKED);
+        return farewell(ledger, Farewell::Panicked, PANIC_CODE);
     }
     ledger.enter(Phase::Stopping);
     let stopped = user_code::caught(|| {
@@ -63,7 +72,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         Ok(()) => farewell(ledger, Farewell::Stopped, 0),
         Err(payload) => {
             panic::correct(ledger, &*payload);
-            farewell(ledger, Farewell::Panicked, PANICKED)
+            farewell(ledger, Farewell::Panicked, PANIC_CODE)
         }
     }
 }
@@ -90,7 +99,7 @@ fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, 
         }
         Err(payload) => {
             panic::correct(ledger, &*payload);
-            Err(farewell(ledger, Farewell::Panicked, PANICKED))
+            Err(farewell(ledger, Farewell::Panicked, PANIC_CODE))
         }
     }
 }

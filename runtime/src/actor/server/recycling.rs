@@ -1,9 +1,9 @@
 //! When an actor wants a fresh process: after so many messages, at a certain age, or above a certain size.
 
 use crate::sys::procfs;
+use crate::types::options::Recycle;
 use std::time::Duration;
 
-use crate::control::request::Recycle;
 use crate::sys::{clock, process};
 
 /// How often the size is looked at, at most.

@@ -4,6 +4,7 @@
 //! sent when there is room; beyond the bound only the fact that it was lost is. A caller is forgotten when it is gone, and for no other reason: what
 //! passes (no memory, too many descriptors under way) is tried again, and if it does not pass, said in the answer's place.
 
+use crate::reactor::last_words;
 use crate::reactor::own;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
@@ -16,7 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::actor::traits::Answer;
-use crate::child::panic;
 use crate::control::fd_store::Attic;
 use crate::ipc::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::ipc::uplink;
@@ -135,7 +135,7 @@ impl Callers {
         if let Some(Err(error)) = attic.map(|attic| attic.park(session, channel.as_fd())) {
             match Verdict::of(&error) {
                 // Nobody but the processes of this actor has its ends.
-                Verdict::Ours | Verdict::Theirs => panic::leave_broken("its attic", error),
+                Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its attic", error),
                 // No room: if this process dies, that caller is told that its answers are lost.
                 Verdict::Passes | Verdict::Packet => {
                     self.unparked.insert(session);
@@ -348,7 +348,7 @@ fn hand_out(channel: BorrowedFd<'_>, sealed: &mut Sealed) -> Result<(), Hindranc
         Verdict::Packet => Hindrance::Packet(error),
         // What is broken may be a descriptor that the handler has put into its answer.
         Verdict::Ours if sealed.has_descriptors() && fd::is_seqpacket(channel) => Hindrance::Packet(error),
-        Verdict::Ours => panic::leave_broken("the reply channel of a caller", error),
+        Verdict::Ours => last_words::leave_broken("the reply channel of a caller", error),
     })
 }
 

@@ -1,0 +1,60 @@
+//! A new process takes on what it is to find when it starts.
+
+use crate::child::panic;
+use crate::control::attributes::Surroundings;
+use crate::control::boot_env::TREE;
+use crate::control::entry;
+use crate::ipc::user_code;
+use crate::reactor::context;
+use crate::status::{Farewell, Ledger};
+use crate::sys::{attributes, rlimit};
+use crate::types::exit::PANIC_CODE;
+
+/// Makes it so, and calls what is to be called first. In case of an error, it says so in the ledger, and
+/// answers the code to exit with.
+pub(crate) fn enter(surroundings: &Surroundings, ledger: &Ledger) -> Result<(), i32> {
+    if let Err(error) = apply(surroundings) {
+        ledger.last_words(&error, "", None);
+        ledger.say_farewell(Farewell::NoOption);
+        return Err(1);
+    }
+    for (offset, type_name) in &surroundings.hooks {
+        let ran = user_code::caught(|| entry::run_hook(*offset, type_name));
+        context::leave_if_copy();
+        match ran {
+            Ok(true) => {}
+            Ok(false) => {
+                ledger.last_words("the option `before_start`: the function is not there", "", None);
+                ledger.say_farewell(Farewell::NoOption);
+                return Err(1);
+            }
+            Err(payload) => {
+                panic::correct(ledger, &*payload);
+                ledger.say_farewell(Farewell::Panicked);
+                return Err(PANIC_CODE);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn apply(of: &Surroundings) -> Result<(), String> {
+    let failed = |option: &str, error: std::io::Error| format!("the option `{option}`: {error}");
+    attributes::change_environment(of.is_cleared.then_some(TREE), &of.environment);
+    if let Some(directory) = &of.directory {
+        let told = |error| failed("current_dir", error) + ": " + &directory.to_string_lossy();
+        std::env::set_current_dir(directory).map_err(told)?;
+    }
+    if let Some(nice) = of.nice {
+        attributes::set_niceness(nice).map_err(|error| failed(&format!("nice = {nice}"), error))?;
+    }
+    if let Some(cores) = &of.affinity {
+        attributes::set_affinity(cores)
+            .map_err(|error| failed("affinity", error) + &format!(": cores {cores:?}"))?;
+    }
+    for (&limit, &value) in &of.limits {
+        rlimit::limit(limit, value)
+            .map_err(|error| failed("limit", error) + &format!(": {limit:?} = {value}"))?;
+    }
+    Ok(())
+}
