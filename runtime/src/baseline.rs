@@ -3,10 +3,9 @@
 //! No mailbox, no ledger, no types: one packet asks for a fork, one packet says that the child is there. Made of the same
 //! system calls as the real thing, so that the ratio between the two says what everything else costs.
 
-use std::env;
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::{env, io};
 
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::traits::Actor;

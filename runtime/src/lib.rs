@@ -87,6 +87,7 @@ pub use actor::links::{link, myself, unlink};
 pub use actor::reply::Reply;
 pub use actor::traits::{Actor, ActorStruct, Calls};
 pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
+pub use introspect::children::{Child, children};
 pub use introspect::tree::{Node, NodeKind, NodeState, tree};
 pub use ipc::codec::Portable;
 pub use names::NameError;
@@ -108,7 +109,6 @@ pub use resources::{
     shared::{Blob, Shared},
 };
 pub use spawn::shutdown::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
-pub use spawn::tree::{Child, children};
 pub use store::{Cell, Counter, List, Map, Set, Store, StoreError};
 pub use supervision::declared::Supervised;
 pub use supervision::dynamic::Dynamic;

@@ -1,9 +1,5 @@
 //! A ref: the address of an actor, and the hand on its process.
 
-use crate::reactor::context;
-use crate::types::id::ActorId;
-use crate::types::method::Method;
-use crate::types::method::method_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -23,11 +19,14 @@ use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::{Handle, process_methods};
 use crate::reactor::router::Router;
 use crate::reactor::waiter::Slot;
+use crate::reactor::{context, travel};
 use crate::status::State;
 use crate::sys::clock;
 use crate::types::error::{At, CallError, SendError, TrySendError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
+use crate::types::id::ActorId;
+use crate::types::method::{Method, method_name};
 
 /// The address of an actor of type `A`: its messages are this type's methods.
 ///
@@ -443,12 +442,12 @@ impl<A: ActorStruct> fmt::Display for ActorRef<A> {
 
 impl<A: ActorStruct> Serialize for ActorRef<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codec::put_peer(&self.raw().peer, serializer)
+        travel::put_peer(&self.raw().peer, serializer)
     }
 }
 
 impl<'de, A: Actor> Deserialize<'de> for ActorRef<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        codec::take_peer(deserializer).map(ActorRef::of)
+        travel::take_peer(deserializer).map(ActorRef::of)
     }
 }

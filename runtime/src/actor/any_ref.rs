@@ -1,18 +1,18 @@
 //! A ref of whatever type: who somebody is, and whether they are still there.
 
-use crate::types::id::ActorId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ipc::codec;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::Handle;
+use crate::reactor::travel;
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
+use crate::types::id::ActorId;
 
 /// A ref without the type: an actor, a task or the program, to be known again and to be watched, not to be called.
 ///
@@ -122,12 +122,12 @@ impl fmt::Display for AnyRef {
 
 impl Serialize for AnyRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codec::put_peer(&self.0, serializer)
+        travel::put_peer(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for AnyRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyRef, D::Error> {
-        codec::take_peer(deserializer).map(AnyRef)
+        travel::take_peer(deserializer).map(AnyRef)
     }
 }

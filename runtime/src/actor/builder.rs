@@ -1,19 +1,19 @@
 //! Starting a process: options, then `spawn`.
 
-use crate::actor::server::OfActor;
-use crate::types::options::Recycle;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::actor_ref::ActorRef;
+use crate::actor::server::OfActor;
 use crate::actor::traits::{Actor, ActorStruct};
 use crate::control::request::Kind;
 use crate::ipc::{bounds, codec};
-use crate::names;
 use crate::reactor::endpoint::Peer;
+use crate::spawn::claim;
 use crate::spawn::plan::Plan;
 use crate::types::error::SpawnError;
+use crate::types::options::Recycle;
 
 /// The setters that actors and tasks share. Each overrides the option of the same name in the attribute.
 macro_rules! options {
@@ -56,7 +56,7 @@ macro_rules! options {
         ///
         /// With anything but `Temporary`, its mailbox outlives its process: refs stay valid, what is queued is served by the next process, and
         /// only the message in progress is lost.
-        pub fn restart(mut self, restart: $crate::Restart) -> Self {
+        pub fn restart(mut self, restart: $crate::policy::Restart) -> Self {
             self.plan.options.restart = Some(restart);
             self
         }
@@ -73,18 +73,18 @@ macro_rules! options {
         /// takes that one with it, whose restarts are otherwise counted for all its children together. Default: 1 in 10 s for what
         /// is spawned; that of the supervisor for its children.
         pub fn intensity(mut self, restarts: u32, window: Duration) -> Self {
-            self.plan.options.intensity = Some($crate::Intensity::new(restarts, window));
+            self.plan.options.intensity = Some($crate::policy::Intensity::new(restarts, window));
             self
         }
 
         /// How long to wait before a restart: `min` the first time, then longer and longer, up to `max`. Default: not at all, or what the supervisor says.
         pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
-            self.plan.options.backoff = Some($crate::Backoff::new(min, max));
+            self.plan.options.backoff = Some($crate::policy::Backoff::new(min, max));
             self
         }
 
         /// How it is stopped. Default: [`Timeout`](crate::Shutdown::Timeout) after the `grace`.
-        pub fn shutdown(mut self, shutdown: $crate::Shutdown) -> Self {
+        pub fn shutdown(mut self, shutdown: $crate::policy::Shutdown) -> Self {
             self.plan.options.shutdown = Some(shutdown);
             self
         }
@@ -219,7 +219,7 @@ macro_rules! options {
         /// # Ok(())
         /// # }
         /// ```
-        pub fn limit(mut self, limit: $crate::Limit, value: u64) -> Self {
+        pub fn limit(mut self, limit: $crate::sys::rlimit::Limit, value: u64) -> Self {
             self.plan.surroundings.set_limit(limit, value);
             self
         }
@@ -342,7 +342,7 @@ impl<A: Actor> ActorBuilder<A> {
     }
 
     /// What becomes of what is queued when it is stopped. Default: [`AtEnd`](crate::Drain::AtEnd).
-    pub fn drain(mut self, drain: crate::Drain) -> Self {
+    pub fn drain(mut self, drain: crate::policy::Drain) -> Self {
         self.plan.options.drain = Some(drain);
         self
     }
@@ -397,7 +397,7 @@ impl<A: Actor> ActorBuilder<A> {
     pub(crate) fn spawn_peer(self) -> Result<Arc<Peer>, SpawnError> {
         match self.registered {
             None => self.plan.spawn(),
-            Some(name) => names::start_registered(&name, std::any::type_name::<A>(), || self.plan.spawn()),
+            Some(name) => claim::start_registered(&name, std::any::type_name::<A>(), || self.plan.spawn()),
         }
     }
 }

@@ -4,7 +4,6 @@
 //! was; from then on an answer goes straight into the caller's reply channel, from whichever thread. Only what finds no room there
 //! is left to the main thread, which keeps it as it keeps all answers.
 
-use crate::reactor::own;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +13,7 @@ use crate::actor::traits;
 use crate::ipc::bounds;
 use crate::ipc::codec::Portable;
 use crate::ipc::envelope::Status;
+use crate::reactor::own;
 use crate::sys::per_process::Home;
 
 /// What a handler returns that answers later; see [`later`].

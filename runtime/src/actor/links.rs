@@ -4,8 +4,6 @@
 //! tells it, is up to what the actor says: it dies too, of the same cause, unless it *traps* exits by an `#[on_exit]` hook; then the
 //! report comes as a message.
 
-use crate::reactor::last_words;
-use crate::reactor::own;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -16,6 +14,7 @@ use crate::actor::current;
 use crate::actor::traits::Actor;
 use crate::ipc::codec;
 use crate::reactor::monitor::Down;
+use crate::reactor::{last_words, own};
 use crate::sys::per_process::Own;
 use crate::types::error::SendError;
 use crate::types::exit::ExitReason;

@@ -1,6 +1,5 @@
 //! The answer to a call, before it is there.
 
-use crate::reactor::interrupt;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -14,6 +13,7 @@ use crate::actor::forwarded::Failure;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};
 use crate::reactor::endpoint::Peer;
+use crate::reactor::interrupt;
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
 use crate::status::Epitaph;

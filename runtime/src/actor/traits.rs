@@ -1,7 +1,5 @@
 //! What the `#[actor]` attribute writes, and what it writes it against.
 
-use crate::types::method::Method;
-use crate::types::options::Options;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +9,8 @@ use crate::ipc::bounds;
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::{Body, Status};
 use crate::reactor::monitor::Down;
+use crate::types::method::Method;
+use crate::types::options::Options;
 
 /// A type whose values live in processes of their own. Implemented by `#[actor]`, not by hand.
 #[diagnostic::on_unimplemented(

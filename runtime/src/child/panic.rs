@@ -1,12 +1,11 @@
 //! What is kept of a panic: in the ledger, where it outlives the process.
 
-use crate::reactor::context;
-use crate::reactor::last_words;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, Once, PoisonError};
 
+use crate::reactor::{context, last_words};
 use crate::status::{Ledger, WORDS, cut};
 use crate::sys::per_process;
 

@@ -1,28 +1,23 @@
 //! From the fork to user code: everything that a new process is before it is an actor.
 
-use crate::child::attributes;
-use crate::control::entry::Start;
-use crate::reactor::context::{self, Identity};
-use crate::reactor::last_words;
-use crate::reactor::own;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::child::panic;
-use crate::control::entry::Entry;
+use crate::child::{attributes, panic};
+use crate::control::entry::{Entry, Start};
 use crate::control::fd_store::Attic;
+use crate::control::link;
 use crate::control::notification::Place;
 use crate::control::request::{Kind, Spawn, Spec};
-use crate::ipc::uplink;
-use crate::ipc::{bounds, codec};
-use crate::spawn::tree;
-use crate::status::Ledger;
-use crate::status::register;
-use crate::sys::poll::Event;
-use crate::sys::{fd, memfd, poll, process, proctitle, rlimit, seqpacket, signal};
+use crate::ipc::{bounds, codec, uplink};
+use crate::reactor::context::{self, Identity};
+use crate::reactor::{last_words, own};
+use crate::status::{Ledger, register};
+use crate::sys::poll::{self, Event};
+use crate::sys::{fd, memfd, process, proctitle, rlimit, seqpacket, signal};
 
 /// Test hook: how many milliseconds to wait between fork and set-up, so that a supervisor can be killed there.
 const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
@@ -90,7 +85,7 @@ pub(crate) fn prepare() {
     });
     panic::prepare();
     codec::prepare();
-    tree::prepare();
+    link::prepare();
 }
 
 /// The descriptors of a child of this kind, beside those that every process of the tree has.
@@ -152,7 +147,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     }
     ledger.be_vouched_for(supervisor, register::number());
     ledger.started(process::pid(), incarnation);
-    tree::inherit(control, place, ledger);
+    link::inherit(control, place, ledger);
     if let Some(limit) = spec.memory {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
@@ -204,7 +199,7 @@ fn wait_at_fault_point(supervisor: i32) {
 /// Tells those who wait for it that the process is ready.
 pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
     let is_first = ledger.ready();
-    tree::say_ready();
+    link::say_ready();
     // The mailbox, rung from its inner side. Whoever has spawned it waits for that, also if the first process was stopped before it was ready; for one
     // after those nobody does.
     if is_first {

@@ -9,10 +9,13 @@ use std::time::Duration;
 use super::shim::{CommandRef, Keeper};
 use super::spec::{CommandSpec, Output, Ready};
 use crate::actor::builder::ActorBuilder;
+use crate::actor::traits::ActorStruct;
 use crate::policy::{Restart, Shutdown};
+use crate::supervision::declared::{Frame, Supervised};
 use crate::supervision::{ChildSpec, IntoChild};
 use crate::sys::process;
 use crate::types::error::SpawnError;
+use crate::types::options::Options;
 
 /// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then [`spawn`](Self::spawn).
 ///
@@ -300,5 +303,19 @@ impl IntoChild for Command {
 
     fn into_child(self) -> ChildSpec {
         self.into_keeper().into_child()
+    }
+}
+
+impl Supervised for Command {
+    type Args = Command;
+    type Ref = CommandRef;
+    const OPTIONS: Options = <Keeper as ActorStruct>::OPTIONS;
+
+    fn frame() -> Frame {
+        Frame::actor::<Keeper>()
+    }
+
+    fn filled(command: Command) -> ChildSpec {
+        command.into_child()
     }
 }

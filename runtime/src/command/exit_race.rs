@@ -1,10 +1,10 @@
 //! How things stand with a command, as the threads of its keeper tell each other.
 
-use crate::reactor::own;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::TICK;
+use crate::reactor::own;
 use crate::status::cut;
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;

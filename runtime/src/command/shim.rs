@@ -26,16 +26,11 @@
 //! which has started it), and what is left below goes to the supervisor, which kills strays with their groups. The tree's mark is in its
 //! environment whatever was asked for.
 
-use crate::reactor::last_words;
-use crate::sys::procfs;
-use crate::types::method::Method;
-use crate::types::options::Options;
 use std::fs::{self, File};
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use super::TICK;
 use super::exit_race::{Channel, Course, End};
@@ -45,10 +40,13 @@ use super::spec::{CommandSpec, Ready};
 use crate::actor::actor_ref::{ActorRef, RawRef};
 use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 use crate::control::orphans;
+use crate::reactor::last_words;
 use crate::sys::process::{self, Wait};
-use crate::sys::signal;
+use crate::sys::{procfs, signal};
 use crate::types::error::CallError;
 use crate::types::exit::ExitReason;
+use crate::types::method::Method;
+use crate::types::options::Options;
 
 /// How long is read on when the command has ended, for as long as somebody of its group has its pipes.
 const DRAIN: Duration = Duration::from_millis(500);

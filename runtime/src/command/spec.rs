@@ -1,13 +1,13 @@
 //! What a command is, apart from its being started: what travels to its keeper, and is kept for a restart.
 
-use crate::control::boot_env::TREE;
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
+
+use crate::control::boot_env::TREE;
 
 /// A command, ready to be run by whoever gets this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

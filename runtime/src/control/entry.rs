@@ -4,17 +4,16 @@
 //! work and nothing is registered. The offset is checked, against the constant's own marks, the type's name and the build, before anything
 //! is called.
 
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+
 use crate::control::fd_store::Attic;
 use crate::ipc::envelope::Body;
 use crate::policy::Drain;
 use crate::status::Ledger;
-use crate::types::method::Method;
-use crate::types::method::method_name;
-use crate::types::options::Recycle;
-use std::marker::PhantomData;
-use std::os::fd::OwnedFd;
-
 use crate::sys::executable::{self, Findable, Located};
+use crate::types::method::{Method, method_name};
+use crate::types::options::Recycle;
 
 /// What a process of one type needs from its code.
 #[derive(Clone, Copy)]

@@ -8,6 +8,8 @@ pub(crate) mod attributes;
 pub(crate) mod boot_env;
 pub(crate) mod entry;
 pub(crate) mod fd_store;
+pub(crate) mod function;
+pub(crate) mod link;
 pub(crate) mod notification;
 pub(crate) mod orphans;
 pub(crate) mod request;

@@ -1,12 +1,11 @@
 //! Processes that nobody answers for: descendants of the dead.
 
-use crate::control::boot_env::TREE;
-use crate::sys::procfs;
 use std::fs;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::sys::{clock, poll, process};
+use crate::control::boot_env::TREE;
+use crate::sys::{clock, poll, process, procfs};
 
 /// How long is looked for strays of a tree whose warden was killed.
 const SWEEP: Duration = Duration::from_secs(1);

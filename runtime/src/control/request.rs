@@ -3,7 +3,6 @@
 //! One packet per request, in the format of the mailboxes. There is no answer: what becomes of a spawn is read in the
 //! ledger that comes with it, and the mailbox's bell says when to look.
 
-use crate::types::options::Recycle;
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -14,14 +13,15 @@ use serde_bytes::ByteBuf;
 
 use crate::control::attributes::Surroundings;
 use crate::control::fd_store::Attic;
+use crate::control::function::FunctionName;
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::logging::Wish;
 use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::status::{Ledger, StopMode};
 use crate::sys::{clock, credentials, fd, poll, seqpacket};
-use crate::task::function::FunctionName;
 use crate::types::exit::ExitReason;
+use crate::types::options::Recycle;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<P = ByteBuf> {

@@ -2,4 +2,5 @@
 //!
 //! Nothing here sends.
 
+pub(crate) mod children;
 pub(crate) mod tree;

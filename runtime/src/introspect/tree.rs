@@ -3,20 +3,18 @@
 //! Nobody is asked, so nobody has to answer: the ledgers are read where the supervisors hold them, and `/proc` says the rest. A hung actor
 //! is seen like any other.
 
-use crate::status::root_supervisor::{self, DEEPEST};
-use crate::sys::procfs;
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::fmt;
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use crate::control::entry;
 use crate::control::request::Kind;
+use crate::status::root_supervisor::{self, DEEPEST};
 use crate::status::{Ledger, State};
-use crate::sys::clock;
+use crate::sys::{clock, procfs};
 use crate::types::escape::{Line, escaped};
 use crate::types::exit::ExitReason;
 

@@ -3,9 +3,6 @@
 //! An `ActorRef` in a message is two descriptors beside it, and a file or shared memory is one. Their serde implementations put them
 //! aside here, in a thread-local that is set up for exactly one encode or decode: a failing one leaves nothing behind for the next.
 
-use crate::ipc::bounds;
-use crate::ipc::explain;
-
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
@@ -13,17 +10,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::LocalKey;
 
-use serde::de::{DeserializeOwned, Error as _};
-use serde::ser::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::ipc::bounded_deserializer::Reader;
 use crate::ipc::bounded_serializer::{Output, Writer};
-use crate::ipc::bounds::{Bounds, DEPTH, Excess};
-use crate::ipc::user_code;
-use crate::reactor::endpoint::{Card, Peer};
-use crate::reactor::router::Router;
-use crate::status::Ledger;
+use crate::ipc::bounds::{self, Bounds, DEPTH, Excess};
+use crate::ipc::{explain, user_code};
 use crate::sys::stack;
 
 pub(crate) use crate::ipc::raw_value::Parcel;
@@ -43,11 +36,17 @@ pub trait Portable: Serialize + DeserializeOwned + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Portable for T {}
 
+/// A process that a ref in a message is of.
+pub(crate) trait Carried: Send + Sync {
+    /// Its mailbox, and its ledger.
+    fn descriptors(&self) -> [BorrowedFd<'_>; 2];
+}
+
 /// What travels beside the bytes of a message.
 #[derive(Clone)]
 pub(crate) enum Aside {
     /// A ref: mailbox and ledger.
-    Peer(Arc<Peer>),
+    Ref(Arc<dyn Carried>),
     /// Memory, a file, a socket: kept open until the message is sent.
     Fd(Arc<dyn AsFd + Send + Sync>),
 }
@@ -55,8 +54,8 @@ pub(crate) enum Aside {
 impl Aside {
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let (first, second) = match self {
-            Aside::Peer(peer) => {
-                let [mailbox, ledger] = peer.descriptors();
+            Aside::Ref(carried) => {
+                let [mailbox, ledger] = carried.descriptors();
                 (mailbox, Some(ledger))
             }
             Aside::Fd(fd) => (fd.as_fd(), None),
@@ -65,7 +64,7 @@ impl Aside {
     }
 
     pub(crate) fn is_ref(&self) -> bool {
-        matches!(self, Aside::Peer(_))
+        matches!(self, Aside::Ref(_))
     }
 }
 
@@ -269,22 +268,17 @@ pub(crate) fn takes_descriptors() -> bool {
 /// What is said where they cannot.
 const NOT_BYTES: &str = "refs and descriptors travel in messages of phalanx and in the state of new processes only: they are not bytes, and so cannot be in a task's result, which outlives it";
 
-/// Serialises what is known of an actor, and puts its descriptors beside the message.
-pub(crate) fn put_peer<S: Serializer>(peer: &Arc<Peer>, serializer: S) -> Result<S::Ok, S::Error> {
-    if !put(Aside::Peer(Arc::clone(peer))) {
-        return Err(S::Error::custom(NOT_BYTES));
-    }
-    peer.card.serialize(serializer)
+/// Puts the descriptors of a ref beside the message that is being serialised.
+pub(crate) fn put_ref<E: serde::ser::Error>(carried: Arc<dyn Carried>) -> Result<(), E> {
+    if put(Aside::Ref(carried)) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
 }
 
-/// The other direction: one peer per actor and process.
-pub(crate) fn take_peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Peer>, D::Error> {
-    let card = Card::deserialize(deserializer)?;
-    let (Some(mailbox), Some(ledger)) = (take(), take()) else {
-        return Err(D::Error::custom("a ref without its descriptors"));
-    };
-    let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
-    peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)
+/// The descriptors of the next ref in the message being decoded.
+pub(crate) fn take_ref<E: serde::de::Error>() -> Result<[OwnedFd; 2], E> {
+    match (take(), take()) {
+        (Some(mailbox), Some(ledger)) => Ok([mailbox, ledger]),
+        _ => Err(E::custom("a ref without its descriptors")),
+    }
 }
 
 /// Puts a descriptor beside the message that is being serialised. The other end takes it in the same order.
@@ -305,6 +299,8 @@ pub(crate) fn take_fd<E: serde::de::Error>() -> Result<OwnedFd, E> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, HashMap};
+
+    use serde::Deserialize;
 
     use super::*;
 

@@ -1,7 +1,5 @@
 //! The lines of [`init`](super::init): the usual ones, behind process and actor.
 
-use crate::logging::record;
-use crate::reactor::context;
 use std::error::Error;
 use std::fmt::{self, Debug};
 use std::time::SystemTime;
@@ -20,7 +18,9 @@ use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::logging::record;
 use crate::logging::sites::is_forwarded;
+use crate::reactor::context;
 use crate::types::escape::one_line;
 
 /// Makes it the program's subscriber; answers its filter if there was none, as text that this process' children can read.

@@ -14,8 +14,7 @@ use std::time::Duration;
 use tracing::Event;
 use tracing::field::{DebugValue, Field, Value as FieldValue, debug};
 
-use crate::ipc::uplink;
-use crate::ipc::user_code;
+use crate::ipc::{uplink, user_code};
 use crate::logging::Origin;
 use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};

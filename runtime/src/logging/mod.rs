@@ -71,16 +71,16 @@ pub(crate) mod record;
 mod sites;
 mod spans;
 
-use crate::reactor::context;
 use std::time::SystemTime;
 
+use forward::Forward;
 use once_cell::sync::OnceCell;
+use record::Severity;
 use serde::{Deserialize, Serialize};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use forward::Forward;
-use record::Severity;
+use crate::reactor::context;
 
 pub(crate) use inbox::settle;
 

@@ -52,20 +52,17 @@
 pub(crate) mod get_or_spawn;
 pub(crate) mod group;
 
-use crate::registry::client;
-use crate::registry::protocol;
 use std::any::type_name;
 
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::traits::Actor;
+use crate::registry::{client, protocol};
 
 pub use crate::types::name_error::NameError;
 pub use get_or_spawn::get_or_spawn;
 
 pub(crate) use crate::registry::client::{Answered, Trouble, ask};
 pub(crate) use crate::registry::protocol::{Refusal, Wanted};
-pub(crate) use crate::registry::thread::{start_registry, unread_line};
-pub(crate) use get_or_spawn::{Claim, start_registered};
 
 /// Gives an actor a name. It can have several.
 ///

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::duration;
 use crate::policy::machine::{ChildRules, Rules};
-use crate::types::escape::escaped;
 
 /// Which children a supervisor restarts when one of them ends.
 ///
@@ -309,18 +308,20 @@ pub enum SpecError {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| match self {
+        match self {
             SpecError::Intensity(text) => {
                 write!(
                     f,
-                    "`{text}` is no intensity: write a number of restarts and a time, like \"5 in 10s\""
+                    "`{}` is no intensity: write a number of restarts and a time, like \"5 in 10s\"",
+                    Shown(text)
                 )
             }
             SpecError::ZeroWindow => write!(f, "the window of an intensity cannot be zero"),
             SpecError::Backoff(text) => {
                 write!(
                     f,
-                    "`{text}` is no backoff: write the shortest and the longest wait, like \"100ms..30s\""
+                    "`{}` is no backoff: write the shortest and the longest wait, like \"100ms..30s\"",
+                    Shown(text)
                 )
             }
             SpecError::ZeroBackoff => {
@@ -329,15 +330,23 @@ impl fmt::Display for SpecError {
             SpecError::BackoffOrder(backoff) => {
                 write!(f, "the shortest wait of the backoff {backoff} is above its longest")
             }
-            SpecError::DuplicateId(id) => write!(f, "two children have the id `{id}`"),
+            SpecError::DuplicateId(id) => write!(f, "two children have the id `{}`", Shown(id)),
             SpecError::SignificantPermanent(id) => {
-                write!(f, "child `{id}` is permanent, so it cannot be significant: it never ends by itself")
+                write!(
+                    f,
+                    "child `{}` is permanent, so it cannot be significant: it never ends by itself",
+                    Shown(id)
+                )
             }
             SpecError::SignificantNever(id) => {
-                write!(f, "child `{id}` is significant, but the supervisor's auto_shutdown is `Never`")
+                write!(
+                    f,
+                    "child `{}` is significant, but the supervisor's auto_shutdown is `Never`",
+                    Shown(id)
+                )
             }
             SpecError::SignificantDynamic(id) => {
-                write!(f, "child `{id}` of a dynamic supervisor cannot be significant")
+                write!(f, "child `{}` of a dynamic supervisor cannot be significant", Shown(id))
             }
             SpecError::AutoShutdownDynamic => {
                 write!(
@@ -348,6 +357,19 @@ impl fmt::Display for SpecError {
             SpecError::TooManyChildren { declared, most } => {
                 write!(f, "{declared} children are declared, and `max_children` is {most}: raise it")
             }
+        }
+    }
+}
+
+/// A text of the program's as part of a message: on one line.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            '\u{2028}' | '\u{2029}' => write!(f, "{}", character.escape_default()),
+            _ if character.is_control() => write!(f, "{}", character.escape_default()),
+            _ => write!(f, "{character}"),
         })
     }
 }

@@ -9,11 +9,13 @@ use super::dispatcher::Core;
 use super::progress::{OnProgress, Progress};
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
+use crate::control::function::Function;
 use crate::ipc::bounds::{DEPTH, DEPTHS, SOUNDED, too_deep};
 use crate::ipc::codec::{self, Parcel, Portable};
-use crate::task::function::{self, Function, TaskFn};
+use crate::supervision::SupervisorBuilder;
+use crate::task::function::{self, TaskFn};
+use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
-use crate::{SpawnError, SupervisorBuilder};
 
 /// How many workers a pool has: a number, or from so many to so many.
 pub trait Workers {
@@ -111,7 +113,7 @@ impl Options {
 
 impl PoolBuilder {
     pub(super) fn new() -> PoolBuilder {
-        let workers = crate::parallelism();
+        let workers = crate::spawn::shutdown::parallelism();
         let options = Options {
             name: "pool".to_owned(),
             min: workers,
@@ -143,7 +145,7 @@ impl PoolBuilder {
     }
 
     /// How many workers: `4`, or `2..=8`. With a range, the pool begins with the smaller number, starts more while tasks wait and nobody is idle, and ends those who are
-    /// [idle](Self::idle_timeout) for long. Default: [`parallelism`](crate::parallelism).
+    /// [idle](Self::idle_timeout) for long. Default: [`parallelism`](crate::spawn::shutdown::parallelism).
     pub fn workers(self, workers: impl Workers) -> Self {
         let (min, max) = workers.bounds();
         self.with(|options| (options.min, options.max) = (min, max))

@@ -19,9 +19,10 @@ use super::worker_handle::{Crew, Failed, Lost, Verdict, Which};
 use super::{End, OnLoss};
 use crate::ipc::user_code;
 use crate::reactor::select::{Gate, later};
+use crate::supervision::SupervisorRef;
 use crate::sys::per_process::{COPY, Home, Own};
+use crate::types::error::SpawnError;
 use crate::types::exit::ExitReason;
-use crate::{SpawnError, SupervisorRef};
 
 /// How long a batch of short tasks is to take.
 const BATCH: f64 = 500_000.0;

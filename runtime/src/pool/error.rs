@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::types::error::{Never, SpawnError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
-use crate::{Never, SpawnError};
 
 /// Which task it was, and which worker had it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::{Border, PoolError, WorkerAt};
 use super::shared_slots::Status;
+use crate::control::function::Function;
 use crate::ipc::codec::Parcel;
-use crate::task::function::Function;
 use crate::types::exit::ExitReason;
 
 /// Items of one function, in the order in which they were given.

@@ -28,6 +28,10 @@ use std::marker::PhantomData;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::control::function::Function;
+use crate::spawn::shutdown;
+use crate::types::error::SpawnError;
+
 pub use builder::{PoolBuilder, Workers};
 pub use error::{Border, PoolError, TaskAt, TaskError, TrySubmitError, WorkerAt};
 pub use insights::{Insights, Report, WorkerInsights};
@@ -45,11 +49,10 @@ use self::stream::NOT_HERE;
 use self::task::Cell;
 use once_cell::sync::OnceCell;
 
-use crate::SpawnError;
 use crate::ipc::bounds;
 use crate::ipc::codec::{Parcel, Portable};
 use crate::sys::per_process::Own;
-use crate::task::function::{Function, TaskFn};
+use crate::task::function::TaskFn;
 use crate::types::escape::escaped;
 
 /// What becomes of a task whose worker has died of it.
@@ -324,13 +327,14 @@ fn single(function: Function, number: u64, args: Parcel, sink: Arc<Cell>) -> Res
 static LIVE: Own<Mutex<Vec<Weak<Core>>>> = Own::new();
 
 fn register(core: &Arc<Core>) {
+    shutdown::before_end(finish_all);
     let mut live = LIVE.here().lock().unwrap_or_else(PoisonError::into_inner);
     live.retain(|core| core.strong_count() > 0);
     live.push(Arc::downgrade(core));
 }
 
 /// What the end of the program does first: pools do what is pending, and end.
-pub(crate) fn finish_all() {
+fn finish_all() {
     let live = std::mem::take(&mut *LIVE.here().lock().unwrap_or_else(PoisonError::into_inner));
     let cores: Vec<Arc<Core>> = live.iter().filter_map(Weak::upgrade).collect();
     for core in &cores {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Shared;
+use crate::resources::shared::Shared;
 
 /// How many batches can be on their way to a worker.
 pub(crate) const TRACKS: usize = 2;

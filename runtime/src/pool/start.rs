@@ -10,8 +10,13 @@ use super::in_process::Hand;
 use super::shared_slots::Lane;
 use super::worker::{Setup, Worker};
 use super::worker_handle::{Crew, Link};
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::builder::ActorBuilder;
 use crate::ipc::user_code::Thrown;
-use crate::{ActorRef, ExitReason, Restart, SpawnError, Supervisor};
+use crate::policy::Restart;
+use crate::supervision::Supervisor;
+use crate::types::error::SpawnError;
+use crate::types::exit::ExitReason;
 
 /// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.
 const MAILBOX: u32 = 8;
@@ -102,7 +107,7 @@ impl Core {
                 (Link::Thread(hand), std::process::id())
             }
             Some(supervisor) => {
-                let mut builder = crate::__private::builder::<Worker>((setup,))
+                let mut builder = ActorBuilder::<Worker>::new(&(setup,))
                     .name(name.clone())
                     .mailbox(MAILBOX)
                     .depth(self.options.depth)

@@ -13,10 +13,10 @@ use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Job, Outcome, Sink};
 use super::shared_slots::{MOST_ITEMS, Status};
 use super::task::failed;
+use crate::control::function::Function;
 use crate::ipc::codec::{Parcel, Portable};
 use crate::ipc::user_code::{self, Thrown};
 use crate::sys::per_process::COPY;
-use crate::task::function::Function;
 
 /// How many items are on their way by default.
 pub(crate) const BUFFER: usize = 256;

@@ -13,11 +13,11 @@ use super::dispatcher::Core;
 use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Outcome, Sink};
 use super::shared_slots::Status;
-use crate::Never;
 use crate::ipc::codec::Portable;
 use crate::ipc::user_code;
 use crate::reactor::select::later;
 use crate::sys::per_process::{COPY, Home, Own};
+use crate::types::error::Never;
 
 /// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it (Python's `AsyncResult` and `Future`).
 ///

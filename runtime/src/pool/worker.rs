@@ -1,6 +1,5 @@
 //! What runs in a worker: batches, one item at a time.
 
-use crate::reactor::context;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::shared_slots::{Halt, Lane, Phase, Status, Track};
 use crate::actor;
+use crate::control::function::{FunctionName, Ran, Runner};
 use crate::ipc::codec::{Encoded, Parcel};
+use crate::reactor::context;
 use crate::reactor::select::clock;
-use crate::task::function::{FunctionName, Ran, Runner};
 use crate::types::escape::escaped;
 
 /// How often a worker looks how large it is, at most.

@@ -10,11 +10,14 @@ use super::in_process::{Hand, Promise};
 use super::job::{Deliveries, Outcome, Piece, Sink};
 use super::shared_slots::{Control, Lane, Phase, Status, TRACKS};
 use super::worker::{Answered, Batch, Worker, item};
+use crate::actor::actor_ref::ActorRef;
+use crate::actor::reply::Reply;
+use crate::control::function::Function;
 use crate::ipc::codec::Parcel;
+use crate::reactor::monitor::Monitor;
 use crate::reactor::select::{clock, later};
-use crate::task::function::Function;
-use crate::types::exit::ExitReason;
-use crate::{ActorRef, CallError, Monitor, Reply};
+use crate::types::error::CallError;
+use crate::types::exit::{ExitReason, StoppedBy};
 
 /// When a batch that is not answered is looked at for the first time.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -200,7 +203,7 @@ impl Pending {
         };
         Some(answer.map_err(|error| match error {
             CallError::Died(reason, _) => Failed::Died(reason),
-            CallError::Stopped(_) => Failed::Died(ExitReason::Stopped(crate::StoppedBy::Ref)),
+            CallError::Stopped(_) => Failed::Died(ExitReason::Stopped(StoppedBy::Ref)),
             CallError::Gone(at) => Failed::Died(at.ended().cloned().unwrap_or(ExitReason::SupervisorDied)),
             error => Failed::Unsent(error.to_string()),
         }))

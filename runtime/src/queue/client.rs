@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::error::{Fault, QueueError};
 use super::item_size::Parcel;
 use super::server::{Facts, Given, Server, Unstored, Wish};
-use crate::Portable;
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::current::current;
 use crate::actor::reply::Reply;
+use crate::ipc::codec::Portable;
 use crate::sys::per_process::Own;
 use crate::types::error::CallError;
 

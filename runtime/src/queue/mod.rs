@@ -20,13 +20,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::{Client, Patience};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
-use client::{Client, Patience};
 
 pub use builder::QueueBuilder;
 pub use error::{

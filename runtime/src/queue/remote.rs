@@ -4,8 +4,6 @@
 //! can: the proxy the processes of its host that hold leases, and the manager the connection. What is on its way to a
 //! client is leased by the connection until it has been sent, also where it is given away: an item is not lost with a link.
 
-use crate::types::method::Method;
-use crate::types::options::Options;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +20,8 @@ use crate::actor::any_ref::AnyRef;
 use crate::actor::traits::{Actor, ActorStruct};
 use crate::ipc::codec::{self, Portable};
 use crate::types::error::CallError;
+use crate::types::method::Method;
+use crate::types::options::Options;
 
 impl<T: Portable> Queue<T> {
     /// The queue that a proxy stands for.

@@ -4,7 +4,6 @@
 //! An item has a number from its put to its end, and that is the order of the queue: what is given back goes to where it was, before everything that
 //! has not been handed out.
 
-use crate::types::id::ActorId;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs;
@@ -17,6 +16,7 @@ use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
 use crate::actor::links::myself;
 use crate::types::error::SendError;
+use crate::types::id::ActorId;
 
 /// How many descriptors this process may have if the system does not say.
 const DESCRIPTORS: usize = 1024;
@@ -260,7 +260,7 @@ impl Server {
 }
 
 /// Answers at once.
-fn answered<T: crate::Portable>(later: Later<T>, answer: Answer<T>, value: T) -> Later<T> {
+fn answered<T: crate::ipc::codec::Portable>(later: Later<T>, answer: Answer<T>, value: T) -> Later<T> {
     let _ = answer.send(value);
     later
 }

@@ -1,6 +1,5 @@
 //! An actor as its callers see it: the sending end of its mailbox, its ledger, and what became of it.
 
-use crate::reactor::context;
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ipc::capacity;
 use crate::ipc::envelope::{Envelope, Outgoing, Sealed, packet};
+use crate::reactor::context;
 use crate::reactor::reception::Reception;
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot, Wakers};

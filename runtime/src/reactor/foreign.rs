@@ -4,8 +4,6 @@
 //! parent is held by the child itself, by a thread that waits for the parent's pidfd: a parent's ref would cost each of its
 //! children two more descriptors in their supervisor, for what hardly anybody wants to know, since children do not outlive their parents for long.
 
-use crate::reactor::context;
-use crate::sys::procfs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -13,14 +11,14 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::ipc::bounds;
-use crate::ipc::channel;
 use crate::ipc::envelope::Envelope;
+use crate::ipc::{bounds, channel};
+use crate::reactor::context;
 use crate::reactor::endpoint::{Card, Peer};
 use crate::reactor::router::Router;
 use crate::status::Ledger;
 use crate::sys::per_process::Own;
-use crate::sys::{fd, poll, process};
+use crate::sys::{fd, poll, process, procfs};
 
 static PROGRAM: Own<OnceCell<(Arc<Peer>, OwnedFd)>> = Own::new();
 static PARENT: Own<OnceCell<Arc<Peer>>> = Own::new();

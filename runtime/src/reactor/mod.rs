@@ -14,5 +14,6 @@ pub(crate) mod process_handle;
 pub(crate) mod reception;
 pub(crate) mod router;
 pub(crate) mod select;
+pub(crate) mod travel;
 pub(crate) mod wait;
 pub(crate) mod waiter;

@@ -1,6 +1,5 @@
 //! Watching an actor: one `Down` when it ends.
 
-use crate::types::id::ActorId;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +17,7 @@ use crate::status::Epitaph;
 use crate::sys::clock;
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
+use crate::types::id::ActorId;
 
 /// The report of an actor's end (OTP's `'DOWN'` message).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,23 +1,19 @@
 //! The hand on a process, shared by refs of actors and by tasks.
 
-use crate::reactor::context;
-use crate::reactor::interrupt;
-use crate::status::root_supervisor;
-use crate::sys::procfs;
-use std::fmt;
-use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::{fmt, io};
 
 use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
+use crate::reactor::{context, interrupt};
 use crate::status::register::{self, Known};
-use crate::status::{Epitaph, State, StopMode};
-use crate::sys::{clock, fd, poll, process, rlimit, signal};
+use crate::status::{Epitaph, State, StopMode, root_supervisor};
+use crate::sys::{clock, fd, poll, process, procfs, rlimit, signal};
 use crate::types::error::{At, SendError};
 use crate::types::escape::escaped;
 use crate::types::exit::{ExitReason, StoppedBy};

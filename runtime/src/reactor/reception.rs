@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::ipc::channel;
 use crate::ipc::envelope::Answered;
-use crate::sys::poll::{Epoll, Event, Events};
+use crate::sys::fd;
+use crate::sys::poll::{self, Epoll, Event, Events};
 use crate::sys::seqpacket::{self, Packet};
 use crate::sys::verdict::Verdict;
-use crate::sys::{fd, poll};
 
 /// Tokens of the epoll set; every other token is the id of a peer.
 pub(super) const ANSWERS: u64 = 0;

@@ -10,7 +10,6 @@
 //!
 //! A copy of this process (a fork without exec) has a router of its own, with sessions and a reply channel that nobody else has.
 
-use crate::reactor::last_words;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,6 +20,7 @@ use once_cell::sync::OnceCell;
 
 use crate::ipc::envelope::{Answered, Body, parse};
 use crate::reactor::endpoint::{Lost, Peer, Place};
+use crate::reactor::last_words;
 use crate::reactor::reception::{ANSWERS, Fault, Reception, WAKE};
 use crate::reactor::waiter::{Outcome, Slot, Wakers};
 use crate::sys::per_process::Own;

@@ -1,8 +1,5 @@
 //! Asking the registry, from any process of the tree.
 
-use crate::registry::protocol;
-use crate::status::cut;
-use crate::types::name_error::NameError;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -14,10 +11,11 @@ use crate::ipc::envelope::{packet, parse};
 use crate::ipc::uplink;
 use crate::reactor::endpoint::{Card, Peer};
 use crate::reactor::router::Router;
-use crate::status::Ledger;
-use crate::sys::seqpacket;
+use crate::registry::protocol;
+use crate::status::{Ledger, cut};
 use crate::sys::verdict::Verdict;
-use crate::sys::{clock, fd, poll};
+use crate::sys::{clock, fd, poll, seqpacket};
+use crate::types::name_error::NameError;
 
 /// How long the program may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

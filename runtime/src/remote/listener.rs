@@ -9,14 +9,13 @@ pub(crate) mod connections;
 mod session;
 pub(crate) mod writer;
 
-use crate::types::method::Method;
-use crate::types::options::Options;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use connections::{Place, Table};
 use serde::{Deserialize, Serialize};
 
 use super::error::RemoteError;
@@ -27,7 +26,8 @@ use crate::actor::actor_ref::{ActorRef, RawRef};
 use crate::actor::reply::Reply;
 use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 use crate::sys::poll;
-use connections::{Place, Table};
+use crate::types::method::Method;
+use crate::types::options::Options;
 
 /// How long is waited when a connection cannot be accepted, for instance for want of descriptors.
 const BREATH: Duration = Duration::from_millis(50);

@@ -16,8 +16,7 @@ use crate::actor::any_ref::AnyRef;
 use crate::actor::builder::ActorBuilder;
 use crate::actor::traits::Actor;
 use crate::ipc::codec::Portable;
-use crate::queue::Queue;
-use crate::queue::remote;
+use crate::queue::{Queue, remote};
 use crate::remote::secret::Secret;
 use crate::task::Process;
 #[allow(unused_imports, reason = "for the docs")]

@@ -3,7 +3,6 @@
 //! A connection is for one name. The client says which, and what it takes it for; if the manager agrees, calls go the one way and
 //! answers the other, and beats both ways.
 
-use crate::types::method::Method;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -15,6 +14,7 @@ use crate::actor::forwarded::Outcome;
 use crate::actor::traits::Actor;
 use crate::ipc::codec::Portable;
 use crate::queue::remote;
+use crate::types::method::Method;
 
 /// Longer names are not served.
 pub(super) const LONGEST_NAME: usize = 255;

@@ -5,10 +5,9 @@
 //!
 //! **Threads.** The main thread sends. One receives, and connects again when the link is lost. One sends beats.
 
-use crate::types::method::Method;
-use crate::types::options::Options;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -25,13 +24,14 @@ use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{self, Answer};
 use crate::actor::forwarded::{Failure, Outcome};
 use crate::actor::reply::Reply;
-use crate::actor::traits;
-use crate::actor::traits::{Actor, ActorStruct, Call, Calls, InitFailure};
+use crate::actor::traits::{self, Actor, ActorStruct, Call, Calls, InitFailure};
 use crate::ipc::codec::{self, Encoded};
 use crate::ipc::envelope::Status;
 use crate::queue::remote::{self, Outward as Way};
 use crate::sys::{clock, poll};
 use crate::types::error::Executed;
+use crate::types::method::Method;
+use crate::types::options::Options;
 
 /// The message of a proxy's own, beyond all methods.
 const CONNECT: u32 = 1 << 30;

@@ -1,7 +1,5 @@
 //! The actor that knows what a manager serves. It hears from the manager's own processes only, and outlives the one that strangers talk to.
 
-use crate::types::method::Method;
-use crate::types::options::Options;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +10,8 @@ use crate::actor::actor_ref::RawRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::reply::Reply;
 use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
+use crate::types::method::Method;
+use crate::types::options::Options;
 
 /// Something that is served.
 #[derive(Clone, Serialize, Deserialize)]

@@ -1,10 +1,9 @@
 //! Bytes that nobody can change, received without a copy.
 
-use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::io;
 use std::ops::{Bound, Deref, RangeBounds};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use once_cell::sync::OnceCell;
 use serde::de::Error as _;

@@ -4,12 +4,11 @@
 //! beside it. So a sender that is killed anywhere has sent a message or not, and no end waits for the other to read the rest.
 
 use std::any::type_name;
-use std::fmt;
-use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;

@@ -9,11 +9,10 @@
 //! types cannot be shared: a `bool` or an enum that another process has overwritten would not be one any more, and a tuple has gaps in which there
 //! may be anything.
 
-use std::fmt;
-use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

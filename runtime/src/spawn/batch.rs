@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::control::fd_store::Attic;
+use crate::control::link::PATIENCE;
 use crate::control::request::{self, Ends, Place, Spec};
 use crate::ipc::codec::Encoded;
 use crate::reactor::endpoint::Peer;
-use crate::spawn::tree::PATIENCE;
 use crate::sys::{clock, process};
 
 /// One of them.

@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::control::entry;
+use crate::control::link::{PATIENCE, Tree};
 use crate::control::request::{self, Answered, Operation};
 use crate::ipc::channel;
 use crate::spawn::batch::{Batch, Node};
-use crate::spawn::tree::{PATIENCE, Tree};
 use crate::status::{Epitaph, Process, State};
 use crate::supervisor::exit_cause;
 use crate::sys::per_process::Own;

@@ -3,6 +3,7 @@
 //! It knows entry points, not types: neither `actor` nor `task`.
 
 pub(crate) mod batch;
+pub(crate) mod claim;
 pub(crate) mod kept;
 pub(crate) mod plan;
 pub(crate) mod root;

@@ -1,8 +1,5 @@
 //! A process to be, from the caller's side: its mailbox, what is asked of a supervisor, and what came of it.
 
-use crate::reactor::interrupt;
-use crate::supervisor::boot;
-use crate::types::options::Options;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -12,27 +9,30 @@ use std::time::Duration;
 use crate::control::attributes::Surroundings;
 use crate::control::entry::{Entry, Hook};
 use crate::control::fd_store::Attic;
+use crate::control::function::Function;
+use crate::control::link::{PATIENCE, Tree};
 use crate::control::request::{Kind, Spec};
 use crate::control::step::{NoTree, Obstacle};
-use crate::ipc::bounds;
-use crate::ipc::channel;
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::Envelope;
-use crate::names::Claim;
+use crate::ipc::{bounds, channel};
 use crate::policy::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
 use crate::reactor::endpoint::{Card, Peer};
+use crate::reactor::interrupt;
 use crate::reactor::process_handle::Handle;
 use crate::reactor::router::Router;
 use crate::reactor::waiter::{Outcome, Slot};
 use crate::spawn::batch::{Batch, Node};
+use crate::spawn::claim::Claim;
 use crate::spawn::kept::{self, Kept};
-use crate::spawn::tree::{self, PATIENCE, Tree};
+use crate::spawn::tree;
 use crate::status::{Epitaph, Ledger, Refusal, cut};
+use crate::supervisor::boot;
 use crate::sys::executable::{self, Located};
 use crate::sys::{clock, credentials, fd, process};
-use crate::task::function::Function;
 use crate::types::error::SpawnError;
 use crate::types::exit::ExitReason;
+use crate::types::options::Options;
 
 const MAILBOX: u32 = 256;
 const START: Duration = Duration::from_secs(10);

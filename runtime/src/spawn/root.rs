@@ -1,10 +1,5 @@
 //! The program's side: starting the root supervisor, watching it, ending it, and Ctrl-C.
 
-use crate::control::boot_env::TREE;
-use crate::logging::record;
-use crate::reactor::interrupt;
-use crate::status::root_supervisor;
-use crate::sys::procfs;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,20 +10,21 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::control::orphans;
-use crate::control::request;
+use crate::control::boot_env::TREE;
+use crate::control::link::{PATIENCE, Tree};
 use crate::control::step::{NoTree, Obstacle, Step};
+use crate::control::{orphans, request};
 use crate::ipc::uplink;
-use crate::logging;
-use crate::names;
+use crate::logging::{self, record};
 use crate::policy::{Intensity, Recent};
+use crate::reactor::interrupt;
+use crate::registry;
 use crate::spawn::kept::{self, Kept};
-use crate::spawn::tree::{PATIENCE, Tree};
-use crate::status::StopMode;
+use crate::status::{StopMode, root_supervisor};
 use crate::supervisor::boot::{self, Token};
 use crate::sys::per_process::Own;
 use crate::sys::poll::{self, Event};
-use crate::sys::{clock, credentials, executable, fd, process, seqpacket, signal};
+use crate::sys::{clock, credentials, executable, fd, process, procfs, seqpacket, signal};
 
 /// How long a supervisor without its warden may take to end everything.
 const TEAR_DOWN: Duration = Duration::from_secs(5);
@@ -270,7 +266,7 @@ impl Watcher {
         loop {
             let mut fds = vec![(self.pidfd.as_fd(), false), (self.signals.as_fd(), false)];
             fds.push((kept.unwrap_or(self.pidfd.as_fd()), false));
-            fds.extend(names::unread_line().map(|line| (line, false)));
+            fds.extend(registry::thread::unread_line().map(|line| (line, false)));
             let ready = match poll::wait(&fds, None, None) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -284,7 +280,7 @@ impl Watcher {
             if ready[2] && kept::let_go_of_the_ended(&self.tree).is_err() {
                 kept = None;
             }
-            if ready.get(3) == Some(&true) && names::start_registry().is_err() {
+            if ready.get(3) == Some(&true) && registry::thread::start_registry().is_err() {
                 // No thread to be had now. Whoever asks waits for it until their deadline.
                 poll::pause(Duration::from_millis(10));
             }

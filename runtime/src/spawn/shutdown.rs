@@ -1,12 +1,28 @@
 //! The program as a whole: its end, and the machine it runs on.
 
-use crate::reactor::last_words;
 use std::time::Duration;
 
-use crate::pool;
+use once_cell::sync::OnceCell;
+
+use crate::reactor::last_words;
 use crate::spawn::tree;
 use crate::status::{Farewell, StopMode};
 use crate::sys::clock;
+
+/// What is finished before the tree ends.
+static FIRST: OnceCell<fn()> = OnceCell::new();
+
+/// Has `finish` called when this process ends its tree in order, before anything in the tree is asked to end: by what has work that is not in a mailbox yet.
+pub(crate) fn before_end(finish: fn()) {
+    // There is one such thing: the pools.
+    let _ = FIRST.set(finish);
+}
+
+fn finish_first() {
+    if let Some(finish) = FIRST.get() {
+        finish();
+    }
+}
 
 /// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return or by panic.
 #[doc(hidden)]
@@ -15,7 +31,7 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
     impl Drop for End {
         fn drop(&mut self) {
             if !std::thread::panicking() {
-                pool::finish_all();
+                finish_first();
             }
             // A main that panics does not wait for work: what it was for is not going to happen.
             tree::shut_down(if std::thread::panicking() { StopMode::Stop } else { StopMode::Drain });
@@ -42,7 +58,7 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
 /// # }
 /// ```
 pub fn shutdown() {
-    pool::finish_all();
+    finish_first();
     tree::shut_down(StopMode::Drain);
 }
 

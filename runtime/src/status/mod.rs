@@ -17,13 +17,12 @@ mod stop;
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::atomic::{
-    AtomicU8, AtomicU32,
-    Ordering::{Relaxed, SeqCst},
-};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU8, AtomicU32};
+
+use layout::Facts;
 
 use crate::sys::memfd::Page;
-use layout::Facts;
 
 pub(crate) use exit_notice::Farewell;
 pub(crate) use exit_record::{End, Epitaph, InProgressRecord, Process, Refusal};

@@ -7,8 +7,6 @@
 //! A page says only where to look: the supervisor, and the number of the file. If that is a lie, nothing is found there, or the list of the liar itself. Such a list
 //! is believed only about children of the process that holds it, which the kernel knows: a liar can name those that it has started itself.
 
-use crate::status::root_supervisor;
-use crate::sys::procfs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +14,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use crate::sys::{memfd, process};
+use crate::status::root_supervisor;
+use crate::sys::{memfd, process, procfs};
 
 /// How many bytes of a list are read: 700,000 children.
 const LONGEST: u64 = 16 << 20;

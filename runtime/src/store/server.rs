@@ -1,7 +1,5 @@
 //! The process of a store: objects of any type, and functions that are run on them.
 
-use crate::types::method::Method;
-use crate::types::options::Options;
 use std::any::Any;
 use std::collections::HashMap;
 
@@ -10,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::actor::actor_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 use crate::store::function::{self, Owner};
+use crate::types::method::Method;
+use crate::types::options::Options;
 
 /// The actor behind a [`Store`](crate::Store). It has no messages for others than the handles.
 pub struct StoreServer {

@@ -4,19 +4,18 @@
 //! them handed out, before there is anything to make actors of. What they are made of comes later, as a second plan of the same shape, and takes the
 //! place of the first, from the top to the leaves.
 
-use crate::actor::server::OfActor;
-use crate::types::options::Options;
 use std::fmt;
 
 use crate::actor::builder::ActorBuilder;
+use crate::actor::server::OfActor;
 use crate::actor::traits::{Actor, ActorStruct};
-use crate::command::{Command, CommandRef, Keeper};
 use crate::control::request::Kind;
 use crate::ipc::codec::{Encoded, Portable};
 use crate::policy::Restart;
 use crate::spawn::plan::{Found, Plan};
-use crate::supervision::{ChildSpec, IntoChild, Reachable, SupervisorBuilder, SupervisorRef};
+use crate::supervision::{ChildSpec, Reachable, SupervisorBuilder, SupervisorRef};
 use crate::types::error::SpawnError;
+use crate::types::options::Options;
 
 /// What can be a field of a [`#[supervisor]`](macro@crate::supervisor): an `#[actor]`, another `#[supervisor]`, a
 /// [`Dynamic`](crate::Dynamic), a [`Command`]. Implemented by the attributes, not by hand.
@@ -218,20 +217,6 @@ pub const fn check_significant(options: &Options, permanent: &'static str, never
 pub const fn check_is_actor(is_supervisor: bool, message: &'static str) {
     if is_supervisor {
         panic!("{}", message)
-    }
-}
-
-impl Supervised for Command {
-    type Args = Command;
-    type Ref = CommandRef;
-    const OPTIONS: Options = <Keeper as ActorStruct>::OPTIONS;
-
-    fn frame() -> Frame {
-        Frame::actor::<Keeper>()
-    }
-
-    fn filled(command: Command) -> ChildSpec {
-        command.into_child()
     }
 }
 

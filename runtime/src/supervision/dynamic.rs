@@ -1,6 +1,5 @@
 //! Children of one kind, as many as there are at the moment.
 
-use crate::types::options::Options;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -13,6 +12,7 @@ use crate::supervision::declared::{Frame, Supervised};
 use crate::supervision::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
+use crate::types::options::Options;
 
 /// A dynamic supervisor among the fields of a [`#[supervisor]`](macro@crate::supervisor), and the handle on it: its children are actors (or supervisors) of the
 /// type `C`, added with [`add`](Self::add). It is made of a [`Supervisor::dynamic`], with options as you like.

@@ -1,27 +1,26 @@
 //! The hand on a supervisor.
 
-use crate::types::id::ActorId;
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::child_spec::{IntoChild, Reachable};
 use super::error::SupervisorError;
 use super::info::{ChildCounts, ChildInfo, ChildState};
+use crate::control::link::PATIENCE;
 use crate::control::request::{self, Answered, Operation};
-use crate::ipc::codec;
 use crate::reactor::endpoint::Peer;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::{Handle, process_methods};
+use crate::reactor::travel;
 use crate::spawn::plan::{Found, Plan};
-use crate::spawn::tree::PATIENCE;
 use crate::sys::clock;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
+use crate::types::id::ActorId;
 
 /// The hand on a supervisor. Cheap to clone; travels in messages, as an [`ActorRef`](crate::ActorRef) does.
 #[derive(Clone)]
@@ -211,12 +210,12 @@ impl fmt::Display for SupervisorRef {
 
 impl Serialize for SupervisorRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codec::put_peer(&self.peer, serializer)
+        travel::put_peer(&self.peer, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SupervisorRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        codec::take_peer(deserializer).map(|peer| SupervisorRef { peer })
+        travel::take_peer(deserializer).map(|peer| SupervisorRef { peer })
     }
 }

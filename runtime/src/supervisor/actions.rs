@@ -11,8 +11,7 @@ use crate::control::request::Spawn;
 use crate::ipc::{capacity, channel};
 use crate::policy::{Action, End, Event, Exit, Key};
 use crate::status::{End as Cause, Epitaph, Farewell, State, StopMode};
-use crate::supervisor::events;
-use crate::supervisor::exit_cause;
+use crate::supervisor::{events, exit_cause};
 use crate::sys::{clock, fd, poll, process, seqpacket};
 use crate::types::exit::StoppedBy;
 

@@ -4,15 +4,13 @@
 //! hook sees the token before `main`, and this module decides whether it is meant. An image that was started so never comes to `main`:
 //! it becomes a supervisor, or ends with words for the program.
 
-use crate::status::root_supervisor;
-use std::env;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::{env, io};
 
 use crate::control::step::{Obstacle, Step};
 use crate::ipc::uplink;
-use crate::supervisor::reaper;
-use crate::supervisor::{Desk, Office, Supervisor};
+use crate::status::root_supervisor;
+use crate::supervisor::{Desk, Office, Supervisor, reaper};
 use crate::sys::{executable, fd, process, proctitle, rlimit, seqpacket, signal};
 
 executable::before_main!(accept, take_over);

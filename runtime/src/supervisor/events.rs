@@ -3,14 +3,13 @@
 //! Each is said if the program wants that level of the child it is about, and dropped if there is no room: a supervisor waits for nobody.
 //! The table in [`crate::logging`] lists them.
 
-use crate::logging::record::TARGET;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::control::request::Spec;
 use crate::logging::outbox;
-use crate::logging::record::{self, Record, Severity, Site, Value};
+use crate::logging::record::{self, Record, Severity, Site, TARGET, Value};
 use crate::status::Epitaph;
 use crate::sys::signal;
 use crate::types::exit::ExitReason;

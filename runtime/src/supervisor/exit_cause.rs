@@ -3,17 +3,16 @@
 //! The wait status comes from the kernel, and what was done to it the supervisor knows. The ledger only tells ends of one kind from each other, in the
 //! words of the process that has ended. A lie there gets that process a wrong reason, and at most that it is not started again, or is.
 
-use crate::reactor::last_words;
-use crate::types::method::Method;
-use crate::types::method::method_name;
 use std::time::Duration;
 
 use crate::control::request::Spec;
 use crate::policy::Exit;
+use crate::reactor::last_words;
 use crate::status::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal};
 use crate::sys::clock;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::types::exit::{ExitReason, StoppedBy};
+use crate::types::method::{Method, method_name};
 
 /// Why a supervisor ends a child.
 #[derive(Clone, Debug)]

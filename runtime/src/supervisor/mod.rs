@@ -25,11 +25,14 @@ mod start;
 pub(crate) mod stop;
 mod watch;
 
-use crate::types::method::Method;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
+
+use reassembly::Assembly;
+use standby::Spare;
+use watch::Watch;
 
 use crate::child::setup::{self, Gate};
 use crate::control::notification::{Board, Place, Seating};
@@ -38,13 +41,11 @@ use crate::policy::{Event, Key, Policy, Rules, Ticket};
 use crate::status::register::Register;
 use crate::status::{End, Epitaph, Ledger, Refusal, State, StopMode};
 use crate::supervisor::exit_cause::Verdict;
-use crate::sys::poll::Event as Bell;
+use crate::sys::poll::{self, Event as Bell};
 use crate::sys::signal::{self, Mask};
-use crate::sys::{clock, executable, memfd, poll, process, seqpacket};
+use crate::sys::{clock, executable, memfd, process, seqpacket};
 use crate::types::exit::StoppedBy;
-use reassembly::Assembly;
-use standby::Spare;
-use watch::Watch;
+use crate::types::method::Method;
 
 /// How many requests are taken before everything else has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;

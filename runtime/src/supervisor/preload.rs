@@ -1,10 +1,10 @@
 //! The one piece of user code that a supervisor runs, if it is asked to: before it forks, so that its children share what was loaded.
 
+use crate::control::function::FunctionName;
 use crate::ipc::bounds::DEPTH;
 use crate::ipc::user_code;
 use crate::sys::per_process::Home;
 use crate::sys::process;
-use crate::task::function::FunctionName;
 
 /// Runs it.
 ///

@@ -1,6 +1,5 @@
 //! Deaths: who has died, what is left of it, what is published, and what the policy makes of it.
 
-use crate::sys::procfs;
 use std::os::fd::AsFd;
 
 use super::actions::{await_return, bury_below, put_down_below};
@@ -11,8 +10,8 @@ use crate::control::request::Kind;
 use crate::policy::{Action, Event, Exit, Key, Restart};
 use crate::status::{End, Epitaph, Refusal, State, StopMode};
 use crate::supervisor::exit_cause;
-use crate::sys::process::Wait;
-use crate::sys::{clock, fd, process};
+use crate::sys::process::{self, Wait};
+use crate::sys::{clock, fd, procfs};
 use crate::types::exit::StoppedBy;
 
 /// How long a supervisor whose actor is gone may take to end what it started.

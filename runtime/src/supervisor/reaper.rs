@@ -7,15 +7,14 @@
 //! It waits for one process and does nothing else, needs no signal for it, and ends as the root supervisor has ended. If the warden is killed, the
 //! root supervisor, a subreaper too, ends everything below itself ([`Supervisor::tear_down`](crate::supervisor::Supervisor)).
 
-use crate::sys::procfs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::control::orphans;
-use crate::sys::process::{Change, Fork, SIGCONT, Wait};
+use crate::sys::process::{self, Change, Fork, SIGCONT, Wait};
 use crate::sys::signal::{self, Mask};
-use crate::sys::{clock, fd, poll, process, proctitle};
+use crate::sys::{clock, fd, poll, procfs, proctitle};
 
 const NAME: &str = "phx-warden";
 

@@ -1,6 +1,5 @@
 //! What is said in the program's log of what happens here.
 
-use crate::types::method::method_name;
 use std::time::Duration;
 
 use super::{Child, Supervisor};
@@ -9,6 +8,7 @@ use crate::status::Epitaph;
 use crate::supervisor::events;
 use crate::sys::{clock, process};
 use crate::types::exit::ExitReason;
+use crate::types::method::method_name;
 
 impl Child {
     pub(super) fn say_that_it_has_started(&self, pid: i32) {

@@ -1,6 +1,5 @@
 //! Starting children: actors, tasks, declared supervisors, and the supervisors of actors.
 
-use crate::types::method::Method;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -15,11 +14,11 @@ use crate::control::request::{self, Kind, Spawn};
 use crate::ipc::envelope::Body;
 use crate::ipc::uplink;
 use crate::policy::{Event, Key, Policy};
-use crate::status::register;
-use crate::status::{Epitaph, Farewell, Process, Refusal, State};
-use crate::sys::process::Fork;
-use crate::sys::{clock, credentials, fd, poll, process, proctitle, signal};
+use crate::status::{Epitaph, Farewell, Process, Refusal, State, register};
+use crate::sys::process::{self, Fork};
+use crate::sys::{clock, credentials, fd, poll, proctitle, signal};
 use crate::types::exit::{ExitReason, StoppedBy};
+use crate::types::method::Method;
 
 impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.

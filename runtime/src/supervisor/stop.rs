@@ -1,6 +1,5 @@
 //! How children end: by themselves, by the clock, one after the other, or all at once.
 
-use crate::sys::procfs;
 use std::time::Duration;
 
 use super::actions::kill_group;
@@ -13,7 +12,7 @@ use crate::status::{Ledger, Phase, State, StopMode};
 use crate::supervisor::events;
 use crate::supervisor::exit_cause::{TAKING, Verdict};
 use crate::sys::signal::Mask;
-use crate::sys::{clock, poll, process};
+use crate::sys::{clock, poll, process, procfs};
 use crate::types::exit::StoppedBy;
 
 /// How long a process has for its last words after SIGABRT.

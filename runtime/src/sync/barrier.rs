@@ -1,6 +1,5 @@
 //! A place where a number of parties wait for each other.
 
-use crate::types::id::ActorId;
 use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use crate::reactor::monitor::{Down, Who};
 use crate::types::error::{At, CallError, SendError, SpawnError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
+use crate::types::id::ActorId;
 
 /// A barrier for a number of parties, processes or threads: Python's `Barrier`.
 ///

@@ -1,6 +1,5 @@
 //! The caller's side of a gate: asking, giving up, giving back.
 
-use crate::types::id::ActorId;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,6 +13,7 @@ use crate::ipc::codec::Portable;
 use crate::sys::per_process::{self, COPY, Home, Own};
 use crate::types::error::{At, CallError, SendError};
 use crate::types::exit::ExitReason;
+use crate::types::id::ActorId;
 
 /// Why nothing was got.
 #[derive(Debug)]

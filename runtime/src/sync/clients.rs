@@ -1,6 +1,5 @@
 //! The processes that use a server: known to it by name, watched by it, and told apart over their incarnations.
 
-use crate::types::id::ActorId;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +8,7 @@ use std::time::Instant;
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 
+use super::client::{Trouble, remaining};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::reply::Reply;
@@ -16,8 +16,7 @@ use crate::actor::traits::Actor;
 use crate::reactor::monitor::{Down, Who};
 use crate::sys::per_process::Own;
 use crate::types::error::SendError;
-
-use super::client::{Trouble, remaining};
+use crate::types::id::ActorId;
 
 /// One process: an actor that is restarted is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

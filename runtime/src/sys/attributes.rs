@@ -1,10 +1,9 @@
 //! The surroundings of this process: environment, niceness, cores.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::ffi::OsString;
-use std::io;
 use std::mem::zeroed;
+use std::{env, io};
 
 use super::check;
 

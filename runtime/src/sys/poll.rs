@@ -1,15 +1,15 @@
 //! Waiting for descriptors: poll, ppoll, epoll, eventfd.
 
 use std::ffi::{c_int, c_ulong};
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{io, ptr};
 
 use nix::sys::epoll::{EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::{check, fd, retry, signal::Mask};
+use super::signal::Mask;
+use super::{check, fd, retry};
 
 fn timespec(limit: Duration) -> libc::timespec {
     libc::timespec { tv_sec: limit.as_secs().min(i32::MAX as u64) as _, tv_nsec: limit.subsec_nanos() as _ }

@@ -4,10 +4,9 @@
 //! packet, the size of the data, the data; descriptors beside them. A test talks to a plain `IpcSender` and
 //! `IpcReceiver` in both directions, and the version is pinned.
 
-use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::ptr;
+use std::{io, ptr};
 
 use super::{fd, retry};
 

@@ -1,8 +1,5 @@
 //! The handle of a task.
 
-use crate::reactor::interrupt;
-use crate::task::run::OfTask;
-use crate::types::options::Options;
 use std::fmt;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -17,6 +14,7 @@ use crate::control::request::Kind;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
 use crate::reactor::endpoint::Peer;
+use crate::reactor::interrupt;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::{Handle, process_methods};
 use crate::reactor::router::Router;
@@ -25,9 +23,10 @@ use crate::spawn::plan::Plan;
 use crate::status::Epitaph;
 use crate::sys::clock;
 use crate::sys::per_process::Home;
-use crate::task::run::Left;
+use crate::task::run::{Left, OfTask};
 use crate::types::error::{At, CallError, Never, SendError, SpawnError};
 use crate::types::exit::ExitReason;
+use crate::types::options::Options;
 
 /// A function that runs in a process of its own; Python's `multiprocessing.Process`, with a typed result.
 ///

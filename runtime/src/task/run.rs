@@ -1,11 +1,5 @@
 //! What runs in a task's process.
 
-use crate::control::entry::Entry;
-use crate::control::entry::Start;
-use crate::reactor::context;
-use crate::sys::executable::Located;
-use crate::types::exit::PANIC_CODE;
-use crate::types::method::Method;
 use std::io::Write;
 use std::marker::PhantomData;
 
@@ -13,12 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::child::panic;
 use crate::child::setup::announce_ready;
-use crate::ipc::bounds;
+use crate::control::entry::{Entry, Start};
 use crate::ipc::codec::{self, Portable};
-use crate::ipc::user_code;
+use crate::ipc::{bounds, user_code};
+use crate::reactor::context;
 use crate::spawn::tree;
 use crate::status::{Farewell, Ledger, StopMode};
-use crate::sys::executable;
+use crate::sys::executable::{self, Located};
+use crate::types::exit::PANIC_CODE;
+use crate::types::method::Method;
 
 /// A task is one message to itself.
 const TASK: &[Method] = &[Method::ask("task")];

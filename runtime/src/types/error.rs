@@ -1,6 +1,5 @@
 //! What can go wrong, one small type per kind of call.
 
-use crate::types::name_error::NameError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::policy::SpecError;
 use crate::types::escape::{Line, escaped, one_line};
 use crate::types::exit::ExitReason;
+use crate::types::name_error::NameError;
 
 /// Where a call was going: the actor, its process, the method.
 #[derive(Clone, Debug, PartialEq, Eq)]

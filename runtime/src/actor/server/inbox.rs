@@ -5,11 +5,6 @@
 //! that it is lost, or to handle it again if its method allows that. Otherwise a message is taken out at once, which
 //! saves a system call.
 
-use crate::reactor::context;
-use crate::reactor::last_words;
-use crate::reactor::own;
-use crate::types::method::Method;
-use crate::types::method::method_name;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering::SeqCst;
@@ -24,9 +19,11 @@ use crate::ipc::capacity::{self, Correction};
 use crate::ipc::codec;
 use crate::ipc::envelope::{Body, Envelope, Status, parse};
 use crate::policy::Drain;
+use crate::reactor::{context, last_words, own};
 use crate::status::{Epitaph, Ledger, Phase, StopMode};
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, process, rlimit, seqpacket, signal};
+use crate::types::method::{Method, method_name};
 
 pub(super) struct Mailbox {
     receiver: OwnedFd,
@@ -303,7 +300,7 @@ impl Mailbox {
             capacity::release(self.ledger);
         }
         if envelope.limit != 0 {
-            crate::spawn::tree::ask_to_watch();
+            crate::control::link::ask_to_watch();
         }
         let answer = self.run(actor, &envelope, &body, fds);
         context::leave_if_copy();

@@ -4,23 +4,23 @@ pub(crate) mod inbox;
 mod recycling;
 pub(crate) mod reply_channels;
 
-use crate::control::entry::{Entry, Start};
-use crate::reactor::context;
-use crate::sys::executable::Located;
-use crate::types::exit::PANIC_CODE;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
+
+use inbox::Mailbox;
+use recycling::Recycling;
 
 use crate::actor::traits::Actor;
 use crate::child::panic;
 use crate::child::setup::announce_ready;
+use crate::control::entry::{Entry, Start};
 use crate::ipc::envelope::Body;
-use crate::ipc::user_code;
-use crate::ipc::{bounds, codec};
+use crate::ipc::{bounds, codec, user_code};
+use crate::reactor::context;
 use crate::spawn::tree;
 use crate::status::{Farewell, Ledger, Phase, StopMode};
-use inbox::Mailbox;
-use recycling::Recycling;
+use crate::sys::executable::Located;
+use crate::types::exit::PANIC_CODE;
 pub(crate) use reply_channels::Origin;
 
 /// The entry of an actor type.

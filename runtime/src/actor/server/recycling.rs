@@ -1,10 +1,9 @@
 //! When an actor wants a fresh process: after so many messages, at a certain age, or above a certain size.
 
-use crate::sys::procfs;
-use crate::types::options::Recycle;
 use std::time::Duration;
 
-use crate::sys::{clock, process};
+use crate::sys::{clock, process, procfs};
+use crate::types::options::Recycle;
 
 /// How often the size is looked at, at most.
 const LOOK: u64 = 10_000_000;

@@ -4,15 +4,11 @@
 //! sent when there is room; beyond the bound only the fact that it was lost is. A caller is forgotten when it is gone, and for no other reason: what
 //! passes (no memory, too many descriptors under way) is tried again, and if it does not pass, said in the answer's place.
 
-use crate::reactor::last_words;
-use crate::reactor::own;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{
-    AtomicBool,
-    Ordering::{Relaxed, SeqCst},
-};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +17,7 @@ use crate::control::fd_store::Attic;
 use crate::ipc::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::ipc::uplink;
 use crate::reactor::endpoint::UNDER_WAY;
+use crate::reactor::{last_words, own};
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, rlimit};
 

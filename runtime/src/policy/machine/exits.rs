@@ -1,9 +1,8 @@
 //! What becomes of a child whose process has come up or gone.
 
-use crate::policy::backoff;
 use crate::policy::machine::children::{Asked, State, Then};
 use crate::policy::machine::{Action, Answer, End, Exit, Key, Policy};
-use crate::policy::{AutoShutdown, Nanos, Restart, Strategy, duration};
+use crate::policy::{AutoShutdown, Nanos, Restart, Strategy, backoff, duration};
 
 /// What a restart that is due comes to.
 enum Verdict {

@@ -14,12 +14,12 @@ mod requests;
 mod tests;
 mod turn;
 
+use children::{Children, State};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::backoff::Jitter;
 use crate::policy::intensity::Recent;
 use crate::policy::{AutoShutdown, Backoff, Intensity, Nanos, Restart, Strategy};
-use children::{Children, State};
 
 /// A child. The hands give each a number of its own, greater than all before.
 pub(crate) type Key = u64;

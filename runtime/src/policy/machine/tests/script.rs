@@ -3,12 +3,13 @@
 //!
 //! It holds for processes that start, fail to start and stop in no time; what happens in between is for `properties`.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::world::World;
 use crate::policy::machine::{Action, ChildRules, End, Event, Exit, Key, Rules};
 use crate::policy::{Intensity, Restart, Strategy};
-use std::time::Duration;
 
 struct Script {
     strategy: Strategy,

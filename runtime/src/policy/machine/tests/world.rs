@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::policy::machine::Counts;
 use crate::policy::machine::{
-    Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
+    Action, Answer, ChildRules, Counts, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
 };
 use crate::policy::{AutoShutdown, Nanos, Restart, Strategy};
 

@@ -1,0 +1,153 @@
+//! The link of a process to the supervisor of what it spawns.
+//!
+//! The program's is made with the root supervisor. An actor has its end from birth, and a supervisor is forked for it when it first wants one, and again if that one
+//! has ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+use crate::control::notification::{Place, Word};
+use crate::control::request;
+use crate::control::step::NoTree;
+use crate::reactor::context;
+use crate::status::{Ledger, StopMode};
+use crate::sys::credentials::Credentials;
+use crate::sys::poll::{self, Epoll};
+use crate::sys::{clock, fd};
+
+/// How long a supervisor may leave a request lying.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The way to a supervisor.
+pub(crate) struct Tree {
+    control: OwnedFd,
+    /// The process itself, if it is the program's: copies of its end of `control` may outlive it for a moment, in forks that have
+    /// not run yet.
+    supervisor: Option<OwnedFd>,
+    /// Of the program's: the mailboxes that it keeps receiving ends of, until they have hung up.
+    kept: Option<Epoll>,
+    /// Rung with every request: a supervisor that does not exist yet comes into being by it.
+    bell: Option<(Place, &'static Ledger)>,
+    /// The rights of this process when its supervisor was made, which are those of the supervisor; `None`: those of the process that it was forked from.
+    credentials: Option<Credentials>,
+}
+
+/// In a supervisor and what is forked from it: its rights.
+static CREDENTIALS: OnceCell<Credentials> = OnceCell::new();
+
+/// What an actor is born with.
+static INHERITED: OnceCell<Arc<Tree>> = OnceCell::new();
+
+impl Tree {
+    /// # Errors
+    /// `EMFILE` and the like.
+    pub(crate) fn new(control: OwnedFd, supervisor: OwnedFd) -> io::Result<Tree> {
+        let (supervisor, kept) = (Some(supervisor), Some(Epoll::new()?));
+        Ok(Tree { control, supervisor, kept, bell: None, credentials: Some(Credentials::now()) })
+    }
+
+    pub(crate) fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// Whether it is the program's, whose supervisor is the root.
+    pub(crate) fn is_programs(&self) -> bool {
+        self.supervisor.is_some()
+    }
+
+    pub(crate) fn kept(&self) -> Option<&Epoll> {
+        self.kept.as_ref()
+    }
+
+    /// Which supervisor it has: a number that changes when that one ends.
+    pub(crate) fn term(&self) -> u32 {
+        self.bell.as_ref().map_or(0, |(_, ledger)| ledger.supervisors_ended())
+    }
+
+    /// Whether the supervisor of this term is gone.
+    pub(crate) fn is_gone(&self, term: u32) -> bool {
+        let ended =
+            |process: &OwnedFd| poll::readable(process.as_fd(), Some(Duration::ZERO)).unwrap_or(false);
+        self.term() != term || self.supervisor.as_ref().is_some_and(ended) || fd::hung_up(self.control())
+    }
+
+    /// Why the supervisor could not be forked, if that is why there is none.
+    pub(crate) fn error(&self) -> Option<io::Error> {
+        let number = self.bell.as_ref().map_or(0, |(_, ledger)| ledger.supervisor_error());
+        (number != 0).then(|| io::Error::from_raw_os_error(number))
+    }
+
+    /// Makes sure that there is somebody who reads what was sent.
+    pub(crate) fn ring(&self) {
+        if let Some((bell, ledger)) = &self.bell {
+            ledger.want_supervisor();
+            bell.say(Word::Look);
+        }
+    }
+
+    /// Asks the supervisor to end everything, and waits until it is gone.
+    pub(crate) fn end(&self, mode: StopMode, by: u64) {
+        let term = self.term();
+        let asked = request::shut_down(self.control(), mode, term, by, clock::after(PATIENCE));
+        self.ring();
+        while asked.is_ok() && !self.is_gone(term) {
+            // Both end with the supervisor's death, which is what this waits for.
+            match &self.bell {
+                Some((_, ledger)) => ledger.await_supervisor_end(term),
+                None => {
+                    let process = self.supervisor.as_ref().map_or(self.control(), AsFd::as_fd);
+                    drop(poll::readable(process, Some(Duration::from_secs(1))));
+                }
+            }
+        }
+    }
+
+    /// The rights of the supervisor, if there is one, or will be.
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref().or_else(|| CREDENTIALS.get())
+    }
+
+    /// In an actor or a task: the process of its own supervisor, if it has one.
+    pub(crate) fn supervisor_pid(&self) -> Option<i32> {
+        self.bell.as_ref().map(|(_, ledger)| ledger.supervisor_pid()).filter(|&pid| pid != 0)
+    }
+}
+
+/// In a supervisor, before it forks: notes with which rights its children start.
+pub(crate) fn prepare() {
+    CREDENTIALS.get_or_init(Credentials::now);
+}
+
+/// In a new actor or task: remembers how to get a supervisor.
+pub(crate) fn inherit(control: OwnedFd, place: Place, ledger: &'static Ledger) {
+    let bell = Some((place, ledger));
+    let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, kept: None, bell, credentials: None }));
+}
+
+/// In an actor: its supervisor is to look at the limit of the message that has just begun.
+pub(crate) fn ask_to_watch() {
+    say(Word::Look);
+}
+
+/// In a new process: it is ready.
+pub(crate) fn say_ready() {
+    say(Word::Ready);
+}
+
+fn say(word: Word) {
+    if let Some((place, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
+        place.say(word);
+    }
+}
+
+/// What this process was born with: nothing in the program, and nothing that its copies could use.
+pub(crate) fn inherited() -> Result<Option<&'static Arc<Tree>>, NoTree> {
+    match INHERITED.get() {
+        Some(_) if context::is_copy() => Err(NoTree::Copy),
+        inherited => Ok(inherited),
+    }
+}

@@ -1,0 +1,76 @@
+//! The processes that this one has spawned.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use crate::control::link;
+use crate::introspect::tree::held_by;
+use crate::reactor::endpoint::Peer;
+use crate::spawn::tree;
+use crate::status::{Ledger, State, root_supervisor};
+
+/// A process that this one has spawned and that is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Child {
+    /// Its name.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Whether it is a daemon.
+    pub daemon: bool,
+}
+
+/// The living processes that this one has spawned, in the order of their start (Python's `active_children`, which reaps as a side effect; this only looks).
+///
+/// Those whose handle was dropped are among them: they are found where this process' supervisor holds them, in shared memory and `/proc`, and nobody is asked. What is
+/// below a declared supervisor is its, and not listed here.
+///
+/// ```
+/// use phalanx::prelude::*;
+///
+/// #[task]
+/// fn nap() {
+///     std::thread::sleep(std::time::Duration::from_secs(100))
+/// }
+///
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let napping = nap::builder().name("nap").spawn()?;
+/// assert_eq!(phalanx::children()[0].name, "nap");
+/// napping.kill()?;
+/// let _ = napping.join();
+/// assert!(phalanx::children().is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub fn children() -> Vec<Child> {
+    let known: Vec<Arc<Peer>> = tree::spawned().iter().filter_map(Weak::upgrade).collect();
+    let living = known.iter().filter(|peer| !peer.is_dead()).map(|peer| &peer.ledger);
+    let held = own_supervisor().map(held_by).unwrap_or_default();
+    let mut all: BTreeMap<(u64, u64), Child> = BTreeMap::new();
+    for ledger in living.chain(&held).filter(|ledger| has_life(ledger)) {
+        let (name, pid, daemon) = (ledger.signature().0, ledger.pid(), ledger.is_daemon());
+        all.insert((ledger.made(), ledger.id()), Child { name, pid, daemon });
+    }
+    // The page has room for the beginning of a name only.
+    for peer in &known {
+        if let Some(child) = all.get_mut(&(peer.ledger.made(), peer.card.id)) {
+            child.name = peer.card.name.to_string();
+        }
+    }
+    all.into_values().collect()
+}
+
+/// Whether it has a process, or will have one again by itself.
+fn has_life(ledger: &Ledger) -> bool {
+    matches!(ledger.state(), State::Starting | State::Ready | State::Restarting) && ledger.pid() != 0
+}
+
+/// The supervisor that this process spawns with, if there is one.
+fn own_supervisor() -> Option<i32> {
+    match link::inherited().ok()? {
+        Some(tree) => tree.supervisor_pid(),
+        None => root_supervisor::pid(),
+    }
+}
