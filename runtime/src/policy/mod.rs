@@ -1,7 +1,7 @@
 //! Restart policy: what a supervisor does when children end, and what it answers to requests.
 //!
 //! Pure: an event and the time go in, actions come out. No clock, no pid, no system call, and no randomness but a seed that is
-//! given in. The hands that carry the actions out are `process/supervisor/`. Words and rules are those of OTP's
+//! given in. The folder `supervisor` carries the actions out. Words and rules are those of OTP's
 //! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the function that differs says so.
 
 mod backoff;

@@ -124,7 +124,7 @@ shared_struct! {
         history_of: [AtomicU64; PLACES],
         history_len: [AtomicU32; PLACES],
         history: [[AtomicU8; SHORT]; PLACES],
-        /// Actor: where its supervisor has it on a list: that one's pid, and the number of the file. See `process/register.rs`.
+        /// Actor: where its supervisor has it on a list: that one's pid, and the number of the file. See `register.rs`.
         voucher: AtomicU32,
         voucher_number: AtomicU32,
     }

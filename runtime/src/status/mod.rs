@@ -4,7 +4,7 @@
 //! in its comment in [`page`] (the depth excepted, which senders and the actor count together). Readers bound what they read:
 //! whoever holds a ref can write nonsense here, and nonsense must stay harmless. Every number is an opinion: arithmetic on one wraps or
 //! saturates. A supervisor acts on what it knows and on wait statuses, and writes that here for others; see
-//! `process/supervisor/knowledge.rs` for the little that it takes from here.
+//! `supervisor/knowledge.rs` for the little that it takes from here.
 
 pub(crate) mod exit_notice;
 pub(crate) mod exit_record;

@@ -4,7 +4,7 @@
 //! SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It never decodes what a child
 //! wrote, nor believes it: signals go down; wait statuses and the ledger's numbers come up (see `knowledge.rs`).
 //!
-//! What is to be done about a death is decided elsewhere, in `supervise/`, without a system call; here it is done.
+//! What is to be done about a death is decided in `policy`, without a system call; here it is done.
 //!
 //! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends with it: the program's is
 //! the root of the tree. A *declared* supervisor is itself a child of another one, with children that came with it.

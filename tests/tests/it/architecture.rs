@@ -56,35 +56,76 @@ fn descriptors_are_taken_over_in_one_place() {
 /// What a panic has thrown may throw again when it is dropped.
 #[test]
 fn panics_are_caught_in_one_place() {
-    assert_eq!(uses("runtime/src", "/src/foreign.rs", &["catch_unwind"]), [""; 0]);
+    assert_eq!(uses("runtime/src", "/src/ipc/user_code.rs", &["catch_unwind"]), [""; 0]);
 }
 
-/// What is built on actors knows no more of them than their users do.
+/// The folders of the runtime, from the ground up: each imports only folders of the rows above its own here. Folders of one row do not know each other.
+const LAYERS: &[&[&str]] = &[
+    &["sys", "policy"],
+    &["types"],
+    &["status"],
+    &["ipc"],
+    &["reactor", "resources"],
+    &["registry", "logging"],
+    &["control"],
+    &["child"],
+    &["supervisor"],
+    &["spawn"],
+    &["actor", "introspect"],
+    &["task", "names"],
+    &["supervision"],
+    &["command", "pool", "queue", "store", "sync"],
+    &["remote"],
+];
+
+/// Re-exports, what macros expand to, and what benchmarks compare with: nothing imports them.
+const AT_THE_TOP: [&str; 3] = ["baseline.rs", "lib.rs", "macro_support.rs"];
+
+fn row(folder: &str) -> Option<usize> {
+    LAYERS.iter().position(|row| row.contains(&folder))
+}
+
+/// A file of the runtime, by its path below `src`.
+fn below_src(path: &Path) -> Vec<String> {
+    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    names[names.iter().rposition(|name| name == "src").unwrap() + 1..].to_vec()
+}
+
 #[test]
-fn pools_and_what_is_like_them_use_actors_as_everybody_does() {
-    for directory in ["pool", "queue", "store", "sync"] {
-        let mut all = BTreeSet::new();
-        for (path, text) in sources(&format!("runtime/src/{directory}")) {
-            let used = modules_of_the_crate(&text, path.ends_with("mod.rs"));
-            for inner in ["process", "sys", "mailbox"] {
-                assert!(!used.contains(inner), "{}: {inner}", path.display());
-            }
-            all.extend(used);
+fn every_file_stands_in_a_folder_that_has_a_layer() {
+    for (path, _) in sources("runtime/src") {
+        match &below_src(&path)[..] {
+            [file] => assert!(AT_THE_TOP.contains(&file.as_str()), "{file} stands in no folder"),
+            [folder, ..] => assert!(row(folder).is_some(), "{folder} has no row among the layers"),
+            [] => unreachable!("a file has a name"),
         }
-        assert!(all.contains("codec"), "{directory} names modules of the crate: {all:?}");
-        let stands_on_specs = all.contains("supervise");
-        assert!(!stands_on_specs || directory == "pool", "{directory}: supervise");
     }
 }
 
-/// What of the crate's root a file names, in whichever way: `crate::a`, `crate::{a, b::c}`, or `super::` up to there.
-fn modules_of_the_crate(text: &str, is_top: bool) -> BTreeSet<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+#[test]
+fn folders_import_only_what_is_below_them() {
+    for (path, text) in sources("runtime/src") {
+        let names = below_src(&path);
+        let [folder, .., file] = &names[..] else { continue };
+        let depth = names.len() - usize::from(file == "mod.rs");
+        for used in modules_of_the_crate(&text, depth) {
+            let below =
+                row(&used).unwrap_or_else(|| panic!("{}: `crate::{used}` is no folder", path.display()));
+            let is_below = below < row(folder).unwrap() || used == *folder;
+            assert!(is_below, "{}: {folder} imports {used}, which is not below it", path.display());
+        }
+    }
+}
+
+/// Which names of the crate's root a file mentions outside of its own unit tests, whose module is so many levels below the root: `crate::a`, `crate::{a, b::c}`,
+/// or `super::` up to there.
+fn modules_of_the_crate(text: &str, depth: usize) -> BTreeSet<String> {
+    let product = text.find("\n#[cfg(test)]\nmod ").map_or(text, |at| &text[..at]);
+    let code: String = product.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code: String = code.split_whitespace().collect();
-    let root = if is_top { "super::" } else { "super::super::" };
     let mut used = BTreeSet::new();
-    for start in ["crate::", root] {
-        for (at, _) in code.match_indices(start) {
+    for start in ["crate::".to_owned(), "super::".repeat(depth)] {
+        for (at, _) in code.match_indices(&start) {
             // `$crate::` and `super::super::` in the middle of a longer one are found all the same.
             used.extend(heads(&code[at + start.len()..]).into_iter().filter(|name| !name.is_empty()));
         }
@@ -115,14 +156,16 @@ fn heads(path: &str) -> Vec<String> {
 
 #[test]
 fn every_way_to_name_a_module_of_the_crate_is_found() {
-    let found = |text: &str, is_top| modules_of_the_crate(text, is_top).into_iter().collect::<Vec<_>>();
-    assert_eq!(found("use crate::process::root;", false), ["process"]);
-    assert_eq!(found("use crate::{\n  a::{sys, b},\n  mailbox,\n};", false), ["a", "mailbox"]);
-    assert_eq!(found("let x = crate::sys::time::now();", false), ["sys"]);
-    assert_eq!(found("use super::super::sys;", false), ["sys"]);
-    assert_eq!(found("use super::process;", true), ["process"]);
-    assert_eq!(found("use super::process;", false), [""; 0]);
-    assert_eq!(found("// crate::sys", false), [""; 0]);
+    let found = |text: &str, depth| modules_of_the_crate(text, depth).into_iter().collect::<Vec<_>>();
+    assert_eq!(found("use crate::control::request;", 2), ["control"]);
+    assert_eq!(found("use crate::{\n  a::{sys, b},\n  ipc,\n};", 2), ["a", "ipc"]);
+    assert_eq!(found("let x = crate::sys::clock::now();", 2), ["sys"]);
+    assert_eq!(found("use super::super::sys;", 2), ["sys"]);
+    assert_eq!(found("use super::super::sys;", 3), [""; 0]);
+    assert_eq!(found("use super::status;", 1), ["status"]);
+    assert_eq!(found("use super::status;", 2), [""; 0]);
+    assert_eq!(found("// crate::sys", 2), [""; 0]);
+    assert_eq!(found("fn f() {}\n#[cfg(test)]\nmod tests {\n    use crate::actor;\n}", 2), [""; 0]);
 }
 
 /// That they have no unsafe code either is for the compiler to say: the workspace denies it.
@@ -184,6 +227,8 @@ fn everything_that_is_displayed_is_escaped_or_of_our_own_words() {
         "Never",
         "Silent",
         "TrySubmitError<A>",
+        // Write texts of the program's own, each on one line.
+        "SpecError",
         // Write what is escaped where it comes from.
         "Error",
         "TrySendError<A>",
