@@ -46,6 +46,9 @@
 // For the macros, in the actors that are our own.
 extern crate self as phalanx;
 
+// A folder of a crate of its own, below all others.
+use phalanx_policy as policy;
+
 mod actor;
 mod child;
 mod command;
@@ -54,7 +57,6 @@ mod introspect;
 mod ipc;
 pub mod logging;
 pub mod names;
-mod policy;
 pub mod pool;
 mod queue;
 mod reactor;
@@ -92,7 +94,7 @@ pub use introspect::tree::{Node, NodeKind, NodeState, tree};
 pub use ipc::codec::Portable;
 pub use names::NameError;
 pub use names::group::Group;
-pub use policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
+pub use phalanx_policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use pool::{Pool, Task};
 pub use queue::{
     GetError, GetTimeoutError, Items, Lease, Leases, PutAllError, PutError, PutTimeoutError, Queue,

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::machine::{Action, Answer, ChildRules, End, Event, Exit, Key, Rules, Ticket};
-use crate::policy::{AutoShutdown, Nanos, Restart, Strategy, duration};
+use crate::machine::{Action, Answer, ChildRules, End, Event, Exit, Key, Rules, Ticket};
+use crate::{AutoShutdown, Nanos, Restart, Strategy, duration};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -31,7 +31,7 @@ struct One {
     restarts: Vec<Nanos>,
 }
 
-pub(super) struct Model {
+pub(crate) struct Model {
     rules: Rules,
     children: BTreeMap<Key, One>,
     restarts: Vec<Nanos>,
@@ -43,7 +43,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(rules: Rules, children: &[ChildRules]) -> Model {
+    pub(crate) fn new(rules: Rules, children: &[ChildRules]) -> Model {
         let children = (1..).zip(children.iter().copied());
         let initial = |(key, rules)| (key, One { is_initial: true, ..One::new(rules, Stage::Initial, None) });
         Model {
@@ -59,7 +59,7 @@ impl Model {
     }
 
     /// What the policy should do, which has said `said`.
-    pub(super) fn handle(&mut self, event: Event, now: Nanos, said: &[Action]) -> Vec<Action> {
+    pub(crate) fn handle(&mut self, event: Event, now: Nanos, said: &[Action]) -> Vec<Action> {
         self.now = now;
         match event {
             Event::Boot => self.is_booting = true,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::world::World;
-use crate::policy::machine::{Action, ChildRules, End, Event, Exit, Key, Rules};
-use crate::policy::{Intensity, Restart, Strategy};
+use crate::machine::{Action, ChildRules, End, Event, Exit, Key, Rules};
+use crate::{Intensity, Restart, Strategy};
 
 struct Script {
     strategy: Strategy,

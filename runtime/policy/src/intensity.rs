@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use crate::policy::{Intensity, Nanos, duration};
+use crate::{Intensity, Nanos, duration};
 
 /// The restarts that still count.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(VecDeque<Nanos>);
+pub struct Recent(VecDeque<Nanos>);
 
 impl Recent {
     /// Counts a restart; whether it is one too many.
     ///
     /// One that happened at `t` counts before `t + window`, and not from then on.
-    pub(crate) fn one_more_is_too_many(&mut self, intensity: Intensity, now: Nanos) -> bool {
+    pub fn one_more_is_too_many(&mut self, intensity: Intensity, now: Nanos) -> bool {
         let window = duration::nanos(intensity.window);
         while self.0.front().is_some_and(|&then| now.saturating_sub(then) >= window) {
             self.0.pop_front();
@@ -22,7 +22,7 @@ impl Recent {
     }
 
     /// Begins anew.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.0.clear();
     }
 }

@@ -7,8 +7,8 @@ use proptest::strategy::Strategy as Generator;
 
 use super::model::Model;
 use super::world::World;
-use crate::policy::machine::{ChildRules, Event, Exit, Key, Rules};
-use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Strategy};
+use crate::machine::{ChildRules, Event, Exit, Key, Rules};
+use crate::{AutoShutdown, Backoff, Intensity, Restart, Strategy};
 
 /// What happens next. Numbers choose among the processes or children that there are.
 #[derive(Clone, Copy, Debug)]

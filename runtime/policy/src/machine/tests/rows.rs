@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::world::World;
-use crate::policy::machine::Action::{self, *};
-use crate::policy::machine::Event::{self, Boot, Exited};
-use crate::policy::machine::{Answer, ChildRules, End, Exit, Key, Policy, Rules, Status};
-use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Strategy};
+use crate::machine::Action::{self, *};
+use crate::machine::Event::{self, Boot, Exited};
+use crate::machine::{Answer, ChildRules, End, Exit, Key, Policy, Rules, Status};
+use crate::{AutoShutdown, Backoff, Intensity, Restart, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
 

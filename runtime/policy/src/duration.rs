@@ -1,10 +1,8 @@
 //! Durations as users write them: `"100ms"`, `"1.5s"`.
-//!
-//! The grammar is that of the attributes (`macros/src/units.rs`), with nanoseconds, so that every duration can be written.
 
 use std::time::Duration;
 
-const UNITS: &[(&str, u64)] = &[
+const UNITS: &[(&str, u128)] = &[
     ("h", 3600 * 1_000_000_000),
     ("m", 60 * 1_000_000_000),
     ("s", 1_000_000_000),
@@ -13,11 +11,32 @@ const UNITS: &[(&str, u64)] = &[
     ("ns", 1),
 ];
 
-/// Reads an integer or a decimal number with a unit. `None` also for what is not a whole number of nanoseconds, or over 500 years.
-pub(super) fn parse(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+/// Reads a duration: an integer or a decimal number and one of the units ns, us, ms, s, m, h.
+///
+/// # Errors
+/// What is wrong with it, in words: also that it is not a whole number of nanoseconds, or over 500 years.
+pub fn read(text: &str) -> Result<Duration, String> {
+    let wanted = "write a number and one of the units ns, us, ms, s, m, h, for example \"250ms\" or \"1.5s\"";
+    let (nanos, rest) = scaled(text, UNITS).ok_or_else(|| format!("`{text}` is not a duration: {wanted}"))?;
+    if rest {
+        return Err(format!(
+            "`{text}` is not a whole number of nanoseconds, and nothing shorter can be measured"
+        ));
+    }
+    let nanos = u64::try_from(nanos).map_err(|_| format!("`{text}` is too long: the limit is 500 years"))?;
+    Ok(Duration::from_nanos(nanos))
+}
+
+pub(crate) fn parse(text: &str) -> Option<Duration> {
+    read(text).ok()
+}
+
+/// Returns `"1.5s"` in the smallest unit of `units`, and whether a fraction of that unit is left. The
+/// arithmetic is that of integers, so that `"0.1s"` is exactly 100 ms.
+pub fn scaled(text: &str, units: &[(&str, u128)]) -> Option<(u128, bool)> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let &(_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
     let (whole, fraction) = match number.split_once('.') {
         Some((_, "")) => return None,
         Some((whole, fraction)) => (whole, fraction),
@@ -27,26 +46,24 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     if whole.is_empty() || whole.len() > 20 || fraction.len() > 9 || fraction.contains('.') {
         return None;
     }
-    let scaled = format!("{whole}{fraction}").parse::<u128>().ok()?.checked_mul(u128::from(factor))?;
-    let divisor = 10u128.pow(u32::try_from(fraction.len()).ok()?);
-    if !scaled.is_multiple_of(divisor) {
-        return None;
-    }
-    Some(Duration::from_nanos(u64::try_from(scaled / divisor).ok()?))
+    let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
+    let decimals = u32::try_from(fraction.len()).ok()?;
+    let (scaled, divisor) = (digits.checked_mul(*factor)?, 10_u128.pow(decimals));
+    Some((scaled / divisor, !scaled.is_multiple_of(divisor)))
 }
 
-/// Writes a duration in the largest unit that makes it a whole number; [`parse`] reads it back (up to 500 years).
-pub(super) fn format(duration: Duration) -> String {
+/// Writes a duration in the largest unit that makes it a whole number; [`read`] reads it back (up to 500 years).
+pub(crate) fn format(duration: Duration) -> String {
     let nanos = duration.as_nanos();
-    let whole = |factor: u64| nanos.is_multiple_of(u128::from(factor));
+    let whole = |factor| nanos.is_multiple_of(factor);
     match UNITS.iter().find(|&&(_, factor)| nanos > 0 && whole(factor)) {
-        Some((unit, factor)) => format!("{}{unit}", nanos / u128::from(*factor)),
+        Some((unit, factor)) => format!("{}{unit}", nanos / factor),
         None => "0s".to_owned(),
     }
 }
 
 /// A duration on the clock. More than 500 years is as good as for ever.
-pub(super) fn nanos(duration: Duration) -> u64 {
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -4,35 +4,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::policy::machine::{
+use crate::machine::{
     Action, Answer, ChildRules, Counts, End, Event, Exit, Key, Policy, Rules, Status, Ticket,
 };
-use crate::policy::{AutoShutdown, Nanos, Restart, Strategy};
+use crate::{AutoShutdown, Nanos, Restart, Strategy};
 
-pub(super) const MILLISECOND: Nanos = 1_000_000;
+pub(crate) const MILLISECOND: Nanos = 1_000_000;
 
 /// A simulated process.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Process {
-    pub(super) is_up: bool,
-    pub(super) is_stopping: bool,
+pub(crate) struct Process {
+    pub(crate) is_up: bool,
+    pub(crate) is_stopping: bool,
     /// The policy's own decision to stop it, not a request.
     by_policy: bool,
     /// The policy's own decision to start it: others may wait for it.
     in_turn: bool,
 }
 
-pub(super) struct World {
-    pub(super) policy: Policy,
-    pub(super) rules: Rules,
-    pub(super) now: Nanos,
-    pub(super) children: BTreeMap<Key, ChildRules>,
-    pub(super) processes: BTreeMap<Key, Process>,
+pub(crate) struct World {
+    pub(crate) policy: Policy,
+    pub(crate) rules: Rules,
+    pub(crate) now: Nanos,
+    pub(crate) children: BTreeMap<Key, ChildRules>,
+    pub(crate) processes: BTreeMap<Key, Process>,
     /// Starts of these fail, so many times.
-    pub(super) failing: BTreeMap<Key, u32>,
-    pub(super) end: Option<End>,
+    pub(crate) failing: BTreeMap<Key, u32>,
+    pub(crate) end: Option<End>,
     /// All keys that there ever were.
-    pub(super) keys: Vec<Key>,
+    pub(crate) keys: Vec<Key>,
     /// Down, and nobody wants them.
     at_rest: BTreeSet<Key>,
     /// Up when a sibling got into trouble, and to be restarted with it.
@@ -51,11 +51,11 @@ pub(super) struct World {
     tickets: Ticket,
     unanswered: BTreeSet<Ticket>,
     /// What was handed over when, and what came of it.
-    pub(super) log: Vec<(Event, Nanos, Vec<Action>)>,
+    pub(crate) log: Vec<(Event, Nanos, Vec<Action>)>,
 }
 
 impl World {
-    pub(super) fn new(rules: Rules, children: &[ChildRules]) -> World {
+    pub(crate) fn new(rules: Rules, children: &[ChildRules]) -> World {
         let children: Vec<(Key, ChildRules)> = (1..).zip(children.iter().copied()).collect();
         World {
             policy: Policy::new(rules, children.clone()),
@@ -82,45 +82,45 @@ impl World {
     }
 
     /// Booted, with all children up.
-    pub(super) fn booted(rules: Rules, children: &[ChildRules]) -> World {
+    pub(crate) fn booted(rules: Rules, children: &[ChildRules]) -> World {
         let mut world = World::new(rules, children);
         world.run(Event::Boot);
         assert!(world.booted);
         world
     }
 
-    pub(super) fn is_independent(&self) -> bool {
+    pub(crate) fn is_independent(&self) -> bool {
         matches!(self.rules.strategy, Strategy::OneForOne | Strategy::Dynamic)
     }
 
-    pub(super) fn ticket(&mut self) -> Ticket {
+    pub(crate) fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
         self.unanswered.insert(self.tickets);
         self.tickets
     }
 
-    pub(super) fn unanswered(&self) -> usize {
+    pub(crate) fn unanswered(&self) -> usize {
         self.unanswered.len()
     }
 
     /// The next child's key.
-    pub(super) fn key(&mut self) -> Key {
+    pub(crate) fn key(&mut self) -> Key {
         let key = self.keys.last().map_or(1, |last| last + 1);
         self.keys.push(key);
         key
     }
 
-    pub(super) fn status(&self, key: Key) -> Option<Status> {
+    pub(crate) fn status(&self, key: Key) -> Option<Status> {
         self.policy.status(key)
     }
 
-    pub(super) fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         let Counts { specs, active } = self.policy.counts();
         (specs, active)
     }
 
     /// Hands over an event, and carries nothing out.
-    pub(super) fn feed(&mut self, event: Event) -> Vec<Action> {
+    pub(crate) fn feed(&mut self, event: Event) -> Vec<Action> {
         let gave_up = self.foresee(event);
         let gone = match event {
             Event::StartFailed(key) | Event::Ignored(key) | Event::Exited(key, _) => Some(key),
@@ -367,7 +367,7 @@ impl World {
     }
 
     /// Hands over an event and carries out what it leads to, in no time; answers all actions.
-    pub(super) fn run(&mut self, event: Event) -> Vec<Action> {
+    pub(crate) fn run(&mut self, event: Event) -> Vec<Action> {
         let mut actions = self.feed(event);
         let mut at = 0;
         while let Some(&action) = actions.get(at) {
@@ -393,7 +393,7 @@ impl World {
     }
 
     /// Lets time pass, with a tick whenever one is due.
-    pub(super) fn pass(&mut self, time: Duration) -> Vec<Action> {
+    pub(crate) fn pass(&mut self, time: Duration) -> Vec<Action> {
         let until = self.now + u64::try_from(time.as_nanos()).unwrap();
         let mut actions = Vec::new();
         while let Some(due) = self.policy.due().filter(|&due| due <= until) {
@@ -405,27 +405,27 @@ impl World {
         actions
     }
 
-    pub(super) fn crash(&mut self, key: Key) -> Vec<Action> {
+    pub(crate) fn crash(&mut self, key: Key) -> Vec<Action> {
         self.run(Event::Exited(key, Exit::Crash))
     }
 
-    pub(super) fn add(&mut self, rules: ChildRules) -> (Key, Answer) {
+    pub(crate) fn add(&mut self, rules: ChildRules) -> (Key, Answer) {
         let (key, ticket) = (self.key(), self.ticket());
         let actions = self.run(Event::Add(ticket, key, rules));
         (key, answer(&actions))
     }
 
-    pub(super) fn terminate(&mut self, key: Key) -> Answer {
+    pub(crate) fn terminate(&mut self, key: Key) -> Answer {
         let ticket = self.ticket();
         answer(&self.run(Event::Terminate(ticket, key)))
     }
 
-    pub(super) fn restart(&mut self, key: Key) -> Answer {
+    pub(crate) fn restart(&mut self, key: Key) -> Answer {
         let ticket = self.ticket();
         answer(&self.run(Event::Restart(ticket, key)))
     }
 
-    pub(super) fn delete(&mut self, key: Key) -> Answer {
+    pub(crate) fn delete(&mut self, key: Key) -> Answer {
         let ticket = self.ticket();
         answer(&self.run(Event::Delete(ticket, key)))
     }

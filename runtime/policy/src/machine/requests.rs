@@ -1,10 +1,10 @@
 //! What users ask of a supervisor. Nobody waits for a sibling's trouble: refusals come at once, and `Done` when it is done.
 
-use crate::policy::machine::children::{Asked, Child, State, Then};
-use crate::policy::machine::{Action, Answer, ChildRules, Key, Policy, Ticket};
+use crate::machine::children::{Asked, Child, State, Then};
+use crate::machine::{Action, Answer, ChildRules, Key, Policy, Ticket};
 
 impl Policy {
-    pub(super) fn add(&mut self, ticket: Ticket, key: Key, rules: ChildRules) {
+    pub(crate) fn add(&mut self, ticket: Ticket, key: Key, rules: ChildRules) {
         if let Some(refusal) = self.refuse_addition(key) {
             return self.answer(ticket, refusal);
         }
@@ -12,7 +12,7 @@ impl Policy {
         self.start_alone(key);
     }
 
-    pub(super) fn resume(&mut self, key: Key, rules: ChildRules) {
+    pub(crate) fn resume(&mut self, key: Key, rules: ChildRules) {
         if self.refuse_addition(key).is_none() {
             self.children.insert(key, Child { trouble: true, ..Child::new(rules) });
             self.start_alone(key);
@@ -28,7 +28,7 @@ impl Policy {
             .or_else(|| self.rules.max_children.is_some_and(is_full).then_some(Answer::MaxChildren))
     }
 
-    pub(super) fn terminate(&mut self, ticket: Ticket, key: Key) {
+    pub(crate) fn terminate(&mut self, ticket: Ticket, key: Key) {
         let Some(state) = self.find(ticket, key) else { return };
         if state == State::Down {
             return self.answer(ticket, Answer::Done);
@@ -44,7 +44,7 @@ impl Policy {
         }
     }
 
-    pub(super) fn restart(&mut self, ticket: Ticket, key: Key) {
+    pub(crate) fn restart(&mut self, ticket: Ticket, key: Key) {
         let Some(state) = self.find(ticket, key) else { return };
         if state != State::Down {
             return self.refuse(ticket, key);
@@ -58,7 +58,7 @@ impl Policy {
         self.start_alone(key);
     }
 
-    pub(super) fn delete(&mut self, ticket: Ticket, key: Key) {
+    pub(crate) fn delete(&mut self, ticket: Ticket, key: Key) {
         let Some(state) = self.find(ticket, key) else { return };
         let Some(child) = self.children.get_mut(key) else { return };
         match state {

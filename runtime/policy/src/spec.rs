@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::duration;
-use crate::policy::machine::{ChildRules, Rules};
+use crate::duration;
+use crate::machine::{ChildRules, Rules};
 
 /// Which children a supervisor restarts when one of them ends.
 ///
@@ -36,6 +36,16 @@ pub enum Strategy {
     Dynamic,
 }
 
+impl Strategy {
+    /// The words of the attributes for these.
+    pub const WORDS: &[(&str, Strategy)] = &[
+        ("one_for_one", Strategy::OneForOne),
+        ("one_for_all", Strategy::OneForAll),
+        ("rest_for_one", Strategy::RestForOne),
+        ("dynamic", Strategy::Dynamic),
+    ];
+}
+
 /// Whether a child that ends by itself is restarted.
 ///
 /// OTP's [restart types](https://www.erlang.org/doc/apps/stdlib/supervisor.html#t:restart/0). A child that somebody stopped on
@@ -54,6 +64,15 @@ pub enum Restart {
     Transient,
     /// Never, and its spec is dropped with it.
     Temporary,
+}
+
+impl Restart {
+    /// The words of the attributes for these.
+    pub const WORDS: &[(&str, Restart)] = &[
+        ("permanent", Restart::Permanent),
+        ("transient", Restart::Transient),
+        ("temporary", Restart::Temporary),
+    ];
 }
 
 /// How a child is stopped.
@@ -76,6 +95,12 @@ pub enum Shutdown {
     Infinity,
 }
 
+impl Shutdown {
+    /// The words of the attributes for these.
+    pub const WORDS: &[(&str, Shutdown)] =
+        &[("brutal_kill", Shutdown::BrutalKill), ("infinity", Shutdown::Infinity)];
+}
+
 impl Default for Shutdown {
     fn default() -> Shutdown {
         Shutdown::Timeout(Duration::from_secs(5))
@@ -84,7 +109,7 @@ impl Default for Shutdown {
 
 /// What becomes of the messages that are queued when an actor is stopped in order.
 ///
-/// What is not handled fails: calls end with [`CallError::Stopped`](crate::CallError::Stopped), tells are dead letters. Only what is queued at that
+/// What is not handled fails: calls end with `CallError::Stopped`, tells are dead letters. Only what is queued at that
 /// moment is meant; later messages fail in any case.
 ///
 /// ```
@@ -99,6 +124,12 @@ pub enum Drain {
     Always,
     /// They fail, at the end of the program too.
     Never,
+}
+
+impl Drain {
+    /// The words of the attributes for these.
+    pub const WORDS: &[(&str, Drain)] =
+        &[("at_end", Drain::AtEnd), ("always", Drain::Always), ("never", Drain::Never)];
 }
 
 /// Whether a supervisor ends when significant children have ended by themselves.
@@ -119,6 +150,15 @@ pub enum AutoShutdown {
     AnySignificant,
     /// With the last one.
     AllSignificant,
+}
+
+impl AutoShutdown {
+    /// The words of the attributes for these.
+    pub const WORDS: &[(&str, AutoShutdown)] = &[
+        ("never", AutoShutdown::Never),
+        ("any_significant", AutoShutdown::AnySignificant),
+        ("all_significant", AutoShutdown::AllSignificant),
+    ];
 }
 
 /// How many restarts within which time are bearable. One more, and the supervisor gives up.
@@ -377,7 +417,7 @@ impl fmt::Display for Shown<'_> {
 impl std::error::Error for SpecError {}
 
 /// Whether a supervisor with these rules and initial children (ids and rules) can be.
-pub(crate) fn check<'a>(
+pub fn check<'a>(
     rules: &Rules,
     children: impl IntoIterator<Item = (&'a str, &'a ChildRules)>,
 ) -> Result<(), SpecError> {
@@ -401,7 +441,7 @@ pub(crate) fn check<'a>(
 }
 
 /// Whether such a child can be under a supervisor with these rules.
-pub(crate) fn check_child(rules: &Rules, id: &str, child: &ChildRules) -> Result<(), SpecError> {
+pub fn check_child(rules: &Rules, id: &str, child: &ChildRules) -> Result<(), SpecError> {
     child.intensity.map_or(Ok(()), |intensity| intensity.check().map(drop))?;
     child.backoff.map_or(Ok(()), |backoff| backoff.check().map(drop))?;
     if !child.significant {

@@ -1,13 +1,13 @@
 //! How long to wait before a restart.
 
-use crate::policy::{Backoff, Nanos, duration};
+use crate::{Backoff, Nanos, duration};
 
 /// A source of numbers that look random: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug)]
-pub(super) struct Jitter(u64);
+pub(crate) struct Jitter(u64);
 
 impl Jitter {
-    pub(super) fn new(seed: u64) -> Jitter {
+    pub(crate) fn new(seed: u64) -> Jitter {
         Jitter(seed)
     }
 
@@ -28,7 +28,7 @@ impl Jitter {
 }
 
 /// The wait before the `attempt`-th attempt in a row, the first being 1: see [`Backoff`].
-pub(super) fn wait(backoff: Backoff, attempt: u32, jitter: &mut Jitter) -> Nanos {
+pub(crate) fn wait(backoff: Backoff, attempt: u32, jitter: &mut Jitter) -> Nanos {
     let (min, max) = (duration::nanos(backoff.min), duration::nanos(backoff.max));
     let doubled = if attempt < 64 { min.saturating_mul(1 << attempt) } else { u64::MAX };
     let top = doubled.min(max);

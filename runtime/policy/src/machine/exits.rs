@@ -1,8 +1,8 @@
 //! What becomes of a child whose process has come up or gone.
 
-use crate::policy::machine::children::{Asked, State, Then};
-use crate::policy::machine::{Action, Answer, End, Exit, Key, Policy};
-use crate::policy::{AutoShutdown, Nanos, Restart, Strategy, backoff, duration};
+use crate::machine::children::{Asked, State, Then};
+use crate::machine::{Action, Answer, End, Exit, Key, Policy};
+use crate::{AutoShutdown, Nanos, Restart, Strategy, backoff, duration};
 
 /// What a restart that is due comes to.
 enum Verdict {
@@ -14,7 +14,7 @@ enum Verdict {
 }
 
 impl Policy {
-    pub(super) fn up(&mut self, key: Key, now: Nanos) {
+    pub(crate) fn up(&mut self, key: Key, now: Nanos) {
         let Some(child) = self.children.get_mut(key) else { return };
         if !child.state.is_alive() {
             return;
@@ -31,7 +31,7 @@ impl Policy {
         }
     }
 
-    pub(super) fn start_failed(&mut self, key: Key, now: Nanos) {
+    pub(crate) fn start_failed(&mut self, key: Key, now: Nanos) {
         let Some(child) = self.children.get(key) else { return };
         let is_condemned = child.condemned.is_some();
         let is_ordered = self.is_ending() || !child.terminated_by.is_empty();
@@ -54,7 +54,7 @@ impl Policy {
         }
     }
 
-    pub(super) fn ignored(&mut self, key: Key, now: Nanos) {
+    pub(crate) fn ignored(&mut self, key: Key, now: Nanos) {
         let Some(child) = self.children.get_mut(key) else { return };
         match child.state {
             State::Starting { .. } => {
@@ -70,7 +70,7 @@ impl Policy {
         }
     }
 
-    pub(super) fn exited(&mut self, key: Key, exit: Exit, now: Nanos) {
+    pub(crate) fn exited(&mut self, key: Key, exit: Exit, now: Nanos) {
         let Some(child) = self.children.get(key) else { return };
         let is_condemned = child.condemned.is_some();
         let is_ordered = self.is_ending() || !child.terminated_by.is_empty();
@@ -122,7 +122,7 @@ impl Policy {
 
     /// The child has no process, and gets none unless somebody asks for it. Where there is nobody to ask, it is forgotten: a temporary
     /// child, one of a dynamic supervisor or of a process' own one, one whose addition failed.
-    pub(super) fn rest(&mut self, key: Key) {
+    pub(crate) fn rest(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(key) else { return };
         child.trouble = false;
         let asked = child.asked.take();
@@ -210,7 +210,7 @@ impl Policy {
 
     /// A child is taken out. If its group had to wait for it, those after it stay down, as in OTP: what they
     /// depend on will not be there.
-    pub(super) fn leave_behind(&mut self, key: Key) {
+    pub(crate) fn leave_behind(&mut self, key: Key) {
         if !self.is_group() || !self.children.get(key).is_some_and(|child| child.trouble) {
             return;
         }

@@ -17,48 +17,48 @@ mod turn;
 use children::{Children, State};
 use serde::{Deserialize, Serialize};
 
-use crate::policy::backoff::Jitter;
-use crate::policy::intensity::Recent;
-use crate::policy::{AutoShutdown, Backoff, Intensity, Nanos, Restart, Strategy};
+use crate::backoff::Jitter;
+use crate::intensity::Recent;
+use crate::{AutoShutdown, Backoff, Intensity, Nanos, Restart, Strategy};
 
 /// A child. The hands give each a number of its own, greater than all before.
-pub(crate) type Key = u64;
+pub type Key = u64;
 
 /// A request that wants an answer.
-pub(crate) type Ticket = u64;
+pub type Ticket = u64;
 
 /// What holds for a supervisor as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rules {
-    pub(crate) strategy: Strategy,
+pub struct Rules {
+    pub strategy: Strategy,
     /// None: any number of restarts is bearable.
-    pub(crate) intensity: Option<Intensity>,
+    pub intensity: Option<Intensity>,
     /// None: restarts are immediate.
-    pub(crate) backoff: Option<Backoff>,
-    pub(crate) auto_shutdown: AutoShutdown,
+    pub backoff: Option<Backoff>,
+    pub auto_shutdown: AutoShutdown,
     /// How many specs there may be, whatever becomes of them.
-    pub(crate) max_children: Option<u32>,
+    pub max_children: Option<u32>,
     /// Nobody can ask it for a child that is down: what ends for good is forgotten, whatever its restart type.
-    pub(crate) forgets: bool,
+    pub forgets: bool,
     /// For the jitter of the backoff.
-    pub(crate) seed: u64,
+    pub seed: u64,
 }
 
 /// What holds for one child.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ChildRules {
-    pub(crate) restart: Restart,
-    pub(crate) significant: bool,
+pub struct ChildRules {
+    pub restart: Restart,
+    pub significant: bool,
     /// An allowance of its own: its restarts are counted apart from the supervisor's. Using it up ends the supervisor if
     /// that has an intensity, and else only this child.
-    pub(crate) intensity: Option<Intensity>,
+    pub intensity: Option<Intensity>,
     /// None: the supervisor's.
-    pub(crate) backoff: Option<Backoff>,
+    pub backoff: Option<Backoff>,
 }
 
 /// How a process ended that was up and that nobody here had ordered to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     Success,
     Crash,
     /// "Do not restart me", or a stop that somebody ordered through a ref.
@@ -68,7 +68,7 @@ pub(crate) enum Exit {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// Start the initial children: in order, each when the one before is up; in a dynamic supervisor all at once.
     Boot,
     /// start_child.
@@ -96,7 +96,7 @@ pub(crate) enum Event {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
     /// Start a process; `Up`, `StartFailed` or `Ignored` follows.
     Start(Key),
     /// End its process as its spec says, also one that is not ready yet. `Exited` follows (`StartFailed` and `Ignored` will do, too).
@@ -117,7 +117,7 @@ pub(crate) enum Action {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     Done,
     StartFailed,
     /// There is such a child, without a process.
@@ -133,7 +133,7 @@ pub(crate) enum Answer {
 
 /// Why a supervisor ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// The first start of this initial child failed.
     BootFailed(Key),
     /// This child was to be restarted once too often.
@@ -145,7 +145,7 @@ pub(crate) enum End {
 
 /// What a child is doing, for those who list children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Status {
+pub enum Status {
     /// It has no process: nobody wants one, or it has to wait for a sibling in trouble.
     Down,
     /// Its first start (or first since it was down) is under way.
@@ -158,10 +158,10 @@ pub(crate) enum Status {
 
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) specs: usize,
+pub struct Counts {
+    pub specs: usize,
     /// Those that are up, including those that have just been told to stop.
-    pub(crate) active: usize,
+    pub active: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +175,7 @@ enum Mode {
     Ended,
 }
 
-pub(crate) struct Policy {
+pub struct Policy {
     rules: Rules,
     children: Children,
     mode: Mode,
@@ -187,7 +187,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    pub(crate) fn new(rules: Rules, children: Vec<(Key, ChildRules)>) -> Policy {
+    pub fn new(rules: Rules, children: Vec<(Key, ChildRules)>) -> Policy {
         Policy {
             rules,
             children: Children::initial(children),
@@ -200,7 +200,7 @@ impl Policy {
 
     /// Takes an event, and answers what has to be done about it, in this order. An event that cannot be (about an unknown child, or a
     /// process that is not there) leads to nothing.
-    pub(crate) fn handle(&mut self, event: Event, now: Nanos) -> Vec<Action> {
+    pub fn handle(&mut self, event: Event, now: Nanos) -> Vec<Action> {
         match event {
             Event::Boot if self.mode == Mode::New => self.mode = Mode::Booting,
             Event::Boot | Event::Tick => {}
@@ -219,23 +219,23 @@ impl Policy {
         std::mem::take(&mut self.actions)
     }
 
-    pub(crate) fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
     /// When `Tick` is wanted: later than the last event, or never.
-    pub(crate) fn due(&self) -> Option<Nanos> {
+    pub fn due(&self) -> Option<Nanos> {
         self.next_start().map(|(_, at)| at)
     }
 
     /// Those that have no process and will be started.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = Key> {
+    pub fn waiting(&self) -> impl Iterator<Item = Key> {
         let is_over = self.is_ending();
         self.children.parked().map(|(_, key)| key).filter(move |_| !is_over)
     }
 
     /// None: there is no such child.
-    pub(crate) fn status(&self, key: Key) -> Option<Status> {
+    pub fn status(&self, key: Key) -> Option<Status> {
         let child = self.children.get(key)?;
         Some(match child.state {
             State::Down => Status::Down,
@@ -248,12 +248,12 @@ impl Policy {
     }
 
     #[cfg(test)]
-    pub(crate) fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         Counts { specs: self.children.len(), active: self.children.active() }
     }
 
     /// What to answer to somebody who adds this child once more; None: it does not exist.
-    pub(crate) fn presence(&self, key: Key) -> Option<Answer> {
+    pub fn presence(&self, key: Key) -> Option<Answer> {
         Some(match self.status(key)? {
             Status::Down | Status::Restarting => Answer::AlreadyPresent,
             Status::Starting | Status::Up | Status::Stopping => Answer::AlreadyStarted,
@@ -261,7 +261,7 @@ impl Policy {
     }
 
     /// Whether others wait until this child is up; and who has asked for it, if anybody has.
-    pub(crate) fn is_waited_for(&self, key: Key) -> (bool, Option<Ticket>) {
+    pub fn is_waited_for(&self, key: Key) -> (bool, Option<Ticket>) {
         let child = self.children.get(key);
         let in_turn = child.is_some_and(|child| child.state == State::Starting { in_turn: true });
         let asked = child.and_then(|child| child.asked).map(children::Asked::ticket);
@@ -274,7 +274,7 @@ impl Policy {
     }
 
     /// Whether it stops its children for good, on whosever behalf.
-    pub(crate) fn is_ending(&self) -> bool {
+    pub fn is_ending(&self) -> bool {
         matches!(self.mode, Mode::Ending(_) | Mode::Ended)
     }
 

@@ -1,11 +1,11 @@
 //! Whose turn it is: to stop, to start, or to end it all.
 
-use crate::policy::machine::children::State;
-use crate::policy::machine::{Action, Answer, End, Key, Mode, Policy};
-use crate::policy::{Nanos, Strategy};
+use crate::machine::children::State;
+use crate::machine::{Action, Answer, End, Key, Mode, Policy};
+use crate::{Nanos, Strategy};
 
 impl Policy {
-    pub(super) fn take_turns(&mut self, now: Nanos) {
+    pub(crate) fn take_turns(&mut self, now: Nanos) {
         match self.mode {
             Mode::New | Mode::Ended => {}
             Mode::Ending(end) => self.go_on_ending(end),
@@ -26,7 +26,7 @@ impl Policy {
     }
 
     /// Which parked child starts next, and not before when.
-    pub(super) fn next_start(&self) -> Option<(Key, Nanos)> {
+    pub(crate) fn next_start(&self) -> Option<(Key, Nanos)> {
         if !matches!(self.mode, Mode::Booting | Mode::Running) {
             return None;
         }
@@ -53,12 +53,12 @@ impl Policy {
     }
 
     /// At once, and nobody waits for it.
-    pub(super) fn start_alone(&mut self, key: Key) {
+    pub(crate) fn start_alone(&mut self, key: Key) {
         self.start(key, false);
     }
 
     /// Once is enough.
-    pub(super) fn stop(&mut self, key: Key) {
+    pub(crate) fn stop(&mut self, key: Key) {
         let was_up = match self.children.get(key).map(|child| child.state) {
             Some(State::Up(_)) => true,
             Some(State::Starting { .. }) => false,
@@ -69,7 +69,7 @@ impl Policy {
     }
 
     /// The supervisor ends, for the first reason that there is. From here on nothing starts.
-    pub(super) fn end(&mut self, end: End) {
+    pub(crate) fn end(&mut self, end: End) {
         if self.is_ending() {
             return;
         }

@@ -1,0 +1,24 @@
+//! Restart policy of [phalanx](https://docs.rs/phalanx): what a supervisor does when children end, and what it answers to requests.
+//!
+//! Pure: an event and the time go in, actions come out. No clock, no pid, no system call, and no randomness but a seed that is
+//! given in. The supervisors of phalanx carry the actions out, and its attributes read their values by the grammars of this crate. Words and rules are those of OTP's
+//! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the function that differs says so.
+//!
+//! This crate is published because phalanx needs it. What programs use of it is exported there; the rest may change with every release.
+
+#![allow(missing_docs, reason = "a part of phalanx, and no interface for others")]
+
+mod backoff;
+pub mod duration;
+mod intensity;
+mod machine;
+mod spec;
+
+pub use spec::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
+
+pub use intensity::Recent;
+pub use machine::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};
+pub use spec::{check, check_child};
+
+/// The monotonic clock, in nanoseconds.
+pub type Nanos = u64;
