@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use phalanx_policy::duration;
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, LitStr, Path, Token, UnOp};
 
 use super::idempotent::ATTEMPTS;
-use super::supervision::{Backoff, Intensity, Restart, Shutdown};
+use super::supervision::{self, Backoff, Intensity, Restart, Shutdown};
 use super::units;
 
 /// One `key` or `key = value`.
@@ -174,7 +175,7 @@ impl Entry {
         let Some(Lit::Str(text)) = self.literal() else {
             return Err(self.error("`shutdown` is `brutal_kill`, `infinity`, or a time: `shutdown = \"5s\"`"));
         };
-        match units::any_duration(&text.value()) {
+        match duration::read(&text.value()) {
             Ok(Duration::ZERO) => {
                 Err(self.error("a stop that takes no time at all is `shutdown = brutal_kill`"))
             }
@@ -184,11 +185,11 @@ impl Entry {
     }
 
     pub(crate) fn intensity(&self) -> syn::Result<Intensity> {
-        Intensity::parse(&self.string("5 in 10s")?.value()).map_err(|message| self.error(message))
+        supervision::intensity(&self.string("5 in 10s")?.value()).map_err(|message| self.error(message))
     }
 
     pub(crate) fn backoff(&self) -> syn::Result<Backoff> {
-        Backoff::parse(&self.string("100ms..30s")?.value()).map_err(|message| self.error(message))
+        supervision::backoff(&self.string("100ms..30s")?.value()).map_err(|message| self.error(message))
     }
 
     fn number(&self) -> Option<u64> {

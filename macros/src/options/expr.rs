@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{LitStr, Path};
 
-use super::supervision::{Backoff, Drain, Intensity, Recycle, Restart, Shutdown};
+use super::supervision::{Backoff, Drain, Intensity, Recycle, Restart, Shutdown, ToExpr};
 use super::units::duration_expr;
 
 /// What an expression is completed with.

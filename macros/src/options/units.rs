@@ -1,43 +1,22 @@
 //! Durations (`"2s"`) and amounts of memory (`"64MiB"`) as users write them in options.
 //!
-//! The grammar of durations is that of the runtime, which reads them too.
+//! The grammar of durations is that of `phalanx-policy`, by which the runtime reads them too.
 
 use std::time::Duration;
 
+use phalanx_policy::duration::{read, scaled};
 use proc_macro2::TokenStream;
 use quote::quote;
-
-const TIME: &[(&str, u128)] = &[
-    ("ns", 1),
-    ("us", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60 * 1_000_000_000),
-    ("h", 3600 * 1_000_000_000),
-];
 
 const MEMORY: &[(&str, u128)] =
     &[("", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
 /// Reads a positive duration: an integer or a decimal number and one of the units ns, us, ms, s, m, h.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    match any_duration(text)? {
+    match read(text)? {
         Duration::ZERO => Err(format!("`{text}` is no time at all: a duration must be positive")),
         duration => Ok(duration),
     }
-}
-
-/// Reads a duration as `duration` does, and accepts zero.
-pub(crate) fn any_duration(text: &str) -> Result<Duration, String> {
-    let wanted = "write a number and one of the units ns, us, ms, s, m, h, for example \"250ms\" or \"1.5s\"";
-    let (nanos, rest) = scaled(text, TIME).ok_or_else(|| format!("`{text}` is not a duration: {wanted}"))?;
-    if rest {
-        return Err(format!(
-            "`{text}` is not a whole number of nanoseconds, and nothing shorter can be measured"
-        ));
-    }
-    let nanos = u64::try_from(nanos).map_err(|_| format!("`{text}` is too long: the limit is 500 years"))?;
-    Ok(Duration::from_nanos(nanos))
 }
 
 /// Reads a positive number of bytes: a number alone, or with one of the units KiB, MiB, GiB, TiB.
@@ -60,27 +39,6 @@ pub(crate) fn duration_expr(duration: Duration) -> TokenStream {
         return quote!(::core::time::Duration::from_secs(#secs));
     }
     quote!(::core::time::Duration::new(#secs, #nanos))
-}
-
-/// Returns `"1.5s"` in the smallest unit of `units`, and whether a fraction of that unit is left. The
-/// arithmetic is that of integers, so that `"0.1s"` is exactly 100 ms.
-fn scaled(text: &str, units: &[(&str, u128)]) -> Option<(u128, bool)> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
-    let (whole, fraction) = match number.split_once('.') {
-        Some((_, "")) => return None,
-        Some((whole, fraction)) => (whole, fraction),
-        None => (number, ""),
-    };
-    // More digits would overflow below, and are beyond the precision of a nanosecond.
-    if whole.is_empty() || whole.len() > 20 || fraction.len() > 9 || fraction.contains('.') {
-        return None;
-    }
-    let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
-    let decimals = u32::try_from(fraction.len()).ok()?;
-    let (scaled, divisor) = (digits.checked_mul(*factor)?, 10u128.pow(decimals));
-    Some((scaled / divisor, !scaled.is_multiple_of(divisor)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use syn::{LitStr, Meta, Path, Token};
 
 use super::check;
 use super::model::{Child, Declaration};
+use crate::options::supervision::{ToArguments, ToExpr, constructor};
 use crate::options::{Options, Place};
 use crate::util::{peel, placed_at, unraw};
 
@@ -219,7 +220,7 @@ fn own_options(options: &Options) -> Options {
 /// Returns `Supervisor::one_for_one().intensity(5, ..)`.
 fn builder(declaration: &Declaration, private: &Path) -> TokenStream {
     let options = &declaration.options;
-    let strategy = format_ident!("{}", declaration.strategy().constructor());
+    let strategy = format_ident!("{}", constructor(declaration.strategy()));
     let intensity = options.intensity.map(|intensity| intensity.to_arguments());
     let intensity = intensity.map(|arguments| quote!(.intensity(#arguments)));
     let backoff = options.backoff.map(|backoff| backoff.to_arguments());
