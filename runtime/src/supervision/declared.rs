@@ -18,7 +18,7 @@ use crate::types::error::SpawnError;
 use crate::types::options::Options;
 
 /// What can be a field of a [`#[supervisor]`](macro@crate::supervisor): an `#[actor]`, another `#[supervisor]`, a
-/// [`Dynamic`](crate::Dynamic), a [`Command`]. Implemented by the attributes, not by hand.
+/// [`Dynamic`](crate::Dynamic), a [`Command`](crate::Command). Implemented by the attributes, not by hand.
 ///
 /// ```
 /// use phalanx::prelude::*;
