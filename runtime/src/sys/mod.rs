@@ -1,6 +1,6 @@
 //! The only place that talks to the kernel: one family of system calls per file.
 //!
-//! All `unsafe`, all of `nix` and all of `libc` of the crate are here, and what leaves this module is safe to
+//! All `unsafe`, all of `nix`, `rustix` and `libc` of the crate are here, and what leaves this module is safe to
 //! call in any order with any argument. The rest of the crate denies `unsafe_code`, and a test greps for it.
 #![allow(unsafe_code, reason = "the one place for it; every block argues")]
 
@@ -29,6 +29,26 @@ use std::io;
 /// The result of a raw call that reports errors by −1.
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// A plain structure of C.
+///
+/// # Safety
+/// All zeroes is a value of it.
+unsafe trait Zeroes: Copy {}
+
+macro_rules! zeroes {
+    ($($name:ident),* $(,)?) => { $(
+        // SAFETY: integers, pointers and arrays of these, as the C headers declare it; a null pointer is a value of a pointer.
+        unsafe impl Zeroes for libc::$name {}
+    )* };
+}
+zeroes!(clone_args, msghdr, pthread_attr_t, sigaction, siginfo_t, sigset_t);
+
+/// All zeroes: what a C program fills in, or has the kernel fill in.
+fn zeroed<T: Zeroes>() -> T {
+    // SAFETY: a value, by `Zeroes`.
+    unsafe { std::mem::zeroed() }
 }
 
 /// An error of a call, with the call's name if this kernel does not know it or a sandbox refuses it: such an error says nothing by itself.

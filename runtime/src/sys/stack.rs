@@ -3,7 +3,8 @@
 //! What is encoded, decoded and dropped by recursion is as deep as its author likes, and threads have stacks as small as theirs like.
 
 use std::cell::Cell;
-use std::mem::zeroed;
+
+use super::zeroed;
 
 /// With less than this left, a few levels of recursion begin on another stack. In builds without optimisation one level of a derived impl takes about two
 /// kilobytes, more if it carries large arrays.
@@ -34,14 +35,12 @@ pub(crate) fn forget() {
 #[inline(always)]
 fn here() -> usize {
     let here: usize;
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     // SAFETY: reads a register, and touches neither memory nor flags.
     unsafe {
+        #[cfg(target_arch = "x86_64")]
         std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: as above.
-    unsafe {
+        #[cfg(target_arch = "aarch64")]
         std::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags));
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -55,9 +54,9 @@ fn here() -> usize {
 #[cold]
 #[inline(never)]
 fn find_limit() -> usize {
-    // SAFETY: a pthread_attr_t is plain data; it is filled in by pthread_getattr_np, and destroyed if that has succeeded.
+    let mut attributes: libc::pthread_attr_t = zeroed();
+    // SAFETY: the attributes are filled in by pthread_getattr_np, and destroyed if that has succeeded.
     let limit = unsafe {
-        let mut attributes: libc::pthread_attr_t = zeroed();
         if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
             usize::MAX
         } else {
