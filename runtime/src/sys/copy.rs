@@ -6,6 +6,8 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use super::mapping::{Advice, Mapping};
+
 /// The page: 0 in a process that has not looked at it yet, the number of its generation afterwards.
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 /// The highest number that this process or one of its ancestors has taken.
@@ -29,49 +31,36 @@ pub(crate) fn generation() -> u64 {
 
 /// Whether this process is of that generation. Async-signal-safe: it makes no page, and takes no number.
 pub(crate) fn is_of(generation: u64) -> bool {
-    // SAFETY: `page` has published an address that stays mapped for good, in every fork too.
-    match unsafe { PAGE.load(Ordering::Acquire).as_ref() } {
+    match known() {
         None => generation == 0,
         Some(page) if ptr::eq(page, &NO_PAGE) => BY_PID.load(Ordering::Acquire) == entry(generation),
         Some(page) => page.load(Ordering::Acquire) == generation,
     }
 }
 
+/// The page, if there is one already.
+fn known() -> Option<&'static AtomicU64> {
+    // SAFETY: `page` has published the address of a static, or that of a page of zeroes which stays mapped for good, in every fork too. It is
+    // aligned, every pattern of bits is a valid atomic, and all accesses to it are atomic.
+    unsafe { PAGE.load(Ordering::Acquire).as_ref() }
+}
+
 fn page() -> &'static AtomicU64 {
-    // SAFETY: as in `is_of`.
-    if let Some(page) = unsafe { PAGE.load(Ordering::Acquire).as_ref() } {
+    if let Some(page) = known() {
         return page;
     }
-    let made = map().unwrap_or(ptr::from_ref(&NO_PAGE).cast_mut());
-    match PAGE.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
-        // SAFETY: a page of zeroes that is never unmapped, or a static: a valid atomic either way.
-        Ok(_) => unsafe { &*made },
-        Err(other) => {
-            if !ptr::eq(made, &NO_PAGE) {
-                // SAFETY: mapped just now by `map`, and nobody else has heard of it.
-                unsafe { libc::munmap(made.cast(), length()) };
-            }
-            // SAFETY: as above; another thread has made that one.
-            unsafe { &*other }
-        }
+    let mapping = map();
+    let made = mapping.as_ref().map_or(ptr::from_ref(&NO_PAGE).cast_mut(), |page| page.start.as_ptr().cast());
+    if PAGE.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        // It stays. Otherwise another thread has published one, and this one goes.
+        std::mem::forget(mapping);
     }
+    known().unwrap_or(&NO_PAGE)
 }
 
 /// `None`: the kernel, or what stands for it, cannot wipe memory.
-fn map() -> Option<*mut AtomicU64> {
-    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
-    let start = unsafe { libc::mmap(ptr::null_mut(), length(), protection, flags, -1, 0) };
-    if start == libc::MAP_FAILED {
-        return None;
-    }
-    // SAFETY: the range is the mapping that has just been made.
-    if unsafe { libc::madvise(start, length(), libc::MADV_WIPEONFORK) } != 0 {
-        // SAFETY: mapped just now, and nobody else has heard of it.
-        unsafe { libc::munmap(start, length()) };
-        return None;
-    }
-    Some(start.cast())
+fn map() -> Option<Mapping> {
+    Mapping::anonymous(length(), false).ok().filter(|mapping| mapping.advise(Advice::WipeInChildren))
 }
 
 fn length() -> usize {
@@ -114,10 +103,8 @@ mod tests {
         match unsafe { libc::fork() } {
             0 => crate::sys::process::exit_now(i32::from(!code())),
             child => {
-                let mut status = 0;
-                // SAFETY: the status is written to a local variable.
-                assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-                status == 0
+                let child = nix::unistd::Pid::from_raw(child);
+                nix::sys::wait::waitpid(child, None) == Ok(nix::sys::wait::WaitStatus::Exited(child, 0))
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Memory files: the shared page of an actor, and large payloads.
 
-use std::alloc::Layout;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
@@ -13,7 +12,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{check, rlimit};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::mapping::{Advice, Mapping};
+use super::rlimit;
 
 /// How long the kernel may be busy with a file that is to be sealed.
 const BUSY: Duration = Duration::from_secs(5);
@@ -22,25 +26,22 @@ const BUSY: Duration = Duration::from_secs(5);
 const PAYLOAD_SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
 
 pub(super) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
-    // SAFETY: `name` is NUL-terminated and only read.
-    let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags | libc::MFD_CLOEXEC) })
-        .map_err(|error| super::named("memfd_create", error))?;
-    super::fd::own(fd).map(File::from)
+    let flags = MFdFlags::from_bits_retain(flags) | MFdFlags::MFD_CLOEXEC;
+    let made = memfd_create(name, flags).map_err(|error| super::named("memfd_create", error.into()))?;
+    super::fd::raise(made).map(File::from)
 }
 
 /// Seals a file that nobody else has yet.
 pub(super) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     let deadline = super::clock::after(BUSY);
     loop {
-        // SAFETY: F_ADD_SEALS takes integers only.
-        let sealed = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) });
-        match sealed {
+        match fcntl(file, FcntlArg::F_ADD_SEALS(SealFlag::from_bits_retain(seals))) {
             // The kernel itself has a page of it in its hands, to move it or to see how old it is, and takes that for somebody who writes. It has
             // waited for 150 ms by then.
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && super::clock::now() < deadline => {
+            Err(Errno::EBUSY) if super::clock::now() < deadline => {
                 super::poll::pause(Duration::from_millis(1));
             }
-            sealed => return sealed.map(drop),
+            sealed => return Ok(sealed.map(drop)?),
         }
     }
 }
@@ -50,8 +51,7 @@ pub(super) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
 /// # Errors
 /// If it is no memory file.
 pub(super) fn seals(file: BorrowedFd<'_>) -> io::Result<libc::c_int> {
-    // SAFETY: F_GET_SEALS takes no argument.
-    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })
+    Ok(fcntl(file, FcntlArg::F_GET_SEALS)?)
 }
 
 /// What the list of a supervisor's children is called in `/proc/PID/fd`.
@@ -96,63 +96,29 @@ fn backed(file: BorrowedFd<'_>, limit: u64) -> io::Result<u64> {
     Ok(claimed)
 }
 
-/// Memory mapped from a file; unmapped on drop.
-#[derive(Debug)]
-pub(super) struct Mapped {
-    pub(super) start: NonNull<libc::c_void>,
-    len: usize,
+/// Where a page lies.
+enum Place {
+    Mapped(Mapping),
+    /// A page that could not be mapped: zeroes that no other process sees.
+    StandIn(Box<[AtomicU64]>),
 }
 
-// SAFETY: a mapping is plain memory, valid in every thread until it is unmapped by its one owner.
-unsafe impl Send for Mapped {}
-// SAFETY: as above; what is read and written through it is up to the two types below.
-unsafe impl Sync for Mapped {}
-
-impl Mapped {
-    pub(super) fn new(fd: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapped> {
-        // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
-        let start =
-            unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
-        match NonNull::new(start) {
-            Some(start) if start.as_ptr() != libc::MAP_FAILED => Ok(Mapped { start, len }),
-            _ => Err(io::Error::last_os_error()),
-        }
+impl Place {
+    fn stand_in() -> Place {
+        Place::StandIn((0..PAGE / size_of::<AtomicU64>()).map(|_| AtomicU64::new(0)).collect())
     }
-}
 
-impl Mapped {
-    /// Zeroes that nobody else sees.
-    fn stand_in() -> Mapped {
-        // SAFETY: the layout is not empty, its size is a multiple of its alignment.
-        let start = unsafe { std::alloc::alloc_zeroed(STAND_IN) };
-        match NonNull::new(start.cast()) {
-            Some(start) => Mapped { start, len: 0 },
-            None => std::alloc::handle_alloc_error(STAND_IN),
-        }
-    }
-}
-
-/// What a page is like that could not be mapped.
-const STAND_IN: Layout = match Layout::from_size_align(PAGE, 4096) {
-    Ok(layout) => layout,
-    Err(_) => panic!("the size of a page is a multiple of its alignment"),
-};
-
-impl Drop for Mapped {
-    fn drop(&mut self) {
-        if self.len == 0 {
-            // SAFETY: allocated by `stand_in` with this layout, and nobody can reach it after its owner is dropped.
-            unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), STAND_IN) };
-        } else {
-            // SAFETY: the region was mapped by `new` and nobody can reach it after its owner is dropped.
-            unsafe { libc::munmap(self.start.as_ptr(), self.len) };
+    fn start(&self) -> NonNull<libc::c_void> {
+        match self {
+            Place::Mapped(mapping) => mapping.start,
+            Place::StandIn(page) => NonNull::from_ref(&**page).cast(),
         }
     }
 }
 
 /// A payload that somebody sent, mapped read-only.
 #[derive(Debug)]
-pub(crate) struct Payload(Option<Mapped>);
+pub(crate) struct Payload(Option<Mapping>);
 
 impl Payload {
     /// Maps a received memory file of at most `limit` bytes.
@@ -167,7 +133,7 @@ impl Payload {
         if len == 0 {
             return Ok(Payload(None));
         }
-        Mapped::new(fd, len as usize, libc::PROT_READ).map(|mapped| Payload(Some(mapped)))
+        Mapping::of(fd, len as usize, libc::PROT_READ).map(|mapped| Payload(Some(mapped)))
     }
 }
 
@@ -187,27 +153,18 @@ pub(crate) const PAGE: usize = 8192;
 
 /// Words of memory that this process shares with those that it forks, and with nobody else.
 #[derive(Debug)]
-pub(crate) struct Words(Mapped);
+pub(crate) struct Words(Mapping);
 
 impl Words {
     /// So many zeroes, for the life of this process.
     pub(crate) fn shared(count: usize) -> io::Result<&'static Words> {
-        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-        let (protection, len) = (libc::PROT_READ | libc::PROT_WRITE, count * size_of::<AtomicU64>());
-        // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, -1, 0) };
-        match NonNull::new(start) {
-            Some(start) if start.as_ptr() != libc::MAP_FAILED => {
-                Ok(Box::leak(Box::new(Words(Mapped { start, len }))))
-            }
-            _ => Err(io::Error::last_os_error()),
-        }
+        let mapping = Mapping::anonymous(count * size_of::<AtomicU64>(), true)?;
+        Ok(Box::leak(Box::new(Words(mapping))))
     }
 
     /// Those that this process forks from now on do not have them.
     pub(crate) fn keep_from_children(&self) {
-        // SAFETY: the region is ours; the advice only concerns later forks.
-        unsafe { libc::madvise(self.0.start.as_ptr(), self.0.len, libc::MADV_DONTFORK) };
+        self.0.advise(Advice::KeepFromChildren);
     }
 }
 
@@ -280,7 +237,7 @@ pub(crate) fn keep_pages_from_children(keep: bool) {
 
 /// A page that several processes have mapped, seen as a `T`. Here it is mapped when it is looked at.
 pub(crate) struct Page<T: Shared> {
-    mapped: OnceLock<Mapped>,
+    place: OnceLock<Place>,
     file: OwnedFd,
     kind: PhantomData<T>,
 }
@@ -301,8 +258,8 @@ impl<T: Shared> Page<T> {
     /// If the file is not a memory file of that size which cannot shrink, or there is no room to map it.
     pub(crate) fn open(file: OwnedFd) -> io::Result<Page<T>> {
         let page = Page::<T>::accept(file)?;
-        let mapped = OnceLock::from(page.map()?);
-        Ok(Page { mapped, ..page })
+        let place = OnceLock::from(Place::Mapped(page.map()?));
+        Ok(Page { place, ..page })
     }
 
     /// The same, but it is not mapped before it is looked at.
@@ -316,38 +273,37 @@ impl<T: Shared> Page<T> {
         if seals & libc::F_SEAL_SHRINK == 0 || len < PAGE as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a ledger"));
         }
-        Ok(Page { mapped: OnceLock::new(), file: OwnedFd::from(file), kind: PhantomData })
+        Ok(Page { place: OnceLock::new(), file: OwnedFd::from(file), kind: PhantomData })
     }
 
-    fn map(&self) -> io::Result<Mapped> {
-        let mapped = Mapped::new(self.file.as_fd(), PAGE, libc::PROT_READ | libc::PROT_WRITE)?;
+    fn map(&self) -> io::Result<Mapping> {
+        let mapping = Mapping::of(self.file.as_fd(), PAGE, libc::PROT_READ | libc::PROT_WRITE)?;
         if KEEPS.load(Ordering::Relaxed) {
-            // SAFETY: the region is ours; the advice only concerns later forks.
-            unsafe { libc::madvise(mapped.start.as_ptr(), PAGE, libc::MADV_DONTFORK) };
+            mapping.advise(Advice::KeepFromChildren);
         }
-        Ok(mapped)
+        Ok(mapping)
     }
 
     /// With no room for one mapping (`vm.max_map_count`, memory) what is written is lost, and read is a page of zeroes.
-    fn mapped(&self) -> &Mapped {
-        self.mapped.get_or_init(|| self.map().unwrap_or_else(|_| Mapped::stand_in()))
+    fn place(&self) -> &Place {
+        self.place.get_or_init(|| self.map().map_or_else(|_| Place::stand_in(), Place::Mapped))
     }
 
     /// Maps it, and has its memory looked up, before it is needed.
     pub(crate) fn be_at_hand(&self) {
-        let mapped = self.mapped();
-        // SAFETY: the region is ours, and stays as it is; where the kernel does not know the advice (before 5.14) it does nothing.
-        unsafe { libc::madvise(mapped.start.as_ptr(), mapped.len, libc::MADV_POPULATE_WRITE) };
+        if let Place::Mapped(mapping) = self.place() {
+            mapping.advise(Advice::Populate);
+        }
     }
 
     /// Unmaps it until it is looked at again: each mapping makes every fork dearer.
     pub(crate) fn rest(&mut self) {
-        self.mapped.take();
+        self.place.take();
     }
 
     /// In a child: a mapping that its supervisor has kept to itself is not there, whatever this struct says.
     pub(crate) fn begin_anew(&mut self) {
-        std::mem::forget(self.mapped.take());
+        std::mem::forget(self.place.take());
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
@@ -361,13 +317,12 @@ impl<T: Shared> Page<T> {
 
     /// The first word of a page that is not mapped.
     pub(crate) fn first_word(&self) -> Option<u32> {
-        if self.mapped.get().is_some() {
+        if self.place.get().is_some() {
             return None;
         }
         let mut word = [0; 4];
-        // SAFETY: four bytes are written to a local array.
-        let read = unsafe { libc::pread(self.file.as_raw_fd(), word.as_mut_ptr().cast(), word.len(), 0) };
-        (read == 4).then(|| u32::from_ne_bytes(word))
+        let read = rustix::io::pread(&self.file, &mut word, 0);
+        (read == Ok(4)).then(|| u32::from_ne_bytes(word))
     }
 
     /// Writes bytes behind the page, in one piece.
@@ -400,10 +355,11 @@ impl<T: Shared> Deref for Page<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        let mapped = self.mapped();
-        // SAFETY: a whole page is mapped until `rest`, which takes `&mut self`, and cannot shrink (checked in `accept`); `T` fits on
-        // it, page alignment satisfies it, and by `Shared` every bit pattern that others may write is a valid `T`.
-        unsafe { mapped.start.cast::<T>().as_ref() }
+        let start = self.place().start();
+        // SAFETY: a whole page is mapped until `rest`, which takes `&mut self`, and cannot shrink (checked in `accept`), or a stand-in of that size lives as
+        // long; `T` fits on it, and consists of atomics, none of which is larger, or aligned to more, than those of the stand-in; and by `Shared`
+        // every bit pattern that others may write is a valid `T`.
+        unsafe { start.cast::<T>().as_ref() }
     }
 }
 
@@ -448,7 +404,7 @@ mod tests {
     fn a_file_that_is_busy_is_sealed_when_it_is_not_any_more() {
         let file = create(c"phalanx-test", libc::MFD_ALLOW_SEALING).unwrap();
         file.set_len(4096).unwrap();
-        let writable = Mapped::new(file.as_fd(), 4096, libc::PROT_READ | libc::PROT_WRITE).unwrap();
+        let writable = Mapping::of(file.as_fd(), 4096, libc::PROT_READ | libc::PROT_WRITE).unwrap();
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -11,6 +11,7 @@ pub(crate) mod credentials;
 pub(crate) mod executable;
 pub(crate) mod fd;
 pub(crate) mod futex;
+mod mapping;
 pub(crate) mod memfd;
 pub(crate) mod per_process;
 pub(crate) mod poll;

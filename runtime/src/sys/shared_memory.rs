@@ -7,14 +7,18 @@
 
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::ptr::NonNull;
 use std::sync::atomic;
 
-use super::memfd::{Mapped, create, seal, seals, write_all};
-use super::{check, retry, rlimit};
+use nix::fcntl::{FallocateFlags, fallocate};
+
+use super::mapping::Mapping;
+use super::memfd::{create, seal, seals, write_all};
+use super::{retry, rlimit};
 
 /// Its length cannot change.
 const FIXED: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
@@ -106,17 +110,12 @@ unsafe impl<T: Element> Shareable for [T] {
 /// Shared memory seen as a `T`; unmapped and closed on drop.
 #[derive(Debug)]
 pub(crate) struct Region<T: Shareable + ?Sized> {
-    start: NonNull<T>,
+    /// Where the elements lie, unless there is nothing.
+    mapped: Option<Mapping>,
     len: usize,
-    /// Where `start` points to, unless there is nothing.
-    _mapped: Option<Mapped>,
     file: OwnedFd,
+    kind: PhantomData<T>,
 }
-
-// SAFETY: the pointer is to memory that this value owns a mapping of, and a `T` can be seen from every thread.
-unsafe impl<T: Shareable + ?Sized> Send for Region<T> {}
-// SAFETY: as above.
-unsafe impl<T: Shareable + ?Sized> Sync for Region<T> {}
 
 impl<T: Shareable + ?Sized> Region<T> {
     /// Memory that begins with these values; nobody else has them.
@@ -148,7 +147,7 @@ impl<T: Shareable + ?Sized> Region<T> {
         let file = create(c"phalanx-shared", libc::MFD_ALLOW_SEALING)?;
         allocate(&file, size)?;
         let mapped = map_all(file.as_fd(), size, true)?;
-        let start = mapped.as_ref().map_or(NonNull::dangling(), |mapped| mapped.start.cast());
+        let start = start_of(mapped.as_ref());
         // SAFETY: exactly these elements are mapped (or there are none), all of them zero, at the beginning of a page, until after `fill`. The file is new and
         // its number is known to nobody else, so nothing else refers to them.
         fill(unsafe { NonNull::slice_from_raw_parts(start, len).as_mut() });
@@ -177,8 +176,7 @@ impl<T: Shareable + ?Sized> Region<T> {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not shared memory of this kind"));
         }
         let mapped = map_all(file.as_fd(), size, T::Element::CHANGES)?;
-        let start = mapped.as_ref().map_or(NonNull::dangling(), |mapped| mapped.start.cast());
-        Ok(Region { start: T::at(start, len), len, _mapped: mapped, file })
+        Ok(Region { mapped, len, file, kind: PhantomData })
     }
 
     /// How many elements.
@@ -191,9 +189,10 @@ impl<T: Shareable + ?Sized> Deref for Region<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
+        let start = T::at(start_of(self.mapped.as_ref()), self.len);
         // SAFETY: `open` has mapped exactly these elements (or there are none, or they have no size), at the beginning of a page; they stay mapped
         // as long as `self` lives, every pattern of bits is valid, and what is not atomic cannot change: see the head of the file.
-        unsafe { self.start.as_ref() }
+        unsafe { start.as_ref() }
     }
 }
 
@@ -201,6 +200,11 @@ impl<T: Shareable + ?Sized> AsFd for Region<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// Where the first element lies; anywhere, if there is nothing.
+fn start_of<E>(mapped: Option<&Mapping>) -> NonNull<E> {
+    mapped.map_or(NonNull::dangling(), |mapped| mapped.start.cast())
 }
 
 fn seals_of<T: Element>() -> libc::c_int {
@@ -227,15 +231,12 @@ fn allocate(file: &File, size: usize) -> io::Result<()> {
     if size == 0 {
         return Ok(());
     }
-    let allocate = || {
-        // SAFETY: fallocate takes integers only.
-        check(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size as libc::off_t) })
-    };
-    rlimit::grow_file(size as u64, || retry(allocate)).map(drop)
+    let allocate = || Ok(fallocate(file, FallocateFlags::empty(), 0, size as libc::off_t)?);
+    rlimit::grow_file(size as u64, || retry(allocate))
 }
 
 /// Maps a file from end to end, if it has exactly this size, and memory for all of it.
-fn map_all(file: BorrowedFd<'_>, size: usize, writable: bool) -> io::Result<Option<Mapped>> {
+fn map_all(file: BorrowedFd<'_>, size: usize, writable: bool) -> io::Result<Option<Mapping>> {
     let facts = File::from(file.try_clone_to_owned()?).metadata()?;
     // Blocks are of 512 bytes, whatever the file is made of.
     if facts.size() != size as u64 || facts.blocks().saturating_mul(512) < size as u64 {
@@ -245,7 +246,7 @@ fn map_all(file: BorrowedFd<'_>, size: usize, writable: bool) -> io::Result<Opti
         return Ok(None);
     }
     let protection = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
-    Mapped::new(file, size, protection).map(Some)
+    Mapping::of(file, size, protection).map(Some)
 }
 
 #[cfg(test)]
@@ -300,7 +301,7 @@ mod tests {
         let file = File::from(region.as_fd().try_clone_to_owned().unwrap());
         assert!(file.write_at(&[9], 0).is_err());
         assert!(file.set_len(0).is_err() && file.set_len(1 << 20).is_err());
-        assert!(Mapped::new(file.as_fd(), 24, libc::PROT_READ | libc::PROT_WRITE).is_err());
+        assert!(Mapping::of(file.as_fd(), 24, libc::PROT_READ | libc::PROT_WRITE).is_err());
         assert_eq!(region[..], [1, 2, 3]);
     }
 

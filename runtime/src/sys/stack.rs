@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 
+use super::mapping::Mapping;
 use super::zeroed;
 
 /// With less than this left, a few levels of recursion begin on another stack. In builds without optimisation one level of a derived impl takes about two
@@ -104,12 +105,7 @@ pub(crate) fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
 
 /// The library panics where there is no memory for a stack.
 fn can_have(size: usize) -> bool {
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new mapping at an address of the kernel's choice aliases nothing; it is unmapped as it was mapped, and not used.
-    unsafe {
-        let start = libc::mmap(std::ptr::null_mut(), size, access, kind, -1, 0);
-        start != libc::MAP_FAILED && libc::munmap(start, size) == 0
-    }
+    Mapping::anonymous(size, false).is_ok_and(Mapping::release)
 }
 
 #[cfg(test)]

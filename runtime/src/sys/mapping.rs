@@ -1,0 +1,76 @@
+//! Memory that the kernel maps into this process.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
+
+/// A mapping; unmapped on drop.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    pub(super) start: NonNull<libc::c_void>,
+    pub(super) len: usize,
+}
+
+// SAFETY: a mapping is plain memory, valid in every thread until it is unmapped by its one owner.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; what is read and written through it is up to the types that own one.
+unsafe impl Sync for Mapping {}
+
+/// What the kernel is told about a mapping. None of these changes what this process reads there.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+pub(super) enum Advice {
+    /// Later forks do not have it.
+    KeepFromChildren = libc::MADV_DONTFORK,
+    /// Later forks have zeroes there.
+    WipeInChildren = libc::MADV_WIPEONFORK,
+    /// Its memory is looked up now. Unknown before Linux 5.14, which does nothing then.
+    Populate = libc::MADV_POPULATE_WRITE,
+}
+
+impl Mapping {
+    /// The beginning of a file, shared with all that map it.
+    pub(super) fn of(file: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapping> {
+        Mapping::new(len, protection, libc::MAP_SHARED, file.as_raw_fd())
+    }
+
+    /// Zeroes that can be read and written, without a file: shared with later forks, or copied by them.
+    pub(super) fn anonymous(len: usize, shared: bool) -> io::Result<Mapping> {
+        let kind = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
+        Mapping::new(len, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_ANONYMOUS, -1)
+    }
+
+    /// The callers pass no `MAP_FIXED`.
+    fn new(len: usize, protection: libc::c_int, flags: libc::c_int, file: i32) -> io::Result<Mapping> {
+        // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, file, 0) };
+        match NonNull::new(start) {
+            Some(start) if start.as_ptr() != libc::MAP_FAILED => Ok(Mapping { start, len }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Returns whether the kernel has followed the advice.
+    pub(super) fn advise(&self, advice: Advice) -> bool {
+        // SAFETY: the region was mapped by `new` and is ours; none of the advices changes its contents in this process, or unmaps it.
+        unsafe { libc::madvise(self.start.as_ptr(), self.len, advice as libc::c_int) == 0 }
+    }
+
+    /// Unmaps it, and returns whether that was possible.
+    pub(super) fn release(self) -> bool {
+        ManuallyDrop::new(self).unmap()
+    }
+
+    /// Called once, when the owner goes.
+    fn unmap(&mut self) -> bool {
+        // SAFETY: the region was mapped by `new`, and nothing can reach it after its owner is dropped or forgotten.
+        unsafe { libc::munmap(self.start.as_ptr(), self.len) == 0 }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        self.unmap();
+    }
+}
