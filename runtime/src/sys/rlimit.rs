@@ -117,8 +117,7 @@ pub(crate) fn limit_on_processes() -> &'static str {
     if is_group_full().unwrap_or(false) {
         return "pids.max";
     }
-    // SAFETY: geteuid cannot fail.
-    let is_root = unsafe { libc::geteuid() } == 0;
+    let is_root = nix::unistd::geteuid().is_root();
     let unlimited = getrlimit(Resource::RLIMIT_NPROC).is_ok_and(|(soft, _)| soft == libc::RLIM_INFINITY);
     // The kernel does not hold root to it.
     if is_root || unlimited { "kernel.threads-max" } else { "RLIMIT_NPROC" }
