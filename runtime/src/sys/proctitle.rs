@@ -1,5 +1,6 @@
 //! What `ps`, `top` and `pstree` call this process.
 
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 static START: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
@@ -16,10 +17,8 @@ pub(crate) unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_cha
     if argc < 1 || argv.is_null() {
         return;
     }
-    // SAFETY: there is at least one argument.
-    let first = unsafe { *argv };
-    // SAFETY: it is a C string.
-    let len = unsafe { libc::strlen(first) };
+    // SAFETY: there is at least one argument, and it is a C string.
+    let (first, len) = unsafe { (*argv, CStr::from_ptr(*argv).count_bytes()) };
     START.store(first.cast_mut().cast(), Ordering::Relaxed);
     ROOM.store(len, Ordering::Relaxed);
 }
@@ -32,8 +31,8 @@ pub(crate) fn set(title: &str) {
     let mut short = [0_u8; 16];
     let shown = &clean.as_bytes()[..clean.floor_char_boundary(15)];
     short[..shown.len()].copy_from_slice(shown);
-    // SAFETY: PR_SET_NAME reads a NUL-terminated string of at most 16 bytes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, short.as_ptr()) };
+    // The last byte is 0. A sandbox that refuses the call leaves the name as it is.
+    let _ = CStr::from_bytes_until_nul(&short).map(nix::sys::prctl::set_name);
     let (start, room) = (START.load(Ordering::Relaxed), ROOM.load(Ordering::Relaxed));
     if start.is_null() || room < TITLE {
         return;
