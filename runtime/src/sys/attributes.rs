@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::mem::zeroed;
 use std::{env, io};
 
-use super::check;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 
 /// Changes the environment: first empties it, but for the variable `keep`, if that is asked for. What is taken out or replaced cannot be read in
 /// `/proc/PID/environ` either.
@@ -20,11 +20,12 @@ pub(crate) fn change_environment(keep: Option<&str>, changes: &BTreeMap<OsString
     let removals = emptied.iter().map(|name| (name, None));
     let changes = changes.iter().map(|(name, value)| (name, value.as_ref()));
     for (name, value) in removals.chain(changes) {
-        match value {
-            // SAFETY: a new process has one thread, this one, and it has not come to the user's code yet.
-            Some(value) => unsafe { env::set_var(name, value) },
-            // SAFETY: as above.
-            None => unsafe { env::remove_var(name) },
+        // SAFETY: a new process has one thread, this one, and it has not come to the user's code yet.
+        unsafe {
+            match value {
+                Some(value) => env::set_var(name, value),
+                None => env::remove_var(name),
+            }
         }
     }
     if keep.is_some() || has_changes {
@@ -40,33 +41,27 @@ unsafe extern "C" {
 /// Writes zeroes over the strings with which this image was started (what `/proc/PID/environ` shows) that are not part of the environment any more.
 fn blank_what_is_gone() {
     let Some((start, end)) = first_environment() else { return };
-    // SAFETY: the list is not changed meanwhile: a new process has one thread, and it has not come to the user's code yet.
-    let kept = unsafe { entries((&raw const environ).read()) };
-    let mut at = start;
-    while at < end {
-        let string = std::ptr::with_exposed_provenance_mut::<libc::c_char>(at);
-        // SAFETY: the kernel has put C strings there, one behind the other, and the last one ends before `end`.
-        let len = unsafe { libc::strlen(string) };
-        if !kept.contains(&at) {
-            // SAFETY: `len` bytes of writable memory of this process' stack. No pointer of the environment leads there; what Rust reads of the environment
-            // it copies.
-            unsafe { std::ptr::write_bytes(string, 0, len) };
+    let kept = entries();
+    let start = std::ptr::with_exposed_provenance_mut::<u8>(start);
+    // SAFETY: the kernel has put these bytes there, C strings one behind the other, in writable memory of this process' stack that is no object of Rust's;
+    // what Rust reads of the environment it copies, and a new process has one thread, so nothing else reads or writes them meanwhile.
+    let strings = unsafe { std::slice::from_raw_parts_mut(start, end - start.addr()) };
+    for string in strings.split_mut(|&byte| byte == 0) {
+        // No pointer of the environment leads to one that is gone.
+        if !kept.contains(&string.as_ptr().addr()) {
+            string.fill(0);
         }
-        at += len + 1;
     }
 }
 
-/// Where the strings of a list lie.
-///
-/// # Safety
-/// It is null, or ends with a null, and nobody changes it meanwhile.
-unsafe fn entries(list: *const *const libc::c_char) -> BTreeSet<usize> {
+/// Where the strings of the environment lie.
+fn entries() -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
-    let mut at = list;
-    // SAFETY: `at` is at an entry before the null, or at it.
-    while !at.is_null() && !unsafe { *at }.is_null() {
-        // SAFETY: as above; so there is a next entry.
-        unsafe {
+    // SAFETY: the list is null or ends with a null, and `at` is at an entry before that, so there is a next one. The list is not changed meanwhile: a
+    // new process has one thread, and it has not come to the user's code yet.
+    unsafe {
+        let mut at = (&raw const environ).read();
+        while !at.is_null() && !(*at).is_null() {
             found.insert((*at).expose_provenance());
             at = at.add(1);
         }
@@ -91,8 +86,7 @@ pub(crate) fn set_niceness(niceness: i32) -> io::Result<()> {
     if !(-20..=19).contains(&niceness) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is between -20 and 19"));
     }
-    // SAFETY: setpriority takes integers only.
-    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) }).map(drop)
+    Ok(rustix::process::setpriority_process(None, niceness)?)
 }
 
 /// Lets this process, and the threads that it starts from now on, run on these cores only.
@@ -100,14 +94,10 @@ pub(crate) fn set_niceness(niceness: i32) -> io::Result<()> {
 /// # Errors
 /// `EINVAL` if none of them is there for this process.
 pub(crate) fn set_affinity(cores: &[u32]) -> io::Result<()> {
-    // SAFETY: cpu_set_t is an array of bits; zero is the empty set.
-    let mut set: libc::cpu_set_t = unsafe { zeroed() };
-    let size = size_of::<libc::cpu_set_t>();
-    // A core beyond the set is one that is not there.
-    for &core in cores.iter().filter(|&&core| (core as usize) < 8 * size) {
-        // SAFETY: `core` is inside of the set.
-        unsafe { libc::CPU_SET(core as usize, &mut set) };
+    let mut set = CpuSet::new();
+    for &core in cores {
+        // A core beyond the set is one that is not there.
+        let _ = set.set(core as usize);
     }
-    // SAFETY: a valid set of that size, which is only read.
-    check(unsafe { libc::sched_setaffinity(0, size, &set) }).map(drop)
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
