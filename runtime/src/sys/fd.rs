@@ -5,6 +5,15 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::socket::{
+    AddressFamily, Shutdown, SockFlag, SockType, getsockopt, setsockopt, shutdown, socketpair, sockopt,
+};
+use nix::sys::stat::Mode;
+use nix::unistd::{close, dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::check;
 
 /// Below this number lie the standard descriptors. A program or a C library may have closed them, and the kernel gives out the lowest free
@@ -36,22 +45,37 @@ impl Standard {
         let mut taken = Vec::new();
         while taken.len() < STANDARD as usize && !(0..STANDARD).all(is_open) {
             // One with O_PATH is for reads and writes as if it were closed (EBADF), which is what a number is that nobody has opened.
-            // SAFETY: the path is a NUL-terminated literal.
-            let placed = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
-            if placed < 0 {
-                break;
-            }
-            // SAFETY: the kernel has just made `placed` for us.
-            taken.push(unsafe { OwnedFd::from_raw_fd(placed) });
+            let Ok(placed) = open(c"/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) else { break };
+            taken.push(placed);
         }
         Standard(taken)
     }
 }
 
+/// What [`fcntl`] is asked for: commands that take no address.
+#[derive(Clone, Copy)]
+enum Command {
+    GetFlags,
+    /// Executed programs are to have it.
+    KeepOverExec,
+    /// A copy that is close-on-exec and has at least this number.
+    Duplicate(RawFd),
+}
+
+/// Does that with whatever has this number. Nix's wrapper wants a descriptor that is open, and here that is the question, or the caller's claim.
+fn fcntl(number: RawFd, command: Command) -> io::Result<libc::c_int> {
+    let (command, argument) = match command {
+        Command::GetFlags => (libc::F_GETFD, 0),
+        Command::KeepOverExec => (libc::F_SETFD, 0),
+        Command::Duplicate(least) => (libc::F_DUPFD_CLOEXEC, least),
+    };
+    // SAFETY: these commands take an integer only, and close nothing; a number that is not open is an error, not undefined behaviour.
+    check(unsafe { libc::fcntl(number, command, argument) })
+}
+
 /// Whether this is the number of an open descriptor.
 fn is_open(number: RawFd) -> bool {
-    // SAFETY: F_GETFD on any number is harmless.
-    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+    fcntl(number, Command::GetFlags).is_ok()
 }
 
 impl Drop for Standard {
@@ -65,31 +89,35 @@ impl Drop for Standard {
 /// # Errors
 /// `EBADF` if the number is not an open descriptor, `EMFILE` at the descriptor limit.
 pub(crate) fn duplicate(raw: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: F_DUPFD_CLOEXEC takes integers only; a number that is not open is an error, not undefined behaviour.
-    own(check(unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, STANDARD) })?)
+    own(fcntl(raw, Command::Duplicate(STANDARD))?)
 }
 
 /// Standard input, whatever it is.
 pub(crate) fn standard_input() -> BorrowedFd<'static> {
-    // SAFETY: the number is never that of something which this process closes: `put_nothing` replaces it in one step. Should it not be open,
+    // The number is never that of something which this process closes: `put_nothing` replaces it in one step. Should it not be open,
     // every call with it says so.
-    unsafe { BorrowedFd::borrow_raw(0) }
+    rustix::stdio::stdin()
 }
 
-/// Puts a descriptor in the place of this one out of which nothing comes, and into which nothing goes.
+/// Puts a descriptor in the place of this standard one out of which nothing comes, and into which nothing goes.
 ///
 /// # Errors
-/// `EMFILE`, `ENFILE`.
+/// `EMFILE`, `ENFILE`; `EBADF` if it is no standard one.
 pub(crate) fn put_nothing(number: RawFd) -> io::Result<()> {
     let nothing = nothing()?;
     if nothing.as_raw_fd() == number {
-        // SAFETY: F_SETFD takes integers only. Executed programs are to have it, as they have that which is put there by dup2.
-        check(unsafe { libc::fcntl(number, libc::F_SETFD, 0) })?;
+        // As it would be if dup2 had put it there.
+        fcntl(number, Command::KeepOverExec)?;
         std::mem::forget(nothing);
         return Ok(());
     }
-    // SAFETY: dup2 replaces whatever was there in one step; both numbers stay valid, std owns none of the standard ones.
-    check(unsafe { libc::dup2(nothing.as_raw_fd(), number) }).map(drop)
+    // Each replaces what was there in one step.
+    match number {
+        0 => Ok(dup2_stdin(nothing)?),
+        1 => Ok(dup2_stdout(nothing)?),
+        2 => Ok(dup2_stderr(nothing)?),
+        _ => Err(io::Error::from_raw_os_error(libc::EBADF)),
+    }
 }
 
 /// The null device; where it is not there, or not for this user, the reading end of a pipe that nobody writes to: at its end at once, and not
@@ -122,21 +150,17 @@ pub(crate) fn no_room() -> io::Error {
 /// # Errors
 /// If that cannot be found out.
 pub(crate) fn is_own_seqpacket(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    use nix::errno::Errno;
-    use nix::sys::socket::{SockType, getsockopt, sockopt};
     match getsockopt(&fd, sockopt::SockType) {
         Ok(SockType::SeqPacket) => {}
         Ok(_) | Err(Errno::ENOTSOCK | Errno::EBADF) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
     let peer = getsockopt(&fd, sockopt::PeerCredentials)?;
-    // SAFETY: geteuid cannot fail.
-    Ok(peer.uid() == unsafe { libc::geteuid() })
+    Ok(peer.uid() == nix::unistd::geteuid().as_raw())
 }
 
 /// Whether this is a sequenced-packet socket, as the ends of an ipc-channel are.
 pub(crate) fn is_seqpacket(fd: BorrowedFd<'_>) -> bool {
-    use nix::sys::socket::{SockType, getsockopt, sockopt};
     matches!(getsockopt(&fd, sockopt::SockType), Ok(SockType::SeqPacket))
 }
 
@@ -147,7 +171,6 @@ pub(crate) fn no_socketpair(error: io::Error) -> io::Error {
 
 /// A connected pair of sequenced-packet sockets, close-on-exec.
 pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(|error| super::named("socketpair", error.into()))?;
     Ok((raise(one)?, raise(other)?))
@@ -160,25 +183,31 @@ pub(crate) fn hung_up(fd: BorrowedFd<'_>) -> bool {
 
 /// Waits until the other end of this socket is closed for good, at most for `limit`, or until a signal handler has run; answers whether it is.
 pub(crate) fn hangs_up_within(fd: BorrowedFd<'_>, limit: Duration) -> bool {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: 0, revents: 0 };
-    let limit = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
-    // SAFETY: one valid pollfd.
-    let ready = unsafe { libc::poll(&mut entry, 1, limit) };
-    ready > 0 && entry.revents & (libc::POLLHUP | libc::POLLERR) != 0
+    let reported = reported(fd, PollFlags::empty(), limit);
+    reported.intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 /// Whether nothing more will come out of this socket than what lies in it: so an empty receive is told from an empty packet.
 pub(crate) fn has_ended(fd: BorrowedFd<'_>) -> bool {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
-    // SAFETY: one valid pollfd, no timeout.
-    let ready = unsafe { libc::poll(&mut entry, 1, 0) };
-    ready > 0 && entry.revents & (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) != 0
+    let reported = reported(fd, PollFlags::RDHUP, Duration::ZERO);
+    reported.intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+}
+
+/// What poll(2) reports of this descriptor within `limit`; nothing after an error. (Nix does not know `POLLRDHUP`.)
+fn reported(fd: BorrowedFd<'_>, events: PollFlags, limit: Duration) -> PollFlags {
+    let mut entry = [PollFd::from_borrowed_fd(fd, events)];
+    let limit =
+        Timespec { tv_sec: limit.as_secs().min(i32::MAX as u64) as _, tv_nsec: limit.subsec_nanos() as _ };
+    match poll(&mut entry, Some(&limit)) {
+        Ok(1..) => entry[0].revents(),
+        _ => PollFlags::empty(),
+    }
 }
 
 /// Ends the conversation on this socket for every process that holds either end of it.
 pub(crate) fn shut_down(fd: BorrowedFd<'_>) {
-    // SAFETY: shutdown takes integers only; an error means that it is already closed.
-    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
+    // An error means that it is already closed.
+    let _ = shutdown(fd.as_raw_fd(), Shutdown::Both);
 }
 
 /// Closes every descriptor from 3 up, except those of `keep`; see [`Others::close`].
@@ -244,20 +273,16 @@ impl Others {
     }
 }
 
-/// Gives this process a table of its own, with what lies low.
+/// Gives this process a table of its own, with what lies low. The numbers of others are not closed but left behind, in their table.
 fn part() -> bool {
-    // SAFETY: closing numbers is defined for any range; those of others are not closed but left behind, in their table.
-    unsafe { libc::syscall(libc::SYS_close_range, LOW, u32::MAX, libc::CLOSE_RANGE_UNSHARE) == 0 }
+    close_numbers(LOW, u32::MAX, libc::CLOSE_RANGE_UNSHARE)
 }
 
 /// Whether the kernel can do that.
 pub(crate) fn can_part() -> bool {
     static CAN: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    *CAN.get_or_init(|| {
-        let none = u32::MAX;
-        // SAFETY: no descriptor has this number, and whose table is not shared keeps it.
-        unsafe { libc::syscall(libc::SYS_close_range, none, none, libc::CLOSE_RANGE_UNSHARE) == 0 }
-    })
+    // No descriptor has this number, and a table that is not shared is kept.
+    *CAN.get_or_init(|| close_numbers(u32::MAX, u32::MAX, libc::CLOSE_RANGE_UNSHARE))
 }
 
 /// Puts another descriptor in the place of this one that does not lie low, and answers the one that was there. None if it does not, or
@@ -266,21 +291,23 @@ pub(crate) fn move_up(fd: &mut OwnedFd) -> Option<OwnedFd> {
     if fd.as_raw_fd() >= LOW as RawFd {
         return None;
     }
-    // SAFETY: F_DUPFD_CLOEXEC takes integers only.
-    let copy = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, LOW) }).ok()?;
+    let copy = fcntl(fd.as_raw_fd(), Command::Duplicate(LOW as RawFd)).ok()?;
     Some(std::mem::replace(fd, own(copy).ok()?))
 }
 
 fn close_range(first: u32, last: u32) {
-    // SAFETY: closing numbers is defined for any range; who owns them is the caller's promise (see above).
-    let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-    if done != 0 {
+    if !close_numbers(first, last, 0) {
         // A kernel or a sandbox without close_range: one by one.
-        open_descriptors(first, last).into_iter().for_each(|fd| {
-            // SAFETY: as above.
-            unsafe { libc::close(fd as RawFd) };
-        });
+        for fd in open_descriptors(first, last) {
+            let _ = close(fd as RawFd);
+        }
     }
+}
+
+/// The system call. Returns whether the kernel and the sandbox know it.
+fn close_numbers(first: u32, last: u32, flags: libc::c_uint) -> bool {
+    // SAFETY: closing numbers is defined for any range; what owns them is never used again, as the caller of `Others::close` promises.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) == 0 }
 }
 
 /// The numbers in this range that are open, one that is being closed among them; where /proc does not show them, all that can be.
@@ -294,20 +321,10 @@ fn open_descriptors(first: u32, last: u32) -> Vec<u32> {
 /// Makes a socket's buffer wide enough for this many small messages, as far as the system allows.
 pub(crate) fn widen(socket: &OwnedFd, messages: u32) {
     // A small packet is accounted for with its bookkeeping; 1 KiB covers both.
-    let bytes = (messages.max(256) as libc::c_int).saturating_mul(1024);
-    let size = size_of::<libc::c_int>() as libc::socklen_t;
-    for option in [libc::SO_SNDBUF, libc::SO_SNDBUFFORCE] {
-        // SAFETY: a c_int is read from a local variable. Refusal (FORCE is for root) leaves the buffer as it was.
-        unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                option,
-                std::ptr::from_ref(&bytes).cast(),
-                size,
-            )
-        };
-    }
+    let bytes = (messages.max(256) as libc::c_int).saturating_mul(1024) as usize;
+    // Refusal (the second one is for root) leaves the buffer as it was.
+    let _ = setsockopt(socket, sockopt::SndBuf, &bytes);
+    let _ = setsockopt(socket, sockopt::SndBufForce, &bytes);
 }
 
 #[cfg(test)]
@@ -325,14 +342,9 @@ mod tests {
 
     fn close_standard() {
         for number in 0..STANDARD {
-            // SAFETY: the process of this case is ours alone, and prints nothing any more.
-            unsafe { libc::close(number) };
+            // The process of this case is ours alone, and prints nothing any more.
+            let _ = close(number);
         }
-    }
-
-    fn is_closed(number: RawFd) -> bool {
-        // SAFETY: F_GETFD on any number is harmless.
-        unsafe { libc::fcntl(number, libc::F_GETFD) < 0 }
     }
 
     /// What lies at 0, 1 and 2.
@@ -340,7 +352,7 @@ mod tests {
         let name = |number| fs::read_link(format!("/proc/self/fd/{number}")).ok();
         // The list of them is read through one of them.
         (0..STANDARD)
-            .filter(|&number| !is_closed(number))
+            .filter(|&number| is_open(number))
             .filter_map(name)
             .map(|path| path.display().to_string())
             .collect()
