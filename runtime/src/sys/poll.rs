@@ -6,13 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{io, ptr};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::time::TimeSpec;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::net::{RecvFlags, recv};
 
 use super::signal::Mask;
 use super::{check, fd, retry};
 
-fn timespec(limit: Duration) -> libc::timespec {
-    libc::timespec { tv_sec: limit.as_secs().min(i32::MAX as u64) as _, tv_nsec: limit.subsec_nanos() as _ }
+fn timespec(limit: Duration) -> TimeSpec {
+    TimeSpec::new(limit.as_secs().min(i32::MAX as u64) as _, limit.subsec_nanos().into())
 }
 
 /// Waits until `fd` can be read or has hung up, at most for `limit`; answers whether it can.
@@ -34,18 +39,14 @@ pub(crate) fn wait(
     limit: Option<Duration>,
     mask: Option<&Mask>,
 ) -> io::Result<Vec<bool>> {
-    let events = |write: bool| if write { libc::POLLOUT } else { libc::POLLIN };
-    let mut entries: Vec<libc::pollfd> = fds
-        .iter()
-        .map(|(fd, write)| libc::pollfd { fd: fd.as_raw_fd(), events: events(*write), revents: 0 })
-        .collect();
-    let time = limit.map(timespec);
-    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let signals = mask.map_or(ptr::null(), |mask| mask.as_ptr());
-    // SAFETY: `entries`, `time` and `signals` are valid (or null, where null is allowed) for the whole call.
-    match check(unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as _, time, signals) }) {
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => select(fds, limit, mask),
-        done => done.map(|_| entries.iter().map(|entry| entry.revents != 0).collect()),
+    let events = |write: bool| if write { PollFlags::POLLOUT } else { PollFlags::POLLIN };
+    let mut entries: Vec<PollFd<'_>> =
+        fds.iter().map(|&(fd, write)| PollFd::new(fd, events(write))).collect();
+    match ppoll(&mut entries, limit.map(timespec), mask.map(Mask::set)) {
+        Err(Errno::EINVAL) => select(fds, limit, mask),
+        Err(error) => Err(error.into()),
+        // What nix does not know is an event as well.
+        Ok(_) => Ok(entries.iter().map(|entry| entry.any().unwrap_or(true)).collect()),
     }
 }
 
@@ -67,12 +68,13 @@ fn select(
         let (word, bit) = place(fd);
         sets[usize::from(*write)][word] |= bit;
     }
-    let mut time = limit.map(timespec);
+    let mut time = limit.map(|limit| *timespec(limit).as_ref());
     let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let mask = mask.map(Mask::set);
     #[repr(C)]
     struct Signals(*const libc::sigset_t, libc::size_t);
     // The size is that of the kernel's masks, not of the C library's.
-    let signals = Signals(mask.map_or(ptr::null(), |mask| mask.as_ptr()), 8);
+    let signals = Signals(mask.as_ref().map_or(ptr::null(), |mask| ptr::from_ref(mask.as_ref())), 8);
     let [read, write] = &mut sets;
     // SAFETY: the sets have room for `words * BITS` descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null is
     // allowed) for the whole call.
@@ -113,10 +115,8 @@ pub(crate) struct Event(OwnedFd);
 
 impl Event {
     pub(crate) fn new() -> io::Result<Event> {
-        // SAFETY: eventfd takes integers only.
-        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
-            .map_err(|error| super::named("eventfd2", error))?;
-        fd::own(fd).map(Event)
+        let made = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        fd::raise(made.map_err(|error| super::named("eventfd2", error.into()))?).map(Event)
     }
 
     /// Wakes the poller; never blocks, is kept until [`Event::clear`].
@@ -126,16 +126,16 @@ impl Event {
 
     /// The same, with a number that is added to the counter.
     pub(crate) fn add(&self, number: u64) {
-        // SAFETY: eight bytes are read from a local variable; a full counter is as good as a set one.
-        unsafe { libc::write(self.0.as_raw_fd(), ptr::from_ref(&number).cast(), 8) };
+        // A full counter is as good as a set one.
+        let _ = rustix::io::write(&self.0, &number.to_ne_bytes());
     }
 
     /// Answers what the counter was.
     pub(crate) fn clear(&self) -> u64 {
-        let mut count = 0_u64;
-        // SAFETY: eight bytes are written to a local variable.
-        unsafe { libc::read(self.0.as_raw_fd(), ptr::from_mut(&mut count).cast(), 8) };
-        count
+        let mut count = [0; 8];
+        // An error leaves the zeroes: nothing was counted.
+        let _ = rustix::io::read(&self.0, &mut count);
+        u64::from_ne_bytes(count)
     }
 }
 
@@ -257,13 +257,7 @@ impl AsFd for Epoll {
 pub(crate) fn drain_bell(fd: BorrowedFd<'_>, most: usize) -> bool {
     let mut scratch = [0_u8; 16];
     for _ in 0..most {
-        let got = retry(|| {
-            // SAFETY: at most 16 bytes are written to `scratch`.
-            let got = unsafe {
-                libc::recv(fd.as_raw_fd(), scratch.as_mut_ptr().cast(), scratch.len(), libc::MSG_DONTWAIT)
-            };
-            if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got) }
-        });
+        let got = retry(|| Ok(recv(fd, &mut scratch, RecvFlags::DONTWAIT)?.0));
         match got {
             Ok(0) => return false,
             Ok(_) => {}

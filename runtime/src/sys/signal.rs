@@ -2,78 +2,79 @@
 //!
 //! A handler only stores to atomics and makes one async-signal-safe call to wake whoever waits.
 
-use std::io;
-use std::mem::zeroed;
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use super::{check, copy};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
+use nix::sys::stat::Mode;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
+use rustix::net::SendFlags;
+
+use super::{check, copy, zeroed};
 
 /// A set of signals.
-pub(crate) struct Mask(libc::sigset_t);
+pub(crate) struct Mask(SigSet);
 
 impl Mask {
+    /// Of signals that have a name. (Real-time signals are neither blocked nor waited for by this crate.)
     pub(crate) fn of(signals: &[i32]) -> Mask {
-        // SAFETY: sigset_t is plain data, filled in by sigemptyset right away.
-        let mut set: libc::sigset_t = unsafe { zeroed() };
-        // SAFETY: `set` is valid; bad signal numbers are refused by sigaddset.
-        unsafe {
-            libc::sigemptyset(&mut set);
-            for &signal in signals {
-                libc::sigaddset(&mut set, signal);
-            }
-        }
-        Mask(set)
+        Mask(signals.iter().filter_map(|&signal| Signal::try_from(signal).ok()).collect())
     }
 
     /// Of all signals that can be blocked.
     pub(crate) fn all() -> Mask {
-        // SAFETY: sigset_t is plain data, filled in by sigfillset right away.
-        let mut set: libc::sigset_t = unsafe { zeroed() };
-        // SAFETY: `set` is valid.
-        unsafe { libc::sigfillset(&mut set) };
-        Mask(set)
+        Mask(SigSet::all())
     }
 
-    pub(crate) fn as_ptr(&self) -> *const libc::sigset_t {
-        &self.0
+    /// As `ppoll` takes it.
+    pub(super) fn set(&self) -> SigSet {
+        self.0
     }
 
     /// Makes this the mask of the calling thread.
     pub(crate) fn install(&self) {
-        // SAFETY: a valid set; the old one is not asked for.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+        // It fails for a bad address only.
+        let _ = self.0.thread_set_mask();
     }
 }
 
 /// Does something that the kernel may answer with EFBIG and this signal to the calling thread: only the error is left of it.
 pub(super) fn without<T>(signal: i32, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let blocked = Mask::of(&[signal]);
-    let mut before = Mask::of(&[]);
-    // SAFETY: two valid sets, of which the second is written to.
-    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &blocked.0, &mut before.0) };
+    let before = blocked.0.thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap_or(SigSet::empty());
     let done = act();
     if done.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EFBIG)) {
         let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: a valid set and a valid time; nothing is asked about the signal. Without one that is pending it is an error, at once.
-        unsafe { libc::sigtimedwait(&blocked.0, std::ptr::null_mut(), &now) };
+        unsafe { libc::sigtimedwait(blocked.0.as_ref(), std::ptr::null_mut(), &now) };
     }
-    before.install();
+    Mask(before).install();
     done
 }
 
 fn action(handler: libc::sighandler_t, flags: libc::c_int) -> libc::sigaction {
-    // SAFETY: sigaction is plain data; zero means no flags, empty mask, default action.
-    let mut action: libc::sigaction = unsafe { zeroed() };
+    // No flags, empty mask, default action.
+    let mut action: libc::sigaction = zeroed();
     action.sa_sigaction = handler;
     action.sa_flags = flags;
     action
 }
 
 fn install(signal: i32, handler: libc::sighandler_t, flags: libc::c_int) -> io::Result<()> {
-    let action = action(handler, flags);
-    // SAFETY: `handler` is SIG_DFL, SIG_IGN or a function of this file with the right signature.
-    check(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
+    change(signal, Some(&action(handler, flags))).map(drop)
+}
+
+/// What happens on this signal, and what is to happen from now on. By number, as nix has no name for real-time signals. Async-signal-safe.
+fn change(signal: i32, new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
+    let mut old = zeroed();
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: null, or an action of `action`, whose callers in this file pass SIG_DFL, SIG_IGN or a function of this file with the right
+    // signature; the old one is written to a local variable.
+    check(unsafe { libc::sigaction(signal, new, &mut old) }).map(|_| old)
 }
 
 /// What a supervisor and all its forks begin with: default dispositions for every signal, nothing blocked; but SIGPIPE ignored, as Rust's own start does,
@@ -107,10 +108,7 @@ pub(crate) fn is_watched(signal: i32) -> bool {
 
 /// What happens on this signal. Async-signal-safe.
 fn disposition(signal: i32) -> Option<libc::sighandler_t> {
-    let mut old = action(libc::SIG_DFL, 0);
-    // SAFETY: a null new action only asks for the old one.
-    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &mut old) };
-    (asked == 0).then_some(old.sa_sigaction)
+    change(signal, None).ok().map(|old| old.sa_sigaction)
 }
 
 fn handler(function: extern "C" fn(libc::c_int)) -> libc::sighandler_t {
@@ -128,39 +126,44 @@ static WAKE: AtomicI32 = AtomicI32::new(-1);
 static WAKE_IS_EVENT: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn note(signal: libc::c_int) {
-    // SAFETY: errno is thread-local and always there; it is put back for the code that was interrupted.
-    let errno = unsafe { *libc::__errno_location() };
+    // It is put back for the code that was interrupted.
+    let errno = Errno::last_raw();
     if !copy::is_of(NOTED_FOR.load(Ordering::Relaxed)) {
         let _ = install(signal, libc::SIG_DFL, 0);
-        // SAFETY: integers only; it is blocked until this handler has returned.
-        unsafe { libc::raise(signal) };
+        // It is blocked until this handler has returned.
+        send_here(signal);
         return;
     }
     PENDING.fetch_or(1 << (signal as u32 % 32), Ordering::SeqCst);
+    wake();
+    Errno::set_raw(errno);
+}
+
+/// Writes to where a signal wakes, if there is such a place. Async-signal-safe: neither call touches more than the kernel.
+fn wake() {
     let fd = WAKE.load(Ordering::Relaxed);
-    if fd >= 0 {
-        let one = 1_u64;
-        if WAKE_IS_EVENT.load(Ordering::Relaxed) {
-            // SAFETY: write is async-signal-safe; a full counter wakes as well.
-            unsafe { libc::write(fd, std::ptr::from_ref(&one).cast(), 8) };
-        } else {
-            // SAFETY: send is async-signal-safe and does not block; a full mailbox wakes by itself.
-            unsafe {
-                libc::send(fd, std::ptr::from_ref(&one).cast(), 1, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
-            };
-        }
+    if fd < 0 {
+        return;
     }
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
+    // SAFETY: `wake_through` was given a descriptor that stays open for the life of the process, and a copy of that process does not come here: `note`
+    // looks for that first.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let one = 1_u64.to_ne_bytes();
+    if WAKE_IS_EVENT.load(Ordering::Relaxed) {
+        // A full counter wakes as well.
+        let _ = rustix::io::write(fd, &one);
+    } else {
+        // A full mailbox wakes by itself.
+        let _ = rustix::net::send(fd, &one[..1], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+    }
 }
 
 /// The program's handler. One that the program has installed later and that calls this one too (as `tokio::signal` does) decides what the signal means.
 extern "C" fn note_if_ours(signal: libc::c_int) {
-    // SAFETY: errno is thread-local and always there; it is put back for the code that was interrupted.
-    let errno = unsafe { *libc::__errno_location() };
+    // It is put back for the code that was interrupted.
+    let errno = Errno::last_raw();
     let is_ours = is_watched(signal);
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
+    Errno::set_raw(errno);
     if is_ours {
         note(signal);
     }
@@ -211,11 +214,9 @@ pub(crate) fn is_sent(signal: i32) -> bool {
 
 /// Whether the signal, which is blocked, has been sent to this process.
 pub(crate) fn is_pending(signal: i32) -> bool {
-    // SAFETY: sigset_t is plain data, filled in by sigpending, which fails for a bad address only.
-    unsafe {
-        let mut set: libc::sigset_t = zeroed();
-        libc::sigpending(&mut set) == 0 && libc::sigismember(&set, signal) == 1
-    }
+    let mut set = zeroed();
+    // SAFETY: filled in by sigpending, which fails for a bad address only; both get a local variable.
+    unsafe { libc::sigpending(&mut set) == 0 && libc::sigismember(&set, signal) == 1 }
 }
 
 /// Whether the signal has been noted; forgets it.
@@ -234,9 +235,15 @@ pub(crate) fn die_of(signal: i32) -> ! {
     let _ = install(signal, libc::SIG_DFL, 0);
     Mask::of(&[]).install();
     // To this very thread: one that the kernel gives to another thread might come later than the exit below.
-    // SAFETY: integers only.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::syscall(libc::SYS_gettid), signal) };
+    send_here(signal);
     super::process::exit_now(128 + signal)
+}
+
+/// Sends a signal to the calling thread, by number: any signal, real-time ones included. Async-signal-safe.
+fn send_here(signal: i32) {
+    let thread = rustix::thread::gettid().as_raw_pid();
+    // SAFETY: integers only.
+    unsafe { libc::syscall(libc::SYS_tgkill, super::process::pid(), thread, signal) };
 }
 
 /// The word that [`witness_abort`] sets, in memory that the supervisor can read.
@@ -266,9 +273,9 @@ extern "C" fn witness_abort(_: libc::c_int) {
         // atomic, those of other processes too.
         unsafe { AtomicU32::from_ptr(word) }.store(1, Ordering::SeqCst);
     }
-    // SAFETY: integers only. The disposition is the default again (SA_RESETHAND), so this one ends the process
-    // as soon as the handler returns, also when the signal was sent from outside.
-    unsafe { libc::kill(libc::getpid(), libc::SIGABRT) };
+    // The disposition is the default again (SA_RESETHAND), so this one ends the process as soon as the handler
+    // returns, also when the signal was sent from outside.
+    let _ = kill(Pid::this(), Signal::SIGABRT);
 }
 
 /// How much of the stack is looked at: the signal frame and the frames of `abort` lie between the handler and the caller, and take less.
@@ -280,6 +287,9 @@ const LENGTH: usize = 32;
 /// How much is read at a time. A page is a multiple of it, so a piece is mapped or is not; and it has room on an alternate signal stack.
 const PIECE: usize = 512;
 
+/// The size of a return address.
+const WORD: usize = size_of::<usize>();
+
 /// Whether a return address into `handle_alloc_error` lies on the stack of the thread that aborts.
 ///
 /// The frames of the callers are nothing that a pointer of this function may be used for, and the optimiser knows that. So the kernel reads
@@ -288,46 +298,38 @@ const PIECE: usize = 512;
 fn failed_allocation_on_stack() -> bool {
     let target = std::alloc::handle_alloc_error as fn(std::alloc::Layout) -> ! as usize;
     let returns_there = |word: usize| word > target && word - target <= LENGTH;
-    let mut piece = [0_usize; PIECE / size_of::<usize>()];
+    let mut piece = [0; PIECE];
     let start = std::ptr::from_ref(&piece).addr() / PIECE * PIECE;
     let mut pieces = (0..DEPTH / PIECE).map_while(|number| start.checked_add(number * PIECE));
-    pieces.any(|address| read_own_memory(address, &mut piece) && piece.iter().copied().any(returns_there))
+    pieces.any(|address| {
+        let (words, _) = piece.as_chunks_mut();
+        read_own_memory(address, words) && words.iter().copied().map(usize::from_ne_bytes).any(returns_there)
+    })
 }
 
 /// Reads memory of this process, wherever that is; answers whether it is mapped. Async-signal-safe.
-fn read_own_memory(address: usize, to: &mut [usize]) -> bool {
-    let len = size_of_val(to);
-    let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: len };
+fn read_own_memory(address: usize, to: &mut [[u8; WORD]]) -> bool {
+    let to = to.as_flattened_mut();
     // The kernel takes this for a number, and so do we: nothing is accessed through it.
-    let remote = libc::iovec { iov_base: std::ptr::without_provenance_mut(address), iov_len: len };
-    // SAFETY: the kernel writes at most `len` bytes to `to`, which is borrowed exclusively and of integers; what is not mapped at `address` is an error.
-    let read = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
-    read == len as isize || read < 0 && read_through_proc(address, to)
-}
-
-/// Reads it through /proc, where a filter refuses that call.
-fn read_through_proc(address: usize, to: &mut [usize]) -> bool {
-    let (len, Ok(offset)) = (size_of_val(to), libc::off_t::try_from(address)) else { return false };
-    // SAFETY: open, pread and close are async-signal-safe; at most `len` bytes are written to `to`, which is borrowed exclusively and of integers.
-    unsafe {
-        let fd = libc::open(c"/proc/self/mem".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        let read = libc::pread(fd, to.as_mut_ptr().cast(), len, offset);
-        libc::close(fd);
-        read == len as isize
+    let remote = RemoteIoVec { base: address, len: to.len() };
+    match process_vm_readv(Pid::this(), &mut [IoSliceMut::new(to)], &[remote]) {
+        Ok(read) => read == to.len(),
+        Err(_) => read_through_proc(address, to),
     }
 }
 
-/// The private writable memory of this process in bytes (`VmData`), read without allocating.
+/// Reads it through /proc, where a filter refuses that call. Open, pread and close are async-signal-safe.
+fn read_through_proc(address: usize, to: &mut [u8]) -> bool {
+    let file = open(c"/proc/self/mem", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    file.is_ok_and(|file| rustix::io::pread(file, &mut *to, address as u64) == Ok(to.len()))
+}
+
+/// The private writable memory of this process in bytes (`VmData`), read without allocating: open, read and close are async-signal-safe.
 fn private_memory() -> usize {
     let mut text = [0_u8; 256];
-    // SAFETY: open, read and close are async-signal-safe; at most 256 bytes are written to `text`.
-    let got = unsafe {
-        let fd = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        let got = libc::read(fd, text.as_mut_ptr().cast(), text.len());
-        libc::close(fd);
-        got
-    };
-    let text = text.get(..usize::try_from(got).unwrap_or(0)).unwrap_or(&[]);
+    let file = open(c"/proc/self/statm", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    let got = file.map_or(0, |file| rustix::io::read(file, &mut text).unwrap_or(0));
+    let text = text.get(..got).unwrap_or(&[]);
     // size resident shared text lib data: the sixth field, in pages.
     let data = text.split(|&byte| byte == b' ').nth(5).unwrap_or(&[]);
     data.iter()
@@ -338,6 +340,5 @@ fn private_memory() -> usize {
 
 /// The name of a signal, such as "SIGSEGV"; "signal N" for those without one.
 pub(crate) fn name(signal: i32) -> String {
-    nix::sys::signal::Signal::try_from(signal)
-        .map_or_else(|_| format!("signal {signal}"), |known| known.as_str().to_owned())
+    Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |known| known.as_str().to_owned())
 }
