@@ -4,11 +4,15 @@
 //! packet, the size of the data, the data; descriptors beside them. A test talks to a plain `IpcSender` and
 //! `IpcReceiver` in both directions, and the version is pinned.
 
-use std::mem::{size_of, zeroed};
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::{io, ptr};
+use std::ptr;
 
-use super::{fd, retry};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
+
+use super::{check, fd, retry, zeroed};
 
 /// The two sizes in front of the data.
 pub(crate) const HEADER: usize = 2 * size_of::<usize>();
@@ -57,47 +61,23 @@ pub(crate) fn send(socket: BorrowedFd<'_>, packet: &mut [u8], fds: &[BorrowedFd<
 /// Sends bytes as they are, as one packet. Never blocks, never raises SIGPIPE.
 pub(crate) fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     assert!(fds.len() <= MAX_FDS);
-    let mut iov = libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() };
-    let mut control = Control([0; CONTROL]);
-    // SAFETY: msghdr is a plain C structure for which all zeroes is a valid value.
-    let mut message: libc::msghdr = unsafe { zeroed() };
-    message.msg_iov = &mut iov;
-    message.msg_iovlen = 1;
+    let mut room = [MaybeUninit::uninit(); ROOM];
+    let mut beside = SendAncillaryBuffer::new(if fds.is_empty() { &mut [] } else { &mut room });
     if !fds.is_empty() {
-        attach(&mut message, &mut control, fds);
+        let fits = beside.push(SendAncillaryMessage::ScmRights(fds));
+        debug_assert!(fits, "there is room for as many as are allowed");
     }
-    retry(|| {
-        // SAFETY: `message` points to `iov`, `packet` and `control`, all of which outlive the call, and the
-        // kernel only reads them.
-        let sent =
-            unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    })
-    .map_err(|error| match error.raw_os_error() {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    retry(|| match sendmsg(socket, &[IoSlice::new(packet)], &mut beside, flags) {
+        Ok(_) => Ok(()),
         // The kernel has no buffer for now: the same as a full socket to us.
-        Some(libc::ENOBUFS) => io::ErrorKind::WouldBlock.into(),
-        _ => error,
+        Err(Errno::NOBUFS) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(error) => Err(error.into()),
     })
 }
 
-fn attach(message: &mut libc::msghdr, control: &mut Control, fds: &[BorrowedFd<'_>]) {
-    let bytes = (fds.len() * size_of::<RawFd>()) as u32;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
-    message.msg_controllen = unsafe { libc::CMSG_SPACE(bytes) } as _;
-    // The pointer that the kernel gets: another one of `control` would be the end of it.
-    let header = message.msg_control.cast::<libc::cmsghdr>();
-    // SAFETY: `control` is aligned for a cmsghdr and has room for MAX_FDS descriptors, which `send_raw` has asserted.
-    unsafe {
-        (*header).cmsg_len = libc::CMSG_LEN(bytes) as _;
-        (*header).cmsg_level = libc::SOL_SOCKET;
-        (*header).cmsg_type = libc::SCM_RIGHTS;
-        let data = libc::CMSG_DATA(header).cast::<RawFd>();
-        for (index, fd) in fds.iter().enumerate() {
-            ptr::write_unaligned(data.add(index), fd.as_raw_fd());
-        }
-    }
-}
+/// Room beside a packet that is sent, for [`MAX_FDS`] descriptors.
+const ROOM: usize = rustix::cmsg_space!(ScmRights(MAX_FDS));
 
 /// What one receive brought.
 pub(crate) struct Packet {
@@ -138,9 +118,8 @@ pub(crate) fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
     let size = size_of::<libc::c_int>() as libc::socklen_t;
     let (level, option) = (libc::SOL_SOCKET, libc::SO_PEEK_OFF);
     // SAFETY: a c_int is read from a local variable.
-    let done =
-        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, ptr::from_ref(&offset).cast(), size) };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, ptr::from_ref(&offset).cast(), size) })
+        .map(drop)
 }
 
 /// Looks at the bytes of the first packet, and leaves it and its descriptors in the socket. Never blocks; nothing, if there is none.
@@ -148,12 +127,8 @@ pub(crate) fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
 /// # Errors
 /// What `recv(2)` says.
 pub(crate) fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-    let got = retry(|| {
-        // SAFETY: at most `len` bytes are written to `buffer`.
-        let got = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) };
-        if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got as usize) }
-    });
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    let got = retry(|| Ok(recv(socket, &mut *buffer, flags)?.0));
     match got {
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionReset) => {
             Ok(0)
@@ -164,13 +139,9 @@ pub(crate) fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Resul
 
 /// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; answers whether there was one.
 pub(crate) fn skip(socket: BorrowedFd<'_>) -> bool {
-    let mut byte = 0_u8;
-    let got = retry(|| {
-        // SAFETY: at most one byte is written to `byte`; what does not fit is discarded by the kernel.
-        let got =
-            unsafe { libc::recv(socket.as_raw_fd(), ptr::from_mut(&mut byte).cast(), 1, libc::MSG_DONTWAIT) };
-        if got < 0 { Err(io::Error::last_os_error()) } else { Ok(got) }
-    });
+    // What does not fit is discarded by the kernel.
+    let mut byte = [0];
+    let got = retry(|| Ok(recv(socket, &mut byte, RecvFlags::DONTWAIT)?.0));
     // Nothing has come: an empty packet, or the end, which stays.
     got.is_ok_and(|got| got > 0 || !super::fd::has_ended(socket))
 }
@@ -201,13 +172,13 @@ fn receive_once(
 ) -> io::Result<Option<Packet>> {
     let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = Control([0; CONTROL]);
-    // SAFETY: as in `send_raw`.
-    let mut message: libc::msghdr = unsafe { zeroed() };
+    let mut message: libc::msghdr = zeroed();
     message.msg_iov = &mut iov;
     message.msg_iovlen = 1;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
     let flags = flags | libc::MSG_CMSG_CLOEXEC | if wait { 0 } else { libc::MSG_DONTWAIT };
+    // By hand: nix allocates for each call, and rustix takes the pid of a sender to be never 0, which it is if that is in a pid namespace this process cannot see.
     // SAFETY: the kernel writes at most `iov_len` bytes to `buffer` and `msg_controllen` bytes to `control`.
     let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, flags) };
     if got < 0 {
