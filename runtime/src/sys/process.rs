@@ -8,7 +8,16 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{check, retry};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, SysconfVar, getpgid, setpgid, sysconf};
+use rustix::process::PidfdFlags;
+use rustix::rand::GetRandomFlags;
+
+use super::{check, retry, zeroed};
 
 pub(crate) use libc::{ESRCH as NO_SUCH_PROCESS, SIGABRT, SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGTERM};
 
@@ -140,8 +149,8 @@ pub(crate) fn fork_bare(shares: bool) -> io::Result<Fork> {
     let Some(thread) = Thread::registered().filter(|_| !shares || super::fd::can_part()) else {
         return Err(io::ErrorKind::Unsupported.into());
     };
-    // SAFETY: clone_args is plain data; all zeroes asks for what fork does.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    // All zeroes ask for what fork does.
+    let mut args: libc::clone_args = zeroed();
     let files = if shares { libc::CLONE_FILES } else { 0 };
     args.flags = (files | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
     args.child_tid = thread.tid as u64;
@@ -181,13 +190,12 @@ impl Thread {
             // musl registers a lock there.
             return None;
         }
-        let (mut tid, mut robust_list, mut robust_len) = (0_usize, 0_usize, 0_usize);
-        // SAFETY: one word is written to a local variable; a kernel that does not know the call writes nothing.
-        let known = unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut tid) };
+        let tid = rustix::thread::get_clear_child_tid_address().ok()??.addr().get();
+        let (mut robust_list, mut robust_len) = (0_usize, 0_usize);
         // SAFETY: two words are written to local variables; 0 means the calling thread.
         let robust =
             unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut robust_list, &raw mut robust_len) };
-        if known != 0 || robust != 0 || tid == 0 || !tid.is_multiple_of(align_of::<i32>()) {
+        if robust != 0 || !tid.is_multiple_of(align_of::<i32>()) {
             return None;
         }
         // SAFETY: the kernel was given this address by the C library to write an aligned `pid_t` there, and the thread that it belongs to is this one.
@@ -198,19 +206,17 @@ impl Thread {
 
 /// A child that has ended but is not reaped yet, so its pid cannot be anybody else's.
 pub(crate) fn ended_child() -> Option<(i32, Wait)> {
-    wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT)
+    wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT).map(|report| report.ended())
 }
 
 /// Reaps this child, if it has ended.
 pub(crate) fn reap(pid: i32) -> Option<Wait> {
-    wait_for(libc::P_PID, pid, libc::WEXITED).map(|(_, wait)| wait)
+    wait_for(libc::P_PID, pid, libc::WEXITED).map(|report| report.ended().1)
 }
 
 /// A child that has been stopped, and by which signal; once for each time.
 pub(crate) fn stopped_child() -> Option<(i32, i32)> {
-    wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|(pid, wait)| match wait {
-        Wait::Exited(signal) | Wait::Signaled { signal, .. } => (pid, signal),
-    })
+    wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|report| (report.pid, report.status))
 }
 
 /// Whether this child has ended, and is not reaped yet.
@@ -220,7 +226,7 @@ pub(crate) fn has_ended(pid: i32) -> bool {
 
 /// Blocks until a child has ended, and leaves it unreaped; `None` if there are no children. Not for a supervisor, which waits elsewhere.
 pub(crate) fn await_ended_child() -> Option<(i32, Wait)> {
-    wait_with(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT)
+    wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT).map(|report| report.ended())
 }
 
 /// What has become of a child that is waited for.
@@ -231,63 +237,59 @@ pub(crate) enum Change {
 
 /// Blocks until this child has been stopped by a signal or has ended, and leaves it unreaped; `None` if there is no such child. Not for a supervisor.
 pub(crate) fn await_change(pid: i32) -> Option<Change> {
-    let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT;
-    let info = wait_info(libc::P_PID, pid, flags)?;
-    Some(match info.si_code {
-        libc::CLD_STOPPED => Change::Stopped,
-        _ => Change::Ended(ended(&info).1),
-    })
+    let report = wait(libc::P_PID, pid, libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT)?;
+    Some(if report.is_stop() { Change::Stopped } else { Change::Ended(report.ended().1) })
 }
 
 /// Blocks until no child is left in this process group, and reaps all that were. Not for a supervisor either.
 pub(crate) fn await_group(group: i32) {
-    while wait_with(libc::P_PGID, group, libc::WEXITED).is_some() {}
+    while wait(libc::P_PGID, group, libc::WEXITED).is_some() {}
 }
 
 /// Blocks until this child of the process, which others may be waiting for as well, has been stopped by a signal (`true`) or has ended. Takes
 /// nothing away from those.
 pub(crate) fn await_stop(pidfd: BorrowedFd<'_>) -> bool {
-    // SAFETY: as in `wait_with`.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let (kind, id) = (libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t);
     let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT;
-    let result = retry(|| {
-        // SAFETY: `info` is valid for writing.
-        check(unsafe { libc::waitid(kind, id, &mut info, flags) })
-    });
-    result.is_ok() && info.si_code == libc::CLD_STOPPED
+    wait(libc::P_PIDFD, pidfd.as_raw_fd(), flags).is_some_and(|report| report.is_stop())
 }
 
-fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
-    wait_with(kind, pid, libc::WNOHANG | flags)
+fn wait_for(kind: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<Report> {
+    wait(kind, pid, libc::WNOHANG | flags)
 }
 
-fn wait_with(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<(i32, Wait)> {
-    wait_info(kind, id, flags).map(|info| ended(&info))
+/// What waitid says of a child.
+struct Report {
+    pid: i32,
+    code: libc::c_int,
+    status: i32,
 }
 
-/// What waitid says, if it says anything.
-fn wait_info(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<libc::siginfo_t> {
-    // SAFETY: siginfo_t is a plain C structure; all zeroes is valid.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let result = retry(|| {
+impl Report {
+    fn is_stop(&self) -> bool {
+        self.code == libc::CLD_STOPPED
+    }
+
+    /// Which process this is about, and how that has ended.
+    fn ended(&self) -> (i32, Wait) {
+        let wait = match self.code {
+            libc::CLD_EXITED => Wait::Exited(self.status),
+            code => Wait::Signaled { signal: self.status, core_dumped: code == libc::CLD_DUMPED },
+        };
+        (self.pid, wait)
+    }
+}
+
+/// What waitid says, if it says anything. By hand: nix fails for a child that died of a real-time signal, and rustix does not say which child it was.
+fn wait(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<Report> {
+    let mut info: libc::siginfo_t = zeroed();
+    retry(|| {
         // SAFETY: `info` is valid for writing.
         check(unsafe { libc::waitid(kind, id as libc::id_t, &mut info, flags) })
-    });
+    })
+    .ok()?;
     // SAFETY: waitid has filled in the fields of a SIGCHLD siginfo, or left the zeroes.
-    let pid = unsafe { info.si_pid() };
-    (result.is_ok() && pid != 0).then_some(info)
-}
-
-/// Which process this is about, and how that has ended.
-fn ended(info: &libc::siginfo_t) -> (i32, Wait) {
-    // SAFETY: only for what waitid has filled in: a SIGCHLD siginfo, which has these fields.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    let wait = match info.si_code {
-        libc::CLD_EXITED => Wait::Exited(status),
-        code => Wait::Signaled { signal: status, core_dumped: code == libc::CLD_DUMPED },
-    };
-    (pid, wait)
+    (pid != 0).then_some(Report { pid, code: info.si_code, status })
 }
 
 /// Sends a signal to a child that is not reaped yet; a negative pid means its whole group.
@@ -295,6 +297,7 @@ fn ended(info: &libc::siginfo_t) -> (i32, Wait) {
 /// Only for whoever reaps that child: for everybody else the number may be another process by now.
 pub(crate) fn kill(pid: i32, signal: i32) {
     debug_assert!(pid != 0 && pid != -1);
+    // By number: nix has no name for the real-time signals that a command may be stopped by.
     // SAFETY: kill takes integers only.
     unsafe { libc::kill(pid, signal) };
 }
@@ -308,34 +311,40 @@ pub(crate) fn kill_and_continue(pid: i32, signal: i32) {
 /// Whether there is a process of this number, a dead one that is not reaped included. It may be another one than is meant.
 pub(crate) fn exists(pid: u32) -> bool {
     let Ok(pid @ 1..) = i32::try_from(pid) else { return false };
-    // SAFETY: kill takes integers only; signal 0 is none.
-    let found = unsafe { libc::kill(pid, 0) } == 0;
-    found || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+    matches!(nix::sys::signal::kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
 }
 
 /// A handle on a process that cannot come to mean another one.
 pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: integers only.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let pid = positive(pid)?;
     // Close-on-exec by definition.
-    super::fd::own(check(fd as libc::c_int).map_err(|error| super::named("pidfd_open", error))?)
+    let made = rustix::process::pidfd_open(pid, PidfdFlags::empty());
+    super::fd::raise(made.map_err(|error| super::named("pidfd_open", error.into()))?)
 }
 
-/// Sends a signal through a handle.
+/// The number of a process.
+///
+/// # Errors
+/// `EINVAL`, as the kernel says of 0 and of negative ones.
+fn positive(pid: i32) -> io::Result<rustix::process::Pid> {
+    let pid = Some(pid).filter(|&pid| pid > 0).and_then(rustix::process::Pid::from_raw);
+    pid.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+/// Sends a signal that is none of the real-time ones through a handle.
 ///
 /// # Errors
 /// `ESRCH` if the process is gone, `EPERM` if it is not ours to signal.
 pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
-    let null = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: a null siginfo is allowed and means the one of kill(2).
-    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, null, 0) };
-    check(result as libc::c_int).map(drop)
+    let known = rustix::process::Signal::from_named_raw(signal);
+    let signal = known.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    Ok(rustix::process::pidfd_send_signal(pidfd, signal)?)
 }
 
 /// Writes to standard error, as far as that takes it: without a lock that another thread may have held when this process was forked.
 pub(crate) fn say(words: &str) {
-    // SAFETY: as many bytes are read as there are; a number that is not open is an error.
-    unsafe { libc::write(2, words.as_ptr().cast(), words.len()) };
+    // A number that is not open is an error.
+    let _ = rustix::io::write(rustix::stdio::stderr(), words.as_bytes());
 }
 
 /// Ends this process at once: no destructors, no exit handlers, no flushing.
@@ -349,32 +358,29 @@ pub(crate) fn pid() -> i32 {
 }
 
 pub(crate) fn parent() -> i32 {
-    // SAFETY: getppid cannot fail.
-    unsafe { libc::getppid() }
+    std::os::unix::process::parent_id() as i32
 }
 
 /// Makes this process the leader of a group of its own.
 pub(crate) fn own_group() {
-    // SAFETY: integers only; it fails only for a session leader, which leads its group already.
-    unsafe { libc::setpgid(0, 0) };
+    // It fails only for a session leader, which leads its group already.
+    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
 }
 
-/// The same from the parent's side, so that neither side can be late.
+/// As [`own_group`], from the parent's side, so that neither side can be late.
 pub(crate) fn group_of(pid: i32) {
-    // SAFETY: integers only; the child may have done it or be gone.
-    unsafe { libc::setpgid(pid, pid) };
+    // The child may have done it or be gone.
+    let _ = setpgid(Pid::from_raw(pid), Pid::from_raw(pid));
 }
 
 /// The process group of a process, if it exists.
 pub(crate) fn group(pid: i32) -> Option<i32> {
-    // SAFETY: integers only.
-    check(unsafe { libc::getpgid(pid) }).ok()
+    getpgid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
 }
 
 /// Asks for a signal when the thread that forked this process ends, or answers `false` if `parent` is not the parent any more.
 pub(crate) fn die_with(parent_pid: i32, signal: i32) -> bool {
-    // SAFETY: PR_SET_PDEATHSIG takes an integer.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) };
+    let _ = Signal::try_from(signal).and_then(prctl::set_pdeathsig);
     // The parent may have died just before: then the request came too late and the parent is another one.
     parent() == parent_pid
 }
@@ -387,12 +393,8 @@ pub(crate) fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
     let oom_score_adj = oom_score_adj.map(|value| value.to_string());
     let before_exec = move || {
         if let Some(text) = &oom_score_adj {
-            // SAFETY: open is given a C string; write as many bytes as the text has, from it; a descriptor that is none is refused.
-            unsafe {
-                let file = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-                libc::write(file, text.as_ptr().cast(), text.len());
-                libc::close(file);
-            }
+            let file = open(c"/proc/self/oom_score_adj", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
+            let _ = file.map(|file| rustix::io::write(file, text.as_bytes()));
         }
         if !die_with(parent, SIGKILL) {
             exit_now(1);
@@ -407,8 +409,7 @@ pub(crate) fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
 
 /// From now on this process leaves no core when it dies of a signal.
 pub(crate) fn leave_no_core() {
-    // SAFETY: PR_SET_DUMPABLE takes an integer.
-    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+    let _ = prctl::set_dumpable(false);
 }
 
 /// Takes over the orphans among the descendants of this process.
@@ -416,8 +417,7 @@ pub(crate) fn leave_no_core() {
 /// # Errors
 /// If a sandbox does not let it.
 pub(crate) fn become_subreaper() -> io::Result<()> {
-    // SAFETY: PR_SET_CHILD_SUBREAPER takes an integer.
-    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+    Ok(prctl::set_child_subreaper(true)?)
 }
 
 /// Lets the kernel's memory killer choose this child before the program and the supervisors.
@@ -428,17 +428,15 @@ pub(crate) fn volunteer_for_oom(pid: i32) {
 
 /// The size of a page of memory, in bytes.
 pub(crate) fn page_size() -> u64 {
-    // SAFETY: sysconf takes an integer only.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(size).unwrap_or(4096)
+    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
 }
 
 /// The next number of a source that other processes cannot guess.
 pub(crate) fn random() -> u64 {
     let mut bytes = [0_u8; 8];
-    // SAFETY: eight bytes are written to a local array; with these flags it only blocks before the system has booted.
-    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    if got == 8 {
+    // With these flags it only blocks before the system has booted.
+    if rustix::rand::getrandom(&mut bytes, GetRandomFlags::empty()) == Ok(8) {
         u64::from_ne_bytes(bytes).max(1)
     } else {
         super::clock::now() ^ u64::from(std::process::id()) << 32
