@@ -62,10 +62,15 @@ fn segments() -> (u64, &'static [(u64, u64)]) {
     (*base, segments)
 }
 
+/// What the kernel has told this image when it was started; 0 if it has not.
+fn told_at_start(what: libc::c_ulong) -> libc::c_ulong {
+    // SAFETY: getauxval takes an integer.
+    unsafe { libc::getauxval(what) }
+}
+
 /// The program headers of the main executable.
 fn headers() -> &'static [libc::Elf64_Phdr] {
-    // SAFETY: getauxval takes an integer.
-    let (start, count) = unsafe { (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM)) };
+    let (start, count) = (told_at_start(libc::AT_PHDR), told_at_start(libc::AT_PHNUM));
     if start == 0 {
         return &[];
     }
@@ -193,8 +198,11 @@ macro_rules! before_main {
 pub(crate) use before_main;
 
 unsafe extern "C" {
+    /// Of the linker: where the table of initialisers begins, and where it ends.
     static __init_array_start: [usize; 0];
     static __init_array_end: [usize; 0];
+    /// Of the C library: the first argument of this process, as it was started; there before any initialiser runs.
+    static mut program_invocation_name: *const libc::c_char;
 }
 
 /// Whether a static, and what is linked with it, is part of the program's executable and not of a shared library.
@@ -205,25 +213,22 @@ pub(crate) fn contains<T>(part: &'static T) -> bool {
 
 /// Whether the program was started by calling the loader (`ld.so PROGRAM`), so that the executable of this process, for the kernel, is the loader.
 pub(crate) fn is_loaded_by_hand() -> bool {
-    // SAFETY: getauxval takes an integer.
-    let interpreter = unsafe { libc::getauxval(libc::AT_BASE) };
+    let interpreter = told_at_start(libc::AT_BASE);
     interpreter == 0 && headers().iter().any(|header| header.p_type == libc::PT_INTERP)
-}
-
-unsafe extern "C" {
-    /// Of the C library: the first argument of this process, as it was started; there before any initialiser runs.
-    static mut program_invocation_name: *const libc::c_char;
 }
 
 /// A copy of the first argument of this process.
 pub(crate) fn first_argument() -> Option<Vec<u8>> {
-    // SAFETY: a word, which the C library has set before any initialiser ran, and which nobody here writes to.
-    let argument = unsafe { (&raw const program_invocation_name).read() };
-    if argument.is_null() {
-        return None;
-    }
-    // SAFETY: a C string of this process' stack. Whoever replaces it, `title::set`, leaves the NUL behind it.
-    Some(unsafe { CStr::from_ptr(argument) }.to_bytes().to_vec())
+    // SAFETY: a word, which the C library has set before any initialiser ran, and which nobody here writes to. It is null, or points to a C string of
+    // this process' stack; `proctitle::set`, which replaces that, leaves the NUL behind it.
+    let argument = unsafe {
+        let start = (&raw const program_invocation_name).read();
+        if start.is_null() {
+            return None;
+        }
+        CStr::from_ptr(start)
+    };
+    Some(argument.to_bytes().to_vec())
 }
 
 static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
@@ -278,16 +283,18 @@ fn run_remaining((argc, argv, envp): Arguments, hook: Initialiser) {
     let end = (&raw const __init_array_end).expose_provenance();
     let mut seen = false;
     while at < end {
-        // SAFETY: `at` is inside the table, whose entries are aligned words. It is the linker's and no object of this program, so the pointer is not
-        // one of the symbols', and the access is volatile.
-        let entry = unsafe { std::ptr::with_exposed_provenance::<usize>(at).read_volatile() };
+        // SAFETY: `at` is inside the table, whose entries are aligned words: initialisers with this signature, or 0, or a number that is not called. It is
+        // the linker's and no object of this program, so the pointer is not one of the symbols', and the access is volatile.
+        let entry = unsafe { std::ptr::with_exposed_provenance::<Option<Initialiser>>(at).read_volatile() };
         at += size_of::<usize>();
-        if seen && entry != 0 && entry != usize::MAX {
-            // SAFETY: the entries of the table are initialisers with this signature.
-            let initialise = unsafe { std::mem::transmute::<usize, Initialiser>(entry) };
+        let address = entry.map_or(0, |entry| entry as usize);
+        if let Some(initialise) = entry
+            && seen
+            && address != usize::MAX
+        {
             initialise(argc, argv, envp);
         }
-        seen |= entry == own;
+        seen |= address == own;
     }
 }
 
