@@ -80,7 +80,7 @@ impl Supervisor {
     fn stop(&mut self, key: Key) -> Option<Event> {
         let mode = self.ending.unwrap_or(StopMode::Stop);
         let child = self.children.get_mut(&key)?;
-        if child.life.is_none() {
+        if child.running.is_none() {
             // It was to be started, and is not.
             self.held.remove(&key);
             return Some(Event::Exited(key, Exit::NoRestart));

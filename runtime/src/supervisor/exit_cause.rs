@@ -15,8 +15,8 @@ use crate::types::exit::{ExitReason, StoppedBy};
 use crate::types::method::{Method, method_name};
 
 /// Why a supervisor ends a child.
-#[derive(Clone, Debug)]
-pub(crate) enum Verdict {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KillReason {
     StartTimeout,
     DeadlineExceeded {
         method: u32,
@@ -40,17 +40,17 @@ pub(crate) fn epitaph(
     methods: &'static [Method],
     ledger: &Ledger,
     wait: Wait,
-    verdict: Option<Verdict>,
+    kill_reason: Option<KillReason>,
 ) -> Epitaph {
     let code = match wait {
         Wait::Exited(code) => code,
         Wait::Signaled { signal, .. } => -signal,
     };
     let in_progress = in_progress(methods, ledger);
-    let refusal = refusal(ledger, wait, verdict.as_ref());
+    let refusal = refusal(ledger, wait, kill_reason.as_ref());
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     let forsaken = ledger.forsaken();
-    let reason = reason(methods, ledger, wait, verdict);
+    let reason = reason(methods, ledger, wait, kill_reason);
     Epitaph { reason, code, refusal, in_progress, unserved, forsaken, ..Epitaph::orphaned() }
 }
 
@@ -81,10 +81,10 @@ pub(crate) fn may_be_repeated(methods: &'static [Method], ledger: &Ledger) -> bo
     method.is_some_and(|method| ledger.attempts() < method.attempts)
 }
 
-fn refusal(ledger: &Ledger, wait: Wait, verdict: Option<&Verdict>) -> Option<Refusal> {
+fn refusal(ledger: &Ledger, wait: Wait, kill_reason: Option<&KillReason>) -> Option<Refusal> {
     // One that was about to be killed may have ended before that by itself.
-    match (verdict.filter(|verdict| !matches!(verdict, Verdict::Killed { .. })), wait) {
-        (Some(Verdict::StartTimeout), _) => {
+    match (kill_reason.filter(|kill_reason| !matches!(kill_reason, KillReason::Killed { .. })), wait) {
+        (Some(KillReason::StartTimeout), _) => {
             let awaited = ledger.words().filter(|(_, place, _)| place == last_words::AWAITED);
             Some(Refusal::StartTimeout(awaited.map(|words| words.0).unwrap_or_default()))
         }
@@ -112,8 +112,13 @@ pub(crate) fn exit(spec: &Spec, ledger: &Ledger, epitaph: &Epitaph) -> Exit {
     }
 }
 
-fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Option<Verdict>) -> ExitReason {
-    if let Some(Verdict::DeadlineExceeded { method, after }) = verdict {
+fn reason(
+    methods: &'static [Method],
+    ledger: &Ledger,
+    wait: Wait,
+    kill_reason: Option<KillReason>,
+) -> ExitReason {
+    if let Some(KillReason::DeadlineExceeded { method, after }) = kill_reason {
         let method = match method {
             TAKING => "(taking a message)",
             UNKNOWN => "(its page has been overwritten)",
@@ -121,8 +126,8 @@ fn reason(methods: &'static [Method], ledger: &Ledger, wait: Wait, verdict: Opti
         };
         return ExitReason::DeadlineExceeded { method: method.to_owned(), after };
     }
-    let killed = match verdict {
-        Some(Verdict::Killed { by, after }) => Some((by, after)),
+    let killed = match kill_reason {
+        Some(KillReason::Killed { by, after }) => Some((by, after)),
         _ => ledger.kill_noted().map(|after| (StoppedBy::Ref, after)),
     };
     if let (Wait::Signaled { signal: SIGKILL, .. }, Some((by, after))) = (wait, killed) {

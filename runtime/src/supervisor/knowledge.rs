@@ -13,6 +13,7 @@
 //! - all of it, for the children of a supervisor that is gone: nobody else is left who knows. See [`Past::on_page`].
 
 use super::Child;
+use super::running::RunningProcess;
 use crate::status::{End, Epitaph, Ledger, Process, State};
 use crate::types::exit::ExitReason;
 
@@ -58,7 +59,7 @@ impl Child {
     /// A process that has rung may have overwritten its page before anybody looked. A sibling could ring for it, but is believed only while the page does not
     /// say `Starting`: for the moment in which a process has been forked and has not begun yet.
     pub(super) fn is_up(&mut self) -> bool {
-        let rang = self.life.as_ref().is_some_and(|life| life.rang);
+        let rang = self.running.as_ref().is_some_and(RunningProcess::rang);
         if self.state == State::Starting {
             let is_ready = match self.ledger().state() {
                 State::Starting => false,

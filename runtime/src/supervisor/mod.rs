@@ -20,6 +20,7 @@ pub(crate) mod reaper;
 pub(crate) mod reassembly;
 pub(crate) mod report;
 pub(crate) mod requests;
+mod running;
 pub(crate) mod standby;
 mod start;
 pub(crate) mod stop;
@@ -31,20 +32,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use reassembly::Assembly;
+use running::RunningProcess;
 use standby::Spare;
-use watch::Watch;
 
-use crate::child::setup::{self, Gate};
+use crate::child::setup;
 use crate::control::notification::{Board, Place, Seating};
 use crate::control::request::{self, Answered, Asked, Spawn, Spec};
 use crate::policy::{Event, Key, Policy, Rules, Ticket};
 use crate::status::register::Register;
 use crate::status::{End, Epitaph, Ledger, Refusal, State, StopMode};
-use crate::supervisor::exit_cause::Verdict;
 use crate::sys::poll::{self, Event as Bell};
 use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, executable, memfd, process, seqpacket};
-use crate::types::exit::StoppedBy;
 use crate::types::method::Method;
 
 /// How many requests are taken before everything else has its turn.
@@ -138,38 +137,8 @@ struct Child {
     quiet: bool,
     /// Why it has no further process, if that is not for how the last one ended.
     end: Option<End>,
-    life: Option<Life>,
+    running: Option<RunningProcess>,
     spare: Option<Spare>,
-}
-
-/// The process of a child.
-struct Life {
-    pid: i32,
-    /// The board says that it is ready; the page may not say so any more.
-    rang: bool,
-    /// The child was down before this process.
-    was_down: bool,
-    /// Through which it was let in, if it was a spare and is not known to be ready.
-    gate: Option<Gate>,
-    /// The receiving end of its requests; never read here, but kept for the supervisor that it may come to want.
-    control: Option<OwnedFd>,
-    /// When it must be ready.
-    start_until: Option<u64>,
-    /// When to look at what it is doing.
-    check_at: Option<u64>,
-    /// When to use force.
-    kill_at: Option<u64>,
-    /// It has been asked to stop, and on whose behalf.
-    asked: Option<(StopMode, u64)>,
-    asked_by: StoppedBy,
-    /// Why we end it, if we do.
-    verdict: Option<Verdict>,
-    /// What has been seen of the message that it is busy with.
-    watch: Watch,
-    /// Since when it has done nothing although messages wait, and what its page said of its progress then.
-    idle: Option<(u64, u64)>,
-    /// Descriptors that it may be about to take over out of our table: they stay until it is known to have one of its own.
-    lent: Vec<OwnedFd>,
 }
 
 /// The supervisor of an actor.
@@ -298,7 +267,7 @@ impl Supervisor {
     fn wait(&self) -> Vec<bool> {
         let awake = self.awake.iter().filter_map(|key| self.children.get(key));
         let due = awake
-            .filter_map(|child| child.life.as_ref().and_then(Life::due))
+            .filter_map(|child| child.running.as_ref().and_then(RunningProcess::due))
             .chain(self.nested.values().filter_map(|nested| nested.kill_at))
             .chain(self.policy.due())
             .chain(self.end_by)
@@ -356,7 +325,7 @@ impl Supervisor {
         self.awake.retain(|key| {
             let Some(child) = children.get_mut(key) else { return false };
             child.look_at_the_clock(now);
-            child.life.as_ref().and_then(Life::due).is_some()
+            child.running.as_ref().and_then(RunningProcess::due).is_some()
         });
         self.look_after_the_quiet(now);
         self.dismiss_spares(now);
@@ -408,7 +377,7 @@ impl Child {
             seat,
             quiet: false,
             end: None,
-            life: None,
+            running: None,
             spare: None,
         }
     }
@@ -419,12 +388,5 @@ impl Child {
 
     fn ledger(&self) -> &Ledger {
         &self.spawn.ledger
-    }
-}
-
-impl Life {
-    /// When something is to be done about it.
-    fn due(&self) -> Option<u64> {
-        [self.start_until, self.check_at, self.kill_at].into_iter().flatten().min()
     }
 }

@@ -3,7 +3,8 @@
 use std::os::fd::AsFd;
 
 use super::actions::{await_return, bury_below, put_down_below};
-use super::{Child, Life, Supervisor};
+use super::running::RunningProcess;
+use super::{Child, Supervisor};
 use crate::control::notification::{Word, is_from_beyond};
 use crate::control::orphans;
 use crate::control::request::Kind;
@@ -96,7 +97,7 @@ impl Supervisor {
         let was_up = child.is_up();
         child.left_children = !child.spawn.children.is_empty();
         // What is dropped of its life is closed when everybody knows.
-        let (epitaph, exit, _life) = child.last_rites(wait);
+        let (epitaph, exit, _running) = child.last_rites(wait);
         // The program starts what it keeps again, unless it has ended this supervisor.
         let follows = child.initial || child.spec().kept && !ends_in_order;
         if self.leaving && !follows {
@@ -226,8 +227,8 @@ impl Supervisor {
         let ready = self.board.take(Word::Ready, self.seating.len());
         let ready = self.who(ready);
         for key in &ready {
-            if let Some(life) = self.children.get_mut(key).and_then(|child| child.life.as_mut()) {
-                life.rang = true;
+            if let Some(running) = self.children.get_mut(key).and_then(|child| child.running.as_mut()) {
+                running.note_ring();
             }
         }
         ready
@@ -248,12 +249,7 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return };
         if self.rising.contains(&key) && child.is_up() {
             self.rising.remove(&key);
-            if let Some(life) = &mut child.life {
-                life.start_until = None;
-                life.lent = Vec::new();
-                life.gate = None;
-            }
-            if child.life.as_ref().is_some_and(|life| life.was_down) {
+            if child.running.as_mut().is_some_and(RunningProcess::finish_start) {
                 // Those who have been told of its end look again.
                 child.ring();
             }
@@ -281,7 +277,7 @@ impl Supervisor {
             return None;
         }
         let ledger = &child.spawn.ledger;
-        if child.life.is_some() {
+        if child.running.is_some() {
             if child.incarnation == 1 || !ledger.is_called_off(child.incarnation) {
                 return None;
             }
@@ -333,7 +329,7 @@ impl Supervisor {
     pub(super) fn let_it_rest(&mut self, key: Key) {
         if self.children.len() > FEW
             && let Some(child) = self.children.get_mut(&key)
-            && child.life.as_ref().is_none_or(|life| life.due().is_none())
+            && child.running.as_ref().is_none_or(|running| running.due().is_none())
         {
             child.spawn.ledger.rest();
         }
@@ -355,15 +351,14 @@ impl Supervisor {
 
 impl Child {
     /// Publishes the end of its process, and what comes next as far as that is known. Before the process is reaped.
-    fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit, Option<Life>) {
-        let mut life = self.life.take();
-        let asked = life.as_ref().is_some_and(|life| life.asked.is_some());
+    fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit, Option<RunningProcess>) {
+        let mut running = self.running.take();
+        let (order, killed) = running.as_mut().map(RunningProcess::take_end).unwrap_or_default();
+        let asked = order.is_some();
         // A task that is left to end by itself in a drain has been asked nothing.
-        let ordered = life.as_ref().and_then(|life| life.asked);
         let ordered =
-            ordered.is_some_and(|(mode, _)| mode == StopMode::Stop || !self.spec().ends_by_itself());
-        let verdict = life.as_mut().and_then(|life| life.verdict.take());
-        let mut epitaph = exit_cause::epitaph(self.methods, self.ledger(), wait, verdict);
+            order.is_some_and(|order| order.mode == StopMode::Stop || !self.spec().ends_by_itself());
+        let mut epitaph = exit_cause::epitaph(self.methods, self.ledger(), wait, killed);
         epitaph.unready = self.state != State::Ready;
         // What we have ordered, we know. That somebody else has, the page says: it may say so of itself.
         let exit =
@@ -386,6 +381,6 @@ impl Child {
             bury_below(&self.spawn);
             self.bury(&epitaph, State::Dead);
         }
-        (epitaph, exit, life)
+        (epitaph, exit, running)
     }
 }

@@ -65,8 +65,8 @@ impl Supervisor {
     }
 
     fn pid_of(&self, key: Key) -> u32 {
-        let life = self.children.get(&key).and_then(|child| child.life.as_ref());
-        life.map_or(0, |life| life.pid.unsigned_abs())
+        let running = self.children.get(&key).and_then(|child| child.running.as_ref());
+        running.map_or(0, |running| running.pid().unsigned_abs())
     }
 
     pub(super) fn carry_out(&mut self, operation: Operation, answer: OwnedFd) {
@@ -92,7 +92,7 @@ impl Supervisor {
             match event(0, key) {
                 // This order is later than the one that called it off.
                 Event::Restart(..) => child.ledger().call_on(),
-                Event::Terminate(..) if is_restarting && child.life.is_none() => {
+                Event::Terminate(..) if is_restarting && child.running.is_none() => {
                     child.end = Some(End::CalledOff(StoppedBy::Supervisor));
                 }
                 _ => {}
@@ -132,7 +132,7 @@ impl Supervisor {
     fn facts_of(&self, key: Key, child: &Child) -> ChildFacts {
         ChildFacts {
             id: child.spec().id().to_owned(),
-            pid: child.life.as_ref().map(|life| life.pid.unsigned_abs()),
+            pid: child.running.as_ref().map(|running| running.pid().unsigned_abs()),
             status: self.policy.status(key).unwrap_or(Status::Down),
             kind: child.spec().kind,
             restart: child.spec().rules.restart,

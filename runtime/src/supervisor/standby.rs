@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use super::running::RunningProcess;
 use super::start::Worker;
 use super::{Child, Supervisor};
 use crate::child::setup::{self, Birth, Gate};
@@ -152,7 +153,7 @@ impl Supervisor {
     pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
         process::reap(pid);
         let Some(child) = self.children.get_mut(&key) else { return };
-        child.life = None;
+        child.running = None;
         // If the next one is there already, it takes itself for the one after that.
         child.spare = None;
         self.wish_for_spare(key);
@@ -164,8 +165,8 @@ impl Supervisor {
 
 impl Child {
     pub(super) fn died_at_its_gate(&self) -> bool {
-        let life = self.life.as_ref().filter(|life| life.asked.is_none());
-        life.and_then(|life| life.gate.as_ref()).is_some_and(Gate::is_unpassed)
+        let running = self.running.as_ref().filter(|running| running.stage().order().is_none());
+        running.is_some_and(RunningProcess::is_at_its_gate)
     }
 
     /// If there is `room` for one that nobody has asked for.
@@ -178,7 +179,7 @@ impl Child {
         };
         self.spare.is_none()
             && spec.kind == Kind::Actor
-            && self.life.as_ref().is_some_and(|life| life.asked.is_none())
+            && self.running.as_ref().is_some_and(|running| running.stage().order().is_none())
             && wished_for
     }
 }

@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::{Child, Desk, Life, Nested, Office, Supervisor, Watch, preload};
+use super::running::{RunningProcess, Starting};
+use super::watch::Watch;
+use super::{Child, Desk, Nested, Office, Supervisor, preload};
 use crate::child::setup::{self, Birth, Gate};
 use crate::control::entry::{self, Entry};
 use crate::control::fd_store::Attic;
@@ -17,7 +19,7 @@ use crate::policy::{Event, Key, Policy};
 use crate::status::{Epitaph, Farewell, Process, Refusal, State, register};
 use crate::sys::process::{self, Fork};
 use crate::sys::{clock, credentials, fd, poll, proctitle, signal};
-use crate::types::exit::{ExitReason, StoppedBy};
+use crate::types::exit::ExitReason;
 use crate::types::method::Method;
 
 impl Supervisor {
@@ -149,31 +151,18 @@ impl Supervisor {
         child.state = State::Starting;
         lent.extend(child.spawn.move_up());
         lent.extend(control.as_mut().and_then(fd::move_up));
-        child.life = Some(Life {
-            pid,
-            rang: false,
-            was_down,
-            gate,
-            control,
-            start_until: Some(now.saturating_add(start)),
-            check_at: child.shortest_limit().map(|limit| now.saturating_add(limit)),
-            kill_at: None,
-            asked: None,
-            asked_by: StoppedBy::Program,
-            verdict: None,
-            watch: Watch::default(),
-            idle: None,
-            lent: Vec::new(),
-        });
         if !child.initial && !child.spec().is_durable() && child.spec().kind != Kind::Supervisor {
             // Only a first start needs these, and there is no second.
             child.spawn.init = Body::Inline(Vec::new());
             lent.append(&mut child.spawn.fds);
             lent.extend(child.spawn.sender.take());
         }
-        if let Some(life) = child.life.as_mut().filter(|_| shares) {
-            life.lent = lent;
+        if !shares {
+            lent.clear();
         }
+        let starting = Starting { until: Some(now.saturating_add(start)), rang: false, was_down, gate, lent };
+        let watch = Watch::from(child.shortest_limit().map(|limit| now.saturating_add(limit)));
+        child.running = Some(RunningProcess::new(pid, starting, watch, control));
         if child.quiet {
             self.look_soon(now);
         }
@@ -220,19 +209,19 @@ impl Supervisor {
     /// Forks a supervisor for an actor that wants one and has none.
     pub(super) fn grant_wish(&mut self, key: Key) {
         let Some(child) = self.children.get(&key) else { return };
-        if child.life.is_some() && child.ledger().take_supervisor_wish() {
+        if child.running.is_some() && child.ledger().take_supervisor_wish() {
             self.grant_supervisor(key);
         }
     }
 
     fn grant_supervisor(&mut self, key: Key) {
-        let Some((child, life)) =
-            self.children.get(&key).and_then(|child| Some((child, child.life.as_ref()?)))
+        let Some((child, running)) =
+            self.children.get(&key).and_then(|child| Some((child, child.running.as_ref()?)))
         else {
             return;
         };
-        let owner = life.pid;
-        let Some(control) = &life.control else { return };
+        let owner = running.pid();
+        let Some(control) = running.control() else { return };
         if self.nested.values().any(|nested| nested.owner == owner) {
             return;
         }
@@ -278,8 +267,8 @@ impl Supervisor {
     pub(super) fn note_end_of_nested(&mut self, owner: i32) {
         let Some(&key) = self.pids.get(&owner) else { return };
         self.count_end_of_nested(key);
-        let life = self.children.get(&key).and_then(|child| child.life.as_ref());
-        let Some(control) = life.and_then(|life| life.control.as_ref()) else { return };
+        let running = self.children.get(&key).and_then(|child| child.running.as_ref());
+        let Some(control) = running.and_then(RunningProcess::control) else { return };
         let control = control.as_fd();
         if !fd::hung_up(control) && poll::readable(control, Some(Duration::ZERO)).is_ok_and(|waiting| waiting)
         {
@@ -290,7 +279,7 @@ impl Supervisor {
     /// Tells the actor, which may wait for it, that its supervisor has ended, or could not be forked.
     fn count_end_of_nested(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
-        if child.life.is_some() {
+        if child.running.is_some() {
             child.supervisors_ended = child.supervisors_ended.wrapping_add(1);
             child.ledger().supervisor_ended(child.supervisors_ended);
         }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::actions::kill_group;
-use super::watch::{Busy, Look};
-use super::{Child, Life, Nested, Supervisor};
+use super::running::{RunningProcess, StopOrder};
+use super::watch::{Busy, Idle, Look};
+use super::{Child, Nested, Supervisor};
 use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::policy::{Event, Shutdown};
 use crate::status::{Ledger, Phase, State, StopMode};
 use crate::supervisor::events;
-use crate::supervisor::exit_cause::{TAKING, Verdict};
+use crate::supervisor::exit_cause::{KillReason, TAKING};
 use crate::sys::signal::Mask;
 use crate::sys::{clock, poll, process, procfs};
 use crate::types::exit::StoppedBy;
@@ -36,8 +37,8 @@ impl Supervisor {
         let deadline = clock::after(TEAR_DOWN);
         self.leaving = true;
         events::tear_down();
-        for life in self.children.values_mut().filter_map(|child| child.life.as_mut()) {
-            life.verdict.get_or_insert(Verdict::Killed { by: StoppedBy::Program, after: None });
+        for running in self.children.values_mut().filter_map(|child| child.running.as_mut()) {
+            running.stage_mut().kill_with_all();
         }
         loop {
             let left = procfs::children(process::pid());
@@ -55,7 +56,7 @@ impl Supervisor {
     /// one that belongs to a process, tasks end by themselves, and actors are stopped in reverse order of their start, one after the other.
     pub(super) fn go_on_ending(&mut self) {
         let Some(mode) = self.ending else { return };
-        let alive = self.children.iter_mut().filter(|(_, child)| child.life.is_some());
+        let alive = self.children.iter_mut().filter(|(_, child)| child.running.is_some());
         let mut daemons = alive.filter(|(_, child)| child.spec().daemon).peekable();
         if daemons.peek().is_some() {
             return daemons.for_each(|(&key, child)| {
@@ -70,18 +71,18 @@ impl Supervisor {
             }
             return;
         }
-        let alive = || self.children.values().filter(|child| child.life.is_some());
+        let alive = || self.children.values().filter(|child| child.running.is_some());
         let tasks = || alive().filter(|child| child.spec().kind == Kind::Task);
         if mode == StopMode::Drain && tasks().next().is_some() {
             if !self.told_to_end {
                 // One that has been stopped would be waited for without end, since nobody is left who might continue it.
-                let lives = tasks().filter_map(|task| task.life.as_ref());
-                lives.for_each(|life| process::kill(life.pid, process::SIGCONT));
+                let running = tasks().filter_map(|task| task.running.as_ref());
+                running.for_each(|running| process::kill(running.pid(), process::SIGCONT));
                 self.told_to_end = true;
             }
             return;
         }
-        match self.children.iter_mut().rev().find(|(_, child)| child.life.is_some()) {
+        match self.children.iter_mut().rev().find(|(_, child)| child.running.is_some()) {
             Some((&key, last)) => {
                 last.ask_to_stop(mode, StoppedBy::Program);
                 self.awake.insert(key);
@@ -101,77 +102,77 @@ impl Supervisor {
 impl Child {
     /// Stops it as its spec says; the first time only.
     pub(super) fn ask_to_stop(&mut self, mode: StopMode, by: StoppedBy) {
-        let Child { spawn, incarnation, life: Some(life), .. } = self else { return };
-        if life.asked.is_some_and(|(asked, _)| asked == StopMode::Stop || asked == mode) {
+        let Child { spawn, incarnation, running: Some(running), .. } = self else { return };
+        if !running.stage().is_news(mode) {
             return;
         }
-        let now = clock::now();
-        life.asked = Some((mode, now));
+        let at = clock::now();
         if mode == StopMode::Drain && spawn.spec.ends_by_itself() {
+            running.stage_mut().ask(StopOrder { mode, at, by: StoppedBy::Program });
             return;
         }
-        life.asked_by = by;
+        running.stage_mut().ask(StopOrder { mode, at, by });
         spawn.ledger.request_stop(*incarnation, mode, by);
         match (mode, spawn.spec.shutdown) {
-            (_, Shutdown::BrutalKill) => life.kill_at = Some(now),
+            (_, Shutdown::BrutalKill) => running.stage_mut().set_kill_at(at),
             (StopMode::Stop, Shutdown::Timeout(grace)) => {
-                life.kill_at = Some(now.saturating_add(clock::nanos(grace)));
+                running.stage_mut().set_kill_at(at.saturating_add(clock::nanos(grace)));
             }
             // As long as it works, it is left to work.
-            (StopMode::Drain, _) => life.check_at = Some(now.saturating_add(WHILE_DRAINING)),
+            (StopMode::Drain, _) => running.watch.look_next(Some(at.saturating_add(WHILE_DRAINING))),
             (StopMode::Stop, Shutdown::Infinity) => {}
         }
-        match life.kill_at.filter(|&at| at <= now) {
-            Some(_) => life.use_force(spawn.spec.shutdown),
-            None => process::kill_and_continue(life.pid, process::SIGTERM),
+        match running.stage().is_due(at) {
+            true => running.use_force(spawn.spec.shutdown),
+            false => process::kill_and_continue(running.pid(), process::SIGTERM),
         }
     }
 
     /// Does what is due: start limit, handler limit, grace.
     pub(super) fn look_at_the_clock(&mut self, now: u64) {
-        let starts_late = |life: &Life| life.start_until.is_some_and(|at| at <= now);
-        let is_up = !self.life.as_ref().is_some_and(starts_late) || self.is_up();
-        let Child { spawn, incarnation, life: Some(life), .. } = self else { return };
-        if life.start_until.is_some_and(|at| at <= now) {
-            life.start_until = None;
-            if !is_up {
-                life.verdict = Some(Verdict::StartTimeout);
-                events::killed_by_the_watchdog(
-                    &spawn.spec,
-                    life.pid,
-                    *incarnation,
-                    "#[init]",
-                    spawn.spec.start,
-                );
-                process::kill(life.pid, process::SIGKILL);
-            }
+        if self.running.as_ref().is_some_and(|running| running.is_late(now)) {
+            self.end_late_start();
         }
-        if life.kill_at.is_some_and(|at| at <= now) {
-            life.use_force(spawn.spec.shutdown);
+        let Child { spawn, running: Some(running), .. } = self else { return };
+        if running.stage().is_due(now) {
+            running.use_force(spawn.spec.shutdown);
         }
-        if life.check_at.is_some_and(|at| at <= now) {
+        if running.watch.is_due(now) {
             let handler = self.check_handler(now);
             let drain = self.check_drain(now);
-            if let Some(life) = &mut self.life {
-                life.check_at = [handler, drain].into_iter().flatten().min();
+            if let Some(running) = &mut self.running {
+                running.watch.look_next([handler, drain].into_iter().flatten().min());
             }
+        }
+    }
+
+    /// Kills a process that is not ready when its start limit is over. That it is may have been found out by nothing else yet.
+    fn end_late_start(&mut self) {
+        let is_up = self.is_up();
+        let Child { spawn, incarnation, running: Some(running), .. } = self else { return };
+        running.drop_start_limit();
+        if !is_up {
+            running.stage_mut().kill(KillReason::StartTimeout);
+            let (spec, limit) = (&spawn.spec, spawn.spec.start);
+            events::killed_by_the_watchdog(spec, running.pid(), *incarnation, "#[init]", limit);
+            process::kill(running.pid(), process::SIGKILL);
         }
     }
 
     /// A message may have begun whose caller has set a limit of its own.
     pub(super) fn look_for_limit(&mut self, now: u64) {
-        let limited = self.life.is_some() && self.ledger().progress().is_some_and(|busy| busy.limit != 0);
-        if let Some(life) = self.life.as_mut().filter(|_| limited) {
-            life.check_at = Some(now);
+        let limited = self.running.is_some() && self.ledger().progress().is_some_and(|busy| busy.limit != 0);
+        if let Some(running) = self.running.as_mut().filter(|_| limited) {
+            running.watch.look_next(Some(now));
         }
     }
 
-    /// Ends a handler that overruns its limit. Answers when to look again.
+    /// Ends a handler that overruns its limit. Returns when to look again.
     fn check_handler(&mut self, now: u64) -> Option<u64> {
         let shortest = self.shortest_limit();
         let busy = self.look_at_its_message(now);
-        let life = self.life.as_mut()?;
-        if life.verdict.is_some() {
+        let running = self.running.as_mut()?;
+        if running.stage().is_killed() {
             return None;
         }
         let Some(busy) = busy else { return self.check_idle(now, shortest?) };
@@ -182,9 +183,9 @@ impl Child {
             return Some(due.min(now.saturating_add(shortest.unwrap_or(limit).min(limit))));
         }
         let after = Duration::from_nanos(now.saturating_sub(busy.since));
-        life.verdict = Some(Verdict::DeadlineExceeded { method: busy.method, after });
-        life.kill_at = Some(now.saturating_add(AFTER_ABORT));
-        process::kill(life.pid, process::SIGABRT);
+        running.stage_mut().kill(KillReason::DeadlineExceeded { method: busy.method, after });
+        running.stage_mut().set_kill_at(now.saturating_add(AFTER_ABORT));
+        process::kill(running.pid(), process::SIGABRT);
         self.say_that_it_is_killed(busy.method, after);
         None
     }
@@ -201,7 +202,7 @@ impl Child {
         let told = self.ledger().progress();
         let busy = told.map(|progress| Busy::told(progress, self.limit(progress.method), now));
         let longest = self.longest_limit();
-        self.life.as_mut()?.watch.look(Look { moves, is_sound, busy }, longest, now)
+        self.running.as_mut()?.watch.look(Look { moves, is_sound, busy }, longest, now)
     }
 
     /// Ends an actor that takes no messages although there are some: its process has been stopped, or its receiving thread is gone. Answers
@@ -209,36 +210,25 @@ impl Child {
     fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
         let (ledger, is_ready) = (&self.spawn.ledger, self.state == State::Ready);
         let (moves, waiting) = (ledger.moves(), ledger.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);
-        let life = self.life.as_mut()?;
+        let running = self.running.as_mut()?;
         let is_idle = is_ready && ledger.phase() == Phase::Idle;
-        if !is_idle || !waiting || self.spawn.spec.kind != Kind::Actor {
-            life.idle = None;
-            return Some(now.saturating_add(limit));
-        }
-        match life.idle {
-            Some((since, seen)) if seen == moves => {
-                let idle = now.saturating_sub(since);
-                if idle < limit {
-                    return Some(since.saturating_add(limit));
-                }
-                let after = Duration::from_nanos(idle);
-                life.verdict = Some(Verdict::DeadlineExceeded { method: TAKING, after });
-                life.kill_at = Some(now);
+        let could_take = is_idle && waiting && self.spawn.spec.kind == Kind::Actor;
+        match running.watch.look_idle(could_take.then_some(moves), limit, now) {
+            Idle::LookAgain(at) => Some(at),
+            Idle::TooLong(after) => {
+                running.stage_mut().kill(KillReason::DeadlineExceeded { method: TAKING, after });
+                running.stage_mut().set_kill_at(now);
                 None
-            }
-            _ => {
-                life.idle = Some((now, moves));
-                Some(now.saturating_add(limit))
             }
         }
     }
 
-    /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Answers when to look again.
+    /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Returns when to look again.
     fn check_drain(&mut self, now: u64) -> Option<u64> {
         let (phase, since) = (self.ledger().phase(), self.ledger().since());
         let shutdown = self.spec().shutdown;
-        let life = self.life.as_mut()?;
-        let (mode, asked) = life.asked?;
+        let running = self.running.as_mut()?;
+        let StopOrder { mode, at: asked, .. } = running.stage().order()?;
         let Shutdown::Timeout(grace) = shutdown else { return None };
         if mode != StopMode::Drain {
             return None;
@@ -246,23 +236,16 @@ impl Child {
         // It has been idle for as long as it says, but not since before it was asked.
         let idle_since = since.max(asked);
         if phase != Phase::Handling && now.saturating_sub(idle_since.min(now)) >= clock::nanos(grace) {
-            life.kill_at = Some(now);
+            running.stage_mut().set_kill_at(now);
         }
         Some(now.saturating_add(WHILE_DRAINING))
     }
 }
 
-impl Life {
+impl RunningProcess {
     fn use_force(&mut self, shutdown: Shutdown) {
-        self.kill_at = None;
-        if self.asked.is_some() {
-            let after = match shutdown {
-                Shutdown::Timeout(grace) => Some(grace),
-                Shutdown::BrutalKill | Shutdown::Infinity => None,
-            };
-            self.verdict.get_or_insert(Verdict::Killed { by: self.asked_by, after });
-        }
-        kill_group(self.pid);
+        self.stage_mut().use_force(shutdown);
+        kill_group(self.pid());
     }
 }
 

@@ -6,6 +6,8 @@
 //! A child that counts up in a handler that hangs has talked itself out of its deadline. That costs it its process, which serves nobody: its callers
 //! have their own.
 
+use std::time::Duration;
+
 use crate::status::Progress;
 use crate::supervisor::exit_cause::UNKNOWN;
 
@@ -40,13 +42,59 @@ pub(super) struct Look {
 
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    /// When to look next.
+    look_at: Option<u64>,
+    /// Since when it has done nothing although messages wait, and what its page said of its progress then.
+    idle: Option<(u64, u64)>,
     moves: u64,
     busy: Option<Busy>,
     /// The page has been overwritten since the counter last rose.
     is_blind: bool,
 }
 
+/// What is to be done about a child that takes no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idle {
+    LookAgain(u64),
+    /// Messages have waited for so long.
+    TooLong(Duration),
+}
+
 impl Watch {
+    /// Looks first when the shortest of the limits is over, if there is one.
+    pub(super) fn from(look_at: Option<u64>) -> Watch {
+        Watch { look_at, ..Watch::default() }
+    }
+
+    pub(super) fn due(&self) -> Option<u64> {
+        self.look_at
+    }
+
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.look_at.is_some_and(|at| at <= now)
+    }
+
+    /// `None`: never, until something new is known.
+    pub(super) fn look_next(&mut self, at: Option<u64>) {
+        self.look_at = at;
+    }
+
+    /// For a child that is not busy. `waiting`: the counter of its page, if messages wait that it could take.
+    pub(super) fn look_idle(&mut self, waiting: Option<u64>, limit: u64, now: u64) -> Idle {
+        match (self.idle, waiting) {
+            (_, None) => self.idle = None,
+            (Some((since, seen)), Some(moves)) if seen == moves => {
+                let idle = now.saturating_sub(since);
+                return match idle < limit {
+                    true => Idle::LookAgain(since.saturating_add(limit)),
+                    false => Idle::TooLong(Duration::from_nanos(idle)),
+                };
+            }
+            (_, Some(moves)) => self.idle = Some((now, moves)),
+        }
+        Idle::LookAgain(now.saturating_add(limit))
+    }
+
     /// What the child is busy with. `longest`: the longest limit on any of its handlers.
     pub(super) fn look(&mut self, look: Look, longest: Option<u64>, now: u64) -> Option<Busy> {
         if !look.is_sound || look.moves < self.moves {
@@ -105,6 +153,31 @@ mod tests {
         assert_eq!(watch.look(look(0, None), Some(100), 20), Some(unknown));
         assert_eq!(watch.look(look(0, None), Some(100), 30), Some(unknown));
         assert_eq!(watch.look(look(2, None), Some(100), 40), None);
+    }
+
+    #[test]
+    fn a_child_that_takes_no_message_for_as_long_as_its_limit_is_found_out() {
+        let mut watch = Watch::default();
+        assert_eq!(watch.look_idle(Some(4), 100, 10), Idle::LookAgain(110));
+        assert_eq!(watch.look_idle(Some(4), 100, 50), Idle::LookAgain(110));
+        assert_eq!(watch.look_idle(Some(4), 100, 110), Idle::TooLong(Duration::from_nanos(100)));
+    }
+
+    #[test]
+    fn a_child_that_moves_or_has_no_message_is_not_idle() {
+        let mut watch = Watch::default();
+        watch.look_idle(Some(4), 100, 10);
+        assert_eq!(watch.look_idle(Some(6), 100, 200), Idle::LookAgain(300));
+        assert_eq!(watch.look_idle(None, 100, 400), Idle::LookAgain(500));
+        assert_eq!(watch.look_idle(Some(6), 100, 600), Idle::LookAgain(700));
+    }
+
+    #[test]
+    fn the_next_look_is_when_it_was_last_set() {
+        let mut watch = Watch::from(Some(5));
+        assert!(watch.is_due(5) && !watch.is_due(4));
+        watch.look_next(None);
+        assert!(!watch.is_due(u64::MAX) && watch.due().is_none());
     }
 
     #[test]

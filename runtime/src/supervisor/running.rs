@@ -1,0 +1,313 @@
+//! The process of a child, from its fork to its death.
+//!
+//! Two things may go on at once, and each has a type of its own, whose times and descriptors exist only while
+//! it goes on:
+//!
+//! - the start, [`Starting`], until the process is known to be ready;
+//! - the end, [`Stage`]: left to run, asked to stop, being killed.
+//!
+//! They are independent, because a process can be asked to stop before it is ready. What cannot be written: a
+//! time to use force against a process that is neither
+//! asked to stop nor to be killed, an order to stop without the time and the party that gave it, a start
+//! limit, a gate or lent descriptors of a process that is
+//! known to be ready.
+//!
+//! Nothing here makes a system call, beside closing what is not needed any more and asking the kernel about a
+//! gate.
+
+use std::os::fd::OwnedFd;
+
+use super::watch::Watch;
+use crate::child::setup::Gate;
+use crate::policy::Shutdown;
+use crate::status::StopMode;
+use crate::supervisor::exit_cause::KillReason;
+use crate::types::exit::StoppedBy;
+
+pub(super) struct RunningProcess {
+    pid: i32,
+    /// `None`: it is known to be ready.
+    starting: Option<Starting>,
+    stage: Stage,
+    /// What has been seen of what it does, and when to look next.
+    pub(super) watch: Watch,
+    /// The receiving end of its requests; never read here, but kept for the supervisor of its own that the
+    /// child may want later. A declared supervisor has none.
+    control: Option<OwnedFd>,
+}
+
+/// A start that is under way.
+pub(super) struct Starting {
+    /// When the process must be ready. `None`: that moment is over.
+    pub(super) until: Option<u64>,
+    /// The board says that it is ready; the page may not say so any more.
+    pub(super) rang: bool,
+    /// The child was down before this process.
+    pub(super) was_down: bool,
+    /// Through which it was let in, if it was a standby process.
+    pub(super) gate: Option<Gate>,
+    /// Descriptors that it may be about to take over out of the supervisor's table: they stay until it is
+    /// known to have a table of its own, or is dead.
+    pub(super) lent: Vec<OwnedFd>,
+}
+
+/// How far the end of a process has come. Each stage carries its own times.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The supervisor wants it to run.
+    Running,
+    /// Asked to stop. Killed at `kill_at`, unless it may take as long as it likes.
+    Stopping { order: StopOrder, kill_at: Option<u64> },
+    /// To be killed for `why`, or killed already; force is used (again) at `kill_at`. A process may have been
+    /// asked to stop before or after that.
+    Killed { why: KillReason, order: Option<StopOrder>, kill_at: Option<u64> },
+}
+
+/// What a process has been asked to do, when, and on whose behalf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StopOrder {
+    pub(super) mode: StopMode,
+    pub(super) at: u64,
+    pub(super) by: StoppedBy,
+}
+
+impl RunningProcess {
+    pub(super) fn new(
+        pid: i32,
+        starting: Starting,
+        watch: Watch,
+        control: Option<OwnedFd>,
+    ) -> RunningProcess {
+        RunningProcess { pid, starting: Some(starting), stage: Stage::Running, watch, control }
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub(super) fn control(&self) -> Option<&OwnedFd> {
+        self.control.as_ref()
+    }
+
+    /// When something is to be done about it.
+    pub(super) fn due(&self) -> Option<u64> {
+        let start = self.starting.as_ref().and_then(|starting| starting.until);
+        [start, self.watch.due(), self.stage.kill_at()].into_iter().flatten().min()
+    }
+
+    /// Its notification bit says that it is ready. Of one that is known to be ready that is no news.
+    pub(super) fn note_ring(&mut self) {
+        if let Some(starting) = &mut self.starting {
+            starting.rang = true;
+        }
+    }
+
+    pub(super) fn rang(&self) -> bool {
+        self.starting.as_ref().is_some_and(|starting| starting.rang)
+    }
+
+    /// Its start limit is over, and it is not known to be ready.
+    pub(super) fn is_late(&self, now: u64) -> bool {
+        self.starting.as_ref().and_then(|starting| starting.until).is_some_and(|at| at <= now)
+    }
+
+    /// The start limit has been looked at, and is not looked at again.
+    pub(super) fn drop_start_limit(&mut self) {
+        if let Some(starting) = &mut self.starting {
+            starting.until = None;
+        }
+    }
+
+    /// It is known to be ready: what belongs to its start is closed. Returns whether the child was down
+    /// before.
+    pub(super) fn finish_start(&mut self) -> bool {
+        let Some(Starting { was_down, lent, gate, .. }) = self.starting.take() else { return false };
+        drop(lent);
+        drop(gate);
+        was_down
+    }
+
+    /// Whether it was a standby process and has not passed its gate. The kernel says so.
+    pub(super) fn is_at_its_gate(&self) -> bool {
+        let gate = self.starting.as_ref().and_then(|starting| starting.gate.as_ref());
+        gate.is_some_and(Gate::is_unpassed)
+    }
+
+    pub(super) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    pub(super) fn stage_mut(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    /// What it was asked, and why it was killed, if it was.
+    pub(super) fn take_end(&mut self) -> (Option<StopOrder>, Option<KillReason>) {
+        match std::mem::replace(&mut self.stage, Stage::Running) {
+            Stage::Running => (None, None),
+            Stage::Stopping { order, .. } => (Some(order), None),
+            Stage::Killed { why, order, .. } => (order, Some(why)),
+        }
+    }
+}
+
+impl Stage {
+    pub(super) fn order(&self) -> Option<StopOrder> {
+        match self {
+            Stage::Running => None,
+            Stage::Stopping { order, .. } => Some(*order),
+            Stage::Killed { order, .. } => *order,
+        }
+    }
+
+    /// When to use force.
+    pub(super) fn kill_at(&self) -> Option<u64> {
+        match self {
+            Stage::Running => None,
+            Stage::Stopping { kill_at, .. } | Stage::Killed { kill_at, .. } => *kill_at,
+        }
+    }
+
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.kill_at().is_some_and(|at| at <= now)
+    }
+
+    pub(super) fn is_killed(&self) -> bool {
+        matches!(self, Stage::Killed { .. })
+    }
+
+    /// Whether this order is none that has been given already: after a stop, none is new.
+    pub(super) fn is_news(&self, mode: StopMode) -> bool {
+        self.order().is_none_or(|order| order.mode != StopMode::Stop && order.mode != mode)
+    }
+
+    /// It is asked to stop. A time that has been set before, and a reason to kill it, stay.
+    pub(super) fn ask(&mut self, new: StopOrder) {
+        match self {
+            Stage::Running => *self = Stage::Stopping { order: new, kill_at: None },
+            Stage::Stopping { order, .. } => *order = new,
+            Stage::Killed { order, .. } => *order = Some(new),
+        }
+    }
+
+    /// Sets the time at which force is used against a process that is to end. No process is killed without
+    /// having been asked to stop, or without a reason.
+    pub(super) fn set_kill_at(&mut self, at: u64) {
+        match self {
+            Stage::Running => {}
+            Stage::Stopping { kill_at, .. } | Stage::Killed { kill_at, .. } => *kill_at = Some(at),
+        }
+    }
+
+    /// It is to be killed for this reason, whatever was known before.
+    pub(super) fn kill(&mut self, why: KillReason) {
+        let (order, kill_at) = (self.order(), self.kill_at());
+        *self = Stage::Killed { why, order, kill_at };
+    }
+
+    /// It is killed together with everything else. A reason that is known already stays.
+    pub(super) fn kill_with_all(&mut self) {
+        if !self.is_killed() {
+            self.kill(KillReason::Killed { by: StoppedBy::Program, after: None });
+        }
+    }
+
+    /// Force is used now, and not again by itself. If no other reason is known, it is that a process has not
+    /// stopped as it was asked to.
+    pub(super) fn use_force(&mut self, shutdown: Shutdown) {
+        if let Stage::Stopping { order, .. } = self {
+            let after = match shutdown {
+                Shutdown::Timeout(grace) => Some(grace),
+                Shutdown::BrutalKill | Shutdown::Infinity => None,
+            };
+            let by = order.by;
+            self.kill(KillReason::Killed { by, after });
+        }
+        if let Stage::Killed { kill_at, .. } = self {
+            *kill_at = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const STOP: StopOrder = StopOrder { mode: StopMode::Stop, at: 5, by: StoppedBy::Supervisor };
+    const DRAIN: StopOrder = StopOrder { mode: StopMode::Drain, at: 3, by: StoppedBy::Program };
+    const SLOW: KillReason = KillReason::DeadlineExceeded { method: 1, after: Duration::from_secs(1) };
+
+    fn process() -> RunningProcess {
+        let starting =
+            Starting { until: Some(100), rang: false, was_down: true, gate: None, lent: Vec::new() };
+        RunningProcess::new(7, starting, Watch::default(), None)
+    }
+
+    #[test]
+    fn a_process_that_is_left_to_run_has_no_time_to_be_killed() {
+        let mut stage = Stage::Running;
+        stage.set_kill_at(9);
+        stage.use_force(Shutdown::BrutalKill);
+        assert!(matches!(stage, Stage::Running));
+        assert_eq!((stage.kill_at(), stage.order()), (None, None));
+    }
+
+    #[test]
+    fn a_drain_can_become_a_stop_and_a_stop_stays_one() {
+        let mut stage = Stage::Running;
+        assert!(stage.is_news(StopMode::Drain));
+        stage.ask(DRAIN);
+        assert!(!stage.is_news(StopMode::Drain) && stage.is_news(StopMode::Stop));
+        stage.ask(STOP);
+        assert!(!stage.is_news(StopMode::Drain) && !stage.is_news(StopMode::Stop));
+        assert_eq!(stage.order(), Some(STOP));
+    }
+
+    #[test]
+    fn a_process_that_does_not_stop_is_killed_for_those_who_asked() {
+        let mut process = process();
+        process.stage_mut().ask(STOP);
+        process.stage_mut().set_kill_at(50);
+        assert!(!process.stage().is_due(49) && process.stage().is_due(50));
+        process.stage_mut().use_force(Shutdown::Timeout(Duration::from_secs(2)));
+        assert_eq!(process.stage().kill_at(), None);
+        let (order, why) = process.take_end();
+        assert_eq!(order, Some(STOP));
+        let killed = KillReason::Killed { by: STOP.by, after: Some(Duration::from_secs(2)) };
+        assert_eq!(why, Some(killed));
+    }
+
+    #[test]
+    fn the_first_reason_to_kill_stays_whatever_is_asked_after_it() {
+        let mut stage = Stage::Running;
+        stage.kill(SLOW);
+        stage.set_kill_at(50);
+        stage.ask(STOP);
+        assert_eq!((stage.kill_at(), stage.order()), (Some(50), Some(STOP)));
+        stage.use_force(Shutdown::BrutalKill);
+        stage.kill_with_all();
+        assert!(matches!(stage, Stage::Killed { why: SLOW, order: Some(STOP), kill_at: None }));
+    }
+
+    #[test]
+    fn a_start_that_is_over_has_neither_limit_nor_ring() {
+        let mut process = process();
+        process.note_ring();
+        assert!(process.rang() && process.is_late(100) && !process.is_late(99));
+        assert_eq!(process.due(), Some(100));
+        assert!(process.finish_start(), "it was down");
+        process.note_ring();
+        assert!(!process.rang() && !process.is_late(u64::MAX) && process.due().is_none());
+        assert!(!process.finish_start());
+    }
+
+    #[test]
+    fn a_start_limit_is_looked_at_once() {
+        let mut process = process();
+        process.drop_start_limit();
+        assert!(!process.is_late(u64::MAX) && !process.is_at_its_gate());
+        assert!(process.finish_start());
+    }
+}
