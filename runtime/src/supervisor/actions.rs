@@ -31,10 +31,10 @@ impl Supervisor {
             let event = match action {
                 Action::Start(key) => self.start(key),
                 Action::Stop(key) => self.stop(key),
-                Action::Down(key) => self.put_down(key),
+                Action::Down(key) => self.mark_down(key),
                 Action::Forget(key) => self.forget(key),
                 Action::Answer(ticket, answer) => {
-                    self.give_answer(ticket, answer);
+                    self.reply_to_request(ticket, answer);
                     None
                 }
                 Action::Booted => self.announce_boot(),
@@ -60,17 +60,17 @@ impl Supervisor {
     /// Starts a process, unless something of the last one is left; then it is started when that is gone.
     fn start(&mut self, key: Key) -> Option<Event> {
         if !self.is_clear(key) {
-            self.held.insert(key);
+            self.blocked_starts.insert(key);
             return None;
         }
         self.launch(key)
     }
 
     /// Starts those for whom the way has become free.
-    pub(super) fn start_the_held(&mut self) {
-        let clear: Vec<Key> = self.held.iter().copied().filter(|&key| self.is_clear(key)).collect();
+    pub(super) fn start_unblocked(&mut self) {
+        let clear: Vec<Key> = self.blocked_starts.iter().copied().filter(|&key| self.is_clear(key)).collect();
         for key in clear {
-            self.held.remove(&key);
+            self.blocked_starts.remove(&key);
             if let Some(event) = self.launch(key) {
                 self.tell_policy(event);
             }
@@ -82,16 +82,16 @@ impl Supervisor {
         let child = self.children.get_mut(&key)?;
         if child.running.is_none() {
             // It was to be started, and is not.
-            self.held.remove(&key);
+            self.blocked_starts.remove(&key);
             return Some(Event::Exited(key, Exit::NoRestart));
         }
         child.ask_to_stop(mode, StoppedBy::Supervisor);
-        self.awake.insert(key);
+        self.timers.insert(key);
         None
     }
 
     /// It has no process and gets none by itself: those who wait for it are told, and what lies in its mailbox is dropped.
-    fn put_down(&mut self, key: Key) -> Option<Event> {
+    fn mark_down(&mut self, key: Key) -> Option<Event> {
         let ending = self.is_ending() || self.policy.is_ending();
         let child = self.children.get_mut(&key)?;
         if ending && child.initial {
@@ -102,26 +102,26 @@ impl Supervisor {
         child.state = State::Down;
         // Whoever did not want another process has none.
         child.ledger().call_on();
-        put_down(&child.spawn, &child.past());
+        mark_down(&child.spawn, &child.past());
         None
     }
 
     /// Its spec is gone.
     fn forget(&mut self, key: Key) -> Option<Event> {
         if self.children.get(&key)?.initial {
-            self.put_down(key);
+            self.mark_down(key);
         }
         let child = self.remove(key)?;
         if !child.initial {
-            bury_tree(&child.spawn, &child.past());
+            mark_dead(&child.spawn, &child.past());
         }
         None
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<Box<Child>> {
         let child = self.children.remove(&key)?;
-        if let Some(seat) = child.seat {
-            self.seating.take_back(seat);
+        if let Some(slot) = child.slot {
+            self.seating.take_back(slot);
         }
         Some(child)
     }
@@ -165,7 +165,7 @@ impl Supervisor {
     fn note_who_escalates(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if let Some(epitaph) = child.past().epitaph {
-            child.bury(&Epitaph { end: Some(Cause::GaveUp), ..epitaph }, child.state);
+            child.publish_exit(&Epitaph { end: Some(Cause::GaveUp), ..epitaph }, child.state);
         }
     }
 
@@ -177,7 +177,7 @@ impl Supervisor {
     }
 
     /// What becomes of the mailboxes of the children: those that came with this supervisor stay, whether they come back is not ours to say.
-    pub(super) fn settle_children(&mut self) {
+    pub(super) fn end_children_for_good(&mut self) {
         for child in self.children.values_mut().filter(|child| !child.initial) {
             child.end_for_good();
         }
@@ -191,7 +191,7 @@ impl Supervisor {
 impl Child {
     /// Neither it nor what is below it will ever be there again.
     pub(super) fn end_for_good(&mut self) {
-        bury_tree(&self.spawn, &self.past());
+        mark_dead(&self.spawn, &self.past());
         self.state = State::Dead;
     }
 
@@ -214,8 +214,8 @@ pub(super) fn ring(spawn: &Spawn) {
 
 /// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end
 /// can rely on theirs.
-pub(super) fn put_down(spawn: &Spawn, past: &Past) {
-    put_down_below(spawn);
+pub(super) fn mark_down(spawn: &Spawn, past: &Past) {
+    mark_down_below(spawn);
     rewrite_epitaph(spawn, past, State::Down);
     spawn.ledger.count_sweep();
     // What lies with a supervisor are requests: those who asked see that nobody will answer.
@@ -227,13 +227,13 @@ pub(super) fn put_down(spawn: &Spawn, past: &Past) {
 }
 
 /// The same for those below one whose process, a supervisor, is gone.
-pub(super) fn put_down_below(spawn: &Spawn) {
-    spawn.children.iter().for_each(|child| put_down(child, &Past::on_page(&child.ledger)));
+pub(super) fn mark_down_below(spawn: &Spawn) {
+    spawn.children.iter().for_each(|child| mark_down(child, &Past::on_page(&child.ledger)));
 }
 
 /// A child, and all below it, that will never be there again.
-fn bury_tree(spawn: &Spawn, past: &Past) {
-    bury_below(spawn);
+fn mark_dead(spawn: &Spawn, past: &Past) {
+    mark_dead_below(spawn);
     if !past.is_over {
         rewrite_epitaph(spawn, past, State::Dead);
     }
@@ -241,8 +241,8 @@ fn bury_tree(spawn: &Spawn, past: &Past) {
 }
 
 /// The same for those below one whose process, a supervisor, is gone.
-pub(super) fn bury_below(spawn: &Spawn) {
-    spawn.children.iter().for_each(|child| bury_tree(child, &Past::on_page(&child.ledger)));
+pub(super) fn mark_dead_below(spawn: &Spawn) {
+    spawn.children.iter().for_each(|child| mark_dead(child, &Past::on_page(&child.ledger)));
 }
 
 /// The last word on a death: what was queued is lost with it, too.

@@ -10,7 +10,7 @@ use std::{env, io};
 use crate::control::step::{Obstacle, Step};
 use crate::ipc::uplink;
 use crate::status::root_supervisor;
-use crate::supervisor::{Desk, Office, Supervisor, reaper};
+use crate::supervisor::{Config, Desk, Supervisor, reaper};
 use crate::sys::{executable, fd, process, proctitle, rlimit, seqpacket, signal};
 
 executable::before_main!(accept, take_over);
@@ -131,7 +131,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     signal::reset();
     let Settled { masters, own, descriptors, desk } =
         settle(&control, token.program).unwrap_or_else(|obstacle| end(control.as_fd(), &obstacle));
-    let mut supervisor = Supervisor::new(Office { control, term: 0, masters, descriptors }, desk);
+    let mut supervisor = Supervisor::new(Config { control, term: 0, masters, descriptors }, desk);
     // The program, whose child is the warden, gets a handle on this process with it.
     Step::Word
         .attempt(|| seqpacket::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))

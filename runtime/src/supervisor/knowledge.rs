@@ -73,7 +73,7 @@ impl Child {
     }
 
     /// Publishes how its process ended, and what comes next.
-    pub(super) fn bury(&mut self, epitaph: &Epitaph, next: State) {
+    pub(super) fn publish_exit(&mut self, epitaph: &Epitaph, next: State) {
         self.state = next;
         self.last = Some((self.incarnation, epitaph.clone()));
         self.ledger().bury(self.process(), epitaph, next);

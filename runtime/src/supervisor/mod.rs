@@ -74,13 +74,13 @@ pub(crate) struct Supervisor {
     /// The children that have a process.
     pids: BTreeMap<i32, Key>,
     /// Those among them that are not ready yet.
-    rising: BTreeSet<Key>,
+    starting: BTreeSet<Key>,
     /// When to look whether they are, and how long was waited for that: those of whom nobody waits for do not ring.
     look_at: Option<(u64, u64)>,
     /// Those with whom something is to be done at a certain time.
-    awake: BTreeSet<Key>,
+    timers: BTreeSet<Key>,
     /// Those that are to be started when nothing is left of what they were.
-    held: BTreeSet<Key>,
+    blocked_starts: BTreeSet<Key>,
     /// When to look whether a start is called off that somebody waits for, and how long was waited for that: holders of refs cannot ring.
     waits_until: Option<(u64, u64)>,
     /// The next processes of some, forked ahead: whose, and until when they are kept.
@@ -132,9 +132,9 @@ struct Child {
     /// The pid of its last process.
     last_pid: i32,
     /// The number of its place on the board.
-    seat: Option<u32>,
+    slot: Option<u32>,
     /// It does not ring when it is ready.
-    quiet: bool,
+    lazy_ready: bool,
     /// Why it has no further process, if that is not for how the last one ended.
     end: Option<End>,
     running: Option<RunningProcess>,
@@ -148,7 +148,7 @@ struct Nested {
 }
 
 /// What makes a supervisor, beside what is always the same.
-pub(crate) struct Office {
+pub(crate) struct Config {
     pub(crate) control: OwnedFd,
     pub(crate) term: u32,
     pub(crate) masters: Vec<OwnedFd>,
@@ -174,19 +174,19 @@ impl Desk {
 
 impl Supervisor {
     /// The supervisor of a program or of an actor.
-    pub(crate) fn new(office: Office, desk: Desk) -> Supervisor {
+    pub(crate) fn new(config: Config, desk: Desk) -> Supervisor {
         let rules = Rules { forgets: true, ..Rules::default() };
-        Supervisor::with(office, desk, None, Policy::new(rules, Vec::new()), BTreeMap::new())
+        Supervisor::with(config, desk, None, Policy::new(rules, Vec::new()), BTreeMap::new())
     }
 
     fn with(
-        office: Office,
+        config: Config,
         desk: Desk,
         own: Option<Ledger>,
         policy: Policy,
         children: BTreeMap<Key, Box<Child>>,
     ) -> Supervisor {
-        let Office { control, term, masters, descriptors } = office;
+        let Config { control, term, masters, descriptors } = config;
         let next = children.len() as u64 + 1;
         Supervisor {
             control,
@@ -201,10 +201,10 @@ impl Supervisor {
             policy,
             children,
             pids: BTreeMap::new(),
-            rising: BTreeSet::new(),
+            starting: BTreeSet::new(),
             look_at: None,
-            awake: BTreeSet::new(),
-            held: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            blocked_starts: BTreeSet::new(),
             waits_until: None,
             spares: BTreeMap::new(),
             spare_for: BTreeMap::new(),
@@ -242,14 +242,14 @@ impl Supervisor {
             // read, the wait does not let the signal in.
             if signal::take(process::SIGCHLD) || ready.contains(&true) && signal::is_pending(process::SIGCHLD)
             {
-                self.bury_the_dead();
+                self.reap_children();
             }
             if signal::take(process::SIGTERM) {
                 self.begin_to_end();
             }
             if ready[1] {
                 let rung = self.doorbell.clear();
-                self.answer_the_door(rung);
+                self.on_doorbell(rung);
             }
             if ready[0] {
                 self.take_requests();
@@ -265,7 +265,7 @@ impl Supervisor {
 
     /// The one wait. What is ready: requests, doorbell, the death of those without which it has nothing to do.
     fn wait(&self) -> Vec<bool> {
-        let awake = self.awake.iter().filter_map(|key| self.children.get(key));
+        let awake = self.timers.iter().filter_map(|key| self.children.get(key));
         let due = awake
             .filter_map(|child| child.running.as_ref().and_then(RunningProcess::due))
             .chain(self.nested.values().filter_map(|nested| nested.kill_at))
@@ -289,7 +289,7 @@ impl Supervisor {
 
     fn take_requests(&mut self) {
         // Who asks may know already who is up; and what those had borrowed makes room for what comes now.
-        self.read_the_board();
+        self.drain_notifications();
         for _ in 0..REQUESTS_AT_A_TIME {
             let asked = request::receive(self.control.as_fd(), &mut self.buffer);
             match asked {
@@ -303,7 +303,7 @@ impl Supervisor {
                 }
                 Asked::ForeignAsk(answer) => request::answer(&answer, &Answered::Credentials),
                 Asked::Ask(operation, answer) => {
-                    self.see_who_is_up();
+                    self.check_all_starting();
                     self.carry_out(operation, answer);
                 }
                 Asked::Shutdown(mode, term, by) if term == self.term => {
@@ -322,12 +322,12 @@ impl Supervisor {
     fn look_at_the_clock(&mut self) {
         let now = clock::now();
         let children = &mut self.children;
-        self.awake.retain(|key| {
+        self.timers.retain(|key| {
             let Some(child) = children.get_mut(key) else { return false };
             child.look_at_the_clock(now);
             child.running.as_ref().and_then(RunningProcess::due).is_some()
         });
-        self.look_after_the_quiet(now);
+        self.poll_lazy_starts(now);
         self.dismiss_spares(now);
         for (&pid, nested) in &mut self.nested {
             if nested.kill_at.is_some_and(|at| at <= now) {
@@ -339,7 +339,7 @@ impl Supervisor {
             self.leave();
         }
         self.assembly.forget_late(now);
-        self.look_after_the_waiting(now);
+        self.poll_waiting_restarts(now);
         if self.policy.due().is_some_and(|at| at <= now) {
             self.tell_policy(Event::Tick);
         }
@@ -356,7 +356,7 @@ impl Child {
         // Where an earlier supervisor of these children stopped counting.
         let is_known = initial || spawn.spec.kept;
         let incarnation = if is_known { knowledge::counted(&spawn.ledger) } else { 0 };
-        let (methods, left_children, last_pid, seat) = (&[], false, 0, None);
+        let (methods, left_children, last_pid, slot) = (&[], false, 0, None);
         let earlier = Some(&spawn.ledger).filter(|_| incarnation > 0);
         let (restarts, last, supervisors_ended) = (
             earlier.map_or((0, 0), Ledger::restarts),
@@ -374,8 +374,8 @@ impl Child {
             supervisors_ended,
             left_children,
             last_pid,
-            seat,
-            quiet: false,
+            slot,
+            lazy_ready: false,
             end: None,
             running: None,
             spare: None,

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::actions::{await_return, bury_below, put_down_below};
+use super::actions::{await_return, mark_dead_below, mark_down_below};
 use super::running::RunningProcess;
 use super::{Child, Supervisor};
 use crate::control::notification::{Word, is_from_beyond};
@@ -27,12 +27,12 @@ const FEW: usize = 64;
 
 impl Supervisor {
     /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, and does what the policy says.
-    pub(super) fn bury_the_dead(&mut self) {
+    pub(super) fn reap_children(&mut self) {
         while let Some((pid, wait)) = process::ended_child() {
             self.register.strike(pid);
             match self.pids.remove(&pid) {
-                Some(key) => self.bury(key, pid, wait),
-                None => self.bury_other(pid),
+                Some(key) => self.on_exit(key, pid, wait),
+                None => self.reap_orphan(pid),
             }
         }
         while let Some((pid, signal)) = process::stopped_child() {
@@ -41,9 +41,9 @@ impl Supervisor {
         if self.leaving {
             return;
         }
-        self.mourn();
-        if !self.held.is_empty() {
-            self.start_the_held();
+        self.settle_orphaned_children();
+        if !self.blocked_starts.is_empty() {
+            self.start_unblocked();
         }
     }
 
@@ -62,29 +62,29 @@ impl Supervisor {
 
     /// Writes down for the children of supervisors that are gone what those could not write any more. Not before they have all
     /// ended: until then they may still be answering.
-    fn mourn(&mut self) {
+    fn settle_orphaned_children(&mut self) {
         let bereft: Vec<Key> =
             self.children.iter().filter(|(_, child)| child.left_children).map(|(&key, _)| key).collect();
         for key in bereft {
             if self.is_clear(key) {
-                self.mourn_for(key);
+                self.settle_children_of(key);
             }
         }
     }
 
     /// The same for one supervisor, of which nothing is left: before it is started again, and its children with it.
-    pub(super) fn mourn_for(&mut self, key: Key) {
+    pub(super) fn settle_children_of(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key).filter(|child| child.left_children) else { return };
         child.left_children = false;
         match child.state {
             // It gets no process by itself, nor do they.
-            State::Down => put_down_below(&child.spawn),
+            State::Down => mark_down_below(&child.spawn),
             _ => await_return(&child.spawn),
         }
     }
 
-    fn bury(&mut self, key: Key, pid: i32, wait: Wait) {
-        if self.rising.remove(&key) {
+    fn on_exit(&mut self, key: Key, pid: i32, wait: Wait) {
+        if self.starting.remove(&key) {
             self.note_who_rang();
         }
         let ends_in_order = self.is_ending();
@@ -97,7 +97,7 @@ impl Supervisor {
         let was_up = child.is_up();
         child.left_children = !child.spawn.children.is_empty();
         // What is dropped of its life is closed when everybody knows.
-        let (epitaph, exit, _running) = child.last_rites(wait);
+        let (epitaph, exit, _running) = child.record_exit(wait);
         // The program starts what it keeps again, unless it has ended this supervisor.
         let follows = child.initial || child.spec().kept && !ends_in_order;
         if self.leaving && !follows {
@@ -155,7 +155,7 @@ impl Supervisor {
     }
 
     /// A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
-    fn bury_other(&mut self, pid: i32) {
+    fn reap_orphan(&mut self, pid: i32) {
         let nested = self.nested.remove(&pid);
         if nested.is_none() {
             process::kill(-pid, process::SIGKILL);
@@ -201,25 +201,25 @@ impl Supervisor {
     }
 
     /// Somebody has left word on the board; or has no place there, and so rings for all who have none.
-    pub(super) fn answer_the_door(&mut self, rung: u64) {
-        self.read_the_board();
+    pub(super) fn on_doorbell(&mut self, rung: u64) {
+        self.drain_notifications();
         if is_from_beyond(rung) {
-            let beyond = self.children.iter().filter(|(_, child)| child.seat.is_none());
+            let beyond = self.children.iter().filter(|(_, child)| child.slot.is_none());
             let beyond: Vec<Key> = beyond.map(|(&key, _)| key).collect();
             for key in beyond {
-                self.see_whether_it_is_up(key);
-                self.look_into_it(key);
+                self.check_starting(key);
+                self.inspect_child(key);
             }
         }
     }
 
-    pub(super) fn read_the_board(&mut self) {
+    pub(super) fn drain_notifications(&mut self) {
         for key in self.note_who_rang() {
-            self.see_whether_it_is_up(key);
+            self.check_starting(key);
         }
         let look = self.board.take(Word::Look, self.seating.len());
         for key in self.who(look) {
-            self.look_into_it(key);
+            self.inspect_child(key);
         }
     }
 
@@ -239,16 +239,16 @@ impl Supervisor {
     }
 
     /// Who asks may have seen in a ledger what is not on the board yet: the child has come no further.
-    pub(super) fn see_who_is_up(&mut self) {
-        for key in self.rising.clone() {
-            self.see_whether_it_is_up(key);
+    pub(super) fn check_all_starting(&mut self) {
+        for key in self.starting.clone() {
+            self.check_starting(key);
         }
     }
 
-    fn see_whether_it_is_up(&mut self, key: Key) {
+    fn check_starting(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
-        if self.rising.contains(&key) && child.is_up() {
-            self.rising.remove(&key);
+        if self.starting.contains(&key) && child.is_up() {
+            self.starting.remove(&key);
             if child.running.as_mut().is_some_and(RunningProcess::finish_start) {
                 // Those who have been told of its end look again.
                 child.ring();
@@ -261,16 +261,16 @@ impl Supervisor {
             {
                 child.ledger().be_at_hand();
             }
-            self.let_it_rest(key);
+            self.unmap_if_idle(key);
             self.tell_policy(Event::Up(key));
-            if let Some(event) = self.heed_calling_off(key) {
+            if let Some(event) = self.check_called_off(key) {
                 self.tell_policy(event);
             }
         }
     }
 
     /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded. What its page says concerns this child alone.
-    pub(super) fn heed_calling_off(&mut self, key: Key) -> Option<Event> {
+    pub(super) fn check_called_off(&mut self, key: Key) -> Option<Event> {
         let child = self.children.get_mut(&key).filter(|_| !self.policy.is_ending())?;
         if child.incarnation == 0 {
             // Nobody can call off a first start. Its page is not looked at, for that would map it.
@@ -295,7 +295,7 @@ impl Supervisor {
     }
 
     /// Looks at those who wait for their restart: before it, they have no process that could be told to end.
-    pub(super) fn look_after_the_waiting(&mut self, now: u64) {
+    pub(super) fn poll_waiting_restarts(&mut self, now: u64) {
         let Some((at, waited)) = self.waits_until else {
             let is_one = self.policy.waiting().next().is_some();
             self.waits_until = is_one.then_some((now + FIRST_LOOK, FIRST_LOOK));
@@ -307,26 +307,26 @@ impl Supervisor {
         let has_been = |key: &Key| self.children.get(key).is_some_and(|child| child.incarnation > 0);
         let waiting: Vec<Key> = self.policy.waiting().filter(has_been).collect();
         for key in waiting {
-            if let Some(event) = self.heed_calling_off(key) {
+            if let Some(event) = self.check_called_off(key) {
                 self.tell_policy(event);
             }
-            self.let_it_rest(key);
+            self.unmap_if_idle(key);
         }
         let next = (waited * 2).min(LAST_LOOK);
         self.waits_until = self.policy.waiting().next().is_some().then_some((now + next, next));
     }
 
     /// Its message may have a limit, and it may want a supervisor.
-    fn look_into_it(&mut self, key: Key) {
+    fn inspect_child(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         child.look_for_limit(clock::now());
-        self.awake.insert(key);
-        self.grant_wish(key);
-        self.let_it_rest(key);
+        self.timers.insert(key);
+        self.start_own_supervisor_if_requested(key);
+        self.unmap_if_idle(key);
     }
 
     /// With many children, what is mapped of each makes every fork dearer.
-    pub(super) fn let_it_rest(&mut self, key: Key) {
+    pub(super) fn unmap_if_idle(&mut self, key: Key) {
         if self.children.len() > FEW
             && let Some(child) = self.children.get_mut(&key)
             && child.running.as_ref().is_none_or(|running| running.due().is_none())
@@ -340,10 +340,10 @@ impl Supervisor {
         self.look_at.get_or_insert((now + FIRST_LOOK, FIRST_LOOK));
     }
 
-    pub(super) fn look_after_the_quiet(&mut self, now: u64) {
+    pub(super) fn poll_lazy_starts(&mut self, now: u64) {
         let Some((_, waited)) = self.look_at.filter(|&(at, _)| at <= now) else { return };
-        self.read_the_board();
-        let left = self.rising.iter().any(|key| self.children.get(key).is_some_and(|child| child.quiet));
+        self.drain_notifications();
+        let left = self.starting.iter().any(|key| self.children.get(key).is_some_and(|child| child.lazy_ready));
         let next = (waited * 2).min(LAST_LOOK);
         self.look_at = left.then_some((now + next, next));
     }
@@ -351,7 +351,7 @@ impl Supervisor {
 
 impl Child {
     /// Publishes the end of its process, and what comes next as far as that is known. Before the process is reaped.
-    fn last_rites(&mut self, wait: Wait) -> (Epitaph, Exit, Option<RunningProcess>) {
+    fn record_exit(&mut self, wait: Wait) -> (Epitaph, Exit, Option<RunningProcess>) {
         let mut running = self.running.take();
         let (order, killed) = running.as_mut().map(RunningProcess::take_end).unwrap_or_default();
         let asked = order.is_some();
@@ -374,12 +374,12 @@ impl Child {
                 busy.again = exit_cause::may_be_repeated(self.methods, self.ledger());
             }
             self.say_how_it_ended(asked, &epitaph);
-            self.bury(&epitaph, State::Restarting);
+            self.publish_exit(&epitaph, State::Restarting);
         } else {
             self.say_how_it_ended(asked, &epitaph);
             // Whoever hears of its end can rely on theirs.
-            bury_below(&self.spawn);
-            self.bury(&epitaph, State::Dead);
+            mark_dead_below(&self.spawn);
+            self.publish_exit(&epitaph, State::Dead);
         }
         (epitaph, exit, running)
     }

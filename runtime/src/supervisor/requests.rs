@@ -81,7 +81,7 @@ impl Supervisor {
             Operation::Children => {
                 request::answer(&answer, &Answered::Children(self.facts()));
                 let all: Vec<Key> = self.children.keys().copied().collect();
-                return all.into_iter().for_each(|key| self.let_it_rest(key));
+                return all.into_iter().for_each(|key| self.unmap_if_idle(key));
             }
         };
         let Some(key) = self.key_of(&id) else {
@@ -105,7 +105,7 @@ impl Supervisor {
     }
 
     /// What the policy answered, with what is known about it.
-    pub(super) fn give_answer(&mut self, ticket: Ticket, answer: Answer) {
+    pub(super) fn reply_to_request(&mut self, ticket: Ticket, answer: Answer) {
         let Some(to) = self.answers.remove(&ticket) else { return };
         let key = self.subjects.remove(&ticket).unwrap_or_default();
         let answered = match answer {

@@ -104,13 +104,13 @@ impl Supervisor {
             }
             // As in `launch`.
             Ok(Fork::Child) => {
-                let Child { spawn, incarnation, seat, .. } = *child;
+                let Child { spawn, incarnation, slot, .. } = *child;
                 setup::enter(Birth {
                     spawn,
                     entry: worker.entry,
                     incarnation: incarnation + 1,
                     control: worker.sender,
-                    place: self.board.place(seat, self.doorbell, true),
+                    place: self.board.place(slot, self.doorbell, true),
                     close,
                     supervisor: parent,
                     descriptors: self.descriptors,

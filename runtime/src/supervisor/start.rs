@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::running::{RunningProcess, Starting};
 use super::watch::Watch;
-use super::{Child, Desk, Nested, Office, Supervisor, preload};
+use super::{Child, Config, Desk, Nested, Supervisor, preload};
 use crate::child::setup::{self, Birth, Gate};
 use crate::control::entry::{self, Entry};
 use crate::control::fd_store::Attic;
@@ -25,8 +25,8 @@ use crate::types::method::Method;
 impl Supervisor {
     /// Starts a child's next process; answers what the policy has to hear if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
-        self.mourn_for(key);
-        if let Some(event) = self.heed_calling_off(key) {
+        self.settle_children_of(key);
+        if let Some(event) = self.check_called_off(key) {
             return Some(event);
         }
         self.begin_incarnation(key);
@@ -37,41 +37,43 @@ impl Supervisor {
     pub(super) fn launch_now(&mut self, key: Key) -> Option<Event> {
         // Out of the table before the fork: what the child changes there would be pages of its own.
         let mut child = self.children.remove(&key)?;
-        if let Some((pid, gate, control)) = child.spare.take().and_then(|spare| spare.let_in(child.quiet)) {
+        if let Some((pid, gate, control)) =
+            child.spare.take().and_then(|spare| spare.let_in(child.lazy_ready))
+        {
             self.spares.remove(&pid);
             self.adopt(
                 key,
                 child,
                 pid,
-                Adopted { control: Some(control), gate: Some(gate), ..Adopted::default() },
+                Forked { control: Some(control), gate: Some(gate), ..Forked::default() },
             );
             return None;
         }
         let prepared = self.prepare(&mut child);
         // Asked for in the child, it might be that of a foster parent already.
         let parent = process::pid();
-        let forked = prepared.and_then(Cradle::fork);
+        let forked = prepared.and_then(ForkPlan::fork);
         match forked {
             Err(refusal) => {
                 child.incarnation -= 1;
                 let comes_back = child.initial || child.incarnation > 0;
                 let next = if comes_back { State::Restarting } else { State::Dead };
-                child.bury(&refused_start(refusal), next);
+                child.publish_exit(&refused_start(refusal), next);
                 child.ring();
                 self.children.insert(key, child);
                 Some(Event::StartFailed(key))
             }
-            Ok((cradle, Fork::Parent(pid))) => {
+            Ok((plan, Fork::Parent(pid))) => {
                 process::group_of(pid);
-                let (control, sender) = cradle.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
+                let (control, sender) = plan.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
                 let lent = sender.into_iter().collect();
-                self.adopt(key, child, pid, Adopted { control, lent, shares: cradle.shares, gate: None });
+                self.adopt(key, child, pid, Forked { control, lent, shares: plan.shares, gate: None });
                 process::volunteer_for_oom(pid);
                 None
             }
             // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
-            Ok((cradle, Fork::Child)) => match cradle.worker {
-                None => self.become_supervisor(*child, cradle, parent),
+            Ok((plan, Fork::Child)) => match plan.worker {
+                None => self.become_supervisor(*child, plan, parent),
                 Some(worker) => {
                     let Child { spawn, incarnation, .. } = *child;
                     setup::enter(Birth {
@@ -79,8 +81,8 @@ impl Supervisor {
                         entry: worker.entry,
                         incarnation,
                         control: worker.sender,
-                        place: cradle.place,
-                        close: cradle.close,
+                        place: plan.place,
+                        close: plan.close,
                         supervisor: parent,
                         descriptors: self.descriptors,
                         buffer: std::mem::take(&mut self.buffer),
@@ -103,13 +105,13 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return };
         child.incarnation += 1;
         child.end = None;
-        child.seat = child.seat.or_else(|| self.seating.give(key));
+        child.slot = child.slot.or_else(|| self.seating.give(key));
         let (in_turn, asked) = self.policy.is_waited_for(key);
-        child.quiet = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
+        child.lazy_ready = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
     }
 
     /// Everything that can fail, or is better done once before the fork.
-    fn prepare(&mut self, child: &mut Child) -> Result<Cradle, Refusal> {
+    fn prepare(&mut self, child: &mut Child) -> Result<ForkPlan, Refusal> {
         if fd::has_ended(child.spawn.receiver.as_fd()) {
             // For good: the kernel does not open a socket again, and every ref has the other end of this one.
             return Err(Refusal::Mailbox);
@@ -128,10 +130,10 @@ impl Supervisor {
         if let Some(worker) = &worker {
             child.methods = worker.entry.methods;
         }
-        let place = self.board.place(child.seat, self.doorbell, child.quiet);
+        let place = self.board.place(child.slot, self.doorbell, child.lazy_ready);
         // Its descriptors have just come, and lie low. Those of a process that is started again do not.
         let apart = worker.as_ref().and_then(|_| fd::Others::but_low(&keep));
-        Ok(Cradle {
+        Ok(ForkPlan {
             worker,
             place,
             shares: apart.is_some(),
@@ -140,8 +142,8 @@ impl Supervisor {
     }
 
     /// In the parent: notes the new process.
-    fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, adopted: Adopted) {
-        let Adopted { mut control, mut lent, shares, gate } = adopted;
+    fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, forked: Forked) {
+        let Forked { mut control, mut lent, shares, gate } = forked;
         child.say_that_it_has_started(pid);
         let now = clock::now();
         let start = clock::nanos(child.spec().start);
@@ -163,34 +165,34 @@ impl Supervisor {
         let starting = Starting { until: Some(now.saturating_add(start)), rang: false, was_down, gate, lent };
         let watch = Watch::from(child.shortest_limit().map(|limit| now.saturating_add(limit)));
         child.running = Some(RunningProcess::new(pid, starting, watch, control));
-        if child.quiet {
+        if child.lazy_ready {
             self.look_soon(now);
         }
         self.pids.insert(pid, key);
-        self.rising.insert(key);
-        self.awake.insert(key);
+        self.starting.insert(key);
+        self.timers.insert(key);
         self.children.insert(key, child);
     }
 
     /// The child goes on as a supervisor, of the children that came with it.
-    fn become_supervisor(&self, child: Child, cradle: Cradle, supervisor: i32) -> ! {
+    fn become_supervisor(&self, child: Child, plan: ForkPlan, supervisor: i32) -> ! {
         process::own_group();
         if !process::die_with(supervisor, process::SIGKILL) {
             process::exit_now(0);
         }
-        if !cradle.close.close() {
+        if !plan.close.close() {
             process::exit_now(1);
         }
         let Child { mut spawn, incarnation, .. } = child;
         spawn.begin_anew();
         signal::forget();
         proctitle::set(&spawn.spec.name);
-        Board::keep_from_children(&cradle.place);
+        Board::keep_from_children(&plan.place);
         let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
         ledger.be_vouched_for(supervisor, register::number());
         ledger.started(process::pid(), incarnation);
         let preload = || spec.preload.as_ref().map_or(Ok(()), |function| preload::run(function, &init));
-        let desk = take_office().and_then(|desk| preload().map(|()| desk)).unwrap_or_else(|error| {
+        let desk = take_up_work().and_then(|desk| preload().map(|()| desk)).unwrap_or_else(|error| {
             ledger.last_words(&error, "", None);
             ledger.say_farewell(Farewell::InitFailed);
             process::exit_now(1)
@@ -199,22 +201,22 @@ impl Supervisor {
             (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
         let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
-        let office =
-            Office { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
-        let mut supervisor = Supervisor::with(office, desk, Some(ledger), policy, children);
-        supervisor.above = Some(cradle.place);
+        let config =
+            Config { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
+        let mut supervisor = Supervisor::with(config, desk, Some(ledger), policy, children);
+        supervisor.above = Some(plan.place);
         supervisor.run()
     }
 
     /// Forks a supervisor for an actor that wants one and has none.
-    pub(super) fn grant_wish(&mut self, key: Key) {
+    pub(super) fn start_own_supervisor_if_requested(&mut self, key: Key) {
         let Some(child) = self.children.get(&key) else { return };
         if child.running.is_some() && child.ledger().take_supervisor_wish() {
-            self.grant_supervisor(key);
+            self.start_own_supervisor(key);
         }
     }
 
-    fn grant_supervisor(&mut self, key: Key) {
+    fn start_own_supervisor(&mut self, key: Key) {
         let Some((child, running)) =
             self.children.get(&key).and_then(|child| Some((child, child.running.as_ref()?)))
         else {
@@ -258,9 +260,9 @@ impl Supervisor {
         signal::forget();
         proctitle::set(&format!("phx-sup: {name}"));
         // The actor sees that its supervisor has ended.
-        let Ok(desk) = take_office() else { process::exit_now(1) };
+        let Ok(desk) = take_up_work() else { process::exit_now(1) };
         let masters = handle.into_iter().collect();
-        Supervisor::new(Office { control, term, masters, descriptors: self.descriptors }, desk).run()
+        Supervisor::new(Config { control, term, masters, descriptors: self.descriptors }, desk).run()
     }
 
     /// The supervisor of this actor has ended. Requests that it has not read are for another one.
@@ -272,7 +274,7 @@ impl Supervisor {
         let control = control.as_fd();
         if !fd::hung_up(control) && poll::readable(control, Some(Duration::ZERO)).is_ok_and(|waiting| waiting)
         {
-            self.grant_supervisor(key);
+            self.start_own_supervisor(key);
         }
     }
 
@@ -290,7 +292,7 @@ impl Supervisor {
 ///
 /// # Errors
 /// In words.
-fn take_office() -> Result<Desk, String> {
+fn take_up_work() -> Result<Desk, String> {
     let failed = |what: &str, error: io::Error| format!("the supervisor could not {what}: {error}");
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
     process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
@@ -300,7 +302,7 @@ fn take_office() -> Result<Desk, String> {
 }
 
 /// What a child needs beside its spec.
-struct Cradle {
+struct ForkPlan {
     /// None: it is to be a supervisor.
     worker: Option<Worker>,
     place: Place,
@@ -309,8 +311,8 @@ struct Cradle {
     shares: bool,
 }
 
-impl Cradle {
-    fn fork(mut self) -> Result<(Cradle, Fork), Refusal> {
+impl ForkPlan {
+    fn fork(mut self) -> Result<(ForkPlan, Fork), Refusal> {
         let forked = match process::fork_bare(self.shares) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 self.shares = false;
@@ -326,7 +328,7 @@ impl Cradle {
 
 /// What the parent keeps of what it has made for a new process.
 #[derive(Default)]
-struct Adopted {
+struct Forked {
     /// The receiving end of its requests.
     control: Option<OwnedFd>,
     /// What it may still take over out of a table that it shares.

@@ -43,7 +43,7 @@ impl Supervisor {
         loop {
             let left = procfs::children(process::pid());
             left.iter().for_each(|&pid| orphans::kill_with_group(pid));
-            self.bury_the_dead();
+            self.reap_children();
             if left.is_empty() || clock::now() > deadline {
                 process::exit_now(self.code);
             }
@@ -61,7 +61,7 @@ impl Supervisor {
         if daemons.peek().is_some() {
             return daemons.for_each(|(&key, child)| {
                 child.ask_to_stop(StopMode::Stop, StoppedBy::Program);
-                self.awake.insert(key);
+                self.timers.insert(key);
             });
         }
         if self.own.is_some() {
@@ -85,7 +85,7 @@ impl Supervisor {
         match self.children.iter_mut().rev().find(|(_, child)| child.running.is_some()) {
             Some((&key, last)) => {
                 last.ask_to_stop(mode, StoppedBy::Program);
-                self.awake.insert(key);
+                self.timers.insert(key);
             }
             None if self.nested.is_empty() => self.leave(),
             None => {}
@@ -94,7 +94,7 @@ impl Supervisor {
 
     /// Leaves, with nothing behind.
     pub(super) fn leave(&mut self) -> ! {
-        self.settle_children();
+        self.end_children_for_good();
         self.tear_down()
     }
 }
