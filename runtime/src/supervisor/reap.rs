@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use super::actions::{await_return, mark_dead_below, mark_down_below};
-use super::running::RunningProcess;
+use super::running::{RunningProcess, StopOrder};
 use super::{Child, Supervisor};
 use crate::control::notification::{Word, is_from_beyond};
 use crate::control::orphans;
@@ -83,6 +83,8 @@ impl Supervisor {
         }
     }
 
+    /// The process of a child has ended, and is not reaped yet: its end is recorded, then published, then the
+    /// policy decides, then that is done.
     fn on_exit(&mut self, key: Key, pid: i32, wait: Wait) {
         if self.starting.remove(&key) {
             self.note_who_rang();
@@ -94,64 +96,61 @@ impl Supervisor {
         if child.died_at_its_gate() && !self.leaving {
             return self.replace_spare(key, pid);
         }
-        let was_up = child.is_up();
-        child.left_children = !child.spawn.children.is_empty();
-        // What is dropped of its life is closed when everybody knows.
-        let (epitaph, exit, _running) = child.record_exit(wait);
+        let exited = child.record_exit(wait);
         // The program starts what it keeps again, unless it has ended this supervisor.
         let follows = child.initial || child.spec().kept && !ends_in_order;
         if self.leaving && !follows {
             child.end_for_good();
         }
-        let is_worker = child.spec().kind != Kind::Supervisor;
-        let comes_back = child.state != State::Dead;
-        // Who hears of the end of an actor can rely on its being reaped. Who hears of one of its processes does not wait for that.
-        let mut unburied = Some(pid).filter(|_| is_worker && comes_back && !self.leaving);
-        if unburied.is_none() {
-            process::reap(pid);
-        }
-        match (is_worker, comes_back) {
-            (true, true) => child.ring(),
-            (true, false) => fd::shut_down(child.spawn.receiver.as_fd()),
-            (false, _) => {}
-        }
+        let unreaped = child.announce_exit(pid, self.leaving);
         if self.leaving {
-            // Nobody starts any more.
-            self.kill_strays();
-            return;
+            // No child is started any more.
+            return self.kill_strays();
         }
         self.expect_end_of_nested(pid);
-        if !is_worker {
+        if !exited.is_worker {
             self.kill_strays();
         }
-        let event = match (&epitaph.refusal, was_up) {
-            (Some(Refusal::Ignored), false) => Event::Ignored(key),
+        let actions = self.decide(key, &exited);
+        self.carry_on(key, actions, unreaped);
+        if exited.is_worker {
+            // The next process does not wait for what the last one has left running elsewhere.
+            self.kill_strays();
+        }
+    }
+
+    /// Tells the policy, and returns what it says. Of a supervisor that may come back, refs are told now: they
+    /// know then that it has ended, and nothing else.
+    fn decide(&mut self, key: Key, exited: &Exited) -> Vec<Action> {
+        let event = match (exited.was_ignored, exited.was_up) {
+            (true, false) => Event::Ignored(key),
             (_, false) => Event::StartFailed(key),
             // It was up for too short a time to be seen so.
             (_, true) => {
                 self.tell_policy(Event::Up(key));
-                Event::Exited(key, exit)
+                Event::Exited(key, exited.exit)
             }
         };
         let actions = self.policy.handle(event, clock::now());
         let for_good =
             |action: &Action| matches!(action, Action::Down(of) | Action::Forget(of) if *of == key);
-        if !is_worker
+        if !exited.is_worker
             && !actions.iter().any(for_good)
             && let Some(child) = self.children.get(&key)
         {
             child.ring();
         }
-        // Nor does its next process wait until the kernel has tidied up after this one.
+        actions
+    }
+
+    /// Does what the policy says. The next process does not wait until the kernel has tidied up after the last
+    /// one: if it is started at once, that is reaped after it.
+    fn carry_on(&mut self, key: Key, actions: Vec<Action>, mut unreaped: Option<i32>) {
         if actions.first() != Some(&Action::Start(key)) {
-            unburied.take().and_then(process::reap);
+            unreaped.take().and_then(process::reap);
         }
         self.act(actions);
-        unburied.and_then(process::reap);
-        if is_worker {
-            // The next process does not wait for what the last one has left running elsewhere.
-            self.kill_strays();
-        }
+        unreaped.and_then(process::reap);
     }
 
     /// A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
@@ -343,44 +342,88 @@ impl Supervisor {
     pub(super) fn poll_lazy_starts(&mut self, now: u64) {
         let Some((_, waited)) = self.look_at.filter(|&(at, _)| at <= now) else { return };
         self.drain_notifications();
-        let left = self.starting.iter().any(|key| self.children.get(key).is_some_and(|child| child.lazy_ready));
+        let left =
+            self.starting.iter().any(|key| self.children.get(key).is_some_and(|child| child.lazy_ready));
         let next = (waited * 2).min(LAST_LOOK);
         self.look_at = left.then_some((now + next, next));
     }
 }
 
 impl Child {
-    /// Publishes the end of its process, and what comes next as far as that is known. Before the process is reaped.
-    fn record_exit(&mut self, wait: Wait) -> (Epitaph, Exit, Option<RunningProcess>) {
-        let mut running = self.running.take();
-        let (order, killed) = running.as_mut().map(RunningProcess::take_end).unwrap_or_default();
-        let asked = order.is_some();
-        // A task that is left to end by itself in a drain has been asked nothing.
-        let ordered =
-            order.is_some_and(|order| order.mode == StopMode::Stop || !self.spec().ends_by_itself());
+    /// Records the end of its process, on its page too, and what comes next as far as that is known. Before the
+    /// process is reaped.
+    fn record_exit(&mut self, wait: Wait) -> Exited {
+        let was_up = self.is_up();
+        self.left_children = !self.spawn.children.is_empty();
+        let mut process = self.running.take();
+        let (order, killed) = process.as_mut().map(RunningProcess::take_end).unwrap_or_default();
         let mut epitaph = exit_cause::epitaph(self.methods, self.ledger(), wait, killed);
         epitaph.unready = self.state != State::Ready;
-        // What we have ordered, we know. That somebody else has, the page says: it may say so of itself.
-        let exit =
-            if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.ledger(), &epitaph) };
-        let comes_back = match (self.spec().rules.restart, exit) {
-            (_, Exit::Recycled) => true,
-            (Restart::Temporary, _) => false,
-            _ => true,
-        };
-        if comes_back || self.initial {
+        let exit = self.classify(order, &epitaph);
+        if self.comes_back(exit) || self.initial {
             epitaph.unserved = 0;
             if let Some(busy) = &mut epitaph.in_progress {
                 busy.again = exit_cause::may_be_repeated(self.methods, self.ledger());
             }
-            self.say_how_it_ended(asked, &epitaph);
+            self.say_how_it_ended(order.is_some(), &epitaph);
             self.publish_exit(&epitaph, State::Restarting);
         } else {
-            self.say_how_it_ended(asked, &epitaph);
-            // Whoever hears of its end can rely on theirs.
+            self.say_how_it_ended(order.is_some(), &epitaph);
+            // A process that hears of its end can rely on theirs.
             mark_dead_below(&self.spawn);
             self.publish_exit(&epitaph, State::Dead);
         }
-        (epitaph, exit, running)
+        let was_ignored = matches!(epitaph.refusal, Some(Refusal::Ignored));
+        let is_worker = self.spec().kind != Kind::Supervisor;
+        Exited { was_up, was_ignored, is_worker, exit, _process: process }
     }
+
+    /// What the restart policy makes of it. What this supervisor has ordered, it knows. That another process has
+    /// ordered it, the page says: it may say so of itself.
+    fn classify(&self, order: Option<StopOrder>, epitaph: &Epitaph) -> Exit {
+        // A task that is left to end by itself in a drain has been asked nothing.
+        let ordered =
+            order.is_some_and(|order| order.mode == StopMode::Stop || !self.spec().ends_by_itself());
+        if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.ledger(), epitaph) }
+    }
+
+    /// Whether it may have another process, by its restart type alone.
+    fn comes_back(&self, exit: Exit) -> bool {
+        match (self.spec().rules.restart, exit) {
+            (_, Exit::Recycled) => true,
+            (Restart::Temporary, _) => false,
+            _ => true,
+        }
+    }
+
+    /// Tells the holders of refs to look at its page. A holder that hears of the end of an actor can rely on its
+    /// being reaped; one that hears of the end of one of its processes does not wait for that. Returns the pid,
+    /// if it is still to be reaped.
+    fn announce_exit(&self, pid: i32, is_leaving: bool) -> Option<i32> {
+        let is_worker = self.spec().kind != Kind::Supervisor;
+        let comes_back = self.state != State::Dead;
+        let unreaped = Some(pid).filter(|_| is_worker && comes_back && !is_leaving);
+        if unreaped.is_none() {
+            process::reap(pid);
+        }
+        match (is_worker, comes_back) {
+            (true, true) => self.ring(),
+            (true, false) => fd::shut_down(self.spawn.receiver.as_fd()),
+            // The policy is asked first.
+            (false, _) => {}
+        }
+        unreaped
+    }
+}
+
+/// How a process ended, for the decision of what follows.
+struct Exited {
+    was_up: bool,
+    /// Its init returned that it is not to be started.
+    was_ignored: bool,
+    /// It was an actor or a task.
+    is_worker: bool,
+    exit: Exit,
+    /// Its descriptors are closed when all who are to hear of its end have been told.
+    _process: Option<RunningProcess>,
 }
