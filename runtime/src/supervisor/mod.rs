@@ -14,6 +14,7 @@ pub(crate) mod boot;
 pub(crate) mod events;
 pub(crate) mod exit_cause;
 mod knowledge;
+mod nested;
 mod preload;
 pub(crate) mod reap;
 pub(crate) mod reaper;
@@ -31,6 +32,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use nested::Nested;
 use reassembly::Assembly;
 use running::RunningProcess;
 use standby::Spare;
@@ -87,8 +89,7 @@ pub(crate) struct Supervisor {
     spares: BTreeMap<i32, (Key, u64)>,
     /// Who is to have one, and not before when.
     spare_for: BTreeMap<Key, u64>,
-    /// Supervisors of actors: by pid.
-    nested: BTreeMap<i32, Nested>,
+    nested: Nested,
     assembly: Assembly,
     /// Who waits for an answer, and which child it is about.
     answers: BTreeMap<Ticket, OwnedFd>,
@@ -139,12 +140,6 @@ struct Child {
     end: Option<End>,
     running: Option<RunningProcess>,
     spare: Option<Spare>,
-}
-
-/// The supervisor of an actor.
-struct Nested {
-    owner: i32,
-    kill_at: Option<u64>,
 }
 
 /// What makes a supervisor, beside what is always the same.
@@ -208,7 +203,7 @@ impl Supervisor {
             waits_until: None,
             spares: BTreeMap::new(),
             spare_for: BTreeMap::new(),
-            nested: BTreeMap::new(),
+            nested: Nested::default(),
             assembly: Assembly::default(),
             answers: BTreeMap::new(),
             subjects: BTreeMap::new(),
@@ -268,7 +263,7 @@ impl Supervisor {
         let awake = self.timers.iter().filter_map(|key| self.children.get(key));
         let due = awake
             .filter_map(|child| child.running.as_ref().and_then(RunningProcess::due))
-            .chain(self.nested.values().filter_map(|nested| nested.kill_at))
+            .chain(self.nested.due())
             .chain(self.policy.due())
             .chain(self.end_by)
             .chain(self.look_at.map(|(at, _)| at))
@@ -329,11 +324,8 @@ impl Supervisor {
         });
         self.poll_lazy_starts(now);
         self.dismiss_spares(now);
-        for (&pid, nested) in &mut self.nested {
-            if nested.kill_at.is_some_and(|at| at <= now) {
-                nested.kill_at = None;
-                process::kill(pid, process::SIGKILL);
-            }
+        for pid in self.nested.take_overdue(now) {
+            process::kill(pid, process::SIGKILL);
         }
         if self.end_by.is_some_and(|at| at <= now) {
             self.leave();

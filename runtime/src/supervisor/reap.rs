@@ -53,7 +53,7 @@ impl Supervisor {
         let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
         let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
         let is_spare = self.spares.contains_key(&pid);
-        if is_supervisor || is_spare || self.nested.contains_key(&pid) {
+        if is_supervisor || is_spare || self.nested.contains(pid) {
             process::kill(pid, process::SIGCONT);
         } else if let Some(child) = child {
             child.say_that_it_is_stopped(pid, signal);
@@ -107,7 +107,7 @@ impl Supervisor {
             // No child is started any more.
             return self.kill_strays();
         }
-        self.expect_end_of_nested(pid);
+        self.nested.owner_ended(pid, clock::now() + AFTER_OWNER);
         if !exited.is_worker {
             self.kill_strays();
         }
@@ -155,8 +155,8 @@ impl Supervisor {
 
     /// A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
     fn reap_orphan(&mut self, pid: i32) {
-        let nested = self.nested.remove(&pid);
-        if nested.is_none() {
+        let owner = self.nested.remove(pid);
+        if owner.is_none() {
             process::kill(-pid, process::SIGKILL);
         }
         let was_spare = self.forget_spare(pid);
@@ -165,16 +165,9 @@ impl Supervisor {
             return;
         }
         self.kill_strays();
-        if let Some(nested) = nested.filter(|_| !self.leaving) {
-            self.note_end_of_nested(nested.owner);
+        if let Some(owner) = owner.filter(|_| !self.leaving) {
+            self.note_end_of_nested(owner);
         }
-    }
-
-    /// The supervisor of a dead actor notices by itself; if it does not, it is killed.
-    fn expect_end_of_nested(&mut self, owner: i32) {
-        let at = clock::now() + AFTER_OWNER;
-        let bereft = self.nested.values_mut().filter(|nested| nested.owner == owner);
-        bereft.for_each(|nested| nested.kill_at = Some(at));
     }
 
     /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster parent.
@@ -184,7 +177,7 @@ impl Supervisor {
 
     fn strays(&self) -> impl Iterator<Item = i32> {
         let known = |pid: &i32| {
-            self.pids.contains_key(pid) || self.nested.contains_key(pid) || self.spares.contains_key(pid)
+            self.pids.contains_key(pid) || self.nested.contains(*pid) || self.spares.contains_key(pid)
         };
         procfs::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }
@@ -195,8 +188,8 @@ impl Supervisor {
         if child.incarnation == 0 {
             return true;
         }
-        let nested = self.nested.values().any(|nested| nested.owner == child.last_pid);
-        !nested && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
+        !self.nested.is_owner(child.last_pid)
+            && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
     }
 
     /// Somebody has left word on the board; or has no place there, and so rings for all who have none.

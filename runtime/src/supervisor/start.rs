@@ -1,24 +1,23 @@
-//! Starting children: actors, tasks, declared supervisors, and the supervisors of actors.
+//! Starting children: actors, tasks and declared supervisors.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
 
 use super::running::{RunningProcess, Starting};
 use super::watch::Watch;
-use super::{Child, Config, Desk, Nested, Supervisor, preload};
+use super::{Child, Config, Desk, Supervisor, preload};
 use crate::child::setup::{self, Birth, Gate};
 use crate::control::entry::{self, Entry};
 use crate::control::fd_store::Attic;
 use crate::control::notification::{Board, Place};
-use crate::control::request::{self, Kind, Spawn};
+use crate::control::request::{Kind, Spawn};
 use crate::ipc::envelope::Body;
 use crate::ipc::uplink;
 use crate::policy::{Event, Key, Policy};
 use crate::status::{Epitaph, Farewell, Process, Refusal, State, register};
 use crate::sys::process::{self, Fork};
-use crate::sys::{clock, credentials, fd, poll, proctitle, signal};
+use crate::sys::{clock, credentials, fd, proctitle, signal};
 use crate::types::exit::ExitReason;
 use crate::types::method::Method;
 
@@ -207,92 +206,13 @@ impl Supervisor {
         supervisor.above = Some(plan.place);
         supervisor.run()
     }
-
-    /// Forks a supervisor for an actor that wants one and has none.
-    pub(super) fn start_own_supervisor_if_requested(&mut self, key: Key) {
-        let Some(child) = self.children.get(&key) else { return };
-        if child.running.is_some() && child.ledger().take_supervisor_wish() {
-            self.start_own_supervisor(key);
-        }
-    }
-
-    fn start_own_supervisor(&mut self, key: Key) {
-        let Some((child, running)) =
-            self.children.get(&key).and_then(|child| Some((child, child.running.as_ref()?)))
-        else {
-            return;
-        };
-        let owner = running.pid();
-        let Some(control) = running.control() else { return };
-        if self.nested.values().any(|nested| nested.owner == owner) {
-            return;
-        }
-        let (parent, name, term) = (process::pid(), child.spec().name.clone(), child.supervisors_ended);
-        let forked = control.try_clone().and_then(|control| Ok((control, process::fork()?)));
-        match forked {
-            Err(error) => {
-                child.ledger().note_supervisor_error(error.raw_os_error().unwrap_or_default());
-                // What is asked after this has to ring again: an actor that never stops asking holds nobody up.
-                request::discard(control.as_fd(), &mut self.buffer);
-                self.count_end_of_nested(key);
-            }
-            Ok((_, Fork::Parent(pid))) => {
-                process::group_of(pid);
-                child.ledger().note_supervisor_error(0);
-                child.ledger().has_supervisor(pid);
-                self.nested.insert(pid, Nested::of(owner));
-            }
-            Ok((control, Fork::Child)) => self.become_nested(control, &name, owner, parent, term),
-        }
-    }
-
-    fn become_nested(&self, control: OwnedFd, name: &str, owner: i32, parent: i32, term: u32) -> ! {
-        process::own_group();
-        if !process::die_with(parent, process::SIGKILL) {
-            process::exit_now(0);
-        }
-        // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
-        // parent's death is ours.
-        let handle = process::pidfd(owner).ok();
-        let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);
-        let keep: Vec<i32> = own.chain(uplink::descriptors()).collect();
-        fd::close_all_except(&keep);
-        signal::forget();
-        proctitle::set(&format!("phx-sup: {name}"));
-        // The actor sees that its supervisor has ended.
-        let Ok(desk) = take_up_work() else { process::exit_now(1) };
-        let masters = handle.into_iter().collect();
-        Supervisor::new(Config { control, term, masters, descriptors: self.descriptors }, desk).run()
-    }
-
-    /// The supervisor of this actor has ended. Requests that it has not read are for another one.
-    pub(super) fn note_end_of_nested(&mut self, owner: i32) {
-        let Some(&key) = self.pids.get(&owner) else { return };
-        self.count_end_of_nested(key);
-        let running = self.children.get(&key).and_then(|child| child.running.as_ref());
-        let Some(control) = running.and_then(RunningProcess::control) else { return };
-        let control = control.as_fd();
-        if !fd::hung_up(control) && poll::readable(control, Some(Duration::ZERO)).is_ok_and(|waiting| waiting)
-        {
-            self.start_own_supervisor(key);
-        }
-    }
-
-    /// Tells the actor, which may wait for it, that its supervisor has ended, or could not be forked.
-    fn count_end_of_nested(&mut self, key: Key) {
-        let Some(child) = self.children.get_mut(&key) else { return };
-        if child.running.is_some() {
-            child.supervisors_ended = child.supervisors_ended.wrapping_add(1);
-            child.ledger().supervisor_ended(child.supervisors_ended);
-        }
-    }
 }
 
 /// What every supervisor below the root does first, just forked.
 ///
 /// # Errors
 /// In words.
-fn take_up_work() -> Result<Desk, String> {
+pub(super) fn take_up_work() -> Result<Desk, String> {
     let failed = |what: &str, error: io::Error| format!("the supervisor could not {what}: {error}");
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
     process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::actions::kill_group;
 use super::running::{RunningProcess, StopOrder};
 use super::watch::{Busy, Idle, Look};
-use super::{Child, Nested, Supervisor};
+use super::{Child, Supervisor};
 use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::policy::{Event, Shutdown};
@@ -246,11 +246,5 @@ impl RunningProcess {
     fn use_force(&mut self, shutdown: Shutdown) {
         self.stage_mut().use_force(shutdown);
         kill_group(self.pid());
-    }
-}
-
-impl Nested {
-    pub(super) fn of(owner: i32) -> Nested {
-        Nested { owner, kill_at: None }
     }
 }
