@@ -15,6 +15,7 @@ pub(crate) mod events;
 pub(crate) mod exit_cause;
 mod knowledge;
 mod nested;
+mod prefork;
 mod preload;
 pub(crate) mod reap;
 pub(crate) mod reaper;
@@ -22,7 +23,7 @@ pub(crate) mod reassembly;
 pub(crate) mod report;
 pub(crate) mod requests;
 mod running;
-pub(crate) mod standby;
+mod standby;
 mod start;
 pub(crate) mod stop;
 mod watch;
@@ -33,9 +34,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nested::Nested;
+use prefork::Spare;
 use reassembly::Assembly;
 use running::RunningProcess;
-use standby::Spare;
+use standby::Standby;
 
 use crate::child::setup;
 use crate::control::notification::{Board, Place, Seating};
@@ -85,10 +87,7 @@ pub(crate) struct Supervisor {
     blocked_starts: BTreeSet<Key>,
     /// When to look whether a start is called off that somebody waits for, and how long was waited for that: holders of refs cannot ring.
     waits_until: Option<(u64, u64)>,
-    /// The next processes of some, forked ahead: whose, and until when they are kept.
-    spares: BTreeMap<i32, (Key, u64)>,
-    /// Who is to have one, and not before when.
-    spare_for: BTreeMap<Key, u64>,
+    standby: Standby,
     nested: Nested,
     assembly: Assembly,
     /// Who waits for an answer, and which child it is about.
@@ -201,8 +200,7 @@ impl Supervisor {
             timers: BTreeSet::new(),
             blocked_starts: BTreeSet::new(),
             waits_until: None,
-            spares: BTreeMap::new(),
-            spare_for: BTreeMap::new(),
+            standby: Standby::default(),
             nested: Nested::default(),
             assembly: Assembly::default(),
             answers: BTreeMap::new(),
@@ -268,7 +266,7 @@ impl Supervisor {
             .chain(self.end_by)
             .chain(self.look_at.map(|(at, _)| at))
             .chain(self.waits_until.map(|(at, _)| at))
-            .chain(self.spares_due())
+            .chain(self.standby.due())
             .chain(self.assembly.due());
         let limit = due.min().map(clock::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];

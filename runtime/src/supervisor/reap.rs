@@ -52,7 +52,7 @@ impl Supervisor {
     fn note_that_it_is_stopped(&self, pid: i32, signal: i32) {
         let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
         let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
-        let is_spare = self.spares.contains_key(&pid);
+        let is_spare = self.standby.contains(pid);
         if is_supervisor || is_spare || self.nested.contains(pid) {
             process::kill(pid, process::SIGCONT);
         } else if let Some(child) = child {
@@ -177,7 +177,7 @@ impl Supervisor {
 
     fn strays(&self) -> impl Iterator<Item = i32> {
         let known = |pid: &i32| {
-            self.pids.contains_key(pid) || self.nested.contains(*pid) || self.spares.contains_key(pid)
+            self.pids.contains_key(pid) || self.nested.contains(*pid) || self.standby.contains(*pid)
         };
         procfs::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }
@@ -246,7 +246,7 @@ impl Supervisor {
                 child.ring();
             }
             if child.spec().spare {
-                self.wish_for_spare(key);
+                self.standby.want(key);
             }
             if self.children.len() <= FEW
                 && let Some(child) = self.children.get(&key).filter(|child| child.spec().is_durable())

@@ -1,185 +1,147 @@
-//! Spares: who has just crashed may do so again, so its next process is forked ahead and waits at its gate, until it is needed or a second is over. Who has
-//! asked for one has one always.
+//! Standby processes: which there are, for which children, how long each is kept, and which are still to be
+//! forked. Forking them and letting them in is done in `prefork`.
 //!
-//! A spare has all that the actor's next process needs and touches none of it before it is let in: no user code, no mailbox, no ledger. So it is
-//! nobody yet: not in the tree, not counted, and its death is no death of the actor.
+//! [`Standby`] knows each of them by its pid, from its fork until it is reaped or let in: until then it is a child
+//! of this supervisor, and no orphan. Those that no spec asks for are at most [`MOST`] at a time, each for as
+//! long as [`KEPT`] says. A child is wanted one for at most once, not before a certain time.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::collections::BTreeMap;
 
-use super::running::RunningProcess;
-use super::start::Worker;
-use super::{Child, Supervisor};
-use crate::child::setup::{self, Birth, Gate};
-use crate::control::request::Kind;
-use crate::policy::{Key, Restart};
-use crate::sys::process::{Fork, SIGKILL};
-use crate::sys::{clock, fd, process};
+use crate::policy::Key;
 
 /// How long one is kept for the next crash.
 const KEPT: u64 = 1_000_000_000;
 
-/// When to try again if one cannot be had, or is killed, for whom there is always to be one.
+/// When to try again if one cannot be had, or is killed, of a child that always has one.
 const AGAIN: u64 = 1_000_000_000;
 
-/// How many there are at a time, of those that nobody has asked for.
+/// How many there are at a time, of those that no spec asks for.
 const MOST: usize = 8;
 
-/// An actor's next process.
-pub(super) struct Spare {
-    pid: i32,
-    /// Its gate, and the receiving end of its requests.
-    waiting: Option<(Gate, OwnedFd)>,
+#[derive(Debug, Default)]
+pub(super) struct Standby {
+    by_pid: BTreeMap<i32, (Key, Keep)>,
+    /// The children that are to have one, and not before when.
+    wanted: BTreeMap<Key, u64>,
 }
 
-impl Spare {
-    /// It goes on as the actor's process. Answers its pid, its gate, and the receiving end of its requests.
-    pub(super) fn let_in(mut self, quiet: bool) -> Option<(i32, Gate, OwnedFd)> {
-        let (gate, control) = self.waiting.take()?;
-        gate.open(quiet);
-        Some((self.pid, gate, control))
-    }
+/// How long a standby process is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// Until it is needed: the spec of its child asks for it.
+    Always,
+    Until(u64),
+    /// Not any more: it has been killed, and is not reaped yet.
+    Dismissed,
 }
 
-/// Nobody needs it any more. Who is dropped has not been reaped.
-impl Drop for Spare {
-    fn drop(&mut self) {
-        if self.waiting.is_some() {
-            process::kill(self.pid, SIGKILL);
-        }
-    }
-}
-
-impl Supervisor {
-    /// It is started again, or is up: if it is to have a spare, that is made at the end of this turn, when nobody waits for anything else.
-    pub(super) fn wish_for_spare(&mut self, key: Key) {
-        self.spare_for.insert(key, 0);
+impl Standby {
+    /// This child is to have one, as soon as there is nothing else to do.
+    pub(super) fn want(&mut self, key: Key) {
+        self.wanted.insert(key, 0);
     }
 
-    pub(super) fn make_spares(&mut self) {
-        if self.spare_for.is_empty() {
-            return;
-        }
-        let now = clock::now();
-        let due: Vec<Key> =
-            self.spare_for.iter().filter(|&(_, &at)| at <= now).map(|(&key, _)| key).collect();
-        for key in due {
-            self.spare_for.remove(&key);
-            self.make_spare(key, now);
-        }
+    /// It could not be had, or has been killed: it is tried again after a moment.
+    pub(super) fn want_again(&mut self, key: Key, now: u64) {
+        self.wanted.insert(key, now.saturating_add(AGAIN));
     }
 
-    fn make_spare(&mut self, key: Key, now: u64) {
-        if self.is_ending() || self.policy.is_ending() {
-            return;
-        }
-        let room = self.spares.values().filter(|&&(_, until)| until != u64::MAX).count() < MOST;
-        let Some(child) = self.children.get(&key).filter(|child| child.wants_a_spare(room)) else { return };
-        let always = child.spec().spare;
-        let Some(child) = self.children.remove(&key) else { return };
-        let child = self.fork_spare(key, child);
-        if always && child.spare.is_none() {
-            self.spare_for.insert(key, now + AGAIN);
-        }
-        self.children.insert(key, child);
+    pub(super) fn is_any_wanted(&self) -> bool {
+        !self.wanted.is_empty()
     }
 
-    /// If it cannot be had, the next process is forked when it is needed, as any other.
-    fn fork_spare(&mut self, key: Key, mut child: Box<Child>) -> Box<Child> {
-        let (Ok(worker), Ok(gate)) = (Worker::of(&child, self.build), Gate::new()) else { return child };
-        let mut keep = setup::descriptors(&child.spawn, &worker.sender, self.doorbell.as_fd());
-        keep.push(gate.as_fd().as_raw_fd());
-        let close = fd::Others::than(&keep);
-        let parent = process::pid();
-        // Whoever is to run, such as the process that has just been started, does so first.
-        std::thread::yield_now();
-        match process::fork_bare(false).or_else(|_| process::fork()) {
-            Err(_) => child,
-            Ok(Fork::Parent(pid)) => {
-                process::group_of(pid);
-                process::volunteer_for_oom(pid);
-                let until = if child.spec().spare { u64::MAX } else { clock::now().saturating_add(KEPT) };
-                self.spares.insert(pid, (key, until));
-                child.spare = Some(Spare { pid, waiting: Some((gate, worker.receiver)) });
-                child
-            }
-            // As in `launch`.
-            Ok(Fork::Child) => {
-                let Child { spawn, incarnation, slot, .. } = *child;
-                setup::enter(Birth {
-                    spawn,
-                    entry: worker.entry,
-                    incarnation: incarnation + 1,
-                    control: worker.sender,
-                    place: self.board.place(slot, self.doorbell, true),
-                    close,
-                    supervisor: parent,
-                    descriptors: self.descriptors,
-                    buffer: std::mem::take(&mut self.buffer),
-                    gate: Some(gate),
-                })
-            }
+    /// The children for which one is to be forked now; each is returned once.
+    pub(super) fn take_wanted(&mut self, now: u64) -> Vec<Key> {
+        let due: Vec<Key> = self.wanted.iter().filter(|&(_, &at)| at <= now).map(|(&key, _)| key).collect();
+        for key in &due {
+            self.wanted.remove(key);
         }
+        due
     }
 
-    /// When the first of them has been kept for long enough, or one is to be made.
-    pub(super) fn spares_due(&self) -> Option<u64> {
-        let kept = self.spares.values().map(|&(_, until)| until).min().filter(|&until| until != u64::MAX);
-        kept.into_iter().chain(self.spare_for.values().copied()).min()
+    /// Whether there may be one more that no spec asks for.
+    pub(super) fn has_room(&self) -> bool {
+        self.by_pid.values().filter(|(_, keep)| matches!(keep, Keep::Until(_))).count() < MOST
     }
 
-    /// Ends those that have not been needed. They are forgotten when they have ended.
-    pub(super) fn dismiss_spares(&mut self, now: u64) {
-        for (key, until) in self.spares.values_mut().filter(|(_, until)| *until <= now) {
-            *until = u64::MAX;
-            if let Some(child) = self.children.get_mut(key) {
-                child.spare = None;
-            }
-        }
+    /// One has been forked. `always`: its spec asks for it.
+    pub(super) fn add(&mut self, pid: i32, key: Key, always: bool, now: u64) {
+        let keep = if always { Keep::Always } else { Keep::Until(now.saturating_add(KEPT)) };
+        self.by_pid.insert(pid, (key, keep));
     }
 
-    /// Whether this was one, that has ended at its gate. Before it is reaped.
-    pub(super) fn forget_spare(&mut self, pid: i32) -> bool {
-        let Some((key, _)) = self.spares.remove(&pid) else { return false };
-        if let Some(child) = self.children.get_mut(&key) {
-            let was_its_own = child.spare.take_if(|spare| spare.pid == pid).is_some();
-            if was_its_own && child.spec().spare {
-                self.spare_for.insert(key, clock::now().saturating_add(AGAIN));
-            }
-        }
-        true
+    /// It has been let in, or has ended: it is none any more. Returns for which child it was one.
+    pub(super) fn remove(&mut self, pid: i32) -> Option<Key> {
+        self.by_pid.remove(&pid).map(|(key, _)| key)
     }
 
-    /// One that died at its gate, let in just before or just after, has never been the actor: its death is nobody's, and the actor's next process is another one.
-    pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
-        process::reap(pid);
-        let Some(child) = self.children.get_mut(&key) else { return };
-        child.running = None;
-        // If the next one is there already, it takes itself for the one after that.
-        child.spare = None;
-        self.wish_for_spare(key);
-        if let Some(event) = self.launch_now(key) {
-            self.tell_policy(event);
-        }
+    pub(super) fn contains(&self, pid: i32) -> bool {
+        self.by_pid.contains_key(&pid)
+    }
+
+    /// The children whose standby process has not been needed for as long as it is kept; each is returned once.
+    pub(super) fn take_unneeded(&mut self, now: u64) -> Vec<Key> {
+        let is_over = |keep: Keep| matches!(keep, Keep::Until(until) if until <= now);
+        let unneeded = self.by_pid.values_mut().filter(|(_, keep)| is_over(*keep));
+        unneeded
+            .map(|(key, keep)| {
+                *keep = Keep::Dismissed;
+                *key
+            })
+            .collect()
+    }
+
+    /// When the first of them has been kept for long enough, or one is to be forked.
+    pub(super) fn due(&self) -> Option<u64> {
+        let kept = self.by_pid.values().filter_map(|(_, keep)| match keep {
+            Keep::Until(until) => Some(*until),
+            Keep::Always | Keep::Dismissed => None,
+        });
+        kept.chain(self.wanted.values().copied()).min()
     }
 }
 
-impl Child {
-    pub(super) fn died_at_its_gate(&self) -> bool {
-        let running = self.running.as_ref().filter(|running| running.stage().order().is_none());
-        running.is_some_and(RunningProcess::is_at_its_gate)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_wanted_one_for_once_and_not_before_its_time() {
+        let mut standby = Standby::default();
+        standby.want(1);
+        standby.want(1);
+        standby.want_again(2, 100);
+        assert_eq!(standby.due(), Some(0));
+        assert_eq!(standby.take_wanted(100), [1]);
+        assert_eq!(standby.due(), Some(100 + AGAIN));
+        assert_eq!(standby.take_wanted(100 + AGAIN), [2]);
+        assert!(!standby.is_any_wanted() && standby.due().is_none());
     }
 
-    /// If there is `room` for one that nobody has asked for.
-    fn wants_a_spare(&self, room: bool) -> bool {
-        let crashed = || self.last_reason().is_some_and(|reason| !reason.is_orderly());
-        let spec = self.spec();
-        let wished_for = match spec.spare {
-            true => spec.is_durable(),
-            false => room && spec.rules.restart != Restart::Temporary && crashed(),
-        };
-        self.spare.is_none()
-            && spec.kind == Kind::Actor
-            && self.running.as_ref().is_some_and(|running| running.stage().order().is_none())
-            && wished_for
+    #[test]
+    fn one_that_is_not_needed_is_dismissed_once_and_known_until_it_is_reaped() {
+        let mut standby = Standby::default();
+        standby.add(10, 1, false, 5);
+        assert_eq!((standby.due(), standby.take_unneeded(4 + KEPT)), (Some(5 + KEPT), vec![]));
+        assert_eq!(standby.take_unneeded(5 + KEPT), [1]);
+        assert_eq!((standby.due(), standby.take_unneeded(u64::MAX)), (None, vec![]));
+        assert!(standby.contains(10));
+        assert_eq!((standby.remove(10), standby.remove(10)), (Some(1), None));
+    }
+
+    #[test]
+    fn one_that_a_spec_asks_for_is_kept_and_takes_no_room() {
+        let mut standby = Standby::default();
+        for pid in 0..MOST as i32 {
+            standby.add(pid, pid as Key, true, 0);
+        }
+        assert_eq!((standby.take_unneeded(u64::MAX), standby.due()), (vec![], None));
+        for pid in 0..MOST as i32 {
+            assert!(standby.has_room());
+            standby.add(100 + pid, 1, false, 0);
+        }
+        assert!(!standby.has_room());
+        standby.take_unneeded(KEPT);
+        assert!(standby.has_room(), "what is dismissed is as good as gone");
     }
 }

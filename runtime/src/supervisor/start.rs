@@ -39,7 +39,7 @@ impl Supervisor {
         if let Some((pid, gate, control)) =
             child.spare.take().and_then(|spare| spare.let_in(child.lazy_ready))
         {
-            self.spares.remove(&pid);
+            self.standby.remove(pid);
             self.adopt(
                 key,
                 child,
@@ -99,9 +99,8 @@ impl Supervisor {
             child.count_restart();
             child.renew_page();
             child.renew_attic();
-            self.wish_for_spare(key);
+            self.standby.want(key);
         }
-        let Some(child) = self.children.get_mut(&key) else { return };
         child.incarnation += 1;
         child.end = None;
         child.slot = child.slot.or_else(|| self.seating.give(key));
