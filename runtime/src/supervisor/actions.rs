@@ -78,7 +78,7 @@ impl Supervisor {
     }
 
     fn stop(&mut self, key: Key) -> Option<Event> {
-        let mode = self.ending.unwrap_or(StopMode::Stop);
+        let mode = self.ending.mode().unwrap_or(StopMode::Stop);
         let child = self.children.get_mut(&key)?;
         if child.running.is_none() {
             // It was to be started, and is not.
@@ -157,8 +157,7 @@ impl Supervisor {
             }
         };
         own.say_farewell(farewell);
-        self.code = i32::from(!matches!(end, End::Shutdown | End::Auto));
-        self.leave()
+        self.leave(i32::from(!matches!(end, End::Shutdown | End::Auto)))
     }
 
     /// Whether it comes back is not ours to say. If it does not, its end is for that.
@@ -184,7 +183,7 @@ impl Supervisor {
     }
 
     pub(super) fn is_ending(&self) -> bool {
-        self.ending.is_some() || self.told_to_end
+        self.ending.has_begun()
     }
 }
 

@@ -11,10 +11,12 @@
 
 pub(crate) mod actions;
 pub(crate) mod boot;
+mod ending;
 pub(crate) mod events;
 pub(crate) mod exit_cause;
 mod knowledge;
 mod nested;
+mod pending;
 mod prefork;
 mod preload;
 pub(crate) mod reap;
@@ -33,7 +35,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use ending::Ending;
 use nested::Nested;
+use pending::PendingRequests;
 use prefork::Spare;
 use reassembly::Assembly;
 use running::RunningProcess;
@@ -42,9 +46,9 @@ use standby::Standby;
 use crate::child::setup;
 use crate::control::notification::{Board, Place, Seating};
 use crate::control::request::{self, Answered, Asked, Spawn, Spec};
-use crate::policy::{Event, Key, Policy, Rules, Ticket};
+use crate::policy::{Event, Key, Policy, Rules};
 use crate::status::register::Register;
-use crate::status::{End, Epitaph, Ledger, Refusal, State, StopMode};
+use crate::status::{End, Epitaph, Ledger, Refusal, State};
 use crate::sys::poll::{self, Event as Bell};
 use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, executable, memfd, process, seqpacket};
@@ -90,21 +94,12 @@ pub(crate) struct Supervisor {
     standby: Standby,
     nested: Nested,
     assembly: Assembly,
-    /// Who waits for an answer, and which child it is about.
-    answers: BTreeMap<Ticket, OwnedFd>,
-    subjects: BTreeMap<Ticket, Key>,
+    requests: PendingRequests,
     /// Numbers for children and for those who ask.
     next: u64,
-    /// An orderly end has begun.
-    ending: Option<StopMode>,
-    /// When it must have ended.
-    end_by: Option<u64>,
-    /// The policy has been told so.
-    told_to_end: bool,
+    ending: Ending,
     /// Nothing is started any more: it kills what is left, and goes.
     leaving: bool,
-    /// With what code to leave.
-    code: i32,
     /// The soft descriptor limit as it was, for the children.
     descriptors: u64,
     build: u64,
@@ -203,14 +198,10 @@ impl Supervisor {
             standby: Standby::default(),
             nested: Nested::default(),
             assembly: Assembly::default(),
-            answers: BTreeMap::new(),
-            subjects: BTreeMap::new(),
+            requests: PendingRequests::default(),
             next,
-            ending: None,
-            end_by: None,
-            told_to_end: false,
+            ending: Ending::default(),
             leaving: false,
-            code: 0,
             descriptors,
             build: executable::build_hash(),
             buffer: seqpacket::buffer(),
@@ -248,7 +239,7 @@ impl Supervisor {
                 self.take_requests();
             }
             if ready.iter().skip(2).any(|&ended| ended) {
-                self.tear_down();
+                self.tear_down(0);
             }
             self.look_at_the_clock();
             self.go_on_ending();
@@ -263,7 +254,7 @@ impl Supervisor {
             .filter_map(|child| child.running.as_ref().and_then(RunningProcess::due))
             .chain(self.nested.due())
             .chain(self.policy.due())
-            .chain(self.end_by)
+            .chain(self.ending.due())
             .chain(self.look_at.map(|(at, _)| at))
             .chain(self.waits_until.map(|(at, _)| at))
             .chain(self.standby.due())
@@ -300,14 +291,13 @@ impl Supervisor {
                     self.carry_out(operation, answer);
                 }
                 Asked::Shutdown(mode, term, by) if term == self.term => {
-                    self.ending = Some(mode);
-                    self.end_by = Some(by).filter(|&by| by != 0);
+                    self.ending.begin_with_limit(mode, Some(by).filter(|&by| by != 0));
                 }
                 Asked::Shutdown(..) | Asked::Nonsense => {}
                 Asked::Nothing => return,
                 // Nobody can ask any more. A declared supervisor lives as long as the one above wants it to.
                 Asked::Closed if self.own.is_some() => return,
-                Asked::Closed => self.tear_down(),
+                Asked::Closed => self.tear_down(0),
             }
         }
     }
@@ -325,8 +315,8 @@ impl Supervisor {
         for pid in self.nested.take_overdue(now) {
             process::kill(pid, process::SIGKILL);
         }
-        if self.end_by.is_some_and(|at| at <= now) {
-            self.leave();
+        if self.ending.due().is_some_and(|at| at <= now) {
+            self.leave(0);
         }
         self.assembly.forget_late(now);
         self.poll_waiting_restarts(now);

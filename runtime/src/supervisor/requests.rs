@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use super::pending::Pending;
 use super::{Child, Supervisor};
 use crate::control::request::{self, Answered, ChildFacts, Operation, Spawn};
 use crate::policy::{Answer, Event, Key, Status, Ticket, check_child};
@@ -99,15 +100,13 @@ impl Supervisor {
             }
         }
         let ticket = self.next_number();
-        self.answers.insert(ticket, answer);
-        self.subjects.insert(ticket, key);
+        self.requests.add(ticket, answer, key);
         self.tell_policy(event(ticket, key));
     }
 
     /// What the policy answered, with what is known about it.
     pub(super) fn reply_to_request(&mut self, ticket: Ticket, answer: Answer) {
-        let Some(to) = self.answers.remove(&ticket) else { return };
-        let key = self.subjects.remove(&ticket).unwrap_or_default();
+        let Some(Pending { reply_to, subject: key }) = self.requests.take(ticket) else { return };
         let answered = match answer {
             Answer::Done => Answered::Done,
             Answer::NotFound => Answered::NotFound,
@@ -122,7 +121,7 @@ impl Supervisor {
                 Answered::Failed(last.cloned().unwrap_or(ExitReason::SupervisorDied))
             }
         };
-        request::answer(&to, &answered);
+        request::answer(&reply_to, &answered);
     }
 
     fn facts(&self) -> Vec<ChildFacts> {

@@ -105,7 +105,7 @@ impl Supervisor {
         child.end = None;
         child.slot = child.slot.or_else(|| self.seating.give(key));
         let (in_turn, asked) = self.policy.is_waited_for(key);
-        child.lazy_ready = !in_turn && !asked.is_some_and(|ticket| self.answers.contains_key(&ticket));
+        child.lazy_ready = !in_turn && !asked.is_some_and(|ticket| self.requests.is_waited_for(ticket));
     }
 
     /// Everything that can fail, or is better done once before the fork.

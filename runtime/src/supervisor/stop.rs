@@ -29,11 +29,11 @@ impl Supervisor {
     /// SIGTERM: a declared supervisor is told by its page how to end.
     pub(super) fn begin_to_end(&mut self) {
         let asked = self.own.as_ref().and_then(Ledger::stop_requested);
-        self.ending = Some(asked.unwrap_or(StopMode::Stop));
+        self.ending.begin(asked.unwrap_or(StopMode::Stop));
     }
 
-    /// Everything ends now: the owner is gone.
-    pub(super) fn tear_down(&mut self) -> ! {
+    /// Everything ends now, and this process with the code: the owner is gone.
+    pub(super) fn tear_down(&mut self, code: i32) -> ! {
         let deadline = clock::after(TEAR_DOWN);
         self.leaving = true;
         events::tear_down();
@@ -45,7 +45,7 @@ impl Supervisor {
             left.iter().for_each(|&pid| orphans::kill_with_group(pid));
             self.reap_children();
             if left.is_empty() || clock::now() > deadline {
-                process::exit_now(self.code);
+                process::exit_now(code);
             }
             // SIGCHLD interrupts this; a child that was born meanwhile is found after it.
             let _ = poll::wait(&[], Some(Duration::from_millis(5)), Some(&Mask::of(&[])));
@@ -55,7 +55,7 @@ impl Supervisor {
     /// The next step of an orderly end, if one has begun: daemons first. Then a declared supervisor does what its policy says; in
     /// one that belongs to a process, tasks end by themselves, and actors are stopped in reverse order of their start, one after the other.
     pub(super) fn go_on_ending(&mut self) {
-        let Some(mode) = self.ending else { return };
+        let Some(mode) = self.ending.mode() else { return };
         let alive = self.children.iter_mut().filter(|(_, child)| child.running.is_some());
         let mut daemons = alive.filter(|(_, child)| child.spec().daemon).peekable();
         if daemons.peek().is_some() {
@@ -65,8 +65,7 @@ impl Supervisor {
             });
         }
         if self.own.is_some() {
-            if !self.told_to_end {
-                self.told_to_end = true;
+            if self.ending.announce() {
                 self.tell_policy(Event::Shutdown);
             }
             return;
@@ -74,11 +73,10 @@ impl Supervisor {
         let alive = || self.children.values().filter(|child| child.running.is_some());
         let tasks = || alive().filter(|child| child.spec().kind == Kind::Task);
         if mode == StopMode::Drain && tasks().next().is_some() {
-            if !self.told_to_end {
+            if self.ending.announce() {
                 // One that has been stopped would be waited for without end, since nobody is left who might continue it.
                 let running = tasks().filter_map(|task| task.running.as_ref());
                 running.for_each(|running| process::kill(running.pid(), process::SIGCONT));
-                self.told_to_end = true;
             }
             return;
         }
@@ -87,15 +85,15 @@ impl Supervisor {
                 last.ask_to_stop(mode, StoppedBy::Program);
                 self.timers.insert(key);
             }
-            None if self.nested.is_empty() => self.leave(),
+            None if self.nested.is_empty() => self.leave(0),
             None => {}
         }
     }
 
     /// Leaves, with nothing behind.
-    pub(super) fn leave(&mut self) -> ! {
+    pub(super) fn leave(&mut self, code: i32) -> ! {
         self.end_children_for_good();
-        self.tear_down()
+        self.tear_down(code)
     }
 }
 
