@@ -86,7 +86,7 @@ impl Supervisor {
             return Some(Event::Exited(key, Exit::NoRestart));
         }
         child.ask_to_stop(mode, StoppedBy::Supervisor);
-        self.timers.insert(key);
+        self.timers.watch(key);
         None
     }
 
@@ -121,7 +121,7 @@ impl Supervisor {
     pub(super) fn remove(&mut self, key: Key) -> Option<Box<Child>> {
         let child = self.children.remove(&key)?;
         if let Some(slot) = child.slot {
-            self.seating.take_back(slot);
+            self.readiness.free(slot);
         }
         Some(child)
     }

@@ -14,11 +14,13 @@ pub(crate) mod boot;
 mod ending;
 pub(crate) mod events;
 pub(crate) mod exit_cause;
+mod inspect;
 mod knowledge;
 mod nested;
 mod pending;
 mod prefork;
 mod preload;
+mod readiness;
 pub(crate) mod reap;
 pub(crate) mod reaper;
 pub(crate) mod reassembly;
@@ -28,6 +30,7 @@ mod running;
 mod standby;
 mod start;
 pub(crate) mod stop;
+mod timers;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,12 +42,14 @@ use ending::Ending;
 use nested::Nested;
 use pending::PendingRequests;
 use prefork::Spare;
+use readiness::Readiness;
 use reassembly::Assembly;
 use running::RunningProcess;
 use standby::Standby;
+use timers::Timers;
 
 use crate::child::setup;
-use crate::control::notification::{Board, Place, Seating};
+use crate::control::notification::{Board, Place};
 use crate::control::request::{self, Answered, Asked, Spawn, Spec};
 use crate::policy::{Event, Key, Policy, Rules};
 use crate::status::register::Register;
@@ -71,26 +76,16 @@ pub(crate) struct Supervisor {
     own: Option<Ledger>,
     /// Its place on the board of the supervisor above, in that case.
     above: Option<Place>,
-    /// What a child rings when it has left word on the board.
-    doorbell: &'static Bell,
-    board: Board,
-    seating: Seating,
+    readiness: Readiness,
     /// Which process is whose, for those who signal one.
     register: Register,
     policy: Policy,
     children: BTreeMap<Key, Box<Child>>,
     /// The children that have a process.
     pids: BTreeMap<i32, Key>,
-    /// Those among them that are not ready yet.
-    starting: BTreeSet<Key>,
-    /// When to look whether they are, and how long was waited for that: those of whom nobody waits for do not ring.
-    look_at: Option<(u64, u64)>,
-    /// Those with whom something is to be done at a certain time.
-    timers: BTreeSet<Key>,
+    timers: Timers,
     /// Those that are to be started when nothing is left of what they were.
     blocked_starts: BTreeSet<Key>,
-    /// When to look whether a start is called off that somebody waits for, and how long was waited for that: holders of refs cannot ring.
-    waits_until: Option<(u64, u64)>,
     standby: Standby,
     nested: Nested,
     assembly: Assembly,
@@ -183,18 +178,13 @@ impl Supervisor {
             masters,
             own,
             above: None,
-            doorbell: desk.doorbell,
-            board: desk.board,
+            readiness: Readiness::new(desk.doorbell, desk.board),
             register: desk.register,
-            seating: Seating::default(),
             policy,
             children,
             pids: BTreeMap::new(),
-            starting: BTreeSet::new(),
-            look_at: None,
-            timers: BTreeSet::new(),
+            timers: Timers::default(),
             blocked_starts: BTreeSet::new(),
-            waits_until: None,
             standby: Standby::default(),
             nested: Nested::default(),
             assembly: Assembly::default(),
@@ -232,8 +222,7 @@ impl Supervisor {
                 self.begin_to_end();
             }
             if ready[1] {
-                let rung = self.doorbell.clear();
-                self.on_doorbell(rung);
+                self.on_doorbell();
             }
             if ready[0] {
                 self.take_requests();
@@ -249,18 +238,18 @@ impl Supervisor {
 
     /// The one wait. What is ready: requests, doorbell, the death of those without which it has nothing to do.
     fn wait(&self) -> Vec<bool> {
-        let awake = self.timers.iter().filter_map(|key| self.children.get(key));
-        let due = awake
-            .filter_map(|child| child.running.as_ref().and_then(RunningProcess::due))
+        let of = |key| self.children.get(&key).and_then(|child| child.running.as_ref()?.due());
+        let timers = self.timers.due(of);
+        let due = timers
+            .into_iter()
             .chain(self.nested.due())
             .chain(self.policy.due())
             .chain(self.ending.due())
-            .chain(self.look_at.map(|(at, _)| at))
-            .chain(self.waits_until.map(|(at, _)| at))
+            .chain(self.readiness.due())
             .chain(self.standby.due())
             .chain(self.assembly.due());
         let limit = due.min().map(clock::until);
-        let mut fds = vec![(self.control.as_fd(), false), (self.doorbell.as_fd(), false)];
+        let mut fds = vec![(self.control.as_fd(), false), (self.readiness.doorbell(), false)];
         fds.extend(self.masters.iter().map(|master| (master.as_fd(), false)));
         poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|error| {
             // A signal, or no memory now.
@@ -305,8 +294,8 @@ impl Supervisor {
     fn look_at_the_clock(&mut self) {
         let now = clock::now();
         let children = &mut self.children;
-        self.timers.retain(|key| {
-            let Some(child) = children.get_mut(key) else { return false };
+        self.timers.look(|key| {
+            let Some(child) = children.get_mut(&key) else { return false };
             child.look_at_the_clock(now);
             child.running.as_ref().and_then(RunningProcess::due).is_some()
         });

@@ -70,7 +70,7 @@ impl Supervisor {
     /// If it cannot be had, the next process is forked when it is needed, as any other.
     fn fork_spare(&mut self, key: Key, mut child: Box<Child>) -> Box<Child> {
         let (Ok(worker), Ok(gate)) = (Worker::of(&child, self.build), Gate::new()) else { return child };
-        let mut keep = setup::descriptors(&child.spawn, &worker.sender, self.doorbell.as_fd());
+        let mut keep = setup::descriptors(&child.spawn, &worker.sender, self.readiness.doorbell());
         keep.push(gate.as_fd().as_raw_fd());
         let close = fd::Others::than(&keep);
         let parent = process::pid();
@@ -93,7 +93,7 @@ impl Supervisor {
                     entry: worker.entry,
                     incarnation: incarnation + 1,
                     control: worker.sender,
-                    place: self.board.place(slot, self.doorbell, true),
+                    place: self.readiness.place(slot, true),
                     close,
                     supervisor: parent,
                     descriptors: self.descriptors,

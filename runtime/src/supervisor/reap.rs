@@ -5,25 +5,16 @@ use std::os::fd::AsFd;
 use super::actions::{await_return, mark_dead_below, mark_down_below};
 use super::running::{RunningProcess, StopOrder};
 use super::{Child, Supervisor};
-use crate::control::notification::{Word, is_from_beyond};
 use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::policy::{Action, Event, Exit, Key, Restart};
-use crate::status::{End, Epitaph, Refusal, State, StopMode};
+use crate::status::{Epitaph, Refusal, State, StopMode};
 use crate::supervisor::exit_cause;
 use crate::sys::process::{self, Wait};
 use crate::sys::{clock, fd, procfs};
-use crate::types::exit::StoppedBy;
 
 /// How long a supervisor whose actor is gone may take to end what it started.
 const AFTER_OWNER: u64 = 500_000_000;
-
-/// When to look first, and how long to wait at most between two looks, at those who do not ring when they are ready.
-const FIRST_LOOK: u64 = 2_000_000;
-const LAST_LOOK: u64 = 100_000_000;
-
-/// Of how many children the ledgers may stay mapped.
-const FEW: usize = 64;
 
 impl Supervisor {
     /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, and does what the policy says.
@@ -86,7 +77,7 @@ impl Supervisor {
     /// The process of a child has ended, and is not reaped yet: its end is recorded, then published, then the
     /// policy decides, then that is done.
     fn on_exit(&mut self, key: Key, pid: i32, wait: Wait) {
-        if self.starting.remove(&key) {
+        if self.readiness.end(key) {
             self.note_who_rang();
         }
         let ends_in_order = self.is_ending();
@@ -190,155 +181,6 @@ impl Supervisor {
         }
         !self.nested.is_owner(child.last_pid)
             && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
-    }
-
-    /// Somebody has left word on the board; or has no place there, and so rings for all who have none.
-    pub(super) fn on_doorbell(&mut self, rung: u64) {
-        self.drain_notifications();
-        if is_from_beyond(rung) {
-            let beyond = self.children.iter().filter(|(_, child)| child.slot.is_none());
-            let beyond: Vec<Key> = beyond.map(|(&key, _)| key).collect();
-            for key in beyond {
-                self.check_starting(key);
-                self.inspect_child(key);
-            }
-        }
-    }
-
-    pub(super) fn drain_notifications(&mut self) {
-        for key in self.note_who_rang() {
-            self.check_starting(key);
-        }
-        let look = self.board.take(Word::Look, self.seating.len());
-        for key in self.who(look) {
-            self.inspect_child(key);
-        }
-    }
-
-    fn note_who_rang(&mut self) -> Vec<Key> {
-        let ready = self.board.take(Word::Ready, self.seating.len());
-        let ready = self.who(ready);
-        for key in &ready {
-            if let Some(running) = self.children.get_mut(key).and_then(|child| child.running.as_mut()) {
-                running.note_ring();
-            }
-        }
-        ready
-    }
-
-    fn who(&self, seats: Vec<u32>) -> Vec<Key> {
-        seats.into_iter().filter_map(|seat| self.seating.who(seat)).collect()
-    }
-
-    /// Who asks may have seen in a ledger what is not on the board yet: the child has come no further.
-    pub(super) fn check_all_starting(&mut self) {
-        for key in self.starting.clone() {
-            self.check_starting(key);
-        }
-    }
-
-    fn check_starting(&mut self, key: Key) {
-        let Some(child) = self.children.get_mut(&key) else { return };
-        if self.starting.contains(&key) && child.is_up() {
-            self.starting.remove(&key);
-            if child.running.as_mut().is_some_and(RunningProcess::finish_start) {
-                // Those who have been told of its end look again.
-                child.ring();
-            }
-            if child.spec().spare {
-                self.standby.want(key);
-            }
-            if self.children.len() <= FEW
-                && let Some(child) = self.children.get(&key).filter(|child| child.spec().is_durable())
-            {
-                child.ledger().be_at_hand();
-            }
-            self.unmap_if_idle(key);
-            self.tell_policy(Event::Up(key));
-            if let Some(event) = self.check_called_off(key) {
-                self.tell_policy(event);
-            }
-        }
-    }
-
-    /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded. What its page says concerns this child alone.
-    pub(super) fn check_called_off(&mut self, key: Key) -> Option<Event> {
-        let child = self.children.get_mut(&key).filter(|_| !self.policy.is_ending())?;
-        if child.incarnation == 0 {
-            // Nobody can call off a first start. Its page is not looked at, for that would map it.
-            return None;
-        }
-        let ledger = &child.spawn.ledger;
-        if child.running.is_some() {
-            if child.incarnation == 1 || !ledger.is_called_off(child.incarnation) {
-                return None;
-            }
-            ledger.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
-        } else {
-            // Those who could not be started, too.
-            if !ledger.is_called_off(child.incarnation + 1) && !ledger.is_called_off(child.incarnation) {
-                return None;
-            }
-            child.end = Some(End::CalledOff(StoppedBy::Ref));
-        }
-        child.ledger().call_on();
-        // Nobody waits for the answer: the number is nobody's.
-        Some(Event::Terminate(self.next_number(), key))
-    }
-
-    /// Looks at those who wait for their restart: before it, they have no process that could be told to end.
-    pub(super) fn poll_waiting_restarts(&mut self, now: u64) {
-        let Some((at, waited)) = self.waits_until else {
-            let is_one = self.policy.waiting().next().is_some();
-            self.waits_until = is_one.then_some((now + FIRST_LOOK, FIRST_LOOK));
-            return;
-        };
-        if at > now {
-            return;
-        }
-        let has_been = |key: &Key| self.children.get(key).is_some_and(|child| child.incarnation > 0);
-        let waiting: Vec<Key> = self.policy.waiting().filter(has_been).collect();
-        for key in waiting {
-            if let Some(event) = self.check_called_off(key) {
-                self.tell_policy(event);
-            }
-            self.unmap_if_idle(key);
-        }
-        let next = (waited * 2).min(LAST_LOOK);
-        self.waits_until = self.policy.waiting().next().is_some().then_some((now + next, next));
-    }
-
-    /// Its message may have a limit, and it may want a supervisor.
-    fn inspect_child(&mut self, key: Key) {
-        let Some(child) = self.children.get_mut(&key) else { return };
-        child.look_for_limit(clock::now());
-        self.timers.insert(key);
-        self.start_own_supervisor_if_requested(key);
-        self.unmap_if_idle(key);
-    }
-
-    /// With many children, what is mapped of each makes every fork dearer.
-    pub(super) fn unmap_if_idle(&mut self, key: Key) {
-        if self.children.len() > FEW
-            && let Some(child) = self.children.get_mut(&key)
-            && child.running.as_ref().is_none_or(|running| running.due().is_none())
-        {
-            child.spawn.ledger.rest();
-        }
-    }
-
-    /// Somebody has been started of whom nobody waits for that it is ready.
-    pub(super) fn look_soon(&mut self, now: u64) {
-        self.look_at.get_or_insert((now + FIRST_LOOK, FIRST_LOOK));
-    }
-
-    pub(super) fn poll_lazy_starts(&mut self, now: u64) {
-        let Some((_, waited)) = self.look_at.filter(|&(at, _)| at <= now) else { return };
-        self.drain_notifications();
-        let left =
-            self.starting.iter().any(|key| self.children.get(key).is_some_and(|child| child.lazy_ready));
-        let next = (waited * 2).min(LAST_LOOK);
-        self.look_at = left.then_some((now + next, next));
     }
 }
 

@@ -103,7 +103,7 @@ impl Supervisor {
         }
         child.incarnation += 1;
         child.end = None;
-        child.slot = child.slot.or_else(|| self.seating.give(key));
+        child.slot = child.slot.or_else(|| self.readiness.slot_for(key));
         let (in_turn, asked) = self.policy.is_waited_for(key);
         child.lazy_ready = !in_turn && !asked.is_some_and(|ticket| self.requests.is_waited_for(ticket));
     }
@@ -119,16 +119,16 @@ impl Supervisor {
             _ => Some(Worker::of(child, self.build)?),
         };
         let keep = match &worker {
-            Some(worker) => setup::descriptors(&child.spawn, &worker.sender, self.doorbell.as_fd()),
+            Some(worker) => setup::descriptors(&child.spawn, &worker.sender, self.readiness.doorbell()),
             None => {
                 let own = child.spawn.descriptors().into_iter().chain(uplink::descriptors());
-                own.chain([self.doorbell.as_fd().as_raw_fd()]).collect()
+                own.chain([self.readiness.doorbell().as_raw_fd()]).collect()
             }
         };
         if let Some(worker) = &worker {
             child.methods = worker.entry.methods;
         }
-        let place = self.board.place(child.slot, self.doorbell, child.lazy_ready);
+        let place = self.readiness.place(child.slot, child.lazy_ready);
         // Its descriptors have just come, and lie low. Those of a process that is started again do not.
         let apart = worker.as_ref().and_then(|_| fd::Others::but_low(&keep));
         Ok(ForkPlan {
@@ -163,12 +163,9 @@ impl Supervisor {
         let starting = Starting { until: Some(now.saturating_add(start)), rang: false, was_down, gate, lent };
         let watch = Watch::from(child.shortest_limit().map(|limit| now.saturating_add(limit)));
         child.running = Some(RunningProcess::new(pid, starting, watch, control));
-        if child.lazy_ready {
-            self.look_soon(now);
-        }
         self.pids.insert(pid, key);
-        self.starting.insert(key);
-        self.timers.insert(key);
+        self.readiness.begin(key, child.lazy_ready, now);
+        self.timers.watch(key);
         self.children.insert(key, child);
     }
 

@@ -61,7 +61,7 @@ impl Supervisor {
         if daemons.peek().is_some() {
             return daemons.for_each(|(&key, child)| {
                 child.ask_to_stop(StopMode::Stop, StoppedBy::Program);
-                self.timers.insert(key);
+                self.timers.watch(key);
             });
         }
         if self.own.is_some() {
@@ -83,7 +83,7 @@ impl Supervisor {
         match self.children.iter_mut().rev().find(|(_, child)| child.running.is_some()) {
             Some((&key, last)) => {
                 last.ask_to_stop(mode, StoppedBy::Program);
-                self.timers.insert(key);
+                self.timers.watch(key);
             }
             None if self.nested.is_empty() => self.leave(0),
             None => {}

@@ -1,0 +1,150 @@
+//! Looking at children, because they rang or because it is time: whether they are ready, what they want, and
+//! whether a holder of a ref has called off their start.
+
+use super::Supervisor;
+use super::running::RunningProcess;
+use crate::control::notification::Word;
+use crate::policy::{Event, Key};
+use crate::status::{End, StopMode};
+use crate::sys::clock;
+use crate::types::exit::StoppedBy;
+
+/// Of how many children the ledgers may stay mapped.
+const FEW: usize = 64;
+
+impl Supervisor {
+    /// A child set one of its bits, or has none and rang the doorbell; then every child without bits is checked.
+    pub(super) fn on_doorbell(&mut self) {
+        let rang_without_slot = self.readiness.clear_doorbell();
+        self.drain_notifications();
+        if rang_without_slot {
+            let without = self.children.iter().filter(|(_, child)| child.slot.is_none());
+            let without: Vec<Key> = without.map(|(&key, _)| key).collect();
+            for key in without {
+                self.check_starting(key);
+                self.inspect_child(key);
+            }
+        }
+    }
+
+    pub(super) fn drain_notifications(&mut self) {
+        for key in self.note_who_rang() {
+            self.check_starting(key);
+        }
+        for key in self.readiness.take(Word::Look) {
+            self.inspect_child(key);
+        }
+    }
+
+    /// Returns the children that have said that they are ready.
+    pub(super) fn note_who_rang(&mut self) -> Vec<Key> {
+        let ready = self.readiness.take(Word::Ready);
+        for key in &ready {
+            if let Some(running) = self.children.get_mut(key).and_then(|child| child.running.as_mut()) {
+                running.note_ring();
+            }
+        }
+        ready
+    }
+
+    /// A caller may have seen in a ledger what is not on the board yet: the child has come no further.
+    pub(super) fn check_all_starting(&mut self) {
+        for key in self.readiness.starting() {
+            self.check_starting(key);
+        }
+    }
+
+    fn check_starting(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if self.readiness.is_starting(key) && child.is_up() {
+            self.readiness.end(key);
+            if child.running.as_mut().is_some_and(RunningProcess::finish_start) {
+                // Those who have been told of its end look again.
+                child.ring();
+            }
+            if child.spec().spare {
+                self.standby.want(key);
+            }
+            if self.children.len() <= FEW
+                && let Some(child) = self.children.get(&key).filter(|child| child.spec().is_durable())
+            {
+                child.ledger().be_at_hand();
+            }
+            self.unmap_if_idle(key);
+            self.tell_policy(Event::Up(key));
+            if let Some(event) = self.check_called_off(key) {
+                self.tell_policy(event);
+            }
+        }
+    }
+
+    /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded. What its page says concerns this child alone.
+    pub(super) fn check_called_off(&mut self, key: Key) -> Option<Event> {
+        let child = self.children.get_mut(&key).filter(|_| !self.policy.is_ending())?;
+        if child.incarnation == 0 {
+            // Nobody can call off a first start. Its page is not looked at, for that would map it.
+            return None;
+        }
+        let ledger = &child.spawn.ledger;
+        if child.running.is_some() {
+            if child.incarnation == 1 || !ledger.is_called_off(child.incarnation) {
+                return None;
+            }
+            ledger.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
+        } else {
+            // Those who could not be started, too.
+            if !ledger.is_called_off(child.incarnation + 1) && !ledger.is_called_off(child.incarnation) {
+                return None;
+            }
+            child.end = Some(End::CalledOff(StoppedBy::Ref));
+        }
+        child.ledger().call_on();
+        // Nobody waits for the answer: the number is nobody's.
+        Some(Event::Terminate(self.next_number(), key))
+    }
+
+    /// Looks at those who wait for their restart: before it, they have no process that could be told to end.
+    pub(super) fn poll_waiting_restarts(&mut self, now: u64) {
+        let policy = &self.policy;
+        if !self.timers.is_restart_look(|| policy.waiting().next().is_some(), now) {
+            return;
+        }
+        let has_been = |key: &Key| self.children.get(key).is_some_and(|child| child.incarnation > 0);
+        let waiting: Vec<Key> = self.policy.waiting().filter(has_been).collect();
+        for key in waiting {
+            if let Some(event) = self.check_called_off(key) {
+                self.tell_policy(event);
+            }
+            self.unmap_if_idle(key);
+        }
+        let is_any = self.policy.waiting().next().is_some();
+        self.timers.end_restart_look(is_any, now);
+    }
+
+    /// Checks whether the child has begun a message with a deadline or asked for its own supervisor.
+    fn inspect_child(&mut self, key: Key) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.look_for_limit(clock::now());
+        self.timers.watch(key);
+        self.start_own_supervisor_if_requested(key);
+        self.unmap_if_idle(key);
+    }
+
+    /// Each mapped page makes a fork slower, so with many children those of idle ones are unmapped.
+    pub(super) fn unmap_if_idle(&mut self, key: Key) {
+        if self.children.len() > FEW
+            && let Some(child) = self.children.get_mut(&key)
+            && child.running.as_ref().is_none_or(|running| running.due().is_none())
+        {
+            child.spawn.ledger.rest();
+        }
+    }
+
+    /// Looks for those that do not ring when they are ready.
+    pub(super) fn poll_lazy_starts(&mut self, now: u64) {
+        if self.readiness.is_due(now) {
+            self.drain_notifications();
+            self.readiness.end_look(now);
+        }
+    }
+}
