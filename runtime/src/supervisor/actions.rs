@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd;
 
 use super::knowledge::Past;
-use super::{Child, Supervisor};
+use super::{Child, Declared, Supervisor};
 use crate::control::entry;
 use crate::control::notification::Word;
 use crate::control::request::Spawn;
@@ -127,12 +127,11 @@ impl Supervisor {
     }
 
     fn announce_boot(&mut self) -> Option<Event> {
-        if let Some(own) = &self.own {
-            own.ready();
-            // Before the mailbox: whoever hears that one, and asks the supervisor above about us, gets the same answer.
-            if let Some(above) = &self.above {
-                above.say(Word::Ready);
-            }
+        if let Some(Declared { page, place }) = &self.declared {
+            page.ready();
+            // Before the mailbox: a process that hears that one, and asks the supervisor above about this one,
+            // gets the same reply.
+            place.say(Word::Ready);
             // The mailbox, rung from its inner side.
             let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
         }
@@ -141,22 +140,22 @@ impl Supervisor {
 
     /// All children have been stopped.
     fn end(&mut self, end: End) -> Option<Event> {
-        self.own.as_ref()?;
+        self.declared.as_ref()?;
         if let End::Intensity(key) = end {
             self.say_that_it_escalates(key);
             self.note_who_escalates(key);
         }
-        let own = self.own.as_ref()?;
+        let Declared { page, .. } = self.declared.as_ref()?;
         let farewell = match end {
             End::Shutdown => Farewell::Stopped,
             End::Auto => Farewell::Returned,
             End::Intensity(_) => Farewell::Intensity,
             End::BootFailed(key) => {
-                own.last_words(&self.cause(key), "", None);
+                page.last_words(&self.cause(key), "", None);
                 Farewell::InitFailed
             }
         };
-        own.say_farewell(farewell);
+        page.say_farewell(farewell);
         self.leave(i32::from(!matches!(end, End::Shutdown | End::Auto)))
     }
 

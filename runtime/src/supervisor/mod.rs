@@ -72,10 +72,8 @@ pub(crate) struct Supervisor {
     term: u32,
     /// Those without which it has nothing to do here: the process that it belongs to, the program or an actor; and of the root supervisor, the warden.
     masters: Vec<OwnedFd>,
-    /// Its own page, if it is a declared supervisor.
-    own: Option<Ledger>,
-    /// Its place on the board of the supervisor above, in that case.
-    above: Option<Place>,
+    /// What it shares with the supervisor above, if it is a declared one.
+    declared: Option<Declared>,
     readiness: Readiness,
     /// Which process is whose, for those who signal one.
     register: Register,
@@ -131,6 +129,14 @@ struct Child {
     spare: Option<Spare>,
 }
 
+/// A declared supervisor, as the one above sees it.
+struct Declared {
+    /// Its own page.
+    page: Ledger,
+    /// Its place on the board of the supervisor above.
+    place: Place,
+}
+
 /// What makes a supervisor, beside what is always the same.
 pub(crate) struct Config {
     pub(crate) control: OwnedFd,
@@ -166,7 +172,7 @@ impl Supervisor {
     fn with(
         config: Config,
         desk: Desk,
-        own: Option<Ledger>,
+        declared: Option<Declared>,
         policy: Policy,
         children: BTreeMap<Key, Box<Child>>,
     ) -> Supervisor {
@@ -176,8 +182,7 @@ impl Supervisor {
             control,
             term,
             masters,
-            own,
-            above: None,
+            declared,
             readiness: Readiness::new(desk.doorbell, desk.board),
             register: desk.register,
             policy,
@@ -285,7 +290,7 @@ impl Supervisor {
                 Asked::Shutdown(..) | Asked::Nonsense => {}
                 Asked::Nothing => return,
                 // Nobody can ask any more. A declared supervisor lives as long as the one above wants it to.
-                Asked::Closed if self.own.is_some() => return,
+                Asked::Closed if self.declared.is_some() => return,
                 Asked::Closed => self.tear_down(0),
             }
         }

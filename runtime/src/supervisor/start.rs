@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::running::{RunningProcess, Starting};
 use super::watch::Watch;
-use super::{Child, Config, Desk, Supervisor, preload};
+use super::{Child, Config, Declared, Desk, Supervisor, preload};
 use crate::child::setup::{self, Birth, Gate};
 use crate::control::entry::{self, Entry};
 use crate::control::fd_store::Attic;
@@ -198,9 +198,8 @@ impl Supervisor {
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
         let config =
             Config { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
-        let mut supervisor = Supervisor::with(config, desk, Some(ledger), policy, children);
-        supervisor.above = Some(plan.place);
-        supervisor.run()
+        let declared = Declared { page: ledger, place: plan.place };
+        Supervisor::with(config, desk, Some(declared), policy, children).run()
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Child, Supervisor};
 use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::policy::{Event, Shutdown};
-use crate::status::{Ledger, Phase, State, StopMode};
+use crate::status::{Phase, State, StopMode};
 use crate::supervisor::events;
 use crate::supervisor::exit_cause::{KillReason, TAKING};
 use crate::sys::signal::Mask;
@@ -28,7 +28,7 @@ const TEAR_DOWN: Duration = Duration::from_secs(5);
 impl Supervisor {
     /// SIGTERM: a declared supervisor is told by its page how to end.
     pub(super) fn begin_to_end(&mut self) {
-        let asked = self.own.as_ref().and_then(Ledger::stop_requested);
+        let asked = self.declared.as_ref().and_then(|declared| declared.page.stop_requested());
         self.ending.begin(asked.unwrap_or(StopMode::Stop));
     }
 
@@ -64,7 +64,7 @@ impl Supervisor {
                 self.timers.watch(key);
             });
         }
-        if self.own.is_some() {
+        if self.declared.is_some() {
             if self.ending.announce() {
                 self.tell_policy(Event::Shutdown);
             }
