@@ -15,7 +15,7 @@ use crate::supervisor::{events, exit_cause};
 use crate::sys::{clock, fd, poll, process, seqpacket};
 use crate::types::exit::StoppedBy;
 
-/// How often a bell is rung before what nobody has read is taken away.
+/// How often a bell is rung before what no process has read is taken away.
 const UNREAD: u32 = 16;
 
 impl Supervisor {
@@ -66,7 +66,7 @@ impl Supervisor {
         self.launch(key)
     }
 
-    /// Starts those for whom the way has become free.
+    /// Starts the children of whose last process nothing is left any more.
     pub(super) fn start_unblocked(&mut self) {
         let clear: Vec<Key> = self.blocked_starts.iter().copied().filter(|&key| self.is_clear(key)).collect();
         for key in clear {
@@ -90,17 +90,18 @@ impl Supervisor {
         None
     }
 
-    /// It has no process and gets none by itself: those who wait for it are told, and what lies in its mailbox is dropped.
+    /// The child has no process and gets none by itself: callers that wait for it are told, and what lies in
+    /// its mailbox is dropped.
     fn mark_down(&mut self, key: Key) -> Option<Event> {
         let ending = self.is_ending() || self.policy.is_ending();
         let child = self.children.get_mut(&key)?;
         if ending && child.initial {
-            // Whoever is above decides whether all of us come back.
+            // The supervisor above decides whether this one comes back with its children.
             return None;
         }
         child.spare = None;
         child.state = State::Down;
-        // Whoever did not want another process has none.
+        // A holder of a ref that did not want another process has what it wanted.
         child.ledger().call_on();
         mark_down(&child.spawn, &child.past());
         None
@@ -129,8 +130,8 @@ impl Supervisor {
     fn announce_boot(&mut self) -> Option<Event> {
         if let Some(Declared { page, place }) = &self.declared {
             page.ready();
-            // Before the mailbox: a process that hears that one, and asks the supervisor above about this one,
-            // gets the same reply.
+            // Before the mailbox: a process that hears that one, and asks the supervisor above about this
+            // one, gets the same reply.
             place.say(Word::Ready);
             // The mailbox, rung from its inner side.
             let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
@@ -174,7 +175,8 @@ impl Supervisor {
         format!("`{}`: {}", child.spec().id(), reason.unwrap_or_default())
     }
 
-    /// What becomes of the mailboxes of the children: those that came with this supervisor stay, whether they come back is not ours to say.
+    /// What becomes of the mailboxes of the children: those that came with this supervisor stay, whether they
+    /// come back is not ours to say.
     pub(super) fn end_children_for_good(&mut self) {
         for child in self.children.values_mut().filter(|child| !child.initial) {
             child.end_for_good();
@@ -199,7 +201,8 @@ impl Child {
     }
 }
 
-/// Everybody who has a sending end sees this, and nobody takes it away but us, when there is something newer to see.
+/// Every process with a sending end sees this. Only the supervisor takes it away, when there is something
+/// newer to see.
 pub(super) fn ring(spawn: &Spawn) {
     let sender = spawn.sender.as_ref().map(AsFd::as_fd);
     // Now and then is enough; each process adds one, too.
@@ -210,13 +213,13 @@ pub(super) fn ring(spawn: &Spawn) {
     channel::ring(spawn.receiver.as_fd(), sender);
 }
 
-/// A child, and all below it, that have no process and get none by themselves. Those below it first, so that who hears of its end
-/// can rely on theirs.
+/// A child, and all below it, that have no process and get none by themselves. Those below it first: a
+/// process that hears of its end can rely on theirs.
 pub(super) fn mark_down(spawn: &Spawn, past: &Past) {
     mark_down_below(spawn);
     rewrite_epitaph(spawn, past, State::Down);
     spawn.ledger.count_sweep();
-    // What lies with a supervisor are requests: those who asked see that nobody will answer.
+    // What lies with a supervisor are requests: the callers see that no reply will come.
     let dropped = (0..channel::MOST).take_while(|_| seqpacket::skip(spawn.receiver.as_fd())).count();
     if spawn.spec.policy.is_none() {
         (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
@@ -224,7 +227,7 @@ pub(super) fn mark_down(spawn: &Spawn, past: &Past) {
     ring(spawn);
 }
 
-/// The same for those below one whose process, a supervisor, is gone.
+/// Marks the children of a supervisor as down, whose process is gone.
 pub(super) fn mark_down_below(spawn: &Spawn) {
     spawn.children.iter().for_each(|child| mark_down(child, &Past::on_page(&child.ledger)));
 }
@@ -238,7 +241,7 @@ fn mark_dead(spawn: &Spawn, past: &Past) {
     fd::shut_down(spawn.receiver.as_fd());
 }
 
-/// The same for those below one whose process, a supervisor, is gone.
+/// Marks the children of a supervisor as dead, whose process is gone.
 pub(super) fn mark_dead_below(spawn: &Spawn) {
     spawn.children.iter().for_each(|child| mark_dead(child, &Past::on_page(&child.ledger)));
 }
@@ -253,7 +256,8 @@ fn rewrite_epitaph(spawn: &Spawn, past: &Past, state: State) {
     ledger.bury(process, &Epitaph { unserved, end, ..epitaph }, state);
 }
 
-/// The children of a supervisor that is gone, which will come back with it. What it could not write down any more is written here.
+/// The children of a supervisor that is gone, which will come back with it. What it could not write down any
+/// more is written here.
 pub(super) fn await_return(spawn: &Spawn) {
     for child in &spawn.children {
         // Of those that were down it is known why.

@@ -1,8 +1,9 @@
 //! From a re-executed image to the root supervisor.
 //!
-//! The program starts itself again with a token as first argument and a socket as standard input, in which a copy of the token's random part lies. The
-//! hook sees the token before `main`, and this module decides whether it is meant. An image that was started so never comes to `main`:
-//! it becomes a supervisor, or ends with words for the program.
+//! The program starts itself again with a token as first argument and a socket as standard input, in which a
+//! copy of the token's random part lies. The hook sees the token before `main`, and this module decides
+//! whether it is meant. An image that was started so never comes to `main`: it becomes a supervisor, or ends
+//! with words for the program.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{env, io};
@@ -18,10 +19,10 @@ executable::before_main!(accept, take_over);
 /// How the first argument of an image begins that is to become a supervisor.
 const SIGN: &str = "phalanx-boot ";
 
-/// What the program and the image that it starts have in common, and nobody else.
+/// What only the program and the image that it starts have in common.
 ///
-/// It is not in the environment, which everything below would inherit: the first argument is that of one image only, and makes room for its title as
-/// soon as it has been read.
+/// It is not in the environment, which everything below would inherit: the first argument is that of one
+/// image only, and makes room for its title as soon as it has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     program: i32,
@@ -54,14 +55,16 @@ impl Token {
     }
 }
 
-/// Whether this image was started to become a supervisor. Unlike the hook, this can be asked before it: by an initialiser that runs earlier.
+/// Whether this image was started to become a supervisor. Unlike the hook, this can be asked before it: by an
+/// initialiser that runs earlier.
 pub(crate) fn is_meant() -> bool {
     executable::is_taken_over()
         || !executable::is_program()
             && executable::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
 }
 
-/// Whether the hook, and the runtime with it, is part of the program's executable and not of a shared library.
+/// Whether the hook, and the runtime with it, is part of the program's executable and not of a shared
+/// library.
 pub(crate) fn is_in_executable() -> bool {
     executable::contains(&HOOK)
 }
@@ -79,7 +82,8 @@ pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
     let token = Token::parse(argument)?;
     match Step::Identify.attempt(|| is_genuine(&token)).unwrap_or_else(|obstacle| refuse(&obstacle)) {
         true => {}
-        // A copy of somebody's token. But below its own program, no image may run `main`: that would start the next one.
+        // A copy of another image's token. But below its own program, no image may run `main`: that would
+        // start the next one.
         false if !process::is_below_own_program() => return None,
         false => {
             eprintln!(
@@ -95,7 +99,8 @@ pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
     Some(take_control(token).unwrap_or_else(|obstacle| refuse(&obstacle)))
 }
 
-/// Whether the other end of standard input has said the same secret, and runs with our rights.
+/// Whether the other end of standard input has said the secret of the token, and runs with the rights of this
+/// process.
 fn is_genuine(token: &Token) -> io::Result<bool> {
     let socket = fd::standard_input();
     if !fd::is_own_seqpacket(socket)? {
@@ -109,7 +114,7 @@ fn is_genuine(token: &Token) -> io::Result<bool> {
 /// Whether the program is still there, as our parent.
 fn is_below(program: i32) -> io::Result<bool> {
     match process::parent() {
-        // It can be nobody's child in its own pid namespace only.
+        // Only in a pid namespace of its own can it have no parent.
         0 => Err(io::Error::other("it is in another pid namespace (did the program call `unshare`?)")),
         parent => Ok(parent == program),
     }
@@ -151,7 +156,8 @@ struct Settled {
     desk: Desk,
 }
 
-/// Everything that must be so before there can be a root supervisor. Returns in the child of the warden, if not with an error.
+/// Everything that must be so before there can be a root supervisor. Returns in the child of the warden, if
+/// not with an error.
 fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::Threads.attempt(process::confirm_single_thread)?;
     if executable::may_have_run_foreign_code() {
@@ -177,7 +183,8 @@ fn refuse(obstacle: &Obstacle) -> ! {
 
 /// Ends this image, and tells the program why.
 fn end(control: BorrowedFd<'_>, obstacle: &Obstacle) -> ! {
-    // The exit code says which step it was, in case this does not arrive. The warden, if there is one already, ends with it too.
+    // The exit code says which step it was, in case this does not arrive. The warden, if there is one
+    // already, ends with it too.
     let _ = seqpacket::send_raw(control, &obstacle.to_bytes(), &[]);
     process::exit_now(obstacle.step.code())
 }

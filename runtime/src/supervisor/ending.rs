@@ -1,8 +1,8 @@
 //! The orderly end of a supervisor, once it has begun: how children are asked, by when it must be over, and
 //! whether its first step has been taken.
 //!
-//! An end that has not begun has neither limit nor step. One that has begun goes on: it can become another mode and
-//! get another limit, but is never called off.
+//! An end that has not begun has neither limit nor step. One that has begun goes on: it can become another
+//! mode and get another limit, but is never called off.
 
 use crate::status::StopMode;
 

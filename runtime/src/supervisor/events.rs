@@ -1,7 +1,8 @@
-//! What supervisors say of their children: events of the target `phalanx::supervisor` in the log of the program.
+//! What supervisors say of their children: events of the target `phalanx::supervisor` in the log of the
+//! program.
 //!
-//! Each is said if the program wants that level of the child it is about, and dropped if there is no room: a supervisor waits for nobody.
-//! The table in [`crate::logging`] lists them.
+//! Each is said if the program wants that level of the child it is about, and dropped if there is no room: a
+//! supervisor does not wait for a reader. The table in [`crate::logging`] lists them.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use crate::types::exit::ExitReason;
 /// Everything ends, because the owner of this supervisor is gone: see [`tear_down`].
 static TORN_DOWN: AtomicBool = AtomicBool::new(false);
 
-/// From now on whoever is killed is killed for somebody else's end, and that is not worth a warning.
+/// From now on processes are killed because the owner has ended, and that is not worth a warning.
 pub(crate) fn tear_down() {
     TORN_DOWN.store(true, Ordering::Relaxed);
 }
@@ -32,7 +33,7 @@ pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, epi
     let reason = &epitaph.reason;
     let on_purpose = as_asked || TORN_DOWN.load(Ordering::Relaxed) && reason.signal().is_some();
     let (level, message) = match reason {
-        // Whoever wanted to start it is told.
+        // The process that wanted to start it is told.
         _ if epitaph.unready && incarnation <= 1 => (Severity::Debug, "not started"),
         _ if epitaph.unready => (Severity::Warn, "not started"),
         ExitReason::Normal => (Severity::Debug, "ended"),
@@ -47,7 +48,7 @@ pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, epi
     dead_letters(spec, pid.unsigned_abs(), incarnation, epitaph.unserved);
 }
 
-/// So many messages were in its mailbox when nobody was left to read them.
+/// So many messages were in its mailbox when no process was left to read them.
 pub(crate) fn dead_letters(spec: &Spec, pid: u32, incarnation: u64, messages: u32) {
     if messages > 0 {
         let fields = vec![("messages", Value::U64(messages.into()))];
@@ -80,7 +81,7 @@ pub(crate) fn waiting(spec: &Spec, pid: i32, incarnation: u64, delay: Duration) 
     say(spec, pid, incarnation, Severity::Warn, "waiting", vec![("delay_ms", millis(delay))]);
 }
 
-/// Its end is made somebody else's business.
+/// Its end is left to the supervisor above.
 pub(crate) fn escalated(spec: &Spec, pid: i32, incarnation: u64, reason: &ExitReason) {
     say(spec, pid, incarnation, Severity::Error, "escalated", vec![("reason", shown(reason))]);
 }

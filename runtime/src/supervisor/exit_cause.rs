@@ -1,7 +1,8 @@
 //! Why a child ended: from its wait status, its ledger, and what its supervisor did to it.
 //!
-//! The wait status comes from the kernel, and what was done to it the supervisor knows. The ledger only tells ends of one kind from each other, in the
-//! words of the process that has ended. A lie there gets that process a wrong reason, and at most that it is not started again, or is.
+//! The wait status comes from the kernel, and what was done to it the supervisor knows. The ledger only tells
+//! ends of one kind from each other, in the words of the process that has ended. A lie there gets that
+//! process a wrong reason, and at most that it is not started again, or is.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(crate) enum KillReason {
         method: u32,
         after: Duration,
     },
-    /// On somebody's behalf; `after` it has had so long to stop.
+    /// On behalf of `by`; `after` it has had so long to stop.
     Killed {
         by: StoppedBy,
         after: Option<Duration>,
@@ -66,7 +67,8 @@ pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option
     })
 }
 
-/// What is known of a process that ended with its supervisor, by its page. Those that wait for answers of it are told.
+/// What is known of a process that ended with its supervisor, by its page. Callers that wait for its replies
+/// are told.
 pub(crate) fn of_orphan(methods: &'static [Method], ledger: &Ledger) -> Epitaph {
     let mut in_progress = in_progress(methods, ledger);
     if let Some(busy) = &mut in_progress {

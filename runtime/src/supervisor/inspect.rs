@@ -13,7 +13,8 @@ use crate::types::exit::StoppedBy;
 const FEW: usize = 64;
 
 impl Supervisor {
-    /// A child set one of its bits, or has none and rang the doorbell; then every child without bits is checked.
+    /// A child set one of its bits, or has none and rang the doorbell; then every child without bits is
+    /// checked.
     pub(super) fn on_doorbell(&mut self) {
         let rang_without_slot = self.readiness.clear_doorbell();
         self.drain_notifications();
@@ -59,7 +60,7 @@ impl Supervisor {
         if self.readiness.is_starting(key) && child.is_up() {
             self.readiness.end(key);
             if child.running.as_mut().is_some_and(RunningProcess::finish_start) {
-                // Those who have been told of its end look again.
+                // Callers that have been told of its end look again.
                 child.ring();
             }
             if child.spec().spare {
@@ -78,11 +79,12 @@ impl Supervisor {
         }
     }
 
-    /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded. What its page says concerns this child alone.
+    /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded.
+    /// What its page says concerns this child alone.
     pub(super) fn check_called_off(&mut self, key: Key) -> Option<Event> {
         let child = self.children.get_mut(&key).filter(|_| !self.policy.is_ending())?;
         if child.incarnation == 0 {
-            // Nobody can call off a first start. Its page is not looked at, for that would map it.
+            // A first start cannot be called off. Its page is not looked at, for that would map it.
             return None;
         }
         let ledger = &child.spawn.ledger;
@@ -92,18 +94,19 @@ impl Supervisor {
             }
             ledger.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
         } else {
-            // Those who could not be started, too.
+            // Also a child that could not be started.
             if !ledger.is_called_off(child.incarnation + 1) && !ledger.is_called_off(child.incarnation) {
                 return None;
             }
             child.end = Some(End::CalledOff(StoppedBy::Ref));
         }
         child.ledger().call_on();
-        // Nobody waits for the answer: the number is nobody's.
+        // No caller waits for the reply to this number.
         Some(Event::Terminate(self.next_number(), key))
     }
 
-    /// Looks at those who wait for their restart: before it, they have no process that could be told to end.
+    /// Looks at the children that wait for their restart: before it, they have no process that could be told
+    /// to end.
     pub(super) fn poll_waiting_restarts(&mut self, now: u64) {
         let policy = &self.policy;
         if !self.timers.is_restart_look(|| policy.waiting().next().is_some(), now) {

@@ -1,16 +1,21 @@
 //! What a supervisor knows of its children, and what it takes from their pages.
 //!
-//! A child can write on its page what it likes, and so can whoever has a ref of it. So everything that decides about a child lies in the supervisor's own
-//! memory: whether it is up, how often it has been started and why, how its last process ended, when it was asked to stop, how long a handler may run. The
-//! page gets a copy, for others. What is taken from it, and why a lie there harms nobody but the liar and those who call it:
+//! A child can write on its page what it likes, and so can every holder of a ref of it. So everything that
+//! decides about a child lies in the supervisor's own memory: whether it is up, how often it has been started
+//! and why, how its last process ended, when it was asked to stop, how long a handler may run. The page gets
+//! a copy, for others. What is taken from it, and why a lie there harms only the liar and its callers:
 //!
-//! - that a process is ready: once, from `Starting` on. Too early, those start that wait for it; later, they wait until its start limit is over.
-//! - the message in progress: see `watch.rs`. A lie ends its process, or spares it from a deadline; its callers have deadlines of their own.
-//! - how it says that it ended (farewell, last words, out of memory, who asked for the stop): words of a process that has ended by itself. They
-//!   decide whether *it* is started again, within its restart type, its allowance and its spec: see `farewell.rs`.
+//! - that a process is ready: once, from `Starting` on. Too early, those start that wait for it; later, they
+//!   wait until its start limit is over.
+//! - the message in progress: see `watch.rs`. A lie ends its process, or spares it from a deadline; its
+//!   callers have deadlines of their own.
+//! - how it says that it ended (farewell, last words, out of memory, who asked for the stop): words of a
+//!   process that has ended by itself. They decide whether *it* is started again, within its restart type,
+//!   its allowance and its spec: see `farewell.rs`.
 //! - the wish for a supervisor of its own: it may have one, and no second one.
-//! - depth, capacity, unanswered callers: numbers of reports, and the calls that are told to be lost are calls to it. Lists are bounded by the page.
-//! - all of it, for the children of a supervisor that is gone: nobody else is left who knows. See [`Past::on_page`].
+//! - depth, capacity, unanswered callers: numbers of reports, and the calls that are told to be lost are
+//!   calls to it. Lists are bounded by the page.
+//! - all of it, for the children of a supervisor that is gone: no other process knows. See [`Past::on_page`].
 
 use super::Child;
 use super::running::RunningProcess;
@@ -28,7 +33,8 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Of one whose supervisor is gone, by its page. A lie gives it wrong numbers, and its callers a wrong reason: it has no supervisor that acts on either.
+    /// Of one whose supervisor is gone, by its page. A lie gives it wrong numbers, and its callers a wrong
+    /// reason: it has no supervisor that acts on either.
     pub(super) fn on_page(ledger: &Ledger) -> Past {
         let process = Process { incarnation: counted(ledger), pid: ledger.pid().cast_signed() };
         let last = ledger.last_death().filter(|(of, _)| *of == process.incarnation);
@@ -37,7 +43,8 @@ impl Past {
     }
 }
 
-/// How many processes it has had, by its page: from there the next supervisor goes on counting, which must be possible whatever it reads.
+/// How many processes it has had, by its page: from there the next supervisor goes on counting, which must be
+/// possible whatever it reads.
 pub(super) fn counted(ledger: &Ledger) -> u64 {
     ledger.incarnation().min(u64::MAX / 2)
 }
@@ -56,8 +63,9 @@ impl Child {
 
     /// Whether its process is ready, or has been. From then on that is known, whatever the page says later.
     ///
-    /// A process that has rung may have overwritten its page before anybody looked. A sibling could ring for it, but is believed only while the page does not
-    /// say `Starting`: for the moment in which a process has been forked and has not begun yet.
+    /// A process that has rung may have overwritten its page before the supervisor looked. A sibling could
+    /// ring for it, but is believed only while the page does not say `Starting`: for the moment in which a
+    /// process has been forked and has not begun yet.
     pub(super) fn is_up(&mut self) -> bool {
         let rang = self.running.as_ref().is_some_and(RunningProcess::rang);
         if self.state == State::Starting {

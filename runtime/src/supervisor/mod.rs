@@ -1,13 +1,23 @@
 //! A supervisor: one thread, one wait, no user code.
 //!
-//! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and, with SIGCHLD and
-//! SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It never decodes what a child
-//! wrote, nor believes it: signals go down; wait statuses and the ledger's numbers come up (see `knowledge.rs`).
+//! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and, with
+//! SIGCHLD and SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It never
+//! decodes what a child wrote, nor believes it: signals go down; wait statuses and the ledger's numbers come up
+//! (see `knowledge`).
 //!
 //! What is to be done about a death is decided in `policy`, without a system call; here it is done.
 //!
-//! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends with it: the program's is
-//! the root of the tree. A *declared* supervisor is itself a child of another one, with children that came with it.
+//! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends with
+//! it: the program's is the root of the tree. A *declared* supervisor is itself a child of another one, with
+//! children that came with it.
+//!
+//! [`Supervisor`] has the control channel, the owner, the policy, the children and the loop. What else it knows
+//! lies in parts, each with its invariant at the head of its file: who is being started (`readiness`), when to
+//! look at which child (`timers`), processes forked ahead (`standby`), supervisors of actors (`nested`), requests
+//! without a reply (`pending`), the orderly end (`ending`), trees that are still coming in (`reassembly`). The
+//! parts hold data and say what is to be done; only methods of `Supervisor` and `Child` do it, by files for what is
+//! done: `start`, `prefork`, `inspect`, `stop`, `reap`, `actions`, `requests`. The process of a child is in one
+//! stage at a time (`running`).
 
 pub(crate) mod actions;
 pub(crate) mod boot;
@@ -70,25 +80,26 @@ pub(crate) struct Supervisor {
     control: OwnedFd,
     /// How many supervisors the owner had before.
     term: u32,
-    /// Those without which it has nothing to do here: the process that it belongs to, the program or an actor; and of the root supervisor, the warden.
+    /// Handles on the processes without which it has nothing to do: its owner, the program or an actor; and
+    /// of the root supervisor, the warden.
     masters: Vec<OwnedFd>,
     /// What it shares with the supervisor above, if it is a declared one.
     declared: Option<Declared>,
     readiness: Readiness,
-    /// Which process is whose, for those who signal one.
+    /// Which process is whose, for other processes that signal one.
     register: Register,
     policy: Policy,
     children: BTreeMap<Key, Box<Child>>,
     /// The children that have a process.
     pids: BTreeMap<i32, Key>,
     timers: Timers,
-    /// Those that are to be started when nothing is left of what they were.
+    /// The children that are to be started when nothing is left of their last process.
     blocked_starts: BTreeSet<Key>,
     standby: Standby,
     nested: Nested,
     assembly: Assembly,
     requests: PendingRequests,
-    /// Numbers for children and for those who ask.
+    /// Numbers for children and for requests.
     next: u64,
     ending: Ending,
     /// Nothing is started any more: it kills what is left, and goes.
@@ -101,7 +112,8 @@ pub(crate) struct Supervisor {
 
 /// One child: an actor, a task or a declared supervisor.
 struct Child {
-    /// What is needed to start it; what only a first start needs is dropped after it, if there is no second one.
+    /// What is needed to start it; what only a first start needs is dropped after it, if there is no second
+    /// one.
     spawn: Spawn,
     methods: &'static [Method],
     /// It came with its supervisor, and comes back with it.
@@ -207,7 +219,7 @@ impl Supervisor {
         self.control.as_fd()
     }
 
-    /// Supervises until there is nothing left to supervise and nobody to do it for.
+    /// Supervises until there is no child left, and no owner that could ask for one.
     pub(crate) fn run(&mut self) -> ! {
         Mask::of(&[process::SIGCHLD, process::SIGTERM]).install();
         signal::watch(process::SIGCHLD);
@@ -217,8 +229,8 @@ impl Supervisor {
         self.tell_policy(Event::Boot);
         loop {
             let ready = self.wait();
-            // The dead first: their pids are not anybody else's for as long as they are not reaped. While there is always something to
-            // read, the wait does not let the signal in.
+            // The dead first: no other process has their pids as long as they are not reaped. While there is
+            // always something to read, the wait does not let the signal in.
             if signal::take(process::SIGCHLD) || ready.contains(&true) && signal::is_pending(process::SIGCHLD)
             {
                 self.reap_children();
@@ -241,7 +253,8 @@ impl Supervisor {
         }
     }
 
-    /// The one wait. What is ready: requests, doorbell, the death of those without which it has nothing to do.
+    /// The one wait. What is ready: requests, doorbell, the death of those without which it has nothing to
+    /// do.
     fn wait(&self) -> Vec<bool> {
         let of = |key| self.children.get(&key).and_then(|child| child.running.as_ref()?.due());
         let timers = self.timers.due(of);
@@ -289,7 +302,8 @@ impl Supervisor {
                 }
                 Asked::Shutdown(..) | Asked::Nonsense => {}
                 Asked::Nothing => return,
-                // Nobody can ask any more. A declared supervisor lives as long as the one above wants it to.
+                // No process can ask any more. A declared supervisor lives as long as the one above wants it
+                // to.
                 Asked::Closed if self.declared.is_some() => return,
                 Asked::Closed => self.tear_down(0),
             }

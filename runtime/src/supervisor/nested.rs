@@ -99,7 +99,8 @@ impl Supervisor {
         match forked {
             Err(error) => {
                 child.ledger().note_supervisor_error(error.raw_os_error().unwrap_or_default());
-                // What is asked after this has to ring again: an actor that never stops asking holds nobody up.
+                // What is asked after this has to ring again: an actor that never stops asking holds the
+                // supervisor up for no other child.
                 request::discard(control.as_fd(), &mut self.buffer);
                 self.count_end_of_nested(key);
             }
@@ -118,7 +119,7 @@ impl Supervisor {
         if !process::die_with(parent, process::SIGKILL) {
             process::exit_now(0);
         }
-        // The owner's handle is opened before its pid can be anybody else's: the parent reaps it, and the
+        // The owner's handle is opened before another process can have its pid: the parent reaps it, and the
         // parent's death is ours.
         let handle = process::pidfd(owner).ok();
         let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);

@@ -1,7 +1,7 @@
 //! Requests that have no reply yet: where the reply goes, and which child the request is about.
 //!
-//! Each has a ticket, by which the policy replies to it. A request has one reply: it is out of here before that is
-//! sent. Tickets that are not here are those of requests that no process made, and get no reply.
+//! Each has a ticket, by which the policy replies to it. A request has one reply: it is out of here before
+//! that is sent. Tickets that are not here are those of requests that no process made, and get no reply.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;

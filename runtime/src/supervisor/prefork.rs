@@ -1,8 +1,10 @@
-//! Forks standby processes: a child that has just crashed may do so again, so its next process is forked ahead and
-//! waits at its gate, until it is needed or a second is over. A child whose spec asks for one always has one.
+//! Forks standby processes: a child that has just crashed may do so again, so its next process is forked
+//! ahead and waits at its gate, until it is needed or a second is over. A child whose spec asks for one
+//! always has one.
 //!
-//! Such a process has all that the actor's next process needs and touches none of it before it is let in: no user
-//! code, no mailbox, no ledger. It is not in the tree and not counted, and its death is no death of the actor.
+//! Such a process has all that the actor's next process needs and touches none of it before it is let in: no
+//! user code, no mailbox, no ledger. It is not in the tree and not counted, and its death is no death of the
+//! actor.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -23,7 +25,7 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// It goes on as the actor's process. Answers its pid, its gate, and the receiving end of its requests.
+    /// It goes on as the actor's process. Returns its pid, its gate, and the receiving end of its requests.
     pub(super) fn let_in(mut self, quiet: bool) -> Option<(i32, Gate, OwnedFd)> {
         let (gate, control) = self.waiting.take()?;
         gate.open(quiet);
@@ -31,7 +33,7 @@ impl Spare {
     }
 }
 
-/// Nobody needs it any more. Who is dropped has not been reaped.
+/// It is not needed any more. One that is dropped has not been reaped, so its pid is still its own.
 impl Drop for Spare {
     fn drop(&mut self) {
         if self.waiting.is_some() {
@@ -74,7 +76,7 @@ impl Supervisor {
         keep.push(gate.as_fd().as_raw_fd());
         let close = fd::Others::than(&keep);
         let parent = process::pid();
-        // Whoever is to run, such as the process that has just been started, does so first.
+        // Processes that can run, such as the one that has just been started, do so first.
         std::thread::yield_now();
         match process::fork_bare(false).or_else(|_| process::fork()) {
             Err(_) => child,
@@ -125,7 +127,8 @@ impl Supervisor {
         true
     }
 
-    /// One that died at its gate, let in just before or just after, has never been the actor: its death is nobody's, and the actor's next process is another one.
+    /// One that died at its gate, let in just before or just after, has never been the actor: its death is
+    /// not the actor's, whose next process is another one.
     pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
         process::reap(pid);
         let Some(child) = self.children.get_mut(&key) else { return };
@@ -145,7 +148,7 @@ impl Child {
         running.is_some_and(RunningProcess::is_at_its_gate)
     }
 
-    /// If there is `room` for one that nobody has asked for.
+    /// `room`: there may be one more that no spec asks for.
     fn wants_a_spare(&self, room: bool) -> bool {
         let crashed = || self.last_reason().is_some_and(|reason| !reason.is_orderly());
         let spec = self.spec();

@@ -1,4 +1,5 @@
-//! The one piece of user code that a supervisor runs, if it is asked to: before it forks, so that its children share what was loaded.
+//! The one piece of user code that a supervisor runs, if it is asked to: before it forks, so that its
+//! children share what was loaded.
 
 use crate::control::function::FunctionName;
 use crate::ipc::bounds::DEPTH;

@@ -1,10 +1,10 @@
-//! How a supervisor learns that a child is ready or wants something: the doorbell, the board with a slot for each
-//! child, and which children are being started.
+//! How a supervisor learns that a child is ready or wants something: the doorbell, the board with a slot for
+//! each child, and which children are being started.
 //!
-//! [`Readiness`] holds a key from the moment at which its process has been forked until the process is known to be
-//! ready, or has ended: exactly as long as that process has a [`Starting`](super::running::Starting). A slot
-//! belongs to one child until the child is forgotten. While a child that does not ring is being started, a look at
-//! the board is due.
+//! [`Readiness`] holds a key from the moment at which its process has been forked until the process is known
+//! to be ready, or has ended: exactly as long as that process has a [`Starting`](super::running::Starting). A
+//! slot belongs to one child until the child is forgotten. While a child that does not ring is being started,
+//! a look at the board is due.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};

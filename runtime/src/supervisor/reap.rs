@@ -17,7 +17,8 @@ use crate::sys::{clock, fd, procfs};
 const AFTER_OWNER: u64 = 500_000_000;
 
 impl Supervisor {
-    /// Takes note of those who have ended: publishes why, ends what they leave behind, reaps them, and does what the policy says.
+    /// For each process that has ended: publishes why, ends what it leaves behind, reaps it, and does what
+    /// the policy says.
     pub(super) fn reap_children(&mut self) {
         while let Some((pid, wait)) = process::ended_child() {
             self.register.strike(pid);
@@ -38,8 +39,8 @@ impl Supervisor {
         }
     }
 
-    /// A supervisor that does nothing is of no use to anybody, and nobody debugs one. Actors and tasks may be stopped by a person, for a reason; so it is said, since
-    /// their callers see only that they do not answer.
+    /// A stopped supervisor is of no use, and no person debugs one: it is continued. Actors and tasks may be
+    /// stopped by a person, for a reason: that is logged, since their callers see only that no reply comes.
     fn note_that_it_is_stopped(&self, pid: i32, signal: i32) {
         let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
         let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
@@ -51,8 +52,8 @@ impl Supervisor {
         }
     }
 
-    /// Writes down for the children of supervisors that are gone what those could not write any more. Not before they have all
-    /// ended: until then they may still be answering.
+    /// Records the exits that dead supervisors could not record for their children. Waits until all of those
+    /// have ended, because until then they may still send replies.
     fn settle_orphaned_children(&mut self) {
         let bereft: Vec<Key> =
             self.children.iter().filter(|(_, child)| child.left_children).map(|(&key, _)| key).collect();
@@ -63,7 +64,8 @@ impl Supervisor {
         }
     }
 
-    /// The same for one supervisor, of which nothing is left: before it is started again, and its children with it.
+    /// Settles the children of one supervisor of which nothing is left: before it is started again, and its
+    /// children with it.
     pub(super) fn settle_children_of(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key).filter(|child| child.left_children) else { return };
         child.left_children = false;
@@ -110,8 +112,8 @@ impl Supervisor {
         }
     }
 
-    /// Tells the policy, and returns what it says. Of a supervisor that may come back, refs are told now: they
-    /// know then that it has ended, and nothing else.
+    /// Tells the policy, and returns what it says. Of a supervisor that may come back, refs are told now:
+    /// they know then that it has ended, and nothing else.
     fn decide(&mut self, key: Key, exited: &Exited) -> Vec<Action> {
         let event = match (exited.was_ignored, exited.was_up) {
             (true, false) => Event::Ignored(key),
@@ -134,8 +136,8 @@ impl Supervisor {
         actions
     }
 
-    /// Does what the policy says. The next process does not wait until the kernel has tidied up after the last
-    /// one: if it is started at once, that is reaped after it.
+    /// Does what the policy says. The next process does not wait until the kernel has tidied up after the
+    /// last one: if it is started at once, that is reaped after it.
     fn carry_on(&mut self, key: Key, actions: Vec<Action>, mut unreaped: Option<i32>) {
         if actions.first() != Some(&Action::Start(key)) {
             unreaped.take().and_then(process::reap);
@@ -161,7 +163,8 @@ impl Supervisor {
         }
     }
 
-    /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster parent.
+    /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster
+    /// parent.
     pub(super) fn kill_strays(&self) {
         self.strays().for_each(orphans::kill_with_group);
     }
@@ -173,7 +176,8 @@ impl Supervisor {
         procfs::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }
 
-    /// Whether nothing is left of the last process of a child: what it had started has ended, too, and two never overlap.
+    /// Whether nothing is left of the last process of a child: what it had started has ended, too, and two
+    /// never overlap.
     pub(super) fn is_clear(&self, key: Key) -> bool {
         let Some(child) = self.children.get(&key) else { return true };
         if child.incarnation == 0 {
@@ -185,8 +189,8 @@ impl Supervisor {
 }
 
 impl Child {
-    /// Records the end of its process, on its page too, and what comes next as far as that is known. Before the
-    /// process is reaped.
+    /// Records the end of its process, on its page too, and what comes next as far as that is known. Before
+    /// the process is reaped.
     fn record_exit(&mut self, wait: Wait) -> Exited {
         let was_up = self.is_up();
         self.left_children = !self.spawn.children.is_empty();
@@ -213,8 +217,8 @@ impl Child {
         Exited { was_up, was_ignored, is_worker, exit, _process: process }
     }
 
-    /// What the restart policy makes of it. What this supervisor has ordered, it knows. That another process has
-    /// ordered it, the page says: it may say so of itself.
+    /// What the restart policy makes of it. What this supervisor has ordered, it knows. That another process
+    /// has ordered it, the page says: it may say so of itself.
     fn classify(&self, order: Option<StopOrder>, epitaph: &Epitaph) -> Exit {
         // A task that is left to end by itself in a drain has been asked nothing.
         let ordered =
@@ -231,9 +235,9 @@ impl Child {
         }
     }
 
-    /// Tells the holders of refs to look at its page. A holder that hears of the end of an actor can rely on its
-    /// being reaped; one that hears of the end of one of its processes does not wait for that. Returns the pid,
-    /// if it is still to be reaped.
+    /// Tells the holders of refs to look at its page. A holder that hears of the end of an actor can rely on
+    /// its being reaped; one that hears of the end of one of its processes does not wait for that. Returns
+    /// the pid, if it is still to be reaped.
     fn announce_exit(&self, pid: i32, is_leaving: bool) -> Option<i32> {
         let is_worker = self.spec().kind != Kind::Supervisor;
         let comes_back = self.state != State::Dead;

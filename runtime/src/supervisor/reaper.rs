@@ -1,11 +1,14 @@
-//! The warden: the parent of the root supervisor, to which every process of the tree comes whose parents are all gone.
+//! The warden: the parent of the root supervisor, to which every process of the tree comes whose parents are
+//! all gone.
 //!
-//! Actors die with their supervisors by themselves, but what they have started by other means does not, and neither its environment nor its group or
-//! session need say to which tree it belongs. What the kernel says is enough: the warden is a subreaper above the root supervisor, so
-//! whatever the tree has left when the root supervisor has ended, however it has ended, is a child of the warden, and is killed.
+//! Actors die with their supervisors by themselves, but what they have started by other means does not, and
+//! neither its environment nor its group or session need say to which tree it belongs. What the kernel says
+//! is enough: the warden is a subreaper above the root supervisor, so whatever the tree has left when the
+//! root supervisor has ended, however it has ended, is a child of the warden, and is killed.
 //!
-//! It waits for one process and does nothing else, needs no signal for it, and ends as the root supervisor has ended. If the warden is killed, the
-//! root supervisor, a subreaper too, ends everything below itself ([`Supervisor::tear_down`](crate::supervisor::Supervisor)).
+//! It waits for one process and does nothing else, needs no signal for it, and ends as the root supervisor
+//! has ended. If the warden is killed, the root supervisor, a subreaper too, ends everything below itself
+//! ([`Supervisor::tear_down`](crate::supervisor::Supervisor)).
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,10 +21,12 @@ use crate::sys::{clock, fd, poll, procfs, proctitle};
 
 const NAME: &str = "phx-warden";
 
-/// How long is tried to end what does not end: a process that we may not signal, or that is stuck in the kernel.
+/// How long is tried to end what does not end: a process that we may not signal, or that is stuck in the
+/// kernel.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Forks. The parent stays as the warden, for good; the child, which is to be the root supervisor, goes on with a handle on it.
+/// Forks. The parent stays as the warden, for good; the child, which is to be the root supervisor, goes on
+/// with a handle on it.
 ///
 /// # Errors
 /// Those of the fork, and those of a handle that cannot be had.
@@ -48,7 +53,7 @@ fn keep_watch(root: i32) -> ! {
     process::group_of(root);
     let end = loop {
         match process::await_change(root) {
-            // Nobody debugs a supervisor, and one that does nothing is of no use to anybody.
+            // No person debugs a supervisor, and one that is stopped is of no use.
             Some(Change::Stopped) => {
                 process::kill(root, SIGCONT);
                 // Until that has come to it, it still counts as stopped.

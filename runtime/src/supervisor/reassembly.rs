@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::control::request::{Place, Spawn};
 use crate::sys::clock;
 
-/// How long the rest of a tree may take to come. Whoever sends it does nothing else meanwhile, unless it is killed.
+/// How long the rest of a tree may take to come. Its sender does nothing else meanwhile, unless it is killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many trees can be on their way at once.
@@ -27,8 +27,8 @@ struct Batch {
 }
 
 impl Assembly {
-    /// Takes a packet; answers the tree that it completes. What cannot be part of a tree is dropped with the rest of it: the mailboxes close, which
-    /// those who wait for them see.
+    /// Takes a packet; returns the tree that it completes. What cannot be part of a tree is dropped with the
+    /// rest of it: the mailboxes close, which callers that wait for them see.
     pub(super) fn add(&mut self, spawn: Spawn, place: Place) -> Option<Spawn> {
         if place == Place::alone() {
             return Some(spawn);

@@ -1,4 +1,5 @@
-//! What a holder of a supervisor's handle asks for: children to be added, ended, started again, forgotten, listed.
+//! What a holder of a supervisor's handle asks for: children to be added, ended, started again, forgotten,
+//! listed.
 
 use std::os::fd::OwnedFd;
 
@@ -22,7 +23,7 @@ impl Supervisor {
         let has_been = child.incarnation > 0;
         self.children.insert(key, Box::new(child));
         if has_been {
-            // It is not an addition that somebody waits for, but a restart.
+            // It is not an addition that a caller waits for, but a restart.
             return self.tell_policy(Event::Resume(key, rules));
         }
         let ticket = self.next_number();
@@ -49,7 +50,7 @@ impl Supervisor {
             return Some(Refusal::ShuttingDown);
         }
         let id = spawn.spec.child_id.as_deref()?;
-        // Whoever adds it does not know our rules.
+        // The process that adds it does not know the rules of this supervisor.
         if let Err(error) = check_child(self.policy.rules(), id, &spawn.spec.rules) {
             return Some(Refusal::Specs(error));
         }

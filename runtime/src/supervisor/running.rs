@@ -7,10 +7,9 @@
 //! - the end, [`Stage`]: left to run, asked to stop, being killed.
 //!
 //! They are independent, because a process can be asked to stop before it is ready. What cannot be written: a
-//! time to use force against a process that is neither
-//! asked to stop nor to be killed, an order to stop without the time and the party that gave it, a start
-//! limit, a gate or lent descriptors of a process that is
-//! known to be ready.
+//! time to use force against a process that is neither asked to stop nor to be killed, an order to stop
+//! without the time and the party that gave it, a start limit, a gate or lent descriptors of a process that
+//! is known to be ready.
 //!
 //! Nothing here makes a system call, beside closing what is not needed any more and asking the kernel about a
 //! gate.

@@ -1,9 +1,9 @@
 //! Standby processes: which there are, for which children, how long each is kept, and which are still to be
 //! forked. Forking them and letting them in is done in `prefork`.
 //!
-//! [`Standby`] knows each of them by its pid, from its fork until it is reaped or let in: until then it is a child
-//! of this supervisor, and no orphan. Those that no spec asks for are at most [`MOST`] at a time, each for as
-//! long as [`KEPT`] says. A child is wanted one for at most once, not before a certain time.
+//! [`Standby`] knows each of them by its pid, from its fork until it is reaped or let in: until then it is a
+//! child of this supervisor, and no orphan. Those that no spec asks for are at most [`MOST`] at a time, each
+//! for as long as [`KEPT`] says. A child is wanted one for at most once, not before a certain time.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,8 @@ impl Standby {
         self.by_pid.contains_key(&pid)
     }
 
-    /// The children whose standby process has not been needed for as long as it is kept; each is returned once.
+    /// The children whose standby process has not been needed for as long as it is kept; each is returned
+    /// once.
     pub(super) fn take_unneeded(&mut self, now: u64) -> Vec<Key> {
         let is_over = |keep: Keep| matches!(keep, Keep::Until(until) if until <= now);
         let unneeded = self.by_pid.values_mut().filter(|(_, keep)| is_over(*keep));

@@ -22,7 +22,7 @@ use crate::types::exit::ExitReason;
 use crate::types::method::Method;
 
 impl Supervisor {
-    /// Starts a child's next process; answers what the policy has to hear if there is none.
+    /// Starts a child's next process. Returns what the policy has to hear if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
         self.settle_children_of(key);
         if let Some(event) = self.check_called_off(key) {
@@ -32,36 +32,23 @@ impl Supervisor {
         self.launch_now(key)
     }
 
-    /// The same for an incarnation that has begun.
+    /// Starts the process of an incarnation that has begun: lets the standby process in, or forks. Returns
+    /// what the policy has to hear if there is none.
     pub(super) fn launch_now(&mut self, key: Key) -> Option<Event> {
         // Out of the table before the fork: what the child changes there would be pages of its own.
         let mut child = self.children.remove(&key)?;
-        if let Some((pid, gate, control)) =
-            child.spare.take().and_then(|spare| spare.let_in(child.lazy_ready))
-        {
+        let lazy = child.lazy_ready;
+        if let Some((pid, gate, control)) = child.spare.take().and_then(|spare| spare.let_in(lazy)) {
             self.standby.remove(pid);
-            self.adopt(
-                key,
-                child,
-                pid,
-                Forked { control: Some(control), gate: Some(gate), ..Forked::default() },
-            );
+            let forked = Forked { control: Some(control), gate: Some(gate), ..Forked::default() };
+            self.adopt(key, child, pid, forked);
             return None;
         }
         let prepared = self.prepare(&mut child);
         // Asked for in the child, it might be that of a foster parent already.
         let parent = process::pid();
-        let forked = prepared.and_then(ForkPlan::fork);
-        match forked {
-            Err(refusal) => {
-                child.incarnation -= 1;
-                let comes_back = child.initial || child.incarnation > 0;
-                let next = if comes_back { State::Restarting } else { State::Dead };
-                child.publish_exit(&refused_start(refusal), next);
-                child.ring();
-                self.children.insert(key, child);
-                Some(Event::StartFailed(key))
-            }
+        match prepared.and_then(ForkPlan::fork) {
+            Err(refusal) => Some(self.fail_to_launch(key, child, refusal)),
             Ok((plan, Fork::Parent(pid))) => {
                 process::group_of(pid);
                 let (control, sender) = plan.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
@@ -71,25 +58,38 @@ impl Supervisor {
                 None
             }
             // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
-            Ok((plan, Fork::Child)) => match plan.worker {
-                None => self.become_supervisor(*child, plan, parent),
-                Some(worker) => {
-                    let Child { spawn, incarnation, .. } = *child;
-                    setup::enter(Birth {
-                        spawn,
-                        entry: worker.entry,
-                        incarnation,
-                        control: worker.sender,
-                        place: plan.place,
-                        close: plan.close,
-                        supervisor: parent,
-                        descriptors: self.descriptors,
-                        buffer: std::mem::take(&mut self.buffer),
-                        gate: None,
-                    })
-                }
-            },
+            Ok((plan, Fork::Child)) => self.become_child(child, plan, parent),
         }
+    }
+
+    /// There is no process, and the incarnation has not begun after all.
+    fn fail_to_launch(&mut self, key: Key, mut child: Box<Child>, refusal: Refusal) -> Event {
+        child.incarnation -= 1;
+        let comes_back = child.initial || child.incarnation > 0;
+        let next = if comes_back { State::Restarting } else { State::Dead };
+        child.publish_exit(&refused_start(refusal), next);
+        child.ring();
+        self.children.insert(key, child);
+        Event::StartFailed(key)
+    }
+
+    /// In the new process.
+    fn become_child(&mut self, child: Box<Child>, plan: ForkPlan, supervisor: i32) -> ! {
+        let ForkPlan { worker, place, close, .. } = plan;
+        let Some(worker) = worker else { self.become_supervisor(*child, place, &close, supervisor) };
+        let Child { spawn, incarnation, .. } = *child;
+        setup::enter(Birth {
+            spawn,
+            entry: worker.entry,
+            incarnation,
+            control: worker.sender,
+            place,
+            close,
+            supervisor,
+            descriptors: self.descriptors,
+            buffer: std::mem::take(&mut self.buffer),
+            gate: None,
+        })
     }
 
     /// What changes in ledger and books before its next process is there.
@@ -170,19 +170,19 @@ impl Supervisor {
     }
 
     /// The child goes on as a supervisor, of the children that came with it.
-    fn become_supervisor(&self, child: Child, plan: ForkPlan, supervisor: i32) -> ! {
+    fn become_supervisor(&self, child: Child, place: Place, close: &fd::Others, supervisor: i32) -> ! {
         process::own_group();
         if !process::die_with(supervisor, process::SIGKILL) {
             process::exit_now(0);
         }
-        if !plan.close.close() {
+        if !close.close() {
             process::exit_now(1);
         }
         let Child { mut spawn, incarnation, .. } = child;
         spawn.begin_anew();
         signal::forget();
         proctitle::set(&spawn.spec.name);
-        Board::keep_from_children(&plan.place);
+        Board::keep_from_children(&place);
         let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
         ledger.be_vouched_for(supervisor, register::number());
         ledger.started(process::pid(), incarnation);
@@ -198,7 +198,7 @@ impl Supervisor {
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
         let config =
             Config { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
-        let declared = Declared { page: ledger, place: plan.place };
+        let declared = Declared { page: ledger, place };
         Supervisor::with(config, desk, Some(declared), policy, children).run()
     }
 }
@@ -252,7 +252,8 @@ struct Forked {
     gate: Option<Gate>,
 }
 
-/// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own one day.
+/// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own
+/// one day.
 pub(super) struct Worker {
     pub(super) entry: &'static Entry,
     pub(super) receiver: OwnedFd,
@@ -293,11 +294,12 @@ pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
 }
 
 impl Child {
-    /// Gives it another attic in the place of one that a process of it has shut down: with that, none could take a caller in. The callers who were there come
-    /// again with their next calls.
+    /// Gives it another attic in the place of one that a process of it has shut down: with that, none could
+    /// take a caller in. The callers who were there come again with their next calls.
     fn renew_attic(&mut self) {
         if self.spawn.attic.as_ref().is_some_and(Attic::is_shut_down)
-            // Without a descriptor for it now, the next process ends as the last one did, and this is tried again.
+            // Without a descriptor for it now, the next process ends as the last one did, and this is tried
+            // again.
             && let Ok(attic) = Attic::new()
         {
             self.spawn.attic = Some(attic);

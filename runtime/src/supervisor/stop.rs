@@ -52,8 +52,9 @@ impl Supervisor {
         }
     }
 
-    /// The next step of an orderly end, if one has begun: daemons first. Then a declared supervisor does what its policy says; in
-    /// one that belongs to a process, tasks end by themselves, and actors are stopped in reverse order of their start, one after the other.
+    /// The next step of an orderly end, if one has begun: daemons first. Then a declared supervisor does what
+    /// its policy says; in one that belongs to a process, tasks end by themselves, and actors are stopped in
+    /// reverse order of their start, one after the other.
     pub(super) fn go_on_ending(&mut self) {
         let Some(mode) = self.ending.mode() else { return };
         let alive = self.children.iter_mut().filter(|(_, child)| child.running.is_some());
@@ -74,7 +75,8 @@ impl Supervisor {
         let tasks = || alive().filter(|child| child.spec().kind == Kind::Task);
         if mode == StopMode::Drain && tasks().next().is_some() {
             if self.ending.announce() {
-                // One that has been stopped would be waited for without end, since nobody is left who might continue it.
+                // One that has been stopped would be waited for without end, since no process is left that
+                // might continue it.
                 let running = tasks().filter_map(|task| task.running.as_ref());
                 running.for_each(|running| process::kill(running.pid(), process::SIGCONT));
             }
@@ -144,7 +146,8 @@ impl Child {
         }
     }
 
-    /// Kills a process that is not ready when its start limit is over. That it is may have been found out by nothing else yet.
+    /// Kills a process that is not ready when its start limit is over. That it is may have been found out by
+    /// nothing else yet.
     fn end_late_start(&mut self) {
         let is_up = self.is_up();
         let Child { spawn, incarnation, running: Some(running), .. } = self else { return };
@@ -188,7 +191,8 @@ impl Child {
         None
     }
 
-    /// What it is busy with, by its page and by what has been seen there before. A page that has been overwritten is put right as far as we know better.
+    /// What it is busy with, by its page and by what has been seen there before. A page that has been
+    /// overwritten is put right as far as we know better.
     fn look_at_its_message(&mut self, now: u64) -> Option<Busy> {
         let is_up = self.state == State::Ready;
         let is_sound = !is_up || self.ledger().state() == State::Ready;
@@ -203,8 +207,8 @@ impl Child {
         self.running.as_mut()?.watch.look(Look { moves, is_sound, busy }, longest, now)
     }
 
-    /// Ends an actor that takes no messages although there are some: its process has been stopped, or its receiving thread is gone. Answers
-    /// when to look again.
+    /// Ends an actor that takes no messages although there are some: its process has been stopped, or its
+    /// receiving thread is gone. Answers when to look again.
     fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
         let (ledger, is_ready) = (&self.spawn.ledger, self.state == State::Ready);
         let (moves, waiting) = (ledger.moves(), ledger.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);
@@ -221,7 +225,8 @@ impl Child {
         }
     }
 
-    /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Returns when to look again.
+    /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Returns when to
+    /// look again.
     fn check_drain(&mut self, now: u64) -> Option<u64> {
         let (phase, since) = (self.ledger().phase(), self.ledger().since());
         let shutdown = self.spec().shutdown;

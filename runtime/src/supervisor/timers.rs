@@ -1,8 +1,8 @@
 //! When a supervisor looks at its children without having been rung.
 //!
-//! [`Timers`] knows the children of whose processes something is due at a certain time: each is in it as long as
-//! that is so, and the times themselves are those of the process, so that no copy of one can be wrong. It also
-//! says when to look at the children that wait for their restart, because holders of refs cannot ring.
+//! [`Timers`] knows the children of whose processes something is due at a certain time: each is in it as long
+//! as that is so, and the times themselves are those of the process, so that no copy of one can be wrong. It
+//! also says when to look at the children that wait for their restart, because holders of refs cannot ring.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,8 @@ impl Timers {
         self.children.insert(key);
     }
 
-    /// Looks at each of the children; those of which nothing is due any more (`false`) are not looked at again.
+    /// Looks at each of the children; those of which nothing is due any more (`false`) are not looked at
+    /// again.
     pub(super) fn look(&mut self, mut look: impl FnMut(Key) -> bool) {
         self.children.retain(|&key| look(key));
     }

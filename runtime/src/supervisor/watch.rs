@@ -1,10 +1,12 @@
-//! What a supervisor has seen of the message that a child is busy with, so that its deadline holds whatever becomes of the page.
+//! What a supervisor has seen of the message that a child is busy with, so that its deadline holds whatever
+//! becomes of the page.
 //!
-//! The page says which message it is and since when. It is believed while it goes on: its counter rises with everything the child does, and its state is
-//! what the supervisor knows. A page that has been overwritten says nothing; what was known before holds until the counter rises again.
+//! The page says which message it is and since when. It is believed while it goes on: its counter rises with
+//! everything the child does, and its state is what the supervisor knows. A page that has been overwritten
+//! says nothing; what was known before holds until the counter rises again.
 //!
-//! A child that counts up in a handler that hangs has talked itself out of its deadline. That costs it its process, which serves nobody: its callers
-//! have their own.
+//! A child that counts up in a handler that hangs has talked itself out of its deadline. That costs it its
+//! process, which is of no use to it: its callers have their own.
 
 use std::time::Duration;
 
