@@ -99,8 +99,8 @@ impl Supervisor {
         match forked {
             Err(error) => {
                 child.ledger().note_supervisor_error(error.raw_os_error().unwrap_or_default());
-                // What is asked after this has to ring again: an actor that never stops asking holds the
-                // supervisor up for no other child.
+                // What is asked after this has to ring again: an actor that never stops asking holds up no
+                // other child.
                 request::discard(control.as_fd(), &mut self.buffer);
                 self.count_end_of_nested(key);
             }

@@ -29,7 +29,7 @@ pub(super) struct RunningProcess {
     starting: Option<Starting>,
     stage: Stage,
     /// What has been seen of what it does, and when to look next.
-    pub(super) watch: Watch,
+    watch: Watch,
     /// The receiving end of its requests; never read here, but kept for the supervisor of its own that the
     /// child may want later. A declared supervisor has none.
     control: Option<OwnedFd>,
@@ -130,6 +130,10 @@ impl RunningProcess {
     pub(super) fn is_at_its_gate(&self) -> bool {
         let gate = self.starting.as_ref().and_then(|starting| starting.gate.as_ref());
         gate.is_some_and(Gate::is_unpassed)
+    }
+
+    pub(super) fn watch(&mut self) -> &mut Watch {
+        &mut self.watch
     }
 
     pub(super) fn stage(&self) -> &Stage {

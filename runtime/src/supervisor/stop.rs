@@ -119,7 +119,7 @@ impl Child {
                 running.stage_mut().set_kill_at(at.saturating_add(clock::nanos(grace)));
             }
             // As long as it works, it is left to work.
-            (StopMode::Drain, _) => running.watch.look_next(Some(at.saturating_add(WHILE_DRAINING))),
+            (StopMode::Drain, _) => running.watch().look_next(Some(at.saturating_add(WHILE_DRAINING))),
             (StopMode::Stop, Shutdown::Infinity) => {}
         }
         match running.stage().is_due(at) {
@@ -137,11 +137,11 @@ impl Child {
         if running.stage().is_due(now) {
             running.use_force(spawn.spec.shutdown);
         }
-        if running.watch.is_due(now) {
+        if running.watch().is_due(now) {
             let handler = self.check_handler(now);
             let drain = self.check_drain(now);
             if let Some(running) = &mut self.running {
-                running.watch.look_next([handler, drain].into_iter().flatten().min());
+                running.watch().look_next([handler, drain].into_iter().flatten().min());
             }
         }
     }
@@ -164,7 +164,7 @@ impl Child {
     pub(super) fn look_for_limit(&mut self, now: u64) {
         let limited = self.running.is_some() && self.ledger().progress().is_some_and(|busy| busy.limit != 0);
         if let Some(running) = self.running.as_mut().filter(|_| limited) {
-            running.watch.look_next(Some(now));
+            running.watch().look_next(Some(now));
         }
     }
 
@@ -204,7 +204,7 @@ impl Child {
         let told = self.ledger().progress();
         let busy = told.map(|progress| Busy::told(progress, self.limit(progress.method), now));
         let longest = self.longest_limit();
-        self.running.as_mut()?.watch.look(Look { moves, is_sound, busy }, longest, now)
+        self.running.as_mut()?.watch().look(Look { moves, is_sound, busy }, longest, now)
     }
 
     /// Ends an actor that takes no messages although there are some: its process has been stopped, or its
@@ -215,7 +215,7 @@ impl Child {
         let running = self.running.as_mut()?;
         let is_idle = is_ready && ledger.phase() == Phase::Idle;
         let could_take = is_idle && waiting && self.spawn.spec.kind == Kind::Actor;
-        match running.watch.look_idle(could_take.then_some(moves), limit, now) {
+        match running.watch().look_idle(could_take.then_some(moves), limit, now) {
             Idle::LookAgain(at) => Some(at),
             Idle::TooLong(after) => {
                 running.stage_mut().kill(KillReason::DeadlineExceeded { method: TAKING, after });
