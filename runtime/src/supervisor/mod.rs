@@ -1,23 +1,24 @@
 //! A supervisor: one thread, one wait, no user code.
 //!
-//! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and, with
-//! SIGCHLD and SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It never
-//! decodes what a child wrote, nor believes it: signals go down; wait statuses and the ledger's numbers come up
-//! (see `knowledge`).
+//! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and,
+//! with SIGCHLD and SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It
+//! never decodes what a child wrote, nor believes it: signals go down; wait statuses and the ledger's numbers
+//! come up (see `knowledge`).
 //!
 //! What is to be done about a death is decided in `policy`, without a system call; here it is done.
 //!
-//! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends with
-//! it: the program's is the root of the tree. A *declared* supervisor is itself a child of another one, with
-//! children that came with it.
+//! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends
+//! with it: the program's is the root of the tree. A *declared* supervisor is itself a child of another one,
+//! with children that came with it.
 //!
-//! [`Supervisor`] has the control channel, the owner, the policy, the children and the loop. What else it knows
-//! lies in parts, each with its invariant at the head of its file: who is being started (`readiness`), when to
-//! look at which child (`timers`), processes forked ahead (`standby`), supervisors of actors (`nested`), requests
-//! without a reply (`pending`), the orderly end (`ending`), trees that are still coming in (`reassembly`). The
-//! parts hold data and say what is to be done; only methods of `Supervisor` and `Child` do it, by files for what is
-//! done: `start`, `prefork`, `inspect`, `stop`, `reap`, `actions`, `requests`. The process of a child is in one
-//! stage at a time (`running`).
+//! [`Supervisor`] has the control channel, the owner, the policy, the children and the loop. What else it
+//! knows lies in parts, each with its invariant at the head of its file: which process is whose
+//! (`processes`), who is being started (`readiness`), when to look at which child (`timers`), processes
+//! forked ahead (`standby`), supervisors of actors (`nested`), requests without a reply (`pending`), the
+//! orderly end (`ending`), trees that are still coming in (`reassembly`). The parts hold data and say what is
+//! to be done; only methods of `Supervisor` and `Child` do it, by files for what is done: `start`, `prefork`,
+//! `inspect`, `stop`, `reap`, `actions`, `requests`. The process of a child is in one stage at a time
+//! (`running`).
 
 pub(crate) mod actions;
 pub(crate) mod boot;
@@ -30,6 +31,7 @@ mod nested;
 mod pending;
 mod prefork;
 mod preload;
+mod processes;
 mod readiness;
 pub(crate) mod reap;
 pub(crate) mod reaper;
@@ -52,6 +54,7 @@ use ending::Ending;
 use nested::Nested;
 use pending::PendingRequests;
 use prefork::Spare;
+use processes::Processes;
 use readiness::Readiness;
 use reassembly::Assembly;
 use running::RunningProcess;
@@ -86,12 +89,9 @@ pub(crate) struct Supervisor {
     /// What it shares with the supervisor above, if it is a declared one.
     declared: Option<Declared>,
     readiness: Readiness,
-    /// Which process is whose, for other processes that signal one.
-    register: Register,
     policy: Policy,
     children: BTreeMap<Key, Box<Child>>,
-    /// The children that have a process.
-    pids: BTreeMap<i32, Key>,
+    processes: Processes,
     timers: Timers,
     /// The children that are to be started when nothing is left of their last process.
     blocked_starts: BTreeSet<Key>,
@@ -196,10 +196,9 @@ impl Supervisor {
             masters,
             declared,
             readiness: Readiness::new(desk.doorbell, desk.board),
-            register: desk.register,
             policy,
             children,
-            pids: BTreeMap::new(),
+            processes: Processes::new(desk.register),
             timers: Timers::default(),
             blocked_starts: BTreeSet::new(),
             standby: Standby::default(),

@@ -135,7 +135,7 @@ impl Supervisor {
 
     /// The supervisor of this actor has ended. Requests that it has not read are for another one.
     pub(super) fn note_end_of_nested(&mut self, owner: i32) {
-        let Some(&key) = self.pids.get(&owner) else { return };
+        let Some(key) = self.processes.owner(owner) else { return };
         self.count_end_of_nested(key);
         let running = self.children.get(&key).and_then(|child| child.running.as_ref());
         let Some(control) = running.and_then(RunningProcess::control) else { return };

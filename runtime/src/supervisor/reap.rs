@@ -21,8 +21,7 @@ impl Supervisor {
     /// the policy says.
     pub(super) fn reap_children(&mut self) {
         while let Some((pid, wait)) = process::ended_child() {
-            self.register.strike(pid);
-            match self.pids.remove(&pid) {
+            match self.processes.remove(pid) {
                 Some(key) => self.on_exit(key, pid, wait),
                 None => self.reap_orphan(pid),
             }
@@ -42,7 +41,7 @@ impl Supervisor {
     /// A stopped supervisor is of no use, and no person debugs one: it is continued. Actors and tasks may be
     /// stopped by a person, for a reason: that is logged, since their callers see only that no reply comes.
     fn note_that_it_is_stopped(&self, pid: i32, signal: i32) {
-        let child = self.pids.get(&pid).and_then(|key| self.children.get(key));
+        let child = self.processes.owner(pid).and_then(|key| self.children.get(&key));
         let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
         let is_spare = self.standby.contains(pid);
         if is_supervisor || is_spare || self.nested.contains(pid) {
@@ -171,7 +170,7 @@ impl Supervisor {
 
     fn strays(&self) -> impl Iterator<Item = i32> {
         let known = |pid: &i32| {
-            self.pids.contains_key(pid) || self.nested.contains(*pid) || self.standby.contains(*pid)
+            self.processes.owner(*pid).is_some() || self.nested.contains(*pid) || self.standby.contains(*pid)
         };
         procfs::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }

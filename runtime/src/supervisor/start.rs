@@ -146,7 +146,7 @@ impl Supervisor {
         let now = clock::now();
         let start = clock::nanos(child.spec().start);
         child.last_pid = pid;
-        self.register.enter(pid, child.spec().id, child.incarnation);
+        self.processes.add(pid, key, child.spec().id, child.incarnation);
         let was_down = child.state == State::Down;
         child.state = State::Starting;
         lent.extend(child.spawn.move_up());
@@ -163,7 +163,6 @@ impl Supervisor {
         let starting = Starting { until: Some(now.saturating_add(start)), rang: false, was_down, gate, lent };
         let watch = Watch::from(child.shortest_limit().map(|limit| now.saturating_add(limit)));
         child.running = Some(RunningProcess::new(pid, starting, watch, control));
-        self.pids.insert(pid, key);
         self.readiness.begin(key, child.lazy_ready, now);
         self.timers.watch(key);
         self.children.insert(key, child);
