@@ -28,6 +28,7 @@ impl Supervisor {
         }
     }
 
+    /// Takes all bits that are set, and looks at the children that set them.
     pub(super) fn drain_notifications(&mut self) {
         for key in self.note_who_rang() {
             self.check_starting(key);
@@ -55,6 +56,7 @@ impl Supervisor {
         }
     }
 
+    /// Tells the policy that a child is up, the first time that it is found to be ready.
     fn check_starting(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if self.readiness.is_starting(key) && child.is_up() {
