@@ -89,12 +89,12 @@ pub fn root_supervisor(program: u32) -> Option<u32> {
     let below = |parent: u32, name: &str| {
         all.iter().find(|process| process.parent == parent && process.name.starts_with(name)).map(|it| it.pid)
     };
-    below(below(program, "phx-warden")?, "phx-root")
+    below(below(program, "phx-reaper")?, "phx-root")
 }
 
-/// The warden of a program, if it runs.
-pub fn warden(program: u32) -> Option<u32> {
-    children(program).into_iter().find(|child| child.name == "phx-warden").map(|child| child.pid)
+/// The reaper of a program, if it runs.
+pub fn reaper(program: u32) -> Option<u32> {
+    children(program).into_iter().find(|child| child.name == "phx-reaper").map(|child| child.pid)
 }
 
 /// Processes whose environment carries the mark of this run.

@@ -121,13 +121,13 @@ impl Run {
         until("a root supervisor", LIMIT, || processes::root_supervisor(self.pid()))
     }
 
-    /// Its warden.
+    /// Its reaper.
     ///
     /// # Panics
     /// If none appears.
     #[track_caller]
-    pub fn warden(&self) -> u32 {
-        until("a warden", LIMIT, || processes::warden(self.pid()))
+    pub fn reaper(&self) -> u32 {
+        until("a reaper", LIMIT, || processes::reaper(self.pid()))
     }
 
     /// Every process that carries its mark.

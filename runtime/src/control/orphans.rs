@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::control::boot_env::TREE;
 use crate::sys::{clock, poll, process, procfs};
 
-/// How long is looked for strays of a tree whose warden was killed.
+/// How long is looked for strays of a tree whose reaper was killed.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How often in a row nothing must have been found.
@@ -27,7 +27,7 @@ pub(crate) fn kill_with_group(pid: i32) {
 
 /// Kills every process that bears the mark of this tree, until there is none.
 ///
-/// For a tree whose warden was killed, perhaps with its root supervisor: then what actors had started and orphaned has gone to init, and this finds
+/// For a tree whose reaper was killed, perhaps with its root supervisor: then what actors had started and orphaned has gone to init, and this finds
 /// all of it that has kept the environment it was started with.
 pub(crate) fn sweep(tree: &str) {
     let mark = format!("{TREE}={tree}");

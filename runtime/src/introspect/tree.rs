@@ -117,7 +117,7 @@ pub enum NodeState {
 pub fn tree() -> Option<Node> {
     let root = root_supervisor::pid()?;
     let mut node = Node::bare(procfs::name_of(root)?, NodeKind::Own, root);
-    // Between the two stands the warden.
+    // Between the two stands the reaper.
     node.parent = procfs::parent_of(root).and_then(procfs::parent_of).map(i32::cast_unsigned);
     node.children = Page::all_of(root).below(root, 0, &mut Walk::default());
     Some(node)

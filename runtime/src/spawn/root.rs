@@ -26,7 +26,7 @@ use crate::sys::per_process::Own;
 use crate::sys::poll::{self, Event};
 use crate::sys::{clock, credentials, executable, fd, process, procfs, seqpacket, signal};
 
-/// How long a supervisor without its warden may take to end everything.
+/// How long a supervisor without its reaper may take to end everything.
 const TEAR_DOWN: Duration = Duration::from_secs(5);
 
 /// How many deaths of root supervisors are followed by another that gets what the last one had.
@@ -72,10 +72,10 @@ fn tree_of(root: &mut Root) -> Result<Arc<Tree>, NoTree> {
     if let Some(tree) = root.tree.as_ref().filter(|tree| !tree.is_gone(0)) {
         return Ok(Arc::clone(tree));
     }
-    let Started { control, supervisor, warden, pidfd, mark } = start()?;
+    let Started { control, supervisor, reaper, pidfd, mark } = start()?;
     let pid = procfs::pid_of(supervisor.as_fd()).unwrap_or_default();
     let tree = Arc::new(Step::Watch.attempt(|| Tree::new(control, supervisor))?);
-    watch(warden, pidfd, Arc::clone(&tree), mark, root.started)?;
+    watch(reaper, pidfd, Arc::clone(&tree), mark, root.started)?;
     let number = root.started;
     root.unreaped.insert(number);
     root.started += 1;
@@ -90,8 +90,8 @@ struct Started {
     /// A handle on its root supervisor.
     supervisor: OwnedFd,
     /// The parent of that, and our child.
-    warden: Abort,
-    /// A handle on the warden.
+    reaper: Abort,
+    /// A handle on the reaper.
     pidfd: OwnedFd,
     mark: String,
 }
@@ -118,10 +118,10 @@ fn start() -> Result<Started, NoTree> {
     // Its end of the channel is the image's alone.
     drop(command);
     let pid = child.id() as i32;
-    let mut warden = Abort(Some(child));
+    let mut reaper = Abort(Some(child));
     let pidfd = Step::Handle.attempt(|| process::pidfd(pid))?;
-    let supervisor = await_word(&ours, &mut warden, &pidfd, &token)?;
-    Ok(Started { control: ours, supervisor, warden, pidfd, mark })
+    let supervisor = await_word(&ours, &mut reaper, &pidfd, &token)?;
+    Ok(Started { control: ours, supervisor, reaper, pidfd, mark })
 }
 
 /// What is meant to become a supervisor starts none: an initialiser that spawns would do so in each image that it starts.
@@ -150,7 +150,7 @@ fn check_loader() -> io::Result<()> {
     Ok(())
 }
 
-/// Kills and reaps a warden whose supervisor, which ends without it, did not get as far as it should.
+/// Kills and reaps a reaper whose supervisor, which ends without it, did not get as far as it should.
 struct Abort(Option<Child>);
 
 impl Drop for Abort {
@@ -165,7 +165,7 @@ impl Drop for Abort {
 /// The new image repeats the word, or tells why there is no supervisor. Returns a handle on the supervisor, which comes with the word.
 fn await_word(
     control: &OwnedFd,
-    warden: &mut Abort,
+    reaper: &mut Abort,
     pidfd: &OwnedFd,
     token: &Token,
 ) -> Result<OwnedFd, Obstacle> {
@@ -181,16 +181,16 @@ fn await_word(
                     let handle = packet.fds.into_iter().next();
                     return handle.ok_or_else(|| Step::Handle.failed(fd::no_room()));
                 }
-                // It ends by itself, and its warden behind it, which reaps it.
+                // It ends by itself, and its reaper behind it, which reaps it.
                 drop(poll::readable(pidfd.as_fd(), Some(LEAVING)));
                 return Err(Obstacle::parse(said).unwrap_or_else(|| no_supervisor("it said something else")));
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if ready[1] {
-                    return Err(warden.explain(pidfd));
+                    return Err(reaper.explain(pidfd));
                 }
             }
-            Ok(None) => return Err(warden.explain(pidfd)),
+            Ok(None) => return Err(reaper.explain(pidfd)),
             Err(error) => return Err(Step::Wait.failed(error)),
         }
     }
@@ -228,11 +228,11 @@ impl Abort {
     }
 }
 
-/// Watches a root supervisor through its warden, and the program's signals, from a thread of its own.
-fn watch(warden: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> Result<(), Obstacle> {
+/// Watches a root supervisor through its reaper, and the program's signals, from a thread of its own.
+fn watch(reaper: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u64) -> Result<(), Obstacle> {
     let signals = Step::Signals.attempt(take_signals)?;
     let stopped = Step::Handle.attempt(|| pidfd.try_clone())?;
-    let watcher = Watcher { warden, pidfd, tree, mark, number, signals };
+    let watcher = Watcher { reaper, pidfd, tree, mark, number, signals };
     let builder = std::thread::Builder::new().name("phalanx-root".into());
     Step::Watch.attempt(|| builder.spawn(move || watcher.run()))?;
     // Without it, a root supervisor that is stopped stays so, and nothing else is lost.
@@ -241,18 +241,18 @@ fn watch(warden: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u
     Ok(())
 }
 
-/// A supervisor that does nothing is of no use to anybody: what each does for those below it, and the warden for the root, the program does for the
-/// warden.
-fn wake_when_stopped(warden: &OwnedFd) {
-    while process::await_stop(warden.as_fd()) {
-        let _ = process::signal(warden.as_fd(), process::SIGCONT);
+/// A supervisor that does nothing is of no use to anybody: what each does for those below it, and the reaper for the root, the program does for the
+/// reaper.
+fn wake_when_stopped(reaper: &OwnedFd) {
+    while process::await_stop(reaper.as_fd()) {
+        let _ = process::signal(reaper.as_fd(), process::SIGCONT);
         // Until that has come to it, it still counts as stopped.
         poll::pause(Duration::from_millis(1));
     }
 }
 
 struct Watcher {
-    warden: Abort,
+    reaper: Abort,
     pidfd: OwnedFd,
     tree: Arc<Tree>,
     mark: String,
@@ -293,14 +293,14 @@ impl Watcher {
             }
         }
         // One that left in order has left nothing behind; for one that was killed, or threw up its hands, we clean up.
-        // The warden ends as its supervisor has ended.
-        let warden = self.warden.0.take();
-        let status = warden.and_then(|mut child| child.wait().ok());
+        // The reaper ends as its supervisor has ended.
+        let reaper = self.reaper.0.take();
+        let status = reaper.and_then(|mut child| child.wait().ok());
         if status.is_some_and(|status| status.success()) {
             kept::forget(&self.tree);
         } else {
             say_that_it_died(status);
-            // If it was the warden that was killed, the supervisor is about to end everything, and knows more of that than we do.
+            // If it was the reaper that was killed, the supervisor is about to end everything, and knows more of that than we do.
             let deadline = clock::after(TEAR_DOWN);
             while !fd::hangs_up_within(self.tree.control(), clock::until(deadline)) && clock::now() < deadline
             {

@@ -15,7 +15,7 @@ pub(crate) fn note(pid: i32) {
     ROOT.store(pid, Ordering::SeqCst);
 }
 
-/// Above this process, or, in the program, below it and the warden.
+/// Above this process, or, in the program, below it and the reaper.
 pub(crate) fn pid() -> Option<i32> {
     let root = Some(ROOT.load(Ordering::SeqCst)).filter(|&root| root != 0)?;
     let own = std::process::id().cast_signed();

@@ -137,7 +137,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     let Settled { masters, own, descriptors, desk } =
         settle(&control, token.program).unwrap_or_else(|obstacle| end(control.as_fd(), &obstacle));
     let mut supervisor = Supervisor::new(Config { control, term: 0, masters, descriptors }, desk);
-    // The program, whose child is the warden, gets a handle on this process with it.
+    // The program, whose child is the reaper, gets a handle on this process with it.
     Step::Word
         .attempt(|| seqpacket::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))
         .unwrap_or_else(|obstacle| end(supervisor.control(), &obstacle));
@@ -147,7 +147,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
 
 /// What makes a root supervisor out of an image.
 struct Settled {
-    /// Handles on the program and the warden.
+    /// Handles on the program and the reaper.
     masters: Vec<OwnedFd>,
     /// A handle on this process.
     own: OwnedFd,
@@ -156,7 +156,7 @@ struct Settled {
     desk: Desk,
 }
 
-/// Everything that must be so before there can be a root supervisor. Returns in the child of the warden, if
+/// Everything that must be so before there can be a root supervisor. Returns in the child of the reaper, if
 /// not with an error.
 fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::Threads.attempt(process::confirm_single_thread)?;
@@ -167,13 +167,13 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::TakeLines.attempt(|| uplink::take_over(control.as_fd()))?;
     let owner = Step::Owner.attempt(|| process::pidfd(program))?;
     // Without it, what the tree leaves behind when this process is killed could not be found.
-    let warden = Step::Warden.attempt(reaper::stand_behind)?;
+    let reaper = Step::Reaper.attempt(reaper::stand_behind)?;
     Step::Subreaper.attempt(process::become_subreaper)?;
     root_supervisor::note(process::pid());
     let own = Step::Own.attempt(|| process::pidfd(process::pid()))?;
     let desk = Step::Office.attempt(Desk::new)?;
     proctitle::set(&format!("phx-root: {}", program_name()));
-    Ok(Settled { masters: vec![owner, warden], own, descriptors, desk })
+    Ok(Settled { masters: vec![owner, reaper], own, descriptors, desk })
 }
 
 /// Ends this image before it has taken over its control channel, which is standard input.
@@ -183,7 +183,7 @@ fn refuse(obstacle: &Obstacle) -> ! {
 
 /// Ends this image, and tells the program why.
 fn end(control: BorrowedFd<'_>, obstacle: &Obstacle) -> ! {
-    // The exit code says which step it was, in case this does not arrive. The warden, if there is one
+    // The exit code says which step it was, in case this does not arrive. The reaper, if there is one
     // already, ends with it too.
     let _ = seqpacket::send_raw(control, &obstacle.to_bytes(), &[]);
     process::exit_now(obstacle.step.code())

@@ -84,7 +84,7 @@ pub(crate) struct Supervisor {
     /// How many supervisors the owner had before.
     term: u32,
     /// Handles on the processes without which it has nothing to do: its owner, the program or an actor; and
-    /// of the root supervisor, the warden.
+    /// of the root supervisor, the reaper.
     masters: Vec<OwnedFd>,
     /// What it shares with the supervisor above, if it is a declared one.
     declared: Option<Declared>,

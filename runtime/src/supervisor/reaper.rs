@@ -1,13 +1,13 @@
-//! The warden: the parent of the root supervisor, to which every process of the tree comes whose parents are
+//! The reaper: the parent of the root supervisor, to which every process of the tree comes whose parents are
 //! all gone.
 //!
 //! Actors die with their supervisors by themselves, but what they have started by other means does not, and
 //! neither its environment nor its group or session need say to which tree it belongs. What the kernel says
-//! is enough: the warden is a subreaper above the root supervisor, so whatever the tree has left when the
-//! root supervisor has ended, however it has ended, is a child of the warden, and is killed.
+//! is enough: the reaper is a subreaper above the root supervisor, so whatever the tree has left when the
+//! root supervisor has ended, however it has ended, is a child of the reaper, and is killed.
 //!
 //! It waits for one process and does nothing else, needs no signal for it, and ends as the root supervisor
-//! has ended. If the warden is killed, the root supervisor, a subreaper too, ends everything below itself
+//! has ended. If the reaper is killed, the root supervisor, a subreaper too, ends everything below itself
 //! ([`Supervisor::tear_down`](crate::supervisor::Supervisor)).
 
 use std::io;
@@ -19,13 +19,13 @@ use crate::sys::process::{self, Change, Fork, SIGCONT, Wait};
 use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, fd, poll, procfs, proctitle};
 
-const NAME: &str = "phx-warden";
+const NAME: &str = "phx-reaper";
 
 /// How long is tried to end what does not end: a process that we may not signal, or that is stuck in the
 /// kernel.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Forks. The parent stays as the warden, for good; the child, which is to be the root supervisor, goes on
+/// Forks. The parent stays as the reaper, for good; the child, which is to be the root supervisor, goes on
 /// with a handle on it.
 ///
 /// # Errors
@@ -33,15 +33,15 @@ const SWEEP: Duration = Duration::from_secs(5);
 pub(crate) fn stand_behind() -> io::Result<OwnedFd> {
     process::become_subreaper()?;
     proctitle::set(NAME);
-    let warden = process::pid();
+    let reaper = process::pid();
     match process::fork()? {
         Fork::Parent(root) => keep_watch(root),
         Fork::Child => {
             process::own_group();
             process::confirm_single_thread()?;
-            let handle = process::pidfd(warden)?;
+            let handle = process::pidfd(reaper)?;
             // If it has been killed before the handle was there, that is on another process.
-            if process::parent() == warden { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }
+            if process::parent() == reaper { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }
         }
     }
 }

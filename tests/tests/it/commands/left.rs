@@ -9,7 +9,7 @@ fn with_commands() -> (Run, Vec<u32>, u32) {
     let run = Program::new(SCENARIO).args(["commands"]).env("RUST_LOG", "off").start();
     let keeper = run.line().parse().unwrap();
     let below = processes::descendants(run.pid()).iter().map(|process| process.pid).collect::<Vec<_>>();
-    // Warden and root supervisor, five keepers, a plain command, four shells with two children each.
+    // Reaper and root supervisor, five keepers, a plain command, four shells with two children each.
     assert!(below.len() >= 20, "{below:?}");
     (run, below, keeper)
 }
@@ -46,10 +46,10 @@ fn a_program_and_its_root_supervisor_that_are_killed_together_leave_nothing_of_t
 }
 
 #[test]
-fn a_warden_that_is_killed_takes_the_tree_with_it_and_nothing_is_left_of_its_commands() {
+fn a_reaper_that_is_killed_takes_the_tree_with_it_and_nothing_is_left_of_its_commands() {
     for with_program in [false, true] {
         let (run, below, _) = with_commands();
-        let victims = [run.warden(), run.pid()];
+        let victims = [run.reaper(), run.pid()];
         processes::kill_together(if with_program { &victims } else { &victims[..1] });
         all_end(&below);
         run.signal("KILL");

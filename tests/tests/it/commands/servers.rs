@@ -129,7 +129,7 @@ impl Server {
             .map(|victim| match victim {
                 Victim::Program => run.pid(),
                 Victim::Root => run.root_supervisor(),
-                Victim::Warden => run.warden(),
+                Victim::Reaper => run.reaper(),
             })
             .collect();
         processes::kill_together(&victims);
@@ -144,7 +144,7 @@ impl Server {
 enum Victim {
     Program,
     Root,
-    Warden,
+    Reaper,
 }
 
 /// Each way in which a tree may lose its head.
@@ -152,8 +152,8 @@ const VICTIMS: [&[Victim]; 5] = [
     &[Victim::Root],
     &[Victim::Program],
     &[Victim::Program, Victim::Root],
-    &[Victim::Warden],
-    &[Victim::Warden, Victim::Program],
+    &[Victim::Reaper],
+    &[Victim::Reaper, Victim::Program],
 ];
 
 /// Waits until the command has another process than this one, and that serves.

@@ -68,17 +68,17 @@ fn an_orphan_among_the_descendants_dies_with_the_program() {
 fn an_orphan_among_the_descendants_dies_with_the_root_supervisor() {
     let (run, stray) = with_stray();
     processes::kill(run.root_supervisor());
-    // The warden is its parent then.
+    // The reaper is its parent then.
     eventually("its end", PROMPTLY, || !processes::exists(stray));
     assert_eq!(run.rest(), ["its supervisor died"]);
     assert_eq!(run.finish(), 0);
 }
 
 #[test]
-fn an_orphan_among_the_descendants_dies_with_the_warden() {
+fn an_orphan_among_the_descendants_dies_with_the_reaper() {
     let (run, stray) = with_stray();
     let root = run.root_supervisor();
-    processes::kill(run.warden());
+    processes::kill(run.reaper());
     eventually("its end", PROMPTLY, || !processes::exists(stray));
     // Init is its parent then, and reaps it when it likes.
     eventually("the end of the root supervisor", PROMPTLY, || !processes::runs(root));
@@ -91,10 +91,10 @@ fn an_orphan_among_the_descendants_dies_with_the_warden() {
 }
 
 #[test]
-fn an_orphan_among_the_descendants_dies_with_program_and_root_supervisor_or_program_and_warden() {
+fn an_orphan_among_the_descendants_dies_with_program_and_root_supervisor_or_program_and_reaper() {
     for with_root in [false, true] {
         let (run, stray) = with_stray();
-        let other = if with_root { run.root_supervisor() } else { run.warden() };
+        let other = if with_root { run.root_supervisor() } else { run.reaper() };
         processes::kill_together(&[run.pid(), other]);
         eventually("its end", PROMPTLY, || !processes::exists(stray));
         assert_eq!(run.finish(), -9);

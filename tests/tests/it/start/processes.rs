@@ -59,14 +59,14 @@ fn every_actor_has_a_process_group_of_its_own() {
 }
 
 #[test]
-fn actors_are_children_of_the_root_supervisor_which_stands_below_the_program_and_its_warden() {
+fn actors_are_children_of_the_root_supervisor_which_stands_below_the_program_and_its_reaper() {
     alone(|| {
         let echoes: Vec<_> = (0..3).map(|_| Echo.spawn().unwrap()).collect();
         let supervisor = parent(echoes[0].pid().unwrap());
         for echo in &echoes {
             assert_eq!(parent(echo.pid().unwrap()), supervisor);
         }
-        assert_eq!(processes::warden(process::id()), Some(parent(supervisor)));
+        assert_eq!(processes::reaper(process::id()), Some(parent(supervisor)));
         assert_eq!(parent(parent(supervisor)), process::id());
         assert_eq!(processes::root_supervisor(process::id()), Some(supervisor));
         let mut expected: Vec<u32> = echoes.iter().map(|echo| echo.pid().unwrap()).collect();

@@ -133,14 +133,14 @@ fn a_supervisor_that_comes_back_takes_children_again() {
 }
 
 #[test]
-fn a_tree_comes_back_when_the_warden_is_killed() {
+fn a_tree_comes_back_when_the_reaper_is_killed() {
     alone(|| {
         let stage = Stage::new();
         let (tree, [a]) = stage.cast(permanent("tree"), ["a"]);
         let _tree = tree.start().unwrap();
         let plain = stage.worker("plain").spawn().unwrap();
         let before = root();
-        processes::kill(processes::warden(id()).unwrap());
+        processes::kill(processes::reaper(id()).unwrap());
         eventually("another root supervisor", PATIENCE, || {
             processes::root_supervisor(id()).is_some_and(|now| now != before)
         });
