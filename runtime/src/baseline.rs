@@ -68,7 +68,7 @@ pub fn now() -> u64 {
 
 /// When the supervisor of this actor knew how its last process had ended.
 pub fn noted<A: Actor>(actor: &ActorRef<A>) -> u64 {
-    actor.peer().ledger.noted()
+    actor.endpoint().ledger.noted()
 }
 
 impl Zygote {

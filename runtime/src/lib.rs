@@ -88,7 +88,7 @@ pub use actor::deferred::{Answer, Later, later};
 pub use actor::links::{link, myself, unlink};
 pub use actor::reply::Reply;
 pub use actor::traits::{Actor, ActorStruct, Calls};
-pub use command::{Command, CommandCalls, CommandRef, Keeper, Output, Ready};
+pub use command::{Command, CommandCalls, CommandRef, Output, Ready, Shim};
 pub use introspect::children::{Child, children};
 pub use introspect::tree::{Node, NodeKind, NodeState, tree};
 pub use ipc::codec::Portable;

@@ -14,11 +14,11 @@ use crate::actor::reply::{Address, Reply, died};
 use crate::actor::traits::{Actor, ActorStruct, Calls};
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::Outgoing;
-use crate::reactor::endpoint::{Call, Failure, Peer};
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::{Call, Endpoint, Failure};
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::{Handle, process_methods};
-use crate::reactor::router::Router;
-use crate::reactor::waiter::Slot;
+use crate::reactor::waiter::Waiter;
 use crate::reactor::{context, travel};
 use crate::status::State;
 use crate::sys::clock;
@@ -49,7 +49,7 @@ pub struct ActorRef<A: ActorStruct> {
 #[doc(hidden)]
 #[derive(Clone)]
 pub struct RawRef {
-    pub(crate) peer: Arc<Peer>,
+    pub(crate) endpoint: Arc<Endpoint>,
     methods: &'static [Method],
     within: Option<Duration>,
     /// For how long the handler may run.
@@ -60,14 +60,14 @@ pub struct RawRef {
 
 /// What a call needs before it is sent.
 struct Prepared {
-    router: &'static Router,
+    reactor: &'static Reactor,
     outgoing: Outgoing,
     deadline: u64,
 }
 
 impl RawRef {
     fn address(&self, method: u32) -> Address {
-        Address { peer: Arc::clone(&self.peer), method: method_name(self.methods, method) }
+        Address { endpoint: Arc::clone(&self.endpoint), method: method_name(self.methods, method) }
     }
 
     fn at(&self, method: u32) -> At {
@@ -76,7 +76,7 @@ impl RawRef {
 
     /// Whether there is a process that is ready.
     fn is_up(&self) -> bool {
-        self.peer.ledger.state() == State::Ready
+        self.endpoint.ledger.state() == State::Ready
     }
 
     fn limit(&self) -> u64 {
@@ -84,23 +84,23 @@ impl RawRef {
     }
 
     fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
-        let (encoded, _) = codec::encode_within(args, self.peer.card.depth);
+        let (encoded, _) = codec::encode_within(args, self.endpoint.card.depth);
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))
     }
 
     /// Encodes arguments that nobody gets back.
     fn encode_away<A: Portable>(&self, method: u32, args: A) -> Result<Encoded, SendError> {
-        let encoded = codec::encode_away(args, self.peer.card.depth);
+        let encoded = codec::encode_away(args, self.endpoint.card.depth);
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))
     }
 
     fn prepare(&self, method: u32, encoded: Encoded) -> Result<Prepared, SendError> {
         let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
-        let router = Router::get().map_err(unreachable)?;
-        router.know(&self.peer).map_err(unreachable)?;
+        let reactor = Reactor::get().map_err(unreachable)?;
+        reactor.know(&self.endpoint).map_err(unreachable)?;
         let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
-        let deadline = clock::after(self.within.unwrap_or(self.peer.card.timeout));
-        Ok(Prepared { router, outgoing, deadline })
+        let deadline = clock::after(self.within.unwrap_or(self.endpoint.card.timeout));
+        Ok(Prepared { reactor, outgoing, deadline })
     }
 
     fn failure(&self, method: u32, failure: Failure) -> SendError {
@@ -113,11 +113,11 @@ impl RawRef {
 
     /// An actor does not wait for itself.
     fn check_call<E>(&self, method: u32) -> Result<(), CallError<E>> {
-        if context::is_handling(self.peer.card.id) {
+        if context::is_handling(self.endpoint.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
         }
         #[cfg(debug_assertions)]
-        context::warn_of_cycle(&self.peer, method_name(self.methods, method));
+        context::warn_of_cycle(&self.endpoint, method_name(self.methods, method));
         Ok(())
     }
 
@@ -133,31 +133,31 @@ impl RawRef {
         encoded: Encoded,
         patient: bool,
     ) -> Result<Reply<T, E>, CallError<E>> {
-        let Prepared { router, outgoing, deadline } = self.prepare(method, encoded)?;
-        let slot = Arc::new(Slot::default());
-        let Some(place) = router.take_place(&self.peer, if patient { deadline } else { 0 }) else {
+        let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
+        let waiter = Arc::new(Waiter::default());
+        let Some(place) = reactor.take_place(&self.endpoint, if patient { deadline } else { 0 }) else {
             return Err(CallError::Full(self.at(method)));
         };
-        let epoch = self.peer.ledger.sweeps();
-        let (seq, reception) = router.expect(&self.peer, &slot, place, epoch, deadline);
-        if self.peer.ledger.sweeps() != epoch {
+        let epoch = self.endpoint.ledger.sweeps();
+        let (seq, reception) = reactor.expect(&self.endpoint, &waiter, place, epoch, deadline);
+        if self.endpoint.ledger.sweeps() != epoch {
             // It has gone down just now. Those who were known to wait may have been told already.
-            router.withdraw(seq);
+            reactor.withdraw(seq);
             return Err(CallError::Gone(self.address(method).at_gone()));
         }
         if self.only_if_up && !self.is_up() {
-            router.withdraw(seq);
+            reactor.withdraw(seq);
             return Err(CallError::Unavailable(self.at(method)));
         }
-        let reply = Reply::sent(router, slot, seq, deadline, self.address(method));
+        let reply = Reply::sent(reactor, waiter, seq, deadline, self.address(method));
         let call = Call { seq, ask: true, method, deadline, limit: self.limit(), epoch };
-        let sent = self.peer.send(&reception, call, outgoing, if patient { deadline } else { 0 });
+        let sent = self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 });
         if sent.is_err() {
-            router.withdraw(seq);
+            reactor.withdraw(seq);
         }
         match sent {
             Ok(()) => Ok(reply),
-            Err(Failure::Died) => Err(died(self.peer.epitaph().as_deref(), &self.address(method))),
+            Err(Failure::Died) => Err(died(self.endpoint.exit_record().as_deref(), &self.address(method))),
             Err(failure) => Err(self.failure(method, failure).into()),
         }
     }
@@ -167,19 +167,19 @@ impl RawRef {
     }
 
     fn send_encoded(&self, method: u32, encoded: Encoded, patient: bool) -> Result<(), SendError> {
-        let Prepared { router, outgoing, deadline } = self.prepare(method, encoded)?;
+        let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
         if self.only_if_up && !self.is_up() {
             return Err(SendError::Unavailable(self.at(method)));
         }
         // A tell has no deadline of its own unless `within` gave it one: nobody waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let (limit, epoch) = (self.limit(), self.peer.ledger.sweeps());
-        let call = Call { seq: router.number(), ask: false, method, deadline: expires, limit, epoch };
+        let (limit, epoch) = (self.limit(), self.endpoint.ledger.sweeps());
+        let call = Call { seq: reactor.number(), ask: false, method, deadline: expires, limit, epoch };
         // The thread that would make room does not wait for room.
-        let waits_for_itself = patient && context::serves(self.peer.card.id);
+        let waits_for_itself = patient && context::serves(self.endpoint.card.id);
         let patient = patient && !waits_for_itself;
-        let reception = router.reception();
-        match self.peer.send(&reception, call, outgoing, if patient { deadline } else { 0 }) {
+        let reception = reactor.reception();
+        match self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 }) {
             Err(Failure::Full) if waits_for_itself => Err(SendError::CallingSelf(self.at(method))),
             sent => sent.map_err(|failure| self.failure(method, failure)),
         }
@@ -191,8 +191,8 @@ impl RawRef {
     }
 
     /// Without methods: for messages of the runtime.
-    pub(crate) fn bare(peer: Arc<Peer>) -> RawRef {
-        RawRef { peer, methods: &[], within: None, kill_after: None, only_if_up: false }
+    pub(crate) fn bare(endpoint: Arc<Endpoint>) -> RawRef {
+        RawRef { endpoint, methods: &[], within: None, kill_after: None, only_if_up: false }
     }
 
     /// The same with limits that somebody else has set.
@@ -285,10 +285,10 @@ impl RawRef {
 }
 
 impl<A: Actor> ActorRef<A> {
-    pub(crate) fn of(peer: Arc<Peer>) -> ActorRef<A> {
+    pub(crate) fn of(endpoint: Arc<Endpoint>) -> ActorRef<A> {
         ActorRef {
             calls: A::Calls::from_raw(RawRef {
-                peer,
+                endpoint,
                 methods: A::METHODS,
                 within: None,
                 kill_after: None,
@@ -304,12 +304,12 @@ impl<A: ActorStruct> ActorRef<A> {
         self.calls.raw()
     }
 
-    pub(crate) fn peer(&self) -> &Arc<Peer> {
-        &self.raw().peer
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.raw().endpoint
     }
 
     fn handle(&self) -> Handle<'_> {
-        Handle(self.peer())
+        Handle(self.endpoint())
     }
 
     process_methods!();
@@ -345,12 +345,12 @@ impl<A: ActorStruct> ActorRef<A> {
 
     /// The actor's name: that of the option `name`, or that of the type.
     pub fn name(&self) -> &str {
-        &self.raw().peer.card.name
+        &self.raw().endpoint.card.name
     }
 
     /// What identifies the actor everywhere.
     pub fn id(&self) -> ActorId {
-        ActorId(self.raw().peer.card.id)
+        ActorId(self.raw().endpoint.card.id)
     }
 
     /// Blocks until the actor has ended and is reaped; answers why. As often as you like, however late.
@@ -368,7 +368,7 @@ impl<A: ActorStruct> ActorRef<A> {
 
     /// The same actor without its type: for those who want to know it again, or to watch it.
     pub fn any(&self) -> AnyRef {
-        AnyRef(Arc::clone(self.peer()))
+        AnyRef(Arc::clone(self.endpoint()))
     }
 
     /// How many messages wait in its mailbox. Read from shared memory: a hung actor is not asked.
@@ -378,17 +378,17 @@ impl<A: ActorStruct> ActorRef<A> {
 
     /// How many messages its mailbox takes.
     pub fn capacity(&self) -> usize {
-        self.raw().peer.ledger.capacity() as usize
+        self.raw().endpoint.ledger.capacity() as usize
     }
 
     /// How many messages it has handled.
     pub fn handled(&self) -> u64 {
-        self.raw().peer.ledger.handled()
+        self.raw().endpoint.ledger.handled()
     }
 
     /// How often it has been started; 1 for the first process.
     pub fn incarnation(&self) -> u64 {
-        self.raw().peer.ledger.incarnation()
+        self.raw().endpoint.ledger.incarnation()
     }
 }
 
@@ -442,12 +442,12 @@ impl<A: ActorStruct> fmt::Display for ActorRef<A> {
 
 impl<A: ActorStruct> Serialize for ActorRef<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        travel::put_peer(&self.raw().peer, serializer)
+        travel::put_endpoint(&self.raw().endpoint, serializer)
     }
 }
 
 impl<'de, A: Actor> Deserialize<'de> for ActorRef<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        travel::take_peer(deserializer).map(ActorRef::of)
+        travel::take_endpoint(deserializer).map(ActorRef::of)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::Handle;
 use crate::reactor::travel;
@@ -49,7 +49,7 @@ use crate::types::id::ActorId;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct AnyRef(pub(crate) Arc<Peer>);
+pub struct AnyRef(pub(crate) Arc<Endpoint>);
 
 impl AnyRef {
     fn handle(&self) -> Handle<'_> {
@@ -82,7 +82,7 @@ impl AnyRef {
     }
 
     #[cfg(feature = "remote")]
-    pub(crate) fn into_peer(self) -> Arc<Peer> {
+    pub(crate) fn into_endpoint(self) -> Arc<Endpoint> {
         self.0
     }
 
@@ -122,12 +122,12 @@ impl fmt::Display for AnyRef {
 
 impl Serialize for AnyRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        travel::put_peer(&self.0, serializer)
+        travel::put_endpoint(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for AnyRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyRef, D::Error> {
-        travel::take_peer(deserializer).map(AnyRef)
+        travel::take_endpoint(deserializer).map(AnyRef)
     }
 }

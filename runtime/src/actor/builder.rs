@@ -9,7 +9,7 @@ use crate::actor::server::OfActor;
 use crate::actor::traits::{Actor, ActorStruct};
 use crate::control::request::Kind;
 use crate::ipc::{bounds, codec};
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 use crate::spawn::claim;
 use crate::spawn::plan::Plan;
 use crate::types::error::SpawnError;
@@ -97,7 +97,7 @@ macro_rules! options {
 
         /// Sets a variable of its environment, which otherwise is that of the program when it started its first process.
         ///
-        /// This and the other options of its surroundings ([`current_dir`](Self::current_dir), [`nice`](Self::nice), [`affinity`](Self::affinity),
+        /// This and the other options of its attributes ([`current_dir`](Self::current_dir), [`nice`](Self::nice), [`affinity`](Self::affinity),
         /// [`limit`](Self::limit)) are in force in the new process before any code of the user's runs, and after each restart. The commands that it starts inherit them; what it spawns by phalanx does not, and says what it wants
         /// for itself. One that cannot be had fails the spawn with [`SpawnError::Option`](crate::SpawnError::Option), which names it.
         ///
@@ -105,32 +105,32 @@ macro_rules! options {
         /// # use phalanx::prelude::*;
         /// # #[phalanx::main]
         /// # fn main() -> phalanx::Result<()> {
-        /// let surroundings = |(): ()| (std::env::var("LEVEL").ok(), std::env::current_dir().ok());
-        /// let builder = Process::builder(surroundings, ()).env("LEVEL", "3").current_dir("/");
+        /// let attributes = |(): ()| (std::env::var("LEVEL").ok(), std::env::current_dir().ok());
+        /// let builder = Process::builder(attributes, ()).env("LEVEL", "3").current_dir("/");
         /// assert_eq!(builder.spawn()?.join()?, (Some("3".into()), Some("/".into())));
         /// # Ok(())
         /// # }
         /// ```
         pub fn env(mut self, name: impl AsRef<std::ffi::OsStr>, value: impl AsRef<std::ffi::OsStr>) -> Self {
-            self.plan.surroundings.set_env(name.as_ref(), Some(value.as_ref()));
+            self.plan.attributes.set_env(name.as_ref(), Some(value.as_ref()));
             self
         }
 
         /// Takes a variable out of its environment.
         pub fn env_remove(mut self, name: impl AsRef<std::ffi::OsStr>) -> Self {
-            self.plan.surroundings.set_env(name.as_ref(), None);
+            self.plan.attributes.set_env(name.as_ref(), None);
             self
         }
 
         /// An empty environment, but for what is set after this and the mark of the tree (`PHALANX_TREE`), which every process has.
         pub fn env_clear(mut self) -> Self {
-            self.plan.surroundings.clear_env();
+            self.plan.attributes.clear_env();
             self
         }
 
         /// The directory in which it works; a relative one begins in that of the spawning process. Default: that of the program when it started its first process.
         pub fn current_dir(mut self, directory: impl AsRef<std::path::Path>) -> Self {
-            self.plan.surroundings.set_directory(directory.as_ref());
+            self.plan.attributes.set_directory(directory.as_ref());
             self
         }
 
@@ -200,7 +200,7 @@ macro_rules! options {
         /// # }
         /// ```
         pub fn affinity(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
-            self.plan.surroundings.set_affinity(cores);
+            self.plan.attributes.set_affinity(cores);
             self
         }
 
@@ -220,12 +220,12 @@ macro_rules! options {
         /// # }
         /// ```
         pub fn limit(mut self, limit: $crate::sys::rlimit::Limit, value: u64) -> Self {
-            self.plan.surroundings.set_limit(limit, value);
+            self.plan.attributes.set_limit(limit, value);
             self
         }
 
         /// Calls a function, or a closure that captures nothing, in each of its processes before its `#[init]` (of a task: before its function; before the arguments are decoded), and after
-        /// the options of its surroundings. Several are called in order. For what has to be done early and once: a seed, a handler, a library.
+        /// the options of its attributes. Several are called in order. For what has to be done early and once: a seed, a handler, a library.
         ///
         /// A panic in it is that of the start: [`SpawnError::Died`](crate::SpawnError::Died).
         ///
@@ -391,10 +391,10 @@ impl<A: Actor> ActorBuilder<A> {
     /// # Errors
     /// See [`SpawnError`]. Nothing of a failed start is left running.
     pub fn spawn(self) -> Result<ActorRef<A>, SpawnError> {
-        self.spawn_peer().map(ActorRef::of)
+        self.spawn_endpoint().map(ActorRef::of)
     }
 
-    pub(crate) fn spawn_peer(self) -> Result<Arc<Peer>, SpawnError> {
+    pub(crate) fn spawn_endpoint(self) -> Result<Arc<Endpoint>, SpawnError> {
         match self.registered {
             None => self.plan.spawn(),
             Some(name) => claim::start_registered(&name, std::any::type_name::<A>(), || self.plan.spawn()),

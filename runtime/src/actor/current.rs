@@ -114,8 +114,8 @@ impl Current {
     /// # Errors
     /// If there is no descriptor left for what it needs; it is made with the first call. In a copy, by fork, of an actor or a task, which nobody can address.
     pub fn any(&self) -> io::Result<AnyRef> {
-        let peer = if own::is_some() { own::peer() } else { foreign::program() };
-        peer.map(AnyRef)
+        let endpoint = if own::is_some() { own::endpoint() } else { foreign::program() };
+        endpoint.map(AnyRef)
     }
 
     /// Whether it is a daemon.
@@ -137,5 +137,5 @@ impl Current {
 
 /// An untyped ref to this process, for messages of the runtime.
 pub(crate) fn own_raw() -> Option<RawRef> {
-    own::peer().ok().map(RawRef::bare)
+    own::endpoint().ok().map(RawRef::bare)
 }

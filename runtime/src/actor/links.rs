@@ -105,7 +105,7 @@ pub fn unlink<A: Actor, B: Actor>(one: &ActorRef<A>, other: &ActorRef<B>) -> Res
 /// # }
 /// ```
 pub fn myself<A: Actor>() -> Option<ActorRef<A>> {
-    own::own_peer(std::any::type_name::<A>()).map(ActorRef::of)
+    own::own_endpoint(std::any::type_name::<A>()).map(ActorRef::of)
 }
 
 /// In the actor: a message of the runtime has come. Answers the report of an end, if it is one that the actor wants to hear.

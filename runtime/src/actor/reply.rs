@@ -12,11 +12,11 @@ use std::time::Duration;
 use crate::actor::forwarded::Failure;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};
-use crate::reactor::endpoint::Peer;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::Endpoint;
 use crate::reactor::interrupt;
-use crate::reactor::router::Router;
-use crate::reactor::waiter::{Outcome, Slot};
-use crate::status::Epitaph;
+use crate::reactor::waiter::{Outcome, Waiter};
+use crate::status::ExitRecord;
 use crate::sys::clock;
 use crate::sys::per_process::COPY;
 use crate::types::error::{At, CallError, Never};
@@ -63,7 +63,7 @@ pub struct Reply<T, E = Never> {
 
 /// Where a call went, for the errors.
 pub(crate) struct Address {
-    pub(crate) peer: Arc<Peer>,
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) method: &'static str,
 }
 
@@ -74,18 +74,20 @@ impl Address {
 
     /// The place of a call to somebody who was gone before.
     pub(crate) fn at_gone(&self) -> At {
-        self.at_ended(self.peer.ended())
+        self.at_ended(self.endpoint.ended())
     }
 
     fn at_ended(&self, ended: Option<ExitReason>) -> At {
-        At::new(&self.peer.card.name, self.peer.process(), self.method, ended)
+        At::new(&self.endpoint.card.name, self.endpoint.process(), self.method, ended)
     }
 
     /// The place of a call that was lost with a process: that one, whoever has come after it.
-    pub(crate) fn at_death(&self, epitaph: Option<&Epitaph>) -> At {
-        let known = epitaph.map(|epitaph| (epitaph.pid, epitaph.incarnation)).filter(|&(pid, _)| pid != 0);
-        let process = known.unwrap_or_else(|| self.peer.process());
-        At::new(&self.peer.card.name, process, self.method, None)
+    pub(crate) fn at_death(&self, exit_record: Option<&ExitRecord>) -> At {
+        let known = exit_record
+            .map(|exit_record| (exit_record.pid, exit_record.incarnation))
+            .filter(|&(pid, _)| pid != 0);
+        let process = known.unwrap_or_else(|| self.endpoint.process());
+        At::new(&self.endpoint.card.name, process, self.method, None)
     }
 }
 
@@ -99,8 +101,8 @@ enum State<E> {
 }
 
 struct Waiting {
-    router: &'static Router,
-    slot: Arc<Slot>,
+    reactor: &'static Reactor,
+    waiter: Arc<Waiter>,
     seq: u64,
     deadline: u64,
     future: Option<(u64, u64)>,
@@ -108,26 +110,26 @@ struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if !self.router.is_here() {
+        if !self.reactor.is_here() {
             // A copy of the one who waits: it touches nothing that others may have locked.
             return;
         }
-        self.router.abandon(self.seq);
+        self.reactor.abandon(self.seq);
         if let Some(key) = self.future {
-            self.router.release_future(key);
+            self.reactor.release_future(key);
         }
     }
 }
 
 impl<T, E> Reply<T, E> {
     pub(crate) fn sent(
-        router: &'static Router,
-        slot: Arc<Slot>,
+        reactor: &'static Reactor,
+        waiter: Arc<Waiter>,
         seq: u64,
         deadline: u64,
         at: Address,
     ) -> Reply<T, E> {
-        let waiting = Waiting { router, slot, seq, deadline, future: None };
+        let waiting = Waiting { reactor, waiter, seq, deadline, future: None };
         Reply { state: State::Sent(waiting), at: Arc::new(at), nested: false, kind: PhantomData }
     }
 
@@ -142,10 +144,10 @@ impl<T, E> Reply<T, E> {
 }
 
 impl<T: Portable, E: Portable> Reply<T, E> {
-    /// Has `waker` woken when the answer is there, by whoever leads the router; answers whether it is there already.
+    /// Has `waker` woken when the answer is there, by whoever leads the reactor; answers whether it is there already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         match &self.state {
-            State::Sent(waiting) if waiting.router.is_here() => waiting.slot.watch(waker),
+            State::Sent(waiting) if waiting.reactor.is_here() => waiting.waiter.watch(waker),
             _ => true,
         }
     }
@@ -153,7 +155,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     /// In a copy of the process that has made the call: the answer goes to the original.
     fn leave_original(&mut self) {
         if let State::Sent(waiting) = &self.state
-            && !waiting.router.is_here()
+            && !waiting.reactor.is_here()
         {
             self.state = State::Failed(CallError::Unreachable(COPY.to_owned(), self.at.at()));
         }
@@ -163,7 +165,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     pub(crate) fn handed_out(&mut self) -> Option<Result<T, CallError<E>>> {
         self.leave_original();
         match &self.state {
-            State::Sent(waiting) if !waiting.slot.is_done() => None,
+            State::Sent(waiting) if !waiting.waiter.is_done() => None,
             State::Taken => None,
             _ => Some(self.wait_until(0)),
         }
@@ -222,7 +224,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         match std::mem::replace(&mut self.state, State::Taken) {
             State::Taken => None,
             State::Failed(error) => Some(Err(error)),
-            State::Sent(waiting) => waiting.slot.take().map(|outcome| self.read(outcome)),
+            State::Sent(waiting) => waiting.waiter.take().map(|outcome| self.read(outcome)),
         }
     }
 
@@ -231,10 +233,10 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         self.leave_original();
         match &self.state {
             State::Sent(waiting) => {
-                if !waiting.slot.is_done() {
-                    waiting.router.look_around();
+                if !waiting.waiter.is_done() {
+                    waiting.reactor.look_around();
                 }
-                waiting.slot.is_done()
+                waiting.waiter.is_done()
             }
             _ => true,
         }
@@ -244,13 +246,13 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         self.leave_original();
         if let State::Sent(waiting) = &self.state {
             let deadline = deadline.min(waiting.deadline);
-            if !waiting.router.wait(&waiting.slot, Some(deadline)) {
+            if !waiting.reactor.wait(&waiting.waiter, Some(deadline)) {
                 return Err(CallError::Timeout(self.at.at()));
             }
         }
         match std::mem::replace(&mut self.state, State::Taken) {
             State::Failed(error) => Err(error),
-            State::Sent(waiting) => match waiting.slot.take() {
+            State::Sent(waiting) => match waiting.waiter.take() {
                 Some(outcome) => self.read(outcome),
                 None => Err(CallError::Timeout(self.at.at())),
             },
@@ -259,7 +261,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
     }
 
     fn read(&self, outcome: Outcome) -> Result<T, CallError<E>> {
-        let depth = self.at.peer.card.depth;
+        let depth = self.at.endpoint.card.depth;
         match outcome {
             Outcome::Answer { status: Status::Value, body, fds } if self.nested => {
                 match codec::decode_within::<Result<T, E>>(&body, fds, depth) {
@@ -269,9 +271,9 @@ impl<T: Portable, E: Portable> Reply<T, E> {
                 }
             }
             Outcome::Answer { status, body, fds } => read_answer(status, &body, fds, &self.at),
-            Outcome::Dead(epitaph) => {
+            Outcome::Dead(exit_record) => {
                 interrupt::park_if_interrupted();
-                Err(died(epitaph.as_deref(), &self.at))
+                Err(died(exit_record.as_deref(), &self.at))
             }
             Outcome::Unheard => {
                 let error = "the actor could not receive the reply channel of this process: no descriptor is free in its own";
@@ -290,7 +292,7 @@ fn read_answer<T: Portable, E: Portable>(
     at: &Address,
 ) -> Result<T, CallError<E>> {
     let text = |body: &Body| String::from_utf8_lossy(&body[..body.len().min(TEXT)]).into_owned();
-    let depth = at.peer.card.depth;
+    let depth = at.endpoint.card.depth;
     match status {
         Status::Value => {
             codec::decode_within(body, fds, depth).map_err(|error| CallError::Codec(error, at.at()))
@@ -300,9 +302,10 @@ fn read_answer<T: Portable, E: Portable>(
         Status::Codec => Err(CallError::Codec(text(body), at.at())),
         Status::Expired => Err(CallError::Timeout(at.at())),
         Status::Lost => {
-            let epitaph = codec::decode::<Epitaph>(body, fds).unwrap_or_else(|_| Epitaph::orphaned());
-            let at = at.at_death(Some(&epitaph));
-            Err(CallError::Died(epitaph.reason, at))
+            let exit_record =
+                codec::decode::<ExitRecord>(body, fds).unwrap_or_else(|_| ExitRecord::orphaned());
+            let at = at.at_death(Some(&exit_record));
+            Err(CallError::Died(exit_record.reason, at))
         }
         Status::Unanswered => Err(CallError::Unanswered(at.at())),
         Status::Relayed => Err(match codec::decode::<Failure>(body, fds) {
@@ -313,10 +316,11 @@ fn read_answer<T: Portable, E: Portable>(
     }
 }
 
-pub(crate) fn died<E>(epitaph: Option<&Epitaph>, at: &Address) -> CallError<E> {
-    match epitaph.map_or_else(|| Epitaph::orphaned().reason, |epitaph| epitaph.reason.clone()) {
-        ExitReason::Stopped(_) => CallError::Stopped(at.at_death(epitaph)),
-        reason => CallError::Died(reason, at.at_death(epitaph)),
+pub(crate) fn died<E>(exit_record: Option<&ExitRecord>, at: &Address) -> CallError<E> {
+    match exit_record.map_or_else(|| ExitRecord::orphaned().reason, |exit_record| exit_record.reason.clone())
+    {
+        ExitReason::Stopped(_) => CallError::Stopped(at.at_death(exit_record)),
+        reason => CallError::Died(reason, at.at_death(exit_record)),
     }
 }
 
@@ -365,12 +369,12 @@ impl<T: Portable, E: Portable> Reply<T, E> {
             // The program is about to end by a signal; what the end of its actors would report is not news.
             return Poll::Pending;
         }
-        if let Some(outcome) = waiting.slot.poll(context.waker()) {
+        if let Some(outcome) = waiting.waiter.poll(context.waker()) {
             self.state = State::Taken;
             return Poll::Ready(Some(Ok(outcome)));
         }
         if waiting.future.is_none() {
-            match waiting.router.attend_future(&waiting.slot, waiting.deadline) {
+            match waiting.reactor.attend_future(&waiting.waiter, waiting.deadline) {
                 Ok(key) => waiting.future = Some(key),
                 Err(error) => {
                     return Poll::Ready(Some(Err(CallError::Unreachable(error.to_string(), self.at.at()))));

@@ -1,36 +1,36 @@
 //! A new process takes on what it is to find when it starts.
 
 use crate::child::panic;
-use crate::control::attributes::Surroundings;
+use crate::control::attributes::SpawnAttributes;
 use crate::control::boot_env::TREE;
 use crate::control::entry;
 use crate::ipc::user_code;
 use crate::reactor::context;
-use crate::status::{Farewell, Ledger};
+use crate::status::{ExitNotice, Ledger};
 use crate::sys::{attributes, rlimit};
 use crate::types::exit::PANIC_CODE;
 
 /// Makes it so, and calls what is to be called first. In case of an error, it says so in the ledger, and
 /// answers the code to exit with.
-pub(crate) fn enter(surroundings: &Surroundings, ledger: &Ledger) -> Result<(), i32> {
-    if let Err(error) = apply(surroundings) {
+pub(crate) fn enter(attributes: &SpawnAttributes, ledger: &Ledger) -> Result<(), i32> {
+    if let Err(error) = apply(attributes) {
         ledger.last_words(&error, "", None);
-        ledger.say_farewell(Farewell::NoOption);
+        ledger.note_exit(ExitNotice::NoOption);
         return Err(1);
     }
-    for (offset, type_name) in &surroundings.hooks {
+    for (offset, type_name) in &attributes.hooks {
         let ran = user_code::caught(|| entry::run_hook(*offset, type_name));
         context::leave_if_copy();
         match ran {
             Ok(true) => {}
             Ok(false) => {
                 ledger.last_words("the option `before_start`: the function is not there", "", None);
-                ledger.say_farewell(Farewell::NoOption);
+                ledger.note_exit(ExitNotice::NoOption);
                 return Err(1);
             }
             Err(payload) => {
                 panic::correct(ledger, &*payload);
-                ledger.say_farewell(Farewell::Panicked);
+                ledger.note_exit(ExitNotice::Panicked);
                 return Err(PANIC_CODE);
             }
         }
@@ -38,7 +38,7 @@ pub(crate) fn enter(surroundings: &Surroundings, ledger: &Ledger) -> Result<(), 
     Ok(())
 }
 
-fn apply(of: &Surroundings) -> Result<(), String> {
+fn apply(of: &SpawnAttributes) -> Result<(), String> {
     let failed = |option: &str, error: std::io::Error| format!("the option `{option}`: {error}");
     attributes::change_environment(of.is_cleared.then_some(TREE), &of.environment);
     if let Some(directory) = &of.directory {

@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 
 use crate::child::{attributes, panic};
 use crate::control::entry::{Entry, Start};
-use crate::control::fd_store::Attic;
+use crate::control::fd_store::FdStore;
 use crate::control::link;
 use crate::control::notification::Place;
 use crate::control::request::{Kind, Spawn, Spec};
@@ -24,7 +24,7 @@ const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
 static PAUSE: OnceCell<Option<Duration>> = OnceCell::new();
 
 /// What a supervisor hands to a child it forks. Made before the fork: what is ready then costs the child no page of memory of its own.
-pub(crate) struct Birth {
+pub(crate) struct ChildSetup {
     pub(crate) spawn: Spawn,
     pub(crate) entry: &'static Entry,
     pub(crate) incarnation: u64,
@@ -38,15 +38,15 @@ pub(crate) struct Birth {
     /// Room for messages.
     pub(crate) buffer: Vec<u8>,
     /// Where a spare waits until it is needed.
-    pub(crate) gate: Option<Gate>,
+    pub(crate) latch: Option<Latch>,
 }
 
 /// Between a spare that is ready to be an actor and the moment at which it is let in.
-pub(crate) struct Gate(Event);
+pub(crate) struct Latch(Event);
 
-impl Gate {
-    pub(crate) fn new() -> io::Result<Gate> {
-        Event::new().map(Gate)
+impl Latch {
+    pub(crate) fn new() -> io::Result<Latch> {
+        Event::new().map(Latch)
     }
 
     /// In the supervisor. If `quiet`, the process does not ring when it is ready.
@@ -54,7 +54,7 @@ impl Gate {
         self.0.add(if quiet { 2 } else { 1 });
     }
 
-    /// In the supervisor: whether nobody has passed it since it was opened. The kernel's word, not that of the process, which has no gate any more when it runs user code.
+    /// In the supervisor: whether nobody has passed it since it was opened. The kernel's word, not that of the process, which has no latch any more when it runs user code.
     pub(crate) fn is_unpassed(&self) -> bool {
         poll::readable(self.0.as_fd(), Some(Duration::ZERO)).is_ok_and(|open| open)
     }
@@ -71,7 +71,7 @@ impl Gate {
     }
 }
 
-impl AsFd for Gate {
+impl AsFd for Latch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -95,14 +95,14 @@ pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>
         .chain(spawn.sender.iter().map(AsRawFd::as_raw_fd))
         .chain([spawn.ledger.file().as_raw_fd()])
         .chain(uplink::descriptors())
-        .chain(spawn.attic.iter().flat_map(Attic::descriptors))
+        .chain(spawn.fd_store.iter().flat_map(FdStore::descriptors))
         .chain(spawn.fds.iter().map(AsRawFd::as_raw_fd))
         .collect()
 }
 
 /// Goes on as the child. The order matters: first what makes sure that nothing outlives its parent, then what keeps the
 /// supervisor's things away, then identity, and limits last.
-pub(crate) fn enter(birth: Birth) -> ! {
+pub(crate) fn enter(birth: ChildSetup) -> ! {
     process::own_group();
     if !process::die_with(birth.supervisor, process::SIGKILL) {
         process::exit_now(0);
@@ -111,7 +111,7 @@ pub(crate) fn enter(birth: Birth) -> ! {
     if !birth.close.close() {
         process::exit_now(1);
     }
-    let Birth {
+    let ChildSetup {
         mut spawn,
         entry,
         control,
@@ -119,18 +119,18 @@ pub(crate) fn enter(birth: Birth) -> ! {
         descriptors,
         incarnation,
         buffer,
-        gate,
+        latch,
         supervisor,
         ..
     } = birth;
     memfd::keep_pages_from_children(false);
     spawn.begin_anew();
-    let Spawn { spec, receiver, sender, ledger, init, fds, attic, .. } = spawn;
+    let Spawn { spec, receiver, sender, ledger, init, fds, fd_store, .. } = spawn;
     // For as long as it lives: its code, its handlers and its refs look at them.
     let (spec, ledger): (&'static Spec, &'static Ledger) =
         (Box::leak(Box::new(spec)), Box::leak(Box::new(ledger)));
     take_signals(spec, ledger, sender);
-    match &gate {
+    match &latch {
         Some(_) => proctitle::set(&format!("phx-spare: {}", spec.name)),
         None => proctitle::set(&spec.name),
     }
@@ -141,8 +141,8 @@ pub(crate) fn enter(birth: Birth) -> ! {
     context::become_someone(identity_of(spec, incarnation));
     last_words::keep(ledger);
     crate::logging::inherit(spec.log.clone());
-    if let Some(gate) = gate {
-        place.quiet = gate.pass();
+    if let Some(latch) = latch {
+        place.quiet = latch.pass();
         proctitle::set(&spec.name);
     }
     ledger.be_vouched_for(supervisor, register::number());
@@ -152,13 +152,13 @@ pub(crate) fn enter(birth: Birth) -> ! {
         signal::explain_aborts(ledger.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
-    if let Some(surroundings) = &spec.surroundings
-        && let Err(code) = attributes::enter(surroundings, ledger)
+    if let Some(attributes) = &spec.attributes
+        && let Err(code) = attributes::enter(attributes, ledger)
     {
         std::process::exit(code);
     }
     let (recycle, drain) = (spec.recycle, spec.drain);
-    let start = Start { init, fds, receiver, ledger, attic, recycle, drain, buffer };
+    let start = Start { init, fds, receiver, ledger, fd_store, recycle, drain, buffer };
     let code = bounds::live(spec.depth, || (entry.run)(start));
     std::process::exit(code)
 }

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::shim::{CommandRef, Keeper};
+use super::shim::{CommandRef, Shim};
 use super::spec::{CommandSpec, Output, Ready};
 use crate::actor::builder::ActorBuilder;
 use crate::actor::traits::ActorStruct;
@@ -20,13 +20,13 @@ use crate::types::options::Options;
 /// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then [`spawn`](Self::spawn).
 ///
 /// The setters are those of [`std::process::Command`], by value, and the options of an actor. Between the supervisor and the command stands a small
-/// process, the keeper, which bears its name. It starts the command, waits until it is ready and reads its output; and it ends
+/// process, the shim, which bears its name. It starts the command, waits until it is ready and reads its output; and it ends
 /// as the command has ended: with the same code, or of the same signal. So `join`, `monitor`, `exit_code` and [`ExitReason`](crate::ExitReason) speak of the command.
 /// (One thing they do not say is whether it has dumped core; a line in the log does.)
 ///
 /// A stop (`stop`, `terminate`, the end of the program) sends the [stop signal](Self::stop_signal) to the process group of the command, waits until every process of
 /// the group has ended, and is reported as [`Stopped`](crate::ExitReason::Stopped). What has not ended when the grace is over is killed. However the command
-/// or its keeper ends, what is left of its descendants is killed too, those in other groups or sessions included.
+/// or its shim ends, what is left of its descendants is killed too, those in other groups or sessions included.
 ///
 /// The command starts with the null device as standard input, with no other descriptors than its standard output and error, with all signals at their
 /// defaults and none blocked, and with the environment and the directory that the spawning process has at that moment.
@@ -53,7 +53,7 @@ pub struct Command {
     spec: CommandSpec,
     inherits: bool,
     variables: BTreeMap<OsString, Option<OsString>>,
-    keeper: ActorBuilder<Keeper>,
+    shim: ActorBuilder<Shim>,
 }
 
 impl Command {
@@ -70,8 +70,8 @@ impl Command {
             ready: Ready::default(),
         };
         let name = Path::new(&spec.program).file_name().unwrap_or(OsStr::new("command")).to_string_lossy();
-        let keeper = ActorBuilder::new(&spec).name(name);
-        Command { spec, inherits: true, variables: BTreeMap::new(), keeper }
+        let shim = ActorBuilder::new(&spec).name(name);
+        Command { spec, inherits: true, variables: BTreeMap::new(), shim }
     }
 
     /// A line for the shell: `/bin/sh -c line`. Its name is `sh` unless it is given another one.
@@ -139,58 +139,58 @@ impl Command {
         self
     }
 
-    /// The name of keeper and command in logs and errors; that of the keeper in `ps` and `top` too. Default: the file name of the executable.
+    /// The name of shim and command in logs and errors; that of the shim in `ps` and `top` too. Default: the file name of the executable.
     pub fn name(mut self, name: impl Into<String>) -> Command {
-        self.keeper = self.keeper.name(name);
+        self.shim = self.shim.name(name);
         self
     }
 
     /// A daemon is terminated first when the program ends. Default: no.
     pub fn daemon(mut self, daemon: bool) -> Command {
-        self.keeper = self.keeper.daemon(daemon);
+        self.shim = self.shim.daemon(daemon);
         self
     }
 
     /// When it is started again after it has ended; an end with code 0 is none by crash. Default: [`Temporary`](Restart::Temporary), never, for what is
     /// spawned; [`Permanent`](Restart::Permanent), always, for the child of a supervisor.
     pub fn restart(mut self, restart: Restart) -> Command {
-        self.keeper = self.keeper.restart(restart);
+        self.shim = self.shim.restart(restart);
         self
     }
 
     /// How many restarts within which time are bearable; as for an [actor](ActorBuilder::intensity). Default: 1 in 10 s, or that of the supervisor.
     pub fn intensity(mut self, restarts: u32, window: Duration) -> Command {
-        self.keeper = self.keeper.intensity(restarts, window);
+        self.shim = self.shim.intensity(restarts, window);
         self
     }
 
     /// How long to wait before a restart; as for an [actor](ActorBuilder::backoff). Default: not at all, or what the supervisor says.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Command {
-        self.keeper = self.keeper.backoff(min, max);
+        self.shim = self.shim.backoff(min, max);
         self
     }
 
     /// How it is stopped. Default: [`Timeout`](Shutdown::Timeout) after the `grace`.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Command {
-        self.keeper = self.keeper.shutdown(shutdown);
+        self.shim = self.shim.shutdown(shutdown);
         self
     }
 
     /// Its end by itself may end its supervisor. Default: no.
     pub fn significant(mut self, significant: bool) -> Command {
-        self.keeper = self.keeper.significant(significant);
+        self.shim = self.shim.significant(significant);
         self
     }
 
     /// How long it may take until it is [ready](Self::ready), before it is killed. Default: 10 s.
     pub fn start(mut self, limit: Duration) -> Command {
-        self.keeper = self.keeper.start(limit);
+        self.shim = self.shim.start(limit);
         self
     }
 
     /// How long a stop may take at the end of the program, before it is killed. Default: 5 s.
     pub fn grace(mut self, grace: Duration) -> Command {
-        self.keeper = self.keeper.grace(grace);
+        self.shim = self.shim.grace(grace);
         self
     }
 
@@ -255,11 +255,11 @@ impl Command {
         self.into_keeper().spawn()
     }
 
-    fn into_keeper(self) -> ActorBuilder<Keeper> {
+    fn into_keeper(self) -> ActorBuilder<Shim> {
         let (spec, fault) = (self.completed(), self.fault());
-        let mut keeper = self.keeper.with_init(&spec);
-        keeper.plan.fault = keeper.plan.fault.or(fault);
-        keeper
+        let mut shim = self.shim.with_init(&spec);
+        shim.plan.fault = shim.plan.fault.or(fault);
+        shim
     }
 
     /// What cannot be of what only a command has.
@@ -309,10 +309,10 @@ impl IntoChild for Command {
 impl Supervised for Command {
     type Args = Command;
     type Ref = CommandRef;
-    const OPTIONS: Options = <Keeper as ActorStruct>::OPTIONS;
+    const OPTIONS: Options = <Shim as ActorStruct>::OPTIONS;
 
     fn frame() -> Frame {
-        Frame::actor::<Keeper>()
+        Frame::actor::<Shim>()
     }
 
     fn filled(command: Command) -> ChildSpec {

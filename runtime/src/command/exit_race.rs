@@ -1,4 +1,4 @@
-//! How things stand with a command, as the threads of its keeper tell each other.
+//! How things stand with a command, as the threads of its shim tell each other.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ struct Reading {
     words: String,
 }
 
-/// What the keeper is about.
+/// What the shim is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Its init waits until the command is ready.
@@ -144,7 +144,7 @@ impl Course {
         self.changed.notify_all();
     }
 
-    /// What is to be read of it has been read. Does not return if the keeper ends with it.
+    /// What is to be read of it has been read. Does not return if the shim ends with it.
     pub(super) fn has_drained(&self) {
         let mut facts = self.lock();
         facts.drained = true;
@@ -159,7 +159,7 @@ impl Course {
         self.mirror(&facts);
     }
 
-    /// The command's pid; `None` if it has ended and the keeper is about to end otherwise. Does not return if it has ended and the keeper ends with it.
+    /// The command's pid; `None` if it has ended and the shim is about to end otherwise. Does not return if it has ended and the shim ends with it.
     pub(super) fn running_pid(&self) -> Option<i32> {
         let mut facts = self.lock();
         while process::has_ended(self.pid) {

@@ -10,7 +10,7 @@ mod spec;
 use std::time::Duration;
 
 pub use builder::Command;
-pub use shim::{CommandCalls, CommandRef, Keeper};
+pub use shim::{CommandCalls, CommandRef, Shim};
 pub use spec::{Output, Ready};
 
 /// How often is looked for what wakes nobody: an address, and SIGTERM.

@@ -1,28 +1,28 @@
-//! The keeper: the actor that runs a command as its child, and lives and dies as it does.
+//! The shim: the actor that runs a command as its child, and lives and dies as it does.
 //!
-//! A supervisor reads nothing that a child has written and has one wait, so it neither waits for a line of output nor for a port. The keeper stands
+//! A supervisor reads nothing that a child has written and has one wait, so it neither waits for a line of output nor for a port. The shim stands
 //! between it and the command: its parent, its reader, its mirror. For the supervisor it is an actor like any other.
 //!
 //! **Threads.** The main thread starts the command, waits in its init until it is ready, and from then on in its mailbox. One thread for each
 //! stream reads lines; another one waits for the command's end and, like an init, reaps the orphans that the command leaves to
-//! the keeper.
+//! the shim.
 //!
-//! **The end.** If the command ends by itself, the keeper ends in the same way, without a farewell, so that its wait status says how. If a stop has
+//! **The end.** If the command ends by itself, the shim ends in the same way, without an exit notice, so that its wait status says how. If a stop has
 //! been ordered, it ends the command and says `Stopped`. Which of the two it is, is decided once, under the lock of [`Course`]:
 //!
 //! * An end is noted at once. What lies in the pipes at that moment is read before it counts, what helpers still write after it.
 //! * Before it is announced as ready, an end is only noted. The init reports it; or, where it comes after readiness, it is mirrored when those who
 //!   wait for the start have been told ([`Actor::on_start`]). So a command that is ready and ends at once has always been started.
 //! * Then the thread that has seen the end mirrors it, and never gives the lock back. A stop that is ordered meanwhile waits for that lock
-//!   until the process is gone, and writes no farewell.
+//!   until the process is gone, and writes no exit notice.
 //! * Unless SIGTERM has been sent by then, noted or not: the main thread is, or will be, on its way to `on_stop`, and the end is left to that.
 //! * `on_stop` takes the lock before it sends the stop signal. So an end that was ordered is never mirrored.
 //!
-//! The command is reaped last, by whoever ends the keeper under that lock. Until then it is a zombie at least, and the number of its group is
+//! The command is reaped last, by whoever ends the shim under that lock. Until then it is a zombie at least, and the number of its group is
 //! nobody else's.
 //!
-//! **Nothing is left.** The command has a process group of its own: what it sends to its group does not reach the keeper, nor is
-//! the keeper hit by the stop signal. When the keeper is killed, the command dies by its death signal (`PR_SET_PDEATHSIG`, of the main thread,
+//! **Nothing is left.** The command has a process group of its own: what it sends to its group does not reach the shim, nor is
+//! the shim hit by the stop signal. When the shim is killed, the command dies by its death signal (`PR_SET_PDEATHSIG`, of the main thread,
 //! which has started it), and what is left below goes to the supervisor, which kills strays with their groups. The tree's mark is in its
 //! environment whatever was asked for.
 
@@ -54,33 +54,33 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// How long is tried to end what does not end. The supervisor tries too.
 const LAST: Duration = Duration::from_secs(1);
 
-/// A command that runs: a ref to its [`Keeper`], with everything that a ref offers of a process, and
+/// A command that runs: a ref to its [`Shim`], with everything that a ref offers of a process, and
 /// [`command_pid`](CommandCalls::command_pid).
-pub type CommandRef = ActorRef<Keeper>;
+pub type CommandRef = ActorRef<Shim>;
 
 /// The actor that keeps a [`Command`](crate::Command).
-pub struct Keeper {
+pub struct Shim {
     pid: i32,
     stop_signal: i32,
     course: Arc<Course>,
     streams: Vec<Arc<Stream>>,
 }
 
-/// The messages of a [`Keeper`], as methods of the reference to it.
+/// The messages of a [`Shim`], as methods of the reference to it.
 #[derive(Clone)]
 pub struct CommandCalls(RawRef);
 
 const COMMAND_PID: u32 = 0;
 
 impl CommandCalls {
-    /// The process id of the command itself; that of its keeper is [`pid`](ActorRef::pid). Blocks until the keeper has answered. Never that of a command that had
+    /// The process id of the command itself; that of its shim is [`pid`](ActorRef::pid). Blocks until the shim has answered. Never that of a command that had
     /// ended when it was asked for.
     ///
     /// # Errors
     /// [`CallError::Died`], [`CallError::Gone`] or [`CallError::Stopped`] if the command has ended.
     pub fn command_pid(&self) -> Result<u32, CallError> {
         loop {
-            // None: the command has ended, and its keeper is about to.
+            // None: the command has ended, and its shim is about to.
             if let Some(pid) = self.0.ask::<_, Option<u32>>(COMMAND_PID, ()).wait()? {
                 return Ok(pid);
             }
@@ -98,20 +98,20 @@ impl Calls for CommandCalls {
     }
 }
 
-impl ActorStruct for Keeper {
+impl ActorStruct for Shim {
     type Calls = CommandCalls;
     const OPTIONS: Options = Options::DEFAULT;
 }
 
-impl Actor for Keeper {
+impl Actor for Shim {
     type Init = CommandSpec;
     const METHODS: &'static [Method] = &[Method::ask("command_pid")];
 
-    fn init(spec: CommandSpec) -> Result<Keeper, InitFailure> {
+    fn init(spec: CommandSpec) -> Result<Shim, InitFailure> {
         let probe = Probe::of(&spec).map_err(InitFailure)?;
-        let keeper = Keeper::start(&spec).map_err(InitFailure)?;
-        keeper.await_readiness(&spec, probe.as_ref()).map_err(InitFailure)?;
-        Ok(keeper)
+        let shim = Shim::start(&spec).map_err(InitFailure)?;
+        shim.await_readiness(&spec, probe.as_ref()).map_err(InitFailure)?;
+        Ok(shim)
     }
 
     fn handle(&mut self, call: Call<'_>) -> Answer {
@@ -130,8 +130,8 @@ impl Actor for Keeper {
     }
 }
 
-impl Keeper {
-    fn start(spec: &CommandSpec) -> Result<Keeper, String> {
+impl Shim {
+    fn start(spec: &CommandSpec) -> Result<Shim, String> {
         let mut command = spec.command();
         process::prepare(&mut command, readiness_to_be_killed(spec)?);
         let mut child = command.spawn().map_err(|error| spec.explain(&error))?;
@@ -140,7 +140,7 @@ impl Keeper {
             (Channel::Stdout, child.stdout.take().map(OwnedFd::from)),
             (Channel::Stderr, child.stderr.take().map(OwnedFd::from)),
         ];
-        let mut keeper = Keeper {
+        let mut shim = Shim {
             pid,
             stop_signal: spec.stop_signal,
             course: Arc::new(Course::of(pid, spec.is_read())),
@@ -148,8 +148,8 @@ impl Keeper {
         };
         let pipes = pipes.into_iter().filter_map(|(channel, pipe)| Some((channel, File::from(pipe?))));
         // What has been started so far ends with this process, which ends now if this fails.
-        keeper.watch(spec, pipes).map_err(|error| format!("cannot start a thread: {error}"))?;
-        Ok(keeper)
+        shim.watch(spec, pipes).map_err(|error| format!("cannot start a thread: {error}"))?;
+        Ok(shim)
     }
 
     /// Starts the threads.
@@ -216,7 +216,7 @@ impl Keeper {
     }
 }
 
-/// The command's `oom_score_adj`, which is not that of its keeper.
+/// The command's `oom_score_adj`, which is not that of its shim.
 ///
 /// # Errors
 /// In words, if it may not have the one that was asked for.
@@ -254,7 +254,7 @@ fn await_end(pid: i32, course: &Course, streams: &[Arc<Stream>]) {
             end_what_is_left(pid);
         }
         if let Wait::Signaled { core_dumped: true, .. } = end {
-            // The keeper, which dies of the same signal, leaves none, and so its exit reason does not say it.
+            // The shim, which dies of the same signal, leaves none, and so its exit reason does not say it.
             tracing::warn!(target: TARGET, command = crate::actor::current::current().name(), "core dumped");
         }
         return course.has_drained();
@@ -282,14 +282,14 @@ fn finish_lines(streams: &[Arc<Stream>]) {
     streams.iter().for_each(|stream| stream.finish_line());
 }
 
-/// What has come to the keeper by the end of the command, and runs.
+/// What has come to the shim by the end of the command, and runs.
 fn left_behind(command: i32) -> Vec<i32> {
     let mut left = procfs::children_of_all_threads(process::pid());
     left.retain(|&pid| pid != command && !process::has_ended(pid));
     left
 }
 
-/// Ends what has come to the keeper by the end of the command.
+/// Ends what has come to the shim by the end of the command.
 fn end_what_is_left(command: i32) {
     let deadline = Instant::now() + LAST;
     loop {

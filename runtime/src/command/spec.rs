@@ -1,4 +1,4 @@
-//! What a command is, apart from its being started: what travels to its keeper, and is kept for a restart.
+//! What a command is, apart from its being started: what travels to its shim, and is kept for a restart.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ impl Ready {
 }
 
 impl CommandSpec {
-    /// Whether the keeper reads what the command writes, and does not just hand it its descriptors.
+    /// Whether the shim reads what the command writes, and does not just hand it its descriptors.
     pub(super) fn is_read(&self) -> bool {
         self.output == Output::Log || matches!(self.ready, Ready::Line(_))
     }

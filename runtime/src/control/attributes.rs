@@ -14,7 +14,7 @@ const LARGEST: usize = 16 * 1024;
 
 /// What is different for a process than for the supervisor that forks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Surroundings {
+pub(crate) struct SpawnAttributes {
     /// What of the program's environment is there.
     pub(crate) is_cleared: bool,
     /// `None`: taken out.
@@ -27,7 +27,7 @@ pub(crate) struct Surroundings {
     pub(crate) hooks: Vec<(u64, String)>,
 }
 
-impl Surroundings {
+impl SpawnAttributes {
     pub(crate) fn set_env(&mut self, name: &OsStr, value: Option<&OsStr>) {
         self.environment.insert(name.to_owned(), value.map(OsStr::to_owned));
     }
@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused_before_anything_is_started() {
-        let refused = |change: fn(&mut Surroundings)| {
-            let mut surroundings = Surroundings::default();
-            change(&mut surroundings);
-            surroundings.check().is_err()
+        let refused = |change: fn(&mut SpawnAttributes)| {
+            let mut attributes = SpawnAttributes::default();
+            change(&mut attributes);
+            attributes.check().is_err()
         };
         assert!(refused(|it| it.set_env("".as_ref(), None)));
         assert!(refused(|it| it.set_env("A=B".as_ref(), None)));

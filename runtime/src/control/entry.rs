@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 
-use crate::control::fd_store::Attic;
+use crate::control::fd_store::FdStore;
 use crate::ipc::envelope::Body;
 use crate::policy::Drain;
 use crate::status::Ledger;
@@ -30,7 +30,7 @@ pub(crate) struct Start {
     pub(crate) receiver: OwnedFd,
     /// Mapped for good: signal handlers and the panic hook write to it.
     pub(crate) ledger: &'static Ledger,
-    pub(crate) attic: Option<Attic>,
+    pub(crate) fd_store: Option<FdStore>,
     pub(crate) recycle: Option<Recycle>,
     pub(crate) drain: Drain,
     pub(crate) buffer: Vec<u8>,

@@ -17,21 +17,21 @@ const ROOM: u32 = 1024;
 const LITTER: usize = 32;
 
 #[derive(Debug)]
-pub(crate) struct Attic {
+pub(crate) struct FdStore {
     in_end: OwnedFd,
     out_end: OwnedFd,
 }
 
-impl Attic {
-    pub(crate) fn new() -> io::Result<Attic> {
+impl FdStore {
+    pub(crate) fn new() -> io::Result<FdStore> {
         let (in_end, out_end) = fd::seqpacket_pair()?;
         fd::widen(&in_end, ROOM);
-        Ok(Attic { in_end, out_end })
+        Ok(FdStore { in_end, out_end })
     }
 
     /// Of the ends that another process has made.
-    pub(crate) fn of(in_end: OwnedFd, out_end: OwnedFd) -> Attic {
-        Attic { in_end, out_end }
+    pub(crate) fn of(in_end: OwnedFd, out_end: OwnedFd) -> FdStore {
+        FdStore { in_end, out_end }
     }
 
     pub(crate) fn ends(&self) -> [BorrowedFd<'_>; 2] {
@@ -119,14 +119,14 @@ mod tests {
 
     #[test]
     fn channels_stay_for_every_process_and_those_of_callers_who_are_gone_go() {
-        let attic = Attic::new().unwrap();
+        let fd_store = FdStore::new().unwrap();
         let (mine, theirs) = fd::seqpacket_pair().unwrap();
         let (gone, other) = fd::seqpacket_pair().unwrap();
-        attic.park(7, mine.as_fd()).unwrap();
-        attic.park(8, gone.as_fd()).unwrap();
+        fd_store.park(7, mine.as_fd()).unwrap();
+        fd_store.park(8, gone.as_fd()).unwrap();
         drop((other, gone));
         for _ in 0..3 {
-            let found = attic.channels();
+            let found = fd_store.channels();
             assert_eq!(found.iter().map(|(session, ..)| *session).collect::<Vec<_>>(), [7]);
             seqpacket::send_raw(found[0].1.as_fd(), b"here", &[]).unwrap();
             let mut buffer = [0; 16];
@@ -136,27 +136,27 @@ mod tests {
 
     #[test]
     fn the_channels_of_many_who_are_gone_are_cleared_out() {
-        let attic = Attic::new().unwrap();
+        let fd_store = FdStore::new().unwrap();
         let (mine, _theirs) = fd::seqpacket_pair().unwrap();
         for session in 0..100 {
             let (gone, _) = fd::seqpacket_pair().unwrap();
-            attic.park(session, gone.as_fd()).unwrap();
+            fd_store.park(session, gone.as_fd()).unwrap();
         }
-        attic.park(100, mine.as_fd()).unwrap();
+        fd_store.park(100, mine.as_fd()).unwrap();
         for _ in 0..2 {
-            assert_eq!(attic.channels().iter().map(|(session, ..)| *session).collect::<Vec<_>>(), [100]);
-            assert_eq!(attic.look_through().map_err(drop).unwrap().1, 0);
+            assert_eq!(fd_store.channels().iter().map(|(session, ..)| *session).collect::<Vec<_>>(), [100]);
+            assert_eq!(fd_store.look_through().map_err(drop).unwrap().1, 0);
         }
     }
 
     #[test]
     fn a_full_attic_says_so_and_loses_nothing() {
-        let attic = Attic::new().unwrap();
+        let fd_store = FdStore::new().unwrap();
         let (mine, _theirs) = fd::seqpacket_pair().unwrap();
-        let parked = (0..100_000).take_while(|&session| attic.park(session, mine.as_fd()).is_ok()).count();
+        let parked = (0..100_000).take_while(|&session| fd_store.park(session, mine.as_fd()).is_ok()).count();
         assert!(parked > 200);
         for _ in 0..2 {
-            let found = attic.channels();
+            let found = fd_store.channels();
             assert_eq!(found.len(), parked);
             assert!(found.iter().all(|(_, _, parked)| *parked));
         }

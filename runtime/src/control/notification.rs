@@ -27,7 +27,7 @@ pub(crate) enum Word {
 }
 
 #[derive(Debug)]
-pub(crate) struct Board(&'static Words);
+pub(crate) struct Notifications(&'static Words);
 
 /// A child's place on it, and the bell of the supervisor that reads it.
 #[derive(Debug)]
@@ -40,9 +40,9 @@ pub(crate) struct Place {
     pub(crate) quiet: bool,
 }
 
-impl Board {
-    pub(crate) fn new() -> io::Result<Board> {
-        Ok(Board(Words::shared(2 * PLACES / WORD)?))
+impl Notifications {
+    pub(crate) fn new() -> io::Result<Notifications> {
+        Ok(Notifications(Words::shared(2 * PLACES / WORD)?))
     }
 
     /// In this process' children it does not appear: they have nothing to say to whoever reads it.
@@ -126,24 +126,25 @@ mod tests {
 
     #[test]
     fn what_is_said_is_read_once_and_by_the_name_of_who_said_it() {
-        let (board, bell) = (Board::new().unwrap(), || &*Box::leak(Box::new(Event::new().unwrap())));
-        board.place(Some(3), bell(), true).say(Word::Ready);
-        board.place(Some(200), bell(), true).say(Word::Look);
-        let loud = board.place(Some(64), bell(), false);
+        let (notifications, bell) =
+            (Notifications::new().unwrap(), || &*Box::leak(Box::new(Event::new().unwrap())));
+        notifications.place(Some(3), bell(), true).say(Word::Ready);
+        notifications.place(Some(200), bell(), true).say(Word::Look);
+        let loud = notifications.place(Some(64), bell(), false);
         loud.say(Word::Ready);
         assert_eq!(loud.bell.clear(), 1);
-        assert_eq!(board.take(Word::Ready, 201), [3, 64]);
-        assert_eq!(board.take(Word::Ready, 201), []);
-        assert_eq!(board.take(Word::Look, 201), [200]);
+        assert_eq!(notifications.take(Word::Ready, 201), [3, 64]);
+        assert_eq!(notifications.take(Word::Ready, 201), []);
+        assert_eq!(notifications.take(Word::Look, 201), [200]);
     }
 
     #[test]
     fn who_has_no_place_rings_so_that_all_of_those_are_looked_at() {
-        let board = Board::new().unwrap();
-        let place = board.place(None, Box::leak(Box::new(Event::new().unwrap())), true);
+        let notifications = Notifications::new().unwrap();
+        let place = notifications.place(None, Box::leak(Box::new(Event::new().unwrap())), true);
         place.say(Word::Ready);
         assert!(is_from_beyond(place.bell.clear()));
-        assert_eq!(board.take(Word::Ready, PLACES), []);
+        assert_eq!(notifications.take(Word::Ready, PLACES), []);
     }
 
     #[test]

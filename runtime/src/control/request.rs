@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::control::attributes::Surroundings;
-use crate::control::fd_store::Attic;
+use crate::control::attributes::SpawnAttributes;
+use crate::control::fd_store::FdStore;
 use crate::control::function::FunctionName;
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
@@ -158,7 +158,7 @@ pub(crate) struct Spec {
     /// For a supervisor: how it treats its children.
     pub(crate) policy: Option<Rules>,
     /// What is different for this process than for its supervisor.
-    pub(crate) surroundings: Option<Box<Surroundings>>,
+    pub(crate) attributes: Option<Box<SpawnAttributes>>,
     /// For a supervisor: what it runs before it forks.
     pub(crate) preload: Option<FunctionName>,
     /// The program starts it again when its root supervisor has died. The channels of its callers come with it, and its page says how often it was started.
@@ -188,7 +188,7 @@ pub(crate) struct Ends<'a> {
     pub(crate) sender: BorrowedFd<'a>,
     pub(crate) ledger: BorrowedFd<'a>,
     /// Of what the program keeps.
-    pub(crate) attic: Option<[BorrowedFd<'a>; 2]>,
+    pub(crate) fd_store: Option<[BorrowedFd<'a>; 2]>,
 }
 
 /// A spawn as it comes in.
@@ -202,7 +202,7 @@ pub(crate) struct Spawn {
     pub(crate) init: Body,
     pub(crate) fds: Vec<OwnedFd>,
     /// What its processes share beside the mailbox, if there may be several. Made by the first supervisor that gets this, and held by all below it.
-    pub(crate) attic: Option<Attic>,
+    pub(crate) fd_store: Option<FdStore>,
     /// Of a supervisor.
     pub(crate) children: Vec<Spawn>,
     /// How often its mailbox has been rung since what nobody reads of that was taken away.
@@ -214,7 +214,7 @@ impl Spawn {
     pub(crate) fn descriptors(&self) -> Vec<RawFd> {
         let own = [self.receiver.as_raw_fd(), self.ledger.file().as_raw_fd()];
         let own = own.into_iter().chain(self.sender.iter().chain(&self.fds).map(AsRawFd::as_raw_fd));
-        let own = own.chain(self.attic.iter().flat_map(Attic::descriptors));
+        let own = own.chain(self.fd_store.iter().flat_map(FdStore::descriptors));
         own.chain(self.children.iter().flat_map(Spawn::descriptors)).collect()
     }
 
@@ -223,13 +223,13 @@ impl Spawn {
     /// # Errors
     /// At the limit on descriptors.
     pub(crate) fn prepare_for_successors(&mut self) -> io::Result<()> {
-        if self.spec.is_durable() && self.attic.is_none() {
-            self.attic = Some(Attic::new()?);
+        if self.spec.is_durable() && self.fd_store.is_none() {
+            self.fd_store = Some(FdStore::new()?);
         }
         self.children.iter_mut().try_for_each(|child| {
             // One that is not restarted itself comes back with its supervisor.
-            if child.spec.kind != Kind::Supervisor && child.attic.is_none() {
-                child.attic = Some(Attic::new()?);
+            if child.spec.kind != Kind::Supervisor && child.fd_store.is_none() {
+                child.fd_store = Some(FdStore::new()?);
             }
             child.prepare_for_successors()
         })
@@ -239,7 +239,7 @@ impl Spawn {
     pub(crate) fn move_up(&mut self) -> Vec<OwnedFd> {
         let own = [&mut self.receiver, self.ledger.file_mut()].into_iter();
         let own = own.chain(&mut self.sender).chain(&mut self.fds);
-        let own = own.chain(self.attic.iter_mut().flat_map(Attic::ends_mut));
+        let own = own.chain(self.fd_store.iter_mut().flat_map(FdStore::ends_mut));
         let mut moved: Vec<OwnedFd> = own.filter_map(fd::move_up).collect();
         moved.extend(self.children.iter_mut().flat_map(Spawn::move_up));
         moved
@@ -286,7 +286,7 @@ pub(crate) fn spawn(
     deadline: u64,
 ) -> io::Result<()> {
     let mut first = vec![ends.receiver, ends.sender, ends.ledger];
-    first.extend(ends.attic.into_iter().flatten());
+    first.extend(ends.fd_store.into_iter().flatten());
     let outgoing = Outgoing::new(init, first.len())?;
     let payload = Payload { large: outgoing.is_large(), bytes: outgoing.bytes() };
     let bytes = packet(&Request::Spawn(Box::new(spec), payload, place))?;
@@ -406,14 +406,14 @@ pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
 fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
     let mut fds = fds.into_iter();
     let (receiver, sender, ledger) = (fds.next()?, fds.next()?, fds.next()?);
-    let attic = match spec.kept && spec.kind != Kind::Supervisor {
-        true => Some(Attic::of(fds.next()?, fds.next()?)),
+    let fd_store = match spec.kept && spec.kind != Kind::Supervisor {
+        true => Some(FdStore::of(fds.next()?, fds.next()?)),
         false => None,
     };
     let init = Body::open(payload.bytes, payload.large, &mut fds).ok()?;
     let ledger = Ledger::accept(ledger).ok()?;
     Some(Spawn {
-        attic,
+        fd_store,
         spec,
         receiver,
         sender: Some(sender),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use crate::control::link;
 use crate::introspect::tree::held_by;
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 use crate::spawn::tree;
 use crate::status::{Ledger, State, root_supervisor};
 
@@ -45,8 +45,8 @@ pub struct Child {
 /// # }
 /// ```
 pub fn children() -> Vec<Child> {
-    let known: Vec<Arc<Peer>> = tree::spawned().iter().filter_map(Weak::upgrade).collect();
-    let living = known.iter().filter(|peer| !peer.is_dead()).map(|peer| &peer.ledger);
+    let known: Vec<Arc<Endpoint>> = tree::spawned().iter().filter_map(Weak::upgrade).collect();
+    let living = known.iter().filter(|endpoint| !endpoint.is_dead()).map(|endpoint| &endpoint.ledger);
     let held = own_supervisor().map(held_by).unwrap_or_default();
     let mut all: BTreeMap<(u64, u64), Child> = BTreeMap::new();
     for ledger in living.chain(&held).filter(|ledger| has_life(ledger)) {
@@ -54,9 +54,9 @@ pub fn children() -> Vec<Child> {
         all.insert((ledger.made(), ledger.id()), Child { name, pid, daemon });
     }
     // The page has room for the beginning of a name only.
-    for peer in &known {
-        if let Some(child) = all.get_mut(&(peer.ledger.made(), peer.card.id)) {
-            child.name = peer.card.name.to_string();
+    for endpoint in &known {
+        if let Some(child) = all.get_mut(&(endpoint.ledger.made(), endpoint.card.id)) {
+            child.name = endpoint.card.name.to_string();
         }
     }
     all.into_values().collect()

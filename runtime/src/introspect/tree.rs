@@ -270,7 +270,7 @@ impl Node {
             interrupted,
             cut_answers,
             in_progress,
-            last_reason: ledger.last_death().map(|(_, epitaph)| epitaph.reason),
+            last_reason: ledger.last_death().map(|(_, exit_record)| exit_record.reason),
             ..match has_process {
                 true => Node::bare(name, kind, pid),
                 false => {

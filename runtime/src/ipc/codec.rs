@@ -19,7 +19,7 @@ use crate::ipc::bounds::{self, Bounds, DEPTH, Excess};
 use crate::ipc::{explain, user_code};
 use crate::sys::stack;
 
-pub(crate) use crate::ipc::raw_value::Parcel;
+pub(crate) use crate::ipc::raw_value::RawValue;
 
 /// What can travel between processes: arguments, answers, errors, state.
 ///

@@ -12,36 +12,36 @@ use super::codec::{Aside, Encoded, Portable, decode_within, encode_away, encode_
 ///
 /// The bytes lie in each message, or, as a [`Blob`](crate::Blob), in one memory file from the first hand to the last.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Parcel<B = ByteBuf> {
+pub(crate) struct RawValue<B = ByteBuf> {
     pub(crate) bytes: B,
     aside: Beside,
 }
 
-impl Parcel {
+impl RawValue {
     /// Bytes alone.
-    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Parcel {
-        Parcel { bytes: ByteBuf::from(bytes), aside: Beside(Vec::new()) }
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> RawValue {
+        RawValue { bytes: ByteBuf::from(bytes), aside: Beside(Vec::new()) }
     }
 }
 
-impl<B: From<Vec<u8>> + AsRef<[u8]>> Parcel<B> {
+impl<B: From<Vec<u8>> + AsRef<[u8]>> RawValue<B> {
     /// Packs a value of at most `depth` levels; returns how many it has, too. The error is what its `Serialize` said.
-    pub(crate) fn pack<T: Portable>(value: &T, depth: u32) -> (Result<Parcel<B>, String>, u32) {
+    pub(crate) fn pack<T: Portable>(value: &T, depth: u32) -> (Result<RawValue<B>, String>, u32) {
         let (encoded, levels) = encode_within(value, depth);
-        (encoded.map(Parcel::from), levels)
+        (encoded.map(RawValue::from), levels)
     }
 
     /// Packs a value that is not needed any more: see [`encode_away`].
     ///
     /// # Errors
     /// What the value's `Serialize` said.
-    pub(crate) fn pack_away<T: Portable>(value: T, depth: u32) -> Result<Parcel<B>, String> {
-        encode_away(value, depth).map(Parcel::from)
+    pub(crate) fn pack_away<T: Portable>(value: T, depth: u32) -> Result<RawValue<B>, String> {
+        encode_away(value, depth).map(RawValue::from)
     }
 
     /// The same bytes, lying elsewhere.
-    pub(crate) fn with_bytes(self, bytes: B) -> Parcel<B> {
-        Parcel { bytes, ..self }
+    pub(crate) fn with_bytes(self, bytes: B) -> RawValue<B> {
+        RawValue { bytes, ..self }
     }
 
     /// Whether something belongs beside the bytes.
@@ -70,9 +70,9 @@ impl<B: From<Vec<u8>> + AsRef<[u8]>> Parcel<B> {
     }
 }
 
-impl<B: From<Vec<u8>>> From<Encoded> for Parcel<B> {
-    fn from(encoded: Encoded) -> Parcel<B> {
-        Parcel { bytes: encoded.bytes.into(), aside: Beside(encoded.aside) }
+impl<B: From<Vec<u8>>> From<Encoded> for RawValue<B> {
+    fn from(encoded: Encoded) -> RawValue<B> {
+        RawValue { bytes: encoded.bytes.into(), aside: Beside(encoded.aside) }
     }
 }
 

@@ -53,7 +53,8 @@ pub fn get_or_spawn<A: Actor>(
                 let mut builder = build();
                 // It would wait for the reservation that it has.
                 builder.registered.take_if(|other| other == name);
-                return start(name, type_name::<A>(), reservation, || builder.spawn_peer()).map(ActorRef::of);
+                return start(name, type_name::<A>(), reservation, || builder.spawn_endpoint())
+                    .map(ActorRef::of);
             }
             // Somebody was quicker.
             Err(Trouble::Refused(Refusal::Taken { .. })) if clock::now() < deadline => {}

@@ -97,9 +97,9 @@ impl<A: Actor> Group<A> {
     /// # }
     /// ```
     pub fn join(&self, actor: &ActorRef<A>) -> Result<bool, NameError> {
-        let peer = actor.peer();
-        let wanted = Wanted::Join { type_name: type_name::<A>().to_owned(), card: peer.card.clone() };
-        let joined = names::ask(&self.name, wanted, &peer.descriptors()).and_then(Answered::has_changed);
+        let endpoint = actor.endpoint();
+        let wanted = Wanted::Join { type_name: type_name::<A>().to_owned(), card: endpoint.card.clone() };
+        let joined = names::ask(&self.name, wanted, &endpoint.descriptors()).and_then(Answered::has_changed);
         joined.map_err(|trouble| self.error(trouble))
     }
 
@@ -240,7 +240,7 @@ impl<A: Actor> Group<A> {
     /// Some members, and the place behind which there are more.
     fn ask_for_some(&self, wanted: Wanted) -> Result<(Vec<ActorRef<A>>, u64), NameError> {
         match self.ask_plainly(wanted).and_then(Answered::actors) {
-            Ok((peers, more)) => Ok((peers.into_iter().map(ActorRef::of).collect(), more)),
+            Ok((endpoints, more)) => Ok((endpoints.into_iter().map(ActorRef::of).collect(), more)),
             // In a program without a tree.
             Err(Trouble::Refused(Refusal::NotFound)) => Ok((Vec::new(), 0)),
             Err(trouble) => Err(self.error(trouble)),

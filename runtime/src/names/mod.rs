@@ -87,7 +87,7 @@ pub(crate) use crate::registry::protocol::{Refusal, Wanted};
 /// # }
 /// ```
 pub fn register<A: Actor>(name: &str, actor: &ActorRef<A>) -> Result<(), NameError> {
-    client::register(name, type_name::<A>(), actor.peer())
+    client::register(name, type_name::<A>(), actor.endpoint())
         .map_err(|trouble| trouble.named(name, type_name::<A>()))
 }
 
@@ -142,9 +142,10 @@ pub fn unregister(name: &str) -> Result<bool, NameError> {
 pub fn lookup<A: Actor>(name: &str) -> Result<ActorRef<A>, NameError> {
     let wanted = Wanted::Lookup { type_name: type_name::<A>().to_owned() };
     let found = ask(name, wanted, &[]).and_then(Answered::actors);
-    let (peers, _) = found.map_err(|trouble| trouble.named(name, type_name::<A>()))?;
-    let peer = peers.into_iter().next().ok_or_else(|| NameError::NotFound { name: name.to_owned() })?;
-    Ok(ActorRef::of(peer))
+    let (endpoints, _) = found.map_err(|trouble| trouble.named(name, type_name::<A>()))?;
+    let endpoint =
+        endpoints.into_iter().next().ok_or_else(|| NameError::NotFound { name: name.to_owned() })?;
+    Ok(ActorRef::of(endpoint))
 }
 
 /// A name that somebody has.

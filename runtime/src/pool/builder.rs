@@ -11,7 +11,7 @@ use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
 use crate::control::function::Function;
 use crate::ipc::bounds::{DEPTH, DEPTHS, SOUNDED, too_deep};
-use crate::ipc::codec::{self, Parcel, Portable};
+use crate::ipc::codec::{self, Portable, RawValue};
 use crate::supervision::SupervisorBuilder;
 use crate::task::function::{self, TaskFn};
 use crate::types::error::SpawnError;
@@ -77,15 +77,15 @@ pub(crate) struct Options {
 pub(crate) struct Init {
     pub(crate) function: Function,
     /// What it is given, and how deep that is.
-    pub(crate) args: Result<(Parcel, u32), String>,
+    pub(crate) args: Result<(RawValue, u32), String>,
 }
 
 impl Init {
     /// How deep `args` may be is known when the pool is built.
     fn new<A: Portable>(function: Function, args: A) -> Init {
         let encoded = codec::encode_away(args, SOUNDED);
-        let args = encoded.map(|encoded| (encoded.levels, Parcel::from(encoded)));
-        Init { function, args: args.map(|(levels, parcel)| (parcel, levels)) }
+        let args = encoded.map(|encoded| (encoded.levels, RawValue::from(encoded)));
+        Init { function, args: args.map(|(levels, raw_value)| (raw_value, levels)) }
     }
 
     fn check(&self, depth: u32) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! A pool as it is in its owner's process: what is to be done, who does it, and the thread that sees to it.
 //!
 //! Everything is decided here, under one lock that nobody holds while user code runs or while a process starts. One thread per pool waits at a
-//! gate for whatever comes: answers, deaths, the time to look at somebody. Those who submit hand a task to an idle worker themselves.
+//! select for whatever comes: answers, deaths, the time to look at somebody. Those who submit hand a task to an idle worker themselves.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,10 +15,10 @@ use super::insights::{Record, Tally};
 use super::job::{Deliveries, Job, Outcome, Piece, Sink};
 use super::shared_slots::{MOST_ITEMS, Phase};
 use super::worker::OVERWRITTEN;
-use super::worker_handle::{Crew, Failed, Lost, Verdict, Which};
+use super::worker_handle::{Failed, Lost, Verdict, Which, WorkerHandle};
 use super::{End, OnLoss};
 use crate::ipc::user_code;
-use crate::reactor::select::{Gate, later};
+use crate::reactor::select::{Select, later};
 use crate::supervision::SupervisorRef;
 use crate::sys::per_process::{COPY, Home, Own};
 use crate::types::error::SpawnError;
@@ -51,7 +51,7 @@ pub(crate) struct Core {
     copied: Own<Copied>,
     /// There is room in the queue, or nothing is left to do, or the end has come.
     changed: Condvar,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) select: Arc<Select>,
     pub(crate) callbacks: Callbacks,
     /// Items that were taken and have not been delivered.
     open: AtomicUsize,
@@ -81,7 +81,7 @@ pub(super) struct State {
     min: usize,
     max: usize,
     /// Workers that get nothing more to do, and when they are killed if they are still there.
-    leaving: Vec<(Crew, Instant)>,
+    leaving: Vec<(WorkerHandle, Instant)>,
     /// How long a task takes, in nanoseconds.
     average: Option<f64>,
     failures: VecDeque<Instant>,
@@ -129,7 +129,7 @@ impl State {
 /// The place of a worker.
 #[derive(Default)]
 pub(super) struct Seat {
-    pub(super) crew: Option<Crew>,
+    pub(super) handle: Option<WorkerHandle>,
     starting: bool,
     pub(super) record: Record,
 }
@@ -145,7 +145,7 @@ impl Core {
             home: Home::here(),
             copied: Own::new(),
             changed: Condvar::new(),
-            gate: Arc::default(),
+            select: Arc::default(),
             open: AtomicUsize::new(0),
             numbers: AtomicU64::new(1),
             tally: Tally::default(),
@@ -212,7 +212,7 @@ impl Core {
         }
         drop(state);
         if ring {
-            self.gate.ring();
+            self.select.ring();
         }
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Core {
             if self.is_over() {
                 break;
             }
-            self.gate.wait(next);
+            self.select.wait(next);
         }
         self.leave();
     }
@@ -248,7 +248,7 @@ impl Core {
             }
         }
         if self.dispatch(&mut state) {
-            self.gate.ring();
+            self.select.ring();
         }
         let next = self.next_moment(&state, now);
         state.wakes_at = next;
@@ -294,7 +294,7 @@ impl Core {
             // Whoever joins looks at the number under the lock.
             drop(self.lock());
             self.changed.notify_all();
-            self.gate.ring();
+            self.select.ring();
         }
         self.callbacks.progress(&self.tally);
     }
@@ -302,12 +302,12 @@ impl Core {
     /// Reads answers and ends.
     fn hear(self: &Arc<Core>, state: &mut State, out: &mut Deliveries) {
         for index in 0..state.seats.len() {
-            while let Some(crew) = &mut state.seats[index].crew {
-                match crew.answer(out) {
+            while let Some(handle) = &mut state.seats[index].handle {
+                match handle.answer(out) {
                     None => break,
                     Some(Ok((rest, items))) => {
                         state.active = Instant::now();
-                        let average = crew.average(items);
+                        let average = handle.average(items);
                         state.learn(average);
                         state.requeue(rest);
                     }
@@ -319,31 +319,31 @@ impl Core {
                     Some(Err((Failed::Died(reason), _))) => self.bury(state, index, &reason, out),
                 }
             }
-            let ended = state.seats[index].crew.as_mut().and_then(|crew| crew.link.ended());
+            let ended = state.seats[index].handle.as_mut().and_then(|handle| handle.link.ended());
             if let Some(reason) = ended {
                 self.bury(state, index, &reason, out);
             }
         }
-        state.leaving.retain_mut(|(crew, _)| crew.link.ended().is_none());
+        state.leaving.retain_mut(|(handle, _)| handle.link.ended().is_none());
     }
 
     /// A worker has ended: what it had not begun goes to others, what it was at is lost or tried again.
     fn bury(self: &Arc<Core>, state: &mut State, index: usize, reason: &ExitReason, out: &mut Deliveries) {
         let cut_off = state.is_cut_off();
         let seat = &mut state.seats[index];
-        let Some(mut crew) = seat.crew.take() else { return };
+        let Some(mut handle) = seat.handle.take() else { return };
         // Its own monitor knows best.
-        let mut reason = crew.link.ended().unwrap_or_else(|| reason.clone());
-        if crew.is_overwritten {
+        let mut reason = handle.link.ended().unwrap_or_else(|| reason.clone());
+        if handle.is_overwritten {
             reason = ExitReason::Broken(OVERWRITTEN.to_owned());
         }
-        let remains = crew.bury(out);
-        seat.record.leave(&crew);
-        let wanted = crew.retiring.is_some() || crew.is_killed_on_purpose() || cut_off;
+        let remains = handle.bury(out);
+        seat.record.leave(&handle);
+        let wanted = handle.retiring.is_some() || handle.is_killed_on_purpose() || cut_off;
         if !wanted {
             seat.record.crashes += 1;
             self.tally.crashes.fetch_add(1, Ordering::Relaxed);
-            let (pool, at, reason) = (self.options.name.clone(), Arc::clone(&crew.at), reason.clone());
+            let (pool, at, reason) = (self.options.name.clone(), Arc::clone(&handle.at), reason.clone());
             state.news.push(Box::new(move || {
                 let (worker, pid) = (&*at.name, at.pid);
                 tracing::warn!(pool, worker, pid, %reason, "worker ended");
@@ -351,7 +351,7 @@ impl Core {
         }
         let mut untouched = Vec::new();
         for lost in &remains.lost {
-            match self.judge(state, lost, &reason, &crew) {
+            match self.judge(state, lost, &reason, &handle) {
                 Some(outcome) => fail(&lost.piece, out, outcome),
                 None => untouched.push(lost.piece.clone()),
             }
@@ -373,7 +373,7 @@ impl Core {
         state: &mut State,
         lost: &'a Lost,
         reason: &'a ExitReason,
-        crew: &'a Crew,
+        handle: &'a WorkerHandle,
     ) -> Option<impl Fn() -> Outcome + use<'a>> {
         let losses = lost.piece.job.count_loss();
         let task = lost.piece.job.function.short_name();
@@ -391,13 +391,13 @@ impl Core {
             self.break_down(state, error);
         }
         Some(move || match &lost.verdict {
-            Some(Verdict::Cancelled) => Outcome::Cancelled(Some(Arc::clone(&crew.at))),
+            Some(Verdict::Cancelled) => Outcome::Cancelled(Some(Arc::clone(&handle.at))),
             Some(Verdict::Broken(error)) => Outcome::Broken(Arc::clone(error)),
             Some(Verdict::Late(after)) => {
                 let reason = ExitReason::DeadlineExceeded { method: task.to_owned(), after: *after };
-                Outcome::Died(reason, Arc::clone(&crew.at))
+                Outcome::Died(reason, Arc::clone(&handle.at))
             }
-            None => Outcome::Died(reason.clone(), Arc::clone(&crew.at)),
+            None => Outcome::Died(reason.clone(), Arc::clone(&handle.at)),
         })
     }
 
@@ -407,14 +407,14 @@ impl Core {
         let idle = state.has_idle();
         let mut returned = Vec::new();
         for seat in &mut state.seats {
-            let Some(crew) = &mut seat.crew else { continue };
-            let seen = crew.look(now, idle, limit, out);
+            let Some(handle) = &mut seat.handle else { continue };
+            let seen = handle.look(now, idle, limit, out);
             returned.extend(seen.returned);
-            if seen.is_overwritten && !crew.is_overwritten {
-                crew.give_up();
+            if seen.is_overwritten && !handle.is_overwritten {
+                handle.give_up();
             } else if let Some((place, after)) = seen.late {
                 // That one, and no later one that it has come to meanwhile.
-                crew.condemn(&Which::Seen(place), Verdict::Late(after));
+                handle.condemn(&Which::Seen(place), Verdict::Late(after));
             }
         }
         state.requeue(returned);
@@ -427,11 +427,11 @@ impl Core {
         }
         state.kill_at = None;
         let broken = state.broken.clone();
-        for crew in state.seats.iter_mut().filter_map(|seat| seat.crew.as_mut()) {
-            if crew.load() > 0 {
+        for handle in state.seats.iter_mut().filter_map(|seat| seat.handle.as_mut()) {
+            if handle.load() > 0 {
                 let verdict = broken.clone().map_or(Verdict::Cancelled, Verdict::Broken);
-                if !crew.condemn(&Which::Any, verdict) {
-                    crew.link.kill();
+                if !handle.condemn(&Which::Any, verdict) {
+                    handle.link.kill();
                 }
             }
         }
@@ -444,16 +444,16 @@ impl Core {
         let busy = !state.queue.is_empty();
         let mut gone = Vec::new();
         for seat in &mut state.seats {
-            let Some(crew) = &mut seat.crew else { continue };
-            if crew.load() > 0 {
+            let Some(handle) = &mut seat.handle else { continue };
+            if handle.load() > 0 {
                 continue;
             }
-            let is_old = crew.too_old_at(self.options.limits.age).is_some_and(|at| at <= now);
-            if is_old && crew.retiring.is_none() {
-                crew.retiring = Some("old".to_owned());
+            let is_old = handle.too_old_at(self.options.limits.age).is_some_and(|at| at <= now);
+            if is_old && handle.retiring.is_none() {
+                handle.retiring = Some("old".to_owned());
             }
-            let is_idle = !busy && now - crew.idle_since >= self.options.idle_timeout;
-            let recycled = crew.retiring.is_some();
+            let is_idle = !busy && now - handle.idle_since >= self.options.idle_timeout;
+            let recycled = handle.retiring.is_some();
             let tired = is_idle && spare > 0 && state.end.is_none();
             if !(recycled || tired) {
                 continue;
@@ -461,24 +461,24 @@ impl Core {
             if recycled {
                 seat.record.recycled += 1;
                 self.tally.recycled.fetch_add(1, Ordering::Relaxed);
-                let (pool, at) = (self.options.name.clone(), Arc::clone(&crew.at));
-                let why = crew.retiring.clone().unwrap_or_default();
+                let (pool, at) = (self.options.name.clone(), Arc::clone(&handle.at));
+                let why = handle.retiring.clone().unwrap_or_default();
                 state.news.push(Box::new(move || {
                     let worker = &*at.name;
                     tracing::debug!(pool, worker, why, "worker recycled");
                 }));
             } else {
                 spare -= 1;
-                crew.retiring = Some("idle".to_owned());
+                handle.retiring = Some("idle".to_owned());
             }
-            crew.link.terminate();
-            seat.record.leave(crew);
-            gone.extend(seat.crew.take());
+            handle.link.terminate();
+            seat.record.leave(handle);
+            gone.extend(seat.handle.take());
         }
-        state.leaving.extend(gone.into_iter().map(|crew| (crew, later(now, self.options.grace))));
-        for (crew, kill_at) in &mut state.leaving {
+        state.leaving.extend(gone.into_iter().map(|handle| (handle, later(now, self.options.grace))));
+        for (handle, kill_at) in &mut state.leaving {
             if *kill_at <= now {
-                crew.link.kill();
+                handle.link.kill();
                 *kill_at = later(now, self.options.grace);
             }
         }
@@ -511,22 +511,22 @@ impl Core {
     }
 
     /// A start has come to its end.
-    pub(super) fn seat(self: &Arc<Core>, index: usize, started: Result<Crew, SpawnError>) {
+    pub(super) fn seat(self: &Arc<Core>, index: usize, started: Result<WorkerHandle, SpawnError>) {
         let mut state = self.lock();
         state.seats[index].starting = false;
         match started {
-            Ok(crew) if state.leaves => crew.link.kill(),
-            Ok(crew) => {
-                let waker = self.gate.waker();
-                crew.link.watch(&waker);
-                state.seats[index].record.start(&crew);
-                state.seats[index].crew = Some(crew);
+            Ok(handle) if state.leaves => handle.link.kill(),
+            Ok(handle) => {
+                let waker = self.select.waker();
+                handle.link.watch(&waker);
+                state.seats[index].record.start(&handle);
+                state.seats[index].handle = Some(handle);
                 self.dispatch(&mut state);
             }
             Err(error) => self.note_failure(&mut state, error),
         }
         drop(state);
-        self.gate.ring();
+        self.select.ring();
     }
 
     fn note_failure(&self, state: &mut State, error: SpawnError) {
@@ -559,12 +559,12 @@ impl Core {
         state.broken = Some(Arc::new(error));
         state.end = Some(End::Kill);
         state.kill_at = Some(Instant::now());
-        self.gate.ring();
+        self.select.ring();
     }
 
     /// Gives those something to do who have nothing, and then those who have only one thing. Answers whether there is an answer (a refusal) already.
     fn dispatch(&self, state: &mut State) -> bool {
-        let waker = self.gate.waker();
+        let waker = self.select.waker();
         let mut refused = false;
         if state.is_cut_off() {
             return false;
@@ -577,13 +577,13 @@ impl Core {
                 if state.queue.is_empty() {
                     return refused;
                 }
-                let can = |crew: &Crew| crew.is_open() && crew.load() == ahead;
-                if !state.seats[index].crew.as_ref().is_some_and(can) {
+                let can = |handle: &WorkerHandle| handle.is_open() && handle.load() == ahead;
+                if !state.seats[index].handle.as_ref().is_some_and(can) {
                     continue;
                 }
                 let pieces = self.take_batch(state);
-                if let Some(crew) = state.seats[index].crew.as_mut().filter(|_| !pieces.is_empty()) {
-                    refused |= crew.send(pieces, &waker);
+                if let Some(handle) = state.seats[index].handle.as_mut().filter(|_| !pieces.is_empty()) {
+                    refused |= handle.send(pieces, &waker);
                 }
             }
         }
@@ -591,12 +591,12 @@ impl Core {
     }
 
     fn next_moment(&self, state: &State, now: Instant) -> Option<Instant> {
-        let crews = || state.seats.iter().filter_map(|seat| seat.crew.as_ref());
-        let looks = crews().filter_map(Crew::next_look);
+        let handles = || state.seats.iter().filter_map(|seat| seat.handle.as_ref());
+        let looks = handles().filter_map(WorkerHandle::next_look);
         let spare = state.live() > state.min && state.end.is_none();
-        let idle = crews().filter(|crew| crew.load() == 0).flat_map(|crew| {
-            let tired = Some(later(crew.idle_since, self.options.idle_timeout)).filter(|_| spare);
-            let old = crew.too_old_at(self.options.limits.age);
+        let idle = handles().filter(|handle| handle.load() == 0).flat_map(|handle| {
+            let tired = Some(later(handle.idle_since, self.options.idle_timeout)).filter(|_| spare);
+            let old = handle.too_old_at(self.options.limits.age);
             tired.into_iter().chain(old)
         });
         let leaving = state.leaving.iter().map(|(_, kill_at)| *kill_at);
@@ -616,11 +616,11 @@ impl Core {
         state.end = Some(end);
         if end != End::Drain {
             let mut returned = Vec::new();
-            for crew in state.seats.iter_mut().filter_map(|seat| seat.crew.as_mut()) {
-                returned.extend(crew.take_back());
-                if end == End::Kill && grace && crew.load() > 0 {
-                    crew.cancel_softly();
-                    crew.link.terminate();
+            for handle in state.seats.iter_mut().filter_map(|seat| seat.handle.as_mut()) {
+                returned.extend(handle.take_back());
+                if end == End::Kill && grace && handle.load() > 0 {
+                    handle.cancel_softly();
+                    handle.link.terminate();
                 }
             }
             state.requeue(returned);
@@ -634,7 +634,7 @@ impl Core {
         drop(state);
         self.deliver(out);
         self.changed.notify_all();
-        self.gate.ring();
+        self.select.ring();
     }
 
     /// Changes how many workers there are. Those who are too many get nothing more to do.
@@ -645,12 +645,12 @@ impl Core {
             state.seats.resize_with(max, Seat::default);
         }
         let surplus = state.live().saturating_sub(max);
-        let crews = state.seats.iter_mut().rev().filter_map(|seat| seat.crew.as_mut());
-        for crew in crews.filter(|crew| crew.retiring.is_none()).take(surplus) {
-            crew.retiring = Some("of a smaller size".to_owned());
+        let handles = state.seats.iter_mut().rev().filter_map(|seat| seat.handle.as_mut());
+        for handle in handles.filter(|handle| handle.retiring.is_none()).take(surplus) {
+            handle.retiring = Some("of a smaller size".to_owned());
         }
         drop(state);
-        self.gate.ring();
+        self.select.ring();
     }
 
     /// Whether there is nothing left to do, and never will be.
@@ -665,21 +665,21 @@ impl Core {
         let grace = self.options.grace;
         let mut state = self.lock();
         state.leaves = true;
-        let mut crews: Vec<Crew> = Vec::new();
+        let mut handles: Vec<WorkerHandle> = Vec::new();
         for seat in &mut state.seats {
-            if let Some(crew) = seat.crew.take() {
-                seat.record.leave(&crew);
-                crews.push(crew);
+            if let Some(handle) = seat.handle.take() {
+                seat.record.leave(&handle);
+                handles.push(handle);
             }
         }
-        crews.extend(std::mem::take(&mut state.leaving).into_iter().map(|(crew, _)| crew));
+        handles.extend(std::mem::take(&mut state.leaving).into_iter().map(|(handle, _)| handle));
         drop(state);
-        crews.iter().for_each(|crew| crew.link.terminate());
+        handles.iter().for_each(|handle| handle.link.terminate());
         if let Some(supervisor) = &self.supervisor {
             // One that is gone has taken its workers with it.
             let _ = supervisor.stop(grace);
         }
-        drop(crews);
+        drop(handles);
         self.callbacks.finish(&self.tally);
         self.lock().ended = true;
         self.changed.notify_all();
@@ -709,9 +709,9 @@ impl Core {
     pub(crate) fn withdraw(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut state = self.lock();
         let mut returned = Vec::new();
-        for crew in state.seats.iter_mut().filter_map(|seat| seat.crew.as_mut()) {
-            if crew.whereabouts(sink, index).is_some() {
-                returned.extend(crew.take_back());
+        for handle in state.seats.iter_mut().filter_map(|seat| seat.handle.as_mut()) {
+            if handle.whereabouts(sink, index).is_some() {
+                returned.extend(handle.take_back());
             }
         }
         let is_it = |piece: &Piece| Arc::ptr_eq(&piece.job.sink, sink) && piece.index(0) == index;
@@ -721,7 +721,7 @@ impl Core {
         state.requeue(returned);
         drop(state);
         if again {
-            self.gate.ring();
+            self.select.ring();
         }
         found
     }
@@ -729,15 +729,15 @@ impl Core {
     /// Kills the worker that is at this item, if one is; answers whether that is so.
     pub(crate) fn kill(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut state = self.lock();
-        let mut crews = state.seats.iter_mut().filter_map(|seat| seat.crew.as_mut());
-        crews.any(|crew| crew.condemn(&Which::Item(sink, index), Verdict::Cancelled))
+        let mut handles = state.seats.iter_mut().filter_map(|seat| seat.handle.as_mut());
+        handles.any(|handle| handle.condemn(&Which::Item(sink, index), Verdict::Cancelled))
     }
 
     /// Whether a worker is at this item.
     pub(crate) fn is_running(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let state = self.lock();
-        let mut crews = state.seats.iter().filter_map(|seat| seat.crew.as_ref());
-        crews.any(|crew| crew.whereabouts(sink, index).is_some_and(|phase| phase != Phase::Before))
+        let mut handles = state.seats.iter().filter_map(|seat| seat.handle.as_ref());
+        handles.any(|handle| handle.whereabouts(sink, index).is_some_and(|phase| phase != Phase::Before))
     }
 
     /// Items settle without having been delivered.
@@ -745,7 +745,7 @@ impl Core {
         if self.open.fetch_sub(items, Ordering::AcqRel) == items {
             drop(self.lock());
             self.changed.notify_all();
-            self.gate.ring();
+            self.select.ring();
         }
     }
 }
@@ -796,7 +796,7 @@ impl Core {
                 }
                 self.open.fetch_sub(n, Ordering::AcqRel);
                 self.changed.notify_all();
-                self.gate.ring();
+                self.select.ring();
                 continue;
             }
             items += n;
@@ -841,13 +841,13 @@ impl State {
         self.end.is_some_and(|end| end != End::Drain)
     }
 
-    fn crews(&self) -> impl Iterator<Item = &Crew> {
-        self.seats.iter().filter_map(|seat| seat.crew.as_ref())
+    fn handles(&self) -> impl Iterator<Item = &WorkerHandle> {
+        self.seats.iter().filter_map(|seat| seat.handle.as_ref())
     }
 
     /// Those who can be given something, now or later.
     fn live(&self) -> usize {
-        self.crews().filter(|crew| crew.retiring.is_none()).count()
+        self.handles().filter(|handle| handle.retiring.is_none()).count()
     }
 
     fn starting(&self) -> usize {
@@ -855,7 +855,7 @@ impl State {
     }
 
     fn has_idle(&self) -> bool {
-        self.crews().any(|crew| crew.is_open() && crew.load() == 0)
+        self.handles().any(|handle| handle.is_open() && handle.load() == 0)
     }
 
     fn can_grow(&self) -> bool {
@@ -886,6 +886,6 @@ impl State {
 
 impl Seat {
     fn is_free(&self) -> bool {
-        self.crew.is_none() && !self.starting
+        self.handle.is_none() && !self.starting
     }
 }

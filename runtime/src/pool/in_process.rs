@@ -4,41 +4,41 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::worker::{Answered, Batch, Desk, Setup};
+use super::worker::{Answered, Batch, Setup, WorkerLoop};
 use super::worker_handle::Failed;
 use crate::ipc::bounds::with_stack_for;
 use crate::ipc::user_code::{self, Thrown};
-use crate::reactor::select::Gate;
+use crate::reactor::select::Select;
 use crate::types::exit::{ExitReason, StoppedBy};
 
 /// The way to a thread.
-pub(crate) struct Hand {
+pub(crate) struct ThreadWorker {
     sender: Mutex<Option<Sender<(Batch, Promise)>>>,
     thread: Option<JoinHandle<Option<ExitReason>>>,
-    gate: Arc<Gate>,
+    select: Arc<Select>,
 }
 
 /// The answer to a batch.
 #[derive(Clone)]
 pub(crate) struct Promise {
     answer: Arc<Mutex<Option<Result<Answered, Failed>>>>,
-    gate: Arc<Gate>,
+    select: Arc<Select>,
 }
 
-impl Hand {
+impl ThreadWorker {
     /// Starts a thread, and waits until it has made its state.
     ///
     /// # Errors
     /// Why it has none.
-    pub(crate) fn start(setup: Setup, gate: &Arc<Gate>) -> Result<Hand, String> {
+    pub(crate) fn start(setup: Setup, select: &Arc<Select>) -> Result<ThreadWorker, String> {
         let (sender, receiver) = mpsc::channel::<(Batch, Promise)>();
         let (ready, is_ready) = mpsc::channel();
         let name = format!("{}-{}", setup.pool, setup.index);
-        let on_end = Ring(Arc::clone(gate));
+        let on_end = Ring(Arc::clone(select));
         let depth = setup.depth;
         let run = move || {
             let _on_end = on_end;
-            let made = user_code::caught(|| Desk::new(setup));
+            let made = user_code::caught(|| WorkerLoop::new(setup));
             let mut desk = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
                 Ok(desk) => desk,
                 Err(error) => {
@@ -63,11 +63,15 @@ impl Hand {
         let thread = thread::Builder::new().name(name).spawn(move || with_stack_for(depth, run));
         let thread = thread.map_err(|error| error.to_string())?;
         is_ready.recv().unwrap_or_else(|_| Err("the thread has ended".to_owned()))?;
-        Ok(Hand { sender: Mutex::new(Some(sender)), thread: Some(thread), gate: Arc::clone(gate) })
+        Ok(ThreadWorker {
+            sender: Mutex::new(Some(sender)),
+            thread: Some(thread),
+            select: Arc::clone(select),
+        })
     }
 
     pub(crate) fn send(&self, batch: Batch) -> Promise {
-        let promise = Promise { answer: Arc::default(), gate: Arc::clone(&self.gate) };
+        let promise = Promise { answer: Arc::default(), select: Arc::clone(&self.select) };
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = sender.as_ref().is_some_and(|sender| sender.send((batch, promise.clone())).is_ok());
         if !sent {
@@ -94,7 +98,7 @@ impl Hand {
 impl Promise {
     fn keep(&self, answer: Result<Answered, Failed>) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-        self.gate.ring();
+        self.select.ring();
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -107,7 +111,7 @@ impl Promise {
 }
 
 /// Rings when the thread ends, also by a panic.
-struct Ring(Arc<Gate>);
+struct Ring(Arc<Select>);
 
 impl Drop for Ring {
     fn drop(&mut self) {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::dispatcher::Core;
 use super::job::Outcome;
 use super::shared_slots::{Status, Times};
-use super::worker_handle::Crew;
+use super::worker_handle::WorkerHandle;
 use crate::types::escape::one_line;
 
 /// How many of the errors that nobody has looked at are kept as text.
@@ -30,14 +30,14 @@ pub(crate) struct Record {
 
 impl Record {
     /// A process has taken the place.
-    pub(crate) fn start(&mut self, crew: &Crew) {
-        self.startup += crew.startup;
+    pub(crate) fn start(&mut self, handle: &WorkerHandle) {
+        self.startup += handle.startup;
     }
 
     /// It has left it.
-    pub(crate) fn leave(&mut self, crew: &Crew) {
-        self.alive += crew.started.elapsed();
-        self.times.add(&crew.lane.times());
+    pub(crate) fn leave(&mut self, handle: &WorkerHandle) {
+        self.alive += handle.started.elapsed();
+        self.times.add(&handle.shared_slots.times());
     }
 }
 
@@ -170,10 +170,10 @@ impl Core {
         let mut workers = Vec::new();
         for (index, seat) in state.seats.iter().enumerate().filter(|(_, seat)| seat.record.starts > 0) {
             let mut record = seat.record.clone();
-            if let Some(crew) = &seat.crew {
-                record.leave(crew);
+            if let Some(handle) = &seat.handle {
+                record.leave(handle);
             }
-            let pid = seat.crew.as_ref().map(|crew| crew.at.pid);
+            let pid = seat.handle.as_ref().map(|handle| handle.at.pid);
             pids.push(pid);
             all.starts += record.starts - 1;
             all.crashes += record.crashes;

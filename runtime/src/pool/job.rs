@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::error::{Border, PoolError, WorkerAt};
 use super::shared_slots::Status;
 use crate::control::function::Function;
-use crate::ipc::codec::Parcel;
+use crate::ipc::codec::RawValue;
 use crate::types::exit::ExitReason;
 
 /// Items of one function, in the order in which they were given.
@@ -15,7 +15,7 @@ pub(crate) struct Job {
     /// In the pool, from 1.
     pub(crate) number: u64,
     /// The arguments of all items, one behind the other.
-    pub(crate) args: Parcel,
+    pub(crate) args: RawValue,
     /// Where the arguments of each item end.
     pub(crate) ends: Vec<u32>,
     /// All of it goes to one worker, in one piece.
@@ -85,7 +85,7 @@ impl Deliveries {
 /// What has come of an item.
 pub(crate) enum Outcome {
     /// The worker has answered.
-    Answer(Status, Parcel, Arc<WorkerAt>),
+    Answer(Status, RawValue, Arc<WorkerAt>),
     Died(ExitReason, Arc<WorkerAt>),
     Cancelled(Option<Arc<WorkerAt>>),
     Codec(Border, String),
@@ -134,7 +134,7 @@ impl Job {
             function: self.function,
             number: self.number,
             ends: vec![bytes.len() as u32],
-            args: Parcel::of_bytes(bytes),
+            args: RawValue::of_bytes(bytes),
             whole: true,
             sink: Arc::clone(&self.sink),
             first: self.first + u64::from(item),

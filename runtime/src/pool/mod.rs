@@ -50,7 +50,7 @@ use self::task::Cell;
 use once_cell::sync::OnceCell;
 
 use crate::ipc::bounds;
-use crate::ipc::codec::{Parcel, Portable};
+use crate::ipc::codec::{Portable, RawValue};
 use crate::sys::per_process::Own;
 use crate::task::function::TaskFn;
 use crate::types::escape::escaped;
@@ -279,7 +279,7 @@ fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: A) -> T
     let number = core.number();
     let cell = Cell::new(core, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let made = Parcel::pack_away(args, core.options.depth)
+    let made = RawValue::pack_away(args, core.options.depth)
         .map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
     let submitted =
@@ -298,7 +298,7 @@ fn try_submit<A: Portable, T, E>(
     let number = core.number();
     let cell = Cell::new(core, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let (packed, levels) = Parcel::pack(&args, core.options.depth);
+    let (packed, levels) = RawValue::pack(&args, core.options.depth);
     let made = packed.map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     match made.and_then(|packed| single(function, number, packed, Arc::clone(&cell))) {
         Err(outcome) => drop(cell.complete(outcome)),
@@ -314,7 +314,7 @@ fn try_submit<A: Portable, T, E>(
 }
 
 /// A job of one item.
-fn single(function: Function, number: u64, args: Parcel, sink: Arc<Cell>) -> Result<Arc<Job>, Outcome> {
+fn single(function: Function, number: u64, args: RawValue, sink: Arc<Cell>) -> Result<Arc<Job>, Outcome> {
     if !function.is_here() {
         return Err(Outcome::Unreachable(NOT_HERE.to_owned()));
     }

@@ -2,7 +2,7 @@
 //!
 //! It outlives the worker. So a worker that dies in the middle of a batch costs the one item that it was at, and the pool knows which that is.
 //!
-//! A lane has two *tracks*, as two batches can be on their way: one that is worked on, one that waits. Each has a control word that both sides
+//! A shared slots has two *tracks*, as two batches can be on their way: one that is worked on, one that waits. Each has a control word that both sides
 //! change by compare-and-swap, and everything that has to be decided between them is decided there: an item is begun, or it has been taken back; it
 //! has been finished, or its worker is condemned for it. A worker that finds itself condemned begins nothing any more, so whatever kills it, and
 //! whenever, hits this item and no other.
@@ -93,7 +93,7 @@ impl Control {
     }
 }
 
-/// What kind of result lies in the lane.
+/// What kind of result lies in the shared slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     /// A value.
@@ -122,11 +122,11 @@ impl Status {
 
 /// See the [module](self).
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Lane(Shared<[AtomicU64]>);
+pub(crate) struct SharedSlots(Shared<[AtomicU64]>);
 
-impl Lane {
-    pub(crate) fn new() -> io::Result<Lane> {
-        Shared::zeroed(WORDS).map(Lane)
+impl SharedSlots {
+    pub(crate) fn new() -> io::Result<SharedSlots> {
+        Shared::zeroed(WORDS).map(SharedSlots)
     }
 
     /// Whether it is one of ours, and not shorter.
@@ -208,7 +208,7 @@ impl Lane {
     }
 }
 
-/// One batch's part of a lane.
+/// One batch's part of a shared slots.
 pub(crate) struct Track<'a>(&'a [AtomicU64]);
 
 /// An item has been taken back, or the worker has been condemned for it.
@@ -219,7 +219,7 @@ pub(crate) struct Refused;
 pub(crate) enum Halt {
     /// It is condemned for it.
     Condemned,
-    /// The lane says neither that, nor that it is at this item: it has been written over.
+    /// The shared slots says neither that, nor that it is at this item: it has been written over.
     Overwritten,
 }
 
@@ -291,7 +291,7 @@ impl Track<'_> {
         self.0[CONTROL].store(control.to_word(), Release);
     }
 
-    /// Takes back everything of this batch that has not been begun, but `not_the_next` item; returns the first place that is the pool's again, if the lane speaks
+    /// Takes back everything of this batch that has not been begun, but `not_the_next` item; returns the first place that is the pool's again, if the shared slots speaks
     /// of this batch.
     pub(crate) fn take_back(&self, serial: u16, not_the_next: bool) -> Option<u32> {
         let first = |now: Control| {
@@ -391,8 +391,8 @@ mod tests {
 
     #[test]
     fn what_is_begun_cannot_be_taken_back_and_what_is_taken_back_is_not_begun() {
-        let lane = Lane::new().unwrap();
-        let track = lane.track(0);
+        let shared_slots = SharedSlots::new().unwrap();
+        let track = shared_slots.track(0);
         track.open(1, 10);
         assert!(track.begin(1, 0).is_ok());
         assert_eq!((track.take_back(2, false), track.take_back(1, false)), (None, Some(1)));
@@ -403,8 +403,8 @@ mod tests {
 
     #[test]
     fn the_next_item_can_be_left_to_the_worker_that_is_about_to_begin_it() {
-        let lane = Lane::new().unwrap();
-        let track = lane.track(0);
+        let shared_slots = SharedSlots::new().unwrap();
+        let track = shared_slots.track(0);
         track.open(1, 10);
         assert_eq!(track.take_back(1, true), Some(1));
         assert!(track.begin(1, 0).is_ok());
@@ -415,8 +415,8 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_condemned_finishes_nothing_and_begins_nothing() {
-        let lane = Lane::new().unwrap();
-        let track = lane.track(1);
+        let shared_slots = SharedSlots::new().unwrap();
+        let track = shared_slots.track(1);
         track.open(7, 2);
         assert!(track.condemn(7, 0).is_err(), "not begun yet");
         assert!(track.begin(7, 0).is_ok());
@@ -430,8 +430,8 @@ mod tests {
 
     #[test]
     fn results_are_read_as_they_were_written_until_there_is_no_room() {
-        let lane = Lane::new().unwrap();
-        let track = lane.track(0);
+        let shared_slots = SharedSlots::new().unwrap();
+        let track = shared_slots.track(0);
         let results: Vec<Vec<u8>> = (0..40).map(|len| (0..len).collect()).collect();
         let mut at = 0;
         for result in &results {
@@ -450,8 +450,8 @@ mod tests {
 
     #[test]
     fn nonsense_in_a_lane_is_nothing() {
-        let lane = Lane::new().unwrap();
-        let track = lane.track(0);
+        let shared_slots = SharedSlots::new().unwrap();
+        let track = shared_slots.track(0);
         track.0[RESULTS].store(u64::MAX, Relaxed);
         assert!(track.read(0, &mut Vec::new()).is_none());
         assert!(track.read(usize::MAX / 4, &mut Vec::new()).is_none());
@@ -459,9 +459,9 @@ mod tests {
 
     #[test]
     fn percentiles_are_right_within_a_fifth() {
-        let lane = Lane::new().unwrap();
-        (1..=1000).for_each(|n| lane.count(n * 1000));
-        let times = lane.times();
+        let shared_slots = SharedSlots::new().unwrap();
+        (1..=1000).for_each(|n| shared_slots.count(n * 1000));
+        let times = shared_slots.times();
         for (percent, exact) in [(50, 500_000.0), (99, 990_000.0)] {
             let found = times.percentile(percent).as_nanos() as f64;
             assert!((exact..=exact * 1.25).contains(&found), "{percent}: {found}");

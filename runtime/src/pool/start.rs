@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::builder::{Init, Options, Preload};
 use super::dispatcher::Core;
 use super::error::WorkerAt;
-use super::in_process::Hand;
-use super::shared_slots::Lane;
+use super::in_process::ThreadWorker;
+use super::shared_slots::SharedSlots;
 use super::worker::{Setup, Worker};
-use super::worker_handle::{Crew, Link};
+use super::worker_handle::{Link, WorkerHandle};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::builder::ActorBuilder;
 use crate::ipc::user_code::Thrown;
@@ -58,7 +58,7 @@ impl Core {
 
     fn start_first(self: &Arc<Core>) -> Result<(), SpawnError> {
         let indices = 0..self.options.min;
-        let started: Vec<Result<Crew, SpawnError>> = std::thread::scope(|scope| {
+        let started: Vec<Result<WorkerHandle, SpawnError>> = std::thread::scope(|scope| {
             let threads: Vec<_> =
                 indices.map(|index| scope.spawn(move || self.start_worker(index, 1))).collect();
             let gone = || SpawnError::Io { actor: self.options.name.clone(), error: "no thread".to_owned() };
@@ -67,20 +67,20 @@ impl Core {
                 .map(|thread| thread.join().map_err(Thrown::new).unwrap_or_else(|_| Err(gone())))
                 .collect()
         });
-        let crews: Vec<Crew> = started.into_iter().collect::<Result<_, _>>()?;
-        for (index, crew) in crews.into_iter().enumerate() {
+        let handles: Vec<WorkerHandle> = started.into_iter().collect::<Result<_, _>>()?;
+        for (index, handle) in handles.into_iter().enumerate() {
             self.lock().seats[index].record.starts = 1;
-            self.seat(index, Ok(crew));
+            self.seat(index, Ok(handle));
         }
         Ok(())
     }
 
     /// Starts one worker, and waits until it is ready.
-    pub(super) fn start_worker(&self, index: usize, incarnation: u64) -> Result<Crew, SpawnError> {
+    pub(super) fn start_worker(&self, index: usize, incarnation: u64) -> Result<WorkerHandle, SpawnError> {
         let begun = Instant::now();
         let name = self.options.worker_name(index);
         let io = |error: String| SpawnError::Io { actor: name.clone(), error };
-        let lane = Lane::new().map_err(|error| io(error.to_string()))?;
+        let shared_slots = SharedSlots::new().map_err(|error| io(error.to_string()))?;
         let missing = || SpawnError::NotInExecutable { actor: name.clone() };
         let init = match &self.options.init {
             Some(Init { function, args: Ok((args, _)) }) => {
@@ -93,7 +93,7 @@ impl Core {
             pool: self.options.name.clone(),
             index,
             incarnation,
-            lane: lane.clone(),
+            shared_slots: shared_slots.clone(),
             init,
             exit,
             limits: self.options.limits,
@@ -103,7 +103,7 @@ impl Core {
         let (link, pid) = match &self.supervisor {
             None => {
                 let failed = |error| SpawnError::InitFailed { actor: name.clone(), error };
-                let hand = Hand::start(setup, &self.gate).map_err(failed)?;
+                let hand = ThreadWorker::start(setup, &self.select).map_err(failed)?;
                 (Link::Thread(hand), std::process::id())
             }
             Some(supervisor) => {
@@ -127,7 +127,7 @@ impl Core {
             }
         };
         let at = WorkerAt { name: name.as_str().into(), index, pid, incarnation };
-        Ok(Crew::new(at, link, lane, begun.elapsed()))
+        Ok(WorkerHandle::new(at, link, shared_slots, begun.elapsed()))
     }
 
     /// If there is no supervisor any more, why that is so.

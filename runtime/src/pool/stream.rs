@@ -14,7 +14,7 @@ use super::job::{Job, Outcome, Sink};
 use super::shared_slots::{MOST_ITEMS, Status};
 use super::task::failed;
 use crate::control::function::Function;
-use crate::ipc::codec::{Parcel, Portable};
+use crate::ipc::codec::{Portable, RawValue};
 use crate::ipc::user_code::{self, Thrown};
 use crate::sys::per_process::COPY;
 
@@ -274,21 +274,21 @@ where
                     break;
                 }
             };
-            match <Parcel>::pack_away(item, self.core.options.depth) {
-                Ok(parcel) if parcel.has_aside() => {
+            match <RawValue>::pack_away(item, self.core.options.depth) {
+                Ok(raw_value) if raw_value.has_aside() => {
                     // Alone, and after those before it.
                     self.submit(args, ends, first);
                     self.pulled += 1;
                     let number = self.pulled - 1;
-                    self.note_bytes(parcel.bytes.len());
-                    let ends = vec![parcel.bytes.len() as u32];
-                    self.submit_parcel(parcel, ends, number);
+                    self.note_bytes(raw_value.bytes.len());
+                    let ends = vec![raw_value.bytes.len() as u32];
+                    self.submit_parcel(raw_value, ends, number);
                     return true;
                 }
-                Ok(parcel) => {
+                Ok(raw_value) => {
                     self.pulled += 1;
-                    self.note_bytes(parcel.bytes.len());
-                    args.extend_from_slice(&parcel.bytes);
+                    self.note_bytes(raw_value.bytes.len());
+                    args.extend_from_slice(&raw_value.bytes);
                     ends.push(args.len() as u32);
                     if self.chunk.is_none() && self.in_flight() >= window {
                         break;
@@ -315,10 +315,10 @@ where
     }
 
     fn submit(&mut self, args: Vec<u8>, ends: Vec<u32>, first: u64) {
-        self.submit_parcel(Parcel::of_bytes(args), ends, first);
+        self.submit_parcel(RawValue::of_bytes(args), ends, first);
     }
 
-    fn submit_parcel(&mut self, args: Parcel, ends: Vec<u32>, first: u64) {
+    fn submit_parcel(&mut self, args: RawValue, ends: Vec<u32>, first: u64) {
         let items = ends.len() as u64;
         if items == 0 {
             return;
@@ -369,13 +369,15 @@ where
         if let Some(error) = failed(outcome, |worker| self.at(worker)) {
             return Err(error);
         }
-        let Outcome::Answer(status, parcel, worker) = outcome else {
+        let Outcome::Answer(status, raw_value, worker) = outcome else {
             return Err(TaskError::Timeout(self.at(None)));
         };
         let codec = |error| TaskError::Codec(Border::DecodeResult, error, self.at(Some(worker)));
         match status {
-            Status::App => Err(parcel.open::<E>(self.core.options.depth).map_or_else(codec, TaskError::App)),
-            _ => parcel.open::<T>(self.core.options.depth).map_err(codec),
+            Status::App => {
+                Err(raw_value.open::<E>(self.core.options.depth).map_or_else(codec, TaskError::App))
+            }
+            _ => raw_value.open::<T>(self.core.options.depth).map_err(codec),
         }
     }
 }

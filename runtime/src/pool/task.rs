@@ -428,13 +428,13 @@ fn read<T: Portable, E: Portable>(cell: &Cell, outcome: &Outcome) -> Result<T, T
     if let Some(error) = failure(cell, outcome) {
         return Err(error);
     }
-    let Outcome::Answer(status, parcel, worker) = outcome else {
+    let Outcome::Answer(status, raw_value, worker) = outcome else {
         return Err(TaskError::Timeout(cell.at(None)));
     };
     let codec = |error| TaskError::Codec(Border::DecodeResult, error, cell.at(Some(worker)));
     match status {
-        Status::App => Err(parcel.open::<E>(cell.depth).map_or_else(codec, TaskError::App)),
-        _ => parcel.open::<T>(cell.depth).map_err(codec),
+        Status::App => Err(raw_value.open::<E>(cell.depth).map_or_else(codec, TaskError::App)),
+        _ => raw_value.open::<T>(cell.depth).map_err(codec),
     }
 }
 
@@ -450,8 +450,8 @@ pub(crate) fn failed<E>(
 ) -> Option<TaskError<E>> {
     Some(match outcome {
         Outcome::Answer(Status::Value | Status::ValueErr | Status::App, ..) => return None,
-        Outcome::Answer(status, parcel, worker) => {
-            let text = String::from_utf8_lossy(&parcel.bytes).into_owned();
+        Outcome::Answer(status, raw_value, worker) => {
+            let text = String::from_utf8_lossy(&raw_value.bytes).into_owned();
             let border =
                 if *status == Status::Arguments { Border::DecodeArguments } else { Border::EncodeResult };
             TaskError::Codec(border, text, at(Some(worker)))

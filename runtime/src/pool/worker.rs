@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::shared_slots::{Halt, Lane, Phase, Status, Track};
+use super::shared_slots::{Halt, Phase, SharedSlots, Status, Track};
 use crate::actor;
 use crate::control::function::{FunctionName, Ran, Runner};
-use crate::ipc::codec::{Encoded, Parcel};
+use crate::ipc::codec::{Encoded, RawValue};
 use crate::reactor::context;
 use crate::reactor::select::clock;
 use crate::types::escape::escaped;
@@ -25,9 +25,9 @@ pub(crate) struct Setup {
     pub(crate) pool: String,
     pub(crate) index: usize,
     pub(crate) incarnation: u64,
-    pub(crate) lane: Lane,
+    pub(crate) shared_slots: SharedSlots,
     /// The function that makes its state, and the arguments of that.
-    pub(crate) init: Option<(FunctionName, Parcel)>,
+    pub(crate) init: Option<(FunctionName, RawValue)>,
     /// What it does last.
     pub(crate) exit: Option<FunctionName>,
     pub(crate) limits: Limits,
@@ -55,16 +55,16 @@ pub(crate) struct Batch {
     /// Which function, and how many bytes of the arguments are this item's.
     pub(crate) items: Vec<(u16, u32)>,
     /// The arguments of all items, one behind the other. What lies beside them belongs to the only item.
-    pub(crate) args: Parcel,
+    pub(crate) args: RawValue,
 }
 
-/// What has come of a batch, beside what lies in the lane.
+/// What has come of a batch, beside what lies in the shared slots.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answered {
     /// How many items have been finished.
     pub(crate) place: u32,
-    /// The result of the next one, for which there was no room in the lane.
-    pub(crate) handed: Option<(Status, Parcel)>,
+    /// The result of the next one, for which there was no room in the shared slots.
+    pub(crate) handed: Option<(Status, RawValue)>,
     /// Why the worker wants to be replaced, if it does.
     pub(crate) retire: Option<String>,
 }
@@ -72,14 +72,14 @@ pub(crate) struct Answered {
 /// The actor in a worker's process.
 #[actor(crate = crate, no_derive, name = "worker")]
 pub(crate) struct Worker {
-    desk: Desk,
+    desk: WorkerLoop,
 }
 
 #[actor(crate = crate)]
 impl Worker {
     #[init]
     fn new(setup: Setup) -> Result<Self, String> {
-        let desk = Desk::new(setup)?;
+        let desk = WorkerLoop::new(setup)?;
         let _ = HERE.set(Arc::clone(&desk.here));
         Ok(Worker { desk })
     }
@@ -117,7 +117,7 @@ struct Here {
     pool: String,
     index: usize,
     incarnation: u64,
-    lane: Lane,
+    shared_slots: SharedSlots,
     soft: Option<Duration>,
     item: AtomicU64,
 }
@@ -167,8 +167,9 @@ impl WorkerContext {
     /// then can end by itself before it is killed.
     pub fn is_cancelled(&self) -> bool {
         let item = self.0.item.load(Ordering::Relaxed);
-        let late = |soft: Duration| clock().saturating_sub(self.0.lane.since()) >= soft.as_nanos() as u64;
-        item != 0 && (self.0.lane.cancelled() == item || self.0.soft.is_some_and(late))
+        let late =
+            |soft: Duration| clock().saturating_sub(self.0.shared_slots.since()) >= soft.as_nanos() as u64;
+        item != 0 && (self.0.shared_slots.cancelled() == item || self.0.soft.is_some_and(late))
     }
 }
 
@@ -213,14 +214,14 @@ pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
     {
         TASK.set("");
         SAID.set(Some(Said { attempts, deadline }));
-        here.lane.declare(attempts, deadline);
+        here.shared_slots.declare(attempts, deadline);
     }
 }
 
 /// A worker's things, in a process or on a thread.
-pub(crate) struct Desk {
+pub(crate) struct WorkerLoop {
     here: Arc<Here>,
-    lane: Lane,
+    shared_slots: SharedSlots,
     exit: Option<FunctionName>,
     limits: Limits,
     depth: u32,
@@ -236,7 +237,7 @@ pub(crate) struct Desk {
 struct Known {
     name: FunctionName,
     runner: &'static Runner,
-    /// Known after its first run. From then on the lane says it before the function begins: then no kill finds one that runs and has not said yet that
+    /// Known after its first run. From then on the shared slots says it before the function begins: then no kill finds one that runs and has not said yet that
     /// it may be repeated.
     said: Option<Said>,
 }
@@ -244,20 +245,21 @@ struct Known {
 /// How an item ended that was begun.
 enum Worked {
     Finished,
-    /// There is no room for the result in the lane.
+    /// There is no room for the result in the shared slots.
     TooLarge(Status, Encoded),
 }
 
-impl Desk {
+impl WorkerLoop {
     /// # Errors
     /// That of the function that makes the state.
-    pub(crate) fn new(setup: Setup) -> Result<Desk, String> {
-        let Setup { pool, index, incarnation, lane, init, exit, limits, soft, depth } = setup;
-        if !lane.is_whole() {
-            return Err("the lane of this worker has another size".to_owned());
+    pub(crate) fn new(setup: Setup) -> Result<WorkerLoop, String> {
+        let Setup { pool, index, incarnation, shared_slots, init, exit, limits, soft, depth } = setup;
+        if !shared_slots.is_whole() {
+            return Err("the shared_slots of this worker has another size".to_owned());
         }
         let item = AtomicU64::new(0);
-        let here = Arc::new(Here { pool, index, incarnation, lane: lane.clone(), soft, item });
+        let here =
+            Arc::new(Here { pool, index, incarnation, shared_slots: shared_slots.clone(), soft, item });
         HERE_ON_THREAD.set(Some(Arc::clone(&here)));
         if let Some((function, args)) = init {
             let runner = function.find().ok_or("the function is not in this program")?;
@@ -267,9 +269,9 @@ impl Desk {
         }
         let reference = if limits.growth.is_some() { resident() } else { 0 };
         let now = Instant::now();
-        Ok(Desk {
+        Ok(WorkerLoop {
             here,
-            lane,
+            shared_slots,
             exit,
             limits,
             depth,
@@ -304,13 +306,13 @@ impl Desk {
 
     pub(crate) fn work(&mut self, batch: &Batch) -> Answered {
         let functions: Vec<Option<usize>> = batch.functions.iter().map(|name| self.find(name)).collect();
-        let lane = self.lane.clone();
-        let track = lane.track(batch.track);
+        let shared_slots = self.shared_slots.clone();
+        let track = shared_slots.track(batch.track);
         let (mut from, mut at, mut handed, mut place) = (0, 0, None, 0);
         let mut began = clock();
         for &(function, len) in &batch.items {
             // Before it begins: from then on the pool looks at how long it takes.
-            lane.stamp(began);
+            shared_slots.stamp(began);
             // One that is to be replaced begins nothing; what is left goes to others.
             if self.retire.is_some() || track.begin(batch.serial, place).is_err() {
                 break;
@@ -322,16 +324,17 @@ impl Desk {
             let known = functions.get(usize::from(function)).copied().flatten();
             let known = known.and_then(|place| self.known.get_mut(place));
             let which = (batch.serial, place);
-            let worked = run_one(&lane, &track, which, &mut at, known, (args, &batch.args), self.depth);
+            let worked =
+                run_one(&shared_slots, &track, which, &mut at, known, (args, &batch.args), self.depth);
             self.here.item.store(0, Ordering::Relaxed);
             let ended = clock();
-            lane.count(ended.saturating_sub(began));
+            shared_slots.count(ended.saturating_sub(began));
             began = ended;
             self.count_one();
             match worked {
                 Worked::Finished => place += 1,
                 Worked::TooLarge(status, encoded) => {
-                    handed = Some((status, Parcel::from(encoded)));
+                    handed = Some((status, RawValue::from(encoded)));
                     break;
                 }
             }
@@ -367,25 +370,25 @@ impl Desk {
     }
 }
 
-/// What names an item in a lane; not 0.
+/// What names an item in a shared slots; not 0.
 pub(crate) fn item(serial: u16, place: u32) -> u64 {
     (u64::from(serial) << 32) | (u64::from(place) + 1)
 }
 
 fn run_one(
-    lane: &Lane,
+    shared_slots: &SharedSlots,
     track: &Track<'_>,
     which: (u16, u32),
     at: &mut usize,
     known: Option<&mut Known>,
-    (args, parcel): (&[u8], &Parcel),
+    (args, raw_value): (&[u8], &RawValue),
     depth: u32,
 ) -> Worked {
-    let ran = match (known, parcel.descriptors()) {
+    let ran = match (known, raw_value.descriptors()) {
         (Some(Known { runner, said, .. }), Ok(fds)) => {
             // Reading its arguments is a part of it.
             if let Some(said) = said {
-                lane.declare(said.attempts, said.deadline);
+                shared_slots.declare(said.attempts, said.deadline);
             }
             let mut begins = || {
                 track.enter(which, Phase::Running).unwrap_or_else(|halt| give_up(halt));
@@ -393,7 +396,7 @@ fn run_one(
                 SAID.set(None);
             };
             let ran = runner.run(args, fds, depth, &mut begins);
-            // The lane has room for one answer, and one of them is the original.
+            // The shared slots has room for one answer, and one of them is the original.
             context::leave_if_copy();
             *said = SAID.take().or(*said);
             ran
@@ -421,7 +424,7 @@ fn run_one(
     done.unwrap_or_else(|halt| give_up(halt))
 }
 
-/// This process begins nothing any more. One that is condemned waits until it is killed; nobody will kill one whose lane has been written over.
+/// This process begins nothing any more. One that is condemned waits until it is killed; nobody will kill one whose shared slots has been written over.
 fn give_up(halt: Halt) -> ! {
     assert!(halt == Halt::Condemned, "{OVERWRITTEN}");
     loop {
@@ -429,7 +432,7 @@ fn give_up(halt: Halt) -> ! {
     }
 }
 
-/// What has become of a worker whose lane says nothing that makes sense.
+/// What has become of a worker whose shared slots says nothing that makes sense.
 pub(crate) const OVERWRITTEN: &str =
     "code in this worker has written over the memory that it shares with its pool";
 
@@ -447,41 +450,41 @@ mod tests {
     use crate::ipc::bounds::DEPTH;
     use crate::task::function::TaskFn;
 
-    /// May be run seven times; answers how often the lane says so before the function does.
+    /// May be run seven times; answers how often the shared slots says so before the function does.
     fn hesitant(_: u8) -> u32 {
-        let before = here().unwrap().lane.attempts();
+        let before = here().unwrap().shared_slots.attempts();
         declare(Some(std::any::type_name_of_val(&hesitant)), 7, 0);
         before
     }
 
     fn plain(_: u8) -> u32 {
-        here().unwrap().lane.attempts()
+        here().unwrap().shared_slots.attempts()
     }
 
     #[test]
     fn what_a_function_says_of_itself_is_known_before_its_second_run() {
-        let lane = Lane::new().unwrap();
+        let shared_slots = SharedSlots::new().unwrap();
         let setup = Setup {
             pool: "pool".to_owned(),
             index: 0,
             incarnation: 1,
-            lane: lane.clone(),
+            shared_slots: shared_slots.clone(),
             init: None,
             exit: None,
             limits: Limits::default(),
             soft: None,
             depth: DEPTH,
         };
-        let mut desk = Desk::new(setup).unwrap();
+        let mut desk = WorkerLoop::new(setup).unwrap();
         let functions = [hesitant.function(), plain.function()].map(|function| function.name().unwrap());
         let items = vec![(0, 1), (0, 1), (1, 1), (0, 1)];
-        let args = Parcel::of_bytes(vec![0; items.len()]);
-        lane.track(0).open(1, items.len() as u32);
+        let args = RawValue::of_bytes(vec![0; items.len()]);
+        shared_slots.track(0).open(1, items.len() as u32);
         let answered = desk.work(&Batch { serial: 1, track: 0, functions: functions.into(), items, args });
         assert_eq!(answered.place, 4);
         let (mut at, mut results) = (0, Vec::new());
         for _ in 0..4 {
-            at = lane.track(0).read(at, &mut results).unwrap().1;
+            at = shared_slots.track(0).read(at, &mut results).unwrap().1;
         }
         assert_eq!(results, [0, 7, 0, 7]);
     }

@@ -6,14 +6,14 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::error::{Border, PoolError, WorkerAt};
-use super::in_process::{Hand, Promise};
+use super::in_process::{Promise, ThreadWorker};
 use super::job::{Deliveries, Outcome, Piece, Sink};
-use super::shared_slots::{Control, Lane, Phase, Status, TRACKS};
+use super::shared_slots::{Control, Phase, SharedSlots, Status, TRACKS};
 use super::worker::{Answered, Batch, Worker, item};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::reply::Reply;
 use crate::control::function::Function;
-use crate::ipc::codec::Parcel;
+use crate::ipc::codec::RawValue;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::select::{clock, later};
 use crate::types::error::CallError;
@@ -32,7 +32,7 @@ const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// The way to a worker.
 pub(crate) enum Link {
     Process(Box<(ActorRef<Worker>, Monitor)>),
-    Thread(Hand),
+    Thread(ThreadWorker),
 }
 
 /// The answer to a batch, before it is there.
@@ -52,10 +52,10 @@ pub(crate) enum Failed {
 }
 
 /// A worker.
-pub(crate) struct Crew {
+pub(crate) struct WorkerHandle {
     pub(crate) at: Arc<WorkerAt>,
     pub(crate) link: Link,
-    pub(crate) lane: Lane,
+    pub(crate) shared_slots: SharedSlots,
     flights: VecDeque<Flight>,
     serial: u16,
     pub(crate) started: Instant,
@@ -69,7 +69,7 @@ pub(crate) struct Crew {
     /// Why it is being killed.
     verdict: Option<(Place, Verdict)>,
     was_cancelled: bool,
-    /// It is being killed because its lane has been written over.
+    /// It is being killed because its shared slots has been written over.
     pub(crate) is_overwritten: bool,
     busy_seen: u64,
     busy_asked: Instant,
@@ -95,7 +95,7 @@ pub(crate) struct Look {
     pub(crate) returned: Vec<Piece>,
     /// An item that is over its time, and how long it has taken.
     pub(crate) late: Option<(Place, Duration)>,
-    /// Its lane does not speak of what it has been given.
+    /// Its shared slots does not speak of what it has been given.
     pub(crate) is_overwritten: bool,
 }
 
@@ -116,7 +116,7 @@ struct Flight {
     items: u32,
     /// How many results have been read.
     collected: u32,
-    /// The next result, in the lane.
+    /// The next result, in the shared slots.
     at: usize,
     /// The first item whose result has not been read: which piece, and which of its items.
     cursor: (usize, u32),
@@ -124,7 +124,7 @@ struct Flight {
     sent: Instant,
     look: Option<Instant>,
     patience: Duration,
-    /// Which of its items was seen to run, and since when: the lane's own word on that may be a lie.
+    /// Which of its items was seen to run, and since when: the shared slots's own word on that may be a lie.
     seen_running: Option<(u32, Instant)>,
 }
 
@@ -133,7 +133,7 @@ struct Flight {
 pub(crate) struct Remains {
     /// Not begun, in order.
     pub(crate) untouched: Vec<Piece>,
-    /// The item in progress, if there was one; all that may have been begun, if the lane does not say.
+    /// The item in progress, if there was one; all that may have been begun, if the shared slots does not say.
     pub(crate) lost: Vec<Lost>,
 }
 
@@ -210,13 +210,18 @@ impl Pending {
     }
 }
 
-impl Crew {
-    pub(crate) fn new(at: WorkerAt, link: Link, lane: Lane, startup: Duration) -> Crew {
+impl WorkerHandle {
+    pub(crate) fn new(
+        at: WorkerAt,
+        link: Link,
+        shared_slots: SharedSlots,
+        startup: Duration,
+    ) -> WorkerHandle {
         let now = Instant::now();
-        Crew {
+        WorkerHandle {
             at: Arc::new(at),
             link,
-            lane,
+            shared_slots,
             flights: VecDeque::new(),
             serial: 0,
             started: now,
@@ -253,7 +258,7 @@ impl Crew {
         let busy = self.flights.front().map(|flight| flight.track);
         let track = busy.map_or(0, |track| (track + 1) % TRACKS);
         let items = pieces.iter().map(Piece::len).sum::<usize>() as u32;
-        self.lane.track(track).open(self.serial, items);
+        self.shared_slots.track(track).open(self.serial, items);
         let pending = self.link.send(batch(self.serial, track, &pieces));
         let now_done = pending.watch(waker);
         let sent = Instant::now();
@@ -281,9 +286,9 @@ impl Crew {
         match answer {
             Ok(answered) => {
                 let mut flight = self.flights.pop_front()?;
-                flight.collect(answered.place, &self.lane, &self.at, out);
-                if let Some((status, parcel)) = answered.handed {
-                    flight.hand(status, parcel, &self.at, out);
+                flight.collect(answered.place, &self.shared_slots, &self.at, out);
+                if let Some((status, raw_value)) = answered.handed {
+                    flight.hand(status, raw_value, &self.at, out);
                 }
                 if self.retiring.is_none() {
                     self.retiring = answered.retire;
@@ -313,30 +318,30 @@ impl Crew {
         while let Some(mut flight) = self.flights.pop_front() {
             // What it has answered before, it has answered.
             if let Some(Ok(answered)) = flight.pending.take() {
-                flight.collect(answered.place, &self.lane, &self.at, out);
-                if let Some((status, parcel)) = answered.handed {
-                    flight.hand(status, parcel, &self.at, out);
+                flight.collect(answered.place, &self.shared_slots, &self.at, out);
+                if let Some((status, raw_value)) = answered.handed {
+                    flight.hand(status, raw_value, &self.at, out);
                 }
                 remains.untouched.extend(flight.rest(flight.collected));
                 continue;
             }
             let verdict = self.verdict.take_if(|((serial, _), _)| *serial == flight.serial);
-            // For what it was condemned, the pool knows without the lane.
+            // For what it was condemned, the pool knows without the shared slots.
             let condemned = verdict.as_ref().map(|((_, place), _)| (*place, Phase::Condemned));
-            let seen = || flight.control(&self.lane).map(|control| (control.place, control.phase));
+            let seen = || flight.control(&self.shared_slots).map(|control| (control.place, control.phase));
             match condemned.or_else(seen) {
                 Some((place, phase)) => {
-                    flight.collect(place, &self.lane, &self.at, out);
+                    flight.collect(place, &self.shared_slots, &self.at, out);
                     let in_progress = phase != Phase::Before && flight.collected < flight.items;
                     remains.lost.extend(in_progress.then(|| Lost {
                         piece: flight.current(),
                         unread: phase == Phase::Reading,
-                        attempts: self.lane.attempts(),
+                        attempts: self.shared_slots.attempts(),
                         verdict: verdict.map(|(_, verdict)| verdict),
                     }));
                     remains.untouched.extend(flight.rest(flight.collected + u32::from(in_progress)));
                 }
-                // The lane does not say how far the worker has come: none of this is run twice.
+                // The shared slots does not say how far the worker has come: none of this is run twice.
                 None if may_have_begun => {
                     let singles = flight.rest(flight.collected).into_iter().flat_map(Piece::singles);
                     let lost = |piece| Lost { piece, unread: false, attempts: 0, verdict: None };
@@ -370,11 +375,11 @@ impl Crew {
         let many = self.flights.len() > 1;
         for (ahead, flight) in self.flights.iter_mut().enumerate() {
             if others_idle {
-                seen.returned.extend(flight.spare(&self.lane, ahead == 0, now));
+                seen.returned.extend(flight.spare(&self.shared_slots, ahead == 0, now));
             }
             flight.patience = (flight.patience * 2).min(LAST_LOOK);
             let again = Some(now + flight.patience);
-            let control = flight.control(&self.lane);
+            let control = flight.control(&self.shared_slots);
             let Some(Control { place, phase, .. }) =
                 control.filter(|control| control.phase != Phase::Condemned || self.verdict.is_some())
             else {
@@ -382,12 +387,12 @@ impl Crew {
                 flight.look = again;
                 continue;
             };
-            flight.collect(place, &self.lane, &self.at, out);
+            flight.collect(place, &self.shared_slots, &self.at, out);
             let running = matches!(phase, Phase::Reading | Phase::Running);
-            let limit = limit.into_iter().chain(self.lane.deadline()).min().filter(|_| running);
+            let limit = limit.into_iter().chain(self.shared_slots.deadline()).min().filter(|_| running);
             let known = flight.seen_running.filter(|&(seen, _)| running && seen == place);
             let then = limit.map(|limit| {
-                let said = Duration::from_nanos(clock().saturating_sub(self.lane.since()));
+                let said = Duration::from_nanos(clock().saturating_sub(self.shared_slots.since()));
                 let age = known.map_or(said, |(_, since)| said.max(now.saturating_duration_since(since)));
                 let left = limit.saturating_sub(age);
                 if left.is_zero() {
@@ -411,8 +416,8 @@ impl Crew {
     /// Condemns it for an item, and has it killed, if that is in progress.
     pub(crate) fn condemn(&mut self, which: &Which<'_>, verdict: Verdict) -> bool {
         let Some(flight) = self.flights.front_mut() else { return false };
-        let track = self.lane.track(flight.track);
-        let Some(Control { place, serial, .. }) = flight.control(&self.lane) else { return false };
+        let track = self.shared_slots.track(flight.track);
+        let Some(Control { place, serial, .. }) = flight.control(&self.shared_slots) else { return false };
         let wanted = flight.cursor_at(place).is_some_and(|(piece, n)| match *which {
             Which::Item(sink, index) => Arc::ptr_eq(&piece.job.sink, sink) && piece.index(n) == index,
             Which::Seen(seen) => seen == (serial, place),
@@ -436,21 +441,21 @@ impl Crew {
     /// Asks the item in progress to end by itself.
     pub(crate) fn cancel_softly(&self) {
         if let Some(flight) = self.flights.front() {
-            let control = self.lane.track(flight.track).control();
-            self.lane.cancel(item(control.serial, control.place));
+            let control = self.shared_slots.track(flight.track).control();
+            self.shared_slots.cancel(item(control.serial, control.place));
         }
     }
 
     /// Takes back all that has not been begun.
     pub(crate) fn take_back(&mut self) -> Vec<Piece> {
-        let lane = &self.lane;
-        self.flights.iter_mut().flat_map(|flight| flight.take_back(lane, false)).collect()
+        let shared_slots = &self.shared_slots;
+        self.flights.iter_mut().flat_map(|flight| flight.take_back(shared_slots, false)).collect()
     }
 
     /// Whether an item is here, and whether it is in progress.
     pub(crate) fn whereabouts(&self, sink: &Arc<dyn Sink>, index: u64) -> Option<Phase> {
         for flight in &self.flights {
-            let control = flight.control(&self.lane);
+            let control = flight.control(&self.shared_slots);
             let is_it = |piece: &Piece| {
                 let (first, last) = (piece.index(0), piece.index(piece.len() as u32));
                 Arc::ptr_eq(&piece.job.sink, sink) && (first..last).contains(&index)
@@ -464,10 +469,10 @@ impl Crew {
         None
     }
 
-    /// How long its items have taken on average since this was asked last, if there were `items` of them. What the lane says is believed as far as
+    /// How long its items have taken on average since this was asked last, if there were `items` of them. What the shared slots says is believed as far as
     /// there has been time for it.
     pub(crate) fn average(&mut self, items: u32) -> Option<f64> {
-        let (busy, now) = (self.lane.busy(), Instant::now());
+        let (busy, now) = (self.shared_slots.busy(), Instant::now());
         let spent = busy.saturating_sub(std::mem::replace(&mut self.busy_seen, busy));
         let passed = now.saturating_duration_since(std::mem::replace(&mut self.busy_asked, now));
         let spent = (spent as f64).min(passed.as_nanos() as f64);
@@ -476,26 +481,26 @@ impl Crew {
 }
 
 impl Flight {
-    /// What the lane says of this batch, if it does.
-    fn control(&self, lane: &Lane) -> Option<Control> {
-        Some(lane.track(self.track).control()).filter(|control| control.serial == self.serial)
+    /// What the shared slots says of this batch, if it does.
+    fn control(&self, shared_slots: &SharedSlots) -> Option<Control> {
+        Some(shared_slots.track(self.track).control()).filter(|control| control.serial == self.serial)
     }
 
     /// Takes back what others could do sooner: all that has not been begun, but what the worker is about to begin with (if this batch is the next, or in
     /// progress). It may be stopped: then others do that too.
-    fn spare(&mut self, lane: &Lane, is_next: bool, now: Instant) -> Vec<Piece> {
+    fn spare(&mut self, shared_slots: &SharedSlots, is_next: bool, now: Instant) -> Vec<Piece> {
         let moves = self.pieces.get(self.cursor.0).map_or(0, |piece| piece.job.moves());
         let is_slow = now.saturating_duration_since(self.sent) >= SLOW.saturating_mul(1 << moves.min(20));
-        let returned = self.take_back(lane, is_next && !is_slow);
+        let returned = self.take_back(shared_slots, is_next && !is_slow);
         if is_next && is_slow {
             returned.iter().take(1).for_each(|piece| piece.job.count_move());
         }
         returned
     }
 
-    /// Takes back what has not been begun, but `not_the_next` item. What has been delivered, or taken back before, is not given again, whatever the lane says.
-    fn take_back(&mut self, lane: &Lane, not_the_next: bool) -> Vec<Piece> {
-        let Some(from) = lane.track(self.track).take_back(self.serial, not_the_next) else {
+    /// Takes back what has not been begun, but `not_the_next` item. What has been delivered, or taken back before, is not given again, whatever the shared slots says.
+    fn take_back(&mut self, shared_slots: &SharedSlots, not_the_next: bool) -> Vec<Piece> {
+        let Some(from) = shared_slots.track(self.track).take_back(self.serial, not_the_next) else {
             return Vec::new();
         };
         let from = from.clamp(self.collected, self.items);
@@ -510,14 +515,14 @@ impl Flight {
     }
 
     /// Reads the results before `place`.
-    fn collect(&mut self, place: u32, lane: &Lane, at: &Arc<WorkerAt>, out: &mut Deliveries) {
-        let track = lane.track(self.track);
+    fn collect(&mut self, place: u32, shared_slots: &SharedSlots, at: &Arc<WorkerAt>, out: &mut Deliveries) {
+        let track = shared_slots.track(self.track);
         while self.collected < place.min(self.items) {
             let mut bytes = Vec::new();
             let outcome = match track.read(self.at, &mut bytes) {
                 Some((status, next)) => {
                     self.at = next;
-                    Outcome::Answer(status, Parcel::of_bytes(bytes), Arc::clone(at))
+                    Outcome::Answer(status, RawValue::of_bytes(bytes), Arc::clone(at))
                 }
                 None => {
                     let error = "the worker has written over its results".to_owned();
@@ -529,9 +534,9 @@ impl Flight {
     }
 
     /// The next result came in the answer.
-    fn hand(&mut self, status: Status, parcel: Parcel, at: &Arc<WorkerAt>, out: &mut Deliveries) {
+    fn hand(&mut self, status: Status, raw_value: RawValue, at: &Arc<WorkerAt>, out: &mut Deliveries) {
         if self.collected < self.items {
-            self.deliver(Outcome::Answer(status, parcel, Arc::clone(at)), out);
+            self.deliver(Outcome::Answer(status, raw_value, Arc::clone(at)), out);
         }
     }
 
@@ -606,6 +611,6 @@ fn batch(serial: u16, track: usize, pieces: &[Piece]) -> Batch {
     }
     // What has something beside its bytes is alone in its batch.
     let aside = pieces.first().filter(|piece| piece.job.args.has_aside());
-    let args = aside.map_or_else(|| Parcel::of_bytes(bytes), |piece| piece.job.args.clone());
+    let args = aside.map_or_else(|| RawValue::of_bytes(bytes), |piece| piece.job.args.clone());
     Batch { serial, track, functions, items, args }
 }

@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Fault, QueueError};
-use super::item_size::Parcel;
+use super::item_size::RawValue;
 use super::server::{Facts, Given, Server, Unstored, Wish};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::current::current;
@@ -49,10 +49,10 @@ impl Client {
 
     /// How deep an item may be.
     pub(super) fn depth(&self) -> u32 {
-        self.server.peer().card.depth
+        self.server.endpoint().card.depth
     }
 
-    pub(super) fn put(&self, parcels: Vec<Parcel>, patience: Patience) -> Result<(), Fault<Unstored>> {
+    pub(super) fn put(&self, parcels: Vec<RawValue>, patience: Patience) -> Result<(), Fault<Unstored>> {
         let (ticket, waits) = (ticket(), !matches!(patience, Patience::None));
         let reply = match patience {
             Patience::None => self.server.put(ticket, parcels, waits),

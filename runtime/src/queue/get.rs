@@ -62,7 +62,7 @@ impl<T: Portable> Queue<T> {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         match self.client.take(most, None, Patience::Endless) {
             Ok(given) => {
-                let items = given.into_iter().map(|given| given.parcel.open(self.client.depth()));
+                let items = given.into_iter().map(|given| given.raw_value.open(self.client.depth()));
                 items.collect::<Result<_, _>>().map_err(GetError::Codec)
             }
             Err(Fault::Refused(Refusal::Closed)) => Err(GetError::Closed),
@@ -72,7 +72,7 @@ impl<T: Portable> Queue<T> {
 
     /// The item, if it can be decoded.
     fn receive(&self, patience: Patience) -> Result<Result<T, String>, Fault> {
-        one(self.client.take(1, None, patience)?).map(|given| given.parcel.open(self.client.depth()))
+        one(self.client.take(1, None, patience)?).map(|given| given.raw_value.open(self.client.depth()))
     }
 
     /// Borrows the first item, and waits for one as long as it takes. It comes back if this process dies, or drops the lease without [`Lease::ack`].

@@ -12,16 +12,16 @@ pub(super) const MOST_ITEMS: usize = 1024;
 
 /// An encoded item. It is encoded once, where it is put, and decoded once, where it is taken. What is large is a memory file from the first hand to
 /// the last: in between only its descriptor is passed on, and clones share the bytes.
-pub(super) type Parcel = codec::Parcel<Blob>;
+pub(super) type RawValue = codec::RawValue<Blob>;
 
-impl Parcel {
+impl RawValue {
     /// Whether its bytes are a file, in messages and where they have arrived.
     pub(super) fn is_file(&self) -> bool {
         self.bytes.len() > SMALL
     }
 
     /// Copies its bytes out of their file, which costs memory instead of a descriptor.
-    pub(super) fn into_memory(self) -> Parcel {
+    pub(super) fn into_memory(self) -> RawValue {
         let bytes = self.bytes.to_vec().into();
         self.with_bytes(bytes)
     }
@@ -51,9 +51,9 @@ impl Room {
         Room { items: items.min(MOST_ITEMS), left: Size { descriptors: MOST_DESCRIPTORS, bytes: MOST_BYTES } }
     }
 
-    /// Takes the room for a parcel; answers `false` if there is none. The first one always fits.
-    pub(super) fn take(&mut self, parcel: &Parcel, is_first: bool) -> bool {
-        let size = parcel.size();
+    /// Takes the room for a raw value; answers `false` if there is none. The first one always fits.
+    pub(super) fn take(&mut self, raw_value: &RawValue, is_first: bool) -> bool {
+        let size = raw_value.size();
         let fits = size.descriptors <= self.left.descriptors && size.bytes <= self.left.bytes;
         if self.items == 0 || !(fits || is_first) {
             return false;

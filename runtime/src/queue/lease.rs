@@ -66,10 +66,10 @@ impl<T: Portable> Lease<T> {
     /// # Errors
     /// If the item is not a `T`. It is not given back then: the next one could not read it either.
     pub(super) fn open(client: Arc<Client>, holder: u64, given: Given) -> Result<Lease<T>, String> {
-        let Given { number, deliveries, parcel } = given;
+        let Given { number, deliveries, raw_value } = given;
         let depth = client.depth();
         let mut held = Held { client, holder, number, deliveries, is_done: false, home: Home::here() };
-        match parcel.open(depth) {
+        match raw_value.open(depth) {
             Ok(item) => Ok(Lease { item, held }),
             Err(error) => {
                 // If the queue has ended there is nothing left to be said.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Queue;
 use super::client::Patience;
 use super::error::{Fault, PutAllError, PutError, PutTimeoutError, QueueError, TryPutError};
-use super::item_size::{Parcel, Room};
+use super::item_size::{RawValue, Room};
 use super::server::{Refusal, Unstored};
 use crate::ipc::bounds;
 use crate::ipc::codec::Portable;
@@ -111,7 +111,7 @@ impl<T: Portable> Queue<T> {
             batch.into_iter().for_each(|item| self.drop_item(item));
             match next {
                 None => return Ok(()),
-                Some((item, Ok(parcel))) => carried = Some((item, parcel)),
+                Some((item, Ok(raw_value))) => carried = Some((item, raw_value)),
                 Some((item, Err(error))) => {
                     let rest = std::iter::once(item).chain(items).collect();
                     return Err(PutAllError { stored, rest, error: PutError::Codec((), error) });
@@ -126,8 +126,8 @@ impl<T: Portable> Queue<T> {
     }
 
     fn send(&self, item: &T, patience: Patience) -> Result<(), Unput> {
-        let parcel = Parcel::pack(item, self.client.depth()).0.map_err(Unput::Codec)?;
-        self.client.put(vec![parcel], patience).map_err(|fault| match fault {
+        let raw_value = RawValue::pack(item, self.client.depth()).0.map_err(Unput::Codec)?;
+        self.client.put(vec![raw_value], patience).map_err(|fault| match fault {
             Fault::Refused(unstored) => Unput::Refused(unstored.why),
             Fault::Late => Unput::Late,
             Fault::Queue(error) => Unput::Queue(error),
@@ -169,26 +169,26 @@ fn unstored(fault: Fault<Unstored>) -> (usize, PutError<()>) {
 /// The items of one message.
 struct Batch<T> {
     items: Vec<T>,
-    parcels: Vec<Parcel>,
+    parcels: Vec<RawValue>,
     /// The one that does not go with them: there is no room, or it cannot be encoded.
-    next: Option<(T, Result<Parcel, String>)>,
+    next: Option<(T, Result<RawValue, String>)>,
 }
 
 impl<T: Portable> Batch<T> {
     /// As many as get into a message; `carried` was left over from the last one.
-    fn gather(items: &mut impl Iterator<Item = T>, carried: Option<(T, Parcel)>, depth: u32) -> Batch<T> {
+    fn gather(items: &mut impl Iterator<Item = T>, carried: Option<(T, RawValue)>, depth: u32) -> Batch<T> {
         let mut batch = Batch { items: Vec::new(), parcels: Vec::new(), next: None };
         let mut room = Room::for_items(usize::MAX);
         let encoded = |item: T| {
-            let parcel = Parcel::pack(&item, depth).0;
-            (item, parcel)
+            let raw_value = RawValue::pack(&item, depth).0;
+            (item, raw_value)
         };
-        let carried = carried.map(|(item, parcel)| (item, Ok(parcel)));
-        for (item, parcel) in carried.into_iter().chain(items.map(encoded)) {
-            match parcel {
-                Ok(parcel) if room.take(&parcel, batch.parcels.is_empty()) => {
+        let carried = carried.map(|(item, raw_value)| (item, Ok(raw_value)));
+        for (item, raw_value) in carried.into_iter().chain(items.map(encoded)) {
+            match raw_value {
+                Ok(raw_value) if room.take(&raw_value, batch.parcels.is_empty()) => {
                     batch.items.push(item);
-                    batch.parcels.push(parcel);
+                    batch.parcels.push(raw_value);
                 }
                 other => {
                     batch.next = Some((item, other));

@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 
 use super::client::Client;
 use super::error::Fault;
-use super::item_size::Parcel;
+use super::item_size::RawValue;
 use super::server::{Given, Refusal, Server, Wish};
 use super::{Queue, QueueError};
 use crate::actor::actor_ref::ActorRef;
@@ -26,7 +26,7 @@ use crate::types::options::Options;
 impl<T: Portable> Queue<T> {
     /// The queue that a proxy stands for.
     pub(crate) fn elsewhere(proxy: AnyRef, capacity: u64) -> Queue<T> {
-        Queue::of(Client::new(ActorRef::of(proxy.into_peer()), capacity))
+        Queue::of(Client::new(ActorRef::of(proxy.into_endpoint()), capacity))
     }
 
     /// `u64::MAX`: it has no bound.
@@ -87,7 +87,7 @@ pub(crate) fn outward(method: u32, args: &[u8], fds: Vec<OwnedFd>) -> Result<Out
             Ok(Outward::Introduce(process))
         }
         Matter::Put if !fds.is_empty() => {
-            let put = codec::decode::<(u64, Vec<Parcel>, bool)>(args, fds)?;
+            let put = codec::decode::<(u64, Vec<RawValue>, bool)>(args, fds)?;
             codec::encode_plain(&put).map(Outward::Plain).map_err(|_| BESIDE.to_owned())
         }
         _ => Ok(Outward::AsItIs),
@@ -127,7 +127,7 @@ impl Desk {
     /// # Errors
     /// If the queue has ended.
     pub(crate) fn open(actor: &AnyRef) -> Result<Desk, QueueError> {
-        let queue = ActorRef::<Server>::of(actor.clone().into_peer());
+        let queue = ActorRef::<Server>::of(actor.clone().into_endpoint());
         let failed = |error: CallError| Fault::from(error).unrefused();
         let gate = Client::new(queue.clone(), 0).holder()?;
         let own = queue.part(gate).wait().map_err(failed)?;

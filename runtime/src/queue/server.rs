@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::item_size::{Parcel, Room};
+use super::item_size::{RawValue, Room};
 use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
 use crate::actor::links::myself;
@@ -67,7 +67,7 @@ pub(super) struct Given {
     pub(super) number: u64,
     /// How often it has been, this time included.
     pub(super) deliveries: u32,
-    pub(super) parcel: Parcel,
+    pub(super) raw_value: RawValue,
 }
 
 /// Who is to get what.
@@ -96,7 +96,7 @@ type Put = Result<(), Unstored>;
 struct Stored {
     number: u64,
     deliveries: u32,
-    parcel: Parcel,
+    raw_value: RawValue,
     _charge: Charge,
 }
 
@@ -116,7 +116,7 @@ struct Taker {
 struct Putter {
     ticket: u64,
     stored: u32,
-    parcels: VecDeque<(Parcel, Charge)>,
+    parcels: VecDeque<(RawValue, Charge)>,
     answer: Answer<Put>,
 }
 
@@ -147,7 +147,7 @@ impl Server {
     pub(super) fn put(
         &mut self,
         ticket: u64,
-        parcels: Vec<Parcel>,
+        parcels: Vec<RawValue>,
         waits: bool,
     ) -> Later<Result<(), Unstored>> {
         let (later, answer) = later();
@@ -158,7 +158,7 @@ impl Server {
         if !waits && self.room() < parcels.len() as u64 {
             return answered(later, answer, refuse(Refusal::Full));
         }
-        let Some(parcels) = parcels.into_iter().map(|parcel| self.held.charge(parcel)).collect() else {
+        let Some(parcels) = parcels.into_iter().map(|raw_value| self.held.charge(raw_value)).collect() else {
             return answered(later, answer, refuse(Refusal::Descriptors));
         };
         self.putters.push(Putter { ticket, stored: 0, parcels, answer });
@@ -335,10 +335,10 @@ impl Server {
         while self.room() > 0 {
             let Some(putter) = self.putters.all.front_mut() else { return };
             let next = if putter.answer.is_wanted() { putter.parcels.pop_front() } else { None };
-            if let Some((parcel, charge)) = next {
+            if let Some((raw_value, charge)) = next {
                 putter.stored += 1;
                 let number = self.number();
-                self.fresh.push_back(Stored { number, deliveries: 0, parcel, _charge: charge });
+                self.fresh.push_back(Stored { number, deliveries: 0, raw_value, _charge: charge });
             }
             self.finish_first_putter();
         }
@@ -364,7 +364,7 @@ impl Server {
         let given = |item: &Stored| Given {
             number: item.number,
             deliveries: item.deliveries + 1,
-            parcel: item.parcel.clone(),
+            raw_value: item.raw_value.clone(),
         };
         if answer.send(Ok(items.iter().map(given).collect())).is_err() {
             self.returned.extend(items.into_iter().map(|item| (item.number, item)));
@@ -383,7 +383,7 @@ impl Server {
         let mut items = Vec::new();
         loop {
             let first = self.returned.first_key_value().map(|(_, item)| item).or(self.fresh.front());
-            if !first.is_some_and(|item| room.take(&item.parcel, items.is_empty())) {
+            if !first.is_some_and(|item| room.take(&item.raw_value, items.is_empty())) {
                 return items;
             }
             items.extend(self.returned.pop_first().map(|(_, item)| item).or_else(|| self.fresh.pop_front()));
@@ -462,21 +462,21 @@ struct Charge {
 
 impl Held {
     /// `None` if there would be too many.
-    fn charge(self: &Rc<Held>, parcel: Parcel) -> Option<(Parcel, Charge)> {
-        let (mut parcel, mut count) = (parcel, 0);
-        if parcel.is_file() {
+    fn charge(self: &Rc<Held>, raw_value: RawValue) -> Option<(RawValue, Charge)> {
+        let (mut raw_value, mut count) = (raw_value, 0);
+        if raw_value.is_file() {
             if self.now.get() < self.most / 2 {
                 count += 1;
             } else {
-                parcel = parcel.into_memory();
+                raw_value = raw_value.into_memory();
             }
         }
-        count += parcel.beside();
+        count += raw_value.beside();
         if count > 0 && self.now.get() + count > self.most {
             return None;
         }
         self.now.set(self.now.get() + count);
-        Some((parcel, Charge { held: Rc::clone(self), count }))
+        Some((raw_value, Charge { held: Rc::clone(self), count }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 
 #[cfg(debug_assertions)]
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 #[cfg(debug_assertions)]
 use crate::status::Phase;
 use crate::sys::per_process::Home;
@@ -107,10 +107,10 @@ pub(crate) fn chain() -> Vec<u64> {
 
 /// Says so if the actor that is about to be called is itself in a handler that led to this call.
 #[cfg(debug_assertions)]
-pub(crate) fn warn_of_cycle(peer: &Peer, method: &'static str) {
-    let calls_back = CHAIN.try_with(|chain| chain.borrow().contains(&peer.card.id)).unwrap_or_default();
-    if calls_back && chain().len() > 1 && peer.ledger.phase() == Phase::Handling {
-        let actor = &*peer.card.name;
+pub(crate) fn warn_of_cycle(endpoint: &Endpoint, method: &'static str) {
+    let calls_back = CHAIN.try_with(|chain| chain.borrow().contains(&endpoint.card.id)).unwrap_or_default();
+    if calls_back && chain().len() > 1 && endpoint.ledger.phase() == Phase::Handling {
+        let actor = &*endpoint.card.name;
         tracing::warn!(
             actor,
             method,

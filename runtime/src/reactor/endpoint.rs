@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::ipc::capacity;
 use crate::ipc::envelope::{Envelope, Outgoing, Sealed, packet};
 use crate::reactor::context;
+use crate::reactor::driver::Reactor;
 use crate::reactor::reception::Reception;
-use crate::reactor::router::Router;
-use crate::reactor::waiter::{Outcome, Slot, Wakers};
-use crate::status::{Epitaph, Farewell, HISTORY, Ledger, Phase, State};
+use crate::reactor::waiter::{Outcome, Waiter, Wakers};
+use crate::status::{ExitNotice, ExitRecord, HISTORY, Ledger, Phase, State};
 use crate::sys::per_process::Own;
 use crate::sys::poll::Sentinel;
 use crate::sys::verdict::Verdict;
@@ -36,7 +36,7 @@ pub(crate) struct Card {
 }
 
 /// One actor, once per process, however many refs there are.
-pub(crate) struct Peer {
+pub(crate) struct Endpoint {
     pub(crate) card: Card,
     mailbox: OwnedFd,
     pub(crate) ledger: Ledger,
@@ -45,16 +45,16 @@ pub(crate) struct Peer {
 
 /// What is this process' alone. A copy of it is another sender, which others know by a session and a reply channel of its own.
 struct Local {
-    /// What this process signs its calls to this actor with: see [`Peer::session`].
+    /// What this process signs its calls to this actor with: see [`Endpoint::session`].
     session: u64,
     /// How many of its calls are under way.
     under_way: Arc<UnderWay>,
     /// At which stage of its life it was sent our reply channel: see [`current`]. At a later one it may not have it: a message
     /// that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
-    /// The router of this process watches it.
+    /// The reactor of this process watches it.
     known: AtomicBool,
-    fate: Mutex<Fate>,
+    lifecycle: Mutex<Lifecycle>,
     /// Made when somebody wants to poll for the death.
     sentinel: OnceCell<Sentinel>,
 }
@@ -66,7 +66,7 @@ impl Default for Local {
             under_way: Arc::default(),
             announced: AtomicU64::new(0),
             known: AtomicBool::new(false),
-            fate: Mutex::default(),
+            lifecycle: Mutex::default(),
             sentinel: OnceCell::new(),
         }
     }
@@ -74,9 +74,9 @@ impl Default for Local {
 
 /// What this process knows of the actor's deaths, and who wants to hear of them.
 #[derive(Default)]
-pub(crate) struct Fate {
+pub(crate) struct Lifecycle {
     /// `Some(None)`: it went with its supervisor, which left no word.
-    dead: Option<Option<Arc<Epitaph>>>,
+    dead: Option<Option<Arc<ExitRecord>>>,
     /// The last incarnation whose death has been handed out.
     seen: u64,
     /// How many sweeps of its mailbox have been.
@@ -85,11 +85,11 @@ pub(crate) struct Fate {
     unheard: u64,
     /// Until when is waited for somebody to write down why it has hung up; 0: it has not.
     doubt_until: u64,
-    until_ready: Vec<Arc<Slot>>,
-    until_dead: Vec<Arc<Slot>>,
+    until_ready: Vec<Arc<Waiter>>,
+    until_dead: Vec<Arc<Waiter>>,
     /// Those who watch one incarnation.
-    until_down: Vec<(u64, Arc<Slot>)>,
-    /// By which number the router hears of it for the sentinel, as if a future waited.
+    until_down: Vec<(u64, Arc<Waiter>)>,
+    /// By which number the reactor hears of it for the sentinel, as if a future waited.
     attended: Option<(u64, u64)>,
 }
 
@@ -106,7 +106,7 @@ pub(crate) struct Lost {
 /// Why they get none.
 pub(crate) enum End {
     /// The process died. `None`: with its supervisor, which left no word.
-    Died(Option<Arc<Epitaph>>),
+    Died(Option<Arc<ExitRecord>>),
     /// The actor has not got the reply channel that they were sent with.
     Unheard,
 }
@@ -114,7 +114,7 @@ pub(crate) enum End {
 impl End {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
-            End::Died(epitaph) => Outcome::Dead(epitaph.clone()),
+            End::Died(exit_record) => Outcome::Dead(exit_record.clone()),
             End::Unheard => Outcome::Unheard,
         }
     }
@@ -141,11 +141,11 @@ pub(crate) const UNDER_WAY: u32 = 16 * 1024;
 #[derive(Default)]
 struct UnderWay {
     count: AtomicU32,
-    waiting: Mutex<Vec<Arc<Slot>>>,
+    waiting: Mutex<Vec<Arc<Waiter>>>,
 }
 
 impl UnderWay {
-    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Waiter>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,14 +158,14 @@ impl Drop for Place {
         if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
             let waiting = std::mem::take(&mut *self.0.waiting());
             // Whoever waits for a place is a thread that sends: there are no wakers of anybody in these.
-            waiting.iter().for_each(|slot| slot.complete(Outcome::Ready, &mut Wakers::default()));
+            waiting.iter().for_each(|waiter| waiter.complete(Outcome::Ready, &mut Wakers::default()));
         }
     }
 }
 
-impl Peer {
-    pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Peer {
-        Peer { card, mailbox, ledger, local: Own::new() }
+impl Endpoint {
+    pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Endpoint {
+        Endpoint { card, mailbox, ledger, local: Own::new() }
     }
 
     fn local(&self) -> &Local {
@@ -176,7 +176,7 @@ impl Peer {
         self.local().known.load(Ordering::Acquire)
     }
 
-    /// For the router, which has made it known.
+    /// For the reactor, which has made it known.
     pub(crate) fn become_known(&self) {
         self.local().known.store(true, Ordering::Release);
     }
@@ -191,21 +191,21 @@ impl Peer {
     }
 
     /// A descriptor that can be read once the death is known, and not before, for however many who look at it.
-    pub(crate) fn sentinel(self: &Arc<Peer>) -> io::Result<BorrowedFd<'_>> {
-        let router = Router::get()?;
-        router.know(self)?;
+    pub(crate) fn sentinel(self: &Arc<Endpoint>) -> io::Result<BorrowedFd<'_>> {
+        let reactor = Reactor::get()?;
+        reactor.know(self)?;
         let sentinel = self.local().sentinel.get_or_try_init(|| {
             // The mailbox of one that is gone for good hangs up, which the kernel sees. That of a supervisor's child that has ended stays open, for
             // that may be started again: it is for this process to hear of it, whoever waits for what. A page that lies about it harms its own actor.
             let stays_open = self.ledger.above() != 0;
             let sentinel = Sentinel::of(self.mailbox(), stays_open)?;
             if stays_open {
-                let attended = router.attend_future(&Arc::default(), u64::MAX)?;
-                self.fate().attended = Some(attended);
+                let attended = reactor.attend_future(&Arc::default(), u64::MAX)?;
+                self.lifecycle().attended = Some(attended);
             }
             Ok::<_, io::Error>(sentinel)
         })?;
-        router.visit(self);
+        reactor.visit(self);
         Ok(sentinel.as_fd())
     }
 
@@ -223,21 +223,21 @@ impl Peer {
         taken.is_ok().then(|| Place(Arc::clone(&self.local().under_way)))
     }
 
-    /// Has `slot` completed when there is one.
-    pub(crate) fn await_place(&self, slot: &Arc<Slot>) {
-        self.local().under_way.waiting().push(Arc::clone(slot));
+    /// Has `waiter` completed when there is one.
+    pub(crate) fn await_place(&self, waiter: &Arc<Waiter>) {
+        self.local().under_way.waiting().push(Arc::clone(waiter));
         if self.local().under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
             // Given back just now.
-            slot.complete(Outcome::Ready, &mut Wakers::default());
+            waiter.complete(Outcome::Ready, &mut Wakers::default());
         }
     }
 
-    pub(crate) fn forget_waiting(&self, slot: &Arc<Slot>) {
-        self.local().under_way.waiting().retain(|other| !Arc::ptr_eq(other, slot));
+    pub(crate) fn forget_waiting(&self, waiter: &Arc<Waiter>) {
+        self.local().under_way.waiting().retain(|other| !Arc::ptr_eq(other, waiter));
     }
 
-    fn fate(&self) -> MutexGuard<'_, Fate> {
-        self.local().fate.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lifecycle(&self) -> MutexGuard<'_, Lifecycle> {
+        self.local().lifecycle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends one message, and waits for room until `deadline` (0: not at all).
@@ -338,54 +338,55 @@ impl Peer {
     }
 
     /// What is known of its end. One whose page said that it was gone for good, and whose supervisor has written since that it is not, was never gone.
-    fn end_in<'a>(&self, fate: &'a mut Fate) -> Option<&'a Option<Arc<Epitaph>>> {
-        if fate.dead.is_some() && !self.is_dead() {
-            fate.dead = None;
+    fn end_in<'a>(&self, lifecycle: &'a mut Lifecycle) -> Option<&'a Option<Arc<ExitRecord>>> {
+        if lifecycle.dead.is_some() && !self.is_dead() {
+            lifecycle.dead = None;
         }
-        fate.dead.as_ref()
+        lifecycle.dead.as_ref()
     }
 
     /// How it ended, if it has and is not about to be restarted.
-    pub(crate) fn epitaph(&self) -> Option<Arc<Epitaph>> {
-        if let Some(Some(known)) = self.end_in(&mut self.fate()) {
+    pub(crate) fn exit_record(&self) -> Option<Arc<ExitRecord>> {
+        if let Some(Some(known)) = self.end_in(&mut self.lifecycle()) {
             return Some(Arc::clone(known));
         }
-        if let Some(read) = self.ledger.epitaph() {
+        if let Some(read) = self.ledger.exit_record() {
             return Some(Arc::new(read));
         }
-        fd::hung_up(self.mailbox()).then(|| self.own_words().unwrap_or_else(|| Arc::new(Epitaph::orphaned())))
+        fd::hung_up(self.mailbox())
+            .then(|| self.own_words().unwrap_or_else(|| Arc::new(ExitRecord::orphaned())))
     }
 
     /// What a process of it has said of its mailbox, which is broken for good, before its supervisor could write down anything.
-    fn own_words(&self) -> Option<Arc<Epitaph>> {
+    fn own_words(&self) -> Option<Arc<ExitRecord>> {
         let last = self.ledger.last_death().map(|last| last.1);
         if let Some(last) = last.filter(|last| matches!(last.reason, ExitReason::Broken(_))) {
             return Some(Arc::new(last));
         }
-        let said = self.ledger.words().filter(|_| self.ledger.farewell() == Some(Farewell::Broken));
+        let said = self.ledger.words().filter(|_| self.ledger.exit_notice() == Some(ExitNotice::Broken));
         said.map(|words| {
-            Arc::new(Epitaph { reason: ExitReason::Broken(words.0), code: 1, ..Epitaph::orphaned() })
+            Arc::new(ExitRecord { reason: ExitReason::Broken(words.0), code: 1, ..ExitRecord::orphaned() })
         })
     }
 
     /// Whether it has hung up, and there is hope that somebody writes down why.
     pub(crate) fn is_doubtful(&self) -> bool {
-        let fate = self.fate();
-        fate.dead.is_none() && fate.doubt_until != 0
+        let lifecycle = self.lifecycle();
+        lifecycle.dead.is_none() && lifecycle.doubt_until != 0
     }
 
     /// It has hung up, and nobody has written down that it is dead. If it was its supervisor that died, its process ends at the same moment. If its
     /// mailbox was shut down, that will be written down: by its process, and then by its supervisor.
-    fn doubt(&self, fate: &mut Fate) -> Option<Option<Arc<Epitaph>>> {
+    fn doubt(&self, lifecycle: &mut Lifecycle) -> Option<Option<Arc<ExitRecord>>> {
         // Before its words: one that has ended since has said all that it had to say.
         let is_there = process::exists(self.ledger.pid()) && self.ledger.state() != State::New;
         if let Some(said) = self.own_words() {
             return Some(Some(said));
         }
-        if fate.doubt_until == 0 {
-            fate.doubt_until = clock::after(DOUBT);
+        if lifecycle.doubt_until == 0 {
+            lifecycle.doubt_until = clock::after(DOUBT);
         }
-        (!is_there || fate.doubt_until <= clock::now()).then_some(None)
+        (!is_there || lifecycle.doubt_until <= clock::now()).then_some(None)
     }
 
     /// The process that it has, or had last: its pid, and which incarnation it is.
@@ -396,48 +397,48 @@ impl Peer {
     }
 
     pub(crate) fn ended(&self) -> Option<ExitReason> {
-        self.epitaph().map(|epitaph| epitaph.end_reason())
+        self.exit_record().map(|exit_record| exit_record.end_reason())
     }
 
-    /// Has `slot` completed when the actor is ready or gone; [`Router::visit`] comes next.
-    pub(crate) fn on_ready(&self, slot: &Arc<Slot>) {
-        self.fate().until_ready.push(Arc::clone(slot));
+    /// Has `waiter` completed when the actor is ready or gone; [`Reactor::visit`] comes next.
+    pub(crate) fn on_ready(&self, waiter: &Arc<Waiter>) {
+        self.lifecycle().until_ready.push(Arc::clone(waiter));
     }
 
-    /// Has `slot` completed when the actor is gone; [`Router::visit`] comes next.
-    pub(crate) fn on_death(&self, slot: &Arc<Slot>) {
+    /// Has `waiter` completed when the actor is gone; [`Reactor::visit`] comes next.
+    pub(crate) fn on_death(&self, waiter: &Arc<Waiter>) {
         let mut woken = Wakers::default();
-        let mut fate = self.fate();
-        match self.end_in(&mut fate) {
-            Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
-            None => fate.until_dead.push(Arc::clone(slot)),
+        let mut lifecycle = self.lifecycle();
+        match self.end_in(&mut lifecycle) {
+            Some(dead) => waiter.complete(Outcome::Dead(dead.clone()), &mut woken),
+            None => lifecycle.until_dead.push(Arc::clone(waiter)),
         }
     }
 
-    /// Has `slot` completed when the process that the actor has now is gone (at once if that is so already); answers its
-    /// incarnation. [`Router::visit`] comes next.
-    pub(crate) fn on_down(&self, slot: &Arc<Slot>) -> u64 {
+    /// Has `waiter` completed when the process that the actor has now is gone (at once if that is so already); answers its
+    /// incarnation. [`Reactor::visit`] comes next.
+    pub(crate) fn on_down(&self, waiter: &Arc<Waiter>) -> u64 {
         // One that has not been started yet is watched from its first process on.
         let incarnation = self.ledger.incarnation().max(1);
-        self.on_down_of(incarnation, slot);
+        self.on_down_of(incarnation, waiter);
         incarnation
     }
 
     /// The same for that of its processes.
-    pub(crate) fn on_down_of(&self, incarnation: u64, slot: &Arc<Slot>) {
+    pub(crate) fn on_down_of(&self, incarnation: u64, waiter: &Arc<Waiter>) {
         let mut woken = Wakers::default();
-        let mut fate = self.fate();
-        match self.end_in(&mut fate) {
-            Some(dead) => slot.complete(Outcome::Dead(dead.clone()), &mut woken),
-            None => fate.until_down.push((incarnation, Arc::clone(slot))),
+        let mut lifecycle = self.lifecycle();
+        match self.end_in(&mut lifecycle) {
+            Some(dead) => waiter.complete(Outcome::Dead(dead.clone()), &mut woken),
+            None => lifecycle.until_down.push((incarnation, Arc::clone(waiter))),
         }
     }
 
-    pub(crate) fn forget(&self, slot: &Arc<Slot>) {
-        let mut fate = self.fate();
-        fate.until_dead.retain(|other| !Arc::ptr_eq(other, slot));
-        fate.until_ready.retain(|other| !Arc::ptr_eq(other, slot));
-        fate.until_down.retain(|(_, other)| !Arc::ptr_eq(other, slot));
+    pub(crate) fn forget(&self, waiter: &Arc<Waiter>) {
+        let mut lifecycle = self.lifecycle();
+        lifecycle.until_dead.retain(|other| !Arc::ptr_eq(other, waiter));
+        lifecycle.until_ready.retain(|other| !Arc::ptr_eq(other, waiter));
+        lifecycle.until_down.retain(|(_, other)| !Arc::ptr_eq(other, waiter));
     }
 
     /// Its bell rang: looks at the facts. Answers the calls that are lost, as far as that is news.
@@ -446,20 +447,20 @@ impl Peer {
         // The sweeps first: why it went down is written before.
         let sweeps = self.ledger.sweeps();
         let (state, last) = (self.ledger.state(), self.ledger.last_death());
-        let mut fate = self.fate();
+        let mut lifecycle = self.lifecycle();
         // One of its processes has been: that may have been stopped since, for a sibling's sake.
         if state == State::Ready || self.ledger.has_been_ready() {
-            for slot in fate.until_ready.drain(..) {
-                slot.complete(Outcome::Ready, woken);
+            for waiter in lifecycle.until_ready.drain(..) {
+                waiter.complete(Outcome::Ready, woken);
             }
         }
         let mut news = Vec::new();
-        if self.end_in(&mut fate).is_some() {
+        if self.end_in(&mut lifecycle).is_some() {
             return news;
         }
         let session = self.session(reception);
-        let (unheard, up_to) = self.ledger.unheard(session, fate.unheard);
-        fate.unheard = unheard;
+        let (unheard, up_to) = self.ledger.unheard(session, lifecycle.unheard);
+        lifecycle.unheard = unheard;
         if let Some(up_to) = up_to {
             // The next call brings the channel again.
             self.local().announced.store(0, Ordering::Release);
@@ -469,22 +470,23 @@ impl Peer {
         // The last one that is known is looked at again: it may have been written anew. And no more of them than are remembered, whatever the page says.
         let oldest = latest.saturating_sub(HISTORY).max(1);
         // More have been seen than there are: the page has lied about their number, before or now.
-        let from = if fate.seen > latest { oldest } else { fate.seen.max(oldest) };
+        let from = if lifecycle.seen > latest { oldest } else { lifecycle.seen.max(oldest) };
         for incarnation in from..=latest {
-            if let Some(epitaph) = self.ledger.death_of(incarnation).map(Arc::new) {
-                news.extend(lost_with(session, incarnation, &epitaph));
+            if let Some(exit_record) = self.ledger.death_of(incarnation).map(Arc::new) {
+                news.extend(lost_with(session, incarnation, &exit_record));
             }
         }
-        fate.seen = latest;
-        if sweeps != fate.sweeps {
-            fate.sweeps = sweeps;
-            let epitaph = Some(last.as_ref().map_or_else(Epitaph::orphaned, |last| last.1.clone()).into());
-            let end = End::Died(epitaph);
+        lifecycle.seen = latest;
+        if sweeps != lifecycle.sweeps {
+            lifecycle.sweeps = sweeps;
+            let exit_record =
+                Some(last.as_ref().map_or_else(ExitRecord::orphaned, |last| last.1.clone()).into());
+            let end = End::Died(exit_record);
             news.push(Lost { seqs: 0..=u64::MAX, incarnation: u64::MAX, before: sweeps, end });
         }
         let dead = match (state, open) {
-            (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(Epitaph::orphaned, |last| last.1)))),
-            (_, false) => self.doubt(&mut fate),
+            (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(ExitRecord::orphaned, |last| last.1)))),
+            (_, false) => self.doubt(&mut lifecycle),
             _ => None,
         };
         if let Some(dead) = dead {
@@ -494,55 +496,56 @@ impl Peer {
                 before: u64::MAX,
                 end: End::Died(dead.clone()),
             });
-            fate.dead = Some(dead);
+            lifecycle.dead = Some(dead);
         }
         news
     }
 
     /// Tells those who watch what has happened.
     pub(crate) fn announce(&self, woken: &mut Wakers) {
-        let mut fate = self.fate();
+        let mut lifecycle = self.lifecycle();
         let without_process = match self.ledger.state() {
             State::Down => Some(self.ledger.last_death().map(|last| Arc::new(last.1))),
             _ => None,
         };
-        let dead = fate.dead.clone();
+        let dead = lifecycle.dead.clone();
         let mut told = Vec::new();
         let gone = dead.clone().or(without_process);
         if let Some(sentinel) = self.local().sentinel.get() {
             sentinel.say(gone.is_some());
         }
-        let attended = fate.attended.take_if(|_| dead.is_some());
+        let attended = lifecycle.attended.take_if(|_| dead.is_some());
         if let Some(gone) = gone {
-            let watching =
-                std::mem::take(&mut fate.until_dead).into_iter().chain(std::mem::take(&mut fate.until_ready));
-            told.extend(watching.map(|slot| (slot, gone.clone())));
+            let watching = std::mem::take(&mut lifecycle.until_dead)
+                .into_iter()
+                .chain(std::mem::take(&mut lifecycle.until_ready));
+            told.extend(watching.map(|waiter| (waiter, gone.clone())));
         }
-        let (seen, last) = (fate.seen, self.ledger.incarnation());
-        for (incarnation, slot) in std::mem::take(&mut fate.until_down) {
+        let (seen, last) = (lifecycle.seen, self.ledger.incarnation());
+        for (incarnation, waiter) in std::mem::take(&mut lifecycle.until_down) {
             // One that there has not been yet is one that the page has lied about: who watches it hears of the next death.
             let was_a_lie = incarnation > last.max(1) && seen > 0;
             if incarnation <= seen || was_a_lie || dead.is_some() {
                 let known = self.ledger.death_of(if was_a_lie { seen } else { incarnation }).map(Arc::new);
-                told.push((slot, known.or_else(|| dead.clone().flatten())));
+                told.push((waiter, known.or_else(|| dead.clone().flatten())));
             } else {
-                fate.until_down.push((incarnation, slot));
+                lifecycle.until_down.push((incarnation, waiter));
             }
         }
-        drop(fate);
+        drop(lifecycle);
         release(attended);
-        for (slot, epitaph) in told {
-            slot.complete(Outcome::Dead(epitaph), woken);
+        for (waiter, exit_record) in told {
+            waiter.complete(Outcome::Dead(exit_record), woken);
         }
     }
 }
 
 /// Which calls that are signed like this ended with that incarnation.
-fn lost_with(own: u64, incarnation: u64, epitaph: &Arc<Epitaph>) -> Vec<Lost> {
-    let unanswered = epitaph.forsaken.iter().filter(|(session, _)| [0, own].contains(session));
-    let busy = epitaph.in_progress.as_ref().filter(|busy| busy.session == own && !busy.again);
+fn lost_with(own: u64, incarnation: u64, exit_record: &Arc<ExitRecord>) -> Vec<Lost> {
+    let unanswered = exit_record.forsaken.iter().filter(|(session, _)| [0, own].contains(session));
+    let busy = exit_record.in_progress.as_ref().filter(|busy| busy.session == own && !busy.again);
     let lost = |seqs| {
-        let end = End::Died(Some(Arc::clone(epitaph)));
+        let end = End::Died(Some(Arc::clone(exit_record)));
         Lost { seqs, incarnation, before: u64::MAX, end }
     };
     let unanswered = unanswered.map(|&(_, up_to)| lost(0..=up_to));
@@ -578,20 +581,20 @@ pub(crate) struct Call {
     pub(crate) epoch: u64,
 }
 
-impl Drop for Peer {
+impl Drop for Endpoint {
     fn drop(&mut self) {
-        let attended = self.fate().attended.take();
+        let attended = self.lifecycle().attended.take();
         release(attended);
-        if let Some(router) = Router::existing() {
-            router.forget_peer(self);
+        if let Some(reactor) = Reactor::existing() {
+            reactor.forget_endpoint(self);
         }
     }
 }
 
-/// The router need not hear of it any more for the sake of a sentinel.
+/// The reactor need not hear of it any more for the sake of a sentinel.
 fn release(attended: Option<(u64, u64)>) {
-    if let (Some(key), Some(router)) = (attended, Router::existing()) {
-        router.release_future(key);
+    if let (Some(key), Some(reactor)) = (attended, Reactor::existing()) {
+        reactor.release_future(key);
     }
 }
 
@@ -615,9 +618,9 @@ mod tests {
         assert!(capacity::reserve(&ledger));
         let card =
             Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
-        let peer = Peer::new(card, sender, ledger);
+        let endpoint = Endpoint::new(card, sender, ledger);
         let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, epoch: 0 };
-        let sent = peer.send(&Router::get().unwrap().reception(), call, Outgoing::text(""), 0);
+        let sent = endpoint.send(&Reactor::get().unwrap().reception(), call, Outgoing::text(""), 0);
         assert!(matches!(sent, Err(Failure::Full)));
         let mut buffer = [0; 16];
         let woken = seqpacket::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();

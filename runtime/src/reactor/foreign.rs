@@ -14,27 +14,27 @@ use once_cell::sync::OnceCell;
 use crate::ipc::envelope::Envelope;
 use crate::ipc::{bounds, channel};
 use crate::reactor::context;
-use crate::reactor::endpoint::{Card, Peer};
-use crate::reactor::router::Router;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::{Card, Endpoint};
 use crate::status::Ledger;
 use crate::sys::per_process::Own;
 use crate::sys::{fd, poll, process, procfs};
 
-static PROGRAM: Own<OnceCell<(Arc<Peer>, OwnedFd)>> = Own::new();
-static PARENT: Own<OnceCell<Arc<Peer>>> = Own::new();
+static PROGRAM: Own<OnceCell<(Arc<Endpoint>, OwnedFd)>> = Own::new();
+static PARENT: Own<OnceCell<Arc<Endpoint>>> = Own::new();
 
 /// In the program: what others know it by.
-pub(crate) fn program() -> io::Result<Arc<Peer>> {
+pub(crate) fn program() -> io::Result<Arc<Endpoint>> {
     PROGRAM
         .here()
-        .get_or_try_init(|| peer(context::PROGRAM, process::pid()))
-        .map(|(peer, _)| Arc::clone(peer))
+        .get_or_try_init(|| endpoint(context::PROGRAM, process::pid()))
+        .map(|(endpoint, _)| Arc::clone(endpoint))
 }
 
 /// In a child: the process that has spawned it.
-pub(crate) fn parent(pid: u32) -> io::Result<Arc<Peer>> {
+pub(crate) fn parent(pid: u32) -> io::Result<Arc<Endpoint>> {
     let watch = || {
-        let (parent, inner_end) = peer(&procfs::name_of(pid as i32).unwrap_or_default(), pid as i32)?;
+        let (parent, inner_end) = endpoint(&procfs::name_of(pid as i32).unwrap_or_default(), pid as i32)?;
         match pidfd_of(pid as i32) {
             Some(pidfd) => {
                 std::thread::Builder::new()
@@ -66,12 +66,12 @@ fn pidfd_of(pid: i32) -> Option<OwnedFd> {
 }
 
 /// A process that lives, and the end of the socket that says so for as long as it is open.
-fn peer(name: &str, pid: i32) -> io::Result<(Arc<Peer>, OwnedFd)> {
+fn endpoint(name: &str, pid: i32) -> io::Result<(Arc<Endpoint>, OwnedFd)> {
     let (sender, receiver) = channel::pair::<Envelope>()?;
     let ledger = Ledger::create(1, false)?;
     ledger.started(pid, 1);
     ledger.ready();
     let (id, name, daemon, timeout) = (process::random() | 2, name.into(), false, Duration::ZERO);
     let card = Card { id, name, daemon, timeout, depth: bounds::DEPTH };
-    Ok((Router::get()?.meet(Peer::new(card, sender, ledger))?, receiver))
+    Ok((Reactor::get()?.meet(Endpoint::new(card, sender, ledger))?, receiver))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use once_cell::sync::OnceCell;
 
 use crate::reactor::context;
-use crate::status::{Farewell, Ledger};
+use crate::status::{ExitNotice, Ledger};
 
 /// The page of this process, if it is an actor or a task.
 static OWN: OnceCell<&'static Ledger> = OnceCell::new();
@@ -31,10 +31,10 @@ pub(crate) fn keep(ledger: &'static Ledger) {
 }
 
 /// Ends this process in order, at once, and says why.
-pub(crate) fn leave(farewell: Farewell) -> ! {
+pub(crate) fn leave(exit_notice: ExitNotice) -> ! {
     // A copy of the process ends for itself.
     if let Some(ledger) = OWN.get().filter(|_| !context::is_copy()) {
-        ledger.say_farewell(farewell);
+        ledger.note_exit(exit_notice);
     }
     std::process::exit(0)
 }
@@ -43,7 +43,7 @@ pub(crate) fn leave(farewell: Farewell) -> ! {
 pub(crate) fn leave_linked(to: &str, reason: &str) -> ! {
     if let Some(ledger) = OWN.get() {
         ledger.last_words(reason, to, None);
-        ledger.say_farewell(Farewell::Linked);
+        ledger.note_exit(ExitNotice::Linked);
     }
     std::process::exit(1)
 }
@@ -56,7 +56,7 @@ pub(crate) fn leave_broken(what: &str, error: impl fmt::Display) -> ! {
             "{what} is broken: {error}; has code in this process closed or shut down a descriptor that was not its own?"
         );
         ledger.last_words(&text, "", None);
-        ledger.say_farewell(Farewell::Broken);
+        ledger.note_exit(ExitNotice::Broken);
     }
     // No destructors: what would be closed may be somebody else's by now.
     std::process::exit(1)

@@ -3,6 +3,7 @@
 //! Nothing here knows a typed actor, and nothing imports `control` or a folder above it.
 
 pub(crate) mod context;
+pub(crate) mod driver;
 pub(crate) mod endpoint;
 pub(crate) mod foreign;
 pub(crate) mod interrupt;
@@ -12,7 +13,6 @@ pub(crate) mod on_down;
 pub(crate) mod own;
 pub(crate) mod process_handle;
 pub(crate) mod reception;
-pub(crate) mod router;
 pub(crate) mod select;
 pub(crate) mod travel;
 pub(crate) mod wait;

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::reactor::endpoint::Peer;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::Endpoint;
 use crate::reactor::on_down;
-use crate::reactor::router::Router;
-use crate::reactor::waiter::{Outcome, Slot};
-use crate::status::Epitaph;
+use crate::reactor::waiter::{Outcome, Waiter};
+use crate::status::ExitRecord;
 use crate::sys::clock;
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
@@ -96,9 +96,9 @@ impl fmt::Display for Down {
 /// # }
 /// ```
 pub struct Monitor {
-    peer: Arc<Peer>,
-    router: Option<&'static Router>,
-    slot: Arc<Slot>,
+    endpoint: Arc<Endpoint>,
+    reactor: Option<&'static Reactor>,
+    waiter: Arc<Waiter>,
     /// The process that is watched.
     incarnation: u64,
     future: Option<(u64, u64)>,
@@ -106,36 +106,36 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn new(peer: &Arc<Peer>) -> Monitor {
-        let slot = Arc::new(Slot::default());
-        // There is a router: the peer is known to it.
-        let router = Router::get().ok();
-        let incarnation = peer.on_down(&slot);
-        if let Some(router) = router {
+    pub(crate) fn new(endpoint: &Arc<Endpoint>) -> Monitor {
+        let waiter = Arc::new(Waiter::default());
+        // There is a reactor: the endpoint is known to it.
+        let reactor = Reactor::get().ok();
+        let incarnation = endpoint.on_down(&waiter);
+        if let Some(reactor) = reactor {
             // In a copy, one that it was copied with. If that cannot be watched, what is known is all there is.
-            let _ = router.know(peer);
-            router.visit(peer);
+            let _ = reactor.know(endpoint);
+            reactor.visit(endpoint);
         }
-        Monitor { peer: Arc::clone(peer), router, slot, incarnation, future: None, down: None }
+        Monitor { endpoint: Arc::clone(endpoint), reactor, waiter, incarnation, future: None, down: None }
     }
 
     /// In a copy of the process that has made it: watches the same process from here.
     fn settle_here(&mut self) {
-        if self.router.is_none_or(Router::is_here) {
+        if self.reactor.is_none_or(Reactor::is_here) {
             return;
         }
         // What it had there is left alone.
-        (self.slot, self.router, self.future) = (Arc::default(), Router::get().ok(), None);
-        self.peer.on_down_of(self.incarnation, &self.slot);
-        if let Some(router) = self.router {
-            let _ = router.know(&self.peer);
-            router.visit(&self.peer);
+        (self.waiter, self.reactor, self.future) = (Arc::default(), Reactor::get().ok(), None);
+        self.endpoint.on_down_of(self.incarnation, &self.waiter);
+        if let Some(reactor) = self.reactor {
+            let _ = reactor.know(&self.endpoint);
+            reactor.visit(&self.endpoint);
         }
     }
 
     /// Blocks until the actor has ended. Asked again, answers the same again.
     pub fn recv(&mut self) -> Down {
-        self.recv_until(None).unwrap_or_else(|| self.report(&Epitaph::orphaned()))
+        self.recv_until(None).unwrap_or_else(|| self.report(&ExitRecord::orphaned()))
     }
 
     /// As [`recv`](Self::recv), for `limit` at most.
@@ -146,7 +146,7 @@ impl Monitor {
     /// The report, if the actor has ended. Does not block.
     pub fn try_recv(&mut self) -> Option<Down> {
         self.settle_here();
-        self.router?.look_around();
+        self.reactor?.look_around();
         self.recv_until(Some(0))
     }
 
@@ -200,16 +200,16 @@ impl Monitor {
         on_down::attend(self, Box::new(act));
     }
 
-    /// Has `waker` woken when the process has ended, by whoever leads the router; answers whether it has ended already.
+    /// Has `waker` woken when the process has ended, by whoever leads the reactor; answers whether it has ended already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
-        self.down.is_some() || self.slot.watch(waker)
+        self.down.is_some() || self.waiter.watch(waker)
     }
 
     /// The report, if the end has been handed out. Looks for none itself.
     pub(crate) fn handed_out(&mut self) -> Option<Down> {
         self.settle_here();
         if self.down.is_none() {
-            let outcome = self.slot.take();
+            let outcome = self.waiter.take();
             self.keep(outcome);
         }
         self.down.clone()
@@ -217,30 +217,30 @@ impl Monitor {
 
     fn recv_until(&mut self, deadline: Option<u64>) -> Option<Down> {
         self.settle_here();
-        if self.down.is_none() && self.router?.wait(&self.slot, deadline) {
-            let outcome = self.slot.take();
+        if self.down.is_none() && self.reactor?.wait(&self.waiter, deadline) {
+            let outcome = self.waiter.take();
             self.keep(outcome);
         }
         self.down.clone()
     }
 
     fn keep(&mut self, outcome: Option<Outcome>) {
-        if let Some(Outcome::Dead(epitaph)) = outcome {
-            let epitaph = epitaph.unwrap_or_else(|| Arc::new(Epitaph::orphaned()));
-            self.down = Some(self.report(&epitaph));
+        if let Some(Outcome::Dead(exit_record)) = outcome {
+            let exit_record = exit_record.unwrap_or_else(|| Arc::new(ExitRecord::orphaned()));
+            self.down = Some(self.report(&exit_record));
         }
     }
 
-    fn report(&self, epitaph: &Epitaph) -> Down {
-        let (card, ledger) = (&self.peer.card, &self.peer.ledger);
-        let busy = epitaph.in_progress.clone();
-        let pid = if epitaph.pid == 0 { ledger.pid() } else { epitaph.pid };
+    fn report(&self, exit_record: &ExitRecord) -> Down {
+        let (card, ledger) = (&self.endpoint.card, &self.endpoint.ledger);
+        let busy = exit_record.in_progress.clone();
+        let pid = if exit_record.pid == 0 { ledger.pid() } else { exit_record.pid };
         Down {
             who: Who { name: card.name.to_string(), id: ActorId(card.id), pid },
             incarnation: self.incarnation,
-            reason: epitaph.reason.clone(),
+            reason: exit_record.reason.clone(),
             in_progress: busy.map(|busy| InProgress { method: busy.method, running: busy.running }),
-            unserved: epitaph.unserved as usize,
+            unserved: exit_record.unserved as usize,
         }
     }
 }
@@ -251,14 +251,14 @@ impl Future for Monitor {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Down> {
         self.settle_here();
         if self.down.is_none() {
-            let outcome = self.slot.poll(context.waker());
+            let outcome = self.waiter.poll(context.waker());
             self.keep(outcome);
         }
         if let Some(down) = &self.down {
             return Poll::Ready(down.clone());
         }
         if self.future.is_none() {
-            let attended = self.router.map(|router| router.attend_future(&self.slot, u64::MAX));
+            let attended = self.reactor.map(|reactor| reactor.attend_future(&self.waiter, u64::MAX));
             match attended {
                 Some(Ok(key)) => self.future = Some(key),
                 // Without a thread to wake the executor, waiting here is all that is left.
@@ -271,16 +271,16 @@ impl Future for Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        let Some(router) = self.router.filter(|router| router.is_here()) else { return };
-        self.peer.forget(&self.slot);
+        let Some(reactor) = self.reactor.filter(|reactor| reactor.is_here()) else { return };
+        self.endpoint.forget(&self.waiter);
         if let Some(key) = self.future {
-            router.release_future(key);
+            reactor.release_future(key);
         }
     }
 }
 
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| write!(f, "Monitor({})", self.peer.card.name))
+        escaped(f, |f| write!(f, "Monitor({})", self.endpoint.card.name))
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 
 use crate::reactor::context::{self, Identity};
-use crate::reactor::endpoint::{Card, Peer};
-use crate::reactor::router::Router;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::{Card, Endpoint};
 use crate::status::{Ledger, Phase};
 use crate::sys::per_process::COPY;
 use crate::sys::seqpacket;
@@ -19,12 +19,12 @@ static OWN: OnceCell<Own> = OnceCell::new();
 struct Own {
     ledger: &'static Ledger,
     mailbox: &'static OwnedFd,
-    peer: OnceCell<Arc<Peer>>,
+    endpoint: OnceCell<Arc<Endpoint>>,
 }
 
 /// In a new actor: keeps what it needs for a ref to itself.
 pub(crate) fn remember_own(ledger: &'static Ledger, mailbox: &'static OwnedFd) {
-    let _ = OWN.set(Own { ledger, mailbox, peer: OnceCell::new() });
+    let _ = OWN.set(Own { ledger, mailbox, endpoint: OnceCell::new() });
 }
 
 /// Whether somebody has ordered that this actor stop.
@@ -41,17 +41,17 @@ pub(crate) fn is_some() -> bool {
 ///
 /// # Errors
 /// At limits, and in a copy, which nobody can address. `NotFound` in the program.
-pub(crate) fn peer() -> io::Result<Arc<Peer>> {
+pub(crate) fn endpoint() -> io::Result<Arc<Endpoint>> {
     match OWN.get() {
         Some(_) if context::is_copy() => Err(io::Error::other(COPY)),
-        Some(own) => own.peer(),
+        Some(own) => own.endpoint(),
         None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 
 /// The actor of this process, as others see it, if it is of that type.
-pub(crate) fn own_peer(type_name: &str) -> Option<Arc<Peer>> {
-    context::identity().filter(|own| own.type_name == type_name).and_then(|_| peer().ok())
+pub(crate) fn own_endpoint(type_name: &str) -> Option<Arc<Endpoint>> {
+    context::identity().filter(|own| own.type_name == type_name).and_then(|_| endpoint().ok())
 }
 
 /// The sending end of this process' own mailbox, if it has one.
@@ -73,15 +73,15 @@ pub(crate) fn is_stopping() -> bool {
 }
 
 impl Own {
-    fn peer(&self) -> io::Result<Arc<Peer>> {
+    fn endpoint(&self) -> io::Result<Arc<Endpoint>> {
         let make = || {
             let ledger = Ledger::open(self.ledger.file().try_clone_to_owned()?)?;
             let Identity { id, ref name, daemon, timeout, depth, .. } =
                 *context::identity().ok_or(io::ErrorKind::NotFound)?;
             let name = name.as_str().into();
             let card = Card { id, name, daemon, timeout, depth };
-            Router::get()?.meet(Peer::new(card, self.mailbox.try_clone()?, ledger))
+            Reactor::get()?.meet(Endpoint::new(card, self.mailbox.try_clone()?, ledger))
         };
-        self.peer.get_or_try_init(make).cloned()
+        self.endpoint.get_or_try_init(make).cloned()
     }
 }

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::reactor::endpoint::Peer;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::Endpoint;
 use crate::reactor::monitor::Monitor;
-use crate::reactor::router::Router;
-use crate::reactor::waiter::{Outcome, Slot};
+use crate::reactor::waiter::{Outcome, Waiter};
 use crate::reactor::{context, interrupt};
 use crate::status::register::{self, Known};
-use crate::status::{Epitaph, State, StopMode, root_supervisor};
+use crate::status::{ExitRecord, State, StopMode, root_supervisor};
 use crate::sys::{clock, fd, poll, process, procfs, rlimit, signal};
 use crate::types::error::{At, SendError};
 use crate::types::escape::escaped;
@@ -24,7 +24,7 @@ const UNNOTED: Duration = Duration::from_secs(1);
 /// How often is looked, in a stop, whether the actor has been brought back in the meantime.
 const LOOK: Duration = Duration::from_millis(50);
 
-pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Peer>);
+pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Endpoint>);
 
 impl Handle<'_> {
     fn at(&self, what: &'static str) -> At {
@@ -56,35 +56,35 @@ impl Handle<'_> {
     }
 
     pub(crate) fn join_until(&self, deadline: Option<u64>) -> Option<ExitReason> {
-        self.epitaph_until(deadline).map(|epitaph| epitaph.end_reason())
+        self.epitaph_until(deadline).map(|exit_record| exit_record.end_reason())
     }
 
     /// Waits for the death; everything that is known of it.
     ///
     /// The supervisor reaps first and rings then, so once this answers there is no zombie either. When the program is
     /// interrupted, a wait that this ends stays asleep: what comes next is the end of the program.
-    pub(crate) fn epitaph_until(&self, deadline: Option<u64>) -> Option<Arc<Epitaph>> {
-        let router = Router::get().ok()?;
-        router.know(self.0).ok()?;
-        let slot = Arc::new(Slot::default());
-        self.0.on_death(&slot);
-        router.visit(self.0);
-        let done = router.wait(&slot, deadline);
-        self.0.forget(&slot);
+    pub(crate) fn epitaph_until(&self, deadline: Option<u64>) -> Option<Arc<ExitRecord>> {
+        let reactor = Reactor::get().ok()?;
+        reactor.know(self.0).ok()?;
+        let waiter = Arc::new(Waiter::default());
+        self.0.on_death(&waiter);
+        reactor.visit(self.0);
+        let done = reactor.wait(&waiter, deadline);
+        self.0.forget(&waiter);
         if !done {
             return None;
         }
-        match slot.take() {
-            Some(Outcome::Dead(epitaph)) => {
+        match waiter.take() {
+            Some(Outcome::Dead(exit_record)) => {
                 interrupt::park_if_interrupted();
-                Some(epitaph.unwrap_or_else(|| Arc::new(Epitaph::orphaned())))
+                Some(exit_record.unwrap_or_else(|| Arc::new(ExitRecord::orphaned())))
             }
             _ => None,
         }
     }
 
     pub(crate) fn exit_code(&self) -> Option<i32> {
-        self.0.epitaph().map(|epitaph| epitaph.code)
+        self.0.exit_record().map(|exit_record| exit_record.code)
     }
 
     pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
@@ -176,15 +176,17 @@ impl Handle<'_> {
 
     /// Waits for the end of the actor, or for a process after this incarnation, which somebody else has asked for; why that one ended.
     fn end_of(&self, incarnation: u64, deadline: Option<u64>) -> Option<ExitReason> {
-        Router::get().ok()?;
+        Reactor::get().ok()?;
         loop {
             let look = clock::after(LOOK).min(deadline.unwrap_or(u64::MAX));
             if let Some(reason) = self.join_until(Some(look)) {
                 return Some(reason);
             }
             if self.0.ledger.incarnation() > incarnation {
-                let epitaph = self.0.ledger.death_of(incarnation);
-                return Some(epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason));
+                let exit_record = self.0.ledger.death_of(incarnation);
+                return Some(
+                    exit_record.map_or(ExitReason::SupervisorDied, |exit_record| exit_record.reason),
+                );
             }
             if deadline.is_some_and(|deadline| deadline <= clock::now()) {
                 return None;
@@ -337,7 +339,7 @@ impl fmt::Display for Handle<'_> {
             if ledger.parent() != 0 {
                 write!(f, "child of {}, ", ledger.parent())?;
             }
-            let Some(epitaph) = self.0.epitaph() else {
+            let Some(exit_record) = self.0.exit_record() else {
                 return f.write_str(match ledger.state() {
                     State::New => "not started yet",
                     State::Starting => "starting",
@@ -345,9 +347,9 @@ impl fmt::Display for Handle<'_> {
                     _ => "started",
                 });
             };
-            let reason = epitaph.end_reason();
+            let reason = exit_record.end_reason();
             write!(f, "{reason}")?;
-            match (&reason, epitaph.code) {
+            match (&reason, exit_record.code) {
                 // They have said it.
                 (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::Killed { .. }, _) => {
                     Ok(())

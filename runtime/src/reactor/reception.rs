@@ -14,7 +14,7 @@ use crate::sys::poll::{self, Epoll, Event, Events};
 use crate::sys::seqpacket::{self, Packet};
 use crate::sys::verdict::Verdict;
 
-/// Tokens of the epoll set; every other token is the id of a peer.
+/// Tokens of the epoll set; every other token is the id of an endpoint.
 pub(super) const ANSWERS: u64 = 0;
 pub(super) const WAKE: u64 = 1;
 

@@ -1,19 +1,19 @@
 //! A place to wait for whichever of several things comes first: answers, ends, and what other threads of this process have to say.
 //!
-//! A future would do too, but each future wakes its executor by way of a thread of its own. Who waits at a gate leads the router meanwhile, as
+//! A future would do too, but each future wakes its executor by way of a thread of its own. Who waits in a select leads the reactor meanwhile, as
 //! one does who waits for a single answer.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::reactor::router::Router;
-use crate::reactor::waiter::{Outcome, Slot, Wakers};
+use crate::reactor::driver::Reactor;
+use crate::reactor::waiter::{Outcome, Waiter, Wakers};
 use crate::sys::clock;
 
 /// See the [module](self).
 #[derive(Default)]
-pub(crate) struct Gate {
+pub(crate) struct Select {
     inner: Mutex<Inner>,
 }
 
@@ -21,10 +21,10 @@ pub(crate) struct Gate {
 struct Inner {
     rung: bool,
     /// Where somebody waits.
-    waiting: Option<Arc<Slot>>,
+    waiting: Option<Arc<Waiter>>,
 }
 
-impl Gate {
+impl Select {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -40,26 +40,26 @@ impl Gate {
         let waiting = if inner.rung { None } else { inner.waiting.take() };
         inner.rung = true;
         drop(inner);
-        if let Some(slot) = waiting {
-            slot.complete(Outcome::Ready, &mut Wakers::default());
+        if let Some(waiter) = waiting {
+            waiter.complete(Outcome::Ready, &mut Wakers::default());
         }
     }
 
     /// Blocks until it is rung, or has been since the last wait, or until `deadline`.
     pub(crate) fn wait(&self, deadline: Option<Instant>) {
-        let slot = Arc::new(Slot::default());
+        let waiter = Arc::new(Waiter::default());
         let mut inner = self.lock();
         if std::mem::take(&mut inner.rung) {
             return;
         }
-        inner.waiting = Some(Arc::clone(&slot));
+        inner.waiting = Some(Arc::clone(&waiter));
         drop(inner);
         let limit = |at: Instant| clock::after(at.saturating_duration_since(Instant::now()));
-        match Router::get() {
-            Ok(router) => drop(router.wait(&slot, deadline.map(limit))),
+        match Reactor::get() {
+            Ok(reactor) => drop(reactor.wait(&waiter, deadline.map(limit))),
             // Nothing to lead: what can come, comes from threads.
             Err(_) => {
-                slot.sleep(Some(deadline.map_or_else(|| clock::after(Duration::from_millis(100)), limit)))
+                waiter.sleep(Some(deadline.map_or_else(|| clock::after(Duration::from_millis(100)), limit)))
             }
         }
         let mut inner = self.lock();
@@ -68,7 +68,7 @@ impl Gate {
     }
 }
 
-impl Wake for Gate {
+impl Wake for Select {
     fn wake(self: Arc<Self>) {
         self.ring();
     }

@@ -7,26 +7,29 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ipc::codec::{self, Carried};
-use crate::reactor::endpoint::{Card, Peer};
-use crate::reactor::router::Router;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::{Card, Endpoint};
 use crate::status::Ledger;
 
-impl Carried for Peer {
+impl Carried for Endpoint {
     fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        Peer::descriptors(self)
+        Endpoint::descriptors(self)
     }
 }
 
 /// Serialises what is known of an actor, and puts its descriptors beside the message.
-pub(crate) fn put_peer<S: Serializer>(peer: &Arc<Peer>, serializer: S) -> Result<S::Ok, S::Error> {
-    codec::put_ref(Arc::clone(peer) as _)?;
-    peer.card.serialize(serializer)
+pub(crate) fn put_endpoint<S: Serializer>(
+    endpoint: &Arc<Endpoint>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    codec::put_ref(Arc::clone(endpoint) as _)?;
+    endpoint.card.serialize(serializer)
 }
 
-/// Deserialises a ref: one peer per actor and process.
-pub(crate) fn take_peer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Peer>, D::Error> {
+/// Deserialises a ref: one endpoint per actor and process.
+pub(crate) fn take_endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Endpoint>, D::Error> {
     let card = Card::deserialize(deserializer)?;
     let [mailbox, ledger] = codec::take_ref()?;
-    let peer = Ledger::open(ledger).map(|ledger| Peer::new(card, mailbox, ledger));
-    peer.and_then(|peer| Router::get()?.meet(peer)).map_err(D::Error::custom)
+    let endpoint = Ledger::open(ledger).map(|ledger| Endpoint::new(card, mailbox, ledger));
+    endpoint.and_then(|endpoint| Reactor::get()?.meet(endpoint)).map_err(D::Error::custom)
 }

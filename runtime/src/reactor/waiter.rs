@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::ipc::envelope::{Body, Status};
 use crate::ipc::user_code;
-use crate::reactor::router::Router;
-use crate::status::Epitaph;
+use crate::reactor::driver::Reactor;
+use crate::status::ExitRecord;
 use crate::sys::clock;
 use crate::sys::per_process::thread;
 
@@ -26,7 +26,7 @@ pub(crate) enum Outcome {
     /// The actor is ready to work.
     Ready,
     /// It is gone. `None`: with its supervisor, which left no word.
-    Dead(Option<Arc<Epitaph>>),
+    Dead(Option<Arc<ExitRecord>>),
     /// The deadline passed (said to async waiters; others look at the clock themselves).
     Late,
 }
@@ -35,11 +35,11 @@ pub(crate) enum Outcome {
 struct Inner {
     outcome: Option<Outcome>,
     waker: Option<Waker>,
-    /// The router's lead has been handed to whoever waits here.
+    /// The reactor's lead has been handed to whoever waits here.
     lead: bool,
     /// How many threads sleep here. Usually none: the one who waits is who leads, and waking nobody is a system call too.
     sleepers: usize,
-    /// The thread that waits here, while it leads: it sleeps in the kernel and not on this slot.
+    /// The thread that waits here, while it leads: it sleeps in the kernel and not on this waiter.
     leader: Option<usize>,
 }
 
@@ -64,7 +64,7 @@ impl Wakers {
 impl Drop for Wakers {
     fn drop(&mut self) {
         for why in self.said.drain(..) {
-            user_code::call("a subscriber", || tracing::error!(target: "phalanx::router", "{why}"));
+            user_code::call("a subscriber", || tracing::error!(target: "phalanx::reactor", "{why}"));
         }
         for waker in self.wakers.drain(..) {
             user_code::call("a waker", || waker.wake());
@@ -74,12 +74,12 @@ impl Drop for Wakers {
 
 /// A place for one outcome, with whoever waits for it.
 #[derive(Default)]
-pub(crate) struct Slot {
+pub(crate) struct Waiter {
     inner: Mutex<Inner>,
     changed: Condvar,
 }
 
-impl Slot {
+impl Waiter {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,7 +97,7 @@ impl Slot {
         }
         // Usually it is the leader itself that hands this out. If not, the event may be gone that would wake it.
         if leader.is_some_and(|leader| leader != thread()) {
-            Router::wake_leader();
+            Reactor::wake_leader();
         }
         woken.wakers.extend(waker);
     }
@@ -171,8 +171,8 @@ impl Slot {
     }
 }
 
-/// The thread that waits at this slot leads.
-pub(crate) struct Leading<'a>(&'a Slot);
+/// The thread that waits at this waiter leads.
+pub(crate) struct Leading<'a>(&'a Waiter);
 
 impl Drop for Leading<'_> {
     fn drop(&mut self) {

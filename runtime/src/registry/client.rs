@@ -9,8 +9,8 @@ use super::protocol::{Answer, Refusal, Request, Wanted, is_name};
 use super::thread;
 use crate::ipc::envelope::{packet, parse};
 use crate::ipc::uplink;
-use crate::reactor::endpoint::{Card, Peer};
-use crate::reactor::router::Router;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::{Card, Endpoint};
 use crate::registry::protocol;
 use crate::status::{Ledger, cut};
 use crate::sys::verdict::Verdict;
@@ -189,27 +189,27 @@ impl Answered {
     }
 
     /// The actors in it; and the place behind which there are more, or 0.
-    pub(crate) fn actors(mut self) -> Result<(Vec<Arc<Peer>>, u64), Trouble> {
+    pub(crate) fn actors(mut self) -> Result<(Vec<Arc<Endpoint>>, u64), Trouble> {
         let Answer::Actors { cards, more } = self.answer else { return Err(garbled()) };
         let fds = &mut self.fds;
-        let peers: Result<Vec<_>, _> = cards.into_iter().map(|card| meet(card, fds)).collect();
-        Ok((peers?, more))
+        let endpoints: Result<Vec<_>, _> = cards.into_iter().map(|card| meet(card, fds)).collect();
+        Ok((endpoints?, more))
     }
 }
 
-fn meet(card: Card, fds: &mut impl Iterator<Item = OwnedFd>) -> Result<Arc<Peer>, Trouble> {
+fn meet(card: Card, fds: &mut impl Iterator<Item = OwnedFd>) -> Result<Arc<Endpoint>, Trouble> {
     let (Some(mailbox), Some(ledger)) = (fds.next(), fds.next()) else { return Err(garbled()) };
-    Ok(Router::get()?.meet(Peer::new(card, mailbox, Ledger::open(ledger)?))?)
+    Ok(Reactor::get()?.meet(Endpoint::new(card, mailbox, Ledger::open(ledger)?))?)
 }
 
 /// Enters an actor under a name.
-pub(crate) fn register(name: &str, type_name: &str, peer: &Peer) -> Result<(), Trouble> {
-    enter(name, type_name, peer, 0)
+pub(crate) fn register(name: &str, type_name: &str, endpoint: &Endpoint) -> Result<(), Trouble> {
+    enter(name, type_name, endpoint, 0)
 }
 
-fn enter(name: &str, type_name: &str, peer: &Peer, ticket: u64) -> Result<(), Trouble> {
-    let wanted = || Wanted::Register { type_name: type_name.to_owned(), card: peer.card.clone(), ticket };
-    ask_patiently(name, wanted, &peer.descriptors(), clock::after(PATIENCE))?.has_changed().map(drop)
+fn enter(name: &str, type_name: &str, endpoint: &Endpoint, ticket: u64) -> Result<(), Trouble> {
+    let wanted = || Wanted::Register { type_name: type_name.to_owned(), card: endpoint.card.clone(), ticket };
+    ask_patiently(name, wanted, &endpoint.descriptors(), clock::after(PATIENCE))?.has_changed().map(drop)
 }
 
 /// Reserves a name for an actor that is about to be started; waits until `deadline` while others do the same.
@@ -225,7 +225,7 @@ pub(crate) fn reserve(name: &str, deadline: u64) -> Result<Reservation, Trouble>
 
 impl Reservation {
     /// The actor is there, and has the name. Dropped without this, the name is free again.
-    pub(crate) fn confirm(self, type_name: &str, peer: &Peer) -> Result<(), Trouble> {
-        enter(&self.name, type_name, peer, self.ticket)
+    pub(crate) fn confirm(self, type_name: &str, endpoint: &Endpoint) -> Result<(), Trouble> {
+        enter(&self.name, type_name, endpoint, self.ticket)
     }
 }

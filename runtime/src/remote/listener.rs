@@ -35,7 +35,7 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Room for the thread of a connection. It holds no message on its stack.
 const STACK: usize = 256 * 1024;
 
-/// What a gate is made from.
+/// What a listener is made from.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Plan {
     pub(super) address: String,
@@ -52,7 +52,7 @@ pub(super) struct Bounds {
     pub(super) in_flight: usize,
 }
 
-pub(super) struct Gate {
+pub(super) struct Listener {
     address: String,
     shared: Arc<Shared>,
 }
@@ -72,9 +72,9 @@ const CLOSE: u32 = 3;
 
 /// Its messages.
 #[derive(Clone)]
-pub(super) struct GateCalls(RawRef);
+pub(super) struct ListenerCalls(RawRef);
 
-impl GateCalls {
+impl ListenerCalls {
     pub(super) fn open(&self) -> Reply<SocketAddr, RemoteError> {
         self.0.ask_result(OPEN, ())
     }
@@ -92,9 +92,9 @@ impl GateCalls {
     }
 }
 
-impl Calls for GateCalls {
-    fn from_raw(raw: RawRef) -> GateCalls {
-        GateCalls(raw)
+impl Calls for ListenerCalls {
+    fn from_raw(raw: RawRef) -> ListenerCalls {
+        ListenerCalls(raw)
     }
 
     fn raw(&self) -> &RawRef {
@@ -102,26 +102,26 @@ impl Calls for GateCalls {
     }
 }
 
-impl ActorStruct for Gate {
-    type Calls = GateCalls;
-    const OPTIONS: Options = Options { name: Some("remote-gate"), ..Options::DEFAULT };
+impl ActorStruct for Listener {
+    type Calls = ListenerCalls;
+    const OPTIONS: Options = Options { name: Some("remote-listener"), ..Options::DEFAULT };
 }
 
-impl Actor for Gate {
+impl Actor for Listener {
     type Init = Plan;
     const METHODS: &'static [Method] =
         &[Method::ask("open"), Method::ask("refusals"), Method::ask("clients"), Method::ask("close")];
 
-    fn init(plan: Plan) -> Result<Gate, InitFailure> {
+    fn init(plan: Plan) -> Result<Listener, InitFailure> {
         let Plan { address, terms, bounds, registry } = plan;
         // The one before has listened there, and the clients know it.
         let known = registry.address().wait().map_err(InitFailure::new)?;
         let shared = Arc::new(Shared { terms, bounds, registry, table: Table::default() });
-        let gate = Gate { address: known.clone().unwrap_or(address), shared };
+        let listener = Listener { address: known.clone().unwrap_or(address), shared };
         if known.is_some() {
-            gate.open().map_err(InitFailure::new)?;
+            listener.open().map_err(InitFailure::new)?;
         }
-        Ok(gate)
+        Ok(listener)
     }
 
     fn handle(&mut self, call: Call<'_>) -> Answer {
@@ -140,7 +140,7 @@ impl Actor for Gate {
     }
 }
 
-impl Gate {
+impl Listener {
     fn open(&self) -> Result<SocketAddr, RemoteError> {
         let port = Tcp.listen(&self.address)?;
         let address = port.address();

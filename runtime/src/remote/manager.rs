@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::error::RemoteError;
-use super::listener::{Bounds, Gate, Plan};
+use super::listener::{Bounds, Listener, Plan};
 use super::options::Options;
 use super::protocol::Shape;
 use super::registry::{Entry, Registry};
@@ -21,7 +21,7 @@ use crate::types::exit::ExitReason;
 /// How long the manager's own processes have, beyond what they were given.
 const REACTION: Duration = Duration::from_secs(10);
 
-/// How often the gate may die before that is it.
+/// How often the listener may die before that is it.
 const RESTARTS: u32 = 10;
 
 /// Serves actors and queues to other hosts; made by [`serve`](super::serve). (Python's `BaseManager`, its `start` and `get_server`.)
@@ -31,7 +31,7 @@ const RESTARTS: u32 = 10;
 ///
 /// Dropping it ends nothing: it serves until [`shutdown`](Self::shutdown), or until the program ends.
 pub struct Manager {
-    gate: ActorRef<Gate>,
+    listener: ActorRef<Listener>,
     registry: ActorRef<Registry>,
     address: SocketAddr,
 }
@@ -46,8 +46,8 @@ impl Manager {
         if started.is_err() {
             let _ = registry.kill();
         }
-        let (gate, address) = started?;
-        Ok(Manager { gate, registry, address })
+        let (listener, address) = started?;
+        Ok(Manager { listener, registry, address })
     }
 
     /// Serves an actor under a name, to clients that ask for an actor of this type. Blocks until that is known to those who ask.
@@ -88,7 +88,7 @@ impl Manager {
     /// # Errors
     /// [`RemoteError::Ended`].
     pub fn clients(&self) -> Result<usize, RemoteError> {
-        self.gate.clients().wait().map_err(RemoteError::of)
+        self.listener.clients().wait().map_err(RemoteError::of)
     }
 
     /// Those who were not let in or not served, and why: the last 64.
@@ -96,17 +96,17 @@ impl Manager {
     /// # Errors
     /// [`RemoteError::Ended`].
     pub fn refusals(&self) -> Result<Vec<RemoteError>, RemoteError> {
-        self.gate.refusals().wait().map_err(RemoteError::of)
+        self.listener.refusals().wait().map_err(RemoteError::of)
     }
 
     /// Blocks until it has ended: by [`shutdown`](Self::shutdown), or because its process could not be kept alive. Answers why. (Python's `serve_forever`.)
     pub fn join(&self) -> ExitReason {
-        self.gate.join()
+        self.listener.join()
     }
 
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
-        self.gate.join_timeout(limit)
+        self.listener.join_timeout(limit)
     }
 
     /// Ends it: lets nobody in any more, waits for `grace` at most until the calls that have come are answered, and hangs up. The actors and queues that it has
@@ -115,9 +115,9 @@ impl Manager {
     /// # Errors
     /// [`RemoteError::Ended`] if it had ended before.
     pub fn shutdown(&self, grace: Duration) -> Result<(), RemoteError> {
-        self.gate.within(grace + REACTION).close(grace).wait().map_err(RemoteError::of)?;
-        let stopped = self.gate.stop(REACTION);
-        // Not before the gate, which asks it.
+        self.listener.within(grace + REACTION).close(grace).wait().map_err(RemoteError::of)?;
+        let stopped = self.listener.stop(REACTION);
+        // Not before the listener, which asks it.
         let _ = self.registry.stop(REACTION);
         stopped.map(drop).map_err(|_| RemoteError::Ended)
     }
@@ -129,15 +129,15 @@ impl fmt::Debug for Manager {
     }
 }
 
-fn start_gate(plan: &Plan) -> Result<(ActorRef<Gate>, SocketAddr), RemoteError> {
-    let gate = ActorBuilder::<Gate>::new(plan)
+fn start_gate(plan: &Plan) -> Result<(ActorRef<Listener>, SocketAddr), RemoteError> {
+    let listener = ActorBuilder::<Listener>::new(plan)
         .restart(Restart::Permanent)
         .intensity(RESTARTS, Duration::from_secs(60))
         .spawn()?;
-    match gate.open().wait() {
-        Ok(address) => Ok((gate, address)),
+    match listener.open().wait() {
+        Ok(address) => Ok((listener, address)),
         Err(error) => {
-            let _ = gate.stop(REACTION);
+            let _ = listener.stop(REACTION);
             Err(RemoteError::of(error))
         }
     }

@@ -116,7 +116,7 @@ impl Node {
     /// [`RemoteError::UnknownName`], [`RemoteError::OtherType`], [`RemoteError::OtherVersion`], and those of [`connect`](Self::connect).
     pub fn actor<A: Actor>(&self, name: &str) -> Result<ActorRef<A>, RemoteError> {
         let proxy = self.proxy(name, std::any::type_name::<A>(), Shape::of::<A>(), A::OPTIONS, false)?;
-        Ok(ActorRef::of(proxy.actor.into_peer()))
+        Ok(ActorRef::of(proxy.actor.into_endpoint()))
     }
 
     /// A handle on the queue that the manager serves under this name. Blocks until the manager has said that it is there, and of such items.

@@ -133,7 +133,7 @@ impl Actor for Proxy {
     }
 
     fn on_stop(&mut self) {
-        self.client.say_farewell();
+        self.client.note_exit();
     }
 }
 
@@ -335,7 +335,7 @@ impl Client {
     }
 
     /// Waits until the manager has read everything: it hangs up then.
-    fn say_farewell(&self) {
+    fn note_exit(&self) {
         let mut line = self.line();
         if let Line::Up { outward, .. } = &mut *line {
             outward.finish();

@@ -25,7 +25,7 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(super) struct Registry {
     entries: BTreeMap<String, Entry>,
-    /// Where the gate listens, once it has listened: the next one has to do so at the same place.
+    /// Where the listener listens, once it has listened: the next one has to do so at the same place.
     address: Option<String>,
 }
 

@@ -4,11 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::control::fd_store::Attic;
+use crate::control::fd_store::FdStore;
 use crate::control::link::PATIENCE;
 use crate::control::request::{self, Ends, Place, Spec};
 use crate::ipc::codec::Encoded;
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 use crate::sys::{clock, process};
 
 /// One of them.
@@ -19,8 +19,8 @@ pub(crate) struct Node {
     pub(crate) init: Encoded,
     pub(crate) receiver: OwnedFd,
     /// Of an actor or a task that the program keeps.
-    pub(crate) attic: Option<Attic>,
-    pub(crate) peer: Arc<Peer>,
+    pub(crate) fd_store: Option<FdStore>,
+    pub(crate) endpoint: Arc<Endpoint>,
 }
 
 /// In the order in which they are sent: a child after the one above it, and after its elder siblings.
@@ -82,9 +82,9 @@ impl Node {
     fn send(&self, control: BorrowedFd<'_>, init: Encoded, place: Place) -> io::Result<()> {
         let ends = Ends {
             receiver: self.receiver.as_fd(),
-            sender: self.peer.mailbox(),
-            ledger: self.peer.ledger.file(),
-            attic: self.attic.as_ref().map(Attic::ends),
+            sender: self.endpoint.mailbox(),
+            ledger: self.endpoint.ledger.file(),
+            fd_store: self.fd_store.as_ref().map(FdStore::ends),
         };
         request::spawn(control, self.spec.clone(), init, &ends, place, clock::after(PATIENCE))
     }

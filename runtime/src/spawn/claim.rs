@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 use crate::reactor::process_handle::Handle;
 use crate::registry::client::{self, Reservation, Trouble};
 use crate::registry::protocol::Refusal;
@@ -22,8 +22,8 @@ const KILLED: Duration = Duration::from_secs(5);
 pub(crate) fn start_registered(
     name: &str,
     type_name: &str,
-    spawn: impl FnOnce() -> Result<Arc<Peer>, SpawnError>,
-) -> Result<Arc<Peer>, SpawnError> {
+    spawn: impl FnOnce() -> Result<Arc<Endpoint>, SpawnError>,
+) -> Result<Arc<Endpoint>, SpawnError> {
     start(name, type_name, reserve_for_start(name, type_name)?, spawn)
 }
 
@@ -41,21 +41,25 @@ fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnEr
 pub(crate) struct Claim {
     name: String,
     type_name: &'static str,
-    peer: Arc<Peer>,
+    endpoint: Arc<Endpoint>,
     reservation: Reservation,
 }
 
 impl Claim {
     /// Reserves the name. Nobody else gets it for as long as the claim exists.
-    pub(crate) fn new(name: &str, type_name: &'static str, peer: &Arc<Peer>) -> Result<Claim, SpawnError> {
+    pub(crate) fn new(
+        name: &str,
+        type_name: &'static str,
+        endpoint: &Arc<Endpoint>,
+    ) -> Result<Claim, SpawnError> {
         let reservation = reserve_for_start(name, type_name)?;
-        Ok(Claim { name: name.to_owned(), type_name, peer: Arc::clone(peer), reservation })
+        Ok(Claim { name: name.to_owned(), type_name, endpoint: Arc::clone(endpoint), reservation })
     }
 
     /// It has been started.
     pub(crate) fn confirm(self) -> Result<(), SpawnError> {
-        let Claim { name, type_name, peer, reservation } = self;
-        match reservation.confirm(type_name, &peer) {
+        let Claim { name, type_name, endpoint, reservation } = self;
+        match reservation.confirm(type_name, &endpoint) {
             Ok(()) | Err(Trouble::Refused(Refusal::Dead)) => Ok(()),
             Err(trouble) => {
                 let error = trouble.named(&name, type_name);
@@ -76,14 +80,14 @@ pub(crate) fn start(
     name: &str,
     type_name: &str,
     reservation: Reservation,
-    spawn: impl FnOnce() -> Result<Arc<Peer>, SpawnError>,
-) -> Result<Arc<Peer>, SpawnError> {
-    let peer = spawn()?;
-    match reservation.confirm(type_name, &peer) {
+    spawn: impl FnOnce() -> Result<Arc<Endpoint>, SpawnError>,
+) -> Result<Arc<Endpoint>, SpawnError> {
+    let endpoint = spawn()?;
+    match reservation.confirm(type_name, &endpoint) {
         // One that has ended so quickly was started all the same.
-        Ok(()) | Err(Trouble::Refused(Refusal::Dead)) => Ok(peer),
+        Ok(()) | Err(Trouble::Refused(Refusal::Dead)) => Ok(endpoint),
         Err(trouble) => {
-            let handle = Handle(&peer);
+            let handle = Handle(&endpoint);
             let _ = handle.kill();
             let _ = handle.join_until(Some(clock::after(KILLED)));
             Err(SpawnError::Name { actor: name.to_owned(), error: trouble.named(name, type_name) })

@@ -19,7 +19,7 @@ use crate::control::link::{PATIENCE, Tree};
 use crate::control::request::{self, Answered, Operation};
 use crate::ipc::channel;
 use crate::spawn::batch::{Batch, Node};
-use crate::status::{Epitaph, Process, State};
+use crate::status::{ExitRecord, Process, State};
 use crate::supervisor::exit_cause;
 use crate::sys::per_process::Own;
 use crate::sys::{clock, fd, poll};
@@ -132,7 +132,7 @@ impl Kept {
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.0.top().peer.card.name
+        &self.0.top().endpoint.card.name
     }
 
     fn mailbox(&self) -> BorrowedFd<'_> {
@@ -158,13 +158,13 @@ impl Kept {
     pub(crate) fn confirm(&self, tree: &Tree) -> io::Result<bool> {
         let asked = request::ask(tree.control(), Operation::Has(self.id()), clock::after(PATIENCE))?;
         let top = self.0.top();
-        Ok(asked == Answered::Done || top.is_over() || top.peer.ledger.state() == State::Dead)
+        Ok(asked == Answered::Done || top.is_over() || top.endpoint.ledger.state() == State::Dead)
     }
 
     /// Whether it follows the root supervisor to the next one: it has been up, and nobody has ended it. Both are read on its page, where a lie is about it alone.
     fn returns(&self) -> bool {
         let top = self.0.top();
-        let ledger = &top.peer.ledger;
+        let ledger = &top.endpoint.ledger;
         let is_called_off = ledger.is_called_off(ledger.incarnation().saturating_add(1));
         ledger.has_been_ready()
             && !top.is_over()
@@ -191,31 +191,31 @@ impl Node {
     }
 
     fn end(&self) {
-        let ledger = &self.peer.ledger;
+        let ledger = &self.endpoint.ledger;
         let state = ledger.state();
         // A caller that waits for a first start is told by the mailbox alone that it comes to nothing.
         if ledger.has_been_ready() && state != State::Dead && !self.is_over() {
             let (process, orphaned) = self.last();
             let earlier = ledger.last_death().filter(|_| matches!(state, State::Restarting | State::Down));
-            let epitaph = earlier.map_or(orphaned, |earlier| earlier.1);
+            let exit_record = earlier.map_or(orphaned, |earlier| earlier.1);
             let unserved = ledger.depth().load(Ordering::SeqCst).min(self.spec.mailbox);
-            ledger.bury(process, &Epitaph { unserved, ..epitaph }, State::Dead);
+            ledger.bury(process, &ExitRecord { unserved, ..exit_record }, State::Dead);
         }
         fd::shut_down(self.receiver.as_fd());
     }
 
     fn await_return(&self) {
-        let ledger = &self.peer.ledger;
+        let ledger = &self.endpoint.ledger;
         // Of those that were down it is known why.
         if matches!(ledger.state(), State::Starting | State::Ready) {
-            let (process, epitaph) = self.last();
-            ledger.bury(process, &epitaph, State::Restarting);
+            let (process, exit_record) = self.last();
+            ledger.bury(process, &exit_record, State::Restarting);
         }
-        channel::ring(self.receiver.as_fd(), Some(self.peer.mailbox()));
+        channel::ring(self.receiver.as_fd(), Some(self.endpoint.mailbox()));
     }
 
-    fn last(&self) -> (Process, Epitaph) {
-        let ledger = &self.peer.ledger;
+    fn last(&self) -> (Process, ExitRecord) {
+        let ledger = &self.endpoint.ledger;
         let process = Process { incarnation: ledger.incarnation(), pid: ledger.pid().cast_signed() };
         let entry = entry::find(self.spec.entry, &self.spec.type_name);
         (process, exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), ledger))

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::control::attributes::Surroundings;
+use crate::control::attributes::SpawnAttributes;
 use crate::control::entry::{Entry, Hook};
-use crate::control::fd_store::Attic;
+use crate::control::fd_store::FdStore;
 use crate::control::function::Function;
 use crate::control::link::{PATIENCE, Tree};
 use crate::control::request::{Kind, Spec};
@@ -17,16 +17,16 @@ use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::Envelope;
 use crate::ipc::{bounds, channel};
 use crate::policy::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
-use crate::reactor::endpoint::{Card, Peer};
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::{Card, Endpoint};
 use crate::reactor::interrupt;
 use crate::reactor::process_handle::Handle;
-use crate::reactor::router::Router;
-use crate::reactor::waiter::{Outcome, Slot};
+use crate::reactor::waiter::{Outcome, Waiter};
 use crate::spawn::batch::{Batch, Node};
 use crate::spawn::claim::Claim;
 use crate::spawn::kept::{self, Kept};
 use crate::spawn::tree;
-use crate::status::{Epitaph, Ledger, Refusal, cut};
+use crate::status::{ExitRecord, Ledger, Refusal, cut};
 use crate::supervisor::boot;
 use crate::sys::executable::{self, Located};
 use crate::sys::{clock, credentials, fd, process};
@@ -55,7 +55,7 @@ pub(crate) struct Plan {
     pub(crate) init: Result<Encoded, String>,
     pub(crate) options: Options,
     /// What only a builder can say.
-    pub(crate) surroundings: Surroundings,
+    pub(crate) attributes: SpawnAttributes,
     /// What is called first in its processes.
     pub(crate) hooks: Vec<&'static Located<Hook>>,
     /// By which name its supervisor knows it.
@@ -78,19 +78,19 @@ pub(crate) struct Plan {
 /// How to reach a process to be, and all those below it.
 #[doc(hidden)]
 pub struct Found {
-    pub(crate) peer: Arc<Peer>,
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) below: Vec<Found>,
 }
 
 /// A mailbox and its ledger, made before the process: refs to it may travel already.
 pub(crate) struct Seat {
-    pub(crate) peer: Arc<Peer>,
+    pub(crate) endpoint: Arc<Endpoint>,
     receiver: OwnedFd,
 }
 
 impl Seat {
     fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Seat, Failure> {
-        let router = Router::get().map_err(Failure::Io)?;
+        let reactor = Reactor::get().map_err(Failure::Io)?;
         let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
         let capacity = options.mailbox.unwrap_or(MAILBOX);
         fd::widen(&sender, capacity);
@@ -108,8 +108,8 @@ impl Seat {
         };
         ledger.sign(name, kind as u32, card.id, entry);
         ledger.date(std::process::id(), options.daemon);
-        let peer = router.meet(Peer::new(card, sender, ledger)).map_err(Failure::Io)?;
-        Ok(Seat { peer, receiver })
+        let endpoint = reactor.meet(Endpoint::new(card, sender, ledger)).map_err(Failure::Io)?;
+        Ok(Seat { endpoint, receiver })
     }
 }
 
@@ -117,7 +117,7 @@ impl Seat {
 enum Parent<'a> {
     /// Below the supervisor of this process.
     Own,
-    Declared(&'a Arc<Peer>),
+    Declared(&'a Arc<Endpoint>),
 }
 
 impl Plan {
@@ -129,7 +129,7 @@ impl Plan {
     ) -> Plan {
         let name = options.name.map(str::to_owned);
         let (id, registered, seat, policy, children) = (None, None, None, None, Vec::new());
-        let (surroundings, hooks) = (Surroundings::default(), Vec::new());
+        let (attributes, hooks) = (SpawnAttributes::default(), Vec::new());
         Plan {
             name,
             stem: "Process",
@@ -137,7 +137,7 @@ impl Plan {
             entry,
             init,
             options,
-            surroundings,
+            attributes,
             hooks,
             id,
             registered,
@@ -164,8 +164,8 @@ impl Plan {
     }
 
     fn found(&self) -> Option<Found> {
-        let peer = Arc::clone(&self.seat.as_ref()?.peer);
-        Some(Found { peer, below: self.children.iter().map(Plan::found).collect::<Option<_>>()? })
+        let endpoint = Arc::clone(&self.seat.as_ref()?.endpoint);
+        Some(Found { endpoint, below: self.children.iter().map(Plan::found).collect::<Option<_>>()? })
     }
 
     /// Gives it the mailboxes that were made for `reserved`, and all that is known of them already.
@@ -182,18 +182,18 @@ impl Plan {
     }
 
     /// Starts it, and waits until it is ready, dead or too late.
-    pub(crate) fn spawn(self) -> Result<Arc<Peer>, SpawnError> {
-        let peer = self.start(&Parent::Own)?;
-        tree::adopt(&peer);
-        Ok(peer)
+    pub(crate) fn spawn(self) -> Result<Arc<Endpoint>, SpawnError> {
+        let endpoint = self.start(&Parent::Own)?;
+        tree::adopt(&endpoint);
+        Ok(endpoint)
     }
 
     /// The same, below a declared supervisor.
-    pub(crate) fn spawn_below(self, supervisor: &Arc<Peer>) -> Result<Arc<Peer>, SpawnError> {
+    pub(crate) fn spawn_below(self, supervisor: &Arc<Endpoint>) -> Result<Arc<Endpoint>, SpawnError> {
         self.start(&Parent::Declared(supervisor))
     }
 
-    fn start(mut self, parent: &Parent<'_>) -> Result<Arc<Peer>, SpawnError> {
+    fn start(mut self, parent: &Parent<'_>) -> Result<Arc<Endpoint>, SpawnError> {
         self.settle_name();
         let name = self.title().to_owned();
         self.check(matches!(parent, Parent::Declared(_)))?;
@@ -203,17 +203,17 @@ impl Plan {
         if started.is_err() {
             interrupt::park_if_interrupted();
         }
-        let peer = started?;
+        let endpoint = started?;
         for claim in claims {
             if let Err(error) = claim.confirm() {
                 // The registry is gone, or does not answer: without its names this is not what was asked for.
-                let handle = Handle(&peer);
+                let handle = Handle(&endpoint);
                 let _ = handle.kill();
                 let _ = handle.join_until(Some(clock::after(PATIENCE)));
                 return Err(error);
             }
         }
-        Ok(peer)
+        Ok(endpoint)
     }
 
     /// Reserves the names of all below it that are to have one.
@@ -221,7 +221,7 @@ impl Plan {
         if let Some((name, type_name)) = self.registered.take() {
             self.take_seats().map_err(|failure| failure.named(&name))?;
             if let Some(seat) = &self.seat {
-                claims.push(Claim::new(&name, type_name, &seat.peer)?);
+                claims.push(Claim::new(&name, type_name, &seat.endpoint)?);
             }
         }
         self.children.iter_mut().try_for_each(|child| child.claim_names(claims))
@@ -270,7 +270,7 @@ impl Plan {
                 return wrong(&format!("the option `{what}` has 1 to 255 bytes, and no control characters"));
             }
         }
-        if let Err(error) = self.surroundings.check() {
+        if let Err(error) = self.attributes.check() {
             return wrong(&error);
         }
         let specs = |error| SpawnError::Specs { supervisor: name.to_owned(), error };
@@ -304,11 +304,11 @@ impl Plan {
     /// Writes into the ledgers of all below it who is above them.
     fn put_below(&self, above: u64) {
         let Some(seat) = &self.seat else { return };
-        seat.peer.ledger.put_below(above);
-        self.children.iter().for_each(|child| child.put_below(seat.peer.card.id));
+        seat.endpoint.ledger.put_below(above);
+        self.children.iter().for_each(|child| child.put_below(seat.endpoint.card.id));
     }
 
-    fn spec(&self, peer: &Peer, declared: bool) -> Result<Spec, Failure> {
+    fn spec(&self, endpoint: &Endpoint, declared: bool) -> Result<Spec, Failure> {
         let offset = self.entry_offset()?;
         let is_supervisor = self.kind == Kind::Supervisor;
         let options = &self.options;
@@ -316,7 +316,7 @@ impl Plan {
             self.preload.map(|function| function.name().ok_or(Failure::NotInExecutable)).transpose()?;
         let stop = if is_supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
         Ok(Spec {
-            id: peer.card.id,
+            id: endpoint.card.id,
             name: self.title().to_owned(),
             kind: self.kind,
             daemon: options.daemon,
@@ -335,23 +335,23 @@ impl Plan {
             drain: options.drain.unwrap_or_default(),
             spare: options.spare,
             mailbox: options.mailbox.unwrap_or(MAILBOX),
-            timeout: peer.card.timeout,
-            depth: peer.card.depth,
+            timeout: endpoint.card.timeout,
+            depth: endpoint.card.depth,
             policy: self.policy,
-            surroundings: self.surroundings()?,
+            attributes: self.attributes()?,
             preload,
             kept: false,
         })
     }
 
-    fn surroundings(&self) -> Result<Option<Box<Surroundings>>, Failure> {
-        let mut surroundings = self.surroundings.clone();
-        surroundings.nice = self.options.nice;
+    fn attributes(&self) -> Result<Option<Box<SpawnAttributes>>, Failure> {
+        let mut attributes = self.attributes.clone();
+        attributes.nice = self.options.nice;
         for hook in &self.hooks {
             let offset = hook.offset().ok_or(Failure::NotInExecutable)?;
-            surroundings.hooks.push((offset, (hook.value.type_name)().to_owned()));
+            attributes.hooks.push((offset, (hook.value.type_name)().to_owned()));
         }
-        Ok((surroundings != Surroundings::default()).then(|| Box::new(surroundings)))
+        Ok((attributes != SpawnAttributes::default()).then(|| Box::new(attributes)))
     }
 
     fn rules(&self, declared: bool) -> ChildRules {
@@ -375,11 +375,12 @@ impl Plan {
         self.children.iter_mut().try_for_each(Plan::take_seats)
     }
 
-    fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Peer>, Failure> {
-        let router = Router::get().map_err(Failure::Io)?;
+    fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Endpoint>, Failure> {
+        let reactor = Reactor::get().map_err(Failure::Io)?;
         let start = self.start_limit();
         self.take_seats()?;
-        let peer = self.seat.as_ref().map(|seat| Arc::clone(&seat.peer)).ok_or(Failure::SupervisorDied)?;
+        let endpoint =
+            self.seat.as_ref().map(|seat| Arc::clone(&seat.endpoint)).ok_or(Failure::SupervisorDied)?;
         self.put_below(match parent {
             Parent::Own => 0,
             Parent::Declared(supervisor) => supervisor.card.id,
@@ -389,11 +390,11 @@ impl Plan {
                 let tree = tree::get()?;
                 let term = tree.term();
                 let started = if tree.is_programs() && self.follows_the_root() {
-                    self.start_kept(&tree, router, &peer, start)
+                    self.start_kept(&tree, reactor, &endpoint, start)
                 } else {
                     let sent = self.send(tree.control(), false);
                     tree.ring();
-                    sent.and_then(|()| await_start(router, &peer, start, &|| tree.is_gone(term)))
+                    sent.and_then(|()| await_start(reactor, &endpoint, start, &|| tree.is_gone(term)))
                 };
                 started.map_err(|failure| match failure {
                     // The mailbox may have been seen to close before its supervisor was counted as ended.
@@ -408,10 +409,10 @@ impl Plan {
                     return Err(Failure::SupervisorDied);
                 }
                 self.send(supervisor.mailbox(), true)?;
-                await_start(router, &peer, start, &|| supervisor.is_dead())?;
+                await_start(reactor, &endpoint, start, &|| supervisor.is_dead())?;
             }
         }
-        Ok(peer)
+        Ok(endpoint)
     }
 
     fn follows_the_root(&self) -> bool {
@@ -422,8 +423,8 @@ impl Plan {
     fn start_kept(
         self,
         tree: &Arc<Tree>,
-        router: &'static Router,
-        peer: &Arc<Peer>,
+        reactor: &'static Reactor,
+        endpoint: &Arc<Endpoint>,
         start: Duration,
     ) -> Result<(), Failure> {
         let kept = Arc::new(Kept::new(self.batch(false, true)?));
@@ -440,14 +441,14 @@ impl Plan {
             }),
         });
         let was_sent = sent.is_ok();
-        let started = sent.and_then(|()| await_start(router, peer, start, &is_gone));
+        let started = sent.and_then(|()| await_start(reactor, endpoint, start, &is_gone));
         if started.is_err() {
             kept::release(&kept);
             if !was_sent {
                 // It may have arrived all the same. Its supervisor does not start what has no mailbox, and ends what has lost it.
                 kept.end();
                 // One that is not there, or is gone, needs none.
-                let _ = Handle(peer).kill();
+                let _ = Handle(endpoint).kill();
             }
         }
         started
@@ -472,11 +473,11 @@ impl Plan {
     }
 
     fn node(mut self, under: u32, declared: bool, kept: bool) -> Result<Node, Failure> {
-        let Some(Seat { peer, receiver }) = self.seat.take() else { return Err(Failure::SupervisorDied) };
-        let spec = Spec { kept, ..self.spec(&peer, declared)? };
+        let Some(Seat { endpoint, receiver }) = self.seat.take() else { return Err(Failure::SupervisorDied) };
+        let spec = Spec { kept, ..self.spec(&endpoint, declared)? };
         let has_callers = spec.kind != Kind::Supervisor;
-        let attic = (kept && has_callers).then(Attic::new).transpose().map_err(Failure::Io)?;
-        Ok(Node { under, spec, init: self.init.map_err(Failure::Codec)?, receiver, attic, peer })
+        let fd_store = (kept && has_callers).then(FdStore::new).transpose().map_err(Failure::Io)?;
+        Ok(Node { under, spec, init: self.init.map_err(Failure::Codec)?, receiver, fd_store, endpoint })
     }
 }
 
@@ -488,20 +489,20 @@ fn unsent(error: io::Error) -> Failure {
 }
 
 fn await_start(
-    router: &'static Router,
-    peer: &Arc<Peer>,
+    reactor: &'static Reactor,
+    endpoint: &Arc<Endpoint>,
     start: Duration,
     supervisor_is_gone: &dyn Fn() -> bool,
 ) -> Result<(), Failure> {
-    let slot = Arc::new(Slot::default());
-    peer.on_ready(&slot);
-    router.visit(peer);
-    router.wait(&slot, Some(clock::after(start.saturating_add(START_SLACK))));
-    match slot.take() {
+    let waiter = Arc::new(Waiter::default());
+    endpoint.on_ready(&waiter);
+    reactor.visit(endpoint);
+    reactor.wait(&waiter, Some(clock::after(start.saturating_add(START_SLACK))));
+    match waiter.take() {
         Some(Outcome::Ready) => Ok(()),
-        Some(Outcome::Dead(Some(epitaph))) => judge(&epitaph, start),
+        Some(Outcome::Dead(Some(exit_record))) => judge(&exit_record, start),
         // Nobody took the mailbox: the request's descriptors did not fit into the supervisor.
-        Some(Outcome::Dead(None)) if peer.ledger.pid() == 0 && !supervisor_is_gone() => {
+        Some(Outcome::Dead(None)) if endpoint.ledger.pid() == 0 && !supervisor_is_gone() => {
             Err(Failure::Descriptors)
         }
         Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),
@@ -510,13 +511,13 @@ fn await_start(
 }
 
 /// An actor that ended so quickly that its readiness went unseen was started all the same.
-fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
-    Err(match &epitaph.refusal {
+fn judge(exit_record: &ExitRecord, start: Duration) -> Result<(), Failure> {
+    Err(match &exit_record.refusal {
         Some(Refusal::ShuttingDown) => Failure::ShuttingDown,
         Some(Refusal::Mismatch) => Failure::Mismatch,
         Some(Refusal::Credentials(error)) => Failure::Credentials(error.clone()),
         Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
-        Some(Refusal::Mailbox) => Failure::Died(epitaph.reason.clone()),
+        Some(Refusal::Mailbox) => Failure::Died(exit_record.reason.clone()),
         Some(Refusal::StartTimeout(awaited)) => Failure::StartTimeout(start, awaited.clone()),
         Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
         Some(Refusal::Option(error)) => Failure::Option(error.clone()),
@@ -525,8 +526,8 @@ fn judge(epitaph: &Epitaph, start: Duration) -> Result<(), Failure> {
         Some(Refusal::MaxChildren) => Failure::MaxChildren,
         Some(Refusal::Ignored) => Failure::Ignored,
         Some(Refusal::Specs(error)) => Failure::Specs(error.clone()),
-        None if !epitaph.unready => return Ok(()),
-        None => Failure::Died(epitaph.reason.clone()),
+        None if !exit_record.unready => return Ok(()),
+        None => Failure::Died(exit_record.reason.clone()),
     })
 }
 

@@ -6,7 +6,7 @@ use once_cell::sync::OnceCell;
 
 use crate::reactor::last_words;
 use crate::spawn::tree;
-use crate::status::{Farewell, StopMode};
+use crate::status::{ExitNotice, StopMode};
 use crate::sys::clock;
 
 /// What is finished before the tree ends.
@@ -86,18 +86,18 @@ pub fn shutdown() {
 /// # }
 /// ```
 pub fn exit_actor() -> ! {
-    last_words::leave(Farewell::Itself)
+    last_words::leave(ExitNotice::Itself)
 }
 
 /// As [`exit_actor`], and it is not to be restarted, whatever its restart type.
 pub fn exit_actor_for_good() -> ! {
-    last_words::leave(Farewell::ForGood)
+    last_words::leave(ExitNotice::ForGood)
 }
 
 /// In an `#[init]`: this actor is not needed, and that is no error (OTP's `ignore`). Its spawn answers
 /// [`SpawnError::Ignored`](crate::SpawnError::Ignored); a supervisor goes on with its other children and keeps the spec.
 pub fn ignore() -> ! {
-    last_words::leave(Farewell::Ignored)
+    last_words::leave(ExitNotice::Ignored)
 }
 
 /// As [`shutdown`], with a budget for all of it: what has not ended when it is over is killed, the whole tree at once. Blocks for at most about that long.

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::control::link::{self, Tree};
 use crate::control::step::NoTree;
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 use crate::spawn::root;
 use crate::status::StopMode;
 use crate::sys::credentials::Credentials;
 use crate::sys::per_process::Own;
 
 /// The processes that this one has spawned, in order.
-static SPAWNED: Own<Mutex<Vec<Weak<Peer>>>> = Own::new();
+static SPAWNED: Own<Mutex<Vec<Weak<Endpoint>>>> = Own::new();
 
 /// The tree to spawn into.
 ///
@@ -38,15 +38,15 @@ fn unequal(difference: &str) -> String {
     )
 }
 
-pub(crate) fn spawned() -> MutexGuard<'static, Vec<Weak<Peer>>> {
+pub(crate) fn spawned() -> MutexGuard<'static, Vec<Weak<Endpoint>>> {
     SPAWNED.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Notes a child of this process.
-pub(crate) fn adopt(peer: &Arc<Peer>) {
+pub(crate) fn adopt(endpoint: &Arc<Endpoint>) {
     let mut spawned = spawned();
     spawned.retain(|known| known.strong_count() > 0);
-    spawned.push(Arc::downgrade(peer));
+    spawned.push(Arc::downgrade(endpoint));
 }
 
 /// Ends everything that this process has started, in order: see [`crate::shutdown`].

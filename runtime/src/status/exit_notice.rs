@@ -10,7 +10,7 @@ use super::{Ledger, cut, read_text, write_text};
 
 /// Why the runtime in an actor ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum ExitNotice {
     Stopped = 1,
     /// A task that returned.
     Returned = 2,
@@ -39,8 +39,8 @@ pub(crate) enum Farewell {
 }
 
 impl Ledger {
-    pub(crate) fn say_farewell(&self, farewell: Farewell) {
-        self.0.farewell.store(farewell as u32, SeqCst);
+    pub(crate) fn note_exit(&self, exit_notice: ExitNotice) {
+        self.0.exit_notice.store(exit_notice as u32, SeqCst);
     }
 
     /// The word in which an allocation that failed is noted; it lies in the page, so the page must never be unmapped.
@@ -55,21 +55,21 @@ impl Ledger {
         write_text(&self.0.words, &self.0.words_len, cut(message, WORDS).as_bytes());
     }
 
-    pub(crate) fn farewell(&self) -> Option<Farewell> {
-        Some(match self.0.farewell.load(SeqCst) {
-            1 => Farewell::Stopped,
-            2 => Farewell::Returned,
-            3 => Farewell::Panicked,
-            4 => Farewell::InitFailed,
-            5 => Farewell::Undecodable,
-            6 => Farewell::Recycled,
-            7 => Farewell::Itself,
-            8 => Farewell::ForGood,
-            9 => Farewell::Ignored,
-            10 => Farewell::Intensity,
-            11 => Farewell::Linked,
-            12 => Farewell::NoOption,
-            13 => Farewell::Broken,
+    pub(crate) fn exit_notice(&self) -> Option<ExitNotice> {
+        Some(match self.0.exit_notice.load(SeqCst) {
+            1 => ExitNotice::Stopped,
+            2 => ExitNotice::Returned,
+            3 => ExitNotice::Panicked,
+            4 => ExitNotice::InitFailed,
+            5 => ExitNotice::Undecodable,
+            6 => ExitNotice::Recycled,
+            7 => ExitNotice::Itself,
+            8 => ExitNotice::ForGood,
+            9 => ExitNotice::Ignored,
+            10 => ExitNotice::Intensity,
+            11 => ExitNotice::Linked,
+            12 => ExitNotice::NoOption,
+            13 => ExitNotice::Broken,
             _ => return None,
         })
     }

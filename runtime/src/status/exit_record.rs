@@ -1,4 +1,4 @@
-//! What a supervisor writes about deaths: the epitaph of the last one, and briefly those before it.
+//! What a supervisor writes about deaths: the exit record of the last one, and briefly those before it.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::types::exit::{ExitReason, StoppedBy};
 
 /// What a supervisor leaves behind about a dead actor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Epitaph {
+pub(crate) struct ExitRecord {
     /// Which process it was, and the how many-th of its actor; 0 if that is not known. Filled in when it is written down.
     pub(crate) pid: u32,
     pub(crate) incarnation: u64,
@@ -91,16 +91,16 @@ impl Ledger {
     /// state said that there is a process is not yet anybody else's.
     ///
     /// Which process it was is the supervisor's word: what the page said of that is written over.
-    pub(crate) fn bury(&self, who: Process, epitaph: &Epitaph, next: State) {
+    pub(crate) fn bury(&self, who: Process, exit_record: &ExitRecord, next: State) {
         let page = &self.0;
         let incarnation = who.incarnation;
         page.incarnation.store(incarnation, SeqCst);
         page.pid.store(who.pid.cast_unsigned(), SeqCst);
-        let epitaph = &Epitaph { pid: who.pid.cast_unsigned(), incarnation, ..epitaph.clone() };
+        let exit_record = &ExitRecord { pid: who.pid.cast_unsigned(), incarnation, ..exit_record.clone() };
         let mut buffer = [0_u8; EPITAPH];
-        let bytes: &[u8] = postcard::to_slice(epitaph, &mut buffer).map_or(&[], |bytes| bytes);
+        let bytes: &[u8] = postcard::to_slice(exit_record, &mut buffer).map_or(&[], |bytes| bytes);
         let mut room = [0_u8; SHORT];
-        let short = epitaph.shortened();
+        let short = exit_record.shortened();
         let short: &[u8] = postcard::to_slice(&short, &mut room).map_or(&[], |bytes| bytes);
         let place = (incarnation % HISTORY) as usize;
         // Odd in any case: a supervisor that was killed in here has left it so.
@@ -108,14 +108,14 @@ impl Ledger {
         page.deaths.store(writing, SeqCst);
         // What becomes of the queue is decided after the death, and written over it.
         let is_news = page.epitaph_of.load(SeqCst) != incarnation;
-        write_text(&page.epitaph, &page.epitaph_len, bytes);
+        write_text(&page.exit_record, &page.epitaph_len, bytes);
         page.epitaph_of.store(incarnation, SeqCst);
         write_text(&page.history[place], &page.history_len[place], short);
         page.history_of[place].store(incarnation, SeqCst);
-        if is_news && epitaph.in_progress.is_some() {
+        if is_news && exit_record.in_progress.is_some() {
             page.interrupted.store(incarnation, SeqCst);
         }
-        if let Some(busy) = epitaph.in_progress.as_ref().filter(|busy| is_news && !busy.again) {
+        if let Some(busy) = exit_record.in_progress.as_ref().filter(|busy| is_news && !busy.again) {
             let counter = if busy.answering { &page.cut_answers } else { &page.interruptions };
             counter.fetch_add(1, SeqCst);
         }
@@ -138,26 +138,27 @@ impl Ledger {
     }
 
     /// How it ended, if it has no process and gets none by itself.
-    pub(crate) fn epitaph(&self) -> Option<Epitaph> {
+    pub(crate) fn exit_record(&self) -> Option<ExitRecord> {
         matches!(self.state(), State::Dead | State::Down)
-            .then(|| self.last_death().map_or_else(Epitaph::orphaned, |last| last.1))
+            .then(|| self.last_death().map_or_else(ExitRecord::orphaned, |last| last.1))
     }
 
     /// The last death of a process of this actor, and which incarnation it was.
-    pub(crate) fn last_death(&self) -> Option<(u64, Epitaph)> {
+    pub(crate) fn last_death(&self) -> Option<(u64, ExitRecord)> {
         let page = &self.0;
-        let (of, bytes) = self
-            .consistently(|| (page.epitaph_of.load(SeqCst), read_text(&page.epitaph, &page.epitaph_len)))?;
+        let (of, bytes) = self.consistently(|| {
+            (page.epitaph_of.load(SeqCst), read_text(&page.exit_record, &page.epitaph_len))
+        })?;
         (of != 0 || !bytes.is_empty())
-            .then(|| (of, postcard::from_bytes(&bytes).unwrap_or_else(|_| Epitaph::orphaned())))
+            .then(|| (of, postcard::from_bytes(&bytes).unwrap_or_else(|_| ExitRecord::orphaned())))
     }
 
     /// The death of this incarnation, if it is not too long ago.
-    pub(crate) fn death_of(&self, incarnation: u64) -> Option<Epitaph> {
-        if let Some((of, epitaph)) = self.last_death()
+    pub(crate) fn death_of(&self, incarnation: u64) -> Option<ExitRecord> {
+        if let Some((of, exit_record)) = self.last_death()
             && of == incarnation
         {
-            return Some(epitaph);
+            return Some(exit_record);
         }
         let page = &self.0;
         let place = (incarnation % HISTORY) as usize;
@@ -183,10 +184,10 @@ impl Ledger {
     }
 }
 
-impl Epitaph {
+impl ExitRecord {
     /// What is known of an actor whose supervisor was killed before it could write anything down.
-    pub(crate) fn orphaned() -> Epitaph {
-        Epitaph {
+    pub(crate) fn orphaned() -> ExitRecord {
+        ExitRecord {
             pid: 0,
             incarnation: 0,
             reason: ExitReason::SupervisorDied,
@@ -210,7 +211,7 @@ impl Epitaph {
     }
 
     /// The same with texts that fit into the history.
-    fn shortened(&self) -> Epitaph {
+    fn shortened(&self) -> ExitRecord {
         let short = |text: &String| cut(text, 80).to_owned();
         let reason = match &self.reason {
             ExitReason::Panicked { message, location, .. } => {
@@ -228,6 +229,6 @@ impl Epitaph {
             self.in_progress.clone().map(|busy| InProgressRecord { method: short(&busy.method), ..busy });
         // Those beyond two are told by their deadlines: this is for a process that has not looked for several deaths.
         let forsaken = self.forsaken.iter().copied().take(2).collect();
-        Epitaph { reason, refusal: None, in_progress, forsaken, ..self.clone() }
+        ExitRecord { reason, refusal: None, in_progress, forsaken, ..self.clone() }
     }
 }

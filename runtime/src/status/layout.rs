@@ -76,7 +76,7 @@ shared_struct! {
         unheard_session: [AtomicU64; UNHEARD],
         unheard_seq: [AtomicU64; UNHEARD],
         /// Actor: set just before an exit that the runtime means; tells it from an `exit(0)` of user code.
-        farewell: AtomicU32,
+        exit_notice: AtomicU32,
         /// Actor: an allocation failed under a memory limit.
         out_of_memory: AtomicU32,
         /// Each process that asks for a stop: of which incarnation, how, and who that is. See `stop.rs`.
@@ -91,9 +91,9 @@ shared_struct! {
         words_method: AtomicU32,
         /// Task: how many bytes of result lie behind the page, plus one.
         result_len: AtomicU64,
-        /// Supervisor: odd while the epitaph and its place in the history change.
+        /// Supervisor: odd while the exit record and its place in the history change.
         deaths: AtomicU64,
-        /// Supervisor: the length of the epitaph, and which incarnation's it is.
+        /// Supervisor: the length of the exit record, and which incarnation's it is.
         epitaph_len: AtomicU32,
         epitaph_of: AtomicU64,
         /// Supervisor: how often a process died in a message that it had not answered, and how often while it answered one.
@@ -119,7 +119,7 @@ shared_struct! {
         name: [AtomicU8; NAME],
         words: [AtomicU8; WORDS],
         place: [AtomicU8; PLACE],
-        epitaph: [AtomicU8; EPITAPH],
+        exit_record: [AtomicU8; EPITAPH],
         /// Supervisor: the last deaths, briefly; the place of an incarnation is its number modulo [`HISTORY`].
         history_of: [AtomicU64; PLACES],
         history_len: [AtomicU32; PLACES],

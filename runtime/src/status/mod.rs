@@ -24,8 +24,8 @@ use layout::Facts;
 
 use crate::sys::memfd::Page;
 
-pub(crate) use exit_notice::Farewell;
-pub(crate) use exit_record::{End, Epitaph, InProgressRecord, Process, Refusal};
+pub(crate) use exit_notice::ExitNotice;
+pub(crate) use exit_record::{End, ExitRecord, InProgressRecord, Process, Refusal};
 pub(crate) use identity::State;
 pub(crate) use layout::{HISTORY, WORDS};
 pub(crate) use progress::{Phase, Progress};
@@ -78,7 +78,7 @@ impl Ledger {
     /// Readies the page for the next process: what the last one has said of itself is not the next one's.
     pub(crate) fn renew(&self) {
         let page = &self.0;
-        for word in [&page.farewell, &page.out_of_memory] {
+        for word in [&page.exit_notice, &page.out_of_memory] {
             word.store(0, SeqCst);
         }
         for word in [&page.words_len, &page.place_len, &page.words_method, &page.wants_supervisor] {

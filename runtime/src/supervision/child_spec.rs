@@ -83,13 +83,13 @@ pub trait Reachable: Sized {
 
 impl<A: Actor> Reachable for ActorRef<A> {
     fn at(found: Found) -> Self {
-        ActorRef::of(found.peer)
+        ActorRef::of(found.endpoint)
     }
 }
 
 impl<T, E> Reachable for Process<T, E> {
     fn at(found: Found) -> Self {
-        Process::of(found.peer)
+        Process::of(found.endpoint)
     }
 }
 

@@ -147,7 +147,7 @@ impl Found {
     /// The supervisor itself, and what is below it.
     pub fn open(self) -> (SupervisorRef, Below) {
         let below = Below(self.below.into_iter());
-        (SupervisorRef::at(Found { peer: self.peer, below: Vec::new() }), below)
+        (SupervisorRef::at(Found { endpoint: self.endpoint, below: Vec::new() }), below)
     }
 }
 

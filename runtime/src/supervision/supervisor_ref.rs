@@ -11,7 +11,7 @@ use super::error::SupervisorError;
 use super::info::{ChildCounts, ChildInfo, ChildState};
 use crate::control::link::PATIENCE;
 use crate::control::request::{self, Answered, Operation};
-use crate::reactor::endpoint::Peer;
+use crate::reactor::endpoint::Endpoint;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::{Handle, process_methods};
 use crate::reactor::travel;
@@ -25,18 +25,18 @@ use crate::types::id::ActorId;
 /// The hand on a supervisor. Cheap to clone; travels in messages, as an [`ActorRef`](crate::ActorRef) does.
 #[derive(Clone)]
 pub struct SupervisorRef {
-    peer: Arc<Peer>,
+    endpoint: Arc<Endpoint>,
 }
 
 impl Reachable for SupervisorRef {
     fn at(found: Found) -> Self {
-        SupervisorRef { peer: found.peer }
+        SupervisorRef { endpoint: found.endpoint }
     }
 }
 
 impl SupervisorRef {
     fn handle(&self) -> Handle<'_> {
-        Handle(&self.peer)
+        Handle(&self.endpoint)
     }
 
     process_methods!();
@@ -51,17 +51,17 @@ impl SupervisorRef {
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.peer.card.name
+        &self.endpoint.card.name
     }
 
     /// What identifies it everywhere.
     pub fn id(&self) -> ActorId {
-        ActorId(self.peer.card.id)
+        ActorId(self.endpoint.card.id)
     }
 
     /// How often it has been started; 1 for the first process.
     pub fn incarnation(&self) -> u64 {
-        self.peer.ledger.incarnation()
+        self.endpoint.ledger.incarnation()
     }
 
     /// Blocks until it has ended for good, all its children with it; answers why.
@@ -89,7 +89,7 @@ impl SupervisorRef {
 
     pub(crate) fn start_plan<R: Reachable>(&self, mut plan: Plan) -> Result<R, SpawnError> {
         let found = plan.seated(true)?;
-        plan.spawn_below(&self.peer)?;
+        plan.spawn_below(&self.endpoint)?;
         Ok(R::at(found))
     }
 
@@ -168,17 +168,17 @@ impl SupervisorRef {
             supervisor: self.name().to_owned(),
             reason: self.handle().exit_reason(),
         };
-        if self.peer.ended().is_some() {
+        if self.endpoint.ended().is_some() {
             return Err(gone());
         }
-        request::ask(self.peer.mailbox(), operation, clock::after(PATIENCE)).map_err(|error| {
-            match error.kind() {
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => gone(),
-                _ => SupervisorError::Unreachable {
-                    supervisor: self.name().to_owned(),
-                    error: format!("{what}: {error}"),
-                },
-            }
+        request::ask(self.endpoint.mailbox(), operation, clock::after(PATIENCE)).map_err(|error| match error
+            .kind()
+        {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => gone(),
+            _ => SupervisorError::Unreachable {
+                supervisor: self.name().to_owned(),
+                error: format!("{what}: {error}"),
+            },
         })
     }
 
@@ -210,12 +210,12 @@ impl fmt::Display for SupervisorRef {
 
 impl Serialize for SupervisorRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        travel::put_peer(&self.peer, serializer)
+        travel::put_endpoint(&self.endpoint, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SupervisorRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        travel::take_peer(deserializer).map(|peer| SupervisorRef { peer })
+        travel::take_endpoint(deserializer).map(|endpoint| SupervisorRef { endpoint })
     }
 }

@@ -10,7 +10,7 @@ use crate::control::notification::Word;
 use crate::control::request::Spawn;
 use crate::ipc::{capacity, channel};
 use crate::policy::{Action, End, Event, Exit, Key};
-use crate::status::{End as Cause, Epitaph, Farewell, State, StopMode};
+use crate::status::{End as Cause, ExitNotice, ExitRecord, State, StopMode};
 use crate::supervisor::{events, exit_cause};
 use crate::sys::{clock, fd, poll, process, seqpacket};
 use crate::types::exit::StoppedBy;
@@ -147,24 +147,24 @@ impl Supervisor {
             self.note_who_escalates(key);
         }
         let Declared { page, .. } = self.declared.as_ref()?;
-        let farewell = match end {
-            End::Shutdown => Farewell::Stopped,
-            End::Auto => Farewell::Returned,
-            End::Intensity(_) => Farewell::Intensity,
+        let exit_notice = match end {
+            End::Shutdown => ExitNotice::Stopped,
+            End::Auto => ExitNotice::Returned,
+            End::Intensity(_) => ExitNotice::Intensity,
             End::BootFailed(key) => {
                 page.last_words(&self.cause(key), "", None);
-                Farewell::InitFailed
+                ExitNotice::InitFailed
             }
         };
-        page.say_farewell(farewell);
+        page.note_exit(exit_notice);
         self.leave(i32::from(!matches!(end, End::Shutdown | End::Auto)))
     }
 
     /// Whether it comes back is not ours to say. If it does not, its end is for that.
     fn note_who_escalates(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
-        if let Some(epitaph) = child.past().epitaph {
-            child.publish_exit(&Epitaph { end: Some(Cause::GaveUp), ..epitaph }, child.state);
+        if let Some(exit_record) = child.past().exit_record {
+            child.publish_exit(&ExitRecord { end: Some(Cause::GaveUp), ..exit_record }, child.state);
         }
     }
 
@@ -217,7 +217,7 @@ pub(super) fn ring(spawn: &Spawn) {
 /// process that hears of its end can rely on theirs.
 pub(super) fn mark_down(spawn: &Spawn, past: &Past) {
     mark_down_below(spawn);
-    rewrite_epitaph(spawn, past, State::Down);
+    rewrite_exit_record(spawn, past, State::Down);
     spawn.ledger.count_sweep();
     // What lies with a supervisor are requests: the callers see that no reply will come.
     let dropped = (0..channel::MOST).take_while(|_| seqpacket::skip(spawn.receiver.as_fd())).count();
@@ -236,7 +236,7 @@ pub(super) fn mark_down_below(spawn: &Spawn) {
 fn mark_dead(spawn: &Spawn, past: &Past) {
     mark_dead_below(spawn);
     if !past.is_over {
-        rewrite_epitaph(spawn, past, State::Dead);
+        rewrite_exit_record(spawn, past, State::Dead);
     }
     fd::shut_down(spawn.receiver.as_fd());
 }
@@ -247,13 +247,13 @@ pub(super) fn mark_dead_below(spawn: &Spawn) {
 }
 
 /// The last word on a death: what was queued is lost with it, too.
-fn rewrite_epitaph(spawn: &Spawn, past: &Past, state: State) {
+fn rewrite_exit_record(spawn: &Spawn, past: &Past, state: State) {
     let (ledger, process) = (&spawn.ledger, past.process);
-    let epitaph = past.epitaph.clone().unwrap_or_else(Epitaph::orphaned);
+    let exit_record = past.exit_record.clone().unwrap_or_else(ExitRecord::orphaned);
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     events::dead_letters(&spawn.spec, process.pid.cast_unsigned(), process.incarnation, unserved);
-    let end = past.end.or(epitaph.end);
-    ledger.bury(process, &Epitaph { unserved, end, ..epitaph }, state);
+    let end = past.end.or(exit_record.end);
+    ledger.bury(process, &ExitRecord { unserved, end, ..exit_record }, state);
 }
 
 /// The children of a supervisor that is gone, which will come back with it. What it could not write down any
@@ -263,9 +263,9 @@ pub(super) fn await_return(spawn: &Spawn) {
         // Of those that were down it is known why.
         if matches!(child.ledger.state(), State::Starting | State::Ready) {
             let entry = entry::find(child.spec.entry, &child.spec.type_name);
-            let epitaph = exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), &child.ledger);
+            let exit_record = exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), &child.ledger);
             let process = Past::on_page(&child.ledger).process;
-            child.ledger.bury(process, &epitaph, State::Restarting);
+            child.ledger.bury(process, &exit_record, State::Restarting);
         }
         ring(child);
         await_return(child);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::control::request::Spec;
 use crate::logging::outbox;
 use crate::logging::record::{self, Record, Severity, Site, TARGET, Value};
-use crate::status::Epitaph;
+use crate::status::ExitRecord;
 use crate::sys::signal;
 use crate::types::exit::ExitReason;
 
@@ -29,13 +29,13 @@ pub(crate) fn started(spec: &Spec, pid: i32, incarnation: u64) {
 }
 
 /// It has ended like this; `as_asked` if its supervisor has asked for that by SIGTERM.
-pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, epitaph: &Epitaph) {
-    let reason = &epitaph.reason;
+pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, exit_record: &ExitRecord) {
+    let reason = &exit_record.reason;
     let on_purpose = as_asked || TORN_DOWN.load(Ordering::Relaxed) && reason.signal().is_some();
     let (level, message) = match reason {
         // The process that wanted to start it is told.
-        _ if epitaph.unready && incarnation <= 1 => (Severity::Debug, "not started"),
-        _ if epitaph.unready => (Severity::Warn, "not started"),
+        _ if exit_record.unready && incarnation <= 1 => (Severity::Debug, "not started"),
+        _ if exit_record.unready => (Severity::Warn, "not started"),
         ExitReason::Normal => (Severity::Debug, "ended"),
         // Its own code has ended it, and nothing is known to be wrong with that.
         ExitReason::Exited(0) => (Severity::Info, "ended"),
@@ -45,7 +45,7 @@ pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, epi
         _ => (Severity::Warn, "crashed"),
     };
     say(spec, pid, incarnation, level, message, vec![("reason", shown(reason))]);
-    dead_letters(spec, pid.unsigned_abs(), incarnation, epitaph.unserved);
+    dead_letters(spec, pid.unsigned_abs(), incarnation, exit_record.unserved);
 }
 
 /// So many messages were in its mailbox when no process was left to read them.

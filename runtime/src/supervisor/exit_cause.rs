@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::control::request::Spec;
 use crate::policy::Exit;
 use crate::reactor::last_words;
-use crate::status::{Epitaph, Farewell, InProgressRecord, Ledger, Phase, Refusal};
+use crate::status::{ExitNotice, ExitRecord, InProgressRecord, Ledger, Phase, Refusal};
 use crate::sys::clock;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::types::exit::{ExitReason, StoppedBy};
@@ -37,12 +37,12 @@ pub(crate) const TAKING: u32 = u32::MAX;
 pub(crate) const UNKNOWN: u32 = u32::MAX - 1;
 
 /// What is to be said of a child that has ended. Whether it had been ready its supervisor knows.
-pub(crate) fn epitaph(
+pub(crate) fn exit_record(
     methods: &'static [Method],
     ledger: &Ledger,
     wait: Wait,
     kill_reason: Option<KillReason>,
-) -> Epitaph {
+) -> ExitRecord {
     let code = match wait {
         Wait::Exited(code) => code,
         Wait::Signaled { signal, .. } => -signal,
@@ -52,7 +52,7 @@ pub(crate) fn epitaph(
     let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
     let forsaken = ledger.forsaken();
     let reason = reason(methods, ledger, wait, kill_reason);
-    Epitaph { reason, code, refusal, in_progress, unserved, forsaken, ..Epitaph::orphaned() }
+    ExitRecord { reason, code, refusal, in_progress, unserved, forsaken, ..ExitRecord::orphaned() }
 }
 
 /// The message that a process is busy with, or was when it ended.
@@ -69,12 +69,12 @@ pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option
 
 /// What is known of a process that ended with its supervisor, by its page. Callers that wait for its replies
 /// are told.
-pub(crate) fn of_orphan(methods: &'static [Method], ledger: &Ledger) -> Epitaph {
+pub(crate) fn of_orphan(methods: &'static [Method], ledger: &Ledger) -> ExitRecord {
     let mut in_progress = in_progress(methods, ledger);
     if let Some(busy) = &mut in_progress {
         busy.again = may_be_repeated(methods, ledger);
     }
-    Epitaph { in_progress, forsaken: ledger.forsaken(), ..Epitaph::orphaned() }
+    ExitRecord { in_progress, forsaken: ledger.forsaken(), ..ExitRecord::orphaned() }
 }
 
 /// Whether the next process will handle the message again that this one died of.
@@ -90,23 +90,25 @@ fn refusal(ledger: &Ledger, wait: Wait, kill_reason: Option<&KillReason>) -> Opt
             let awaited = ledger.words().filter(|(_, place, _)| place == last_words::AWAITED);
             Some(Refusal::StartTimeout(awaited.map(|words| words.0).unwrap_or_default()))
         }
-        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Undecodable) => {
+        (None, Wait::Exited(_)) if ledger.exit_notice() == Some(ExitNotice::Undecodable) => {
             Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
         }
-        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::NoOption) => {
+        (None, Wait::Exited(_)) if ledger.exit_notice() == Some(ExitNotice::NoOption) => {
             Some(Refusal::Option(ledger.words().map(|words| words.0).unwrap_or_default()))
         }
-        (None, Wait::Exited(_)) if ledger.farewell() == Some(Farewell::Ignored) => Some(Refusal::Ignored),
+        (None, Wait::Exited(_)) if ledger.exit_notice() == Some(ExitNotice::Ignored) => {
+            Some(Refusal::Ignored)
+        }
         _ => None,
     }
 }
 
 /// What a restart policy makes of it.
-pub(crate) fn exit(spec: &Spec, ledger: &Ledger, epitaph: &Epitaph) -> Exit {
-    if ledger.was_ordered() || ledger.farewell() == Some(Farewell::ForGood) {
+pub(crate) fn exit(spec: &Spec, ledger: &Ledger, exit_record: &ExitRecord) -> Exit {
+    if ledger.was_ordered() || ledger.exit_notice() == Some(ExitNotice::ForGood) {
         return Exit::NoRestart;
     }
-    match &epitaph.reason {
+    match &exit_record.reason {
         // It counts against no allowance, so it must have been wanted.
         ExitReason::Recycled if spec.recycle.is_some() => Exit::Recycled,
         ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Exited(0) => Exit::Success,
@@ -148,22 +150,24 @@ fn reason(
 
 /// An exit that the runtime did not announce was user code's, code 0 included.
 fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason {
-    match ledger.farewell() {
-        Some(Farewell::Stopped) => ExitReason::Stopped(ledger.stopped_by()),
-        Some(Farewell::Returned | Farewell::Ignored) => ExitReason::Normal,
-        Some(Farewell::Recycled) => ExitReason::Recycled,
-        Some(Farewell::Itself | Farewell::ForGood) => ExitReason::Stopped(StoppedBy::Itself),
-        Some(Farewell::Linked) => {
+    match ledger.exit_notice() {
+        Some(ExitNotice::Stopped) => ExitReason::Stopped(ledger.stopped_by()),
+        Some(ExitNotice::Returned | ExitNotice::Ignored) => ExitReason::Normal,
+        Some(ExitNotice::Recycled) => ExitReason::Recycled,
+        Some(ExitNotice::Itself | ExitNotice::ForGood) => ExitReason::Stopped(StoppedBy::Itself),
+        Some(ExitNotice::Linked) => {
             let (reason, to, _) = ledger.words().unwrap_or_default();
             ExitReason::Linked { to, reason }
         }
-        Some(Farewell::Intensity) => ExitReason::IntensityReached,
-        Some(Farewell::Panicked) => panicked(methods, ledger),
-        Some(Farewell::InitFailed | Farewell::NoOption) => {
+        Some(ExitNotice::Intensity) => ExitReason::IntensityReached,
+        Some(ExitNotice::Panicked) => panicked(methods, ledger),
+        Some(ExitNotice::InitFailed | ExitNotice::NoOption) => {
             ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default())
         }
-        Some(Farewell::Broken) => ExitReason::Broken(ledger.words().map(|words| words.0).unwrap_or_default()),
-        Some(Farewell::Undecodable) | None => ExitReason::Exited(code),
+        Some(ExitNotice::Broken) => {
+            ExitReason::Broken(ledger.words().map(|words| words.0).unwrap_or_default())
+        }
+        Some(ExitNotice::Undecodable) | None => ExitReason::Exited(code),
     }
 }
 

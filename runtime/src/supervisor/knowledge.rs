@@ -9,9 +9,9 @@
 //!   wait until its start limit is over.
 //! - the message in progress: see `watch.rs`. A lie ends its process, or spares it from a deadline; its
 //!   callers have deadlines of their own.
-//! - how it says that it ended (farewell, last words, out of memory, who asked for the stop): words of a
+//! - how it says that it ended (exit notice, last words, out of memory, who asked for the stop): words of a
 //!   process that has ended by itself. They decide whether *it* is started again, within its restart type,
-//!   its allowance and its spec: see `farewell.rs`.
+//!   its allowance and its spec: see `exit_notice.rs`.
 //! - the wish for a supervisor of its own: it may have one, and no second one.
 //! - depth, capacity, unanswered callers: numbers of reports, and the calls that are told to be lost are
 //!   calls to it. Lists are bounded by the page.
@@ -19,13 +19,13 @@
 
 use super::Child;
 use super::running::RunningProcess;
-use crate::status::{End, Epitaph, Ledger, Process, State};
+use crate::status::{End, ExitRecord, Ledger, Process, State};
 use crate::types::exit::ExitReason;
 
 /// Of a child that has no process: which one was its last, and how that ended.
 pub(super) struct Past {
     pub(super) process: Process,
-    pub(super) epitaph: Option<Epitaph>,
+    pub(super) exit_record: Option<ExitRecord>,
     /// Why it gets no other, if that is a reason of its own.
     pub(super) end: Option<End>,
     /// It has been written down that it does not come back.
@@ -39,7 +39,7 @@ impl Past {
         let process = Process { incarnation: counted(ledger), pid: ledger.pid().cast_signed() };
         let last = ledger.last_death().filter(|(of, _)| *of == process.incarnation);
         let is_over = ledger.state() == State::Dead;
-        Past { process, epitaph: last.map(|(_, epitaph)| epitaph), end: None, is_over }
+        Past { process, exit_record: last.map(|(_, exit_record)| exit_record), end: None, is_over }
     }
 }
 
@@ -52,8 +52,8 @@ pub(super) fn counted(ledger: &Ledger) -> u64 {
 impl Child {
     pub(super) fn past(&self) -> Past {
         let last = self.last.as_ref().filter(|(of, _)| *of == self.incarnation);
-        let epitaph = last.map(|(_, epitaph)| epitaph.clone());
-        Past { process: self.process(), epitaph, end: self.end, is_over: self.state == State::Dead }
+        let exit_record = last.map(|(_, exit_record)| exit_record.clone());
+        Past { process: self.process(), exit_record, end: self.end, is_over: self.state == State::Dead }
     }
 
     /// Its last process, or the one that it has.
@@ -81,14 +81,14 @@ impl Child {
     }
 
     /// Publishes how its process ended, and what comes next.
-    pub(super) fn publish_exit(&mut self, epitaph: &Epitaph, next: State) {
+    pub(super) fn publish_exit(&mut self, exit_record: &ExitRecord, next: State) {
         self.state = next;
-        self.last = Some((self.incarnation, epitaph.clone()));
-        self.ledger().bury(self.process(), epitaph, next);
+        self.last = Some((self.incarnation, exit_record.clone()));
+        self.ledger().bury(self.process(), exit_record, next);
     }
 
     pub(super) fn last_reason(&self) -> Option<&ExitReason> {
-        self.last.as_ref().map(|(_, epitaph)| &epitaph.reason)
+        self.last.as_ref().map(|(_, exit_record)| &exit_record.reason)
     }
 
     /// Readies its page for the next process, with what the last one must not have changed.

@@ -62,11 +62,11 @@ use standby::Standby;
 use timers::Timers;
 
 use crate::child::setup;
-use crate::control::notification::{Board, Place};
+use crate::control::notification::{Notifications, Place};
 use crate::control::request::{self, Answered, Asked, Spawn, Spec};
 use crate::policy::{Event, Key, Policy, Rules};
 use crate::status::register::Register;
-use crate::status::{End, Epitaph, Ledger, Refusal, State};
+use crate::status::{End, ExitRecord, Ledger, Refusal, State};
 use crate::sys::poll::{self, Event as Bell};
 use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, executable, memfd, process, seqpacket};
@@ -124,14 +124,14 @@ struct Child {
     /// How often it was restarted after a crash, and how often recycled.
     restarts: (u32, u32),
     /// How its last process ended, and which that was.
-    last: Option<(u64, Epitaph)>,
+    last: Option<(u64, ExitRecord)>,
     /// How many supervisors of its own have ended.
     supervisors_ended: u32,
     /// It was a supervisor, and what has become of its children is not written down yet.
     left_children: bool,
     /// The pid of its last process.
     last_pid: i32,
-    /// The number of its place on the board.
+    /// The number of its place on the notifications.
     slot: Option<u32>,
     /// It does not ring when it is ready.
     lazy_ready: bool,
@@ -145,7 +145,7 @@ struct Child {
 struct Declared {
     /// Its own page.
     page: Ledger,
-    /// Its place on the board of the supervisor above.
+    /// Its place on the notifications of the supervisor above.
     place: Place,
 }
 
@@ -160,7 +160,7 @@ pub(crate) struct Config {
 /// What a supervisor works with. Made first: nothing else in the making of one can fail.
 pub(crate) struct Desk {
     doorbell: &'static Bell,
-    board: Board,
+    notifications: Notifications,
     register: Register,
 }
 
@@ -170,7 +170,7 @@ impl Desk {
     pub(crate) fn new() -> io::Result<Desk> {
         // As long as the process, and its children use the same.
         let doorbell = Box::leak(Box::new(Bell::new()?));
-        Ok(Desk { board: Board::new()?, register: Register::new()?, doorbell })
+        Ok(Desk { notifications: Notifications::new()?, register: Register::new()?, doorbell })
     }
 }
 
@@ -195,7 +195,7 @@ impl Supervisor {
             term,
             masters,
             declared,
-            readiness: Readiness::new(desk.doorbell, desk.board),
+            readiness: Readiness::new(desk.doorbell, desk.notifications),
             policy,
             children,
             processes: Processes::new(desk.register),

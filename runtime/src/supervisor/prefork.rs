@@ -1,5 +1,5 @@
 //! Forks standby processes: a child that has just crashed may do so again, so its next process is forked
-//! ahead and waits at its gate, until it is needed or a second is over. A child whose spec asks for one
+//! ahead and waits at its latch, until it is needed or a second is over. A child whose spec asks for one
 //! always has one.
 //!
 //! Such a process has all that the actor's next process needs and touches none of it before it is let in: no
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use super::running::RunningProcess;
 use super::start::Worker;
 use super::{Child, Supervisor};
-use crate::child::setup::{self, Birth, Gate};
+use crate::child::setup::{self, ChildSetup, Latch};
 use crate::control::request::Kind;
 use crate::policy::{Key, Restart};
 use crate::sys::process::{Fork, SIGKILL};
@@ -20,16 +20,16 @@ use crate::sys::{clock, fd, process};
 /// An actor's next process.
 pub(super) struct Spare {
     pid: i32,
-    /// Its gate, and the receiving end of its requests.
-    waiting: Option<(Gate, OwnedFd)>,
+    /// Its latch, and the receiving end of its requests.
+    waiting: Option<(Latch, OwnedFd)>,
 }
 
 impl Spare {
-    /// It goes on as the actor's process. Returns its pid, its gate, and the receiving end of its requests.
-    pub(super) fn let_in(mut self, quiet: bool) -> Option<(i32, Gate, OwnedFd)> {
-        let (gate, control) = self.waiting.take()?;
-        gate.open(quiet);
-        Some((self.pid, gate, control))
+    /// It goes on as the actor's process. Returns its pid, its latch, and the receiving end of its requests.
+    pub(super) fn let_in(mut self, quiet: bool) -> Option<(i32, Latch, OwnedFd)> {
+        let (latch, control) = self.waiting.take()?;
+        latch.open(quiet);
+        Some((self.pid, latch, control))
     }
 }
 
@@ -71,9 +71,9 @@ impl Supervisor {
 
     /// If it cannot be had, the next process is forked when it is needed, as any other.
     fn fork_spare(&mut self, key: Key, mut child: Box<Child>) -> Box<Child> {
-        let (Ok(worker), Ok(gate)) = (Worker::of(&child, self.build), Gate::new()) else { return child };
+        let (Ok(worker), Ok(latch)) = (Worker::of(&child, self.build), Latch::new()) else { return child };
         let mut keep = setup::descriptors(&child.spawn, &worker.sender, self.readiness.doorbell());
-        keep.push(gate.as_fd().as_raw_fd());
+        keep.push(latch.as_fd().as_raw_fd());
         let close = fd::Others::than(&keep);
         let parent = process::pid();
         // Processes that can run, such as the one that has just been started, do so first.
@@ -84,13 +84,13 @@ impl Supervisor {
                 process::group_of(pid);
                 process::volunteer_for_oom(pid);
                 self.standby.add(pid, key, child.spec().spare, clock::now());
-                child.spare = Some(Spare { pid, waiting: Some((gate, worker.receiver)) });
+                child.spare = Some(Spare { pid, waiting: Some((latch, worker.receiver)) });
                 child
             }
             // As in `launch`.
             Ok(Fork::Child) => {
                 let Child { spawn, incarnation, slot, .. } = *child;
-                setup::enter(Birth {
+                setup::enter(ChildSetup {
                     spawn,
                     entry: worker.entry,
                     incarnation: incarnation + 1,
@@ -100,7 +100,7 @@ impl Supervisor {
                     supervisor: parent,
                     descriptors: self.descriptors,
                     buffer: std::mem::take(&mut self.buffer),
-                    gate: Some(gate),
+                    latch: Some(latch),
                 })
             }
         }
@@ -115,7 +115,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether this was one, that has ended at its gate. Before it is reaped.
+    /// Whether this was one, that has ended at its latch. Before it is reaped.
     pub(super) fn forget_spare(&mut self, pid: i32) -> bool {
         let Some(key) = self.standby.remove(pid) else { return false };
         if let Some(child) = self.children.get_mut(&key) {
@@ -127,7 +127,7 @@ impl Supervisor {
         true
     }
 
-    /// One that died at its gate, let in just before or just after, has never been the actor: its death is
+    /// One that died at its latch, let in just before or just after, has never been the actor: its death is
     /// not the actor's, whose next process is another one.
     pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
         process::reap(pid);

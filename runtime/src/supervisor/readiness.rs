@@ -1,34 +1,34 @@
-//! How a supervisor learns that a child is ready or wants something: the doorbell, the board with a slot for
+//! How a supervisor learns that a child is ready or wants something: the doorbell, the notifications with a slot for
 //! each child, and which children are being started.
 //!
 //! [`Readiness`] holds a key from the moment at which its process has been forked until the process is known
 //! to be ready, or has ended: exactly as long as that process has a [`Starting`](super::running::Starting). A
 //! slot belongs to one child until the child is forgotten. While a child that does not ring is being started,
-//! a look at the board is due.
+//! a look at the notifications is due.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::timers::Polling;
-use crate::control::notification::{Board, Place, Seating, Word, is_from_beyond};
+use crate::control::notification::{Notifications, Place, Seating, Word, is_from_beyond};
 use crate::policy::Key;
 use crate::sys::poll::Event as Bell;
 
 pub(super) struct Readiness {
     /// What a child rings when it has set one of its bits.
     doorbell: &'static Bell,
-    board: Board,
+    notifications: Notifications,
     slots: Seating,
     /// The children that are not known to be ready, and whether each does not ring when it is.
     starting: BTreeMap<Key, bool>,
-    /// Looks at the board for those that do not ring.
+    /// Looks at the notifications for those that do not ring.
     lazy: Polling,
 }
 
 impl Readiness {
-    pub(super) fn new(doorbell: &'static Bell, board: Board) -> Readiness {
+    pub(super) fn new(doorbell: &'static Bell, notifications: Notifications) -> Readiness {
         let (starting, lazy) = (BTreeMap::new(), Polling::default());
-        Readiness { doorbell, board, slots: Seating::default(), starting, lazy }
+        Readiness { doorbell, notifications, slots: Seating::default(), starting, lazy }
     }
 
     pub(super) fn doorbell(&self) -> BorrowedFd<'_> {
@@ -52,7 +52,7 @@ impl Readiness {
 
     /// What a child needs to set its bits. If it is `lazy`, it does not ring when it is ready.
     pub(super) fn place(&self, slot: Option<u32>, lazy: bool) -> Place {
-        self.board.place(slot, self.doorbell, lazy)
+        self.notifications.place(slot, self.doorbell, lazy)
     }
 
     /// A process of this child has been forked, or let in.
@@ -78,7 +78,7 @@ impl Readiness {
 
     /// The children that have said this since the last time.
     pub(super) fn take(&self, word: Word) -> Vec<Key> {
-        let said = self.board.take(word, self.slots.len());
+        let said = self.notifications.take(word, self.slots.len());
         said.into_iter().filter_map(|slot| self.slots.who(slot)).collect()
     }
 
@@ -86,7 +86,7 @@ impl Readiness {
         self.lazy.due()
     }
 
-    /// Whether to look at the board for those that do not ring.
+    /// Whether to look at the notifications for those that do not ring.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.lazy.is_due(now)
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn readiness() -> Readiness {
-        Readiness::new(Box::leak(Box::new(Bell::new().unwrap())), Board::new().unwrap())
+        Readiness::new(Box::leak(Box::new(Bell::new().unwrap())), Notifications::new().unwrap())
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Child, Supervisor};
 use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::policy::{Action, Event, Exit, Key, Restart};
-use crate::status::{Epitaph, Refusal, State, StopMode};
+use crate::status::{ExitRecord, Refusal, State, StopMode};
 use crate::supervisor::exit_cause;
 use crate::sys::process::{self, Wait};
 use crate::sys::{clock, fd, procfs};
@@ -195,34 +195,34 @@ impl Child {
         self.left_children = !self.spawn.children.is_empty();
         let mut process = self.running.take();
         let (order, killed) = process.as_mut().map(RunningProcess::take_end).unwrap_or_default();
-        let mut epitaph = exit_cause::epitaph(self.methods, self.ledger(), wait, killed);
-        epitaph.unready = self.state != State::Ready;
-        let exit = self.classify(order, &epitaph);
+        let mut exit_record = exit_cause::exit_record(self.methods, self.ledger(), wait, killed);
+        exit_record.unready = self.state != State::Ready;
+        let exit = self.classify(order, &exit_record);
         if self.comes_back(exit) || self.initial {
-            epitaph.unserved = 0;
-            if let Some(busy) = &mut epitaph.in_progress {
+            exit_record.unserved = 0;
+            if let Some(busy) = &mut exit_record.in_progress {
                 busy.again = exit_cause::may_be_repeated(self.methods, self.ledger());
             }
-            self.say_how_it_ended(order.is_some(), &epitaph);
-            self.publish_exit(&epitaph, State::Restarting);
+            self.say_how_it_ended(order.is_some(), &exit_record);
+            self.publish_exit(&exit_record, State::Restarting);
         } else {
-            self.say_how_it_ended(order.is_some(), &epitaph);
+            self.say_how_it_ended(order.is_some(), &exit_record);
             // A process that hears of its end can rely on theirs.
             mark_dead_below(&self.spawn);
-            self.publish_exit(&epitaph, State::Dead);
+            self.publish_exit(&exit_record, State::Dead);
         }
-        let was_ignored = matches!(epitaph.refusal, Some(Refusal::Ignored));
+        let was_ignored = matches!(exit_record.refusal, Some(Refusal::Ignored));
         let is_worker = self.spec().kind != Kind::Supervisor;
         Exited { was_up, was_ignored, is_worker, exit, _process: process }
     }
 
     /// What the restart policy makes of it. What this supervisor has ordered, it knows. That another process
     /// has ordered it, the page says: it may say so of itself.
-    fn classify(&self, order: Option<StopOrder>, epitaph: &Epitaph) -> Exit {
+    fn classify(&self, order: Option<StopOrder>, exit_record: &ExitRecord) -> Exit {
         // A task that is left to end by itself in a drain has been asked nothing.
         let ordered =
             order.is_some_and(|order| order.mode == StopMode::Stop || !self.spec().ends_by_itself());
-        if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.ledger(), epitaph) }
+        if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.ledger(), exit_record) }
     }
 
     /// Whether it may have another process, by its restart type alone.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Child, Supervisor};
 use crate::policy::Key;
-use crate::status::Epitaph;
+use crate::status::ExitRecord;
 use crate::supervisor::events;
 use crate::sys::{clock, process};
 use crate::types::exit::ExitReason;
@@ -22,9 +22,9 @@ impl Child {
     }
 
     /// Said before others can see it in the ledger, so that a person who asks why finds it in the log.
-    pub(super) fn say_how_it_ended(&self, asked: bool, epitaph: &Epitaph) {
-        let as_asked = asked && epitaph.reason.signal() == Some(process::SIGTERM);
-        events::ended(self.spec(), self.last_pid, self.incarnation, as_asked, epitaph);
+    pub(super) fn say_how_it_ended(&self, asked: bool, exit_record: &ExitRecord) {
+        let as_asked = asked && exit_record.reason.signal() == Some(process::SIGTERM);
+        events::ended(self.spec(), self.last_pid, self.incarnation, as_asked, exit_record);
     }
 
     pub(super) fn say_that_it_is_killed(&self, method: u32, after: Duration) {

@@ -8,16 +8,16 @@
 //!
 //! They are independent, because a process can be asked to stop before it is ready. What cannot be written: a
 //! time to use force against a process that is neither asked to stop nor to be killed, an order to stop
-//! without the time and the party that gave it, a start limit, a gate or lent descriptors of a process that
+//! without the time and the party that gave it, a start limit, a latch or lent descriptors of a process that
 //! is known to be ready.
 //!
 //! Nothing here makes a system call, beside closing what is not needed any more and asking the kernel about a
-//! gate.
+//! latch.
 
 use std::os::fd::OwnedFd;
 
 use super::watch::Watch;
-use crate::child::setup::Gate;
+use crate::child::setup::Latch;
 use crate::policy::Shutdown;
 use crate::status::StopMode;
 use crate::supervisor::exit_cause::KillReason;
@@ -44,7 +44,7 @@ pub(super) struct Starting {
     /// The child was down before this process.
     pub(super) was_down: bool,
     /// Through which it was let in, if it was a standby process.
-    pub(super) gate: Option<Gate>,
+    pub(super) latch: Option<Latch>,
     /// Descriptors that it may be about to take over out of the supervisor's table: they stay until it is
     /// known to have a table of its own, or is dead.
     pub(super) lent: Vec<OwnedFd>,
@@ -120,16 +120,16 @@ impl RunningProcess {
     /// It is known to be ready: what belongs to its start is closed. Returns whether the child was down
     /// before.
     pub(super) fn finish_start(&mut self) -> bool {
-        let Some(Starting { was_down, lent, gate, .. }) = self.starting.take() else { return false };
+        let Some(Starting { was_down, lent, latch, .. }) = self.starting.take() else { return false };
         drop(lent);
-        drop(gate);
+        drop(latch);
         was_down
     }
 
-    /// Whether it was a standby process and has not passed its gate. The kernel says so.
+    /// Whether it was a standby process and has not passed its latch. The kernel says so.
     pub(super) fn is_at_its_gate(&self) -> bool {
-        let gate = self.starting.as_ref().and_then(|starting| starting.gate.as_ref());
-        gate.is_some_and(Gate::is_unpassed)
+        let latch = self.starting.as_ref().and_then(|starting| starting.latch.as_ref());
+        latch.is_some_and(Latch::is_unpassed)
     }
 
     pub(super) fn watch(&mut self) -> &mut Watch {
@@ -244,7 +244,7 @@ mod tests {
 
     fn process() -> RunningProcess {
         let starting =
-            Starting { until: Some(100), rang: false, was_down: true, gate: None, lent: Vec::new() };
+            Starting { until: Some(100), rang: false, was_down: true, latch: None, lent: Vec::new() };
         RunningProcess::new(7, starting, Watch::default(), None)
     }
 

@@ -7,15 +7,15 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use super::running::{RunningProcess, Starting};
 use super::watch::Watch;
 use super::{Child, Config, Declared, Desk, Supervisor, preload};
-use crate::child::setup::{self, Birth, Gate};
+use crate::child::setup::{self, ChildSetup, Latch};
 use crate::control::entry::{self, Entry};
-use crate::control::fd_store::Attic;
-use crate::control::notification::{Board, Place};
+use crate::control::fd_store::FdStore;
+use crate::control::notification::{Notifications, Place};
 use crate::control::request::{Kind, Spawn};
 use crate::ipc::envelope::Body;
 use crate::ipc::uplink;
 use crate::policy::{Event, Key, Policy};
-use crate::status::{Epitaph, Farewell, Process, Refusal, State, register};
+use crate::status::{ExitNotice, ExitRecord, Process, Refusal, State, register};
 use crate::sys::process::{self, Fork};
 use crate::sys::{clock, credentials, fd, proctitle, signal};
 use crate::types::exit::ExitReason;
@@ -38,9 +38,9 @@ impl Supervisor {
         // Out of the table before the fork: what the child changes there would be pages of its own.
         let mut child = self.children.remove(&key)?;
         let lazy = child.lazy_ready;
-        if let Some((pid, gate, control)) = child.spare.take().and_then(|spare| spare.let_in(lazy)) {
+        if let Some((pid, latch, control)) = child.spare.take().and_then(|spare| spare.let_in(lazy)) {
             self.standby.remove(pid);
-            let forked = Forked { control: Some(control), gate: Some(gate), ..Forked::default() };
+            let forked = Forked { control: Some(control), latch: Some(latch), ..Forked::default() };
             self.adopt(key, child, pid, forked);
             return None;
         }
@@ -53,7 +53,7 @@ impl Supervisor {
                 process::group_of(pid);
                 let (control, sender) = plan.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
                 let lent = sender.into_iter().collect();
-                self.adopt(key, child, pid, Forked { control, lent, shares: plan.shares, gate: None });
+                self.adopt(key, child, pid, Forked { control, lent, shares: plan.shares, latch: None });
                 process::volunteer_for_oom(pid);
                 None
             }
@@ -78,7 +78,7 @@ impl Supervisor {
         let ForkPlan { worker, place, close, .. } = plan;
         let Some(worker) = worker else { self.become_supervisor(*child, place, &close, supervisor) };
         let Child { spawn, incarnation, .. } = *child;
-        setup::enter(Birth {
+        setup::enter(ChildSetup {
             spawn,
             entry: worker.entry,
             incarnation,
@@ -88,7 +88,7 @@ impl Supervisor {
             supervisor,
             descriptors: self.descriptors,
             buffer: std::mem::take(&mut self.buffer),
-            gate: None,
+            latch: None,
         })
     }
 
@@ -98,7 +98,7 @@ impl Supervisor {
         if child.incarnation > 0 {
             child.count_restart();
             child.renew_page();
-            child.renew_attic();
+            child.renew_fd_store();
             self.standby.want(key);
         }
         child.incarnation += 1;
@@ -141,7 +141,7 @@ impl Supervisor {
 
     /// In the parent: notes the new process.
     fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, forked: Forked) {
-        let Forked { mut control, mut lent, shares, gate } = forked;
+        let Forked { mut control, mut lent, shares, latch } = forked;
         child.say_that_it_has_started(pid);
         let now = clock::now();
         let start = clock::nanos(child.spec().start);
@@ -160,7 +160,8 @@ impl Supervisor {
         if !shares {
             lent.clear();
         }
-        let starting = Starting { until: Some(now.saturating_add(start)), rang: false, was_down, gate, lent };
+        let starting =
+            Starting { until: Some(now.saturating_add(start)), rang: false, was_down, latch, lent };
         let watch = Watch::from(child.shortest_limit().map(|limit| now.saturating_add(limit)));
         child.running = Some(RunningProcess::new(pid, starting, watch, control));
         self.readiness.begin(key, child.lazy_ready, now);
@@ -181,14 +182,14 @@ impl Supervisor {
         spawn.begin_anew();
         signal::forget();
         proctitle::set(&spawn.spec.name);
-        Board::keep_from_children(&place);
+        Notifications::keep_from_children(&place);
         let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
         ledger.be_vouched_for(supervisor, register::number());
         ledger.started(process::pid(), incarnation);
         let preload = || spec.preload.as_ref().map_or(Ok(()), |function| preload::run(function, &init));
         let desk = take_up_work().and_then(|desk| preload().map(|()| desk)).unwrap_or_else(|error| {
             ledger.last_words(&error, "", None);
-            ledger.say_farewell(Farewell::InitFailed);
+            ledger.note_exit(ExitNotice::InitFailed);
             process::exit_now(1)
         });
         let children: BTreeMap<Key, Box<Child>> =
@@ -211,7 +212,7 @@ pub(super) fn take_up_work() -> Result<Desk, String> {
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
     process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
     Desk::new().map_err(|error| {
-        failed("make its doorbell, its board and its register (eventfd, mmap, memfd_create)", error)
+        failed("make its doorbell, its notifications and its register (eventfd, mmap, memfd_create)", error)
     })
 }
 
@@ -248,7 +249,7 @@ struct Forked {
     /// What it may still take over out of a table that it shares.
     lent: Vec<OwnedFd>,
     shares: bool,
-    gate: Option<Gate>,
+    latch: Option<Latch>,
 }
 
 /// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own
@@ -276,12 +277,12 @@ pub(super) fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
 }
 
-fn refused_start(refusal: Refusal) -> Epitaph {
+fn refused_start(refusal: Refusal) -> ExitRecord {
     let reason = match refusal {
         Refusal::Mailbox => ExitReason::Broken(NO_MAILBOX.to_owned()),
         _ => ExitReason::Exited(1),
     };
-    Epitaph { reason, code: 1, unready: true, refusal: Some(refusal), ..Epitaph::orphaned() }
+    ExitRecord { reason, code: 1, unready: true, refusal: Some(refusal), ..ExitRecord::orphaned() }
 }
 
 /// Writes down why a child is not started, for it and all below it. None of them has had a process.
@@ -293,15 +294,15 @@ pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
 }
 
 impl Child {
-    /// Gives it another attic in the place of one that a process of it has shut down: with that, none could
+    /// Gives it another descriptor store in the place of one that a process of it has shut down: with that, none could
     /// take a caller in. The callers who were there come again with their next calls.
-    fn renew_attic(&mut self) {
-        if self.spawn.attic.as_ref().is_some_and(Attic::is_shut_down)
+    fn renew_fd_store(&mut self) {
+        if self.spawn.fd_store.as_ref().is_some_and(FdStore::is_shut_down)
             // Without a descriptor for it now, the next process ends as the last one did, and this is tried
             // again.
-            && let Ok(attic) = Attic::new()
+            && let Ok(fd_store) = FdStore::new()
         {
-            self.spawn.attic = Some(attic);
+            self.spawn.fd_store = Some(fd_store);
             // Forked ahead, with the old one.
             self.spare = None;
         }

@@ -51,7 +51,7 @@ use crate::types::id::ActorId;
 /// # }
 /// ```
 pub struct Barrier {
-    gate: ActorRef<Rounds>,
+    server: ActorRef<Rounds>,
 }
 
 handle!(Barrier);
@@ -282,8 +282,8 @@ impl Barrier {
             let error = "a barrier has one party at least".to_owned();
             return Err(SpawnError::Option { actor: "barrier".to_owned(), error });
         }
-        let gate = Rounds::builder(parties).name("barrier").spawn()?;
-        Ok(Barrier { gate })
+        let server = Rounds::builder(parties).name("barrier").spawn()?;
+        Ok(Barrier { server })
     }
 
     /// Waits until all are there, without a limit, but not beyond the death of the server. Answers in which place it came, from 0, in the order of the calls.
@@ -318,9 +318,9 @@ impl Barrier {
     /// See [`BarrierError`].
     pub fn wait_timeout(&self, limit: Duration) -> Result<u32, BarrierError> {
         let ticket = self.ticket()?;
-        match self.gate.within(limit).arrive(ticket).wait() {
+        match self.server.within(limit).arrive(ticket).wait() {
             // It may have been let go in this very moment: the server knows.
-            Err(CallError::Timeout(_) | CallError::Full(_)) => self.gate.give_up(ticket).wait(),
+            Err(CallError::Timeout(_) | CallError::Full(_)) => self.server.give_up(ticket).wait(),
             arrived => arrived,
         }
         .map_err(BarrierError::from)
@@ -331,7 +331,7 @@ impl Barrier {
     /// # Errors
     /// See [`BarrierError`].
     pub fn abort(&self) -> Result<(), BarrierError> {
-        Ok(self.gate.abort(self.ticket()?).wait().map_err(Trouble::from)?)
+        Ok(self.server.abort(self.ticket()?).wait().map_err(Trouble::from)?)
     }
 
     /// Makes it whole again, and empty: those who wait now get [`BarrierError::Broken`] with [`Breakage::Reset`].
@@ -339,7 +339,7 @@ impl Barrier {
     /// # Errors
     /// See [`BarrierError`].
     pub fn reset(&self) -> Result<(), BarrierError> {
-        Ok(self.gate.reset(self.ticket()?).wait().map_err(Trouble::from)?)
+        Ok(self.server.reset(self.ticket()?).wait().map_err(Trouble::from)?)
     }
 
     /// Says that this process will be one of the parties: if it ends, for whatever reason and whether it has come by then or not, the barrier is broken.
@@ -366,7 +366,7 @@ impl Barrier {
     /// # Errors
     /// See [`BarrierError`].
     pub fn expect(&self, party: &AnyRef) -> Result<(), BarrierError> {
-        Ok(self.gate.expect(party.clone()).wait().map_err(Trouble::from)?)
+        Ok(self.server.expect(party.clone()).wait().map_err(Trouble::from)?)
     }
 
     /// How many wait at this instant.
@@ -374,7 +374,7 @@ impl Barrier {
     /// # Errors
     /// See [`BarrierError`].
     pub fn waiting(&self) -> Result<u32, BarrierError> {
-        Ok(self.gate.look().wait().map_err(Trouble::from)?.0)
+        Ok(self.server.look().wait().map_err(Trouble::from)?.0)
     }
 
     /// Whether it is broken at this instant.
@@ -382,12 +382,12 @@ impl Barrier {
     /// # Errors
     /// See [`BarrierError`].
     pub fn is_broken(&self) -> Result<bool, BarrierError> {
-        Ok(self.gate.look().wait().map_err(Trouble::from)?.1.is_some())
+        Ok(self.server.look().wait().map_err(Trouble::from)?.1.is_some())
     }
 
     /// Whoever keeps the barrier: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
-        self.gate.any()
+        self.server.any()
     }
 
     /// Ends the server. Those who wait, and all who use it later, get [`BarrierError::Gone`]. Blocks for `grace` at most; then it is killed.
@@ -395,11 +395,11 @@ impl Barrier {
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        self.gate.stop(grace)
+        self.server.stop(grace)
     }
 
     fn ticket(&self) -> Result<Ticket, Trouble> {
-        clients::ticket(&self.gate, client::deadline(ANSWER), |calls, party, who| calls.enter(party, who))
+        clients::ticket(&self.server, client::deadline(ANSWER), |calls, party, who| calls.enter(party, who))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The caller's side of a gate: asking, giving up, giving back.
+//! The caller's side of a lock server: asking, giving up, giving back.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clients::{self, Ticket};
-use super::lock_server::{Gate, Kept, Poison, Taken};
+use super::lock_server::{Kept, LockServer, Poison, Taken};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::reply::Reply;
 use crate::ipc::codec::Portable;
@@ -47,7 +47,7 @@ pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
 /// Something that was granted, and is given back exactly once.
 pub(super) struct Turn<T: Portable> {
-    gate: ActorRef<Gate<T>>,
+    server: ActorRef<LockServer<T>>,
     ticket: Ticket,
     /// There is nothing left to give back.
     is_over: bool,
@@ -70,14 +70,14 @@ pub(super) fn remaining(deadline: Option<Instant>) -> Duration {
 
 /// Waits for permits, if it has to and `waits` says so.
 pub(super) fn take<T: Portable>(
-    gate: &ActorRef<Gate<T>>,
+    server: &ActorRef<LockServer<T>>,
     permits: u32,
     waits: bool,
     deadline: Option<Instant>,
 ) -> Result<Granted<T>, Trouble> {
-    let ticket = clients::ticket(gate, deadline, |calls, party, who| calls.enter(party, who))?;
-    let turn = Turn { gate: gate.clone(), ticket, is_over: false, home: Home::here() };
-    let reply = gate.within(remaining(deadline)).take(ticket, permits, waits);
+    let ticket = clients::ticket(server, deadline, |calls, party, who| calls.enter(party, who))?;
+    let turn = Turn { server: server.clone(), ticket, is_over: false, home: Home::here() };
+    let reply = server.within(remaining(deadline)).take(ticket, permits, waits);
     turn.receive(reply)
 }
 
@@ -89,7 +89,7 @@ impl<T: Portable> Turn<T> {
             Taken::Busy => return Err(Trouble::Busy),
         };
         if grant.confirm {
-            self.gate.took(self.ticket)?;
+            self.server.took(self.ticket)?;
         }
         Ok((self, grant.value, grant.poison))
     }
@@ -102,21 +102,21 @@ impl<T: Portable> Turn<T> {
     /// Gives it back, and gets it again when the value has been changed by somebody.
     pub(super) fn park(self, deadline: Option<Instant>) -> Result<Granted<T>, Trouble> {
         self.at_home()?;
-        let reply = self.gate.within(remaining(deadline)).park(self.ticket);
+        let reply = self.server.within(remaining(deadline)).park(self.ticket);
         self.receive(reply)
     }
 
     /// Makes `value` the one that others will see. Waits until the server has it.
     pub(super) fn commit(&self, value: &Kept<T>) -> Result<(), Trouble> {
         self.at_home()?;
-        self.gate.commit(self.ticket, value.clone()).wait()?;
+        self.server.commit(self.ticket, value.clone()).wait()?;
         Ok(())
     }
 
     /// The same without waiting for its arrival. If it cannot be sent, the turn is over, and the next holder is told.
     pub(super) fn put(self, value: &Kept<T>) -> Result<Turn<T>, Trouble> {
         self.at_home()?;
-        match self.gate.put(self.ticket, value.clone()) {
+        match self.server.put(self.ticket, value.clone()) {
             Ok(()) => Ok(self),
             Err(error) => {
                 let message = format!("the new value was lost, its holder lives: {error}");
@@ -129,7 +129,7 @@ impl<T: Portable> Turn<T> {
     /// Gives it back. Waits until the server knows.
     pub(super) fn release(mut self) -> Result<(), Trouble> {
         self.at_home()?;
-        self.gate.release(self.ticket).wait()?;
+        self.server.release(self.ticket).wait()?;
         self.is_over = true;
         Ok(())
     }
@@ -138,30 +138,30 @@ impl<T: Portable> Turn<T> {
     pub(super) fn abandon(mut self, reason: ExitReason) {
         self.is_over = true;
         if self.home.is_here() {
-            give(&self.gate, self.ticket, Some(reason));
+            give(&self.server, self.ticket, Some(reason));
         }
     }
 
-    pub(super) fn gate(&self) -> &ActorRef<Gate<T>> {
-        &self.gate
+    pub(super) fn server(&self) -> &ActorRef<LockServer<T>> {
+        &self.server
     }
 }
 
 impl<T: Portable> Drop for Turn<T> {
     fn drop(&mut self) {
         if !self.is_over && self.home.is_here() {
-            give(&self.gate, self.ticket, None);
+            give(&self.server, self.ticket, None);
         }
     }
 }
 
 /// Ends a ticket, and does not lose that: whoever waits behind it would wait for ever.
-fn give<T: Portable>(gate: &ActorRef<Gate<T>>, ticket: Ticket, broken: Option<ExitReason>) {
-    if !needs_another_try(gate.give(ticket, broken.clone())) {
+fn give<T: Portable>(server: &ActorRef<LockServer<T>>, ticket: Ticket, broken: Option<ExitReason>) {
+    if !needs_another_try(server.give(ticket, broken.clone())) {
         return;
     }
-    let gate = gate.clone();
-    let again = move || while needs_another_try(gate.give(ticket, broken.clone())) {};
+    let server = server.clone();
+    let again = move || while needs_another_try(server.give(ticket, broken.clone())) {};
     // Without threads this process is not long for this world, and its end gives everything back.
     let _ = thread::Builder::new().name("phalanx-release".to_owned()).spawn(again);
 }

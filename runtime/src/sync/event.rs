@@ -38,7 +38,7 @@ use crate::types::exit::ExitReason;
 /// # }
 /// ```
 pub struct Event {
-    gate: ActorRef<Flag>,
+    server: ActorRef<Flag>,
 }
 
 handle!(Event);
@@ -104,8 +104,8 @@ impl Event {
     /// # Errors
     /// See [`SpawnError`].
     pub fn new() -> Result<Event, SpawnError> {
-        let gate = Flag::builder().name("event").spawn()?;
-        Ok(Event { gate })
+        let server = Flag::builder().name("event").spawn()?;
+        Ok(Event { server })
     }
 
     /// It has happened: lets everybody go who waits. Blocks until the server has done so.
@@ -113,7 +113,7 @@ impl Event {
     /// # Errors
     /// See [`SyncError`]; so for all methods.
     pub fn set(&self) -> Result<(), SyncError> {
-        Ok(self.gate.set().wait().map_err(Trouble::from)?)
+        Ok(self.server.set().wait().map_err(Trouble::from)?)
     }
 
     /// It has not happened: whoever waits from now on waits for the next time.
@@ -135,7 +135,7 @@ impl Event {
     /// # Errors
     /// See [`SyncError`].
     pub fn clear(&self) -> Result<(), SyncError> {
-        Ok(self.gate.clear().wait().map_err(Trouble::from)?)
+        Ok(self.server.clear().wait().map_err(Trouble::from)?)
     }
 
     /// Whether it has happened, at this instant.
@@ -143,7 +143,7 @@ impl Event {
     /// # Errors
     /// See [`SyncError`].
     pub fn is_set(&self) -> Result<bool, SyncError> {
-        Ok(self.gate.is_set().wait().map_err(Trouble::from)?)
+        Ok(self.server.is_set().wait().map_err(Trouble::from)?)
     }
 
     /// Waits until it is set, without a limit, but not beyond the death of its server.
@@ -151,7 +151,7 @@ impl Event {
     /// # Errors
     /// See [`SyncError`].
     pub fn wait(&self) -> Result<(), SyncError> {
-        Ok(self.gate.within(Duration::MAX).until_set().wait().map_err(Trouble::from)?)
+        Ok(self.server.within(Duration::MAX).until_set().wait().map_err(Trouble::from)?)
     }
 
     /// The same for `limit` at most; answers whether it was set. Never `false` early.
@@ -159,7 +159,7 @@ impl Event {
     /// # Errors
     /// See [`SyncError`].
     pub fn wait_timeout(&self, limit: Duration) -> Result<bool, SyncError> {
-        match self.gate.within(limit).until_set().wait().map_err(Trouble::from) {
+        match self.server.within(limit).until_set().wait().map_err(Trouble::from) {
             Ok(()) => Ok(true),
             Err(Trouble::Timeout) => Ok(false),
             Err(trouble) => Err(trouble.into()),
@@ -168,7 +168,7 @@ impl Event {
 
     /// Whoever keeps the flag: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
-        self.gate.any()
+        self.server.any()
     }
 
     /// Ends the server. Those who wait, and all who use it later, get [`SyncError::Gone`]. Blocks for `grace` at most; then it is killed.
@@ -176,6 +176,6 @@ impl Event {
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        self.gate.stop(grace)
+        self.server.stop(grace)
     }
 }

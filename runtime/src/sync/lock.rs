@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, Granted, Mark, Trouble, Turn};
 use super::error::{LockError, Poisoned, SyncError};
-use super::lock_server::{Gate, Kept};
+use super::lock_server::{Kept, LockServer};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
@@ -55,7 +55,7 @@ use crate::types::exit::ExitReason;
 /// # }
 /// ```
 pub struct Lock<T: Portable> {
-    gate: ActorRef<Gate<T>>,
+    server: ActorRef<LockServer<T>>,
 }
 
 /// The right to use and to change the value of a [`Lock`] or a [`RwLock`](crate::RwLock), and a copy of it. Dropping it commits what was changed and gives the lock back.
@@ -80,8 +80,8 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// See [`SpawnError`].
     pub fn new(value: T) -> Result<Lock<T>, SpawnError> {
-        let gate = Gate::builder(Kept::new(value), 1, true).name("lock").spawn()?;
-        Ok(Lock { gate })
+        let server = LockServer::builder(Kept::new(value), 1, true).name("lock").spawn()?;
+        Ok(Lock { server })
     }
 
     /// Takes the lock. Blocks until it is free, without a limit, but not beyond the death of its server.
@@ -179,13 +179,13 @@ impl<T: Portable> Lock<T> {
         predicate: impl FnMut(&T) -> bool,
         limit: Duration,
     ) -> Result<Guard<T>, LockError<Guard<T>>> {
-        assert!(guard.gate() == Some(&self.gate), "the guard is that of another lock");
+        assert!(guard.server() == Some(&self.server), "the guard is that of another lock");
         guard.wait_until(predicate, limit)
     }
 
     /// Whoever keeps the lock: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
-        self.gate.any()
+        self.server.any()
     }
 
     /// Ends the server, and with it the value. Those who wait, and all who use it later, get [`LockError::Gone`]. Blocks for `grace` at most; then it is killed.
@@ -193,12 +193,12 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        self.gate.stop(grace)
+        self.server.stop(grace)
     }
 
     fn take(&self, waits: bool, deadline: Option<Instant>) -> Result<Guard<T>, LockError<Guard<T>>> {
-        let mark = Mark::set(self.gate.id()).ok_or(LockError::HeldByThisThread)?;
-        Guard::of(client::take(&self.gate, 1, waits, deadline)?, mark)
+        let mark = Mark::set(self.server.id()).ok_or(LockError::HeldByThisThread)?;
+        Guard::of(client::take(&self.server, 1, waits, deadline)?, mark)
     }
 }
 
@@ -208,8 +208,8 @@ impl<T: Portable> Guard<T> {
         Poisoned::check(guard, poison)
     }
 
-    pub(super) fn gate(&self) -> Option<&ActorRef<Gate<T>>> {
-        self.turn.as_ref().map(Turn::gate)
+    pub(super) fn server(&self) -> Option<&ActorRef<LockServer<T>>> {
+        self.turn.as_ref().map(Turn::server)
     }
 
     /// Waits until it may look again.
@@ -339,19 +339,19 @@ impl<T: Portable + fmt::Display> fmt::Display for Guard<T> {
     }
 }
 
-/// What the handles of this module have in common: those of a server, `Handle<..> { gate }`.
+/// What the handles of this module have in common: those of a server, `Handle<..> { server }`.
 macro_rules! handle {
     ($handle:ident $(<$parameter:ident>)?) => {
         impl$(<$parameter: Portable>)? Clone for $handle$(<$parameter>)? {
             fn clone(&self) -> Self {
-                $handle { gate: self.gate.clone() }
+                $handle { server: self.server.clone() }
             }
         }
 
         /// Whether both mean the same one.
         impl$(<$parameter: Portable>)? PartialEq for $handle$(<$parameter>)? {
             fn eq(&self, other: &Self) -> bool {
-                self.gate == other.gate
+                self.server == other.server
             }
         }
 
@@ -359,19 +359,19 @@ macro_rules! handle {
 
         impl$(<$parameter: Portable>)? fmt::Debug for $handle$(<$parameter>)? {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($handle), "({})"), self.gate)
+                write!(f, concat!(stringify!($handle), "({})"), self.server)
             }
         }
 
         impl$(<$parameter: Portable>)? Serialize for $handle$(<$parameter>)? {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.gate.serialize(serializer)
+                self.server.serialize(serializer)
             }
         }
 
         impl<'de, $($parameter: Portable)?> Deserialize<'de> for $handle$(<$parameter>)? {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                ActorRef::deserialize(deserializer).map(|gate| $handle { gate })
+                ActorRef::deserialize(deserializer).map(|server| $handle { server })
             }
         }
     };

@@ -1,4 +1,4 @@
-//! The server of locks and semaphores: a value, and a turnstile in front of it.
+//! The server of locks and semaphores: a value, and a wait queue in front of it.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use phalanx_macros::actor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::clients::{Parties, Party, Ticket};
-use super::wait_queue::{Held, Turnstile, Waiting};
+use super::wait_queue::{Held, WaitQueue, Waiting};
 use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
 use crate::ipc::codec::Portable;
@@ -46,36 +46,42 @@ pub(super) struct Poison {
 
 /// Where the value is, and who may have it.
 #[actor]
-pub(super) struct Gate<T: Portable> {
+pub(super) struct LockServer<T: Portable> {
     value: Kept<T>,
     /// Whether the death of one who holds all permits is to be told to the next.
     poisons: bool,
     poison: Option<Poison>,
     parties: Parties,
-    turnstile: Turnstile<Answer<Taken<T>>>,
+    wait_queue: WaitQueue<Answer<Taken<T>>>,
 }
 
 #[actor]
-impl<T: Portable> Gate<T> {
+impl<T: Portable> LockServer<T> {
     #[init]
     pub(super) fn new(value: Kept<T>, permits: u32, poisons: bool) -> Self {
-        Gate { value, poisons, poison: None, parties: Parties::default(), turnstile: Turnstile::new(permits) }
+        LockServer {
+            value,
+            poisons,
+            poison: None,
+            parties: Parties::default(),
+            wait_queue: WaitQueue::new(permits),
+        }
     }
 
     /// A process is there, and wants to be watched.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
-        if let Some(gate) = crate::actor::links::myself::<Gate<T>>() {
-            self.parties.enter(party, &who, move |down| gate.gone(down));
+        if let Some(server) = crate::actor::links::myself::<LockServer<T>>() {
+            self.parties.enter(party, &who, move |down| server.gone(down));
         }
     }
 
     /// Asks for permits. One that does not want to wait is answered at once.
     pub(super) fn take(&mut self, ticket: Ticket, permits: u32, waits: bool) -> Later<Taken<T>> {
         let (later, answer) = later();
-        if permits > self.turnstile.total() {
+        if permits > self.wait_queue.total() {
             // That will never be: dropping the answer says so.
-        } else if waits || self.turnstile.is_open_for(permits) {
-            self.turnstile.queue(Waiting { ticket, permits, answer });
+        } else if waits || self.wait_queue.is_open_for(permits) {
+            self.wait_queue.queue(Waiting { ticket, permits, answer });
             self.admit();
         } else {
             // Whoever has gone meanwhile does not want to know it.
@@ -87,7 +93,7 @@ impl<T: Portable> Gate<T> {
     /// The grant has been received; the holder's code goes on.
     #[tell]
     pub(super) fn took(&mut self, ticket: Ticket) {
-        if self.turnstile.confirm(ticket) {
+        if self.wait_queue.confirm(ticket) {
             self.poison = None;
         }
     }
@@ -96,8 +102,8 @@ impl<T: Portable> Gate<T> {
     pub(super) fn park(&mut self, ticket: Ticket) -> Later<Taken<T>> {
         let (later, answer) = later();
         // Without what it is to give back, it would never be answered: then the other half is dropped, and that is an answer.
-        if let Some(held) = self.turnstile.give(ticket) {
-            self.turnstile.park(Waiting { ticket, permits: held.permits, answer });
+        if let Some(held) = self.wait_queue.give(ticket) {
+            self.wait_queue.park(Waiting { ticket, permits: held.permits, answer });
             self.admit();
         }
         later
@@ -105,10 +111,10 @@ impl<T: Portable> Gate<T> {
 
     /// A new value, by a holder of all permits; answers whether it is one.
     pub(super) fn commit(&mut self, ticket: Ticket, value: Kept<T>) -> bool {
-        let holds = self.turnstile.holds(ticket);
+        let holds = self.wait_queue.holds(ticket);
         if holds {
             self.value = value;
-            self.turnstile.wake();
+            self.wait_queue.wake();
         }
         holds
     }
@@ -123,7 +129,7 @@ impl<T: Portable> Gate<T> {
     #[tell]
     pub(super) fn give(&mut self, ticket: Ticket, broken: Option<ExitReason>) {
         let by = self.parties.who(ticket.party).cloned();
-        let held = self.turnstile.give(ticket);
+        let held = self.wait_queue.give(ticket);
         if let (Some(held), Some(by), Some(reason)) = (held, by, broken) {
             self.poison(held, Poison { by, incarnation: ticket.party.incarnation, reason });
         }
@@ -132,7 +138,7 @@ impl<T: Portable> Gate<T> {
 
     /// The same, for those who want to know that it has arrived; answers whether anything was held.
     pub(super) fn release(&mut self, ticket: Ticket) -> bool {
-        let held = self.turnstile.give(ticket).is_some();
+        let held = self.wait_queue.give(ticket).is_some();
         self.admit();
         held
     }
@@ -140,7 +146,7 @@ impl<T: Portable> Gate<T> {
     /// A process has ended.
     #[tell]
     fn gone(&mut self, down: Down) {
-        let held = self.turnstile.give_all(|ticket| ticket.party.ends_with(&down));
+        let held = self.wait_queue.give_all(|ticket| ticket.party.ends_with(&down));
         for held in held {
             let Down { who: by, incarnation, reason, .. } = down.clone();
             self.poison(held, Poison { by, incarnation, reason });
@@ -150,24 +156,24 @@ impl<T: Portable> Gate<T> {
     }
 
     pub(super) fn free(&self) -> u32 {
-        self.turnstile.free()
+        self.wait_queue.free()
     }
 }
 
-impl<T: Portable> Gate<T> {
+impl<T: Portable> LockServer<T> {
     /// A holder did not come to its end. If it has not got the grant, it has not even begun.
     fn poison(&mut self, held: Held, poison: Poison) {
-        if self.poisons && held.confirmed && held.permits == self.turnstile.total() {
+        if self.poisons && held.confirmed && held.permits == self.wait_queue.total() {
             self.poison = Some(poison);
             // What they wait for may have died with it.
-            self.turnstile.wake();
+            self.wait_queue.wake();
         }
     }
 
     /// Lets in whoever may pass now.
     fn admit(&mut self) {
-        while let Some(Waiting { ticket, permits, answer }) = self.turnstile.admit() {
-            let writes = self.poisons && permits == self.turnstile.total();
+        while let Some(Waiting { ticket, permits, answer }) = self.wait_queue.admit() {
+            let writes = self.poisons && permits == self.wait_queue.total();
             let grant = Grant {
                 value: self.value.clone(),
                 poison: self.poison.clone(),
@@ -175,7 +181,7 @@ impl<T: Portable> Gate<T> {
             };
             // It has died, or its time is over: it has said so, or will, but nobody has to wait for that.
             if !answer.is_wanted() || answer.send(Taken::Granted(grant)).is_err() {
-                self.turnstile.give(ticket);
+                self.wait_queue.give(ticket);
             }
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::client::{self, Mark, Turn};
 use super::error::{LockError, Poisoned};
 use super::lock::{Guard, handle};
-use super::lock_server::{Gate, Kept};
+use super::lock_server::{Kept, LockServer};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
@@ -47,7 +47,7 @@ const PLACES: u32 = u32::MAX;
 /// # }
 /// ```
 pub struct RwLock<T: Portable> {
-    gate: ActorRef<Gate<T>>,
+    server: ActorRef<LockServer<T>>,
 }
 
 handle!(RwLock<T>);
@@ -69,8 +69,8 @@ impl<T: Portable> RwLock<T> {
     /// # Errors
     /// See [`SpawnError`].
     pub fn new(value: T) -> Result<RwLock<T>, SpawnError> {
-        let gate = Gate::builder(Kept::new(value), PLACES, true).name("rw-lock").spawn()?;
-        Ok(RwLock { gate })
+        let server = LockServer::builder(Kept::new(value), PLACES, true).name("rw-lock").spawn()?;
+        Ok(RwLock { server })
     }
 
     /// Takes it for reading. Blocks until no writer has it or waits for it before this one, without a limit, but not beyond the death of its server.
@@ -149,13 +149,13 @@ impl<T: Portable> RwLock<T> {
         predicate: impl FnMut(&T) -> bool,
         limit: Duration,
     ) -> Result<Guard<T>, LockError<Guard<T>>> {
-        assert!(guard.gate() == Some(&self.gate), "the guard is that of another lock");
+        assert!(guard.server() == Some(&self.server), "the guard is that of another lock");
         guard.wait_until(predicate, limit)
     }
 
     /// Whoever keeps the lock: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
-        self.gate.any()
+        self.server.any()
     }
 
     /// Ends the server, and with it the value; see [`Lock::stop`](crate::Lock::stop).
@@ -163,7 +163,7 @@ impl<T: Portable> RwLock<T> {
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        self.gate.stop(grace)
+        self.server.stop(grace)
     }
 
     fn take_to_read(
@@ -171,14 +171,14 @@ impl<T: Portable> RwLock<T> {
         waits: bool,
         deadline: Option<Instant>,
     ) -> Result<ReadGuard<T>, LockError<ReadGuard<T>>> {
-        let mark = Mark::set(self.gate.id()).ok_or(LockError::HeldByThisThread)?;
-        let (turn, value, poison) = client::take(&self.gate, 1, waits, deadline)?;
+        let mark = Mark::set(self.server.id()).ok_or(LockError::HeldByThisThread)?;
+        let (turn, value, poison) = client::take(&self.server, 1, waits, deadline)?;
         Poisoned::check(ReadGuard { _turn: turn, value, _mark: mark, thread: PhantomData }, poison)
     }
 
     fn take_to_write(&self, waits: bool, deadline: Option<Instant>) -> Result<Guard<T>, LockError<Guard<T>>> {
-        let mark = Mark::set(self.gate.id()).ok_or(LockError::HeldByThisThread)?;
-        Guard::of(client::take(&self.gate, PLACES, waits, deadline)?, mark)
+        let mark = Mark::set(self.server.id()).ok_or(LockError::HeldByThisThread)?;
+        Guard::of(client::take(&self.server, PLACES, waits, deadline)?, mark)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::client::{self, Turn};
 use super::error::SyncError;
 use super::lock::handle;
-use super::lock_server::{Gate, Kept};
+use super::lock_server::{Kept, LockServer};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::types::error::{CallError, SendError, SpawnError};
@@ -41,7 +41,7 @@ use crate::types::exit::ExitReason;
 /// # }
 /// ```
 pub struct Semaphore {
-    gate: ActorRef<Gate<()>>,
+    server: ActorRef<LockServer<()>>,
 }
 
 handle!(Semaphore);
@@ -68,8 +68,8 @@ impl Semaphore {
     /// # Errors
     /// See [`SpawnError`].
     pub fn new(permits: u32) -> Result<Semaphore, SpawnError> {
-        let gate = Gate::builder(Kept::new(()), permits, false).name("semaphore").spawn()?;
-        Ok(Semaphore { gate })
+        let server = LockServer::builder(Kept::new(()), permits, false).name("semaphore").spawn()?;
+        Ok(Semaphore { server })
     }
 
     /// Takes a permit. Blocks until there is one, without a limit, but not beyond the death of the server.
@@ -137,12 +137,12 @@ impl Semaphore {
     /// # Errors
     /// See [`SyncError`].
     pub fn available(&self) -> Result<u32, SyncError> {
-        Ok(self.gate.free().wait().map_err(client::Trouble::from)?)
+        Ok(self.server.free().wait().map_err(client::Trouble::from)?)
     }
 
     /// Whoever keeps the permits: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
-        self.gate.any()
+        self.server.any()
     }
 
     /// Ends the server. Those who wait, and all who use it later, get [`SyncError::Gone`]. Blocks for `grace` at most; then it is killed.
@@ -150,11 +150,11 @@ impl Semaphore {
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        self.gate.stop(grace)
+        self.server.stop(grace)
     }
 
     fn take(&self, permits: u32, waits: bool, deadline: Option<Instant>) -> Result<Permit, SyncError> {
-        match client::take(&self.gate, permits, waits, deadline) {
+        match client::take(&self.server, permits, waits, deadline) {
             Ok((turn, _, _)) => Ok(Permit { turn, permits }),
             // What would never be free is not waited for: the server drops the request.
             Err(client::Trouble::Call(CallError::Unanswered(_))) => {

@@ -6,7 +6,7 @@ use super::clients::Ticket;
 
 /// `A` is how somebody who waits is answered.
 #[derive(Debug)]
-pub(super) struct Turnstile<A> {
+pub(super) struct WaitQueue<A> {
     total: u32,
     free: u32,
     held: HashMap<Ticket, Held>,
@@ -31,9 +31,9 @@ pub(super) struct Held {
     pub(super) confirmed: bool,
 }
 
-impl<A> Turnstile<A> {
-    pub(super) fn new(total: u32) -> Turnstile<A> {
-        Turnstile { total, free: total, held: HashMap::new(), queue: VecDeque::new(), parked: Vec::new() }
+impl<A> WaitQueue<A> {
+    pub(super) fn new(total: u32) -> WaitQueue<A> {
+        WaitQueue { total, free: total, held: HashMap::new(), queue: VecDeque::new(), parked: Vec::new() }
     }
 
     pub(super) fn total(&self) -> u32 {
@@ -114,63 +114,66 @@ mod tests {
         Ticket::for_tests(number)
     }
 
-    fn turnstile(total: u32, wanted: &[u32]) -> Turnstile<()> {
-        let mut turnstile = Turnstile::new(total);
+    fn wait_queue(total: u32, wanted: &[u32]) -> WaitQueue<()> {
+        let mut wait_queue = WaitQueue::new(total);
         for (number, &permits) in wanted.iter().enumerate() {
-            turnstile.queue(Waiting { ticket: ticket(number as u64), permits, answer: () });
+            wait_queue.queue(Waiting { ticket: ticket(number as u64), permits, answer: () });
         }
-        turnstile
+        wait_queue
     }
 
-    fn admitted(turnstile: &mut Turnstile<()>) -> Vec<Ticket> {
-        std::iter::from_fn(|| turnstile.admit().map(|waiting| waiting.ticket)).collect()
+    fn admitted(wait_queue: &mut WaitQueue<()>) -> Vec<Ticket> {
+        std::iter::from_fn(|| wait_queue.admit().map(|waiting| waiting.ticket)).collect()
     }
 
     #[test]
     fn nobody_overtakes() {
-        let mut turnstile = turnstile(3, &[1, 3, 1]);
-        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
-        assert!(!turnstile.is_open_for(1));
-        turnstile.give(ticket(0));
-        assert_eq!(admitted(&mut turnstile), [ticket(1)]);
-        turnstile.give(ticket(1));
-        assert_eq!(admitted(&mut turnstile), [ticket(2)]);
-        assert_eq!(turnstile.free(), 2);
+        let mut wait_queue = wait_queue(3, &[1, 3, 1]);
+        assert_eq!(admitted(&mut wait_queue), [ticket(0)]);
+        assert!(!wait_queue.is_open_for(1));
+        wait_queue.give(ticket(0));
+        assert_eq!(admitted(&mut wait_queue), [ticket(1)]);
+        wait_queue.give(ticket(1));
+        assert_eq!(admitted(&mut wait_queue), [ticket(2)]);
+        assert_eq!(wait_queue.free(), 2);
     }
 
     #[test]
     fn a_ticket_that_is_given_back_while_it_waits_never_holds_anything() {
-        let mut turnstile = turnstile(1, &[1, 1, 1]);
-        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
-        assert_eq!(turnstile.give(ticket(1)), None);
-        turnstile.give(ticket(0));
-        assert_eq!(admitted(&mut turnstile), [ticket(2)]);
-        assert_eq!(turnstile.give(ticket(1)), None);
-        assert_eq!((turnstile.free(), turnstile.give(ticket(2)).is_some(), turnstile.free()), (0, true, 1));
+        let mut wait_queue = wait_queue(1, &[1, 1, 1]);
+        assert_eq!(admitted(&mut wait_queue), [ticket(0)]);
+        assert_eq!(wait_queue.give(ticket(1)), None);
+        wait_queue.give(ticket(0));
+        assert_eq!(admitted(&mut wait_queue), [ticket(2)]);
+        assert_eq!(wait_queue.give(ticket(1)), None);
+        assert_eq!(
+            (wait_queue.free(), wait_queue.give(ticket(2)).is_some(), wait_queue.free()),
+            (0, true, 1)
+        );
     }
 
     #[test]
     fn the_parked_wait_for_a_change_and_then_for_their_turn() {
-        let mut turnstile = turnstile(1, &[1, 1]);
-        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
-        turnstile.give(ticket(0));
-        turnstile.park(Waiting { ticket: ticket(0), permits: 1, answer: () });
-        assert_eq!(admitted(&mut turnstile), [ticket(1)]);
-        turnstile.wake();
-        assert_eq!(admitted(&mut turnstile), []);
-        turnstile.give(ticket(1));
-        assert_eq!(admitted(&mut turnstile), [ticket(0)]);
+        let mut wait_queue = wait_queue(1, &[1, 1]);
+        assert_eq!(admitted(&mut wait_queue), [ticket(0)]);
+        wait_queue.give(ticket(0));
+        wait_queue.park(Waiting { ticket: ticket(0), permits: 1, answer: () });
+        assert_eq!(admitted(&mut wait_queue), [ticket(1)]);
+        wait_queue.wake();
+        assert_eq!(admitted(&mut wait_queue), []);
+        wait_queue.give(ticket(1));
+        assert_eq!(admitted(&mut wait_queue), [ticket(0)]);
     }
 
     #[test]
     fn everything_of_the_dead_is_given_back_and_nothing_else() {
-        let mut turnstile = turnstile(5, &[1, 2, 2, 4]);
-        assert_eq!(admitted(&mut turnstile).len(), 3);
-        assert!(turnstile.confirm(ticket(1)));
-        assert!(!turnstile.confirm(ticket(1)));
-        let held = turnstile.give_all(|other| other == ticket(1) || other == ticket(3));
+        let mut wait_queue = wait_queue(5, &[1, 2, 2, 4]);
+        assert_eq!(admitted(&mut wait_queue).len(), 3);
+        assert!(wait_queue.confirm(ticket(1)));
+        assert!(!wait_queue.confirm(ticket(1)));
+        let held = wait_queue.give_all(|other| other == ticket(1) || other == ticket(3));
         assert_eq!(held, [Held { permits: 2, confirmed: true }]);
-        assert_eq!((turnstile.free(), admitted(&mut turnstile)), (2, vec![]));
-        assert!(turnstile.is_open_for(2));
+        assert_eq!((wait_queue.free(), admitted(&mut wait_queue)), (2, vec![]));
+        assert!(wait_queue.is_open_for(2));
     }
 }

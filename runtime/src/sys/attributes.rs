@@ -1,4 +1,4 @@
-//! The surroundings of this process: environment, niceness, cores.
+//! The attributes of this process: environment, niceness, cores.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! What an error of a system call on a socket of ours says about whom: decided once, for all calls on mailboxes, reply channels, attics, and
+//! What an error of a system call on a socket of ours says about whom: decided once, for all calls on mailboxes, reply channels, descriptor stores, and
 //! the lines of log and names.
 
 use std::io;

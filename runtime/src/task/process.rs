@@ -13,14 +13,14 @@ use crate::actor::builder::{options, short_name};
 use crate::control::request::Kind;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
-use crate::reactor::endpoint::Peer;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::Endpoint;
 use crate::reactor::interrupt;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::{Handle, process_methods};
-use crate::reactor::router::Router;
-use crate::reactor::waiter::{Outcome, Slot};
+use crate::reactor::waiter::{Outcome, Waiter};
 use crate::spawn::plan::Plan;
-use crate::status::Epitaph;
+use crate::status::ExitRecord;
 use crate::sys::clock;
 use crate::sys::per_process::Home;
 use crate::task::run::{Left, OfTask};
@@ -51,7 +51,7 @@ use crate::types::options::Options;
 /// # }
 /// ```
 pub struct Process<T, E = Never> {
-    peer: Arc<Peer>,
+    endpoint: Arc<Endpoint>,
     kind: PhantomData<fn() -> (T, E)>,
 }
 
@@ -125,27 +125,27 @@ impl<T: Portable, E: Portable> Process<T, E> {
     /// # Errors
     /// [`CallError::App`] if the function answered `Err`, [`CallError::Died`] if it did not answer: it panicked, was killed, or called `exit`.
     pub fn join(&self) -> Result<T, CallError<E>> {
-        let epitaph = self.handle().epitaph_until(None);
-        self.result(epitaph.as_deref())
+        let exit_record = self.handle().epitaph_until(None);
+        self.result(exit_record.as_deref())
     }
 
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<Result<T, CallError<E>>> {
-        let epitaph = self.handle().epitaph_until(Some(clock::after(limit)))?;
-        Some(self.result(Some(&epitaph)))
+        let exit_record = self.handle().epitaph_until(Some(clock::after(limit)))?;
+        Some(self.result(Some(&exit_record)))
     }
 
-    fn result(&self, epitaph: Option<&Epitaph>) -> Result<T, CallError<E>> {
-        let at = || At::new(&self.peer.card.name, self.peer.process(), "task", None);
-        let reason = epitaph.map_or(ExitReason::SupervisorDied, |epitaph| epitaph.reason.clone());
+    fn result(&self, exit_record: Option<&ExitRecord>) -> Result<T, CallError<E>> {
+        let at = || At::new(&self.endpoint.card.name, self.endpoint.process(), "task", None);
+        let reason = exit_record.map_or(ExitReason::SupervisorDied, |exit_record| exit_record.reason.clone());
         let codec = |error| CallError::Codec(error, at());
-        let left = match self.peer.ledger.result(bounds::BYTES) {
+        let left = match self.endpoint.ledger.result(bounds::BYTES) {
             Some(bytes) if reason == ExitReason::Normal => {
                 bytes.map_err(|error| CallError::Unreachable(error.to_string(), at()))?
             }
             _ => return Err(CallError::Died(reason, at())),
         };
-        let depth = self.peer.card.depth;
+        let depth = self.endpoint.card.depth;
         match postcard::from_bytes(&left).map_err(|error| codec(error.to_string()))? {
             Left::Value(bytes) => codec::decode_within(&bytes, Vec::new(), depth).map_err(codec),
             Left::App(bytes) => {
@@ -157,29 +157,29 @@ impl<T: Portable, E: Portable> Process<T, E> {
 }
 
 impl<T, E> Process<T, E> {
-    pub(crate) fn of(peer: Arc<Peer>) -> Process<T, E> {
-        Process { peer, kind: PhantomData }
+    pub(crate) fn of(endpoint: Arc<Endpoint>) -> Process<T, E> {
+        Process { endpoint, kind: PhantomData }
     }
 
     fn handle(&self) -> Handle<'_> {
-        Handle(&self.peer)
+        Handle(&self.endpoint)
     }
 
     process_methods!();
 
     /// The process id. It stays the same after the end, when the process does not exist any more.
     pub fn pid(&self) -> u32 {
-        self.peer.ledger.pid()
+        self.endpoint.ledger.pid()
     }
 
     /// Its name; unless it was given one, that of its function (of a closure: `Process`) with a number, counted by the process that has spawned it: `square-1`.
     pub fn name(&self) -> &str {
-        &self.peer.card.name
+        &self.endpoint.card.name
     }
 
     /// The same task without its type: for those who want to know it again, or to watch it.
     pub fn any(&self) -> AnyRef {
-        AnyRef(Arc::clone(&self.peer))
+        AnyRef(Arc::clone(&self.endpoint))
     }
 }
 
@@ -206,7 +206,7 @@ impl<T, E> fmt::Display for Process<T, E> {
 /// What awaiting a [`Process`] waits with: the result of [`join`](Process::join). Works under any executor; dropping it does not end the process.
 pub struct Joining<T, E = Never> {
     process: Process<T, E>,
-    slot: Option<Arc<Slot>>,
+    waiter: Option<Arc<Waiter>>,
     waits: Option<(u64, u64)>,
     /// Where it waits.
     home: Home,
@@ -219,34 +219,34 @@ impl<T: Portable, E: Portable> Future for Joining<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let unreachable = |process: &Process<T, E>, error: std::io::Error| {
-            let at = At::new(&process.peer.card.name, process.peer.process(), "join", None);
+            let at = At::new(&process.endpoint.card.name, process.endpoint.process(), "join", None);
             Poll::Ready(Err(CallError::Unreachable(error.to_string(), at)))
         };
-        let router = match Router::get() {
-            Ok(router) => router,
+        let reactor = match Reactor::get() {
+            Ok(reactor) => reactor,
             Err(error) => return unreachable(&self.process, error),
         };
         let this = &mut *self;
         if !this.home.is_here() {
             // A copy of the one that has waited: it waits for itself.
-            (this.slot, this.waits, this.home) = (None, None, Home::here());
+            (this.waiter, this.waits, this.home) = (None, None, Home::here());
         }
-        if let Err(error) = router.know(&this.process.peer) {
+        if let Err(error) = reactor.know(&this.process.endpoint) {
             return unreachable(&this.process, error);
         }
-        let slot = this.slot.get_or_insert_with(|| {
-            let slot = Arc::new(Slot::default());
-            this.process.peer.on_death(&slot);
-            router.visit(&this.process.peer);
-            slot
+        let waiter = this.waiter.get_or_insert_with(|| {
+            let waiter = Arc::new(Waiter::default());
+            this.process.endpoint.on_death(&waiter);
+            reactor.visit(&this.process.endpoint);
+            waiter
         });
-        match slot.poll(context.waker()) {
+        match waiter.poll(context.waker()) {
             Some(_) if interrupt::is_interrupted() => Poll::Pending,
-            Some(Outcome::Dead(epitaph)) => Poll::Ready(this.process.result(epitaph.as_deref())),
+            Some(Outcome::Dead(exit_record)) => Poll::Ready(this.process.result(exit_record.as_deref())),
             Some(_) => Poll::Ready(this.process.result(None)),
             None => {
                 if this.waits.is_none() {
-                    match router.attend_future(slot, u64::MAX) {
+                    match reactor.attend_future(waiter, u64::MAX) {
                         Ok(key) => this.waits = Some(key),
                         Err(error) => return unreachable(&this.process, error),
                     }
@@ -262,11 +262,11 @@ impl<T, E> Drop for Joining<T, E> {
         if !self.home.is_here() {
             return;
         }
-        if let Some(slot) = &self.slot {
-            self.process.peer.forget(slot);
+        if let Some(waiter) = &self.waiter {
+            self.process.endpoint.forget(waiter);
         }
-        if let (Some(key), Some(router)) = (self.waits, Router::existing()) {
-            router.release_future(key);
+        if let (Some(key), Some(reactor)) = (self.waits, Reactor::existing()) {
+            reactor.release_future(key);
         }
     }
 }
@@ -305,7 +305,7 @@ impl<T: Portable, E: Portable> IntoFuture for Process<T, E> {
     type IntoFuture = Joining<T, E>;
 
     fn into_future(self) -> Joining<T, E> {
-        Joining { process: self, slot: None, waits: None, home: Home::here() }
+        Joining { process: self, waiter: None, waits: None, home: Home::here() }
     }
 }
 
@@ -314,7 +314,7 @@ impl<T: Portable, E: Portable> IntoFuture for &Process<T, E> {
     type IntoFuture = Joining<T, E>;
 
     fn into_future(self) -> Joining<T, E> {
-        Process::of(Arc::clone(&self.peer)).into_future()
+        Process::of(Arc::clone(&self.endpoint)).into_future()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ipc::codec::{self, Portable};
 use crate::ipc::{bounds, user_code};
 use crate::reactor::context;
 use crate::spawn::tree;
-use crate::status::{Farewell, Ledger, StopMode};
+use crate::status::{ExitNotice, Ledger, StopMode};
 use crate::sys::executable::{self, Located};
 use crate::types::exit::PANIC_CODE;
 use crate::types::method::Method;
@@ -93,7 +93,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
         Ok(left) => left,
         Err(payload) => {
             panic::correct(ledger, &*payload);
-            ledger.say_farewell(Farewell::Panicked);
+            ledger.note_exit(ExitNotice::Panicked);
             return PANIC_CODE;
         }
     };
@@ -109,7 +109,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     let kept = keep(&left).or_else(|error| keep(&Left::Codec(format!("cannot keep the result: {error}"))));
     match kept {
         Ok(()) => {
-            ledger.say_farewell(Farewell::Returned);
+            ledger.note_exit(ExitNotice::Returned);
             0
         }
         Err(error) => fail(ledger, &error.to_string()),
@@ -118,6 +118,6 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
 
 fn fail(ledger: &Ledger, error: &str) -> i32 {
     ledger.last_words(error, "", None);
-    ledger.say_farewell(Farewell::Undecodable);
+    ledger.note_exit(ExitNotice::Undecodable);
     1
 }

@@ -14,13 +14,13 @@ use super::recycling::Recycling;
 use super::reply_channels::Callers;
 use crate::actor::links;
 use crate::actor::traits::{Actor, Answer, Call};
-use crate::control::fd_store::Attic;
+use crate::control::fd_store::FdStore;
 use crate::ipc::capacity::{self, Correction};
 use crate::ipc::codec;
 use crate::ipc::envelope::{Body, Envelope, Status, parse};
 use crate::policy::Drain;
 use crate::reactor::{context, last_words, own};
-use crate::status::{Epitaph, Ledger, Phase, StopMode};
+use crate::status::{ExitRecord, Ledger, Phase, StopMode};
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, process, rlimit, seqpacket, signal};
 use crate::types::method::{Method, method_name};
@@ -65,12 +65,12 @@ impl Mailbox {
         receiver: OwnedFd,
         buffer: Vec<u8>,
         ledger: &'static Ledger,
-        attic: Option<Attic>,
+        fd_store: Option<FdStore>,
         drain: Drain,
         recycling: Recycling,
     ) -> Mailbox {
-        let durable = attic.is_some();
-        let callers = Callers::inherit(attic, ledger.incarnation());
+        let durable = fd_store.is_some();
+        let callers = Callers::inherit(fd_store, ledger.incarnation());
         let correction = Correction::default();
         Mailbox { receiver, ledger, buffer, correction, callers, durable, drain, recycling, methods: &[] }
     }
@@ -421,14 +421,14 @@ impl Mailbox {
 
     /// The caller of a lost message has been told by the supervisor's word in the ledger, if it looked in time. This it cannot miss.
     fn give_up(&mut self, envelope: &Envelope<()>, methods: &'static [Method], incarnation: u64) {
-        let epitaph = self.ledger.death_of(incarnation).unwrap_or_else(Epitaph::orphaned);
-        let reason = &epitaph.reason;
+        let exit_record = self.ledger.death_of(incarnation).unwrap_or_else(ExitRecord::orphaned);
+        let reason = &exit_record.reason;
         let method = method_name(methods, envelope.method);
         let attempts = self.ledger.attempts();
         if !envelope.ask || attempts > 1 {
             tracing::warn!(method, attempts, %reason, "dead letter");
         }
-        if let Ok(encoded) = codec::encode(&epitaph) {
+        if let Ok(encoded) = codec::encode(&exit_record) {
             self.answer(envelope, Answer::new(Status::Lost, encoded));
         }
     }

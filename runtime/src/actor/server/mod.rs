@@ -18,7 +18,7 @@ use crate::ipc::envelope::Body;
 use crate::ipc::{bounds, codec, user_code};
 use crate::reactor::context;
 use crate::spawn::tree;
-use crate::status::{Farewell, Ledger, Phase, StopMode};
+use crate::status::{ExitNotice, Ledger, Phase, StopMode};
 use crate::sys::executable::Located;
 use crate::types::exit::PANIC_CODE;
 pub(crate) use reply_channels::Origin;
@@ -33,9 +33,10 @@ impl<A: Actor> OfActor<A> {
 
 /// Makes the actor, handles its messages, stops it. Answers the exit code.
 pub(crate) fn run<A: Actor>(start: Start) -> i32 {
-    let Start { init, fds, receiver, ledger, attic, recycle, drain, buffer } = start;
+    let Start { init, fds, receiver, ledger, fd_store, recycle, drain, buffer } = start;
     // Even if its init fails: a caller is not to wait for what has been lost already.
-    let mut mailbox = Mailbox::new(receiver, buffer, ledger, attic, drain, Recycling::new(recycle.as_ref()));
+    let mut mailbox =
+        Mailbox::new(receiver, buffer, ledger, fd_store, drain, Recycling::new(recycle.as_ref()));
     mailbox.recover(A::METHODS);
     let mut actor = match make::<A>(&init, fds, ledger) {
         Ok(actor) => actor,
@@ -54,7 +55,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         panic::correct(ledger, &*payload);
         // The state may be half-changed: it is not dropped, nobody runs code on it.
         std::mem::forget(actor);
-        return farewell(ledger, Farewell::Panicked, PANIC_CODE);
+        return exit_notice(ledger, ExitNotice::Panicked, PANIC_CODE);
     }
     ledger.enter(Phase::Stopping);
     let stopped = user_code::caught(|| {
@@ -68,17 +69,17 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     mailbox.callers.flush_before_exit();
     let recycled = mailbox.recycles();
     match stopped {
-        Ok(()) if recycled => farewell(ledger, Farewell::Recycled, 0),
-        Ok(()) => farewell(ledger, Farewell::Stopped, 0),
+        Ok(()) if recycled => exit_notice(ledger, ExitNotice::Recycled, 0),
+        Ok(()) => exit_notice(ledger, ExitNotice::Stopped, 0),
         Err(payload) => {
             panic::correct(ledger, &*payload);
-            farewell(ledger, Farewell::Panicked, PANIC_CODE)
+            exit_notice(ledger, ExitNotice::Panicked, PANIC_CODE)
         }
     }
 }
 
-fn farewell(ledger: &Ledger, farewell: Farewell, code: i32) -> i32 {
-    ledger.say_farewell(farewell);
+fn exit_notice(ledger: &Ledger, exit_notice: ExitNotice, code: i32) -> i32 {
+    ledger.note_exit(exit_notice);
     code
 }
 
@@ -87,7 +88,7 @@ fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, 
     context::leave_if_copy();
     let init = init.map_err(|error| {
         ledger.last_words(&error, "", None);
-        farewell(ledger, Farewell::Undecodable, 1)
+        exit_notice(ledger, ExitNotice::Undecodable, 1)
     })?;
     let made = user_code::caught(|| A::init(init));
     context::leave_if_copy();
@@ -95,11 +96,11 @@ fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, 
         Ok(Ok(actor)) => Ok(actor),
         Ok(Err(error)) => {
             ledger.last_words(&error.0, "", None);
-            Err(farewell(ledger, Farewell::InitFailed, 1))
+            Err(exit_notice(ledger, ExitNotice::InitFailed, 1))
         }
         Err(payload) => {
             panic::correct(ledger, &*payload);
-            Err(farewell(ledger, Farewell::Panicked, PANIC_CODE))
+            Err(exit_notice(ledger, ExitNotice::Panicked, PANIC_CODE))
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::actor::traits::Answer;
-use crate::control::fd_store::Attic;
+use crate::control::fd_store::FdStore;
 use crate::ipc::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::ipc::uplink;
 use crate::reactor::endpoint::UNDER_WAY;
@@ -73,7 +73,7 @@ impl Caller {
 pub(super) struct Callers {
     known: HashMap<u64, Caller>,
     /// Where their channels are kept for the next process, if there may be one.
-    attic: Option<Attic>,
+    fd_store: Option<FdStore>,
     /// Those for whom there was no room.
     unparked: HashSet<u64>,
     /// Whether those two kinds have changed since somebody asked.
@@ -87,9 +87,9 @@ pub(super) struct Callers {
 
 impl Callers {
     /// Those whom an earlier process of this actor has left.
-    pub(super) fn inherit(attic: Option<Attic>, incarnation: u64) -> Callers {
-        let left = attic.as_ref().filter(|_| incarnation > 1).map(|attic| attic.channels());
-        let mut callers = Callers { attic, ..Callers::default() };
+    pub(super) fn inherit(fd_store: Option<FdStore>, incarnation: u64) -> Callers {
+        let left = fd_store.as_ref().filter(|_| incarnation > 1).map(|fd_store| fd_store.channels());
+        let mut callers = Callers { fd_store, ..Callers::default() };
         for (session, channel, parked) in left.unwrap_or_default() {
             callers.learn(session, channel);
             if !parked {
@@ -115,8 +115,8 @@ impl Callers {
     pub(super) fn have(&self, number: RawFd) -> bool {
         // Descriptors come in seldom, and each has cost more than this.
         let channels = self.known.values().map(|caller| caller.channel.as_raw_fd());
-        let attic = self.attic.iter().flat_map(Attic::descriptors);
-        channels.chain(attic).chain(uplink::descriptors()).any(|taken| taken == number)
+        let fd_store = self.fd_store.iter().flat_map(FdStore::descriptors);
+        channels.chain(fd_store).chain(uplink::descriptors()).any(|taken| taken == number)
     }
 
     /// A caller has sent its reply channel.
@@ -128,11 +128,11 @@ impl Callers {
             self.sweep_at = (2 * self.known.len()).max(16);
             self.count_blocked();
         }
-        let attic = self.attic.as_ref().filter(|_| !self.known.contains_key(&session));
-        if let Some(Err(error)) = attic.map(|attic| attic.park(session, channel.as_fd())) {
+        let fd_store = self.fd_store.as_ref().filter(|_| !self.known.contains_key(&session));
+        if let Some(Err(error)) = fd_store.map(|fd_store| fd_store.park(session, channel.as_fd())) {
             match Verdict::of(&error) {
                 // Nobody but the processes of this actor has its ends.
-                Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its attic", error),
+                Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its fd_store", error),
                 // No room: if this process dies, that caller is told that its answers are lost.
                 Verdict::Passes | Verdict::Packet => {
                     self.unparked.insert(session);
@@ -160,7 +160,7 @@ impl Callers {
     /// Where the answer goes that a handler has left for later; `None` if its caller is gone.
     pub(super) fn origin(&self, session: u64, seq: u64, incarnation: u64, deadline: u64) -> Option<Origin> {
         let channel = Arc::clone(&self.known.get(&session)?.channel);
-        let debt = self.attic.is_some().then(|| Owed::note(&self.owed, session, seq));
+        let debt = self.fd_store.is_some().then(|| Owed::note(&self.owed, session, seq));
         Some(Origin { channel, session, seq, incarnation, deadline, _debt: debt })
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::reactor::endpoint::Card;
 use crate::registry::protocol::{ENTRIES, NAME, REFS, Wanted};
-use crate::status::{Epitaph, Ledger, Process, State};
+use crate::status::{ExitRecord, Ledger, Process, State};
 use crate::types::exit::ExitReason;
 
 /// Everything but the thread, and the sending end of its line.
@@ -94,8 +94,8 @@ fn refused(refusal: Refusal) -> Answer {
 
 const NOBODY: Process = Process { incarnation: 0, pid: 0 };
 
-fn dead() -> Epitaph {
-    Epitaph { reason: ExitReason::SupervisorDied, ..Epitaph::orphaned() }
+fn dead() -> ExitRecord {
+    ExitRecord { reason: ExitReason::SupervisorDied, ..ExitRecord::orphaned() }
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn find(shared: &Shared, name: &str, wanted: &Shape) -> Result<(Service, Welcome
         None => None,
     };
     let welcome = Welcome { methods: methods.clone(), capacity: entry.capacity };
-    Ok((Service { actor: RawRef::bare(entry.actor.into_peer()), methods, desk }, welcome))
+    Ok((Service { actor: RawRef::bare(entry.actor.into_endpoint()), methods, desk }, welcome))
 }
 
 impl Service {

@@ -2,13 +2,13 @@
 //!
 //! There is no thread for it: of those who wait, one *leads*. It waits in the kernel for everything that concerns this
 //! process, hands out what comes, and passes the lead on when it has what it came for; the others sleep on their
-//! slots. So a call of a lone caller is three system calls (send, wait, receive), and nobody is woken for somebody else's answer. Only when an
+//! waiters. So a call of a lone caller is three system calls (send, wait, receive), and nobody is woken for somebody else's answer. Only when an
 //! executor waits (a future was polled), a background thread takes part, and leads for as long as futures wait.
 //!
 //! Nothing of the user's runs under a lock of this module, or while somebody leads: wakers are collected, and woken when the lead has been passed on.
 //! One that panics, blocks or comes back here holds up nobody but the thread that wakes it.
 //!
-//! A copy of this process (a fork without exec) has a router of its own, with sessions and a reply channel that nobody else has.
+//! A copy of this process (a fork without exec) has a reactor of its own, with sessions and a reply channel that nobody else has.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -19,10 +19,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use once_cell::sync::OnceCell;
 
 use crate::ipc::envelope::{Answered, Body, parse};
-use crate::reactor::endpoint::{Lost, Peer, Place};
+use crate::reactor::endpoint::{Endpoint, Lost, Place};
 use crate::reactor::last_words;
 use crate::reactor::reception::{ANSWERS, Fault, Reception, WAKE};
-use crate::reactor::waiter::{Outcome, Slot, Wakers};
+use crate::reactor::waiter::{Outcome, Waiter, Wakers};
 use crate::sys::per_process::Own;
 use crate::sys::{clock, poll, rlimit, seqpacket};
 
@@ -38,7 +38,7 @@ const SLICE: std::time::Duration = std::time::Duration::from_millis(100);
 /// How often is looked at those that have hung up and of whom it is not known why.
 const DOUBT: std::time::Duration = std::time::Duration::from_millis(10);
 
-pub(crate) struct Router {
+pub(crate) struct Reactor {
     /// Locked for a moment only, and after `inner` where both are.
     reception: Mutex<Arc<Reception>>,
     next: AtomicU64,
@@ -50,28 +50,28 @@ pub(crate) struct Router {
 struct Inner {
     pending: HashMap<u64, Pending>,
     /// More than one of the same actor only where a copy of a process has one that it was copied with, and has been given another.
-    peers: HashMap<u64, Vec<Weak<Peer>>>,
+    endpoints: HashMap<u64, Vec<Weak<Endpoint>>>,
     /// Somebody waits in the kernel.
     leading: bool,
     /// Those who wait and do not lead.
-    followers: Vec<Arc<Slot>>,
+    followers: Vec<Arc<Waiter>>,
     /// Futures that wait: their deadlines, and a number of their own.
     futures: BTreeSet<(u64, u64)>,
-    future_slots: HashMap<u64, Arc<Slot>>,
-    background: Option<Arc<Slot>>,
+    future_waiters: HashMap<u64, Arc<Waiter>>,
+    background: Option<Arc<Waiter>>,
     /// Peers that have hung up, of whom it is not known why.
-    doubtful: Vec<Weak<Peer>>,
+    doubtful: Vec<Weak<Endpoint>>,
     /// At how many pending calls to look for those that will have no answer and that nobody waits for.
     sweep_at: usize,
 }
 
 struct Pending {
     /// `None`: nobody waits for it any more. It counts until its answer has come, or its deadline has passed.
-    slot: Option<Arc<Slot>>,
+    waiter: Option<Arc<Waiter>>,
     deadline: u64,
     /// Among the calls of this process to that actor that are under way.
     _place: Place,
-    peer: u64,
+    endpoint: u64,
     session: u64,
     /// The actor's incarnation when the call was made.
     incarnation: u64,
@@ -79,30 +79,30 @@ struct Pending {
     epoch: u64,
 }
 
-static ROUTER: Own<OnceCell<Router>> = Own::new();
+static REACTOR: Own<OnceCell<Reactor>> = Own::new();
 
-impl Router {
-    /// The router of this process.
+impl Reactor {
+    /// The reactor of this process.
     ///
     /// # Errors
     /// `EMFILE` and the like, if it does not exist yet and cannot be made.
-    pub(crate) fn get() -> io::Result<&'static Router> {
-        ROUTER.here().get_or_try_init(Router::new)
+    pub(crate) fn get() -> io::Result<&'static Reactor> {
+        REACTOR.here().get_or_try_init(Reactor::new)
     }
 
-    pub(crate) fn existing() -> Option<&'static Router> {
-        ROUTER.here().get()
+    pub(crate) fn existing() -> Option<&'static Reactor> {
+        REACTOR.here().get()
     }
 
-    /// Whether this is the router of this process, and not that of one that this process is a copy of.
+    /// Whether this is the reactor of this process, and not that of one that this process is a copy of.
     pub(crate) fn is_here(&self) -> bool {
-        Router::existing().is_some_and(|here| std::ptr::eq(here, self))
+        Reactor::existing().is_some_and(|here| std::ptr::eq(here, self))
     }
 
-    fn new() -> io::Result<Router> {
+    fn new() -> io::Result<Reactor> {
         let reception = Mutex::new(Arc::new(Reception::new(0)?));
         let (next, inner, buffer) = (AtomicU64::new(1), Mutex::default(), Mutex::new(seqpacket::buffer()));
-        Ok(Router { reception, next, inner, buffer })
+        Ok(Reactor { reception, next, inner, buffer })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -116,67 +116,69 @@ impl Router {
 
     // Peers.
 
-    /// Makes a peer known, or finds the one that is known by this id already.
-    pub(crate) fn meet(&self, peer: Peer) -> io::Result<Arc<Peer>> {
-        // Dropped after the lock is released: dropping a peer takes the lock.
-        let peer = Arc::new(peer);
+    /// Makes an endpoint known, or finds the one that is known by this id already.
+    pub(crate) fn meet(&self, endpoint: Endpoint) -> io::Result<Arc<Endpoint>> {
+        // Dropped after the lock is released: dropping an endpoint takes the lock.
+        let endpoint = Arc::new(endpoint);
         let mut inner = self.inner();
-        let known = inner.peers.get(&peer.card.id);
+        let known = inner.endpoints.get(&endpoint.card.id);
         if let Some(known) = known.and_then(|known| known.iter().find_map(Weak::upgrade)) {
             return Ok(known);
         }
-        self.enter(&mut inner, &peer)?;
-        Ok(Arc::clone(&peer))
+        self.enter(&mut inner, &endpoint)?;
+        Ok(Arc::clone(&endpoint))
     }
 
-    /// Makes a peer known that this process has, if it is not: in a copy, those that it was copied with.
-    pub(crate) fn know(&self, peer: &Arc<Peer>) -> io::Result<()> {
-        if peer.is_known() {
+    /// Makes an endpoint known that this process has, if it is not: in a copy, those that it was copied with.
+    pub(crate) fn know(&self, endpoint: &Arc<Endpoint>) -> io::Result<()> {
+        if endpoint.is_known() {
             return Ok(());
         }
         let mut inner = self.inner();
-        if peer.is_known() { Ok(()) } else { self.enter(&mut inner, peer) }
+        if endpoint.is_known() { Ok(()) } else { self.enter(&mut inner, endpoint) }
     }
 
-    fn enter(&self, inner: &mut Inner, peer: &Arc<Peer>) -> io::Result<()> {
-        self.reception().set().add_edge(peer.mailbox(), peer.card.id)?;
-        inner.peers.entry(peer.card.id).or_default().push(Arc::downgrade(peer));
-        peer.become_known();
+    fn enter(&self, inner: &mut Inner, endpoint: &Arc<Endpoint>) -> io::Result<()> {
+        self.reception().set().add_edge(endpoint.mailbox(), endpoint.card.id)?;
+        inner.endpoints.entry(endpoint.card.id).or_default().push(Arc::downgrade(endpoint));
+        endpoint.become_known();
         Ok(())
     }
 
     /// Called when the last ref of this process to an actor is dropped.
-    pub(crate) fn forget_peer(&self, peer: &Peer) {
+    pub(crate) fn forget_endpoint(&self, endpoint: &Endpoint) {
         // By hand: the kernel forgets a member only when the last process that shares the socket closes it.
-        self.reception().set().remove(peer.mailbox());
+        self.reception().set().remove(endpoint.mailbox());
         let mut inner = self.inner();
         // A duplicate that `meet` did not take was never a member; the one that is known lives on.
-        if let Some(known) = inner.peers.get_mut(&peer.card.id) {
+        if let Some(known) = inner.endpoints.get_mut(&endpoint.card.id) {
             known.retain(|known| known.strong_count() > 0);
             if known.is_empty() {
-                inner.peers.remove(&peer.card.id);
+                inner.endpoints.remove(&endpoint.card.id);
             }
         }
     }
 
     /// Looks at an actor's facts: hands out what is new, its deaths above all.
-    pub(crate) fn visit(&self, peer: &Peer) {
-        self.look_at(peer, &mut Wakers::default());
+    pub(crate) fn visit(&self, endpoint: &Endpoint) {
+        self.look_at(endpoint, &mut Wakers::default());
     }
 
-    fn look_at(&self, peer: &Peer, woken: &mut Wakers) {
-        let lost = peer.look(&self.reception(), woken);
+    fn look_at(&self, endpoint: &Endpoint, woken: &mut Wakers) {
+        let lost = endpoint.look(&self.reception(), woken);
         if !lost.is_empty() {
             // What it answered before it died is in our channel already, and counts.
             self.read_answers(None, woken);
-            lost.into_iter().for_each(|lost| self.fail_calls_to(peer, &lost, woken));
+            lost.into_iter().for_each(|lost| self.fail_calls_to(endpoint, &lost, woken));
         }
-        peer.announce(woken);
-        if peer.is_doubtful() {
+        endpoint.announce(woken);
+        if endpoint.is_doubtful() {
             let mut inner = self.inner();
-            if !inner.doubtful.iter().any(|known| std::ptr::eq(known.as_ptr(), peer)) {
-                let known = inner.peers.get(&peer.card.id).cloned().unwrap_or_default();
-                inner.doubtful.extend(known.into_iter().filter(|known| std::ptr::eq(known.as_ptr(), peer)));
+            if !inner.doubtful.iter().any(|known| std::ptr::eq(known.as_ptr(), endpoint)) {
+                let known = inner.endpoints.get(&endpoint.card.id).cloned().unwrap_or_default();
+                inner
+                    .doubtful
+                    .extend(known.into_iter().filter(|known| std::ptr::eq(known.as_ptr(), endpoint)));
             }
         }
     }
@@ -184,7 +186,7 @@ impl Router {
     /// Looks again at those who have hung up: somebody may have written down why, meanwhile.
     fn visit_doubtful(&self, woken: &mut Wakers) {
         let doubtful = std::mem::take(&mut self.inner().doubtful);
-        doubtful.iter().filter_map(Weak::upgrade).for_each(|peer| self.look_at(&peer, woken));
+        doubtful.iter().filter_map(Weak::upgrade).for_each(|endpoint| self.look_at(&endpoint, woken));
     }
 
     /// The reception is broken: a new one, which every actor is told of with the next call to it. Those that are under way have no answer.
@@ -220,27 +222,28 @@ impl Router {
         // From here on calls are registered with the new one, see `expect`.
         let mut inner = self.inner();
         let calls = std::mem::take(&mut inner.pending);
-        let peers: Vec<Arc<Peer>> = inner.peers.values().flatten().filter_map(Weak::upgrade).collect();
+        let endpoints: Vec<Arc<Endpoint>> =
+            inner.endpoints.values().flatten().filter_map(Weak::upgrade).collect();
         drop(inner);
         for call in calls.into_values() {
-            if let Some(slot) = call.slot {
-                slot.complete(Outcome::Garbled(why.clone()), woken);
+            if let Some(waiter) = call.waiter {
+                waiter.complete(Outcome::Garbled(why.clone()), woken);
             }
         }
-        for peer in peers {
+        for endpoint in endpoints {
             // Without a descriptor for it (a set needs none) or memory its death is seen when it is called.
-            let _ = self.reception().set().add_edge(peer.mailbox(), peer.card.id);
-            self.look_at(&peer, woken);
+            let _ = self.reception().set().add_edge(endpoint.mailbox(), endpoint.card.id);
+            self.look_at(&endpoint, woken);
         }
         woken.then_say(why);
     }
 
-    fn fail_calls_to(&self, peer: &Peer, lost: &Lost, woken: &mut Wakers) {
+    fn fail_calls_to(&self, endpoint: &Endpoint, lost: &Lost, woken: &mut Wakers) {
         let mut inner = self.inner();
         // One that there has not been yet: when the call was made, the page lied.
-        let last = peer.ledger.incarnation();
+        let last = endpoint.ledger.incarnation();
         let is_lost = |seq: u64, call: &Pending| {
-            call.peer == peer.card.id
+            call.endpoint == endpoint.card.id
                 && lost.seqs.contains(&seq)
                 && (call.incarnation <= lost.incarnation || call.incarnation > last)
                 && call.epoch < lost.before
@@ -250,8 +253,8 @@ impl Router {
         let calls: Vec<Pending> = seqs.into_iter().filter_map(|seq| inner.pending.remove(&seq)).collect();
         drop(inner);
         for call in calls {
-            if let Some(slot) = call.slot {
-                slot.complete(lost.end.outcome(), woken);
+            if let Some(waiter) = call.waiter {
+                waiter.complete(lost.end.outcome(), woken);
             }
         }
     }
@@ -264,44 +267,51 @@ impl Router {
     }
 
     /// A place among the calls to this actor that are under way. If there is none, waits until `deadline` (0: not at all).
-    pub(crate) fn take_place(&self, peer: &Peer, deadline: u64) -> Option<Place> {
-        if let Some(place) = peer.take_place() {
+    pub(crate) fn take_place(&self, endpoint: &Endpoint, deadline: u64) -> Option<Place> {
+        if let Some(place) = endpoint.take_place() {
             return Some(place);
         }
         loop {
             self.look_around();
             self.forget_late();
-            if let Some(place) = peer.take_place() {
+            if let Some(place) = endpoint.take_place() {
                 return Some(place);
             }
             if deadline <= clock::now() {
                 return None;
             }
-            let slot = Arc::new(Slot::default());
-            peer.await_place(&slot);
-            self.wait(&slot, Some(deadline.min(clock::after(SLICE))));
-            peer.forget_waiting(&slot);
+            let waiter = Arc::new(Waiter::default());
+            endpoint.await_place(&waiter);
+            self.wait(&waiter, Some(deadline.min(clock::after(SLICE))));
+            endpoint.forget_waiting(&waiter);
         }
     }
 
     /// Registers a call before it is sent; answers its number, and where its answer comes in.
     pub(crate) fn expect(
         &self,
-        peer: &Peer,
-        slot: &Arc<Slot>,
+        endpoint: &Endpoint,
+        waiter: &Arc<Waiter>,
         place: Place,
         epoch: u64,
         deadline: u64,
     ) -> (u64, Arc<Reception>) {
         let seq = self.number();
-        let incarnation = peer.ledger.incarnation();
+        let incarnation = endpoint.ledger.incarnation();
         let mut inner = self.inner();
         // Under the lock: when this reception is replaced, the call is either ended with it, or registered with the next one.
         let reception = self.reception();
-        let session = peer.session(&reception);
-        let slot = Some(Arc::clone(slot));
-        let pending =
-            Pending { slot, deadline, _place: place, peer: peer.card.id, session, incarnation, epoch };
+        let session = endpoint.session(&reception);
+        let waiter = Some(Arc::clone(waiter));
+        let pending = Pending {
+            waiter,
+            deadline,
+            _place: place,
+            endpoint: endpoint.card.id,
+            session,
+            incarnation,
+            epoch,
+        };
         inner.pending.insert(seq, pending);
         let is_long = inner.pending.len() > inner.sweep_at;
         drop(inner);
@@ -316,9 +326,9 @@ impl Router {
 
     /// Nobody waits for this call any more; a late answer is dropped.
     pub(crate) fn abandon(&self, seq: u64) {
-        let slot = self.inner().pending.get_mut(&seq).and_then(|call| call.slot.take());
+        let waiter = self.inner().pending.get_mut(&seq).and_then(|call| call.waiter.take());
         // Not under the lock: who waited may have left a waker there.
-        drop(slot);
+        drop(waiter);
     }
 
     /// This call was not sent.
@@ -331,7 +341,7 @@ impl Router {
     fn forget_late(&self) {
         let mut inner = self.inner();
         let now = clock::now();
-        inner.pending.retain(|_, call| call.slot.is_some() || call.deadline > now);
+        inner.pending.retain(|_, call| call.waiter.is_some() || call.deadline > now);
         inner.sweep_at = (2 * inner.pending.len()).max(SWEEP);
     }
 
@@ -344,9 +354,9 @@ impl Router {
     }
 
     /// Waits until there is an outcome, or the deadline passes; answers whether there is one.
-    pub(crate) fn wait(&self, slot: &Arc<Slot>, deadline: Option<u64>) -> bool {
+    pub(crate) fn wait(&self, waiter: &Arc<Waiter>, deadline: Option<u64>) -> bool {
         loop {
-            if slot.is_done() {
+            if waiter.is_done() {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= clock::now()) {
@@ -354,16 +364,16 @@ impl Router {
             }
             // Dropped last, when the lead has been passed on.
             let mut woken = Wakers::default();
-            let lead = self.lead_or_follow(slot).or_else(|| {
-                slot.sleep(deadline);
-                self.stop_following(slot)
+            let lead = self.lead_or_follow(waiter).or_else(|| {
+                waiter.sleep(deadline);
+                self.stop_following(waiter)
             });
             if lead.is_some()
-                && let Some(_leading) = slot.begin_to_lead()
+                && let Some(_leading) = waiter.begin_to_lead()
             {
                 let is_late = || deadline.is_some_and(|deadline| deadline <= clock::now());
-                while woken.is_empty() && !slot.is_done() && !is_late() {
-                    self.serve(deadline.map(clock::until), Some(slot), &mut woken);
+                while woken.is_empty() && !waiter.is_done() && !is_late() {
+                    self.serve(deadline.map(clock::until), Some(waiter), &mut woken);
                 }
             }
         }
@@ -373,8 +383,8 @@ impl Router {
 
     /// Has the leader come back from the kernel and look around.
     pub(crate) fn wake_leader() {
-        if let Some(router) = Router::existing() {
-            router.reception().wake();
+        if let Some(reactor) = Reactor::existing() {
+            reactor.reception().wake();
         }
     }
 
@@ -385,10 +395,10 @@ impl Router {
     }
 
     /// Takes the lead, or joins those who will be offered it.
-    fn lead_or_follow(&self, slot: &Arc<Slot>) -> Option<Lead<'_>> {
+    fn lead_or_follow(&self, waiter: &Arc<Waiter>) -> Option<Lead<'_>> {
         let mut inner = self.inner();
         if inner.leading {
-            inner.followers.push(Arc::clone(slot));
+            inner.followers.push(Arc::clone(waiter));
             return None;
         }
         inner.leading = true;
@@ -398,16 +408,16 @@ impl Router {
     /// Leaves those who follow; answers the lead, if it has it now. An offer is taken here or not at all, even by one who has what it
     /// came for and only passes the lead on: an offer that was taken note of and then forgotten would leave the others
     /// asleep with nobody in the kernel for them.
-    fn stop_following(&self, slot: &Arc<Slot>) -> Option<Lead<'_>> {
+    fn stop_following(&self, waiter: &Arc<Waiter>) -> Option<Lead<'_>> {
         let mut inner = self.inner();
-        inner.followers.retain(|other| !Arc::ptr_eq(other, slot));
-        let leads = slot.take_lead() && !inner.leading;
+        inner.followers.retain(|other| !Arc::ptr_eq(other, waiter));
+        let leads = waiter.take_lead() && !inner.leading;
         inner.leading |= leads;
         leads.then(|| Lead(self))
     }
 
     /// One wait in the kernel, and everything that came of it. Returns early once `own` is done.
-    fn serve(&self, limit: Option<std::time::Duration>, own: Option<&Slot>, woken: &mut Wakers) {
+    fn serve(&self, limit: Option<std::time::Duration>, own: Option<&Waiter>, woken: &mut Wakers) {
         let (mut events, reception) = (poll::no_events(), self.reception());
         let in_doubt = !self.inner().doubtful.is_empty();
         let limit = if in_doubt { Some(limit.unwrap_or(DOUBT).min(DOUBT)) } else { limit };
@@ -420,8 +430,11 @@ impl Router {
                 ANSWERS => self.read_answers(own, woken),
                 WAKE => reception.clear(),
                 id => {
-                    let known = self.inner().peers.get(&id).cloned().unwrap_or_default();
-                    known.iter().filter_map(Weak::upgrade).for_each(|peer| self.look_at(&peer, woken));
+                    let known = self.inner().endpoints.get(&id).cloned().unwrap_or_default();
+                    known
+                        .iter()
+                        .filter_map(Weak::upgrade)
+                        .for_each(|endpoint| self.look_at(&endpoint, woken));
                 }
             }
         }
@@ -431,7 +444,7 @@ impl Router {
     }
 
     /// Hands out the answers that are here, or those up to the one for `own`.
-    fn read_answers(&self, own: Option<&Slot>, woken: &mut Wakers) {
+    fn read_answers(&self, own: Option<&Waiter>, woken: &mut Wakers) {
         let reception = self.reception();
         if let Err(fault) = self.read_answers_from(&reception, own, woken) {
             self.renew(&reception, fault, woken);
@@ -441,7 +454,7 @@ impl Router {
     fn read_answers_from(
         &self,
         reception: &Reception,
-        own: Option<&Slot>,
+        own: Option<&Waiter>,
         woken: &mut Wakers,
     ) -> Result<(), Fault> {
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -451,7 +464,7 @@ impl Router {
                 Some(packet) => self.hand_out(&buffer[..packet.len], packet.fds, packet.truncated, woken),
                 None => break,
             }
-            if own.is_some_and(Slot::is_done) {
+            if own.is_some_and(Waiter::is_done) {
                 break;
             }
         }
@@ -468,35 +481,39 @@ impl Router {
         let Some(call) = inner.pending.remove(&answer.seq) else { return };
         drop(inner);
         // The answer to a call that nobody waits for goes with what came with it.
-        let Some(slot) = &call.slot else { return };
+        let Some(waiter) = &call.waiter else { return };
         if truncated {
             let most = rlimit::descriptors();
             let why = format!(
                 "no descriptor is free in this process for what came with the answer ({most} are allowed)"
             );
-            return slot.complete(Outcome::Garbled(why), woken);
+            return waiter.complete(Outcome::Garbled(why), woken);
         }
         let mut fds = fds.into_iter();
         let outcome = match Body::open(answer.payload, answer.large, &mut fds) {
             Ok(body) => Outcome::Answer { status: answer.status, body, fds: fds.collect() },
             Err(error) => Outcome::Garbled(error.to_string()),
         };
-        slot.complete(outcome, woken);
+        waiter.complete(outcome, woken);
     }
 
     // Futures.
 
-    /// A future waits on `slot` until `deadline`; answers the number by which [`Router::release_future`] knows it.
-    pub(crate) fn attend_future(&'static self, slot: &Arc<Slot>, deadline: u64) -> io::Result<(u64, u64)> {
+    /// A future waits on `waiter` until `deadline`; answers the number by which [`Reactor::release_future`] knows it.
+    pub(crate) fn attend_future(
+        &'static self,
+        waiter: &Arc<Waiter>,
+        deadline: u64,
+    ) -> io::Result<(u64, u64)> {
         let key = (deadline, self.next.fetch_add(1, Ordering::Relaxed));
         let mut inner = self.inner();
         inner.futures.insert(key);
-        inner.future_slots.insert(key.1, Arc::clone(slot));
+        inner.future_waiters.insert(key.1, Arc::clone(waiter));
         if inner.background.is_none() {
-            let own = Arc::new(Slot::default());
+            let own = Arc::new(Waiter::default());
             let for_thread = Arc::clone(&own);
             std::thread::Builder::new()
-                .name("phalanx-router".into())
+                .name("phalanx-reactor".into())
                 .spawn(move || self.run_background(&for_thread))?;
             inner.background = Some(own);
         }
@@ -511,13 +528,13 @@ impl Router {
     pub(crate) fn release_future(&self, key: (u64, u64)) {
         let mut inner = self.inner();
         inner.futures.remove(&key);
-        let slot = inner.future_slots.remove(&key.1);
+        let waiter = inner.future_waiters.remove(&key.1);
         drop(inner);
-        drop(slot);
+        drop(waiter);
     }
 
     /// Leads for as long as futures wait and nobody else does, and tells those whose deadline passes.
-    fn run_background(&self, own: &Arc<Slot>) {
+    fn run_background(&self, own: &Arc<Waiter>) {
         loop {
             // Dropped last, when the lead has been passed on.
             let mut woken = Wakers::default();
@@ -546,19 +563,19 @@ impl Router {
         let mut late = Vec::new();
         while let Some(&key) = inner.futures.first().filter(|key| key.0 <= now) {
             inner.futures.remove(&key);
-            late.extend(inner.future_slots.remove(&key.1));
+            late.extend(inner.future_waiters.remove(&key.1));
         }
         let next = inner.futures.first().map(|key| key.0);
         drop(inner);
-        for slot in late {
-            slot.complete(Outcome::Late, woken);
+        for waiter in late {
+            waiter.complete(Outcome::Late, woken);
         }
         next
     }
 }
 
 /// Being the one who waits in the kernel for all; passed on however that ends.
-struct Lead<'a>(&'a Router);
+struct Lead<'a>(&'a Reactor);
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
