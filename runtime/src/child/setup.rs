@@ -134,7 +134,7 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
         Some(_) => proctitle::set(&format!("phx-spare: {}", spec.name)),
         None => proctitle::set(&spec.name),
     }
-    // Orphans among this process' descendants come to it; when it dies they come to the supervisor as strays.
+    // Orphans among this process' descendants come to it; when it dies they come to the supervisor as orphans.
     // Where that is refused, its supervisor, which is one, gets them at once.
     let _ = process::become_subreaper();
     rlimit::set_descriptors(descriptors);

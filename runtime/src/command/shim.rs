@@ -23,7 +23,7 @@
 //!
 //! **Nothing is left.** The command has a process group of its own: what it sends to its group does not reach the shim, nor is
 //! the shim hit by the stop signal. When the shim is killed, the command dies by its death signal (`PR_SET_PDEATHSIG`, of the main thread,
-//! which has started it), and what is left below goes to the supervisor, which kills strays with their groups. The tree's mark is in its
+//! which has started it), and what is left below goes to the supervisor, which kills orphans with their groups. The tree's mark is in its
 //! environment whatever was asked for.
 
 use std::fs::{self, File};

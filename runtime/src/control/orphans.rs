@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::control::boot_env::TREE;
 use crate::sys::{clock, poll, process, procfs};
 
-/// How long is looked for strays of a tree whose reaper was killed.
+/// How long is looked for orphans of a tree whose reaper was killed.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How often in a row nothing must have been found.

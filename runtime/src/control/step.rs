@@ -102,7 +102,7 @@ impl Step {
             Step::Reaper => "the supervisor: fork off its reaper (prctl, fork, pidfd_open)",
             Step::Own => "the supervisor: open a handle on itself (pidfd_open)",
             Step::Office => {
-                "the supervisor: make its doorbell, its notifications and its register (eventfd, mmap, memfd_create)"
+                "the supervisor: make its doorbell, its notification bits and its register (eventfd, mmap, memfd_create)"
             }
             Step::Word => "the supervisor: tell the program that it is there (sendmsg)",
         }

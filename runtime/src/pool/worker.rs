@@ -255,7 +255,7 @@ impl WorkerLoop {
     pub(crate) fn new(setup: Setup) -> Result<WorkerLoop, String> {
         let Setup { pool, index, incarnation, shared_slots, init, exit, limits, soft, depth } = setup;
         if !shared_slots.is_whole() {
-            return Err("the shared_slots of this worker has another size".to_owned());
+            return Err("the memory that this worker shares with its pool has another size".to_owned());
         }
         let item = AtomicU64::new(0);
         let here =

@@ -56,14 +56,14 @@ impl Handle<'_> {
     }
 
     pub(crate) fn join_until(&self, deadline: Option<u64>) -> Option<ExitReason> {
-        self.epitaph_until(deadline).map(|exit_record| exit_record.end_reason())
+        self.record_until(deadline).map(|exit_record| exit_record.end_reason())
     }
 
     /// Waits for the death; everything that is known of it.
     ///
     /// The supervisor reaps first and rings then, so once this answers there is no zombie either. When the program is
     /// interrupted, a wait that this ends stays asleep: what comes next is the end of the program.
-    pub(crate) fn epitaph_until(&self, deadline: Option<u64>) -> Option<Arc<ExitRecord>> {
+    pub(crate) fn record_until(&self, deadline: Option<u64>) -> Option<Arc<ExitRecord>> {
         let reactor = Reactor::get().ok()?;
         reactor.know(self.0).ok()?;
         let waiter = Arc::new(Waiter::default());

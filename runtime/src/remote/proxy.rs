@@ -37,7 +37,7 @@ use crate::types::options::Options;
 const CONNECT: u32 = 1 << 30;
 
 /// How long a proxy that ends waits for the manager to have read what it has sent.
-const FAREWELL: Duration = Duration::from_secs(1);
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What a proxy is made from.
 #[derive(Serialize, Deserialize)]
@@ -340,7 +340,7 @@ impl Client {
         if let Line::Up { outward, .. } = &mut *line {
             outward.finish();
             let is_up = |line: &mut Line| matches!(line, Line::Up { .. });
-            drop(self.gone.wait_timeout_while(line, FAREWELL, is_up));
+            drop(self.gone.wait_timeout_while(line, LAST_WAIT, is_up));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{EPITAPH, HISTORY, SHORT};
+use super::layout::{HISTORY, RECORD, SHORT};
 use super::{Ledger, State, cut, read_text, write_text};
 use crate::policy::SpecError;
 use crate::sys::clock;
@@ -97,7 +97,7 @@ impl Ledger {
         page.incarnation.store(incarnation, SeqCst);
         page.pid.store(who.pid.cast_unsigned(), SeqCst);
         let exit_record = &ExitRecord { pid: who.pid.cast_unsigned(), incarnation, ..exit_record.clone() };
-        let mut buffer = [0_u8; EPITAPH];
+        let mut buffer = [0_u8; RECORD];
         let bytes: &[u8] = postcard::to_slice(exit_record, &mut buffer).map_or(&[], |bytes| bytes);
         let mut room = [0_u8; SHORT];
         let short = exit_record.shortened();
@@ -107,9 +107,9 @@ impl Ledger {
         let writing = page.deaths.load(SeqCst) | 1;
         page.deaths.store(writing, SeqCst);
         // What becomes of the queue is decided after the death, and written over it.
-        let is_news = page.epitaph_of.load(SeqCst) != incarnation;
-        write_text(&page.exit_record, &page.epitaph_len, bytes);
-        page.epitaph_of.store(incarnation, SeqCst);
+        let is_news = page.record_of.load(SeqCst) != incarnation;
+        write_text(&page.exit_record, &page.record_len, bytes);
+        page.record_of.store(incarnation, SeqCst);
         write_text(&page.history[place], &page.history_len[place], short);
         page.history_of[place].store(incarnation, SeqCst);
         if is_news && exit_record.in_progress.is_some() {
@@ -146,9 +146,8 @@ impl Ledger {
     /// The last death of a process of this actor, and which incarnation it was.
     pub(crate) fn last_death(&self) -> Option<(u64, ExitRecord)> {
         let page = &self.0;
-        let (of, bytes) = self.consistently(|| {
-            (page.epitaph_of.load(SeqCst), read_text(&page.exit_record, &page.epitaph_len))
-        })?;
+        let (of, bytes) = self
+            .consistently(|| (page.record_of.load(SeqCst), read_text(&page.exit_record, &page.record_len)))?;
         (of != 0 || !bytes.is_empty())
             .then(|| (of, postcard::from_bytes(&bytes).unwrap_or_else(|_| ExitRecord::orphaned())))
     }

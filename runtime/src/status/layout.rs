@@ -7,7 +7,7 @@ use crate::sys::memfd::shared_struct;
 /// How much of a panic message is kept, in bytes.
 pub(crate) const WORDS: usize = 1024;
 pub(super) const PLACE: usize = 256;
-pub(super) const EPITAPH: usize = 2048;
+pub(super) const RECORD: usize = 2048;
 /// How many deaths are remembered, and how much of each.
 pub(crate) const HISTORY: u64 = 8;
 const PLACES: usize = HISTORY as usize;
@@ -94,8 +94,8 @@ shared_struct! {
         /// Supervisor: odd while the exit record and its place in the history change.
         deaths: AtomicU64,
         /// Supervisor: the length of the exit record, and which incarnation's it is.
-        epitaph_len: AtomicU32,
-        epitaph_of: AtomicU64,
+        record_len: AtomicU32,
+        record_of: AtomicU64,
         /// Supervisor: how often a process died in a message that it had not answered, and how often while it answered one.
         interruptions: AtomicU32,
         cut_answers: AtomicU32,
@@ -119,7 +119,7 @@ shared_struct! {
         name: [AtomicU8; NAME],
         words: [AtomicU8; WORDS],
         place: [AtomicU8; PLACE],
-        exit_record: [AtomicU8; EPITAPH],
+        exit_record: [AtomicU8; RECORD],
         /// Supervisor: the last deaths, briefly; the place of an incarnation is its number modulo [`HISTORY`].
         history_of: [AtomicU64; PLACES],
         history_len: [AtomicU32; PLACES],

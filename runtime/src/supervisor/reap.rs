@@ -165,10 +165,10 @@ impl Supervisor {
     /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster
     /// parent.
     pub(super) fn kill_strays(&self) {
-        self.strays().for_each(orphans::kill_with_group);
+        self.orphans().for_each(orphans::kill_with_group);
     }
 
-    fn strays(&self) -> impl Iterator<Item = i32> {
+    fn orphans(&self) -> impl Iterator<Item = i32> {
         let known = |pid: &i32| {
             self.processes.owner(*pid).is_some() || self.nested.contains(*pid) || self.standby.contains(*pid)
         };
@@ -183,7 +183,7 @@ impl Supervisor {
             return true;
         }
         !self.nested.is_owner(child.last_pid)
-            && (child.spec().kind != Kind::Supervisor || self.strays().next().is_none())
+            && (child.spec().kind != Kind::Supervisor || self.orphans().next().is_none())
     }
 }
 

@@ -212,7 +212,10 @@ pub(super) fn take_up_work() -> Result<Desk, String> {
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
     process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
     Desk::new().map_err(|error| {
-        failed("make its doorbell, its notifications and its register (eventfd, mmap, memfd_create)", error)
+        failed(
+            "make its doorbell, its notification bits and its register (eventfd, mmap, memfd_create)",
+            error,
+        )
     })
 }
 

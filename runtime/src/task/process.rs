@@ -125,13 +125,13 @@ impl<T: Portable, E: Portable> Process<T, E> {
     /// # Errors
     /// [`CallError::App`] if the function answered `Err`, [`CallError::Died`] if it did not answer: it panicked, was killed, or called `exit`.
     pub fn join(&self) -> Result<T, CallError<E>> {
-        let exit_record = self.handle().epitaph_until(None);
+        let exit_record = self.handle().record_until(None);
         self.result(exit_record.as_deref())
     }
 
     /// As [`join`](Self::join), for `limit` at most: then `None`.
     pub fn join_timeout(&self, limit: Duration) -> Option<Result<T, CallError<E>>> {
-        let exit_record = self.handle().epitaph_until(Some(clock::after(limit)))?;
+        let exit_record = self.handle().record_until(Some(clock::after(limit)))?;
         Some(self.result(Some(&exit_record)))
     }
 

@@ -132,7 +132,7 @@ impl Callers {
         if let Some(Err(error)) = fd_store.map(|fd_store| fd_store.park(session, channel.as_fd())) {
             match Verdict::of(&error) {
                 // Nobody but the processes of this actor has its ends.
-                Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its fd_store", error),
+                Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its descriptor store", error),
                 // No room: if this process dies, that caller is told that its answers are lost.
                 Verdict::Passes | Verdict::Packet => {
                     self.unparked.insert(session);

@@ -125,7 +125,7 @@ fn a_quiet_link_is_kept() {
 }
 
 #[test]
-fn a_gate_that_dies_ends_its_clients_calls_at_once_and_is_started_again() {
+fn a_listener_that_dies_ends_its_clients_calls_at_once_and_is_started_again() {
     alone(|| {
         let (manager, local) = serve();
         let remote = remote::connect(manager.addr(), &secret()).unwrap().actor::<Board>("board").unwrap();

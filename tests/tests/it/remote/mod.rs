@@ -62,7 +62,7 @@ fn refusals(manager: &Manager, count: usize) -> Vec<remote::RemoteError> {
 /// The process of the manager that reads what others send.
 fn gate_process() -> u32 {
     let family = processes::descendants(std::process::id());
-    family.iter().find(|process| process.name == "remote-gate").unwrap().pid
+    family.iter().find(|process| process.name == "remote-listener").unwrap().pid
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn an_overwritten_ledger_does_not_keep_an_actor_from_being_restarted() {
     });
 }
 
-/// Into its mailbox, the supervisor's doorbell, the lines of log and names, the attic, its ledger.
+/// Into its mailbox, the supervisor's doorbell, the lines of log and names, the descriptor store, its ledger.
 #[test]
 fn rubbish_in_every_descriptor_of_a_child_hurts_nobody_else() {
     alone(|| {
