@@ -60,7 +60,6 @@ impl Stream {
     }
 
     fn run(&self, mut pipe: File) {
-        outbox::wait_longer_here();
         let mut chunk = vec![0; CHUNK];
         loop {
             self.await_more(&pipe);
@@ -129,6 +128,15 @@ impl Stream {
 
     fn log(&self, line: &str) {
         let (command, stream) = (&*self.command, self.channel.name());
+        let is_wanted = match self.channel {
+            Channel::Stdout => tracing::enabled!(target: TARGET, tracing::Level::INFO),
+            Channel::Stderr => tracing::enabled!(target: TARGET, tracing::Level::WARN),
+        };
+        if !is_wanted {
+            return;
+        }
+        // The pipe holds up the command meanwhile, but not its end.
+        outbox::await_room(|| self.course.is_stopping());
         match self.channel {
             Channel::Stdout => tracing::info!(target: TARGET, command, stream, "{line}"),
             Channel::Stderr => tracing::warn!(target: TARGET, command, stream, "{line}"),

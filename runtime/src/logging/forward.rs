@@ -75,7 +75,7 @@ impl Subscriber for Forward {
             spans: self.context(event).into(),
             fields: taken.fields,
         };
-        outbox::send(&record, outbox::patience());
+        outbox::send(&record, outbox::PATIENCE);
     }
 
     fn enter(&self, span: &Id) {

@@ -1,10 +1,9 @@
 //! The way of a process to the log of the program: bounded, in order, and never waited for without an end.
 //!
-//! Who logs makes the system call that sends, so what was said before a crash is in the socket when the process is gone. When there is no
-//! room, the event that finds none waits 100 ms at most, the line of a command 5 s; then it is dropped, and so is at once what comes after it, until there is room
-//! again. The first event that gets through says how many did not.
+//! The thread that logs makes the system call that sends, so what was said before a crash is in the socket when the process is gone. When there is no
+//! room, the event that finds none waits 100 ms at most; then it is dropped, and so is at once what comes after it, until there is room
+//! again. The first event that gets through says how many did not. A thread that only hands on what it reads may wait for room first, see [`await_room`].
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,25 +15,13 @@ use crate::sys::per_process::Own;
 use crate::sys::{clock, fd, memfd, poll, seqpacket};
 
 /// How long an event may wait for room.
-const PATIENCE: Duration = Duration::from_millis(100);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The same in a thread that has nothing else to do.
+/// How long [`await_room`] waits.
 const LONGER: Duration = Duration::from_secs(5);
 
-thread_local! {
-    /// Without a destructor, so that destructors of others may log.
-    static HERE: Cell<Duration> = const { Cell::new(PATIENCE) };
-}
-
-/// Events of this thread wait longer for room: it only hands on what it reads, and who writes that is to be held up by a reader that is slow, as by every other.
-pub(crate) fn wait_longer_here() {
-    HERE.set(LONGER);
-}
-
-/// How long an event of this thread may wait for room.
-pub(crate) fn patience() -> Duration {
-    HERE.get()
-}
+/// How often it looks whether it need not wait any more.
+const SLICE: Duration = Duration::from_millis(10);
 
 /// The kernel says that a socket is writable only when most of it is empty: it is tried more often than that.
 const BETWEEN_TRIES: Duration = Duration::from_millis(2);
@@ -69,6 +56,21 @@ static OUTBOX: Own<Mutex<Outbox>> = Own::new();
 /// Locked while an event waits, so that events are in the socket in the order of their numbers.
 fn outbox() -> MutexGuard<'static, Outbox> {
     OUTBOX.here().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until the program has read most of what lies in the line: for a thread that only hands on what it reads, so that a slow subscriber holds up those who
+/// write that, as every slow reader does. At most 5 s, not while events are dropped, and not when `is_over`. Other threads of this process log meanwhile.
+pub(crate) fn await_room(is_over: impl Fn() -> bool) {
+    let Some(line) = uplink::log() else { return };
+    let until = clock::after(LONGER);
+    let mut slice = Duration::ZERO;
+    // An interrupted wait is one that has found no room.
+    while !poll::writable(line, Some(slice)).unwrap_or(false) {
+        if outbox().blocked || is_over() || clock::now() >= until {
+            return;
+        }
+        slice = SLICE;
+    }
 }
 
 /// Sends an event to the program, or drops it: at once if there is no room and `patience` is zero.

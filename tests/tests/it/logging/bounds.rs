@@ -4,6 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use phalanx::Command;
 use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually};
 use tracing::{Event, Subscriber};
@@ -148,6 +149,26 @@ fn a_subscriber_that_blocks_costs_an_actor_a_hundred_milliseconds_once() {
         let dropped = |heard: &super::Heard| heard.fields.get("dropped").map(|_| heard.number("dropped"));
         assert_eq!(heard.iter().filter_map(dropped).sum::<u64>(), missing);
         assert!(missing > 0);
+    });
+}
+
+#[test]
+fn a_subscriber_that_blocks_holds_up_a_command_that_writes_and_not_its_stop() {
+    alone(|| {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Blocked)).unwrap();
+        let command = Command::new("yes").spawn().unwrap();
+        let pid = command.command_pid().unwrap();
+        // It writes to a pipe that is full: what it has used of the processor stays the same for a while.
+        let used = || std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
+        eventually("a command that is held up", PATIENCE, || {
+            let before = used();
+            std::thread::sleep(Duration::from_millis(50));
+            before == used()
+        });
+        command.stop(Duration::from_secs(3)).unwrap();
+        let ended = command.join_timeout(PATIENCE).unwrap();
+        assert!(matches!(ended, ExitReason::Stopped(_)), "{ended}");
+        MAY_GO_ON.store(true, Ordering::SeqCst);
     });
 }
 
