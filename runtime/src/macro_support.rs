@@ -66,7 +66,7 @@ pub fn task_begins(path: &str, attempts: u32, deadline: u64) {
     crate::pool::declare(Some(path), attempts, deadline);
 }
 
-/// The same of the function that has just been called, whichever it is.
+/// The function that has just been called, whichever it is, says so of itself: see [`task_begins`].
 pub fn any_task_begins(attempts: u32, deadline: u64) {
     crate::pool::declare(None, attempts, deadline);
 }

@@ -30,7 +30,7 @@ use crate::types::method::{Method, method_name};
 
 /// The address of an actor of type `A`: its messages are this type's methods.
 ///
-/// Calling a method sends, and answers a [`Reply`]; a `#[tell]` method answers whether it was sent. Each message also has a
+/// Calling a method sends, and answers a [`Reply`]; a `#[tell]` method returns whether it was sent. Each message also has a
 /// twin `try_..` that never waits: a full mailbox is an error that gives the arguments back. Methods that are
 /// not the actor's own, such as [`pid`](Self::pid) or [`stop`](Self::stop), concern its process.
 ///
@@ -195,7 +195,7 @@ impl RawRef {
         RawRef { endpoint, methods: &[], within: None, kill_after: None, only_if_up: false }
     }
 
-    /// The same with limits that somebody else has set.
+    /// This ref, with limits that another ref has.
     #[cfg(feature = "remote")]
     pub(crate) fn limited(self, within: Option<Duration>, kill_after: Option<Duration>) -> RawRef {
         RawRef { within, kill_after, ..self }
@@ -353,7 +353,7 @@ impl<A: ActorStruct> ActorRef<A> {
         ActorId(self.raw().endpoint.card.id)
     }
 
-    /// Blocks until the actor has ended and is reaped; answers why. As often as you like, however late.
+    /// Blocks until the actor has ended and is reaped; returns why. As often as you like, however late.
     ///
     /// # Panics
     /// In a handler of this very actor, which would wait for ever.
@@ -366,7 +366,7 @@ impl<A: ActorStruct> ActorRef<A> {
         self.handle().join_until(Some(clock::after(limit)))
     }
 
-    /// The same actor without its type: for those who want to know it again, or to watch it.
+    /// This actor without its type, to know it again or to watch it.
     pub fn any(&self) -> AnyRef {
         AnyRef(Arc::clone(self.endpoint()))
     }

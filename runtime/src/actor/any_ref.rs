@@ -92,7 +92,7 @@ impl AnyRef {
     }
 }
 
-/// The same actor, task or program.
+/// Equal if both are of one actor, task or program.
 impl PartialEq for AnyRef {
     fn eq(&self, other: &AnyRef) -> bool {
         self.0.card.id == other.0.card.id

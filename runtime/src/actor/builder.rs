@@ -295,7 +295,7 @@ impl<A: Actor> ActorBuilder<A> {
         }
     }
 
-    /// The same actor from something else.
+    /// This actor, made from another value.
     pub(crate) fn with_init(mut self, init: &A::Init) -> ActorBuilder<A> {
         self.plan.init = codec::encode_within(init, bounds::SOUNDED).0;
         self

@@ -35,7 +35,7 @@ pub struct Current {
 /// # fn main() -> phalanx::Result<()> {
 /// let (name, parent) = report::builder().name("reporter").spawn()?.join()?;
 /// assert_eq!(name, "reporter");
-/// assert_eq!(parent, Some(std::process::id())); // whoever spawned it, not the supervisor that forked it
+/// assert_eq!(parent, Some(std::process::id())); // the process that spawned it, not the supervisor that forked it
 /// assert_eq!(phalanx::current().parent(), None); // the program itself
 /// # Ok(())
 /// # }

@@ -108,7 +108,7 @@ impl Promise {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The handler has returned, and this is whose call it was. Answers what is to be sent at once.
+    /// The handler has returned, and this is whose call it was. Returns what is to be sent at once.
     pub(crate) fn bind(&self, origin: impl FnOnce() -> Option<Origin>) -> Option<traits::Answer> {
         let mut stage = self.stage();
         match std::mem::replace(&mut *stage, Stage::Closed) {
@@ -144,7 +144,7 @@ impl Promise {
         }
     }
 
-    /// Answers whether somebody may get it.
+    /// Returns whether somebody may get it.
     fn answer(&self, make: impl FnOnce() -> traits::Answer) -> bool {
         if !self.takes_an_answer() {
             return false;

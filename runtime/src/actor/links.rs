@@ -108,7 +108,7 @@ pub fn myself<A: Actor>() -> Option<ActorRef<A>> {
     own::own_endpoint(std::any::type_name::<A>()).map(ActorRef::of)
 }
 
-/// In the actor: a message of the runtime has come. Answers the report of an end, if it is one that the actor wants to hear.
+/// In the actor: a message of the runtime has come. Returns the report of an end, if it is one that the actor wants to hear.
 pub(crate) fn handle(method: u32, body: &[u8], fds: Vec<std::os::fd::OwnedFd>, traps: bool) -> Option<Down> {
     match method {
         LINK => {

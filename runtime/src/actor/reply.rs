@@ -133,7 +133,7 @@ impl<T, E> Reply<T, E> {
         Reply { state: State::Sent(waiting), at: Arc::new(at), nested: false, kind: PhantomData }
     }
 
-    /// The same for a handler that does not know whether what it answers is an error, because it is answered later.
+    /// The reply of a handler that replies later, and so did not know whether it would be an error.
     pub(crate) fn nested(self) -> Reply<T, E> {
         Reply { nested: true, ..self }
     }
@@ -144,7 +144,7 @@ impl<T, E> Reply<T, E> {
 }
 
 impl<T: Portable, E: Portable> Reply<T, E> {
-    /// Has `waker` woken when the answer is there, by whoever leads the reactor; answers whether it is there already.
+    /// Has `waker` woken when the answer is there, by the thread that leads the reactor; returns whether it is there already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         match &self.state {
             State::Sent(waiting) if waiting.reactor.is_here() => waiting.waiter.watch(waker),

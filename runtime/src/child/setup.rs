@@ -59,7 +59,7 @@ impl Latch {
         poll::readable(self.0.as_fd(), Some(Duration::ZERO)).is_ok_and(|open| open)
     }
 
-    /// In the spare: blocks until it is let in; answers whether it is to be quiet then.
+    /// In the spare: blocks until it is let in; returns whether it is to be quiet then.
     fn pass(&self) -> bool {
         loop {
             let _ = poll::readable(self.0.as_fd(), None);

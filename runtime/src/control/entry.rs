@@ -65,7 +65,7 @@ impl<F: FnOnce() + Copy + 'static> OfHook<F> {
     });
 }
 
-/// Calls the function at this offset, if it is the one named. Answers whether it was.
+/// Calls the function at this offset, if it is the one named. Returns whether it was.
 pub(crate) fn run_hook(offset: u64, type_name: &str) -> bool {
     let found = Located::<Hook>::at(offset).filter(|found| (found.value.type_name)() == type_name);
     found.map(|found| (found.value.run)()).is_some()

@@ -29,7 +29,7 @@ pub(crate) struct Runner {
     pub(crate) type_name: fn() -> &'static str,
     /// Decodes the arguments, which may be so deep, as the value may be; says so, and calls.
     pub(crate) run: Run,
-    /// The same for a function whose value stays in the process.
+    /// Calls a function whose value stays in the process.
     pub(crate) keep: Keep,
 }
 
@@ -46,7 +46,7 @@ pub struct Function {
     pub(crate) label: Option<&'static str>,
 }
 
-/// The same in a message.
+/// A function as a message names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FunctionName {
     offset: u64,

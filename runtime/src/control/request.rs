@@ -235,7 +235,7 @@ impl Spawn {
         })
     }
 
-    /// Makes room for the descriptors of those who come next, below those that stay. Answers what has been replaced.
+    /// Makes room for the descriptors of those who come next, below those that stay. Returns what has been replaced.
     pub(crate) fn move_up(&mut self) -> Vec<OwnedFd> {
         let own = [&mut self.receiver, self.ledger.file_mut()].into_iter();
         let own = own.chain(&mut self.sender).chain(&mut self.fds);
@@ -319,7 +319,7 @@ pub(crate) fn ask(control: BorrowedFd<'_>, operation: Operation, deadline: u64) 
     }
 }
 
-/// Answers an [`ask`]. Does not wait: the socket is new and empty, and whoever does not read it is not waited for.
+/// Returns an [`ask`]. Does not wait: the socket is new and empty, and whoever does not read it is not waited for.
 pub(crate) fn answer(to: &OwnedFd, answer: &Answered) {
     let sent = postcard::to_stdvec(answer).map_err(io::Error::other).and_then(|bytes| {
         let outgoing = Outgoing::new(Encoded::of_bytes(bytes), 0)?;

@@ -48,7 +48,7 @@ pub(crate) struct Correction {
 }
 
 impl Correction {
-    /// The queue is empty. Answers how long to wait for a message before looking again, if the count needs it.
+    /// The queue is empty. Returns how long to wait for a message before looking again, if the count needs it.
     pub(crate) fn queue_is_empty(&mut self, ledger: &Ledger) -> Option<Duration> {
         let depth = ledger.depth().load(SeqCst);
         if depth == 0 {

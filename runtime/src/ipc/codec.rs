@@ -250,7 +250,7 @@ pub(crate) fn decode_within<T: Portable>(bytes: &[u8], fds: Vec<OwnedFd>, depth:
     Err(format!("cannot decode {}: {text}", std::any::type_name::<T>()))
 }
 
-/// Puts something beside the message that is being encoded. Answers `false` if none is.
+/// Puts something beside the message that is being encoded. Returns `false` if none is.
 fn put(aside: Aside) -> bool {
     OUTGOING.with_borrow_mut(|outgoing| outgoing.as_mut().map(|all| all.push(aside)).is_some())
 }
@@ -286,7 +286,7 @@ pub(crate) fn put_fd<E: serde::ser::Error>(fd: &Arc<impl AsFd + Send + Sync + 's
     if put(Aside::Fd(Arc::clone(fd) as _)) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
 }
 
-/// The same for what was put beside a value that was encoded before, and is now a part of the message.
+/// Puts beside the message what was beside a value that was encoded before, and is now a part of it.
 pub(crate) fn put_aside<E: serde::ser::Error>(aside: &Aside) -> Result<(), E> {
     if put(aside.clone()) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
 }

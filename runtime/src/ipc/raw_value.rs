@@ -39,7 +39,7 @@ impl<B: From<Vec<u8>> + AsRef<[u8]>> RawValue<B> {
         encode_away(value, depth).map(RawValue::from)
     }
 
-    /// The same bytes, lying elsewhere.
+    /// This value, with its bytes lying elsewhere.
     pub(crate) fn with_bytes(self, bytes: B) -> RawValue<B> {
         RawValue { bytes, ..self }
     }

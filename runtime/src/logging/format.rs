@@ -23,7 +23,7 @@ use crate::logging::sites::is_forwarded;
 use crate::reactor::context;
 use crate::types::escape::one_line;
 
-/// Makes it the program's subscriber; answers its filter if there was none, as text that this process' children can read.
+/// Makes it the program's subscriber; returns its filter if there was none, as text that this process' children can read.
 pub(super) fn install(filter: &str) -> Option<String> {
     let chosen = EnvFilter::builder().parse_lossy(filter);
     let filter = chosen.to_string();

@@ -82,7 +82,7 @@ impl Spans {
         hold(&mut self.open(), id.into_u64());
     }
 
-    /// Answers whether nobody holds it any more.
+    /// Returns whether nobody holds it any more.
     pub(crate) fn release(&self, id: &Id) -> bool {
         let mut open = self.open();
         let mut next = Some(id.into_u64());

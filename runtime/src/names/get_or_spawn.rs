@@ -56,7 +56,7 @@ pub fn get_or_spawn<A: Actor>(
                 return start(name, type_name::<A>(), reservation, || builder.spawn_endpoint())
                     .map(ActorRef::of);
             }
-            // Somebody was quicker.
+            // Another caller was quicker.
             Err(Trouble::Refused(Refusal::Taken { .. })) if clock::now() < deadline => {}
             Err(trouble) => return Err(failed(trouble.named(name, type_name::<A>()))),
         }

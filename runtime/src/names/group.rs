@@ -77,7 +77,7 @@ impl<A: Actor> Group<A> {
         &self.name
     }
 
-    /// Makes an actor a member, behind those who are there; answers whether it was not one before.
+    /// Makes an actor a member, behind those who are there; returns whether it was not one before.
     ///
     /// # Errors
     /// [`NameError::Dead`] if the actor is gone; [`NameError::Full`] if there are 65,536 memberships in all groups together, or the program has no descriptors
@@ -103,7 +103,7 @@ impl<A: Actor> Group<A> {
         joined.map_err(|trouble| self.error(trouble))
     }
 
-    /// Takes an actor out; answers whether it was a member. One that has died is none.
+    /// Takes an actor out; returns whether it was a member. One that has died is none.
     ///
     /// # Errors
     /// Those of [all methods](Self#errors).
@@ -167,7 +167,7 @@ impl<A: Actor> Group<A> {
         }
     }
 
-    /// Does something with each member, usually sends it a message, in the order of their joining; answers what came of each.
+    /// Does something with each member, usually sends it a message, in the order of their joining; returns what came of each.
     ///
     /// It goes on whatever comes of one: one that has just died or has a full mailbox stops nobody. But a plain call or tell waits for room in a full mailbox,
     /// and the others wait meanwhile; the twins `try_..` do not.

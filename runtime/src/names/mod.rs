@@ -91,7 +91,7 @@ pub fn register<A: Actor>(name: &str, actor: &ActorRef<A>) -> Result<(), NameErr
         .map_err(|trouble| trouble.named(name, type_name::<A>()))
 }
 
-/// Takes a name away from whoever has it; answers whether anybody had. The actor goes on.
+/// Takes a name away from whoever has it; returns whether anybody had. The actor goes on.
 ///
 /// # Errors
 /// [`NameError::BadName`], [`NameError::Unreachable`].

@@ -231,7 +231,7 @@ impl Core {
         self.leave();
     }
 
-    /// Deals with all that has come; answers when there is something to do without anything coming.
+    /// Deals with all that has come; returns when there is something to do without anything coming.
     fn turn(self: &Arc<Core>) -> Option<Instant> {
         let mut out = Deliveries::default();
         let now = Instant::now();
@@ -562,7 +562,7 @@ impl Core {
         self.select.ring();
     }
 
-    /// Gives those something to do who have nothing, and then those who have only one thing. Answers whether there is an answer (a refusal) already.
+    /// Gives those something to do who have nothing, and then those who have only one thing. Returns whether there is an answer (a refusal) already.
     fn dispatch(&self, state: &mut State) -> bool {
         let waker = self.select.waker();
         let mut refused = false;
@@ -685,7 +685,7 @@ impl Core {
         self.changed.notify_all();
     }
 
-    /// Blocks until the pool has ended; answers why, if it was by itself.
+    /// Blocks until the pool has ended; returns why, if it was by itself.
     pub(crate) fn await_end(&self) -> Option<Arc<PoolError>> {
         let mut state = self.lock();
         while !state.ended {
@@ -705,7 +705,7 @@ impl Core {
 
     // Single tasks.
 
-    /// Takes an item back that nobody has begun; answers whether it could.
+    /// Takes an item back that nobody has begun; returns whether it could.
     pub(crate) fn withdraw(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut state = self.lock();
         let mut returned = Vec::new();
@@ -726,7 +726,7 @@ impl Core {
         found
     }
 
-    /// Kills the worker that is at this item, if one is; answers whether that is so.
+    /// Kills the worker that is at this item, if one is; returns whether that is so.
     pub(crate) fn kill(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut state = self.lock();
         let mut handles = state.seats.iter_mut().filter_map(|seat| seat.handle.as_mut());

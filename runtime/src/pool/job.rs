@@ -39,7 +39,7 @@ pub(crate) struct Piece {
 
 /// Who waits for items of a job.
 pub(crate) trait Sink: Send + Sync {
-    /// The item is about to be sent; answers whether it is still wanted.
+    /// The item is about to be sent; returns whether it is still wanted.
     fn claim(&self, _index: u64) -> bool {
         true
     }
@@ -52,10 +52,10 @@ pub(crate) trait Sink: Send + Sync {
     /// It has been taken back and waits again.
     fn unclaim(&self, _index: u64) {}
 
-    /// Answers whether it is news.
+    /// Returns whether it is news.
     fn deliver(self: Arc<Self>, index: u64, outcome: Outcome) -> bool;
 
-    /// The same for several, all of them news: only one who waits for many items has more than one at a time.
+    /// Delivers several, all of them news: only a sink that waits for many items has more than one at a time.
     fn deliver_all(self: Arc<Self>, outcomes: &mut dyn Iterator<Item = (u64, Outcome)>) {
         for (index, outcome) in outcomes {
             Arc::clone(&self).deliver(index, outcome);

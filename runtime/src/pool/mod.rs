@@ -192,7 +192,7 @@ impl Pool {
         self.stream(function, items).buffer(MAP_BUFFER).collect()
     }
 
-    /// The same, with a result or an error for each item.
+    /// Runs `function` for each item as [`map`](Self::map) does, with a result or an error for each.
     ///
     /// # Panics
     /// If the input does.
@@ -261,7 +261,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
         self.stream(items).buffer(MAP_BUFFER).collect()
     }
 
-    /// The same, with a result or an error for each item.
+    /// Runs the function for each item as [`map`](Self::map) does, with a result or an error for each.
     ///
     /// # Panics
     /// If the input does.
@@ -358,7 +358,7 @@ impl<W> Pool<W> {
         self.core.end(End::Drain, false);
     }
 
-    /// Blocks until everything is done and the workers have ended, after a [`close`](Self::close) or another end; answers what there was.
+    /// Blocks until everything is done and the workers have ended, after a [`close`](Self::close) or another end; returns what there was.
     ///
     /// # Errors
     /// [`PoolError::Open`] if it is not closed; otherwise why the pool has ended by itself, if it has.

@@ -228,7 +228,7 @@ impl Track<'_> {
         Control::of_word(self.0[CONTROL].load(Acquire))
     }
 
-    /// Changes the control word if `change` says to what; answers what it was before.
+    /// Changes the control word if `change` says to what; returns what it was before.
     fn change(&self, change: impl Fn(Control) -> Option<Control>) -> Result<Control, Control> {
         let changed = |word: u64| change(Control::of_word(word)).map(Control::to_word);
         self.0[CONTROL].fetch_update(AcqRel, Acquire, changed).map(Control::of_word).map_err(Control::of_word)
@@ -264,7 +264,7 @@ impl Track<'_> {
         })
     }
 
-    /// Writes a result at the word `at`; answers where the next one goes, or `None` if there is no room.
+    /// Writes a result at the word `at`; returns where the next one goes, or `None` if there is no room.
     pub(crate) fn write(&self, at: usize, status: Status, bytes: &[u8]) -> Option<usize> {
         let end = at + 1 + bytes.len().div_ceil(8);
         let room = self.0.get(RESULTS + at..RESULTS + end)?;
@@ -313,7 +313,7 @@ impl Track<'_> {
         self.change(condemn).map(drop).map_err(|_| Refused)
     }
 
-    /// Reads the result at the word `at` into `bytes`; answers its status and where the next one begins. `None` if there is none that makes sense.
+    /// Reads the result at the word `at` into `bytes`; returns its status and where the next one begins. `None` if there is none that makes sense.
     pub(crate) fn read(&self, at: usize, bytes: &mut Vec<u8>) -> Option<(Status, usize)> {
         let header = self.0.get(RESULTS + at)?.load(Relaxed);
         let len = usize::try_from(header >> 8).ok().filter(|&len| len <= 8 * ROOM)?;

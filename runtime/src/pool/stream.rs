@@ -251,7 +251,7 @@ where
         !self.ready.is_empty()
     }
 
-    /// Pulls some items and submits them; answers whether there may be more.
+    /// Pulls some items and submits them; returns whether there may be more.
     fn pull_piece(&mut self, window: usize) -> bool {
         let most = self.chunk.map_or(PIECE, |chunk| chunk.min(MOST_ITEMS)).min(window - self.in_flight());
         let (start, first) = (Instant::now(), self.pulled);

@@ -108,7 +108,7 @@ impl Watch {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until more than `seen` are done; answers whether that came before the deadline.
+    /// Sleeps until more than `seen` are done; returns whether that came before the deadline.
     pub(crate) fn wait(&self, seen: u64, deadline: Option<Instant>) -> bool {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         while *done <= seen {
@@ -144,7 +144,7 @@ impl Cell {
         TaskAt::new(self.name, self.number, worker)
     }
 
-    /// Puts the outcome in; answers whether there was none.
+    /// Puts the outcome in; returns whether there was none.
     pub(crate) fn complete(self: &Arc<Cell>, outcome: Outcome) -> bool {
         let mut inner = self.lock();
         if matches!(inner.state, State::Done(_) | State::Taken) {
@@ -209,7 +209,7 @@ impl Cell {
         self.lock().watchers.retain(|other| !Arc::ptr_eq(other, watch));
     }
 
-    /// Has `watch` count it when it is done; answers whether it is already.
+    /// Has `watch` count it when it is done; returns whether it is already.
     pub(crate) fn watch(&self, watch: &Arc<Watch>) -> bool {
         let mut inner = self.lock();
         let done = matches!(inner.state, State::Done(_) | State::Taken);
@@ -278,7 +278,7 @@ impl<T, E> Task<T, E> {
         !self.is_done() && self.cell.core.upgrade().is_some_and(|core| core.is_running(&self.cell.sink(), 0))
     }
 
-    /// Cancels it, if no worker has begun with it: then none ever will, and its result is [`TaskError::Cancelled`]. Answers whether that is so. A task that runs,
+    /// Cancels it, if no worker has begun with it: then none ever will, and its result is [`TaskError::Cancelled`]. Returns whether that is so. A task that runs,
     /// or has run, is left alone. Does not block.
     pub fn cancel(&self) -> bool {
         let Some(core) = self.cell.core.upgrade() else { return false };
@@ -325,12 +325,12 @@ impl<T, E> Task<T, E> {
     }
 
     /// Cancels it, also if it runs: then its worker is killed and replaced, and the result is [`TaskError::Cancelled`] once that process is gone. A worker that
-    /// has just finished it is not killed for it, and none is while it does something else. Answers whether it will end as cancelled. Does not block.
+    /// has just finished it is not killed for it, and none is while it does something else. Returns whether it will end as cancelled. Does not block.
     pub fn cancel_hard(&self) -> bool {
         self.cancel() || self.cell.core.upgrade().is_some_and(|core| core.kill(&self.cell.sink(), 0))
     }
 
-    /// The same, by the name that it has in Python's libraries.
+    /// Does what [`cancel_hard`](Self::cancel_hard) does; the name is that of Python's libraries.
     pub fn kill(&self) -> bool {
         self.cancel_hard()
     }
@@ -443,7 +443,7 @@ pub(crate) fn failure<E>(cell: &Cell, outcome: &Outcome) -> Option<TaskError<E>>
     failed(outcome, |worker| cell.at(worker))
 }
 
-/// The same for an item that has no cell.
+/// The error that an outcome is, of an item that has no cell.
 pub(crate) fn failed<E>(
     outcome: &Outcome,
     at: impl Fn(Option<&Arc<WorkerAt>>) -> TaskAt,

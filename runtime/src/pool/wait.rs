@@ -27,7 +27,7 @@ pub struct Waited {
     pub pending: Vec<usize>,
 }
 
-/// Blocks until one, all, or the first with an error of these tasks is done, or `limit` is over; answers which are done and which are not (Python's
+/// Blocks until one, all, or the first with an error of these tasks is done, or `limit` is over; returns which are done and which are not (Python's
 /// `concurrent.futures.wait`). A task that is given twice counts once. Takes no result.
 ///
 /// ```

@@ -450,7 +450,7 @@ mod tests {
     use crate::ipc::bounds::DEPTH;
     use crate::task::function::TaskFn;
 
-    /// May be run seven times; answers how often the shared slots says so before the function does.
+    /// May be run seven times; returns how often the shared slots says so before the function does.
     fn hesitant(_: u8) -> u32 {
         let before = here().unwrap().shared_slots.attempts();
         declare(Some(std::any::type_name_of_val(&hesitant)), 7, 0);

@@ -155,7 +155,7 @@ impl Link {
         }
     }
 
-    /// Has `waker` woken at its end; answers whether it has ended already.
+    /// Has `waker` woken at its end; returns whether it has ended already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         match self {
             Link::Process(process) => process.1.watch(waker),
@@ -252,7 +252,7 @@ impl WorkerHandle {
         self.retiring.is_none() && self.verdict.is_none() && self.flights.len() < TRACKS
     }
 
-    /// Sends it a batch; answers whether there is an answer (a refusal) at once.
+    /// Sends it a batch; returns whether there is an answer (a refusal) at once.
     pub(crate) fn send(&mut self, pieces: Vec<Piece>, waker: &Waker) -> bool {
         self.serial = self.serial.wrapping_add(1);
         let busy = self.flights.front().map(|flight| flight.track);
@@ -375,7 +375,7 @@ impl WorkerHandle {
         let many = self.flights.len() > 1;
         for (ahead, flight) in self.flights.iter_mut().enumerate() {
             if others_idle {
-                seen.returned.extend(flight.spare(&self.shared_slots, ahead == 0, now));
+                seen.returned.extend(flight.give_up_for_others(&self.shared_slots, ahead == 0, now));
             }
             flight.patience = (flight.patience * 2).min(LAST_LOOK);
             let again = Some(now + flight.patience);
@@ -488,7 +488,7 @@ impl Flight {
 
     /// Takes back what others could do sooner: all that has not been begun, but what the worker is about to begin with (if this batch is the next, or in
     /// progress). It may be stopped: then others do that too.
-    fn spare(&mut self, shared_slots: &SharedSlots, is_next: bool, now: Instant) -> Vec<Piece> {
+    fn give_up_for_others(&mut self, shared_slots: &SharedSlots, is_next: bool, now: Instant) -> Vec<Piece> {
         let moves = self.pieces.get(self.cursor.0).map_or(0, |piece| piece.job.moves());
         let is_slow = now.saturating_duration_since(self.sent) >= SLOW.saturating_mul(1 << moves.min(20));
         let returned = self.take_back(shared_slots, is_next && !is_slow);

@@ -81,7 +81,7 @@ impl Client {
         self.wait(reply, ticket, patience)
     }
 
-    /// Answers whether nothing is left to do.
+    /// Returns whether nothing is left to do.
     pub(super) fn join(&self, patience: Patience) -> Result<bool, QueueError> {
         let (ticket, limit) = (
             ticket(),

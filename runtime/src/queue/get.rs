@@ -143,7 +143,7 @@ impl<T: Portable> Queue<T> {
         Items::new(self)
     }
 
-    /// The same with leases.
+    /// Iterates as [`iter`](Self::iter) does, with a lease of each item.
     pub fn leases(&self) -> Leases<'_, T> {
         Leases::new(self)
     }

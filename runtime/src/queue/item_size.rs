@@ -51,7 +51,7 @@ impl Room {
         Room { items: items.min(MOST_ITEMS), left: Size { descriptors: MOST_DESCRIPTORS, bytes: MOST_BYTES } }
     }
 
-    /// Takes the room for a raw value; answers `false` if there is none. The first one always fits.
+    /// Takes the room for a raw value; returns `false` if there is none. The first one always fits.
     pub(super) fn take(&mut self, raw_value: &RawValue, is_first: bool) -> bool {
         let size = raw_value.size();
         let fits = size.descriptors <= self.left.descriptors && size.bytes <= self.left.bytes;

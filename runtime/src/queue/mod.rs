@@ -112,7 +112,7 @@ impl<T: Portable> Queue<T> {
         Queue::builder().unbounded().spawn()
     }
 
-    /// The same with options.
+    /// A queue with options.
     ///
     /// ```
     /// # use phalanx::prelude::*;
@@ -152,7 +152,7 @@ impl<T> Queue<T> {
         self.client.join(Patience::Endless).map(drop)
     }
 
-    /// As [`join`](Self::join), for `limit` at most; answers whether it has come to that.
+    /// As [`join`](Self::join), for `limit` at most; returns whether it has come to that.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -229,7 +229,7 @@ impl<T> Clone for Queue<T> {
     }
 }
 
-/// The same queue.
+/// Equal if both are of one queue.
 impl<T> PartialEq for Queue<T> {
     fn eq(&self, other: &Queue<T>) -> bool {
         self.client.server == other.client.server

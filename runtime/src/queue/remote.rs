@@ -70,7 +70,7 @@ fn matter(method: u32) -> Matter {
 /// What a call of this host becomes on its way out.
 pub(crate) enum Outward {
     AsItIs,
-    /// The same, in bytes alone.
+    /// As it travels between hosts: in bytes alone.
     Plain(Vec<u8>),
     /// A process of this host wants to hold leases.
     Introduce(AnyRef),

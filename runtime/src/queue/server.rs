@@ -177,7 +177,7 @@ impl Server {
         later
     }
 
-    /// Takes back a call that waits; answers `false` if it does not, because it has been answered.
+    /// Takes back a call that waits; returns `false` if it does not, because it has been answered.
     pub(super) fn withdraw(&mut self, ticket: u64) -> bool {
         self.takers.remove(ticket) || self.putters.remove(ticket) || self.joiners.remove(ticket)
     }
@@ -344,7 +344,7 @@ impl Server {
         }
     }
 
-    /// Answers the first of those who put if all that it brought is stored, and drops what nobody waits for.
+    /// Returns the first of those who put if all that it brought is stored, and drops what nobody waits for.
     fn finish_first_putter(&mut self) {
         let is_done = |putter: &Putter| putter.parcels.is_empty() || !putter.answer.is_wanted();
         if self.putters.all.front().is_some_and(is_done)

@@ -287,7 +287,7 @@ impl Reactor {
         }
     }
 
-    /// Registers a call before it is sent; answers its number, and where its answer comes in.
+    /// Registers a call before it is sent; returns its number, and where its answer comes in.
     pub(crate) fn expect(
         &self,
         endpoint: &Endpoint,
@@ -353,7 +353,7 @@ impl Reactor {
         }
     }
 
-    /// Waits until there is an outcome, or the deadline passes; answers whether there is one.
+    /// Waits until there is an outcome, or the deadline passes; returns whether there is one.
     pub(crate) fn wait(&self, waiter: &Arc<Waiter>, deadline: Option<u64>) -> bool {
         loop {
             if waiter.is_done() {
@@ -405,7 +405,7 @@ impl Reactor {
         Some(Lead(self))
     }
 
-    /// Leaves those who follow; answers the lead, if it has it now. An offer is taken here or not at all, even by one who has what it
+    /// Leaves those who follow; returns the lead, if it has it now. An offer is taken here or not at all, even by one who has what it
     /// came for and only passes the lead on: an offer that was taken note of and then forgotten would leave the others
     /// asleep with nobody in the kernel for them.
     fn stop_following(&self, waiter: &Arc<Waiter>) -> Option<Lead<'_>> {
@@ -499,7 +499,7 @@ impl Reactor {
 
     // Futures.
 
-    /// A future waits on `waiter` until `deadline`; answers the number by which [`Reactor::release_future`] knows it.
+    /// A future waits on `waiter` until `deadline`; returns the number by which [`Reactor::release_future`] knows it.
     pub(crate) fn attend_future(
         &'static self,
         waiter: &Arc<Waiter>,
@@ -556,7 +556,7 @@ impl Reactor {
         }
     }
 
-    /// Tells futures whose deadline has passed; answers the next deadline.
+    /// Tells futures whose deadline has passed; returns the next deadline.
     fn expire_futures(&self, woken: &mut Wakers) -> Option<u64> {
         let mut inner = self.inner();
         let now = clock::now();

@@ -415,7 +415,7 @@ impl Endpoint {
         }
     }
 
-    /// Has `waiter` completed when the process that the actor has now is gone (at once if that is so already); answers its
+    /// Has `waiter` completed when the process that the actor has now is gone (at once if that is so already); returns its
     /// incarnation. [`Reactor::visit`] comes next.
     pub(crate) fn on_down(&self, waiter: &Arc<Waiter>) -> u64 {
         // One that has not been started yet is watched from its first process on.
@@ -424,7 +424,7 @@ impl Endpoint {
         incarnation
     }
 
-    /// The same for that of its processes.
+    /// Completes the waiter when the process of this incarnation has ended.
     pub(crate) fn on_down_of(&self, incarnation: u64, waiter: &Arc<Waiter>) {
         let mut woken = Wakers::default();
         let mut lifecycle = self.lifecycle();
@@ -441,7 +441,7 @@ impl Endpoint {
         lifecycle.until_down.retain(|(_, other)| !Arc::ptr_eq(other, waiter));
     }
 
-    /// Its bell rang: looks at the facts. Answers the calls that are lost, as far as that is news.
+    /// Its bell rang: looks at the facts. Returns the calls that are lost, as far as that is news.
     pub(crate) fn look(&self, reception: &Reception, woken: &mut Wakers) -> Vec<Lost> {
         let open = !fd::hung_up(self.mailbox());
         // The sweeps first: why it went down is written before.

@@ -200,7 +200,7 @@ impl Monitor {
         on_down::attend(self, Box::new(act));
     }
 
-    /// Has `waker` woken when the process has ended, by whoever leads the reactor; answers whether it has ended already.
+    /// Has `waker` woken when the process has ended, by the thread that leads the reactor; returns whether it has ended already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         self.down.is_some() || self.waiter.watch(waker)
     }

@@ -112,7 +112,7 @@ impl Handle<'_> {
         }
     }
 
-    /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Answers which incarnation is told to end.
+    /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Returns which incarnation is told to end.
     fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
         let ledger = &self.0.ledger;
         let patience = clock::after(UNNOTED);

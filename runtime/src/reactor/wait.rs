@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::sys::{clock, poll};
 
-/// Waits until at least one of these can be read, or has hung up; answers the places of all that are so, in order (Python's `connection.wait`).
+/// Waits until at least one of these can be read, or has hung up; returns the places of all that are so, in order (Python's `connection.wait`).
 ///
 /// Anything that is [`AsFd`] can be waited for: an end of a [`pipe`](crate::pipe()) with a message, a [`Process`](crate::Process) that has ended, a socket, a timer. Different
 /// ones go together as `&dyn AsFd`. After `limit`, the answer is empty; without one, it waits for as long as it takes. Nothing at all is waited for until the limit has passed.

@@ -116,7 +116,7 @@ impl Waiter {
         self.take()
     }
 
-    /// Has `waker` woken when there is an outcome; answers whether there is one already.
+    /// Has `waker` woken when there is an outcome; returns whether there is one already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         // Cloned, and dropped, without the lock: both are code of the executor's.
         let mut kept = Some(waker.clone());

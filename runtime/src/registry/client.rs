@@ -143,7 +143,7 @@ fn receive(conversation: OwnedFd, deadline: u64) -> Result<Answered, Trouble> {
     }
 }
 
-/// Waits until there is something or a hang-up; answers whether that came in time.
+/// Waits until there is something or a hang-up; returns whether that came in time.
 fn await_readable(socket: BorrowedFd<'_>, deadline: u64) -> io::Result<bool> {
     loop {
         match poll::readable(socket, Some(clock::until(deadline))) {

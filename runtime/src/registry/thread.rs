@@ -52,7 +52,7 @@ impl<L: AsFd> Keeper<L> {
         while self.turn() {}
     }
 
-    /// One wait, and everything that came of it. Answers whether there will be more.
+    /// One wait, and everything that came of it. Returns whether there will be more.
     fn turn(&mut self) -> bool {
         let mut fds = vec![(self.line.as_fd(), false)];
         fds.extend(self.registry.hang_ups().map(|hang_ups| (hang_ups, false)));
@@ -71,7 +71,7 @@ impl<L: AsFd> Keeper<L> {
         !ready[0] || self.take_requests()
     }
 
-    /// Answers whether the line is still one.
+    /// Returns whether the line is still one.
     fn take_requests(&mut self) -> bool {
         for _ in 0..AT_A_TIME {
             match seqpacket::receive(self.line.as_fd(), &mut self.buffer, false) {
@@ -102,7 +102,7 @@ impl<L: AsFd> Keeper<L> {
     }
 }
 
-/// The line could not be read; answers whether there is any use in trying again, and not before there is.
+/// The line could not be read; returns whether there is any use in trying again, and not before there is.
 fn passes(error: &io::Error) -> bool {
     match Verdict::of(error) {
         Verdict::Passes if Verdict::passes_unseen(error) => poll::pause(Duration::from_millis(10)),

@@ -99,7 +99,7 @@ impl Manager {
         self.listener.refusals().wait().map_err(RemoteError::of)
     }
 
-    /// Blocks until it has ended: by [`shutdown`](Self::shutdown), or because its process could not be kept alive. Answers why. (Python's `serve_forever`.)
+    /// Blocks until it has ended: by [`shutdown`](Self::shutdown), or because its process could not be kept alive. Returns why. (Python's `serve_forever`.)
     pub fn join(&self) -> ExitReason {
         self.listener.join()
     }

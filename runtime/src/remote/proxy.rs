@@ -88,7 +88,7 @@ struct Ends {
 pub(super) struct ProxyCalls(RawRef);
 
 impl ProxyCalls {
-    /// Connects, and answers whether that actor is there.
+    /// Connects, and returns whether that actor is there.
     pub(super) fn connect(&self) -> Reply<Welcome, RemoteError> {
         self.0.ask_result(CONNECT, ())
     }
@@ -192,7 +192,7 @@ impl Client {
         }
     }
 
-    /// A process of this host will hold leases. Answers the number by which it does.
+    /// A process of this host will hold leases. Returns the number by which it does.
     fn introduce(client: &Arc<Client>, process: AnyRef) -> u64 {
         if let Some((number, _)) = client.holders().iter().find(|(_, known)| **known == process) {
             return *number;
@@ -302,7 +302,7 @@ impl Client {
         }
     }
 
-    /// Answers why it has ended.
+    /// Returns why it has ended.
     fn receive(&self, inward: &mut dyn Inward) -> RemoteError {
         loop {
             match inward.receive().and_then(|message| decode(&self.plan.address, &message)) {

@@ -132,7 +132,7 @@ impl<Out: Portable, In: Portable> Pipe<Out, In> {
         self.send_until(message, None).map(drop)
     }
 
-    /// As [`send`](Self::send), but waits for room for `limit` at most; answers whether the message was sent.
+    /// As [`send`](Self::send), but waits for room for `limit` at most; returns whether the message was sent.
     ///
     /// # Errors
     /// See [`PipeError`].

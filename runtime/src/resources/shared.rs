@@ -157,7 +157,7 @@ impl<T: Shareable + ?Sized> Deref for Shared<T> {
     }
 }
 
-/// The same memory.
+/// A clone is of this memory, not of what lies in it.
 impl<T: Shareable + ?Sized> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Shared(Arc::clone(&self.0))

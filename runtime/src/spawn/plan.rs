@@ -157,7 +157,7 @@ impl Plan {
         self.reserved()
     }
 
-    /// The same for a plan that is not complete yet.
+    /// What is known of a plan that is not complete yet.
     pub(crate) fn reserved(&mut self) -> Result<Found, SpawnError> {
         self.take_seats().map_err(|failure| failure.named(self.id()))?;
         self.found().ok_or_else(|| SpawnError::SupervisorDied { actor: self.id().to_owned() })
@@ -188,7 +188,7 @@ impl Plan {
         Ok(endpoint)
     }
 
-    /// The same, below a declared supervisor.
+    /// Spawns below a declared supervisor.
     pub(crate) fn spawn_below(self, supervisor: &Arc<Endpoint>) -> Result<Arc<Endpoint>, SpawnError> {
         self.start(&Parent::Declared(supervisor))
     }

@@ -54,7 +54,7 @@ pub(crate) fn shut_down(mode: StopMode) {
     shut_down_by(mode, 0);
 }
 
-/// The same, with a moment at which what is left is killed; 0 for never.
+/// Ends everything in order, and kills at the moment `by` what is left; 0 for never.
 pub(crate) fn shut_down_by(mode: StopMode, by: u64) {
     match link::inherited() {
         Ok(Some(tree)) if has_spawned() => tree.end(mode, by),

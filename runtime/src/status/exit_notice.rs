@@ -24,7 +24,7 @@ pub(crate) enum ExitNotice {
     Recycled = 6,
     /// Ended by its own code, in order.
     Itself = 7,
-    /// The same, and it does not want to be restarted.
+    /// By itself, and it does not want to be restarted.
     ForGood = 8,
     /// Its `init` wants no process at all.
     Ignored = 9,

@@ -209,7 +209,7 @@ impl ExitRecord {
         }
     }
 
-    /// The same with texts that fit into the history.
+    /// This record, with texts that fit into the history.
     fn shortened(&self) -> ExitRecord {
         let short = |text: &String| cut(text, 80).to_owned();
         let reason = match &self.reason {

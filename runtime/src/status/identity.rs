@@ -176,7 +176,7 @@ impl Ledger {
         (self.0.restarts.load(Relaxed), self.0.recycled.load(Relaxed))
     }
 
-    /// Answers whether it is the first process of its actor that ever was.
+    /// Returns whether it is the first process of its actor that ever was.
     pub(crate) fn ready(&self) -> bool {
         let page = &self.0;
         let starting = |state: u32| (state < State::Ready as u32).then_some(State::Ready as u32);

@@ -46,7 +46,7 @@ impl Ledger {
         Page::open(file).map(Ledger)
     }
 
-    /// The same, for a supervisor: it is mapped when it is looked at.
+    /// Opens a page for a supervisor: it is mapped when it is looked at.
     pub(crate) fn accept(file: OwnedFd) -> io::Result<Ledger> {
         Page::accept(file).map(Ledger)
     }

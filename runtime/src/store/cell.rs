@@ -47,7 +47,7 @@ impl<T: Portable + Clone> Cell<T> {
         self.object.call(Operation::Get, |value, (): ()| value.clone(), ())
     }
 
-    /// Puts a value in; answers the one that it replaces.
+    /// Puts a value in; returns the one that it replaces.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -90,7 +90,7 @@ impl<T: Portable + Clone> Cell<T> {
         self.object.call(Operation::Swap, swap, (expected, new))
     }
 
-    /// Changes the value by a function, or a closure that captures nothing, which runs in the store; answers what it answers. No other operation comes in between. It works on
+    /// Changes the value by a function, or a closure that captures nothing, which runs in the store; returns what it answers. No other operation comes in between. It works on
     /// a copy: if it panics, the value is as it was.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ pub struct Counter {
 handle!(Counter<> of i64, where);
 
 impl Counter {
-    /// Adds `number`, which may be negative; answers the sum. It wraps at the ends of `i64`, as atomics do.
+    /// Adds `number`, which may be negative; returns the sum. It wraps at the ends of `i64`, as atomics do.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -65,7 +65,7 @@ impl Counter {
         self.object.call(Operation::Get, |count, (): ()| *count, ())
     }
 
-    /// Sets it; answers what it was.
+    /// Sets it; returns what it was.
     ///
     /// # Errors
     /// See [`StoreError`].

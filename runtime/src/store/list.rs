@@ -73,7 +73,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Get, |list, range: (usize, usize)| part(list, range), (start, end))
     }
 
-    /// Puts an item in the place of that at this index; answers the old one, or `None` if there is no such index, and then nothing is done.
+    /// Puts an item in the place of that at this index; returns the old one, or `None` if there is no such index, and then nothing is done.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -84,7 +84,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Set, set, (index, item))
     }
 
-    /// Puts an item at the end; answers how many there are now.
+    /// Puts an item at the end; returns how many there are now.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -96,7 +96,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Insert, push, item)
     }
 
-    /// Puts all items at the end at once; answers how many there are now.
+    /// Puts all items at the end at once; returns how many there are now.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -126,7 +126,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Remove, remove, index)
     }
 
-    /// Takes the first item out that equals this one; answers whether there was one (Python's `remove`).
+    /// Takes the first item out that equals this one; returns whether there was one (Python's `remove`).
     ///
     /// ```
     /// # use phalanx::Store;
@@ -323,7 +323,7 @@ impl<T: Portable + Clone> List<T> {
         self.pages(PAGE).items()
     }
 
-    /// Changes the item at this index by a function, or a closure that captures nothing, which runs in the store; answers what it answers, `None` if there is
+    /// Changes the item at this index by a function, or a closure that captures nothing, which runs in the store; returns what it answers, `None` if there is
     /// no such index. No other operation comes in between. It works on a copy of that item: if it panics, the item is as it was.
     ///
     /// ```

@@ -71,7 +71,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Contains, |map, key: K| map.contains_key(&key), key.to_owned())
     }
 
-    /// Puts a value under a key; answers the one that it replaces.
+    /// Puts a value under a key; returns the one that it replaces.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -111,7 +111,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         )
     }
 
-    /// Takes a key out; answers its value.
+    /// Takes a key out; returns its value.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -237,7 +237,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.pages(PAGE).items()
     }
 
-    /// Changes the value of a key by a function, or a closure that captures nothing, which runs in the store; answers what it answers, `None` if there is no such key. No
+    /// Changes the value of a key by a function, or a closure that captures nothing, which runs in the store; returns what it answers, `None` if there is no such key. No
     /// other operation comes in between. It works on a copy of that value: if it panics, the value is as it was.
     ///
     /// ```

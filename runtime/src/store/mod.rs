@@ -110,7 +110,7 @@ impl Store {
         Store::builder().start()
     }
 
-    /// The same with options.
+    /// A store with options.
     pub fn builder() -> StoreBuilder {
         StoreBuilder(ActorBuilder::new(&()).name("store"))
     }

@@ -60,7 +60,7 @@ impl<S: 'static> Object<S> {
         Store { server: self.server.clone() }
     }
 
-    /// Answers whether it was there.
+    /// Returns whether it was there.
     pub(super) fn delete(&self) -> Result<bool, StoreError> {
         let shelf = Object::<StoreServer> { within: self.within, ..self.store().shelf() };
         shelf.call(Operation::Delete, |server, id| server.delete(id), self.id)
@@ -104,7 +104,7 @@ macro_rules! handle {
                 $handle { object }
             }
 
-            /// The same object, with a time-out of its own for the operations of this handle. It does not travel with it.
+            /// This object, with a time-out of its own for the operations of this handle. It does not travel with it.
             pub fn within(&self, limit: std::time::Duration) -> Self {
                 $handle { object: self.object.within(limit) }
             }
@@ -114,7 +114,7 @@ macro_rules! handle {
                 self.object.store()
             }
 
-            /// Deletes it from its store; answers whether it was still there. All its handles answer [`StoreError::Deleted`] from then on.
+            /// Deletes it from its store; returns whether it was still there. All its handles answer [`StoreError::Deleted`] from then on.
             ///
             /// # Errors
             /// See [`StoreError`].

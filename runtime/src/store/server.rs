@@ -53,7 +53,7 @@ impl StoreServer {
     /// What stands for the table of objects where otherwise there is the number of an object.
     pub(super) const ITSELF: u64 = 0;
 
-    /// Takes an object in; answers its number.
+    /// Takes an object in; returns its number.
     pub(super) fn add(&mut self, object: impl Any) -> u64 {
         self.last += 1;
         self.objects.insert(self.last, Box::new(object));

@@ -30,7 +30,7 @@ pub struct Set<T> {
 handle!(Set<T> of BTreeSet<T>, where T: Portable + Ord + Clone);
 
 impl<T: Portable + Ord + Clone> Set<T> {
-    /// Puts an item in; answers whether it was not there before.
+    /// Puts an item in; returns whether it was not there before.
     ///
     /// # Errors
     /// See [`StoreError`]; so for all methods.
@@ -38,7 +38,7 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.object.call(Operation::Insert, |set, item: T| set.insert(item), item)
     }
 
-    /// Puts all items in at once; answers how many of them were not there before.
+    /// Puts all items in at once; returns how many of them were not there before.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -51,7 +51,7 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.object.call(Operation::Extend, extend, items.into_iter().collect())
     }
 
-    /// Takes an item out; answers whether it was there.
+    /// Takes an item out; returns whether it was there.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -59,7 +59,7 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.object.call(Operation::Remove, |set, item: T| set.remove(&item), item.to_owned())
     }
 
-    /// Takes all these items out at once; answers how many of them were there.
+    /// Takes all these items out at once; returns how many of them were there.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -175,7 +175,7 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.pages(PAGE).items()
     }
 
-    /// Changes the set in one step by a function, or a closure that captures nothing, which runs in the store; answers what it answers. It works on a
+    /// Changes the set in one step by a function, or a closure that captures nothing, which runs in the store; returns what it answers. It works on a
     /// copy of the set: if it panics, the set is as it was.
     ///
     /// # Errors

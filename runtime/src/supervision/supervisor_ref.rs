@@ -64,7 +64,7 @@ impl SupervisorRef {
         self.endpoint.ledger.incarnation()
     }
 
-    /// Blocks until it has ended for good, all its children with it; answers why.
+    /// Blocks until it has ended for good, all its children with it; returns why.
     pub fn join(&self) -> ExitReason {
         self.handle().join()
     }

@@ -208,7 +208,7 @@ impl Child {
     }
 
     /// Ends an actor that takes no messages although there are some: its process has been stopped, or its
-    /// receiving thread is gone. Answers when to look again.
+    /// receiving thread is gone. Returns when to look again.
     fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
         let (ledger, is_ready) = (&self.spawn.ledger, self.state == State::Ready);
         let (moves, waiting) = (ledger.moves(), ledger.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);

@@ -180,7 +180,7 @@ impl Rounds {
         later
     }
 
-    /// One who waits does not wait any longer. Answers what has become of it: it may have been let go in time, and not have heard of it.
+    /// One who waits does not wait any longer. Returns what has become of it: it may have been let go in time, and not have heard of it.
     pub(super) fn give_up(&mut self, ticket: Ticket) -> Result<u32, Broken> {
         if let Some(place) = self.last.iter().position(|other| *other == ticket) {
             return Ok(place as u32);
@@ -286,7 +286,7 @@ impl Barrier {
         Ok(Barrier { server })
     }
 
-    /// Waits until all are there, without a limit, but not beyond the death of the server. Answers in which place it came, from 0, in the order of the calls.
+    /// Waits until all are there, without a limit, but not beyond the death of the server. Returns in which place it came, from 0, in the order of the calls.
     ///
     /// # Errors
     /// [`BarrierError::Broken`], at once if it is broken already; see [`BarrierError`].
@@ -294,7 +294,7 @@ impl Barrier {
         self.wait_timeout(Duration::MAX)
     }
 
-    /// The same for `limit` at most; then it breaks the barrier, for all others too. Whoever is told so has not been counted.
+    /// Waits as [`wait`](Self::wait) does, for `limit` at most; then it breaks the barrier, for all others too. A party that is told so has not been counted.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -113,7 +113,7 @@ impl<T: Portable> Turn<T> {
         Ok(())
     }
 
-    /// The same without waiting for its arrival. If it cannot be sent, the turn is over, and the next holder is told.
+    /// Gives back without waiting for the arrival. If it cannot be sent, the turn is over, and the next holder is told.
     pub(super) fn put(self, value: &Kept<T>) -> Result<Turn<T>, Trouble> {
         self.at_home()?;
         match self.server.put(self.ticket, value.clone()) {

@@ -154,7 +154,7 @@ impl Event {
         Ok(self.server.within(Duration::MAX).until_set().wait().map_err(Trouble::from)?)
     }
 
-    /// The same for `limit` at most; answers whether it was set. Never `false` early.
+    /// Waits as [`wait`](Self::wait) does, for `limit` at most. Returns whether it was set. Never `false` early.
     ///
     /// # Errors
     /// See [`SyncError`].

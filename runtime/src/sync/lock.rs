@@ -92,7 +92,7 @@ impl<T: Portable> Lock<T> {
         self.take(true, None)
     }
 
-    /// The same for `limit` at most. Never [`LockError::Timeout`] early.
+    /// Waits as [`lock`](Self::lock) does, for `limit` at most. Never [`LockError::Timeout`] early.
     ///
     /// ```
     /// # use std::time::Duration;

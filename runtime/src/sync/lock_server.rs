@@ -109,7 +109,7 @@ impl<T: Portable> LockServer<T> {
         later
     }
 
-    /// A new value, by a holder of all permits; answers whether it is one.
+    /// A new value, by a holder of all permits; returns whether it is one.
     pub(super) fn commit(&mut self, ticket: Ticket, value: Kept<T>) -> bool {
         let holds = self.wait_queue.holds(ticket);
         if holds {
@@ -119,7 +119,7 @@ impl<T: Portable> LockServer<T> {
         holds
     }
 
-    /// The same, from one who cannot wait for the answer.
+    /// Gives back, from a holder that cannot wait for the reply.
     #[tell]
     pub(super) fn put(&mut self, ticket: Ticket, value: Kept<T>) {
         self.commit(ticket, value);
@@ -136,7 +136,7 @@ impl<T: Portable> LockServer<T> {
         self.admit();
     }
 
-    /// The same, for those who want to know that it has arrived; answers whether anything was held.
+    /// Gives back, for a holder that wants to know that it has arrived. Returns whether anything was held.
     pub(super) fn release(&mut self, ticket: Ticket) -> bool {
         let held = self.wait_queue.give(ticket).is_some();
         self.admit();

@@ -81,7 +81,7 @@ impl<T: Portable> RwLock<T> {
         self.take_to_read(true, None)
     }
 
-    /// The same for `limit` at most.
+    /// Waits as [`read`](Self::read) does, for `limit` at most.
     ///
     /// # Errors
     /// See [`LockError`].
@@ -105,7 +105,7 @@ impl<T: Portable> RwLock<T> {
         self.take_to_write(true, None)
     }
 
-    /// The same for `limit` at most.
+    /// Waits as [`write`](Self::write) does, for `limit` at most.
     ///
     /// # Errors
     /// See [`LockError`].

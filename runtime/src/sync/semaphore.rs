@@ -80,7 +80,7 @@ impl Semaphore {
         self.take(1, true, None)
     }
 
-    /// The same for `limit` at most. Never [`SyncError::Timeout`] early.
+    /// Waits as [`acquire`](Self::acquire) does, for `limit` at most. Never [`SyncError::Timeout`] early.
     ///
     /// ```
     /// # use std::time::Duration;

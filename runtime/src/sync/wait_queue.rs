@@ -77,12 +77,12 @@ impl<A> WaitQueue<A> {
         Some(waiting)
     }
 
-    /// Answers whether the ticket had been granted, and not confirmed.
+    /// Returns whether the ticket had been granted, and not confirmed.
     pub(super) fn confirm(&mut self, ticket: Ticket) -> bool {
         self.held.get_mut(&ticket).is_some_and(|held| !std::mem::replace(&mut held.confirmed, true))
     }
 
-    /// Ends a ticket, wherever it is. Answers what it held.
+    /// Ends a ticket, wherever it is. Returns what it held.
     pub(super) fn give(&mut self, ticket: Ticket) -> Option<Held> {
         let held = self.held.remove(&ticket);
         match held {
@@ -95,7 +95,7 @@ impl<A> WaitQueue<A> {
         held
     }
 
-    /// Ends all tickets for which that is so. Answers what they held.
+    /// Ends all tickets for which that is so. Returns what they held.
     pub(super) fn give_all(&mut self, is_over: impl Fn(Ticket) -> bool) -> Vec<Held> {
         self.queue.retain(|waiting| !is_over(waiting.ticket));
         self.parked.retain(|waiting| !is_over(waiting.ticket));

@@ -181,7 +181,7 @@ pub(crate) fn hung_up(fd: BorrowedFd<'_>) -> bool {
     hangs_up_within(fd, Duration::ZERO)
 }
 
-/// Waits until the other end of this socket is closed for good, at most for `limit`, or until a signal handler has run; answers whether it is.
+/// Waits until the other end of this socket is closed for good, at most for `limit`, or until a signal handler has run; returns whether it is.
 pub(crate) fn hangs_up_within(fd: BorrowedFd<'_>, limit: Duration) -> bool {
     let reported = reported(fd, PollFlags::empty(), limit);
     reported.intersects(PollFlags::HUP | PollFlags::ERR)
@@ -240,7 +240,7 @@ impl Others {
         Others { ranges, shared: false }
     }
 
-    /// The same for a child that shares its parent's table until it closes them. None if it is to keep one that does not lie low: then all
+    /// All descriptors but these, for a child that shares its parent's table until it closes them. None if it is to keep one that does not lie low: then all
     /// would have to be copied.
     pub(crate) fn but_low(keep: &[RawFd]) -> Option<Others> {
         if keep.iter().any(|&fd| fd >= LOW as RawFd) {

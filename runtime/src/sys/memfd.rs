@@ -262,7 +262,7 @@ impl<T: Shared> Page<T> {
         Ok(Page { place, ..page })
     }
 
-    /// The same, but it is not mapped before it is looked at.
+    /// Opens a page that is not mapped before it is looked at.
     ///
     /// # Errors
     /// If the file is not a memory file of that size which cannot shrink.

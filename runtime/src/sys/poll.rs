@@ -20,7 +20,7 @@ fn timespec(limit: Duration) -> TimeSpec {
     TimeSpec::new(limit.as_secs().min(i32::MAX as u64) as _, limit.subsec_nanos().into())
 }
 
-/// Waits until `fd` can be read or has hung up, at most for `limit`; answers whether it can.
+/// Waits until `fd` can be read or has hung up, at most for `limit`; returns whether it can.
 ///
 /// # Errors
 /// `Interrupted` if a signal handler ran.
@@ -124,13 +124,13 @@ impl Event {
         self.add(1);
     }
 
-    /// The same, with a number that is added to the counter.
+    /// Wakes the poller, and adds this number to the counter.
     pub(crate) fn add(&self, number: u64) {
         // A full counter is as good as a set one.
         let _ = rustix::io::write(&self.0, &number.to_ne_bytes());
     }
 
-    /// Answers what the counter was.
+    /// Returns what the counter was.
     pub(crate) fn clear(&self) -> u64 {
         let mut count = [0; 8];
         // An error leaves the zeroes: nothing was counted.
@@ -253,7 +253,7 @@ impl AsFd for Epoll {
     }
 }
 
-/// Reads and forgets up to `most` one-byte packets of a socket; never blocks. Answers whether it is open.
+/// Reads and forgets up to `most` one-byte packets of a socket; never blocks. Returns whether it is open.
 pub(crate) fn drain_bell(fd: BorrowedFd<'_>, most: usize) -> bool {
     let mut scratch = [0_u8; 16];
     for _ in 0..most {

@@ -89,7 +89,7 @@ pub(crate) fn descriptors() -> u32 {
 /// The soft limit on descriptors as this process has set it last; 0 if it has not.
 static SOFT: AtomicU64 = AtomicU64::new(0);
 
-/// Raises the soft limit on descriptors to the hard one; answers the soft limit as it was.
+/// Raises the soft limit on descriptors to the hard one; returns the soft limit as it was.
 pub(crate) fn raise_descriptors() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     // Failing to raise it leaves the limit as it was, and reaching it is a typed error later.

@@ -137,7 +137,7 @@ pub(crate) fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Resul
     }
 }
 
-/// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; answers whether there was one.
+/// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; returns whether there was one.
 pub(crate) fn skip(socket: BorrowedFd<'_>) -> bool {
     // What does not fit is discarded by the kernel.
     let mut byte = [0];

@@ -307,7 +307,7 @@ fn failed_allocation_on_stack() -> bool {
     })
 }
 
-/// Reads memory of this process, wherever that is; answers whether it is mapped. Async-signal-safe.
+/// Reads memory of this process, wherever that is; returns whether it is mapped. Async-signal-safe.
 fn read_own_memory(address: usize, to: &mut [[u8; WORD]]) -> bool {
     let to = to.as_flattened_mut();
     // The kernel takes this for a number, and so do we: nothing is accessed through it.

@@ -191,7 +191,7 @@ where
     TaskDef { function, kind: PhantomData }
 }
 
-/// The same for a function that answers a `Result`.
+/// What `name::task()` expands to for a function that returns a `Result`.
 pub fn task_def_result<F, A: Portable, T: Portable, E: Portable>(_: F, name: &'static str) -> TaskDef<A, T, E>
 where
     F: Fn(A) -> Result<T, E> + Copy + 'static,
@@ -249,7 +249,7 @@ where
     });
 }
 
-/// The same for a function that can fail.
+/// The function that makes a state of `args`, or fails.
 pub(crate) fn try_state_maker<F, A, S, E>(_: F) -> Function
 where
     F: Fn(A) -> Result<S, E> + Copy + 'static,

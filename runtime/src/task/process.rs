@@ -84,7 +84,7 @@ impl<T: Portable> Process<T> {
         Process::builder(function, args).spawn()
     }
 
-    /// The same with options.
+    /// A function in a process of its own, with options.
     pub fn builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable>(_: F, args: A) -> ProcessBuilder<T> {
         const {
             assert!(
@@ -120,7 +120,7 @@ impl<T: Portable, E: Portable> Process<T, E> {
         ProcessBuilder { plan, kind: PhantomData }
     }
 
-    /// Blocks until the process has ended and is reaped; answers its function's result. As often as you like, however late.
+    /// Blocks until the process has ended and is reaped; returns its function's result. As often as you like, however late.
     ///
     /// # Errors
     /// [`CallError::App`] if the function answered `Err`, [`CallError::Died`] if it did not answer: it panicked, was killed, or called `exit`.
@@ -177,7 +177,7 @@ impl<T, E> Process<T, E> {
         &self.endpoint.card.name
     }
 
-    /// The same task without its type: for those who want to know it again, or to watch it.
+    /// This task without its type, to know it again or to watch it.
     pub fn any(&self) -> AnyRef {
         AnyRef(Arc::clone(&self.endpoint))
     }

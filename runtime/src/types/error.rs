@@ -532,7 +532,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The same as `Display`: it is what a `main` that answers `Err` prints.
+/// Writes as `Display` does, because a `main` that returns `Err` prints this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -31,7 +31,7 @@ impl<A: Actor> OfActor<A> {
         &Located::new(Entry { run: run::<A>, type_name: std::any::type_name::<A>, methods: A::METHODS });
 }
 
-/// Makes the actor, handles its messages, stops it. Answers the exit code.
+/// Makes the actor, handles its messages, stops it. Returns the exit code.
 pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     let Start { init, fds, receiver, ledger, fd_store, recycle, drain, buffer } = start;
     // Even if its init fails: a caller is not to wait for what has been lost already.

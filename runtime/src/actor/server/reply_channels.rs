@@ -265,7 +265,7 @@ impl Caller {
         self.bytes = self.bytes.saturating_sub(first.map_or(0, |kept| kept.sealed.size()));
     }
 
-    /// Sends what is kept, as far as it goes; answers whether there is still somebody to send it to.
+    /// Sends what is kept, as far as it goes; returns whether there is still somebody to send it to.
     fn flush(&mut self, session: u64) -> bool {
         while let Some(kept) = self.kept.front_mut() {
             let hindrance = match hand_out(self.channel.as_fd(), &mut kept.sealed) {
@@ -370,7 +370,7 @@ impl Origin {
         !self.is_late() && !fd::hung_up(self.channel.as_fd())
     }
 
-    /// Sends the answer, from whichever thread; answers whether there was somebody to send it to.
+    /// Sends the answer, from whichever thread; returns whether there was somebody to send it to.
     pub(crate) fn answer(self, answer: Answer) -> bool {
         let Some(mut sealed) = seal(self.session, self.seq, self.incarnation, answer) else { return false };
         match hand_out(self.channel.as_fd(), &mut sealed) {

@@ -60,7 +60,7 @@ impl Table {
         Some(Place { number })
     }
 
-    /// It knows the secret. Answers whether there is room for it among so many.
+    /// It knows the secret. Returns whether there is room for it among so many.
     pub(super) fn admit(&self, place: &Place, clients: usize) -> bool {
         let mut rows = self.rows();
         let has_room = !rows.closed && rows.clients.len() < clients;

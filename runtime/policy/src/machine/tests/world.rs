@@ -366,7 +366,7 @@ impl World {
         assert_eq!(self.policy.handle(Event::Tick, self.now), [], "a second look finds more to do");
     }
 
-    /// Hands over an event and carries out what it leads to, in no time; answers all actions.
+    /// Hands over an event and carries out what it leads to, in no time; returns all actions.
     pub(crate) fn run(&mut self, event: Event) -> Vec<Action> {
         let mut actions = self.feed(event);
         let mut at = 0;
