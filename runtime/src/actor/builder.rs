@@ -97,7 +97,7 @@ macro_rules! options {
 
         /// Sets a variable of its environment, which otherwise is that of the program when it started its first process.
         ///
-        /// This and the other options of its attributes ([`current_dir`](Self::current_dir), [`nice`](Self::nice), [`affinity`](Self::affinity),
+        /// This and the other spawn attributes ([`current_dir`](Self::current_dir), [`nice`](Self::nice), [`affinity`](Self::affinity),
         /// [`limit`](Self::limit)) are in force in the new process before any code of the user's runs, and after each restart. The commands that it starts inherit them; what it spawns by phalanx does not, and says what it wants
         /// for itself. One that cannot be had fails the spawn with [`SpawnError::Option`](crate::SpawnError::Option), which names it.
         ///
@@ -225,7 +225,7 @@ macro_rules! options {
         }
 
         /// Calls a function, or a closure that captures nothing, in each of its processes before its `#[init]` (of a task: before its function; before the arguments are decoded), and after
-        /// the options of its attributes. Several are called in order. For what has to be done early and once: a seed, a handler, a library.
+        /// its spawn attributes have been set. Several are called in order. For what has to be done early and once: a seed, a handler, a library.
         ///
         /// A panic in it is that of the start: [`SpawnError::Died`](crate::SpawnError::Died).
         ///

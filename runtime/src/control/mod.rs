@@ -1,5 +1,5 @@
 //! What processes of a tree say to and share with each other: [`request`] is what is asked of a supervisor, [`entry`] which code a new process runs,
-//! [`attributes`] in which attributes, [`notification`] how a child tells its supervisor something, [`fd_store`] which descriptors outlive a process, [`step`]
+//! [`attributes`] with which attributes, [`notification`] how a child tells its supervisor something, [`fd_store`] which descriptors outlive a process, [`step`]
 //! what is said of a root supervisor that does not come up, [`orphans`] how what is left is found.
 //!
 //! It is the protocol, and no party to it: neither a child, nor a supervisor, nor a process that spawns.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::status::Ledger;
 use crate::sys::{clock, futex};
 
-/// No sleep for room is longer than this, so that a lost wake-up or an endpoint that vanished costs at most this much.
+/// No sleep for room is longer than this, so that a lost wake-up or a peer that vanished costs at most this much.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// How long the queue must have been empty and the count unchanged before the count is corrected.

@@ -1,7 +1,7 @@
 //! A pool as it is in its owner's process: what is to be done, who does it, and the thread that sees to it.
 //!
-//! Everything is decided here, under one lock that nobody holds while user code runs or while a process starts. One thread per pool waits at a
-//! select for whatever comes: answers, deaths, the time to look at somebody. Those who submit hand a task to an idle worker themselves.
+//! Everything is decided here, under one lock that nobody holds while user code runs or while a process starts. One thread per pool waits in a
+//! select for the first thing that comes: answers, deaths, the time to look at somebody. Those who submit hand a task to an idle worker themselves.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

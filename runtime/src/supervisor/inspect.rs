@@ -49,7 +49,7 @@ impl Supervisor {
         ready
     }
 
-    /// A caller may have seen in a ledger what is not on the notifications yet: the child has come no further.
+    /// A caller may have seen in a ledger what no notification has said yet: the child has come no further.
     pub(super) fn check_all_starting(&mut self) {
         for key in self.readiness.starting() {
             self.check_starting(key);

@@ -11,7 +11,7 @@
 //!   callers have deadlines of their own.
 //! - how it says that it ended (exit notice, last words, out of memory, who asked for the stop): words of a
 //!   process that has ended by itself. They decide whether *it* is started again, within its restart type,
-//!   its allowance and its spec: see `exit_notice.rs`.
+//!   its allowance and its spec: see `exit_cause.rs`.
 //! - the wish for a supervisor of its own: it may have one, and no second one.
 //! - depth, capacity, unanswered callers: numbers of reports, and the calls that are told to be lost are
 //!   calls to it. Lists are bounded by the page.

@@ -131,7 +131,7 @@ struct Child {
     left_children: bool,
     /// The pid of its last process.
     last_pid: i32,
-    /// The number of its place on the notifications.
+    /// The number of its slot among the notifications.
     slot: Option<u32>,
     /// It does not ring when it is ready.
     lazy_ready: bool,
@@ -145,7 +145,7 @@ struct Child {
 struct Declared {
     /// Its own page.
     page: Ledger,
-    /// Its place on the notifications of the supervisor above.
+    /// Its place among the notifications of the supervisor above.
     place: Place,
 }
 

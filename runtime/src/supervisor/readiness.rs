@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_board_is_looked_at_while_a_child_is_being_started_that_does_not_ring() {
+    fn notifications_are_looked_at_while_a_child_is_being_started_that_does_not_ring() {
         let mut readiness = readiness();
         readiness.begin(1, false, 0);
         assert_eq!(readiness.due(), None);

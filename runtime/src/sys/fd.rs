@@ -155,8 +155,8 @@ pub(crate) fn is_own_seqpacket(fd: BorrowedFd<'_>) -> io::Result<bool> {
         Ok(_) | Err(Errno::ENOTSOCK | Errno::EBADF) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    let endpoint = getsockopt(&fd, sockopt::PeerCredentials)?;
-    Ok(endpoint.uid() == nix::unistd::geteuid().as_raw())
+    let peer = getsockopt(&fd, sockopt::PeerCredentials)?;
+    Ok(peer.uid() == nix::unistd::geteuid().as_raw())
 }
 
 /// Whether this is a sequenced-packet socket, as the ends of an ipc-channel are.

@@ -157,7 +157,7 @@ fn receive_with(
             Err(error) if wait && error.kind() == io::ErrorKind::WouldBlock => {
                 super::poll::readable(socket, None)?;
             }
-            // An endpoint that closed its end with packets of ours unread. Said once, and before what it has sent.
+            // A peer that closed its end with packets of ours unread. Said once, and before what it has sent.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             other => return other,
         }

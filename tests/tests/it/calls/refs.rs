@@ -25,15 +25,15 @@ impl Cell {
 
 /// Keeps refs, and hands them on.
 #[actor]
-struct Shim {
+struct Keeper {
     kept: Vec<ActorRef<Cell>>,
 }
 
 #[actor]
-impl Shim {
+impl Keeper {
     #[init]
     fn new(first: Option<ActorRef<Cell>>) -> Self {
-        Shim { kept: first.into_iter().collect() }
+        Keeper { kept: first.into_iter().collect() }
     }
 
     /// Keeps some more; answers the sum of the values below all.
@@ -61,7 +61,7 @@ impl Shim {
     }
 
     /// Gives the first one to somebody else.
-    fn hand_to(&self, other: ActorRef<Shim>) -> u64 {
+    fn hand_to(&self, other: ActorRef<Keeper>) -> u64 {
         other.keep(vec![self.kept[0].clone()]).wait().unwrap()
     }
 
@@ -78,7 +78,7 @@ fn cell(value: u64) -> ActorRef<Cell> {
 fn refs_travel_in_messages_answers_and_init_arguments() {
     alone(|| {
         let (one, two) = (cell(1), cell(2));
-        let keeper = Shim::spawn(Some(one.clone())).unwrap();
+        let keeper = Keeper::spawn(Some(one.clone())).unwrap();
         assert_eq!(keeper.keep(vec![two.clone(), one.clone()]).wait().unwrap(), 4);
         let back = keeper.kept().wait().unwrap();
         assert_eq!(back, [one.clone(), two.clone(), one.clone()]);
@@ -116,7 +116,7 @@ fn refs_travel_in_state() {
 #[test]
 fn refs_travel_deep_inside_other_values() {
     alone(|| {
-        let keeper = Shim::spawn(None).unwrap();
+        let keeper = Keeper::spawn(None).unwrap();
         let cells = ["a", "b", "c"].map(|name| Cell { value: 1 }.builder().name(name).spawn().unwrap());
         keeper.keep(cells.to_vec()).wait().unwrap();
         let map = keeper.by_name().wait().unwrap();
@@ -129,7 +129,7 @@ fn refs_travel_deep_inside_other_values() {
 fn a_ref_handed_through_three_processes_still_works() {
     alone(|| {
         let cell = cell(7);
-        let keepers: Vec<_> = (0..3).map(|_| Shim::spawn(None).unwrap()).collect();
+        let keepers: Vec<_> = (0..3).map(|_| Keeper::spawn(None).unwrap()).collect();
         keepers[0].keep(vec![cell.clone()]).wait().unwrap();
         assert_eq!(keepers[0].hand_to(keepers[1].clone()).wait().unwrap(), 7);
         assert_eq!(keepers[1].hand_to(keepers[2].clone()).wait().unwrap(), 7);
@@ -145,7 +145,7 @@ fn a_ref_handed_through_three_processes_still_works() {
 #[test]
 fn a_ref_to_an_actor_that_another_one_started_works_here() {
     alone(|| {
-        let keeper = Shim::spawn(None).unwrap();
+        let keeper = Keeper::spawn(None).unwrap();
         let made = keeper.make(5).wait().unwrap();
         assert_eq!(made.value().wait().unwrap(), 5);
         assert_eq!(made.pid().unwrap(), phalanx_tests::processes::stat(made.pid().unwrap()).unwrap().pid);
@@ -160,7 +160,7 @@ fn a_ref_to_an_actor_that_another_one_started_works_here() {
 #[test]
 fn a_ref_to_a_dead_actor_travels_and_says_so() {
     alone(|| {
-        let (cell, keeper) = (cell(1), Shim::spawn(None).unwrap());
+        let (cell, keeper) = (cell(1), Keeper::spawn(None).unwrap());
         keeper.keep(vec![cell.clone()]).wait().unwrap();
         cell.kill().unwrap();
         let _ = cell.join();
@@ -196,7 +196,7 @@ fn refs_are_compared_by_actor_and_shown_with_their_name() {
 fn thirty_refs_fit_into_a_message_and_forty_are_a_typed_error() {
     alone(|| {
         let cell = cell(1);
-        let keeper = Shim::spawn(Some(cell.clone())).unwrap();
+        let keeper = Keeper::spawn(Some(cell.clone())).unwrap();
         assert_eq!(keeper.keep(vec![cell.clone(); 30]).wait().unwrap(), 31);
         assert_eq!(keeper.copies(30).wait().unwrap(), vec![cell.clone(); 30]);
         for count in [32, 40, 1000] {
@@ -216,7 +216,7 @@ fn thirty_refs_fit_into_a_message_and_forty_are_a_typed_error() {
 fn refs_to_different_actors_keep_their_order() {
     alone(|| {
         let cells: Vec<_> = (0..30).map(cell).collect();
-        let keeper = Shim::spawn(None).unwrap();
+        let keeper = Keeper::spawn(None).unwrap();
         keeper.keep(cells.clone()).wait().unwrap();
         let back = keeper.kept().wait().unwrap();
         assert_eq!(back, cells);

@@ -44,12 +44,12 @@ fn refuse_2<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::
 
 #[actor]
 #[derive(Default)]
-struct Shim {
+struct Keeper {
     kept: Vec<Fd>,
 }
 
 #[actor]
-impl Shim {
+impl Keeper {
     fn write(&self, parcel: Parcel) -> phalanx::Result<usize> {
         let all = parcel.some.into_iter().chain(parcel.many).map(Fd::into_inner).chain([parcel.plain]);
         let mut written = 0;
@@ -99,7 +99,7 @@ fn parcel(writer: PipeWriter, stubborn: u8) -> Parcel {
 #[test]
 fn descriptors_arrive_in_every_shape_of_field_and_are_closed_with_it() {
     alone(|| {
-        let keeper = Shim::default().spawn().unwrap();
+        let keeper = Keeper::default().spawn().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         assert_eq!(keeper.write(parcel(writer, 0)).wait().unwrap(), 5);
         assert_eq!(everybody_has_closed(reader), "xxxxx");
@@ -139,7 +139,7 @@ fn files_and_sockets_work_over_there_as_they_did_here() {
 #[test]
 fn descriptors_come_back_in_answers() {
     alone(|| {
-        let keeper = Shim::default().spawn().unwrap();
+        let keeper = Keeper::default().spawn().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         assert_eq!(keeper.keep(vec![Fd::new(writer)]).wait().unwrap(), 1);
         let [back] = <[Fd; 1]>::try_from(keeper.give().wait().unwrap()).unwrap();
@@ -153,7 +153,7 @@ fn descriptors_come_back_in_answers() {
 #[test]
 fn a_message_that_cannot_be_encoded_or_decoded_leaves_no_descriptor() {
     alone(|| {
-        let keeper = Shim::default().spawn().unwrap();
+        let keeper = Keeper::default().spawn().unwrap();
         for (stubborn, said) in [(1, "does not want to be encoded"), (2, "cannot decode")] {
             let (reader, writer) = std::io::pipe().unwrap();
             let error = keeper.write(parcel(writer, stubborn)).wait().unwrap_err();
@@ -170,7 +170,7 @@ fn a_message_that_cannot_be_encoded_or_decoded_leaves_no_descriptor() {
 #[test]
 fn sixty_descriptors_fit_and_a_hundred_are_a_typed_error() {
     alone(|| {
-        let keeper = Shim::default().spawn().unwrap();
+        let keeper = Keeper::default().spawn().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         let copies =
             |count: usize| -> Vec<Fd> { (0..count).map(|_| Fd::new(writer.try_clone().unwrap())).collect() };
@@ -179,7 +179,7 @@ fn sixty_descriptors_fit_and_a_hundred_are_a_typed_error() {
             let error = keeper.keep(copies(count)).wait().unwrap_err();
             assert!(matches!(&error, CallError::Unreachable(text, _) if text.contains("in one message")));
         }
-        let error = Shim { kept: copies(61) }.spawn().unwrap_err();
+        let error = Keeper { kept: copies(61) }.spawn().unwrap_err();
         assert!(error.to_string().contains("in one message"), "{error}");
         drop(writer);
         keeper.stop(Duration::from_secs(10)).unwrap();
@@ -190,7 +190,7 @@ fn sixty_descriptors_fit_and_a_hundred_are_a_typed_error() {
 #[test]
 fn what_an_actor_has_not_read_when_it_is_killed_is_closed() {
     alone(|| {
-        let keeper = Shim::default().spawn().unwrap();
+        let keeper = Keeper::default().spawn().unwrap();
         keeper.sleep().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         let replies: Vec<_> =
@@ -205,7 +205,7 @@ fn what_an_actor_has_not_read_when_it_is_killed_is_closed() {
 #[test]
 fn what_an_actor_held_when_it_died_is_closed_and_also_if_it_is_restarted() {
     alone(|| {
-        let builder = Shim::default().builder().restart(Restart::Permanent);
+        let builder = Keeper::default().builder().restart(Restart::Permanent);
         let keeper = builder.intensity(5, Duration::from_secs(10)).spawn().unwrap();
         for _ in 0..2 {
             let (reader, writer) = std::io::pipe().unwrap();
@@ -221,7 +221,7 @@ fn what_an_actor_held_when_it_died_is_closed_and_also_if_it_is_restarted() {
 #[test]
 fn an_answer_that_nobody_waits_for_is_closed() {
     alone(|| {
-        let keeper = Shim::default().spawn().unwrap();
+        let keeper = Keeper::default().spawn().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         keeper.keep(vec![Fd::new(writer)]).wait().unwrap();
         drop(keeper.give());

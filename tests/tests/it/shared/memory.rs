@@ -10,12 +10,12 @@ use phalanx_tests::{alone, eventually};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[actor]
-struct Shim {
+struct Keeper {
     kept: Vec<Shared<[AtomicU64]>>,
 }
 
 #[actor]
-impl Shim {
+impl Keeper {
     fn make(&self, len: usize) -> phalanx::Result<Shared<[AtomicU64]>> {
         Ok(Shared::from_fn(len, |place| AtomicU64::new(place as u64))?)
     }
@@ -65,7 +65,7 @@ fn what_several_processes_add_to_is_all_there() {
 fn a_change_is_seen_while_the_other_process_still_runs() {
     alone(|| {
         let numbers = Shared::<[AtomicU64]>::zeroed(1).unwrap();
-        let keeper = Shim { kept: vec![numbers.clone()] }.spawn().unwrap();
+        let keeper = Keeper { kept: vec![numbers.clone()] }.spawn().unwrap();
         keeper.count_up().unwrap();
         eventually("counting", PATIENCE, || numbers[0].load(Ordering::SeqCst) > 1000);
         // Killed in the middle of it, it leaves what it has written.
@@ -79,13 +79,13 @@ fn a_change_is_seen_while_the_other_process_still_runs() {
 #[test]
 fn memory_outlives_the_process_that_made_it() {
     alone(|| {
-        let keeper = Shim { kept: vec![] }.spawn().unwrap();
+        let keeper = Keeper { kept: vec![] }.spawn().unwrap();
         let numbers = keeper.make(1000).wait().unwrap();
         keeper.kill().unwrap();
         keeper.join();
         assert_eq!(numbers.iter().map(|number| number.load(Ordering::SeqCst)).sum::<u64>(), 499_500);
         // And can be given to others.
-        let other = Shim { kept: vec![numbers.clone()] }.spawn().unwrap();
+        let other = Keeper { kept: vec![numbers.clone()] }.spawn().unwrap();
         numbers[7].store(1 << 63, Ordering::SeqCst);
         assert_eq!(other.read(7).wait().unwrap(), 1 << 63);
     });
@@ -95,7 +95,7 @@ fn memory_outlives_the_process_that_made_it() {
 fn what_lies_in_the_state_of_an_actor_is_there_for_its_next_process() {
     alone(|| {
         let numbers = Shared::<[AtomicU64]>::zeroed(1).unwrap();
-        let builder = Shim { kept: vec![numbers.clone()] }.builder().restart(phalanx::Restart::Permanent);
+        let builder = Keeper { kept: vec![numbers.clone()] }.builder().restart(phalanx::Restart::Permanent);
         let keeper = builder.intensity(3, Duration::from_secs(10)).spawn().unwrap();
         numbers[0].store(5, Ordering::SeqCst);
         let pid = keeper.pid().unwrap();
@@ -113,7 +113,7 @@ fn what_lies_in_the_state_of_an_actor_is_there_for_its_next_process() {
 fn sixty_fit_into_a_message_and_more_are_a_typed_error_that_leaves_nothing() {
     alone(|| {
         let numbers = Shared::<[AtomicU64]>::zeroed(1).unwrap();
-        let keeper = Shim { kept: vec![numbers.clone()] }.spawn().unwrap();
+        let keeper = Keeper { kept: vec![numbers.clone()] }.spawn().unwrap();
         assert_eq!(keeper.keep(vec![numbers.clone(); 60]).wait().unwrap(), 61);
         assert_eq!(keeper.copies(60).wait().unwrap().len(), 60);
         for count in [63, 64, 65, 1000] {
@@ -178,7 +178,7 @@ fn the_result_of_a_task_cannot_be_shared_memory() {
 fn what_was_sent_to_an_actor_that_died_with_it_in_its_mailbox_is_freed() {
     alone(|| {
         let numbers = Shared::<[AtomicU64]>::zeroed(1 << 17).unwrap();
-        let keeper = Shim { kept: vec![numbers.clone()] }.spawn().unwrap();
+        let keeper = Keeper { kept: vec![numbers.clone()] }.spawn().unwrap();
         keeper.count_up().unwrap();
         let replies: Vec<_> = (0..50).map(|_| keeper.keep(vec![numbers.clone()])).collect();
         keeper.kill().unwrap();

@@ -192,12 +192,12 @@ fn those_who_wait_are_served_in_their_order() {
 
 /// Makes locks, and is handed some.
 #[actor]
-struct Shim {
+struct Keeper {
     locks: Vec<Lock<String>>,
 }
 
 #[actor]
-impl Shim {
+impl Keeper {
     fn make(&mut self) -> Result<Lock<String>, String> {
         let lock = Lock::new("made".to_owned()).map_err(|error| error.to_string())?;
         self.locks.push(lock.clone());
@@ -213,7 +213,7 @@ impl Shim {
 #[test]
 fn locks_travel_and_stay_the_same() {
     alone(|| {
-        let keeper = Shim { locks: Vec::new() }.spawn().unwrap();
+        let keeper = Keeper { locks: Vec::new() }.spawn().unwrap();
         let lock = keeper.make().wait().unwrap();
         assert!(keeper.use_it(lock.clone()).wait().unwrap());
         assert!(!keeper.use_it(Lock::new(String::new()).unwrap()).wait().unwrap());
