@@ -117,7 +117,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     workers: Supervisor::dynamic().max_children(10),
 /// })?;
 /// shop.db.get("key".into()).wait()?;                  // `shop.db` is an `ActorRef<Db>`
-/// shop.billing.ledger.total().wait()?;
+/// shop.billing.status page.total().wait()?;
 /// ```
 ///
 /// The words, rules and defaults are those of OTP's `supervisor`; the methods of these names of

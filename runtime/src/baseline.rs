@@ -1,6 +1,6 @@
 //! The least that a process costs when a zygote forks it: what the benchmarks compare with.
 //!
-//! No mailbox, no ledger, no types: one packet asks for a fork, one packet says that the child is there. Made of the same
+//! No mailbox, no status page, no types: one packet asks for a fork, one packet says that the child is there. Made of the same
 //! system calls as the real thing, so that the ratio between the two says what everything else costs.
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -68,7 +68,7 @@ pub fn now() -> u64 {
 
 /// When the supervisor of this actor knew how its last process had ended.
 pub fn noted<A: Actor>(actor: &ActorRef<A>) -> u64 {
-    actor.endpoint().ledger.noted()
+    actor.endpoint().status_page.noted()
 }
 
 impl Zygote {

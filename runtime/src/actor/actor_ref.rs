@@ -76,7 +76,7 @@ impl RawRef {
 
     /// Whether there is a process that is ready.
     fn is_up(&self) -> bool {
-        self.endpoint.ledger.state() == State::Ready
+        self.endpoint.status_page.state() == State::Ready
     }
 
     fn limit(&self) -> u64 {
@@ -135,12 +135,12 @@ impl RawRef {
     ) -> Result<Reply<T, E>, CallError<E>> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
         let waiter = Arc::new(Waiter::default());
-        let Some(place) = reactor.take_place(&self.endpoint, if patient { deadline } else { 0 }) else {
+        let Some(place) = reactor.start_call(&self.endpoint, if patient { deadline } else { 0 }) else {
             return Err(CallError::Full(self.at(method)));
         };
-        let epoch = self.endpoint.ledger.sweeps();
-        let (seq, reception) = reactor.expect(&self.endpoint, &waiter, place, epoch, deadline);
-        if self.endpoint.ledger.sweeps() != epoch {
+        let purges = self.endpoint.status_page.purges();
+        let (seq, reception) = reactor.expect(&self.endpoint, &waiter, place, purges, deadline);
+        if self.endpoint.status_page.purges() != purges {
             // It has gone down just now. Those who were known to wait may have been told already.
             reactor.withdraw(seq);
             return Err(CallError::Gone(self.address(method).at_gone()));
@@ -150,7 +150,7 @@ impl RawRef {
             return Err(CallError::Unavailable(self.at(method)));
         }
         let reply = Reply::sent(reactor, waiter, seq, deadline, self.address(method));
-        let call = Call { seq, ask: true, method, deadline, limit: self.limit(), epoch };
+        let call = Call { seq, ask: true, method, deadline, limit: self.limit(), purges };
         let sent = self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 });
         if sent.is_err() {
             reactor.withdraw(seq);
@@ -173,8 +173,8 @@ impl RawRef {
         }
         // A tell has no deadline of its own unless `within` gave it one: nobody waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let (limit, epoch) = (self.limit(), self.endpoint.ledger.sweeps());
-        let call = Call { seq: reactor.number(), ask: false, method, deadline: expires, limit, epoch };
+        let (limit, purges) = (self.limit(), self.endpoint.status_page.purges());
+        let call = Call { seq: reactor.number(), ask: false, method, deadline: expires, limit, purges };
         // The thread that would make room does not wait for room.
         let waits_for_itself = patient && context::serves(self.endpoint.card.id);
         let patient = patient && !waits_for_itself;
@@ -378,17 +378,17 @@ impl<A: ActorStruct> ActorRef<A> {
 
     /// How many messages its mailbox takes.
     pub fn capacity(&self) -> usize {
-        self.raw().endpoint.ledger.capacity() as usize
+        self.raw().endpoint.status_page.capacity() as usize
     }
 
     /// How many messages it has handled.
     pub fn handled(&self) -> u64 {
-        self.raw().endpoint.ledger.handled()
+        self.raw().endpoint.status_page.handled()
     }
 
     /// How often it has been started; 1 for the first process.
     pub fn incarnation(&self) -> u64 {
-        self.raw().endpoint.ledger.incarnation()
+        self.raw().endpoint.status_page.incarnation()
     }
 }
 

@@ -68,7 +68,7 @@ impl AnyRef {
 
     /// Its process id: that of its last process if it has none now, 0 if it never had one.
     pub fn pid(&self) -> u32 {
-        self.0.ledger.pid()
+        self.0.status_page.pid()
     }
 
     /// Whether the process exists: from its start until it is reaped. Does not block.

@@ -6,16 +6,16 @@ use crate::control::boot_env::TREE;
 use crate::control::entry;
 use crate::ipc::user_code;
 use crate::reactor::context;
-use crate::status::{ExitNotice, Ledger};
+use crate::status::{ExitNotice, StatusPage};
 use crate::sys::{attributes, rlimit};
 use crate::types::exit::PANIC_CODE;
 
-/// Makes it so, and calls what is to be called first. In case of an error, it says so in the ledger, and
+/// Makes it so, and calls what is to be called first. In case of an error, it says so in the status page, and
 /// answers the code to exit with.
-pub(crate) fn enter(attributes: &SpawnAttributes, ledger: &Ledger) -> Result<(), i32> {
+pub(crate) fn enter(attributes: &SpawnAttributes, status_page: &StatusPage) -> Result<(), i32> {
     if let Err(error) = apply(attributes) {
-        ledger.last_words(&error, "", None);
-        ledger.note_exit(ExitNotice::NoOption);
+        status_page.last_words(&error, "", None);
+        status_page.note_exit(ExitNotice::NoOption);
         return Err(1);
     }
     for (offset, type_name) in &attributes.hooks {
@@ -24,13 +24,13 @@ pub(crate) fn enter(attributes: &SpawnAttributes, ledger: &Ledger) -> Result<(),
         match ran {
             Ok(true) => {}
             Ok(false) => {
-                ledger.last_words("the option `before_start`: the function is not there", "", None);
-                ledger.note_exit(ExitNotice::NoOption);
+                status_page.last_words("the option `before_start`: the function is not there", "", None);
+                status_page.note_exit(ExitNotice::NoOption);
                 return Err(1);
             }
             Err(payload) => {
-                panic::correct(ledger, &*payload);
-                ledger.note_exit(ExitNotice::Panicked);
+                panic::correct(status_page, &*payload);
+                status_page.note_exit(ExitNotice::Panicked);
                 return Err(PANIC_CODE);
             }
         }

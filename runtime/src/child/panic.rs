@@ -1,4 +1,4 @@
-//! What is kept of a panic: in the ledger, where it outlives the process.
+//! What is kept of a panic: in the status page, where it outlives the process.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -6,7 +6,7 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, Once, PoisonError};
 
 use crate::reactor::{context, last_words};
-use crate::status::{Ledger, WORDS, cut};
+use crate::status::{StatusPage, WORDS, cut};
 use crate::sys::per_process;
 
 /// What is said of a panic whose payload is not text.
@@ -24,7 +24,7 @@ const REMEMBERED: usize = 8;
 static PLACES: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
 
 /// In a supervisor, once: a panic of this thread in one of the processes that are forked from it leaves message, place and method in the
-/// ledger of that process, before the usual hook prints it.
+/// status page of that process, before the usual hook prints it.
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
@@ -32,26 +32,28 @@ pub(crate) fn prepare() {
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let own = last_words::page().filter(|_| per_process::thread() == main && !context::is_copy());
-            if let Some(ledger) = own {
-                write(ledger, info);
+            if let Some(status_page) = own {
+                write(status_page, info);
             }
             print(info);
         }));
     });
 }
 
-fn write(ledger: &Ledger, info: &PanicHookInfo<'_>) {
+fn write(status_page: &StatusPage, info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or(NO_TEXT);
-    let earlier = ledger.words().map(|words| words.0).filter(|words| !words.is_empty());
+    let earlier = status_page.words().map(|words| words.0).filter(|words| !words.is_empty());
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     remember(message, &place);
     match earlier {
         // The language gives up: a panic in a destructor, or one that may not unwind. The cause has been said.
         Some(_) if place.contains("core/src/panicking.rs") => {}
-        Some(earlier) => {
-            ledger.last_words(&format!("{message}{BEFORE}{earlier}"), &place, ledger.method_in_progress())
-        }
-        None => ledger.last_words(message, &place, ledger.method_in_progress()),
+        Some(earlier) => status_page.last_words(
+            &format!("{message}{BEFORE}{earlier}"),
+            &place,
+            status_page.method_in_progress(),
+        ),
+        None => status_page.last_words(message, &place, status_page.method_in_progress()),
     }
 }
 
@@ -72,14 +74,14 @@ fn place_of(message: &str) -> String {
 
 /// A panic has unwound to the runtime, with this payload: corrects what the hook has written. It may have written of another
 /// panic, which was caught, or nothing at all, of one that was resumed.
-pub(crate) fn correct(ledger: &Ledger, payload: &(dyn Any + Send)) {
+pub(crate) fn correct(status_page: &StatusPage, payload: &(dyn Any + Send)) {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = cut(text.or(payload.downcast_ref::<&str>().copied()).unwrap_or(NO_TEXT), WORDS);
-    match ledger.words() {
+    match status_page.words() {
         Some((said, ..)) if said == text => {}
         Some((said, place, method)) if said.starts_with(&format!("{text}{BEFORE}")) => {
-            ledger.last_words(text, &place, method)
+            status_page.last_words(text, &place, method)
         }
-        _ => ledger.last_words(text, &place_of(text), ledger.method_in_progress()),
+        _ => status_page.last_words(text, &place_of(text), status_page.method_in_progress()),
     }
 }

@@ -10,12 +10,12 @@ use crate::child::{attributes, panic};
 use crate::control::entry::{Entry, Start};
 use crate::control::fd_store::FdStore;
 use crate::control::link;
-use crate::control::notification::Place;
+use crate::control::notification::Slot;
 use crate::control::request::{Kind, Spawn, Spec};
 use crate::ipc::{bounds, codec, uplink};
 use crate::reactor::context::{self, Identity};
 use crate::reactor::{last_words, own};
-use crate::status::{Ledger, register};
+use crate::status::{StatusPage, register};
 use crate::sys::poll::{self, Event};
 use crate::sys::{fd, memfd, process, proctitle, rlimit, seqpacket, signal};
 
@@ -30,7 +30,7 @@ pub(crate) struct ChildSetup {
     pub(crate) incarnation: u64,
     /// The sending end of the child's requests.
     pub(crate) control: OwnedFd,
-    pub(crate) place: Place,
+    pub(crate) place: Slot,
     /// All descriptors but the child's own.
     pub(crate) close: fd::Others,
     pub(crate) supervisor: i32,
@@ -49,9 +49,9 @@ impl Latch {
         Event::new().map(Latch)
     }
 
-    /// In the supervisor. If `quiet`, the process does not ring when it is ready.
-    pub(crate) fn open(&self, quiet: bool) {
-        self.0.add(if quiet { 2 } else { 1 });
+    /// In the supervisor. If `lazy`, the process does not ring when it is ready.
+    pub(crate) fn open(&self, lazy: bool) {
+        self.0.add(if lazy { 2 } else { 1 });
     }
 
     /// In the supervisor: whether nobody has passed it since it was opened. The kernel's word, not that of the process, which has no latch any more when it runs user code.
@@ -59,7 +59,7 @@ impl Latch {
         poll::readable(self.0.as_fd(), Some(Duration::ZERO)).is_ok_and(|open| open)
     }
 
-    /// In the spare: blocks until it is let in; returns whether it is to be quiet then.
+    /// In the spare: blocks until it is let in; returns whether it is to be lazy then.
     fn pass(&self) -> bool {
         loop {
             let _ = poll::readable(self.0.as_fd(), None);
@@ -93,7 +93,7 @@ pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>
     let own = [spawn.receiver.as_raw_fd(), control.as_raw_fd(), bell.as_raw_fd()];
     own.into_iter()
         .chain(spawn.sender.iter().map(AsRawFd::as_raw_fd))
-        .chain([spawn.ledger.file().as_raw_fd()])
+        .chain([spawn.status_page.file().as_raw_fd()])
         .chain(uplink::descriptors())
         .chain(spawn.fd_store.iter().flat_map(FdStore::descriptors))
         .chain(spawn.fds.iter().map(AsRawFd::as_raw_fd))
@@ -124,12 +124,12 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
         ..
     } = birth;
     memfd::keep_pages_from_children(false);
-    spawn.begin_anew();
-    let Spawn { spec, receiver, sender, ledger, init, fds, fd_store, .. } = spawn;
+    spawn.reset_after_fork();
+    let Spawn { spec, receiver, sender, status_page, init, fds, fd_store, .. } = spawn;
     // For as long as it lives: its code, its handlers and its refs look at them.
-    let (spec, ledger): (&'static Spec, &'static Ledger) =
-        (Box::leak(Box::new(spec)), Box::leak(Box::new(ledger)));
-    take_signals(spec, ledger, sender);
+    let (spec, status_page): (&'static Spec, &'static StatusPage) =
+        (Box::leak(Box::new(spec)), Box::leak(Box::new(status_page)));
+    take_signals(spec, status_page, sender);
     match &latch {
         Some(_) => proctitle::set(&format!("phx-spare: {}", spec.name)),
         None => proctitle::set(&spec.name),
@@ -138,27 +138,27 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     // Where that is refused, its supervisor, which is one, gets them at once.
     let _ = process::become_subreaper();
     rlimit::set_descriptors(descriptors);
-    context::become_someone(identity_of(spec, incarnation));
-    last_words::keep(ledger);
+    context::set_identity(identity_of(spec, incarnation));
+    last_words::keep(status_page);
     crate::logging::inherit(spec.log.clone());
     if let Some(latch) = latch {
-        place.quiet = latch.pass();
+        place.lazy = latch.pass();
         proctitle::set(&spec.name);
     }
-    ledger.be_vouched_for(supervisor, register::number());
-    ledger.started(process::pid(), incarnation);
-    link::inherit(control, place, ledger);
+    status_page.be_vouched_for(supervisor, register::number());
+    status_page.started(process::pid(), incarnation);
+    link::inherit(control, place, status_page);
     if let Some(limit) = spec.memory {
-        signal::explain_aborts(ledger.out_of_memory_word(), limit);
+        signal::explain_aborts(status_page.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
     if let Some(attributes) = &spec.attributes
-        && let Err(code) = attributes::enter(attributes, ledger)
+        && let Err(code) = attributes::enter(attributes, status_page)
     {
         std::process::exit(code);
     }
     let (recycle, drain) = (spec.recycle, spec.drain);
-    let start = Start { init, fds, receiver, ledger, fd_store, recycle, drain, buffer };
+    let start = Start { init, fds, receiver, status_page, fd_store, recycle, drain, buffer };
     let code = bounds::live(spec.depth, || (entry.run)(start));
     std::process::exit(code)
 }
@@ -171,12 +171,12 @@ fn identity_of(spec: &Spec, incarnation: u64) -> Identity {
 
 /// Default dispositions (the supervisor has changed two) and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
 /// of its own), so that it is never lost between looking and waiting.
-fn take_signals(spec: &'static Spec, ledger: &'static Ledger, sender: Option<OwnedFd>) {
+fn take_signals(spec: &'static Spec, status_page: &'static StatusPage, sender: Option<OwnedFd>) {
     signal::forget();
     signal::unwatch(process::SIGCHLD);
     let sender: Option<&'static OwnedFd> = sender.map(|sender| &*Box::leak(Box::new(sender)));
     if let Some(sender) = sender {
-        own::remember_own(ledger, sender);
+        own::set_own_endpoint(status_page, sender);
     }
     match sender.filter(|_| spec.kind == Kind::Actor) {
         Some(sender) => {
@@ -197,8 +197,8 @@ fn wait_at_fault_point(supervisor: i32) {
 }
 
 /// Tells those who wait for it that the process is ready.
-pub(crate) fn announce_ready(ledger: &Ledger, receiver: &OwnedFd) {
-    let is_first = ledger.ready();
+pub(crate) fn announce_ready(status_page: &StatusPage, receiver: &OwnedFd) {
+    let is_first = status_page.ready();
     link::say_ready();
     // The mailbox, rung from its inner side. Whoever has spawned it waits for that, also if the first process was stopped before it was ready; for one
     // after those nobody does.

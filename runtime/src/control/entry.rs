@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use crate::control::fd_store::FdStore;
 use crate::ipc::envelope::Body;
 use crate::policy::Drain;
-use crate::status::Ledger;
+use crate::status::StatusPage;
 use crate::sys::executable::{self, Findable, Located};
 use crate::types::method::{Method, method_name};
 use crate::types::options::Recycle;
@@ -29,7 +29,7 @@ pub(crate) struct Start {
     pub(crate) fds: Vec<OwnedFd>,
     pub(crate) receiver: OwnedFd,
     /// Mapped for good: signal handlers and the panic hook write to it.
-    pub(crate) ledger: &'static Ledger,
+    pub(crate) status_page: &'static StatusPage,
     pub(crate) fd_store: Option<FdStore>,
     pub(crate) recycle: Option<Recycle>,
     pub(crate) drain: Drain,
@@ -57,7 +57,7 @@ pub(crate) struct OfHook<F>(PhantomData<F>);
 impl<F: FnOnce() + Copy + 'static> OfHook<F> {
     pub(crate) const ENTRY: &'static Located<Hook> = &Located::new(Hook {
         run: || {
-            if let Some(function) = executable::conjure::<F>() {
+            if let Some(function) = executable::from_zero_sized::<F>() {
                 function();
             }
         },

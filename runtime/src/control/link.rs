@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::control::notification::{Place, Word};
+use crate::control::notification::{Slot, Signal};
 use crate::control::request;
 use crate::control::step::NoTree;
 use crate::reactor::context;
-use crate::status::{Ledger, StopMode};
+use crate::status::{StatusPage, StopMode};
 use crate::sys::credentials::Credentials;
 use crate::sys::poll::{self, Epoll};
 use crate::sys::{clock, fd};
@@ -31,7 +31,7 @@ pub(crate) struct Tree {
     /// Of the program's: the mailboxes that it keeps receiving ends of, until they have hung up.
     kept: Option<Epoll>,
     /// Rung with every request: a supervisor that does not exist yet comes into being by it.
-    bell: Option<(Place, &'static Ledger)>,
+    bell: Option<(Slot, &'static StatusPage)>,
     /// The rights of this process when its supervisor was made, which are those of the supervisor; `None`: those of the process that it was forked from.
     credentials: Option<Credentials>,
 }
@@ -65,7 +65,7 @@ impl Tree {
 
     /// Which supervisor it has: a number that changes when that one ends.
     pub(crate) fn term(&self) -> u32 {
-        self.bell.as_ref().map_or(0, |(_, ledger)| ledger.supervisors_ended())
+        self.bell.as_ref().map_or(0, |(_, status_page)| status_page.supervisors_ended())
     }
 
     /// Whether the supervisor of this term is gone.
@@ -77,15 +77,15 @@ impl Tree {
 
     /// Why the supervisor could not be forked, if that is why there is none.
     pub(crate) fn error(&self) -> Option<io::Error> {
-        let number = self.bell.as_ref().map_or(0, |(_, ledger)| ledger.supervisor_error());
+        let number = self.bell.as_ref().map_or(0, |(_, status_page)| status_page.supervisor_error());
         (number != 0).then(|| io::Error::from_raw_os_error(number))
     }
 
     /// Makes sure that there is somebody who reads what was sent.
     pub(crate) fn ring(&self) {
-        if let Some((bell, ledger)) = &self.bell {
-            ledger.want_supervisor();
-            bell.say(Word::Look);
+        if let Some((bell, status_page)) = &self.bell {
+            status_page.want_supervisor();
+            bell.say(Signal::Look);
         }
     }
 
@@ -97,7 +97,7 @@ impl Tree {
         while asked.is_ok() && !self.is_gone(term) {
             // Both end with the supervisor's death, which is what this waits for.
             match &self.bell {
-                Some((_, ledger)) => ledger.await_supervisor_end(term),
+                Some((_, status_page)) => status_page.await_supervisor_end(term),
                 None => {
                     let process = self.supervisor.as_ref().map_or(self.control(), AsFd::as_fd);
                     drop(poll::readable(process, Some(Duration::from_secs(1))));
@@ -113,7 +113,7 @@ impl Tree {
 
     /// In an actor or a task: the process of its own supervisor, if it has one.
     pub(crate) fn supervisor_pid(&self) -> Option<i32> {
-        self.bell.as_ref().map(|(_, ledger)| ledger.supervisor_pid()).filter(|&pid| pid != 0)
+        self.bell.as_ref().map(|(_, status_page)| status_page.supervisor_pid()).filter(|&pid| pid != 0)
     }
 }
 
@@ -123,22 +123,22 @@ pub(crate) fn prepare() {
 }
 
 /// In a new actor or task: remembers how to get a supervisor.
-pub(crate) fn inherit(control: OwnedFd, place: Place, ledger: &'static Ledger) {
-    let bell = Some((place, ledger));
+pub(crate) fn inherit(control: OwnedFd, place: Slot, status_page: &'static StatusPage) {
+    let bell = Some((place, status_page));
     let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, kept: None, bell, credentials: None }));
 }
 
 /// In an actor: its supervisor is to look at the limit of the message that has just begun.
 pub(crate) fn ask_to_watch() {
-    say(Word::Look);
+    say(Signal::Look);
 }
 
 /// In a new process: it is ready.
 pub(crate) fn say_ready() {
-    say(Word::Ready);
+    say(Signal::Ready);
 }
 
-fn say(word: Word) {
+fn say(word: Signal) {
     if let Some((place, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
         place.say(word);
     }

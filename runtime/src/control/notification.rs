@@ -1,7 +1,7 @@
 //! Where the children of a supervisor leave word that there is something to see: one bit each, for each of two things.
 //!
 //! The board is shared memory that every child inherits by being forked. So a supervisor with thousands of children does not look at thousands
-//! of ledgers because one of them is up. Whoever writes nonsense here makes it look in vain, and no more: what there is to see is in the ledgers.
+//! of status pages because one of them is up. Whoever writes nonsense here makes it look in vain, and no more: what there is to see is in the status pages.
 
 use std::io;
 use std::sync::atomic::Ordering::SeqCst;
@@ -19,10 +19,10 @@ const NO_PLACE: u64 = 1 << 32;
 
 /// What a child has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum Signal {
     /// It is ready.
     Ready = 0,
-    /// Its ledger says what it wants: a supervisor, or an eye on the message that it has begun.
+    /// Its status page says what it wants: a supervisor, or an eye on the message that it has begun.
     Look = 1,
 }
 
@@ -31,13 +31,13 @@ pub(crate) struct Notifications(&'static Words);
 
 /// A child's place on it, and the bell of the supervisor that reads it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     words: &'static Words,
     /// None: there were too many children.
     pub(crate) number: Option<u32>,
     pub(crate) bell: &'static Event,
     /// Nobody waits for it to be ready: its supervisor sees so when it next looks.
-    pub(crate) quiet: bool,
+    pub(crate) lazy: bool,
 }
 
 impl Notifications {
@@ -46,16 +46,16 @@ impl Notifications {
     }
 
     /// In this process' children it does not appear: they have nothing to say to whoever reads it.
-    pub(crate) fn keep_from_children(place: &Place) {
+    pub(crate) fn keep_from_children(place: &Slot) {
         place.words.keep_from_children();
     }
 
-    pub(crate) fn place(&self, number: Option<u32>, bell: &'static Event, quiet: bool) -> Place {
-        Place { words: self.0, number, bell, quiet }
+    pub(crate) fn place(&self, number: Option<u32>, bell: &'static Event, lazy: bool) -> Slot {
+        Slot { words: self.0, number, bell, lazy }
     }
 
     /// Who has said this since it was read last, among the first `places`.
-    pub(crate) fn take(&self, word: Word, places: usize) -> Vec<u32> {
+    pub(crate) fn take(&self, word: Signal, places: usize) -> Vec<u32> {
         let start = word as usize * PLACES / WORD;
         let words = self.0.iter().skip(start).take(places.min(PLACES).div_ceil(WORD));
         let said = words.enumerate().filter(|(_, word)| word.load(SeqCst) != 0);
@@ -67,12 +67,12 @@ impl Notifications {
     }
 }
 
-impl Place {
-    pub(crate) fn say(&self, word: Word) {
+impl Slot {
+    pub(crate) fn say(&self, word: Signal) {
         let Some(number) = self.number else { return self.bell.add(NO_PLACE) };
         let number = number as usize % PLACES;
         self.words[word as usize * PLACES / WORD + number / WORD].fetch_or(1 << (number % WORD), SeqCst);
-        if word == Word::Look || !self.quiet {
+        if word == Signal::Look || !self.lazy {
             self.bell.add(1);
         }
     }
@@ -85,12 +85,12 @@ pub(crate) fn is_from_beyond(rung: u64) -> bool {
 
 /// Which child has which place.
 #[derive(Debug, Default)]
-pub(crate) struct Seating {
+pub(crate) struct Slots {
     taken: Vec<Option<Key>>,
     free: Vec<u32>,
 }
 
-impl Seating {
+impl Slots {
     /// A place for this child; `None` if there is none left.
     pub(crate) fn give(&mut self, key: Key) -> Option<u32> {
         let number =
@@ -128,28 +128,28 @@ mod tests {
     fn what_is_said_is_read_once_and_by_the_name_of_who_said_it() {
         let (notifications, bell) =
             (Notifications::new().unwrap(), || &*Box::leak(Box::new(Event::new().unwrap())));
-        notifications.place(Some(3), bell(), true).say(Word::Ready);
-        notifications.place(Some(200), bell(), true).say(Word::Look);
+        notifications.place(Some(3), bell(), true).say(Signal::Ready);
+        notifications.place(Some(200), bell(), true).say(Signal::Look);
         let loud = notifications.place(Some(64), bell(), false);
-        loud.say(Word::Ready);
+        loud.say(Signal::Ready);
         assert_eq!(loud.bell.clear(), 1);
-        assert_eq!(notifications.take(Word::Ready, 201), [3, 64]);
-        assert_eq!(notifications.take(Word::Ready, 201), []);
-        assert_eq!(notifications.take(Word::Look, 201), [200]);
+        assert_eq!(notifications.take(Signal::Ready, 201), [3, 64]);
+        assert_eq!(notifications.take(Signal::Ready, 201), []);
+        assert_eq!(notifications.take(Signal::Look, 201), [200]);
     }
 
     #[test]
     fn who_has_no_place_rings_so_that_all_of_those_are_looked_at() {
         let notifications = Notifications::new().unwrap();
         let place = notifications.place(None, Box::leak(Box::new(Event::new().unwrap())), true);
-        place.say(Word::Ready);
+        place.say(Signal::Ready);
         assert!(is_from_beyond(place.bell.clear()));
-        assert_eq!(notifications.take(Word::Ready, PLACES), []);
+        assert_eq!(notifications.take(Signal::Ready, PLACES), []);
     }
 
     #[test]
     fn places_are_given_again_and_there_is_an_end_to_them() {
-        let mut seating = Seating::default();
+        let mut seating = Slots::default();
         let all: Vec<_> = (0..PLACES as u64).map(|key| seating.give(key).unwrap()).collect();
         assert_eq!(seating.give(1 << 40), None);
         seating.take_back(all[7]);

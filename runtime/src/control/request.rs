@@ -1,7 +1,7 @@
 //! What a program (or an actor) asks of its supervisor, and how it gets there.
 //!
 //! One packet per request, in the format of the mailboxes. There is no answer: what becomes of a spawn is read in the
-//! ledger that comes with it, and the mailbox's bell says when to look.
+//! status page that comes with it, and the mailbox's bell says when to look.
 
 use std::cell::Cell;
 use std::io;
@@ -18,15 +18,15 @@ use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::logging::Wish;
 use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
-use crate::status::{Ledger, StopMode};
+use crate::status::{StatusPage, StopMode};
 use crate::sys::{clock, credentials, fd, poll, seqpacket};
 use crate::types::exit::ExitReason;
 use crate::types::options::Recycle;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<P = ByteBuf> {
-    /// Descriptors: mailbox (receiving end), mailbox (sending end), ledger; those of the payload.
-    Spawn(Box<Spec>, Payload<P>, Place),
+    /// Descriptors: mailbox (receiving end), mailbox (sending end), status page; those of the payload.
+    Spawn(Box<Spec>, Payload<P>, BatchPart),
     /// Something about the children of a supervisor. Descriptor: where the answer goes.
     Ask(Operation),
     /// The end of the program: everything is to end, in order. Means the supervisor of this term only: see [`shut_down`].
@@ -36,7 +36,7 @@ pub(crate) enum Request<P = ByteBuf> {
 
 /// A supervisor comes with its children, a packet for each; this says which belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct BatchPart {
     /// A random number that all packets of a tree have in common.
     pub(crate) batch: u64,
     /// Below which of the packets before it, counted from 0; of no meaning in the first.
@@ -44,9 +44,9 @@ pub(crate) struct Place {
     pub(crate) last: bool,
 }
 
-impl Place {
-    pub(crate) fn alone() -> Place {
-        Place { batch: 0, under: 0, last: true }
+impl BatchPart {
+    pub(crate) fn alone() -> BatchPart {
+        BatchPart { batch: 0, under: 0, last: true }
     }
 }
 
@@ -186,7 +186,7 @@ impl Spec {
 pub(crate) struct Ends<'a> {
     pub(crate) receiver: BorrowedFd<'a>,
     pub(crate) sender: BorrowedFd<'a>,
-    pub(crate) ledger: BorrowedFd<'a>,
+    pub(crate) status_page: BorrowedFd<'a>,
     /// Of what the program keeps.
     pub(crate) fd_store: Option<[BorrowedFd<'a>; 2]>,
 }
@@ -198,7 +198,7 @@ pub(crate) struct Spawn {
     pub(crate) receiver: OwnedFd,
     /// For its own signal handler, and for ringing; kept only where there may be a second start.
     pub(crate) sender: Option<OwnedFd>,
-    pub(crate) ledger: Ledger,
+    pub(crate) status_page: StatusPage,
     pub(crate) init: Body,
     pub(crate) fds: Vec<OwnedFd>,
     /// What its processes share beside the mailbox, if there may be several. Made by the first supervisor that gets this, and held by all below it.
@@ -212,7 +212,7 @@ pub(crate) struct Spawn {
 impl Spawn {
     /// All descriptors of this process to be and of those below it.
     pub(crate) fn descriptors(&self) -> Vec<RawFd> {
-        let own = [self.receiver.as_raw_fd(), self.ledger.file().as_raw_fd()];
+        let own = [self.receiver.as_raw_fd(), self.status_page.file().as_raw_fd()];
         let own = own.into_iter().chain(self.sender.iter().chain(&self.fds).map(AsRawFd::as_raw_fd));
         let own = own.chain(self.fd_store.iter().flat_map(FdStore::descriptors));
         own.chain(self.children.iter().flat_map(Spawn::descriptors)).collect()
@@ -237,7 +237,7 @@ impl Spawn {
 
     /// Makes room for the descriptors of those who come next, below those that stay. Returns what has been replaced.
     pub(crate) fn move_up(&mut self) -> Vec<OwnedFd> {
-        let own = [&mut self.receiver, self.ledger.file_mut()].into_iter();
+        let own = [&mut self.receiver, self.status_page.file_mut()].into_iter();
         let own = own.chain(&mut self.sender).chain(&mut self.fds);
         let own = own.chain(self.fd_store.iter_mut().flat_map(FdStore::ends_mut));
         let mut moved: Vec<OwnedFd> = own.filter_map(fd::move_up).collect();
@@ -245,10 +245,10 @@ impl Spawn {
         moved
     }
 
-    /// In this process itself, just forked: its supervisor has kept the ledgers that it had mapped to itself, this one and those below it.
-    pub(crate) fn begin_anew(&mut self) {
-        self.ledger.begin_anew();
-        self.children.iter_mut().for_each(Spawn::begin_anew);
+    /// In this process itself, just forked: its supervisor has kept the status pages that it had mapped to itself, this one and those below it.
+    pub(crate) fn reset_after_fork(&mut self) {
+        self.status_page.reset_after_fork();
+        self.children.iter_mut().for_each(Spawn::reset_after_fork);
     }
 }
 
@@ -257,14 +257,14 @@ pub(crate) const FOREIGN: &str = "whoever asks runs with another real user or gr
 
 /// What came in on a control channel.
 pub(crate) enum Asked {
-    Spawn(Box<Spawn>, Place),
+    Spawn(Box<Spawn>, BatchPart),
     /// A spawn that is wanted by a process with other rights than this one.
     Foreign(Box<Spawn>),
     Ask(Operation, OwnedFd),
     /// Such a one, that would start a process, by a process with other rights than this one.
     ForeignAsk(OwnedFd),
     Shutdown(StopMode, u32, u64),
-    /// Not a request, or without its descriptors (there was no room for them), or with a ledger that is none: those that
+    /// Not a request, or without its descriptors (there was no room for them), or with a status page that is none: those that
     /// came are closed, which the one who asks sees at the mailbox.
     Nonsense,
     /// Nothing now.
@@ -282,10 +282,10 @@ pub(crate) fn spawn(
     spec: Spec,
     init: Encoded,
     ends: &Ends<'_>,
-    place: Place,
+    place: BatchPart,
     deadline: u64,
 ) -> io::Result<()> {
-    let mut first = vec![ends.receiver, ends.sender, ends.ledger];
+    let mut first = vec![ends.receiver, ends.sender, ends.status_page];
     first.extend(ends.fd_store.into_iter().flatten());
     let outgoing = Outgoing::new(init, first.len())?;
     let payload = Payload { large: outgoing.is_large(), bytes: outgoing.bytes() };
@@ -405,19 +405,19 @@ pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
 
 fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
     let mut fds = fds.into_iter();
-    let (receiver, sender, ledger) = (fds.next()?, fds.next()?, fds.next()?);
+    let (receiver, sender, status_page) = (fds.next()?, fds.next()?, fds.next()?);
     let fd_store = match spec.kept && spec.kind != Kind::Supervisor {
         true => Some(FdStore::of(fds.next()?, fds.next()?)),
         false => None,
     };
     let init = Body::open(payload.bytes, payload.large, &mut fds).ok()?;
-    let ledger = Ledger::accept(ledger).ok()?;
+    let status_page = StatusPage::accept(status_page).ok()?;
     Some(Spawn {
         fd_store,
         spec,
         receiver,
         sender: Some(sender),
-        ledger,
+        status_page,
         init,
         fds: fds.collect(),
         children: Vec::new(),

@@ -47,7 +47,7 @@ pub(crate) enum Step {
     Reaper,
     Subreaper,
     Own,
-    Office,
+    Equipment,
     Word,
 }
 
@@ -74,7 +74,7 @@ impl Step {
         Step::Reaper,
         Step::Subreaper,
         Step::Own,
-        Step::Office,
+        Step::Equipment,
         Step::Word,
     ];
 
@@ -101,7 +101,7 @@ impl Step {
             Step::Owner => "the supervisor: open a handle on the program (pidfd_open)",
             Step::Reaper => "the supervisor: fork off its reaper (prctl, fork, pidfd_open)",
             Step::Own => "the supervisor: open a handle on itself (pidfd_open)",
-            Step::Office => {
+            Step::Equipment => {
                 "the supervisor: make its doorbell, its notification bits and its register (eventfd, mmap, memfd_create)"
             }
             Step::Word => "the supervisor: tell the program that it is there (sendmsg)",
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_is_told_of_a_failed_step_is_what_failed() {
-        let (step, errno) = (Step::Office, 24);
+        let (step, errno) = (Step::Equipment, 24);
         let told = step.failed(io::Error::from_raw_os_error(errno)).to_bytes();
         let heard = Obstacle::parse(&told).unwrap();
         assert_eq!((heard.step, heard.error.raw_os_error()), (step, Some(errno)));

@@ -7,7 +7,7 @@ use crate::control::link;
 use crate::introspect::tree::held_by;
 use crate::reactor::endpoint::Endpoint;
 use crate::spawn::tree;
-use crate::status::{Ledger, State, root_supervisor};
+use crate::status::{State, StatusPage, root_supervisor};
 
 /// A process that this one has spawned and that is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,16 +46,16 @@ pub struct Child {
 /// ```
 pub fn children() -> Vec<Child> {
     let known: Vec<Arc<Endpoint>> = tree::spawned().iter().filter_map(Weak::upgrade).collect();
-    let living = known.iter().filter(|endpoint| !endpoint.is_dead()).map(|endpoint| &endpoint.ledger);
+    let living = known.iter().filter(|endpoint| !endpoint.is_dead()).map(|endpoint| &endpoint.status_page);
     let held = own_supervisor().map(held_by).unwrap_or_default();
     let mut all: BTreeMap<(u64, u64), Child> = BTreeMap::new();
-    for ledger in living.chain(&held).filter(|ledger| has_life(ledger)) {
-        let (name, pid, daemon) = (ledger.signature().0, ledger.pid(), ledger.is_daemon());
-        all.insert((ledger.made(), ledger.id()), Child { name, pid, daemon });
+    for status_page in living.chain(&held).filter(|status_page| has_life(status_page)) {
+        let (name, pid, daemon) = (status_page.signature().0, status_page.pid(), status_page.is_daemon());
+        all.insert((status_page.made(), status_page.id()), Child { name, pid, daemon });
     }
     // The page has room for the beginning of a name only.
     for endpoint in &known {
-        if let Some(child) = all.get_mut(&(endpoint.ledger.made(), endpoint.card.id)) {
+        if let Some(child) = all.get_mut(&(endpoint.status_page.made(), endpoint.card.id)) {
             child.name = endpoint.card.name.to_string();
         }
     }
@@ -63,8 +63,9 @@ pub fn children() -> Vec<Child> {
 }
 
 /// Whether it has a process, or will have one again by itself.
-fn has_life(ledger: &Ledger) -> bool {
-    matches!(ledger.state(), State::Starting | State::Ready | State::Restarting) && ledger.pid() != 0
+fn has_life(status_page: &StatusPage) -> bool {
+    matches!(status_page.state(), State::Starting | State::Ready | State::Restarting)
+        && status_page.pid() != 0
 }
 
 /// The supervisor that this process spawns with, if there is one.

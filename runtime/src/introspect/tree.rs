@@ -1,6 +1,6 @@
 //! The tree as it is now, for people: who runs, who is busy with what since when, who was restarted, and why.
 //!
-//! Nobody is asked, so nobody has to answer: the ledgers are read where the supervisors hold them, and `/proc` says the rest. A hung actor
+//! Nobody is asked, so nobody has to answer: the status pages are read where the supervisors hold them, and `/proc` says the rest. A hung actor
 //! is seen like any other.
 
 use std::cell::Cell;
@@ -13,7 +13,7 @@ use std::{fmt, fs};
 use crate::control::entry;
 use crate::control::request::Kind;
 use crate::status::root_supervisor::{self, DEEPEST};
-use crate::status::{Ledger, State};
+use crate::status::{State, StatusPage};
 use crate::sys::{clock, procfs};
 use crate::types::escape::{Line, escaped};
 use crate::types::exit::ExitReason;
@@ -123,14 +123,14 @@ pub fn tree() -> Option<Node> {
     Some(node)
 }
 
-/// The ledgers of those that stand directly below the supervisor of a process.
-pub(crate) fn held_by(supervisor: i32) -> Vec<Ledger> {
-    let ledgers = Page::all_of(supervisor).0.into_iter();
-    ledgers.map(|(ledger, _)| ledger).filter(|ledger| ledger.above() == 0).collect()
+/// The status pages of those that stand directly below the supervisor of a process.
+pub(crate) fn held_by(supervisor: i32) -> Vec<StatusPage> {
+    let status_pages = Page::all_of(supervisor).0.into_iter();
+    status_pages.map(|(status_page, _)| status_page).filter(|status_page| status_page.above() == 0).collect()
 }
 
-/// The ledgers that a supervisor holds: those of its children, and of what its children will start. Each is shown once.
-struct Page(Vec<(Ledger, Cell<bool>)>);
+/// The status pages that a supervisor holds: those of its children, and of what its children will start. Each is shown once.
+struct Page(Vec<(StatusPage, Cell<bool>)>);
 
 /// What has been seen on the way through a tree. What is below what is what pages say: each page, and what each process holds, is shown once at most,
 /// so that those who lie about it cannot make the way endless.
@@ -143,16 +143,16 @@ struct Walk {
 impl Page {
     fn all_of(supervisor: i32) -> Page {
         let entries = fs::read_dir(format!("/proc/{supervisor}/fd")).into_iter().flatten().flatten();
-        let is_ledger = |path: &std::path::PathBuf| {
+        let is_status_page = |path: &std::path::PathBuf| {
             fs::read_link(path)
-                .is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:phalanx-ledger"))
+                .is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:phalanx-status-page"))
         };
-        let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_ledger).collect();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_status_page).collect();
         // In the order in which they came.
         paths.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
         let open = |path| fs::OpenOptions::new().read(true).write(true).open(path).ok();
         let files = paths.into_iter().filter_map(open).map(OwnedFd::from);
-        Page(files.filter_map(|file| Some((Ledger::open(file).ok()?, Cell::default()))).collect())
+        Page(files.filter_map(|file| Some((StatusPage::open(file).ok()?, Cell::default()))).collect())
     }
 
     /// What is directly below the supervisor with this id (0: one that belongs to a process).
@@ -161,31 +161,31 @@ impl Page {
             return Vec::new();
         }
         let mut seen = BTreeSet::new();
-        let ledgers = self.0.iter().filter(|(_, is_shown)| !is_shown.get());
-        let direct: Vec<_> = ledgers
-            .filter(|(ledger, _)| ledger.above() == id && ledger.state() != State::Dead)
-            .filter(|(ledger, _)| seen.insert(ledger.id()))
+        let status_pages = self.0.iter().filter(|(_, is_shown)| !is_shown.get());
+        let direct: Vec<_> = status_pages
+            .filter(|(status_page, _)| status_page.above() == id && status_page.state() != State::Dead)
+            .filter(|(status_page, _)| seen.insert(status_page.id()))
             .collect();
         direct.iter().for_each(|(_, is_shown)| is_shown.set(true));
         walk.depth += 1;
-        let nodes = direct.iter().map(|(ledger, _)| self.node(ledger, supervisor, walk)).collect();
+        let nodes = direct.iter().map(|(status_page, _)| self.node(status_page, supervisor, walk)).collect();
         walk.depth -= 1;
         nodes
     }
 
-    fn node(&self, ledger: &Ledger, supervisor: i32, walk: &mut Walk) -> Node {
-        let mut node = Node::of(ledger, supervisor);
+    fn node(&self, status_page: &StatusPage, supervisor: i32, walk: &mut Walk) -> Node {
+        let mut node = Node::of(status_page, supervisor);
         node.supervisor = node.pid.map(|_| supervisor.cast_unsigned());
         let Some(pid) = node.pid.map(u32::cast_signed) else {
             if node.kind == NodeKind::Supervisor {
-                node.children = self.below(supervisor, ledger.id(), walk);
+                node.children = self.below(supervisor, status_page.id(), walk);
             }
             return node;
         };
         node.children = match node.kind {
-            NodeKind::Supervisor => walk.held_by(pid, ledger.id()),
+            NodeKind::Supervisor => walk.held_by(pid, status_page.id()),
             _ => {
-                let own = ledger.supervisor_pid();
+                let own = status_page.supervisor_pid();
                 let is_there = own > 0 && procfs::parent_of(own) == Some(supervisor);
                 let spawned = is_there.then(|| walk.held_by(own, 0));
                 let others = procfs::children_of_all_threads(pid).into_iter();
@@ -236,41 +236,41 @@ impl Node {
     }
 
     /// As its page says, of which a number of a process is believed only as far as the kernel confirms it: it must be a child of this supervisor.
-    fn of(ledger: &Ledger, supervisor: i32) -> Node {
-        let (name, kind, entry) = ledger.signature();
+    fn of(status_page: &StatusPage, supervisor: i32) -> Node {
+        let (name, kind, entry) = status_page.signature();
         let kind = match kind {
             kind if kind == Kind::Supervisor as u32 => NodeKind::Supervisor,
             kind if kind == Kind::Task as u32 => NodeKind::Task,
             _ => NodeKind::Actor,
         };
-        let state = match ledger.state() {
+        let state = match status_page.state() {
             State::New | State::Starting => NodeState::Starting,
             State::Ready => NodeState::Up,
             State::Restarting => NodeState::Restarting,
             State::Down | State::Dead => NodeState::Down,
         };
-        let pid = ledger.pid().cast_signed();
+        let pid = status_page.pid().cast_signed();
         let is_alive = matches!(state, NodeState::Starting | NodeState::Up);
         let has_process = is_alive && pid > 0 && procfs::parent_of(pid) == Some(supervisor);
-        let (interrupted, cut_answers) = ledger.interruptions();
-        let (restarts, recycled) = ledger.restarts();
-        let busy = ledger.progress().filter(|_| has_process && kind != NodeKind::Supervisor);
+        let (interrupted, cut_answers) = status_page.interruptions();
+        let (restarts, recycled) = status_page.restarts();
+        let busy = status_page.progress().filter(|_| has_process && kind != NodeKind::Supervisor);
         let method = |index| entry::method_at(entry, index).unwrap_or("?").to_owned();
         let in_progress = busy
             .map(|busy| (method(busy.method), Duration::from_nanos(clock::now().saturating_sub(busy.since))));
         Node {
-            parent: Some(ledger.spawner()).filter(|&pid| pid != 0),
+            parent: Some(status_page.spawner()).filter(|&pid| pid != 0),
             state,
-            incarnation: ledger.incarnation(),
+            incarnation: status_page.incarnation(),
             restarts,
             recycled,
-            depth: ledger.depth().load(Ordering::Relaxed),
-            capacity: if kind == NodeKind::Actor { ledger.capacity() } else { 0 },
-            handled: if kind == NodeKind::Actor { ledger.handled() } else { 0 },
+            depth: status_page.depth().load(Ordering::Relaxed),
+            capacity: if kind == NodeKind::Actor { status_page.capacity() } else { 0 },
+            handled: if kind == NodeKind::Actor { status_page.handled() } else { 0 },
             interrupted,
             cut_answers,
             in_progress,
-            last_reason: ledger.last_death().map(|(_, exit_record)| exit_record.reason),
+            last_reason: status_page.last_death().map(|(_, exit_record)| exit_record.reason),
             ..match has_process {
                 true => Node::bare(name, kind, pid),
                 false => {

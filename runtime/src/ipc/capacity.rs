@@ -1,13 +1,13 @@
 //! The bound of a mailbox: who may put a message in, and who waits.
 //!
-//! The depth lies in the ledger. A sender raises it before it sends, the actor lowers it when it takes the message out, so it
+//! The depth lies in the status page. A sender raises it before it sends, the actor lowers it when it takes the message out, so it
 //! never exceeds the capacity. A sender that is killed between the two leaves the count too high; the actor knows
 //! better whenever its queue is empty, and corrects it (see [`Correction`]).
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use crate::status::Ledger;
+use crate::status::StatusPage;
 use crate::sys::{clock, futex};
 
 /// No sleep for room is longer than this, so that a lost wake-up or a peer that vanished costs at most this much.
@@ -17,27 +17,27 @@ const SLICE: Duration = Duration::from_millis(20);
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// Takes a place in the mailbox, if there is one.
-pub(crate) fn reserve(ledger: &Ledger) -> bool {
-    let capacity = ledger.capacity();
-    ledger.depth().fetch_update(SeqCst, SeqCst, |depth| (depth < capacity).then(|| depth + 1)).is_ok()
+pub(crate) fn reserve(status_page: &StatusPage) -> bool {
+    let capacity = status_page.capacity();
+    status_page.depth().fetch_update(SeqCst, SeqCst, |depth| (depth < capacity).then(|| depth + 1)).is_ok()
 }
 
 /// Gives a place back: the message was not sent, or has been taken out.
-pub(crate) fn release(ledger: &Ledger) {
-    let _ = ledger.depth().fetch_update(SeqCst, SeqCst, |depth| depth.checked_sub(1));
-    if ledger.waiting().load(SeqCst) > 0 {
+pub(crate) fn release(status_page: &StatusPage) {
+    let _ = status_page.depth().fetch_update(SeqCst, SeqCst, |depth| depth.checked_sub(1));
+    if status_page.waiting().load(SeqCst) > 0 {
         // All of them: a place also means room in the socket, for which others may wait under another count.
-        futex::wake(ledger.depth(), i32::MAX);
+        futex::wake(status_page.depth(), i32::MAX);
     }
 }
 
 /// Sleeps until the depth changes, the deadline passes or a slice of time is over; the caller looks again.
-pub(crate) fn wait_for_change(ledger: &Ledger, seen: u32, deadline: u64) {
-    ledger.waiting().fetch_add(1, SeqCst);
-    if ledger.depth().load(SeqCst) == seen {
-        futex::wait(ledger.depth(), seen, clock::until(deadline).min(SLICE));
+pub(crate) fn wait_for_change(status_page: &StatusPage, seen: u32, deadline: u64) {
+    status_page.waiting().fetch_add(1, SeqCst);
+    if status_page.depth().load(SeqCst) == seen {
+        futex::wait(status_page.depth(), seen, clock::until(deadline).min(SLICE));
     }
-    let _ = ledger.waiting().fetch_update(SeqCst, SeqCst, |waiting| waiting.checked_sub(1));
+    let _ = status_page.waiting().fetch_update(SeqCst, SeqCst, |waiting| waiting.checked_sub(1));
 }
 
 /// The actor's side of the count: notices places that killed senders have kept.
@@ -49,16 +49,16 @@ pub(crate) struct Correction {
 
 impl Correction {
     /// The queue is empty. Returns how long to wait for a message before looking again, if the count needs it.
-    pub(crate) fn queue_is_empty(&mut self, ledger: &Ledger) -> Option<Duration> {
-        let depth = ledger.depth().load(SeqCst);
+    pub(crate) fn queue_is_empty(&mut self, status_page: &StatusPage) -> Option<Duration> {
+        let depth = status_page.depth().load(SeqCst);
         if depth == 0 {
             self.seen = None;
             return None;
         }
         if self.seen == Some(depth) {
             // Nobody has come or gone for a while: what is counted does not exist.
-            if ledger.depth().compare_exchange(depth, 0, SeqCst, SeqCst).is_ok() {
-                futex::wake(ledger.depth(), i32::MAX);
+            if status_page.depth().compare_exchange(depth, 0, SeqCst, SeqCst).is_ok() {
+                futex::wake(status_page.depth(), i32::MAX);
             }
             self.seen = None;
             return None;
@@ -79,35 +79,35 @@ mod tests {
 
     #[test]
     fn no_more_places_than_the_capacity() {
-        let ledger = Ledger::create(2, false).unwrap();
-        assert!(reserve(&ledger) && reserve(&ledger) && !reserve(&ledger));
-        release(&ledger);
-        assert!(reserve(&ledger));
+        let status_page = StatusPage::create(2, false).unwrap();
+        assert!(reserve(&status_page) && reserve(&status_page) && !reserve(&status_page));
+        release(&status_page);
+        assert!(reserve(&status_page));
     }
 
     #[test]
     fn places_kept_by_killed_senders_come_back() {
-        let ledger = Ledger::create(2, false).unwrap();
-        assert!(reserve(&ledger) && reserve(&ledger));
+        let status_page = StatusPage::create(2, false).unwrap();
+        assert!(reserve(&status_page) && reserve(&status_page));
         let mut correction = Correction::default();
-        assert_eq!(correction.queue_is_empty(&ledger), Some(SETTLED));
-        assert_eq!(correction.queue_is_empty(&ledger), None);
-        assert!(reserve(&ledger));
+        assert_eq!(correction.queue_is_empty(&status_page), Some(SETTLED));
+        assert_eq!(correction.queue_is_empty(&status_page), None);
+        assert!(reserve(&status_page));
     }
 
     #[test]
     fn a_page_that_says_the_most_is_full() {
-        let ledger = Ledger::create(u32::MAX, false).unwrap();
-        ledger.depth().store(u32::MAX, SeqCst);
-        assert!(!reserve(&ledger));
-        ledger.waiting().store(u32::MAX, SeqCst);
-        wait_for_change(&ledger, 0, 0);
+        let status_page = StatusPage::create(u32::MAX, false).unwrap();
+        status_page.depth().store(u32::MAX, SeqCst);
+        assert!(!reserve(&status_page));
+        status_page.waiting().store(u32::MAX, SeqCst);
+        wait_for_change(&status_page, 0, 0);
     }
 
     #[test]
     fn releasing_too_often_does_not_wrap() {
-        let ledger = Ledger::create(1, false).unwrap();
-        release(&ledger);
-        assert_eq!(ledger.depth().load(SeqCst), 0);
+        let status_page = StatusPage::create(1, false).unwrap();
+        release(&status_page);
+        assert_eq!(status_page.depth().load(SeqCst), 0);
     }
 }

@@ -29,7 +29,7 @@ where
 /// More messages than any mailbox holds.
 pub(crate) const MOST: usize = 1 << 17;
 
-/// Rings a mailbox from its inner side: there is something new in the ledger. Everybody who has a sending end sees this, and nobody takes it away but who
+/// Rings a mailbox from its inner side: there is something new in the status page. Everybody who has a sending end sees this, and nobody takes it away but who
 /// rings, by one of those: when there is no room for another ring, those that were not read go.
 pub(crate) fn ring(receiver: BorrowedFd<'_>, sender: Option<BorrowedFd<'_>>) {
     let rung = || seqpacket::send_raw(receiver, b"r", &[]);

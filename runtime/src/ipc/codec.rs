@@ -38,14 +38,14 @@ impl<T: Serialize + DeserializeOwned + 'static> Portable for T {}
 
 /// A process that a ref in a message is of.
 pub(crate) trait Carried: Send + Sync {
-    /// Its mailbox, and its ledger.
+    /// Its mailbox, and its status page.
     fn descriptors(&self) -> [BorrowedFd<'_>; 2];
 }
 
 /// What travels beside the bytes of a message.
 #[derive(Clone)]
 pub(crate) enum Aside {
-    /// A ref: mailbox and ledger.
+    /// A ref: mailbox and status page.
     Ref(Arc<dyn Carried>),
     /// Memory, a file, a socket: kept open until the message is sent.
     Fd(Arc<dyn AsFd + Send + Sync>),
@@ -55,8 +55,8 @@ impl Aside {
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let (first, second) = match self {
             Aside::Ref(carried) => {
-                let [mailbox, ledger] = carried.descriptors();
-                (mailbox, Some(ledger))
+                let [mailbox, status_page] = carried.descriptors();
+                (mailbox, Some(status_page))
             }
             Aside::Fd(fd) => (fd.as_fd(), None),
         };
@@ -276,7 +276,7 @@ pub(crate) fn put_ref<E: serde::ser::Error>(carried: Arc<dyn Carried>) -> Result
 /// The descriptors of the next ref in the message being decoded.
 pub(crate) fn take_ref<E: serde::de::Error>() -> Result<[OwnedFd; 2], E> {
     match (take(), take()) {
-        (Some(mailbox), Some(ledger)) => Ok([mailbox, ledger]),
+        (Some(mailbox), Some(status_page)) => Ok([mailbox, status_page]),
         _ => Err(E::custom("a ref without its descriptors")),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Envelope<P = ByteBuf> {
     /// For how long its handler may run before it is killed (nanoseconds); 0 for as long as the actor's own limits say.
     pub(crate) limit: u64,
     /// How often the mailbox had been swept when this was sent.
-    pub(crate) epoch: u64,
+    pub(crate) purges: u64,
     /// The actors that wait for this one while they handle a message: the one that calls, the one that has called that, and so on.
     #[cfg(debug_assertions)]
     pub(crate) via: Vec<u64>,
@@ -241,7 +241,7 @@ mod tests {
             method: 1,
             deadline: 9,
             limit: 0,
-            epoch: 0,
+            purges: 0,
             #[cfg(debug_assertions)]
             via: vec![1, 2],
             announce: true,

@@ -316,19 +316,25 @@ impl Core {
                             fail(&piece, out, || Outcome::Unreachable(error.clone()));
                         }
                     }
-                    Some(Err((Failed::Died(reason), _))) => self.bury(state, index, &reason, out),
+                    Some(Err((Failed::Died(reason), _))) => self.remove_worker(state, index, &reason, out),
                 }
             }
             let ended = state.seats[index].handle.as_mut().and_then(|handle| handle.link.ended());
             if let Some(reason) = ended {
-                self.bury(state, index, &reason, out);
+                self.remove_worker(state, index, &reason, out);
             }
         }
         state.leaving.retain_mut(|(handle, _)| handle.link.ended().is_none());
     }
 
     /// A worker has ended: what it had not begun goes to others, what it was at is lost or tried again.
-    fn bury(self: &Arc<Core>, state: &mut State, index: usize, reason: &ExitReason, out: &mut Deliveries) {
+    fn remove_worker(
+        self: &Arc<Core>,
+        state: &mut State,
+        index: usize,
+        reason: &ExitReason,
+        out: &mut Deliveries,
+    ) {
         let cut_off = state.is_cut_off();
         let seat = &mut state.seats[index];
         let Some(mut handle) = seat.handle.take() else { return };
@@ -337,7 +343,7 @@ impl Core {
         if handle.is_overwritten {
             reason = ExitReason::Broken(OVERWRITTEN.to_owned());
         }
-        let remains = handle.bury(out);
+        let remains = handle.take_remains(out);
         seat.record.leave(&handle);
         let wanted = handle.retiring.is_some() || handle.is_killed_on_purpose() || cut_off;
         if !wanted {

@@ -311,7 +311,7 @@ impl WorkerHandle {
     }
 
     /// It has ended: reads what it has left.
-    pub(crate) fn bury(&mut self, out: &mut Deliveries) -> Remains {
+    pub(crate) fn take_remains(&mut self, out: &mut Deliveries) -> Remains {
         let mut remains = Remains::default();
         // It begins with a batch when it is done with the one before.
         let mut may_have_begun = true;

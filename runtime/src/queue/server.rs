@@ -20,7 +20,7 @@ use crate::types::id::ActorId;
 
 /// How many descriptors this process may have if the system does not say.
 const DESCRIPTORS: usize = 1024;
-/// How many of them are for other things than items: mailbox, ledger, the channels of callers.
+/// How many of them are for other things than items: mailbox, status page, the channels of callers.
 const RESERVED: usize = 256;
 /// How many waiting calls there are before somebody looks whether they are still wanted.
 const PRUNE: usize = 64;

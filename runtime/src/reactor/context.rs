@@ -53,7 +53,7 @@ pub(crate) fn deadline() -> u64 {
 }
 
 /// In a new process, by the thread that is to take its messages.
-pub(crate) fn become_someone(identity: Identity) {
+pub(crate) fn set_identity(identity: Identity) {
     // Set once, by the runtime, before user code.
     let _ = IDENTITY.set((identity, Home::here()));
     SERVING.with(|serving| serving.store(true, Ordering::Relaxed));
@@ -64,7 +64,7 @@ pub(crate) fn is_copy() -> bool {
     IDENTITY.get().is_some_and(|(_, home)| !home.is_here())
 }
 
-/// Ends this process, at once and with words, if it is a copy that has come out of code of the user's: the mailbox, the ledger and the answer
+/// Ends this process, at once and with words, if it is a copy that has come out of code of the user's: the mailbox, the status page and the answer
 /// to the message in progress are the original's.
 pub(crate) fn leave_if_copy() {
     let Some((own, _)) = IDENTITY.get().filter(|(_, home)| !home.is_here()) else { return };
@@ -109,7 +109,7 @@ pub(crate) fn chain() -> Vec<u64> {
 #[cfg(debug_assertions)]
 pub(crate) fn warn_of_cycle(endpoint: &Endpoint, method: &'static str) {
     let calls_back = CHAIN.try_with(|chain| chain.borrow().contains(&endpoint.card.id)).unwrap_or_default();
-    if calls_back && chain().len() > 1 && endpoint.ledger.phase() == Phase::Handling {
+    if calls_back && chain().len() > 1 && endpoint.status_page.phase() == Phase::Handling {
         let actor = &*endpoint.card.name;
         tracing::warn!(
             actor,

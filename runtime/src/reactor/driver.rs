@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use once_cell::sync::OnceCell;
 
 use crate::ipc::envelope::{Answered, Body, parse};
-use crate::reactor::endpoint::{Endpoint, Lost, Place};
+use crate::reactor::endpoint::{Endpoint, InFlight, Lost};
 use crate::reactor::last_words;
 use crate::reactor::reception::{ANSWERS, Fault, Reception, WAKE};
 use crate::reactor::waiter::{Outcome, Waiter, Wakers};
@@ -70,13 +70,13 @@ struct Pending {
     waiter: Option<Arc<Waiter>>,
     deadline: u64,
     /// Among the calls of this process to that actor that are under way.
-    _place: Place,
+    _place: InFlight,
     endpoint: u64,
     session: u64,
     /// The actor's incarnation when the call was made.
     incarnation: u64,
     /// How often its mailbox had been swept.
-    epoch: u64,
+    purges: u64,
 }
 
 static REACTOR: Own<OnceCell<Reactor>> = Own::new();
@@ -117,7 +117,7 @@ impl Reactor {
     // Peers.
 
     /// Makes an endpoint known, or finds the one that is known by this id already.
-    pub(crate) fn meet(&self, endpoint: Endpoint) -> io::Result<Arc<Endpoint>> {
+    pub(crate) fn intern(&self, endpoint: Endpoint) -> io::Result<Arc<Endpoint>> {
         // Dropped after the lock is released: dropping an endpoint takes the lock.
         let endpoint = Arc::new(endpoint);
         let mut inner = self.inner();
@@ -241,12 +241,12 @@ impl Reactor {
     fn fail_calls_to(&self, endpoint: &Endpoint, lost: &Lost, woken: &mut Wakers) {
         let mut inner = self.inner();
         // One that there has not been yet: when the call was made, the page lied.
-        let last = endpoint.ledger.incarnation();
+        let last = endpoint.status_page.incarnation();
         let is_lost = |seq: u64, call: &Pending| {
             call.endpoint == endpoint.card.id
                 && lost.seqs.contains(&seq)
                 && (call.incarnation <= lost.incarnation || call.incarnation > last)
-                && call.epoch < lost.before
+                && call.purges < lost.before
         };
         let seqs: Vec<u64> =
             inner.pending.iter().filter(|&(&seq, call)| is_lost(seq, call)).map(|(&seq, _)| seq).collect();
@@ -267,14 +267,14 @@ impl Reactor {
     }
 
     /// A place among the calls to this actor that are under way. If there is none, waits until `deadline` (0: not at all).
-    pub(crate) fn take_place(&self, endpoint: &Endpoint, deadline: u64) -> Option<Place> {
-        if let Some(place) = endpoint.take_place() {
+    pub(crate) fn start_call(&self, endpoint: &Endpoint, deadline: u64) -> Option<InFlight> {
+        if let Some(place) = endpoint.start_call() {
             return Some(place);
         }
         loop {
             self.look_around();
             self.forget_late();
-            if let Some(place) = endpoint.take_place() {
+            if let Some(place) = endpoint.start_call() {
                 return Some(place);
             }
             if deadline <= clock::now() {
@@ -292,12 +292,12 @@ impl Reactor {
         &self,
         endpoint: &Endpoint,
         waiter: &Arc<Waiter>,
-        place: Place,
-        epoch: u64,
+        place: InFlight,
+        purges: u64,
         deadline: u64,
     ) -> (u64, Arc<Reception>) {
         let seq = self.number();
-        let incarnation = endpoint.ledger.incarnation();
+        let incarnation = endpoint.status_page.incarnation();
         let mut inner = self.inner();
         // Under the lock: when this reception is replaced, the call is either ended with it, or registered with the next one.
         let reception = self.reception();
@@ -310,7 +310,7 @@ impl Reactor {
             endpoint: endpoint.card.id,
             session,
             incarnation,
-            epoch,
+            purges,
         };
         inner.pending.insert(seq, pending);
         let is_long = inner.pending.len() > inner.sweep_at;

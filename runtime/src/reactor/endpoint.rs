@@ -1,4 +1,4 @@
-//! An actor as its callers see it: the sending end of its mailbox, its ledger, and what became of it.
+//! An actor as its callers see it: the sending end of its mailbox, its status page, and what became of it.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -16,7 +16,7 @@ use crate::reactor::context;
 use crate::reactor::driver::Reactor;
 use crate::reactor::reception::Reception;
 use crate::reactor::waiter::{Outcome, Waiter, Wakers};
-use crate::status::{ExitNotice, ExitRecord, HISTORY, Ledger, Phase, State};
+use crate::status::{ExitNotice, ExitRecord, HISTORY, Phase, State, StatusPage};
 use crate::sys::per_process::Own;
 use crate::sys::poll::Sentinel;
 use crate::sys::verdict::Verdict;
@@ -39,7 +39,7 @@ pub(crate) struct Card {
 pub(crate) struct Endpoint {
     pub(crate) card: Card,
     mailbox: OwnedFd,
-    pub(crate) ledger: Ledger,
+    pub(crate) status_page: StatusPage,
     local: Own<Local>,
 }
 
@@ -79,8 +79,8 @@ pub(crate) struct Lifecycle {
     dead: Option<Option<Arc<ExitRecord>>>,
     /// The last incarnation whose death has been handed out.
     seen: u64,
-    /// How many sweeps of its mailbox have been.
-    sweeps: u64,
+    /// How many purges of its mailbox have been.
+    purges: u64,
     /// How many calls it could not answer.
     unheard: u64,
     /// Until when is waited for somebody to write down why it has hung up; 0: it has not.
@@ -151,9 +151,9 @@ impl UnderWay {
 }
 
 /// One of them; given back when it is dropped.
-pub(crate) struct Place(Arc<UnderWay>);
+pub(crate) struct InFlight(Arc<UnderWay>);
 
-impl Drop for Place {
+impl Drop for InFlight {
     fn drop(&mut self) {
         if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
             let waiting = std::mem::take(&mut *self.0.waiting());
@@ -164,8 +164,8 @@ impl Drop for Place {
 }
 
 impl Endpoint {
-    pub(crate) fn new(card: Card, mailbox: OwnedFd, ledger: Ledger) -> Endpoint {
-        Endpoint { card, mailbox, ledger, local: Own::new() }
+    pub(crate) fn new(card: Card, mailbox: OwnedFd, status_page: StatusPage) -> Endpoint {
+        Endpoint { card, mailbox, status_page, local: Own::new() }
     }
 
     fn local(&self) -> &Local {
@@ -183,7 +183,7 @@ impl Endpoint {
 
     /// The descriptors that make a ref in another process.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.mailbox.as_fd(), self.ledger.file()]
+        [self.mailbox.as_fd(), self.status_page.file()]
     }
 
     pub(crate) fn mailbox(&self) -> BorrowedFd<'_> {
@@ -197,7 +197,7 @@ impl Endpoint {
         let sentinel = self.local().sentinel.get_or_try_init(|| {
             // The mailbox of one that is gone for good hangs up, which the kernel sees. That of a supervisor's child that has ended stays open, for
             // that may be started again: it is for this process to hear of it, whoever waits for what. A page that lies about it harms its own actor.
-            let stays_open = self.ledger.above() != 0;
+            let stays_open = self.status_page.above() != 0;
             let sentinel = Sentinel::of(self.mailbox(), stays_open)?;
             if stays_open {
                 let attended = reactor.attend_future(&Arc::default(), u64::MAX)?;
@@ -215,12 +215,12 @@ impl Endpoint {
     }
 
     /// A place among the calls that are under way, if there is one.
-    pub(crate) fn take_place(&self) -> Option<Place> {
+    pub(crate) fn start_call(&self) -> Option<InFlight> {
         let count = &self.local().under_way.count;
         let taken = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             (count < UNDER_WAY).then_some(count + 1)
         });
-        taken.is_ok().then(|| Place(Arc::clone(&self.local().under_way)))
+        taken.is_ok().then(|| InFlight(Arc::clone(&self.local().under_way)))
     }
 
     /// Has `waiter` completed when there is one.
@@ -248,7 +248,7 @@ impl Endpoint {
         outgoing: Outgoing,
         deadline: u64,
     ) -> Result<(), Failure> {
-        let current = current(self.ledger.incarnation(), call.epoch, reception.number());
+        let current = current(self.status_page.incarnation(), call.purges, reception.number());
         let session = self.session(reception);
         let is_announced = || self.local().announced.load(Ordering::Acquire) == current;
         let mut announcing = call.ask && !is_announced();
@@ -256,7 +256,7 @@ impl Endpoint {
         let mut sealed = Sealed::new(outgoing, bytes);
         let mut has_waited = false;
         loop {
-            let seen = self.ledger.depth().load(Ordering::SeqCst);
+            let seen = self.status_page.depth().load(Ordering::SeqCst);
             if announcing && is_announced() {
                 // Another thread was first while we waited for room.
                 announcing = false;
@@ -270,7 +270,7 @@ impl Endpoint {
             }
             match sent {
                 Err(Failure::Full) if deadline > clock::now() => {
-                    capacity::wait_for_change(&self.ledger, seen, deadline);
+                    capacity::wait_for_change(&self.status_page, seen, deadline);
                     has_waited = true;
                 }
                 Err(Failure::Gone) if has_waited => return Err(Failure::Died),
@@ -282,7 +282,7 @@ impl Endpoint {
     /// A full mailbox of an actor that does nothing: senders that were killed may have left the count too high while it slept. Awake,
     /// it sees that its queue is empty, and corrects the count.
     fn wake_if_idle(&self) {
-        if self.ledger.phase() == Phase::Idle {
+        if self.status_page.phase() == Phase::Idle {
             // No room for it means that there is something to wake up for.
             let _ = seqpacket::send_raw(self.mailbox(), b"w", &[]);
         }
@@ -295,10 +295,10 @@ impl Endpoint {
         announcing: Option<u64>,
     ) -> Result<(), Failure> {
         // What its supervisor could not write down any more, the socket says when we send.
-        if matches!(self.ledger.state(), State::Dead | State::Down) {
+        if matches!(self.status_page.state(), State::Dead | State::Down) {
             return Err(Failure::Gone);
         }
-        if !capacity::reserve(&self.ledger) {
+        if !capacity::reserve(&self.status_page) {
             return Err(Failure::Full);
         }
         let channel = [reception.sender()];
@@ -316,7 +316,7 @@ impl Endpoint {
                 Ok(())
             }
             Err(error) => {
-                capacity::release(&self.ledger);
+                capacity::release(&self.status_page);
                 Err(match Verdict::of(&error) {
                     Verdict::Passes if !Verdict::passes_unseen(&error) => Failure::Full,
                     Verdict::Theirs => Failure::Gone,
@@ -327,14 +327,14 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is gone for good, by what lies in the ledger and by what the kernel says of the socket.
+    /// Whether it is gone for good, by what lies in the status page and by what the kernel says of the socket.
     pub(crate) fn is_dead(&self) -> bool {
-        self.ledger.state() == State::Dead || fd::hung_up(self.mailbox())
+        self.status_page.state() == State::Dead || fd::hung_up(self.mailbox())
     }
 
     /// Whether it has a process.
     pub(crate) fn has_process(&self) -> bool {
-        matches!(self.ledger.state(), State::Starting | State::Ready) && !fd::hung_up(self.mailbox())
+        matches!(self.status_page.state(), State::Starting | State::Ready) && !fd::hung_up(self.mailbox())
     }
 
     /// What is known of its end. One whose page said that it was gone for good, and whose supervisor has written since that it is not, was never gone.
@@ -350,7 +350,7 @@ impl Endpoint {
         if let Some(Some(known)) = self.end_in(&mut self.lifecycle()) {
             return Some(Arc::clone(known));
         }
-        if let Some(read) = self.ledger.exit_record() {
+        if let Some(read) = self.status_page.exit_record() {
             return Some(Arc::new(read));
         }
         fd::hung_up(self.mailbox())
@@ -359,11 +359,12 @@ impl Endpoint {
 
     /// What a process of it has said of its mailbox, which is broken for good, before its supervisor could write down anything.
     fn own_words(&self) -> Option<Arc<ExitRecord>> {
-        let last = self.ledger.last_death().map(|last| last.1);
+        let last = self.status_page.last_death().map(|last| last.1);
         if let Some(last) = last.filter(|last| matches!(last.reason, ExitReason::Broken(_))) {
             return Some(Arc::new(last));
         }
-        let said = self.ledger.words().filter(|_| self.ledger.exit_notice() == Some(ExitNotice::Broken));
+        let said =
+            self.status_page.words().filter(|_| self.status_page.exit_notice() == Some(ExitNotice::Broken));
         said.map(|words| {
             Arc::new(ExitRecord { reason: ExitReason::Broken(words.0), code: 1, ..ExitRecord::orphaned() })
         })
@@ -379,7 +380,7 @@ impl Endpoint {
     /// mailbox was shut down, that will be written down: by its process, and then by its supervisor.
     fn doubt(&self, lifecycle: &mut Lifecycle) -> Option<Option<Arc<ExitRecord>>> {
         // Before its words: one that has ended since has said all that it had to say.
-        let is_there = process::exists(self.ledger.pid()) && self.ledger.state() != State::New;
+        let is_there = process::exists(self.status_page.pid()) && self.status_page.state() != State::New;
         if let Some(said) = self.own_words() {
             return Some(Some(said));
         }
@@ -391,9 +392,9 @@ impl Endpoint {
 
     /// The process that it has, or had last: its pid, and which incarnation it is.
     pub(crate) fn process(&self) -> (u32, u64) {
-        let incarnation = self.ledger.incarnation();
+        let incarnation = self.status_page.incarnation();
         // Read before the pid: what is named is never a process that came later than the number says.
-        (self.ledger.pid(), incarnation)
+        (self.status_page.pid(), incarnation)
     }
 
     pub(crate) fn ended(&self) -> Option<ExitReason> {
@@ -419,7 +420,7 @@ impl Endpoint {
     /// incarnation. [`Reactor::visit`] comes next.
     pub(crate) fn on_down(&self, waiter: &Arc<Waiter>) -> u64 {
         // One that has not been started yet is watched from its first process on.
-        let incarnation = self.ledger.incarnation().max(1);
+        let incarnation = self.status_page.incarnation().max(1);
         self.on_down_of(incarnation, waiter);
         incarnation
     }
@@ -444,12 +445,12 @@ impl Endpoint {
     /// Its bell rang: looks at the facts. Returns the calls that are lost, as far as that is news.
     pub(crate) fn look(&self, reception: &Reception, woken: &mut Wakers) -> Vec<Lost> {
         let open = !fd::hung_up(self.mailbox());
-        // The sweeps first: why it went down is written before.
-        let sweeps = self.ledger.sweeps();
-        let (state, last) = (self.ledger.state(), self.ledger.last_death());
+        // The purges first: why it went down is written before.
+        let purges = self.status_page.purges();
+        let (state, last) = (self.status_page.state(), self.status_page.last_death());
         let mut lifecycle = self.lifecycle();
         // One of its processes has been: that may have been stopped since, for a sibling's sake.
-        if state == State::Ready || self.ledger.has_been_ready() {
+        if state == State::Ready || self.status_page.has_been_ready() {
             for waiter in lifecycle.until_ready.drain(..) {
                 waiter.complete(Outcome::Ready, woken);
             }
@@ -459,7 +460,7 @@ impl Endpoint {
             return news;
         }
         let session = self.session(reception);
-        let (unheard, up_to) = self.ledger.unheard(session, lifecycle.unheard);
+        let (unheard, up_to) = self.status_page.unheard(session, lifecycle.unheard);
         lifecycle.unheard = unheard;
         if let Some(up_to) = up_to {
             // The next call brings the channel again.
@@ -472,17 +473,17 @@ impl Endpoint {
         // More have been seen than there are: the page has lied about their number, before or now.
         let from = if lifecycle.seen > latest { oldest } else { lifecycle.seen.max(oldest) };
         for incarnation in from..=latest {
-            if let Some(exit_record) = self.ledger.death_of(incarnation).map(Arc::new) {
+            if let Some(exit_record) = self.status_page.death_of(incarnation).map(Arc::new) {
                 news.extend(lost_with(session, incarnation, &exit_record));
             }
         }
         lifecycle.seen = latest;
-        if sweeps != lifecycle.sweeps {
-            lifecycle.sweeps = sweeps;
+        if purges != lifecycle.purges {
+            lifecycle.purges = purges;
             let exit_record =
                 Some(last.as_ref().map_or_else(ExitRecord::orphaned, |last| last.1.clone()).into());
             let end = End::Died(exit_record);
-            news.push(Lost { seqs: 0..=u64::MAX, incarnation: u64::MAX, before: sweeps, end });
+            news.push(Lost { seqs: 0..=u64::MAX, incarnation: u64::MAX, before: purges, end });
         }
         let dead = match (state, open) {
             (State::Dead, _) => Some(Some(Arc::new(last.map_or_else(ExitRecord::orphaned, |last| last.1)))),
@@ -504,8 +505,8 @@ impl Endpoint {
     /// Tells those who watch what has happened.
     pub(crate) fn announce(&self, woken: &mut Wakers) {
         let mut lifecycle = self.lifecycle();
-        let without_process = match self.ledger.state() {
-            State::Down => Some(self.ledger.last_death().map(|last| Arc::new(last.1))),
+        let without_process = match self.status_page.state() {
+            State::Down => Some(self.status_page.last_death().map(|last| Arc::new(last.1))),
             _ => None,
         };
         let dead = lifecycle.dead.clone();
@@ -521,12 +522,13 @@ impl Endpoint {
                 .chain(std::mem::take(&mut lifecycle.until_ready));
             told.extend(watching.map(|waiter| (waiter, gone.clone())));
         }
-        let (seen, last) = (lifecycle.seen, self.ledger.incarnation());
+        let (seen, last) = (lifecycle.seen, self.status_page.incarnation());
         for (incarnation, waiter) in std::mem::take(&mut lifecycle.until_down) {
             // One that there has not been yet is one that the page has lied about: who watches it hears of the next death.
             let was_a_lie = incarnation > last.max(1) && seen > 0;
             if incarnation <= seen || was_a_lie || dead.is_some() {
-                let known = self.ledger.death_of(if was_a_lie { seen } else { incarnation }).map(Arc::new);
+                let known =
+                    self.status_page.death_of(if was_a_lie { seen } else { incarnation }).map(Arc::new);
                 told.push((waiter, known.or_else(|| dead.clone().flatten())));
             } else {
                 lifecycle.until_down.push((incarnation, waiter));
@@ -542,7 +544,7 @@ impl Endpoint {
 
 /// Which calls that are signed like this ended with that incarnation.
 fn lost_with(own: u64, incarnation: u64, exit_record: &Arc<ExitRecord>) -> Vec<Lost> {
-    let unanswered = exit_record.forsaken.iter().filter(|(session, _)| [0, own].contains(session));
+    let unanswered = exit_record.unanswered.iter().filter(|(session, _)| [0, own].contains(session));
     let busy = exit_record.in_progress.as_ref().filter(|busy| busy.session == own && !busy.again);
     let lost = |seqs| {
         let end = End::Died(Some(Arc::clone(exit_record)));
@@ -560,7 +562,7 @@ fn envelope(session: u64, call: Call, outgoing: &Outgoing, announce: bool) -> En
         method: call.method,
         deadline: call.deadline,
         limit: call.limit,
-        epoch: call.epoch,
+        purges: call.purges,
         #[cfg(debug_assertions)]
         via: context::chain(),
         announce,
@@ -578,7 +580,7 @@ pub(crate) struct Call {
     pub(crate) deadline: u64,
     pub(crate) limit: u64,
     /// How often the mailbox has been swept.
-    pub(crate) epoch: u64,
+    pub(crate) purges: u64,
 }
 
 impl Drop for Endpoint {
@@ -600,8 +602,8 @@ fn release(attended: Option<(u64, u64)>) {
 
 /// A number for the stage of an actor's life, and of ours, never 0: its incarnation, how often its mailbox has been swept, which of our reply channels
 /// this is.
-fn current(incarnation: u64, epoch: u64, channel: u64) -> u64 {
-    let stage = (channel << 48) | ((epoch & 0xffff) << 32) | (incarnation & u64::from(u32::MAX));
+fn current(incarnation: u64, purges: u64, channel: u64) -> u64 {
+    let stage = (channel << 48) | ((purges & 0xffff) << 32) | (incarnation & u64::from(u32::MAX));
     stage.wrapping_add(1)
 }
 
@@ -613,13 +615,13 @@ mod tests {
     #[test]
     fn a_sender_that_finds_a_sleeping_actor_full_wakes_it() {
         let (sender, receiver) = channel::pair::<Envelope>().unwrap();
-        let ledger = Ledger::create(1, false).unwrap();
+        let status_page = StatusPage::create(1, false).unwrap();
         // As a sender leaves it that is killed between counting and sending.
-        assert!(capacity::reserve(&ledger));
+        assert!(capacity::reserve(&status_page));
         let card =
             Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
-        let endpoint = Endpoint::new(card, sender, ledger);
-        let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, epoch: 0 };
+        let endpoint = Endpoint::new(card, sender, status_page);
+        let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, purges: 0 };
         let sent = endpoint.send(&Reactor::get().unwrap().reception(), call, Outgoing::text(""), 0);
         assert!(matches!(sent, Err(Failure::Full)));
         let mut buffer = [0; 16];

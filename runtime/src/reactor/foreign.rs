@@ -1,4 +1,4 @@
-//! The program as others see it, and the parent as its children do: processes that no ledger is about.
+//! The program as others see it, and the parent as its children do: processes that no status page is about.
 //!
 //! Both are told by an end of a socket pair. That of the program is held by the program alone, so it hangs up when that dies. That of a
 //! parent is held by the child itself, by a thread that waits for the parent's pidfd: a parent's ref would cost each of its
@@ -16,7 +16,7 @@ use crate::ipc::{bounds, channel};
 use crate::reactor::context;
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Card, Endpoint};
-use crate::status::Ledger;
+use crate::status::StatusPage;
 use crate::sys::per_process::Own;
 use crate::sys::{fd, poll, process, procfs};
 
@@ -68,10 +68,10 @@ fn pidfd_of(pid: i32) -> Option<OwnedFd> {
 /// A process that lives, and the end of the socket that says so for as long as it is open.
 fn endpoint(name: &str, pid: i32) -> io::Result<(Arc<Endpoint>, OwnedFd)> {
     let (sender, receiver) = channel::pair::<Envelope>()?;
-    let ledger = Ledger::create(1, false)?;
-    ledger.started(pid, 1);
-    ledger.ready();
+    let status_page = StatusPage::create(1, false)?;
+    status_page.started(pid, 1);
+    status_page.ready();
     let (id, name, daemon, timeout) = (process::random() | 2, name.into(), false, Duration::ZERO);
     let card = Card { id, name, daemon, timeout, depth: bounds::DEPTH };
-    Ok((Reactor::get()?.meet(Endpoint::new(card, sender, ledger))?, receiver))
+    Ok((Reactor::get()?.intern(Endpoint::new(card, sender, status_page))?, receiver))
 }

@@ -232,9 +232,9 @@ impl Monitor {
     }
 
     fn report(&self, exit_record: &ExitRecord) -> Down {
-        let (card, ledger) = (&self.endpoint.card, &self.endpoint.ledger);
+        let (card, status_page) = (&self.endpoint.card, &self.endpoint.status_page);
         let busy = exit_record.in_progress.clone();
-        let pid = if exit_record.pid == 0 { ledger.pid() } else { exit_record.pid };
+        let pid = if exit_record.pid == 0 { status_page.pid() } else { exit_record.pid };
         Down {
             who: Who { name: card.name.to_string(), id: ActorId(card.id), pid },
             incarnation: self.incarnation,

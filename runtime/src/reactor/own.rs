@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 use crate::reactor::context::{self, Identity};
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Card, Endpoint};
-use crate::status::{Ledger, Phase};
+use crate::status::{Phase, StatusPage};
 use crate::sys::per_process::COPY;
 use crate::sys::seqpacket;
 
@@ -17,19 +17,19 @@ use crate::sys::seqpacket;
 static OWN: OnceCell<Own> = OnceCell::new();
 
 struct Own {
-    ledger: &'static Ledger,
+    status_page: &'static StatusPage,
     mailbox: &'static OwnedFd,
     endpoint: OnceCell<Arc<Endpoint>>,
 }
 
 /// In a new actor: keeps what it needs for a ref to itself.
-pub(crate) fn remember_own(ledger: &'static Ledger, mailbox: &'static OwnedFd) {
-    let _ = OWN.set(Own { ledger, mailbox, endpoint: OnceCell::new() });
+pub(crate) fn set_own_endpoint(status_page: &'static StatusPage, mailbox: &'static OwnedFd) {
+    let _ = OWN.set(Own { status_page, mailbox, endpoint: OnceCell::new() });
 }
 
 /// Whether somebody has ordered that this actor stop.
 pub(crate) fn is_to_stop() -> bool {
-    OWN.get().is_some_and(|own| own.ledger.stop_requested().is_some())
+    OWN.get().is_some_and(|own| own.status_page.stop_requested().is_some())
 }
 
 /// Whether this process has a mailbox: it is an actor or a task.
@@ -69,18 +69,18 @@ pub(crate) fn wake_main_thread() {
 
 /// Whether this actor has handled its last message.
 pub(crate) fn is_stopping() -> bool {
-    OWN.get().is_some_and(|own| own.ledger.phase() == Phase::Stopping)
+    OWN.get().is_some_and(|own| own.status_page.phase() == Phase::Stopping)
 }
 
 impl Own {
     fn endpoint(&self) -> io::Result<Arc<Endpoint>> {
         let make = || {
-            let ledger = Ledger::open(self.ledger.file().try_clone_to_owned()?)?;
+            let status_page = StatusPage::open(self.status_page.file().try_clone_to_owned()?)?;
             let Identity { id, ref name, daemon, timeout, depth, .. } =
                 *context::identity().ok_or(io::ErrorKind::NotFound)?;
             let name = name.as_str().into();
             let card = Card { id, name, daemon, timeout, depth };
-            Reactor::get()?.meet(Endpoint::new(card, self.mailbox.try_clone()?, ledger))
+            Reactor::get()?.intern(Endpoint::new(card, self.mailbox.try_clone()?, status_page))
         };
         self.endpoint.get_or_try_init(make).cloned()
     }

@@ -32,13 +32,14 @@ impl Handle<'_> {
     }
 
     pub(crate) fn pid(&self) -> Result<u32, SendError> {
-        if self.0.has_process() { Ok(self.0.ledger.pid()) } else { Err(self.no_process("pid")) }
+        if self.0.has_process() { Ok(self.0.status_page.pid()) } else { Err(self.no_process("pid")) }
     }
 
     /// Why it cannot be reached.
     fn no_process(&self, what: &'static str) -> SendError {
         // One that is reserved, or being restarted.
-        let will_be = matches!(self.0.ledger.state(), State::New | State::Restarting) && !self.0.is_dead();
+        let will_be =
+            matches!(self.0.status_page.state(), State::New | State::Restarting) && !self.0.is_dead();
         if will_be { SendError::Unavailable(self.at(what)) } else { SendError::Gone(self.at(what)) }
     }
 
@@ -114,19 +115,19 @@ impl Handle<'_> {
 
     /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Returns which incarnation is told to end.
     fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
-        let ledger = &self.0.ledger;
+        let status_page = &self.0.status_page;
         let patience = clock::after(UNNOTED);
         let mut ordered = None;
         loop {
-            let last = ledger.incarnation();
+            let last = status_page.incarnation();
             if let Some(known) = self.known(what)? {
                 let incarnation = known.incarnation;
                 // A death that was ordered restarts nothing; nor does one that came before the order.
-                ledger.call_off_after(incarnation);
+                status_page.call_off_after(incarnation);
                 ordered = Some(incarnation);
-                ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+                status_page.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
                 if signal == process::SIGKILL {
-                    ledger.note_kill(incarnation, None);
+                    status_page.note_kill(incarnation, None);
                 }
                 match self.signal(&known, signal, what) {
                     Ok(()) => return Ok(incarnation),
@@ -139,11 +140,11 @@ impl Handle<'_> {
             } else if self.0.has_process() && clock::now() < patience {
                 // It has just begun, or just ended, and the supervisor is about to note so.
                 poll::pause(Duration::from_millis(1));
-            } else if ledger.state() == State::Restarting && !self.0.is_dead() {
-                ledger.call_off_after(last);
+            } else if status_page.state() == State::Restarting && !self.0.is_dead() {
+                status_page.call_off_after(last);
                 ordered = Some(last.saturating_add(1));
                 // Its supervisor looks once more when the next process is ready: so either it sees this, or that process is seen here.
-                if ledger.state() == State::Restarting && ledger.incarnation() == last {
+                if status_page.state() == State::Restarting && status_page.incarnation() == last {
                     return Ok(last.saturating_add(1));
                 }
             } else {
@@ -164,8 +165,8 @@ impl Handle<'_> {
         }
         // Its supervisor kills what is left of its group when it has gone. Another one has not been told to stop.
         if let Some(known) = self.known("stop")?.filter(|known| known.incarnation == incarnation) {
-            self.0.ledger.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
-            self.0.ledger.note_kill(incarnation, Some(grace));
+            self.0.status_page.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+            self.0.status_page.note_kill(incarnation, Some(grace));
             match self.signal(&known, process::SIGKILL, "stop") {
                 Ok(()) | Err(SendError::Gone(_) | SendError::Unavailable(_)) => {}
                 Err(error) => return Err(error),
@@ -182,8 +183,8 @@ impl Handle<'_> {
             if let Some(reason) = self.join_until(Some(look)) {
                 return Some(reason);
             }
-            if self.0.ledger.incarnation() > incarnation {
-                let exit_record = self.0.ledger.death_of(incarnation);
+            if self.0.status_page.incarnation() > incarnation {
+                let exit_record = self.0.status_page.death_of(incarnation);
                 return Some(
                     exit_record.map_or(ExitReason::SupervisorDied, |exit_record| exit_record.reason),
                 );
@@ -196,7 +197,7 @@ impl Handle<'_> {
 
     /// The process that it has, as its supervisor knows it: its page may name any other. None: it has none, or not yet.
     fn known(&self, what: &'static str) -> Result<Option<Known>, SendError> {
-        let (id, place) = (self.0.card.id, self.0.ledger.voucher());
+        let (id, place) = (self.0.card.id, self.0.status_page.voucher());
         // It takes three descriptors for a moment, and an order must not fail for want of them.
         let found = rlimit::with_raised_descriptors_if_needed(|| match register::find(id, place) {
             Ok(Some(known)) => Ok(Ok(Some(known))),
@@ -221,7 +222,7 @@ impl Handle<'_> {
 
     /// Where this process has fewer rights than the supervisor, and may not read its list, the page is believed, but only about a process of this tree.
     fn named(&self, supervisor: i32) -> io::Result<Option<Known>> {
-        let ledger = &self.0.ledger;
+        let status_page = &self.0.status_page;
         let (pid, incarnation) = self.0.process();
         let Ok(pid @ 1..) = i32::try_from(pid) else { return Ok(None) };
         let handle = match process::pidfd(pid) {
@@ -230,7 +231,7 @@ impl Handle<'_> {
         };
         // The handle first: the supervisor writes a death down before it reaps.
         let is_child = procfs::parent_of(pid) == Some(supervisor);
-        let is_it = is_child && self.0.has_process() && ledger.incarnation() == incarnation;
+        let is_it = is_child && self.0.has_process() && status_page.incarnation() == incarnation;
         Ok(is_it.then_some(Known { incarnation, handle }))
     }
 
@@ -250,7 +251,7 @@ impl Handle<'_> {
     }
 
     pub(crate) fn depth(&self) -> usize {
-        self.0.ledger.depth().load(Ordering::SeqCst) as usize
+        self.0.status_page.depth().load(Ordering::SeqCst) as usize
     }
 }
 
@@ -334,13 +335,13 @@ pub(crate) use process_methods;
 impl fmt::Display for Handle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| {
-            let ledger = &self.0.ledger;
-            write!(f, "`{}`, process {}, ", self.0.card.name, ledger.pid())?;
-            if ledger.parent() != 0 {
-                write!(f, "child of {}, ", ledger.parent())?;
+            let status_page = &self.0.status_page;
+            write!(f, "`{}`, process {}, ", self.0.card.name, status_page.pid())?;
+            if status_page.parent() != 0 {
+                write!(f, "child of {}, ", status_page.parent())?;
             }
             let Some(exit_record) = self.0.exit_record() else {
-                return f.write_str(match ledger.state() {
+                return f.write_str(match status_page.state() {
                     State::New => "not started yet",
                     State::Starting => "starting",
                     State::Restarting => "being restarted",

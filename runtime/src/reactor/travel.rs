@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::ipc::codec::{self, Carried};
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Card, Endpoint};
-use crate::status::Ledger;
+use crate::status::StatusPage;
 
 impl Carried for Endpoint {
     fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
@@ -29,7 +29,7 @@ pub(crate) fn put_endpoint<S: Serializer>(
 /// Deserialises a ref: one endpoint per actor and process.
 pub(crate) fn take_endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Endpoint>, D::Error> {
     let card = Card::deserialize(deserializer)?;
-    let [mailbox, ledger] = codec::take_ref()?;
-    let endpoint = Ledger::open(ledger).map(|ledger| Endpoint::new(card, mailbox, ledger));
-    endpoint.and_then(|endpoint| Reactor::get()?.meet(endpoint)).map_err(D::Error::custom)
+    let [mailbox, status_page] = codec::take_ref()?;
+    let endpoint = StatusPage::open(status_page).map(|status_page| Endpoint::new(card, mailbox, status_page));
+    endpoint.and_then(|endpoint| Reactor::get()?.intern(endpoint)).map_err(D::Error::custom)
 }

@@ -12,7 +12,7 @@ use crate::ipc::uplink;
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Card, Endpoint};
 use crate::registry::protocol;
-use crate::status::{Ledger, cut};
+use crate::status::{StatusPage, cut};
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, seqpacket};
 use crate::types::name_error::NameError;
@@ -192,14 +192,14 @@ impl Answered {
     pub(crate) fn actors(mut self) -> Result<(Vec<Arc<Endpoint>>, u64), Trouble> {
         let Answer::Actors { cards, more } = self.answer else { return Err(garbled()) };
         let fds = &mut self.fds;
-        let endpoints: Result<Vec<_>, _> = cards.into_iter().map(|card| meet(card, fds)).collect();
+        let endpoints: Result<Vec<_>, _> = cards.into_iter().map(|card| intern(card, fds)).collect();
         Ok((endpoints?, more))
     }
 }
 
-fn meet(card: Card, fds: &mut impl Iterator<Item = OwnedFd>) -> Result<Arc<Endpoint>, Trouble> {
-    let (Some(mailbox), Some(ledger)) = (fds.next(), fds.next()) else { return Err(garbled()) };
-    Ok(Reactor::get()?.meet(Endpoint::new(card, mailbox, Ledger::open(ledger)?))?)
+fn intern(card: Card, fds: &mut impl Iterator<Item = OwnedFd>) -> Result<Arc<Endpoint>, Trouble> {
+    let (Some(mailbox), Some(status_page)) = (fds.next(), fds.next()) else { return Err(garbled()) };
+    Ok(Reactor::get()?.intern(Endpoint::new(card, mailbox, StatusPage::open(status_page)?))?)
 }
 
 /// Enters an actor under a name.

@@ -1,6 +1,6 @@
 //! Who has which name, and who is in which group.
 //!
-//! An entry is an actor's mailbox and ledger: enough to hand out refs, and to see whether it is dead. That is looked at whenever an
+//! An entry is an actor's mailbox and status page: enough to hand out refs, and to see whether it is dead. That is looked at whenever an
 //! entry is read, and supervisors write a death down before anybody is told; so whoever has heard of a death finds
 //! the name free. What nobody reads goes when its mailbox hangs up.
 
@@ -14,7 +14,7 @@ use super::protocol::{self, Answer, ENTRIES, Limit, Listing, REFS, Refusal, Requ
 use crate::reactor::endpoint::Card;
 use crate::registry::hangups::Watch;
 use crate::registry::table::reservations::Reservation;
-use crate::status::{Ledger, State};
+use crate::status::{State, StatusPage};
 use crate::sys::{fd, process};
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ struct Listed {
     card: Card,
     type_name: String,
     mailbox: OwnedFd,
-    ledger: Ledger,
+    status_page: StatusPage,
     names: BTreeSet<String>,
     /// With its place in each.
     groups: BTreeMap<String, u64>,
@@ -70,7 +70,7 @@ pub(super) type Served<'a> = Result<(Answer, Vec<BorrowedFd<'a>>), Refusal>;
 
 impl Listed {
     fn is_dead(&self) -> bool {
-        self.ledger.state() == State::Dead || fd::hung_up(self.mailbox.as_fd())
+        self.status_page.state() == State::Dead || fd::hung_up(self.mailbox.as_fd())
     }
 }
 
@@ -150,7 +150,9 @@ impl Registry {
         card: Card,
         fds: &mut IntoIter<OwnedFd>,
     ) -> Result<&mut Listed, Refusal> {
-        let (Some(mailbox), Some(ledger)) = (fds.next(), fds.next()) else { return Err(Refusal::Nonsense) };
+        let (Some(mailbox), Some(status_page)) = (fds.next(), fds.next()) else {
+            return Err(Refusal::Nonsense);
+        };
         let id = card.id;
         if !self.is_alive(id) {
             if !fd::is_seqpacket(mailbox.as_fd())
@@ -159,12 +161,14 @@ impl Registry {
             {
                 return Err(Refusal::Nonsense);
             }
-            let ledger = Ledger::open(ledger).map_err(|error| match process::limit_of(&error) {
-                Some(_) => Refusal::Full(Limit::Descriptors),
-                None => Refusal::Nonsense,
-            })?;
+            let status_page =
+                StatusPage::open(status_page).map_err(|error| match process::limit_of(&error) {
+                    Some(_) => Refusal::Full(Limit::Descriptors),
+                    None => Refusal::Nonsense,
+                })?;
             let (names, groups) = (BTreeSet::new(), BTreeMap::new());
-            let listed = Listed { card, type_name: type_name.to_owned(), mailbox, ledger, names, groups };
+            let listed =
+                Listed { card, type_name: type_name.to_owned(), mailbox, status_page, names, groups };
             if listed.is_dead() {
                 return Err(Refusal::Dead);
             }
@@ -190,12 +194,12 @@ impl Registry {
     fn refs(&self, ids: &[u64], more: u64) -> Served<'_> {
         let listed: Vec<&Listed> = ids.iter().filter_map(|id| self.actors.get(id)).collect();
         let cards = listed.iter().map(|listed| listed.card.clone()).collect();
-        let fds = listed.iter().flat_map(|listed| [listed.mailbox.as_fd(), listed.ledger.file()]);
+        let fds = listed.iter().flat_map(|listed| [listed.mailbox.as_fd(), listed.status_page.file()]);
         Ok((Answer::Actors { cards, more }, fds.collect()))
     }
 
     fn pid(&self, id: u64) -> u32 {
-        self.actors.get(&id).map_or(0, |listed| listed.ledger.pid())
+        self.actors.get(&id).map_or(0, |listed| listed.status_page.pid())
     }
 
     // Names.
@@ -274,7 +278,7 @@ impl Registry {
             }
             bytes += name.len() + listed.type_name.len() + 16;
             let (name, type_name) = (name.clone(), listed.type_name.clone());
-            list.push(Listing { name, type_name, pid: listed.ledger.pid() });
+            list.push(Listing { name, type_name, pid: listed.status_page.pid() });
         }
         Answer::Names { list, more }
     }

@@ -42,7 +42,7 @@ impl Manager {
         let bounds =
             Bounds { clients: options.clients, strangers: options.strangers, in_flight: options.in_flight };
         let plan = Plan { address, terms: options.terms(secret), bounds, registry: registry.clone() };
-        let started = start_gate(&plan);
+        let started = start_listener(&plan);
         if started.is_err() {
             let _ = registry.kill();
         }
@@ -129,7 +129,7 @@ impl fmt::Debug for Manager {
     }
 }
 
-fn start_gate(plan: &Plan) -> Result<(ActorRef<Listener>, SocketAddr), RemoteError> {
+fn start_listener(plan: &Plan) -> Result<(ActorRef<Listener>, SocketAddr), RemoteError> {
     let listener = ActorBuilder::<Listener>::new(plan)
         .restart(Restart::Permanent)
         .intensity(RESTARTS, Duration::from_secs(60))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::control::fd_store::FdStore;
 use crate::control::link::PATIENCE;
-use crate::control::request::{self, Ends, Place, Spec};
+use crate::control::request::{self, BatchPart, Ends, Spec};
 use crate::ipc::codec::Encoded;
 use crate::reactor::endpoint::Endpoint;
 use crate::sys::{clock, process};
@@ -68,22 +68,22 @@ impl Batch {
 }
 
 /// The place of each of so many, by that of the one above it.
-fn places(count: usize) -> impl Iterator<Item = impl Fn(u32) -> Place> {
+fn places(count: usize) -> impl Iterator<Item = impl Fn(u32) -> BatchPart> {
     let batch = process::random();
     (1..=count).map(move |number| {
         move |under| match count {
-            1 => Place::alone(),
-            _ => Place { batch, under, last: number == count },
+            1 => BatchPart::alone(),
+            _ => BatchPart { batch, under, last: number == count },
         }
     })
 }
 
 impl Node {
-    fn send(&self, control: BorrowedFd<'_>, init: Encoded, place: Place) -> io::Result<()> {
+    fn send(&self, control: BorrowedFd<'_>, init: Encoded, place: BatchPart) -> io::Result<()> {
         let ends = Ends {
             receiver: self.receiver.as_fd(),
             sender: self.endpoint.mailbox(),
-            ledger: self.endpoint.ledger.file(),
+            status_page: self.endpoint.status_page.file(),
             fd_store: self.fd_store.as_ref().map(FdStore::ends),
         };
         request::spawn(control, self.spec.clone(), init, &ends, place, clock::after(PATIENCE))

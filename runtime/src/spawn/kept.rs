@@ -158,18 +158,18 @@ impl Kept {
     pub(crate) fn confirm(&self, tree: &Tree) -> io::Result<bool> {
         let asked = request::ask(tree.control(), Operation::Has(self.id()), clock::after(PATIENCE))?;
         let top = self.0.top();
-        Ok(asked == Answered::Done || top.is_over() || top.endpoint.ledger.state() == State::Dead)
+        Ok(asked == Answered::Done || top.is_over() || top.endpoint.status_page.state() == State::Dead)
     }
 
     /// Whether it follows the root supervisor to the next one: it has been up, and nobody has ended it. Both are read on its page, where a lie is about it alone.
     fn returns(&self) -> bool {
         let top = self.0.top();
-        let ledger = &top.endpoint.ledger;
-        let is_called_off = ledger.is_called_off(ledger.incarnation().saturating_add(1));
-        ledger.has_been_ready()
+        let status_page = &top.endpoint.status_page;
+        let is_called_off = status_page.is_called_off(status_page.incarnation().saturating_add(1));
+        status_page.has_been_ready()
             && !top.is_over()
-            && ledger.state() != State::Dead
-            && ledger.stop_requested().is_none()
+            && status_page.state() != State::Dead
+            && status_page.stop_requested().is_none()
             && !is_called_off
     }
 
@@ -191,33 +191,35 @@ impl Node {
     }
 
     fn end(&self) {
-        let ledger = &self.endpoint.ledger;
-        let state = ledger.state();
+        let status_page = &self.endpoint.status_page;
+        let state = status_page.state();
         // A caller that waits for a first start is told by the mailbox alone that it comes to nothing.
-        if ledger.has_been_ready() && state != State::Dead && !self.is_over() {
+        if status_page.has_been_ready() && state != State::Dead && !self.is_over() {
             let (process, orphaned) = self.last();
-            let earlier = ledger.last_death().filter(|_| matches!(state, State::Restarting | State::Down));
+            let earlier =
+                status_page.last_death().filter(|_| matches!(state, State::Restarting | State::Down));
             let exit_record = earlier.map_or(orphaned, |earlier| earlier.1);
-            let unserved = ledger.depth().load(Ordering::SeqCst).min(self.spec.mailbox);
-            ledger.bury(process, &ExitRecord { unserved, ..exit_record }, State::Dead);
+            let unserved = status_page.depth().load(Ordering::SeqCst).min(self.spec.mailbox);
+            status_page.record_exit(process, &ExitRecord { unserved, ..exit_record }, State::Dead);
         }
         fd::shut_down(self.receiver.as_fd());
     }
 
     fn await_return(&self) {
-        let ledger = &self.endpoint.ledger;
+        let status_page = &self.endpoint.status_page;
         // Of those that were down it is known why.
-        if matches!(ledger.state(), State::Starting | State::Ready) {
+        if matches!(status_page.state(), State::Starting | State::Ready) {
             let (process, exit_record) = self.last();
-            ledger.bury(process, &exit_record, State::Restarting);
+            status_page.record_exit(process, &exit_record, State::Restarting);
         }
         channel::ring(self.receiver.as_fd(), Some(self.endpoint.mailbox()));
     }
 
     fn last(&self) -> (Process, ExitRecord) {
-        let ledger = &self.endpoint.ledger;
-        let process = Process { incarnation: ledger.incarnation(), pid: ledger.pid().cast_signed() };
+        let status_page = &self.endpoint.status_page;
+        let process =
+            Process { incarnation: status_page.incarnation(), pid: status_page.pid().cast_signed() };
         let entry = entry::find(self.spec.entry, &self.spec.type_name);
-        (process, exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), ledger))
+        (process, exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), status_page))
     }
 }

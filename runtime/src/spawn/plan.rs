@@ -26,7 +26,7 @@ use crate::spawn::batch::{Batch, Node};
 use crate::spawn::claim::Claim;
 use crate::spawn::kept::{self, Kept};
 use crate::spawn::tree;
-use crate::status::{ExitRecord, Ledger, Refusal, cut};
+use crate::status::{ExitRecord, Refusal, StatusPage, cut};
 use crate::supervisor::boot;
 use crate::sys::executable::{self, Located};
 use crate::sys::{clock, credentials, fd, process};
@@ -63,7 +63,7 @@ pub(crate) struct Plan {
     /// By which name all can find it, and what type it is.
     pub(crate) registered: Option<(String, &'static str)>,
     /// Its mailbox, if there is a ref to it already.
-    pub(crate) seat: Option<Seat>,
+    pub(crate) mailbox: Option<Mailbox>,
     /// Of a supervisor.
     pub(crate) policy: Option<Rules>,
     pub(crate) children: Vec<Plan>,
@@ -82,14 +82,14 @@ pub struct Found {
     pub(crate) below: Vec<Found>,
 }
 
-/// A mailbox and its ledger, made before the process: refs to it may travel already.
-pub(crate) struct Seat {
+/// A mailbox and its status page, made before the process: refs to it may travel already.
+pub(crate) struct Mailbox {
     pub(crate) endpoint: Arc<Endpoint>,
     receiver: OwnedFd,
 }
 
-impl Seat {
-    fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Seat, Failure> {
+impl Mailbox {
+    fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Mailbox, Failure> {
         let reactor = Reactor::get().map_err(Failure::Io)?;
         let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
         let capacity = options.mailbox.unwrap_or(MAILBOX);
@@ -98,7 +98,7 @@ impl Seat {
             // It is asked for children through its mailbox.
             credentials::ask_for_senders(receiver.as_fd()).map_err(Failure::Io)?;
         }
-        let ledger = Ledger::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
+        let status_page = StatusPage::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
         let card = Card {
             id: process::random() | 2,
             name: name.into(),
@@ -106,10 +106,10 @@ impl Seat {
             timeout: options.timeout.unwrap_or(TIMEOUT),
             depth: options.depth(),
         };
-        ledger.sign(name, kind as u32, card.id, entry);
-        ledger.date(std::process::id(), options.daemon);
-        let endpoint = reactor.meet(Endpoint::new(card, sender, ledger)).map_err(Failure::Io)?;
-        Ok(Seat { endpoint, receiver })
+        status_page.sign(name, kind as u32, card.id, entry);
+        status_page.date(std::process::id(), options.daemon);
+        let endpoint = reactor.intern(Endpoint::new(card, sender, status_page)).map_err(Failure::Io)?;
+        Ok(Mailbox { endpoint, receiver })
     }
 }
 
@@ -128,7 +128,7 @@ impl Plan {
         options: Options,
     ) -> Plan {
         let name = options.name.map(str::to_owned);
-        let (id, registered, seat, policy, children) = (None, None, None, None, Vec::new());
+        let (id, registered, mailbox, policy, children) = (None, None, None, None, Vec::new());
         let (attributes, hooks) = (SpawnAttributes::default(), Vec::new());
         Plan {
             name,
@@ -141,7 +141,7 @@ impl Plan {
             hooks,
             id,
             registered,
-            seat,
+            mailbox,
             policy,
             children,
             preload: None,
@@ -164,7 +164,7 @@ impl Plan {
     }
 
     fn found(&self) -> Option<Found> {
-        let endpoint = Arc::clone(&self.seat.as_ref()?.endpoint);
+        let endpoint = Arc::clone(&self.mailbox.as_ref()?.endpoint);
         Some(Found { endpoint, below: self.children.iter().map(Plan::found).collect::<Option<_>>()? })
     }
 
@@ -177,8 +177,8 @@ impl Plan {
         };
         let children = self.children.into_iter().map(sit).collect();
         let options = Options { daemon: reserved.options.daemon, ..self.options };
-        let Plan { name, seat, id, .. } = reserved;
-        Plan { name, seat, id, options, children, ..self }
+        let Plan { name, mailbox, id, .. } = reserved;
+        Plan { name, mailbox, id, options, children, ..self }
     }
 
     /// Starts it, and waits until it is ready, dead or too late.
@@ -220,8 +220,8 @@ impl Plan {
     fn claim_names(&mut self, claims: &mut Vec<Claim>) -> Result<(), SpawnError> {
         if let Some((name, type_name)) = self.registered.take() {
             self.take_seats().map_err(|failure| failure.named(&name))?;
-            if let Some(seat) = &self.seat {
-                claims.push(Claim::new(&name, type_name, &seat.endpoint)?);
+            if let Some(mailbox) = &self.mailbox {
+                claims.push(Claim::new(&name, type_name, &mailbox.endpoint)?);
             }
         }
         self.children.iter_mut().try_for_each(|child| child.claim_names(claims))
@@ -301,11 +301,11 @@ impl Plan {
         offset.ok_or(Failure::NotInExecutable)
     }
 
-    /// Writes into the ledgers of all below it who is above them.
+    /// Writes into the status pages of all below it who is above them.
     fn put_below(&self, above: u64) {
-        let Some(seat) = &self.seat else { return };
-        seat.endpoint.ledger.put_below(above);
-        self.children.iter().for_each(|child| child.put_below(seat.endpoint.card.id));
+        let Some(mailbox) = &self.mailbox else { return };
+        mailbox.endpoint.status_page.put_below(above);
+        self.children.iter().for_each(|child| child.put_below(mailbox.endpoint.card.id));
     }
 
     fn spec(&self, endpoint: &Endpoint, declared: bool) -> Result<Spec, Failure> {
@@ -369,8 +369,8 @@ impl Plan {
     /// Makes the mailboxes that are not there yet, of this one and of all below it.
     pub(crate) fn take_seats(&mut self) -> Result<(), Failure> {
         self.settle_name();
-        if self.seat.is_none() {
-            self.seat = Some(Seat::new(self.title(), self.kind, self.entry_offset()?, &self.options)?);
+        if self.mailbox.is_none() {
+            self.mailbox = Some(Mailbox::new(self.title(), self.kind, self.entry_offset()?, &self.options)?);
         }
         self.children.iter_mut().try_for_each(Plan::take_seats)
     }
@@ -379,8 +379,11 @@ impl Plan {
         let reactor = Reactor::get().map_err(Failure::Io)?;
         let start = self.start_limit();
         self.take_seats()?;
-        let endpoint =
-            self.seat.as_ref().map(|seat| Arc::clone(&seat.endpoint)).ok_or(Failure::SupervisorDied)?;
+        let endpoint = self
+            .mailbox
+            .as_ref()
+            .map(|mailbox| Arc::clone(&mailbox.endpoint))
+            .ok_or(Failure::SupervisorDied)?;
         self.put_below(match parent {
             Parent::Own => 0,
             Parent::Declared(supervisor) => supervisor.card.id,
@@ -473,7 +476,9 @@ impl Plan {
     }
 
     fn node(mut self, under: u32, declared: bool, kept: bool) -> Result<Node, Failure> {
-        let Some(Seat { endpoint, receiver }) = self.seat.take() else { return Err(Failure::SupervisorDied) };
+        let Some(Mailbox { endpoint, receiver }) = self.mailbox.take() else {
+            return Err(Failure::SupervisorDied);
+        };
         let spec = Spec { kept, ..self.spec(&endpoint, declared)? };
         let has_callers = spec.kind != Kind::Supervisor;
         let fd_store = (kept && has_callers).then(FdStore::new).transpose().map_err(Failure::Io)?;
@@ -502,7 +507,7 @@ fn await_start(
         Some(Outcome::Ready) => Ok(()),
         Some(Outcome::Dead(Some(exit_record))) => judge(&exit_record, start),
         // Nobody took the mailbox: the request's descriptors did not fit into the supervisor.
-        Some(Outcome::Dead(None)) if endpoint.ledger.pid() == 0 && !supervisor_is_gone() => {
+        Some(Outcome::Dead(None)) if endpoint.status_page.pid() == 0 && !supervisor_is_gone() => {
             Err(Failure::Descriptors)
         }
         Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),

@@ -6,7 +6,7 @@ use std::sync::atomic::{
 };
 
 use super::layout::{PLACE, WORDS};
-use super::{Ledger, cut, read_text, write_text};
+use super::{StatusPage, cut, read_text, write_text};
 
 /// Why the runtime in an actor ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) enum ExitNotice {
     Broken = 13,
 }
 
-impl Ledger {
+impl StatusPage {
     pub(crate) fn note_exit(&self, exit_notice: ExitNotice) {
         self.0.exit_notice.store(exit_notice as u32, SeqCst);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{HISTORY, RECORD, SHORT};
-use super::{Ledger, State, cut, read_text, write_text};
+use super::{State, StatusPage, cut, read_text, write_text};
 use crate::policy::SpecError;
 use crate::sys::clock;
 use crate::types::exit::{ExitReason, StoppedBy};
@@ -27,7 +27,7 @@ pub(crate) struct ExitRecord {
     /// How many messages lay in its mailbox, if they are lost with it.
     pub(crate) unserved: u32,
     /// Callers (by session) who miss answers: to their calls up to this one.
-    pub(crate) forsaken: Vec<(u64, u64)>,
+    pub(crate) unanswered: Vec<(u64, u64)>,
     /// Why no other process follows, if that is not for how this one ended.
     pub(crate) end: Option<End>,
 }
@@ -86,12 +86,12 @@ pub(crate) struct InProgressRecord {
     pub(crate) again: bool,
 }
 
-impl Ledger {
+impl StatusPage {
     /// Publishes that a process has died, and what comes next. Before it is reaped, so that a pid which was read while the
     /// state said that there is a process is not yet anybody else's.
     ///
     /// Which process it was is the supervisor's word: what the page said of that is written over.
-    pub(crate) fn bury(&self, who: Process, exit_record: &ExitRecord, next: State) {
+    pub(crate) fn record_exit(&self, who: Process, exit_record: &ExitRecord, next: State) {
         let page = &self.0;
         let incarnation = who.incarnation;
         page.incarnation.store(incarnation, SeqCst);
@@ -195,7 +195,7 @@ impl ExitRecord {
             refusal: None,
             in_progress: None,
             unserved: 0,
-            forsaken: Vec::new(),
+            unanswered: Vec::new(),
             end: None,
         }
     }
@@ -227,7 +227,7 @@ impl ExitRecord {
         let in_progress =
             self.in_progress.clone().map(|busy| InProgressRecord { method: short(&busy.method), ..busy });
         // Those beyond two are told by their deadlines: this is for a process that has not looked for several deaths.
-        let forsaken = self.forsaken.iter().copied().take(2).collect();
-        ExitRecord { reason, refusal: None, in_progress, forsaken, ..self.clone() }
+        let unanswered = self.unanswered.iter().copied().take(2).collect();
+        ExitRecord { reason, refusal: None, in_progress, unanswered, ..self.clone() }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{
 use std::time::Duration;
 
 use super::layout::NAME;
-use super::{Ledger, Process, cut, read_text, write_text};
+use super::{Process, StatusPage, cut, read_text, write_text};
 use crate::sys::{clock, futex};
 
 /// Where an actor is in its life.
@@ -28,7 +28,7 @@ pub(crate) enum State {
     Dead = 5,
 }
 
-impl Ledger {
+impl StatusPage {
     /// Writes on it whose it is, for those who look at the tree from outside.
     pub(crate) fn sign(&self, name: &str, kind: u32, id: u64, entry: u64) {
         self.0.kind.store(kind, Relaxed);

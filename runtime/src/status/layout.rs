@@ -68,7 +68,7 @@ shared_struct! {
         /// Actor: how often the message in progress has been begun.
         attempts: AtomicU32,
         /// Actor: callers who would miss answers if it died now, and to which of their calls; how many more there are is beyond the list.
-        forsaken: [AtomicU64; FORSAKEN],
+        unanswered: [AtomicU64; FORSAKEN],
         forsaken_up_to: [AtomicU64; FORSAKEN],
         forsaken_len: AtomicU32,
         /// Actor: how many calls it could not answer because it has not got their callers' reply channels; and the last of them.
@@ -103,7 +103,7 @@ shared_struct! {
         restarts: AtomicU32,
         recycled: AtomicU32,
         /// Supervisor: how often what lay in the mailbox has been thrown away.
-        sweeps: AtomicU64,
+        purges: AtomicU64,
         /// Spawner: what kind of process, its id, that of the declared supervisor above it (0: none), where its code is, its name.
         kind: AtomicU32,
         id: AtomicU64,

@@ -1,4 +1,4 @@
-//! The ledger: one shared page per actor, where facts lie that nobody has to ask for.
+//! The status page: one shared page per actor, where facts lie that nobody has to ask for.
 //!
 //! Mapped by the actor, by its supervisor and by everybody who holds a ref. Each field has one writer, named
 //! in its comment in [`page`] (the depth excepted, which senders and the actor count together). Readers bound what they read:
@@ -31,24 +31,24 @@ pub(crate) use layout::{HISTORY, WORDS};
 pub(crate) use progress::{Phase, Progress};
 pub(crate) use stop::StopMode;
 
-/// One actor's ledger, mapped.
+/// One actor's status page, mapped.
 #[derive(Debug)]
-pub(crate) struct Ledger(Page<Facts>);
+pub(crate) struct StatusPage(Page<Facts>);
 
-impl Ledger {
-    pub(crate) fn create(capacity: u32, growable: bool) -> io::Result<Ledger> {
+impl StatusPage {
+    pub(crate) fn create(capacity: u32, growable: bool) -> io::Result<StatusPage> {
         let page = Page::<Facts>::create(growable)?;
         page.capacity.store(capacity, Relaxed);
-        Ok(Ledger(page))
+        Ok(StatusPage(page))
     }
 
-    pub(crate) fn open(file: OwnedFd) -> io::Result<Ledger> {
-        Page::open(file).map(Ledger)
+    pub(crate) fn open(file: OwnedFd) -> io::Result<StatusPage> {
+        Page::open(file).map(StatusPage)
     }
 
     /// Opens a page for a supervisor: it is mapped when it is looked at.
-    pub(crate) fn accept(file: OwnedFd) -> io::Result<Ledger> {
-        Page::accept(file).map(Ledger)
+    pub(crate) fn accept(file: OwnedFd) -> io::Result<StatusPage> {
+        Page::accept(file).map(StatusPage)
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
@@ -56,8 +56,8 @@ impl Ledger {
     }
 
     /// In a supervisor that will want to look at it without delay.
-    pub(crate) fn be_at_hand(&self) {
-        self.0.be_at_hand();
+    pub(crate) fn prefault(&self) {
+        self.0.prefault();
     }
 
     /// In a supervisor that does not look at it for some time.
@@ -66,8 +66,8 @@ impl Ledger {
     }
 
     /// In a child of a supervisor, which has kept what it had mapped to itself.
-    pub(crate) fn begin_anew(&mut self) {
-        self.0.begin_anew();
+    pub(crate) fn reset_after_fork(&mut self) {
+        self.0.reset_after_fork();
     }
 
     /// For whoever has to put the file elsewhere.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use super::Ledger;
+use super::StatusPage;
 use super::layout::{FORSAKEN, UNHEARD};
 use crate::sys::clock;
 
@@ -29,20 +29,20 @@ pub(crate) struct Progress {
     pub(crate) answering: bool,
 }
 
-impl Ledger {
+impl StatusPage {
     pub(crate) fn handled(&self) -> u64 {
         self.0.handled.load(Relaxed)
     }
 
     /// What lies in the mailbox is thrown away: everything that was sent up to here, wherever it is.
     pub(crate) fn count_sweep(&self) {
-        self.0.sweeps.fetch_add(1, SeqCst);
+        self.0.purges.fetch_add(1, SeqCst);
     }
 
     /// How often that has been done. A message says what its sender read here: those of an earlier number are told to be lost, and are
     /// not handled.
-    pub(crate) fn sweeps(&self) -> u64 {
-        self.0.sweeps.load(SeqCst)
+    pub(crate) fn purges(&self) -> u64 {
+        self.0.purges.load(SeqCst)
     }
 
     pub(crate) fn begin(&self, session: u64, seq: u64, method: u32, limit: u64) {
@@ -108,7 +108,7 @@ impl Ledger {
     pub(crate) fn forsake(&self, callers: impl Iterator<Item = (u64, u64)>) {
         let mut count = 0;
         for (session, up_to) in callers {
-            if let Some(place) = self.0.forsaken.get(count) {
+            if let Some(place) = self.0.unanswered.get(count) {
                 place.store(session, SeqCst);
                 self.0.forsaken_up_to[count].store(up_to, SeqCst);
             }
@@ -118,9 +118,9 @@ impl Ledger {
     }
 
     /// Those callers; a 0 among them stands for all that the list has no room for.
-    pub(crate) fn forsaken(&self) -> Vec<(u64, u64)> {
+    pub(crate) fn unanswered(&self) -> Vec<(u64, u64)> {
         let len = self.0.forsaken_len.load(SeqCst) as usize;
-        let listed = self.0.forsaken.iter().zip(&self.0.forsaken_up_to).take(len);
+        let listed = self.0.unanswered.iter().zip(&self.0.forsaken_up_to).take(len);
         let mut callers: Vec<(u64, u64)> =
             listed.map(|(session, up_to)| (session.load(SeqCst), up_to.load(SeqCst))).collect();
         if len > FORSAKEN {

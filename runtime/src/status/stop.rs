@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Ledger;
+use super::StatusPage;
 use crate::types::exit::StoppedBy;
 
 /// How an actor is to end.
@@ -31,7 +31,7 @@ fn order(word: u64, incarnation: u64) -> Option<u32> {
     Some(word as u32).filter(|&order| of_this && order != 0)
 }
 
-impl Ledger {
+impl StatusPage {
     pub(crate) fn request_stop(&self, incarnation: u64, mode: StopMode, by: StoppedBy) {
         let _ = self.0.stop.fetch_update(SeqCst, SeqCst, |known| {
             // The first to ask is who stopped it; the mode is the most urgent one.

@@ -106,7 +106,8 @@ fn run<O: Owner, S: 'static, F, A: Portable, T: Portable>(owner: &mut dyn Any, c
 where
     F: FnOnce(&mut S, A) -> T + Copy + 'static,
 {
-    let (Some(owner), Some(function)) = (owner.downcast_mut::<O>(), executable::conjure::<F>()) else {
+    let (Some(owner), Some(function)) = (owner.downcast_mut::<O>(), executable::from_zero_sized::<F>())
+    else {
         return Answer::codec("this function is for another actor");
     };
     call.ask_result(|(head, args): (Head<O::Key>, A)| {

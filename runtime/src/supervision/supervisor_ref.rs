@@ -61,7 +61,7 @@ impl SupervisorRef {
 
     /// How often it has been started; 1 for the first process.
     pub fn incarnation(&self) -> u64 {
-        self.endpoint.ledger.incarnation()
+        self.endpoint.status_page.incarnation()
     }
 
     /// Blocks until it has ended for good, all its children with it; returns why.

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use super::knowledge::Past;
 use super::{Child, Declared, Supervisor};
 use crate::control::entry;
-use crate::control::notification::Word;
+use crate::control::notification::Signal;
 use crate::control::request::Spawn;
 use crate::ipc::{capacity, channel};
 use crate::policy::{Action, End, Event, Exit, Key};
@@ -102,7 +102,7 @@ impl Supervisor {
         child.spare = None;
         child.state = State::Down;
         // A holder of a ref that did not want another process has what it wanted.
-        child.ledger().call_on();
+        child.status_page().call_on();
         mark_down(&child.spawn, &child.past());
         None
     }
@@ -132,7 +132,7 @@ impl Supervisor {
             page.ready();
             // Before the mailbox: a process that hears that one, and asks the supervisor above about this
             // one, gets the same reply.
-            place.say(Word::Ready);
+            place.say(Signal::Ready);
             // The mailbox, rung from its inner side.
             let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
         }
@@ -195,7 +195,7 @@ impl Child {
         self.state = State::Dead;
     }
 
-    /// Rings: there is something new in the ledger.
+    /// Rings: there is something new in the status page.
     pub(super) fn ring(&self) {
         ring(&self.spawn);
     }
@@ -218,18 +218,18 @@ pub(super) fn ring(spawn: &Spawn) {
 pub(super) fn mark_down(spawn: &Spawn, past: &Past) {
     mark_down_below(spawn);
     rewrite_exit_record(spawn, past, State::Down);
-    spawn.ledger.count_sweep();
+    spawn.status_page.count_sweep();
     // What lies with a supervisor are requests: the callers see that no reply will come.
     let dropped = (0..channel::MOST).take_while(|_| seqpacket::skip(spawn.receiver.as_fd())).count();
     if spawn.spec.policy.is_none() {
-        (0..dropped).for_each(|_| capacity::release(&spawn.ledger));
+        (0..dropped).for_each(|_| capacity::release(&spawn.status_page));
     }
     ring(spawn);
 }
 
 /// Marks the children of a supervisor as down, whose process is gone.
 pub(super) fn mark_down_below(spawn: &Spawn) {
-    spawn.children.iter().for_each(|child| mark_down(child, &Past::on_page(&child.ledger)));
+    spawn.children.iter().for_each(|child| mark_down(child, &Past::on_page(&child.status_page)));
 }
 
 /// A child, and all below it, that will never be there again.
@@ -243,17 +243,17 @@ fn mark_dead(spawn: &Spawn, past: &Past) {
 
 /// Marks the children of a supervisor as dead, whose process is gone.
 pub(super) fn mark_dead_below(spawn: &Spawn) {
-    spawn.children.iter().for_each(|child| mark_dead(child, &Past::on_page(&child.ledger)));
+    spawn.children.iter().for_each(|child| mark_dead(child, &Past::on_page(&child.status_page)));
 }
 
 /// The last word on a death: what was queued is lost with it, too.
 fn rewrite_exit_record(spawn: &Spawn, past: &Past, state: State) {
-    let (ledger, process) = (&spawn.ledger, past.process);
+    let (status_page, process) = (&spawn.status_page, past.process);
     let exit_record = past.exit_record.clone().unwrap_or_else(ExitRecord::orphaned);
-    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
+    let unserved = status_page.depth().load(std::sync::atomic::Ordering::SeqCst).min(status_page.capacity());
     events::dead_letters(&spawn.spec, process.pid.cast_unsigned(), process.incarnation, unserved);
     let end = past.end.or(exit_record.end);
-    ledger.bury(process, &ExitRecord { unserved, end, ..exit_record }, state);
+    status_page.record_exit(process, &ExitRecord { unserved, end, ..exit_record }, state);
 }
 
 /// The children of a supervisor that is gone, which will come back with it. What it could not write down any
@@ -261,11 +261,12 @@ fn rewrite_exit_record(spawn: &Spawn, past: &Past, state: State) {
 pub(super) fn await_return(spawn: &Spawn) {
     for child in &spawn.children {
         // Of those that were down it is known why.
-        if matches!(child.ledger.state(), State::Starting | State::Ready) {
+        if matches!(child.status_page.state(), State::Starting | State::Ready) {
             let entry = entry::find(child.spec.entry, &child.spec.type_name);
-            let exit_record = exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), &child.ledger);
-            let process = Past::on_page(&child.ledger).process;
-            child.ledger.bury(process, &exit_record, State::Restarting);
+            let exit_record =
+                exit_cause::of_orphan(entry.map_or(&[], |entry| entry.methods), &child.status_page);
+            let process = Past::on_page(&child.status_page).process;
+            child.status_page.record_exit(process, &exit_record, State::Restarting);
         }
         ring(child);
         await_return(child);

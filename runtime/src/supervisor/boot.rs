@@ -11,7 +11,7 @@ use std::{env, io};
 use crate::control::step::{Obstacle, Step};
 use crate::ipc::uplink;
 use crate::status::root_supervisor;
-use crate::supervisor::{Config, Desk, Supervisor, reaper};
+use crate::supervisor::{Config, Equipment, Supervisor, reaper};
 use crate::sys::{executable, fd, process, proctitle, rlimit, seqpacket, signal};
 
 executable::before_main!(accept, take_over);
@@ -134,9 +134,9 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     let Boot { control, token } = boot;
     fd::close_all_except(&[control.as_raw_fd()]);
     signal::reset();
-    let Settled { masters, own, descriptors, desk } =
+    let Settled { masters, own, descriptors, equipment } =
         settle(&control, token.program).unwrap_or_else(|obstacle| end(control.as_fd(), &obstacle));
-    let mut supervisor = Supervisor::new(Config { control, term: 0, masters, descriptors }, desk);
+    let mut supervisor = Supervisor::new(Config { control, term: 0, masters, descriptors }, equipment);
     // The program, whose child is the reaper, gets a handle on this process with it.
     Step::Word
         .attempt(|| seqpacket::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))
@@ -153,7 +153,7 @@ struct Settled {
     own: OwnedFd,
     /// The soft limit on descriptors as it was.
     descriptors: u64,
-    desk: Desk,
+    equipment: Equipment,
 }
 
 /// Everything that must be so before there can be a root supervisor. Returns in the child of the reaper, if
@@ -171,9 +171,9 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::Subreaper.attempt(process::become_subreaper)?;
     root_supervisor::note(process::pid());
     let own = Step::Own.attempt(|| process::pidfd(process::pid()))?;
-    let desk = Step::Office.attempt(Desk::new)?;
+    let equipment = Step::Equipment.attempt(Equipment::new)?;
     proctitle::set(&format!("phx-root: {}", program_name()));
-    Ok(Settled { masters: vec![owner, reaper], own, descriptors, desk })
+    Ok(Settled { masters: vec![owner, reaper], own, descriptors, equipment })
 }
 
 /// Ends this image before it has taken over its control channel, which is standard input.

@@ -1,6 +1,6 @@
-//! Why a child ended: from its wait status, its ledger, and what its supervisor did to it.
+//! Why a child ended: from its wait status, its status page, and what its supervisor did to it.
 //!
-//! The wait status comes from the kernel, and what was done to it the supervisor knows. The ledger only tells
+//! The wait status comes from the kernel, and what was done to it the supervisor knows. The status page only tells
 //! ends of one kind from each other, in the words of the process that has ended. A lie there gets that
 //! process a wrong reason, and at most that it is not started again, or is.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::control::request::Spec;
 use crate::policy::Exit;
 use crate::reactor::last_words;
-use crate::status::{ExitNotice, ExitRecord, InProgressRecord, Ledger, Phase, Refusal};
+use crate::status::{ExitNotice, ExitRecord, InProgressRecord, Phase, Refusal, StatusPage};
 use crate::sys::clock;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::types::exit::{ExitReason, StoppedBy};
@@ -39,7 +39,7 @@ pub(crate) const UNKNOWN: u32 = u32::MAX - 1;
 /// What is to be said of a child that has ended. Whether it had been ready its supervisor knows.
 pub(crate) fn exit_record(
     methods: &'static [Method],
-    ledger: &Ledger,
+    status_page: &StatusPage,
     wait: Wait,
     kill_reason: Option<KillReason>,
 ) -> ExitRecord {
@@ -47,17 +47,17 @@ pub(crate) fn exit_record(
         Wait::Exited(code) => code,
         Wait::Signaled { signal, .. } => -signal,
     };
-    let in_progress = in_progress(methods, ledger);
-    let refusal = refusal(ledger, wait, kill_reason.as_ref());
-    let unserved = ledger.depth().load(std::sync::atomic::Ordering::SeqCst).min(ledger.capacity());
-    let forsaken = ledger.forsaken();
-    let reason = reason(methods, ledger, wait, kill_reason);
-    ExitRecord { reason, code, refusal, in_progress, unserved, forsaken, ..ExitRecord::orphaned() }
+    let in_progress = in_progress(methods, status_page);
+    let refusal = refusal(status_page, wait, kill_reason.as_ref());
+    let unserved = status_page.depth().load(std::sync::atomic::Ordering::SeqCst).min(status_page.capacity());
+    let unanswered = status_page.unanswered();
+    let reason = reason(methods, status_page, wait, kill_reason);
+    ExitRecord { reason, code, refusal, in_progress, unserved, unanswered, ..ExitRecord::orphaned() }
 }
 
 /// The message that a process is busy with, or was when it ended.
-pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option<InProgressRecord> {
-    ledger.last_progress().map(|busy| InProgressRecord {
+pub(crate) fn in_progress(methods: &'static [Method], status_page: &StatusPage) -> Option<InProgressRecord> {
+    status_page.last_progress().map(|busy| InProgressRecord {
         session: busy.session,
         seq: busy.seq,
         method: method_name(methods, busy.method).to_owned(),
@@ -69,34 +69,34 @@ pub(crate) fn in_progress(methods: &'static [Method], ledger: &Ledger) -> Option
 
 /// What is known of a process that ended with its supervisor, by its page. Callers that wait for its replies
 /// are told.
-pub(crate) fn of_orphan(methods: &'static [Method], ledger: &Ledger) -> ExitRecord {
-    let mut in_progress = in_progress(methods, ledger);
+pub(crate) fn of_orphan(methods: &'static [Method], status_page: &StatusPage) -> ExitRecord {
+    let mut in_progress = in_progress(methods, status_page);
     if let Some(busy) = &mut in_progress {
-        busy.again = may_be_repeated(methods, ledger);
+        busy.again = may_be_repeated(methods, status_page);
     }
-    ExitRecord { in_progress, forsaken: ledger.forsaken(), ..ExitRecord::orphaned() }
+    ExitRecord { in_progress, unanswered: status_page.unanswered(), ..ExitRecord::orphaned() }
 }
 
 /// Whether the next process will handle the message again that this one died of.
-pub(crate) fn may_be_repeated(methods: &'static [Method], ledger: &Ledger) -> bool {
-    let method = ledger.last_progress().and_then(|busy| methods.get(busy.method as usize));
-    method.is_some_and(|method| ledger.attempts() < method.attempts)
+pub(crate) fn may_be_repeated(methods: &'static [Method], status_page: &StatusPage) -> bool {
+    let method = status_page.last_progress().and_then(|busy| methods.get(busy.method as usize));
+    method.is_some_and(|method| status_page.attempts() < method.attempts)
 }
 
-fn refusal(ledger: &Ledger, wait: Wait, kill_reason: Option<&KillReason>) -> Option<Refusal> {
+fn refusal(status_page: &StatusPage, wait: Wait, kill_reason: Option<&KillReason>) -> Option<Refusal> {
     // One that was about to be killed may have ended before that by itself.
     match (kill_reason.filter(|kill_reason| !matches!(kill_reason, KillReason::Killed { .. })), wait) {
         (Some(KillReason::StartTimeout), _) => {
-            let awaited = ledger.words().filter(|(_, place, _)| place == last_words::AWAITED);
+            let awaited = status_page.words().filter(|(_, place, _)| place == last_words::AWAITED);
             Some(Refusal::StartTimeout(awaited.map(|words| words.0).unwrap_or_default()))
         }
-        (None, Wait::Exited(_)) if ledger.exit_notice() == Some(ExitNotice::Undecodable) => {
-            Some(Refusal::Codec(ledger.words().map(|words| words.0).unwrap_or_default()))
+        (None, Wait::Exited(_)) if status_page.exit_notice() == Some(ExitNotice::Undecodable) => {
+            Some(Refusal::Codec(status_page.words().map(|words| words.0).unwrap_or_default()))
         }
-        (None, Wait::Exited(_)) if ledger.exit_notice() == Some(ExitNotice::NoOption) => {
-            Some(Refusal::Option(ledger.words().map(|words| words.0).unwrap_or_default()))
+        (None, Wait::Exited(_)) if status_page.exit_notice() == Some(ExitNotice::NoOption) => {
+            Some(Refusal::Option(status_page.words().map(|words| words.0).unwrap_or_default()))
         }
-        (None, Wait::Exited(_)) if ledger.exit_notice() == Some(ExitNotice::Ignored) => {
+        (None, Wait::Exited(_)) if status_page.exit_notice() == Some(ExitNotice::Ignored) => {
             Some(Refusal::Ignored)
         }
         _ => None,
@@ -104,8 +104,8 @@ fn refusal(ledger: &Ledger, wait: Wait, kill_reason: Option<&KillReason>) -> Opt
 }
 
 /// What a restart policy makes of it.
-pub(crate) fn exit(spec: &Spec, ledger: &Ledger, exit_record: &ExitRecord) -> Exit {
-    if ledger.was_ordered() || ledger.exit_notice() == Some(ExitNotice::ForGood) {
+pub(crate) fn exit(spec: &Spec, status_page: &StatusPage, exit_record: &ExitRecord) -> Exit {
+    if status_page.was_ordered() || status_page.exit_notice() == Some(ExitNotice::ForGood) {
         return Exit::NoRestart;
     }
     match &exit_record.reason {
@@ -118,7 +118,7 @@ pub(crate) fn exit(spec: &Spec, ledger: &Ledger, exit_record: &ExitRecord) -> Ex
 
 fn reason(
     methods: &'static [Method],
-    ledger: &Ledger,
+    status_page: &StatusPage,
     wait: Wait,
     kill_reason: Option<KillReason>,
 ) -> ExitReason {
@@ -132,50 +132,52 @@ fn reason(
     }
     let killed = match kill_reason {
         Some(KillReason::Killed { by, after }) => Some((by, after)),
-        _ => ledger.kill_noted().map(|after| (StoppedBy::Ref, after)),
+        _ => status_page.kill_noted().map(|after| (StoppedBy::Ref, after)),
     };
     if let (Wait::Signaled { signal: SIGKILL, .. }, Some((by, after))) = (wait, killed) {
         return ExitReason::Killed { by, after };
     }
     match wait {
-        Wait::Exited(code) => exited(methods, ledger, code),
-        Wait::Signaled { signal: SIGABRT, .. } if ledger.ran_out_of_memory() => ExitReason::OutOfMemory,
+        Wait::Exited(code) => exited(methods, status_page, code),
+        Wait::Signaled { signal: SIGABRT, .. } if status_page.ran_out_of_memory() => ExitReason::OutOfMemory,
         // A panic that could not unwind.
-        Wait::Signaled { signal: SIGABRT, .. } if ledger.words().is_some_and(|words| !words.0.is_empty()) => {
-            panicked(methods, ledger)
+        Wait::Signaled { signal: SIGABRT, .. }
+            if status_page.words().is_some_and(|words| !words.0.is_empty()) =>
+        {
+            panicked(methods, status_page)
         }
         Wait::Signaled { signal, core_dumped } => ExitReason::Signaled { signal, core_dumped },
     }
 }
 
 /// An exit that the runtime did not announce was user code's, code 0 included.
-fn exited(methods: &'static [Method], ledger: &Ledger, code: i32) -> ExitReason {
-    match ledger.exit_notice() {
-        Some(ExitNotice::Stopped) => ExitReason::Stopped(ledger.stopped_by()),
+fn exited(methods: &'static [Method], status_page: &StatusPage, code: i32) -> ExitReason {
+    match status_page.exit_notice() {
+        Some(ExitNotice::Stopped) => ExitReason::Stopped(status_page.stopped_by()),
         Some(ExitNotice::Returned | ExitNotice::Ignored) => ExitReason::Normal,
         Some(ExitNotice::Recycled) => ExitReason::Recycled,
         Some(ExitNotice::Itself | ExitNotice::ForGood) => ExitReason::Stopped(StoppedBy::Itself),
         Some(ExitNotice::Linked) => {
-            let (reason, to, _) = ledger.words().unwrap_or_default();
+            let (reason, to, _) = status_page.words().unwrap_or_default();
             ExitReason::Linked { to, reason }
         }
         Some(ExitNotice::Intensity) => ExitReason::IntensityReached,
-        Some(ExitNotice::Panicked) => panicked(methods, ledger),
+        Some(ExitNotice::Panicked) => panicked(methods, status_page),
         Some(ExitNotice::InitFailed | ExitNotice::NoOption) => {
-            ExitReason::InitFailed(ledger.words().map(|words| words.0).unwrap_or_default())
+            ExitReason::InitFailed(status_page.words().map(|words| words.0).unwrap_or_default())
         }
         Some(ExitNotice::Broken) => {
-            ExitReason::Broken(ledger.words().map(|words| words.0).unwrap_or_default())
+            ExitReason::Broken(status_page.words().map(|words| words.0).unwrap_or_default())
         }
         Some(ExitNotice::Undecodable) | None => ExitReason::Exited(code),
     }
 }
 
-fn panicked(methods: &'static [Method], ledger: &Ledger) -> ExitReason {
-    let (message, location, method) = ledger.words().unwrap_or_default();
+fn panicked(methods: &'static [Method], status_page: &StatusPage) -> ExitReason {
+    let (message, location, method) = status_page.words().unwrap_or_default();
     let method = match method {
         Some(index) => Some(method_name(methods, index).to_owned()),
-        None => (ledger.phase() == Phase::Stopping).then(|| "on_stop".to_owned()),
+        None => (status_page.phase() == Phase::Stopping).then(|| "on_stop".to_owned()),
     };
     ExitReason::Panicked { message, location, method }
 }

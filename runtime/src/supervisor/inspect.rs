@@ -3,13 +3,13 @@
 
 use super::Supervisor;
 use super::running::RunningProcess;
-use crate::control::notification::Word;
+use crate::control::notification::Signal;
 use crate::policy::{Event, Key};
 use crate::status::{End, StopMode};
 use crate::sys::clock;
 use crate::types::exit::StoppedBy;
 
-/// Of how many children the ledgers may stay mapped.
+/// Of how many children the status pages may stay mapped.
 const FEW: usize = 64;
 
 impl Supervisor {
@@ -33,14 +33,14 @@ impl Supervisor {
         for key in self.note_who_rang() {
             self.check_starting(key);
         }
-        for key in self.readiness.take(Word::Look) {
+        for key in self.readiness.take(Signal::Look) {
             self.inspect_child(key);
         }
     }
 
     /// Returns the children that have said that they are ready.
     pub(super) fn note_who_rang(&mut self) -> Vec<Key> {
-        let ready = self.readiness.take(Word::Ready);
+        let ready = self.readiness.take(Signal::Ready);
         for key in &ready {
             if let Some(running) = self.children.get_mut(key).and_then(|child| child.running.as_mut()) {
                 running.note_ring();
@@ -49,7 +49,7 @@ impl Supervisor {
         ready
     }
 
-    /// A caller may have seen in a ledger what no notification has said yet: the child has come no further.
+    /// A caller may have seen in a status page what no notification has said yet: the child has come no further.
     pub(super) fn check_all_starting(&mut self) {
         for key in self.readiness.starting() {
             self.check_starting(key);
@@ -71,7 +71,7 @@ impl Supervisor {
             if self.children.len() <= FEW
                 && let Some(child) = self.children.get(&key).filter(|child| child.spec().is_durable())
             {
-                child.ledger().be_at_hand();
+                child.status_page().prefault();
             }
             self.unmap_if_idle(key);
             self.tell_policy(Event::Up(key));
@@ -89,20 +89,22 @@ impl Supervisor {
             // A first start cannot be called off. Its page is not looked at, for that would map it.
             return None;
         }
-        let ledger = &child.spawn.ledger;
+        let status_page = &child.spawn.status_page;
         if child.running.is_some() {
-            if child.incarnation == 1 || !ledger.is_called_off(child.incarnation) {
+            if child.incarnation == 1 || !status_page.is_called_off(child.incarnation) {
                 return None;
             }
-            ledger.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
+            status_page.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
         } else {
             // Also a child that could not be started.
-            if !ledger.is_called_off(child.incarnation + 1) && !ledger.is_called_off(child.incarnation) {
+            if !status_page.is_called_off(child.incarnation + 1)
+                && !status_page.is_called_off(child.incarnation)
+            {
                 return None;
             }
             child.end = Some(End::CalledOff(StoppedBy::Ref));
         }
-        child.ledger().call_on();
+        child.status_page().call_on();
         // No caller waits for the reply to this number.
         Some(Event::Terminate(self.next_number(), key))
     }
@@ -141,7 +143,7 @@ impl Supervisor {
             && let Some(child) = self.children.get_mut(&key)
             && child.running.as_ref().is_none_or(|running| running.due().is_none())
         {
-            child.spawn.ledger.rest();
+            child.spawn.status_page.rest();
         }
     }
 

@@ -19,7 +19,7 @@
 
 use super::Child;
 use super::running::RunningProcess;
-use crate::status::{End, ExitRecord, Ledger, Process, State};
+use crate::status::{End, ExitRecord, Process, State, StatusPage};
 use crate::types::exit::ExitReason;
 
 /// Of a child that has no process: which one was its last, and how that ended.
@@ -35,18 +35,18 @@ pub(super) struct Past {
 impl Past {
     /// Of one whose supervisor is gone, by its page. A lie gives it wrong numbers, and its callers a wrong
     /// reason: it has no supervisor that acts on either.
-    pub(super) fn on_page(ledger: &Ledger) -> Past {
-        let process = Process { incarnation: counted(ledger), pid: ledger.pid().cast_signed() };
-        let last = ledger.last_death().filter(|(of, _)| *of == process.incarnation);
-        let is_over = ledger.state() == State::Dead;
+    pub(super) fn on_page(status_page: &StatusPage) -> Past {
+        let process = Process { incarnation: counted(status_page), pid: status_page.pid().cast_signed() };
+        let last = status_page.last_death().filter(|(of, _)| *of == process.incarnation);
+        let is_over = status_page.state() == State::Dead;
         Past { process, exit_record: last.map(|(_, exit_record)| exit_record), end: None, is_over }
     }
 }
 
 /// How many processes it has had, by its page: from there the next supervisor goes on counting, which must be
 /// possible whatever it reads.
-pub(super) fn counted(ledger: &Ledger) -> u64 {
-    ledger.incarnation().min(u64::MAX / 2)
+pub(super) fn counted(status_page: &StatusPage) -> u64 {
+    status_page.incarnation().min(u64::MAX / 2)
 }
 
 impl Child {
@@ -69,7 +69,7 @@ impl Child {
     pub(super) fn is_up(&mut self) -> bool {
         let rang = self.running.as_ref().is_some_and(RunningProcess::rang);
         if self.state == State::Starting {
-            let is_ready = match self.ledger().state() {
+            let is_ready = match self.status_page().state() {
                 State::Starting => false,
                 State::New | State::Restarting | State::Down => rang,
                 // Or rubbish, of a process that has begun.
@@ -84,7 +84,7 @@ impl Child {
     pub(super) fn publish_exit(&mut self, exit_record: &ExitRecord, next: State) {
         self.state = next;
         self.last = Some((self.incarnation, exit_record.clone()));
-        self.ledger().bury(self.process(), exit_record, next);
+        self.status_page().record_exit(self.process(), exit_record, next);
     }
 
     pub(super) fn last_reason(&self) -> Option<&ExitReason> {
@@ -93,10 +93,10 @@ impl Child {
 
     /// Readies its page for the next process, with what the last one must not have changed.
     pub(super) fn renew_page(&self) {
-        let (ledger, spec) = (self.ledger(), self.spec());
-        ledger.renew();
-        ledger.sign(&spec.name, spec.kind as u32, spec.id, spec.entry);
-        ledger.set_capacity(spec.mailbox);
+        let (status_page, spec) = (self.status_page(), self.spec());
+        status_page.renew();
+        status_page.sign(&spec.name, spec.kind as u32, spec.id, spec.entry);
+        status_page.set_capacity(spec.mailbox);
     }
 
     /// There has been a process, and there will be another one.
@@ -105,6 +105,6 @@ impl Child {
         let was_recycled = self.last.as_ref().is_some_and(|(_, last)| last.reason == ExitReason::Recycled);
         let counter = if was_recycled { recycled } else { restarts };
         *counter = counter.saturating_add(1);
-        self.ledger().note_restarts(self.restarts);
+        self.status_page().note_restarts(self.restarts);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and,
 //! with SIGCHLD and SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It
-//! never decodes what a child wrote, nor believes it: signals go down; wait statuses and the ledger's numbers
+//! never decodes what a child wrote, nor believes it: signals go down; wait statuses and the status page's numbers
 //! come up (see `knowledge`).
 //!
 //! What is to be done about a death is decided in `policy`, without a system call; here it is done.
@@ -62,11 +62,11 @@ use standby::Standby;
 use timers::Timers;
 
 use crate::child::setup;
-use crate::control::notification::{Notifications, Place};
+use crate::control::notification::{Notifications, Slot};
 use crate::control::request::{self, Answered, Asked, Spawn, Spec};
 use crate::policy::{Event, Key, Policy, Rules};
 use crate::status::register::Register;
-use crate::status::{End, ExitRecord, Ledger, Refusal, State};
+use crate::status::{End, ExitRecord, Refusal, State, StatusPage};
 use crate::sys::poll::{self, Event as Bell};
 use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, executable, memfd, process, seqpacket};
@@ -144,9 +144,9 @@ struct Child {
 /// A declared supervisor, as the one above sees it.
 struct Declared {
     /// Its own page.
-    page: Ledger,
+    page: StatusPage,
     /// Its place among the notifications of the supervisor above.
-    place: Place,
+    place: Slot,
 }
 
 /// What makes a supervisor, beside what is always the same.
@@ -158,32 +158,32 @@ pub(crate) struct Config {
 }
 
 /// What a supervisor works with. Made first: nothing else in the making of one can fail.
-pub(crate) struct Desk {
+pub(crate) struct Equipment {
     doorbell: &'static Bell,
     notifications: Notifications,
     register: Register,
 }
 
-impl Desk {
+impl Equipment {
     /// # Errors
     /// `EMFILE`, `ENOMEM` and the like.
-    pub(crate) fn new() -> io::Result<Desk> {
+    pub(crate) fn new() -> io::Result<Equipment> {
         // As long as the process, and its children use the same.
         let doorbell = Box::leak(Box::new(Bell::new()?));
-        Ok(Desk { notifications: Notifications::new()?, register: Register::new()?, doorbell })
+        Ok(Equipment { notifications: Notifications::new()?, register: Register::new()?, doorbell })
     }
 }
 
 impl Supervisor {
     /// The supervisor of a program or of an actor.
-    pub(crate) fn new(config: Config, desk: Desk) -> Supervisor {
+    pub(crate) fn new(config: Config, equipment: Equipment) -> Supervisor {
         let rules = Rules { forgets: true, ..Rules::default() };
-        Supervisor::with(config, desk, None, Policy::new(rules, Vec::new()), BTreeMap::new())
+        Supervisor::with(config, equipment, None, Policy::new(rules, Vec::new()), BTreeMap::new())
     }
 
     fn with(
         config: Config,
-        desk: Desk,
+        equipment: Equipment,
         declared: Option<Declared>,
         policy: Policy,
         children: BTreeMap<Key, Box<Child>>,
@@ -195,10 +195,10 @@ impl Supervisor {
             term,
             masters,
             declared,
-            readiness: Readiness::new(desk.doorbell, desk.notifications),
+            readiness: Readiness::new(equipment.doorbell, equipment.notifications),
             policy,
             children,
-            processes: Processes::new(desk.register),
+            processes: Processes::new(equipment.register),
             timers: Timers::default(),
             blocked_starts: BTreeSet::new(),
             standby: Standby::default(),
@@ -342,13 +342,13 @@ impl Child {
     fn new(spawn: Spawn, initial: bool) -> Child {
         // Where an earlier supervisor of these children stopped counting.
         let is_known = initial || spawn.spec.kept;
-        let incarnation = if is_known { knowledge::counted(&spawn.ledger) } else { 0 };
+        let incarnation = if is_known { knowledge::counted(&spawn.status_page) } else { 0 };
         let (methods, left_children, last_pid, slot) = (&[], false, 0, None);
-        let earlier = Some(&spawn.ledger).filter(|_| incarnation > 0);
+        let earlier = Some(&spawn.status_page).filter(|_| incarnation > 0);
         let (restarts, last, supervisors_ended) = (
-            earlier.map_or((0, 0), Ledger::restarts),
-            earlier.and_then(Ledger::last_death),
-            earlier.map_or(0, Ledger::supervisors_ended),
+            earlier.map_or((0, 0), StatusPage::restarts),
+            earlier.and_then(StatusPage::last_death),
+            earlier.map_or(0, StatusPage::supervisors_ended),
         );
         Child {
             spawn,
@@ -373,7 +373,7 @@ impl Child {
         &self.spawn.spec
     }
 
-    fn ledger(&self) -> &Ledger {
-        &self.spawn.ledger
+    fn status_page(&self) -> &StatusPage {
+        &self.spawn.status_page
     }
 }

@@ -78,7 +78,7 @@ impl Supervisor {
     /// Forks a supervisor for an actor that wants one and has none.
     pub(super) fn start_own_supervisor_if_requested(&mut self, key: Key) {
         let Some(child) = self.children.get(&key) else { return };
-        if child.running.is_some() && child.ledger().take_supervisor_wish() {
+        if child.running.is_some() && child.status_page().take_supervisor_wish() {
             self.start_own_supervisor(key);
         }
     }
@@ -98,7 +98,7 @@ impl Supervisor {
         let forked = control.try_clone().and_then(|control| Ok((control, process::fork()?)));
         match forked {
             Err(error) => {
-                child.ledger().note_supervisor_error(error.raw_os_error().unwrap_or_default());
+                child.status_page().note_supervisor_error(error.raw_os_error().unwrap_or_default());
                 // What is asked after this has to ring again: an actor that never stops asking holds up no
                 // other child.
                 request::discard(control.as_fd(), &mut self.buffer);
@@ -106,8 +106,8 @@ impl Supervisor {
             }
             Ok((_, Fork::Parent(pid))) => {
                 process::group_of(pid);
-                child.ledger().note_supervisor_error(0);
-                child.ledger().has_supervisor(pid);
+                child.status_page().note_supervisor_error(0);
+                child.status_page().has_supervisor(pid);
                 self.nested.add(pid, owner);
             }
             Ok((control, Fork::Child)) => self.become_nested(control, &name, owner, parent, term),
@@ -128,9 +128,9 @@ impl Supervisor {
         signal::forget();
         proctitle::set(&format!("phx-sup: {name}"));
         // The actor sees that its supervisor has ended.
-        let Ok(desk) = take_up_work() else { process::exit_now(1) };
+        let Ok(equipment) = take_up_work() else { process::exit_now(1) };
         let masters = handle.into_iter().collect();
-        Supervisor::new(Config { control, term, masters, descriptors: self.descriptors }, desk).run()
+        Supervisor::new(Config { control, term, masters, descriptors: self.descriptors }, equipment).run()
     }
 
     /// The supervisor of this actor has ended. Requests that it has not read are for another one.
@@ -151,7 +151,7 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return };
         if child.running.is_some() {
             child.supervisors_ended = child.supervisors_ended.wrapping_add(1);
-            child.ledger().supervisor_ended(child.supervisors_ended);
+            child.status_page().supervisor_ended(child.supervisors_ended);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! always has one.
 //!
 //! Such a process has all that the actor's next process needs and touches none of it before it is let in: no
-//! user code, no mailbox, no ledger. It is not in the tree and not counted, and its death is no death of the
+//! user code, no mailbox, no status page. It is not in the tree and not counted, and its death is no death of the
 //! actor.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -26,9 +26,9 @@ pub(super) struct Spare {
 
 impl Spare {
     /// It goes on as the actor's process. Returns its pid, its latch, and the receiving end of its requests.
-    pub(super) fn let_in(mut self, quiet: bool) -> Option<(i32, Latch, OwnedFd)> {
+    pub(super) fn release(mut self, lazy: bool) -> Option<(i32, Latch, OwnedFd)> {
         let (latch, control) = self.waiting.take()?;
-        latch.open(quiet);
+        latch.open(lazy);
         Some((self.pid, latch, control))
     }
 }
@@ -143,9 +143,9 @@ impl Supervisor {
 }
 
 impl Child {
-    pub(super) fn died_at_its_gate(&self) -> bool {
+    pub(super) fn died_before_release(&self) -> bool {
         let running = self.running.as_ref().filter(|running| running.stage().order().is_none());
-        running.is_some_and(RunningProcess::is_at_its_gate)
+        running.is_some_and(RunningProcess::waits_at_latch)
     }
 
     /// `room`: there may be one more that no spec asks for.

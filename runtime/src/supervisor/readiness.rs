@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::timers::Polling;
-use crate::control::notification::{Notifications, Place, Seating, Word, is_from_beyond};
+use crate::control::notification::{Notifications, Signal, Slot, Slots, is_from_beyond};
 use crate::policy::Key;
 use crate::sys::poll::Event as Bell;
 
@@ -18,7 +18,7 @@ pub(super) struct Readiness {
     /// What a child rings when it has set one of its bits.
     doorbell: &'static Bell,
     notifications: Notifications,
-    slots: Seating,
+    slots: Slots,
     /// The children that are not known to be ready, and whether each does not ring when it is.
     starting: BTreeMap<Key, bool>,
     /// Looks at the notifications for those that do not ring.
@@ -28,7 +28,7 @@ pub(super) struct Readiness {
 impl Readiness {
     pub(super) fn new(doorbell: &'static Bell, notifications: Notifications) -> Readiness {
         let (starting, lazy) = (BTreeMap::new(), Polling::default());
-        Readiness { doorbell, notifications, slots: Seating::default(), starting, lazy }
+        Readiness { doorbell, notifications, slots: Slots::default(), starting, lazy }
     }
 
     pub(super) fn doorbell(&self) -> BorrowedFd<'_> {
@@ -51,7 +51,7 @@ impl Readiness {
     }
 
     /// What a child needs to set its bits. If it is `lazy`, it does not ring when it is ready.
-    pub(super) fn place(&self, slot: Option<u32>, lazy: bool) -> Place {
+    pub(super) fn place(&self, slot: Option<u32>, lazy: bool) -> Slot {
         self.notifications.place(slot, self.doorbell, lazy)
     }
 
@@ -77,7 +77,7 @@ impl Readiness {
     }
 
     /// The children that have said this since the last time.
-    pub(super) fn take(&self, word: Word) -> Vec<Key> {
+    pub(super) fn take(&self, word: Signal) -> Vec<Key> {
         let said = self.notifications.take(word, self.slots.len());
         said.into_iter().filter_map(|slot| self.slots.who(slot)).collect()
     }
@@ -110,18 +110,18 @@ mod tests {
     fn a_child_is_known_by_its_slot_until_that_is_free_again() {
         let mut readiness = readiness();
         let slot = readiness.slot_for(7);
-        readiness.place(slot, true).say(Word::Ready);
+        readiness.place(slot, true).say(Signal::Ready);
         assert!(!readiness.clear_doorbell());
-        assert_eq!((readiness.take(Word::Look), readiness.take(Word::Ready)), (vec![], vec![7]));
-        readiness.place(slot, true).say(Word::Ready);
+        assert_eq!((readiness.take(Signal::Look), readiness.take(Signal::Ready)), (vec![], vec![7]));
+        readiness.place(slot, true).say(Signal::Ready);
         readiness.free(slot.unwrap());
-        assert_eq!(readiness.take(Word::Ready), [], "of a child that is forgotten");
+        assert_eq!(readiness.take(Signal::Ready), [], "of a child that is forgotten");
     }
 
     #[test]
     fn a_child_without_a_slot_rings_for_all_of_those() {
         let readiness = readiness();
-        readiness.place(None, true).say(Word::Look);
+        readiness.place(None, true).say(Signal::Look);
         assert!(readiness.clear_doorbell());
         assert!(!readiness.clear_doorbell());
     }

@@ -85,7 +85,7 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return };
         // Its group, while its pid still is the group's.
         process::kill(-pid, process::SIGKILL);
-        if child.died_at_its_gate() && !self.leaving {
+        if child.died_before_release() && !self.leaving {
             return self.replace_spare(key, pid);
         }
         let exited = child.record_exit(wait);
@@ -195,13 +195,13 @@ impl Child {
         self.left_children = !self.spawn.children.is_empty();
         let mut process = self.running.take();
         let (order, killed) = process.as_mut().map(RunningProcess::take_end).unwrap_or_default();
-        let mut exit_record = exit_cause::exit_record(self.methods, self.ledger(), wait, killed);
+        let mut exit_record = exit_cause::exit_record(self.methods, self.status_page(), wait, killed);
         exit_record.unready = self.state != State::Ready;
         let exit = self.classify(order, &exit_record);
         if self.comes_back(exit) || self.initial {
             exit_record.unserved = 0;
             if let Some(busy) = &mut exit_record.in_progress {
-                busy.again = exit_cause::may_be_repeated(self.methods, self.ledger());
+                busy.again = exit_cause::may_be_repeated(self.methods, self.status_page());
             }
             self.say_how_it_ended(order.is_some(), &exit_record);
             self.publish_exit(&exit_record, State::Restarting);
@@ -222,7 +222,7 @@ impl Child {
         // A task that is left to end by itself in a drain has been asked nothing.
         let ordered =
             order.is_some_and(|order| order.mode == StopMode::Stop || !self.spec().ends_by_itself());
-        if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.ledger(), exit_record) }
+        if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.status_page(), exit_record) }
     }
 
     /// Whether it may have another process, by its restart type alone.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::control::request::{Place, Spawn};
+use crate::control::request::{BatchPart, Spawn};
 use crate::sys::clock;
 
 /// How long the rest of a tree may take to come. Its sender does nothing else meanwhile, unless it is killed.
@@ -29,8 +29,8 @@ struct Batch {
 impl Assembly {
     /// Takes a packet; returns the tree that it completes. What cannot be part of a tree is dropped with the
     /// rest of it: the mailboxes close, which callers that wait for them see.
-    pub(super) fn add(&mut self, spawn: Spawn, place: Place) -> Option<Spawn> {
-        if place == Place::alone() {
+    pub(super) fn add(&mut self, spawn: Spawn, place: BatchPart) -> Option<Spawn> {
+        if place == BatchPart::alone() {
             return Some(spawn);
         }
         if !self.batches.contains_key(&place.batch) && self.batches.len() >= BATCHES {

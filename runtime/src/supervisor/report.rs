@@ -21,7 +21,7 @@ impl Child {
         }
     }
 
-    /// Said before others can see it in the ledger, so that a person who asks why finds it in the log.
+    /// Said before others can see it in the status page, so that a person who asks why finds it in the log.
     pub(super) fn say_how_it_ended(&self, asked: bool, exit_record: &ExitRecord) {
         let as_asked = asked && exit_record.reason.signal() == Some(process::SIGTERM);
         events::ended(self.spec(), self.last_pid, self.incarnation, as_asked, exit_record);

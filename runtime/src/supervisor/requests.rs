@@ -93,7 +93,7 @@ impl Supervisor {
         if let Some(child) = self.children.get_mut(&key) {
             match event(0, key) {
                 // This order is later than the one that called it off.
-                Event::Restart(..) => child.ledger().call_on(),
+                Event::Restart(..) => child.status_page().call_on(),
                 Event::Terminate(..) if is_restarting && child.running.is_none() => {
                     child.end = Some(End::CalledOff(StoppedBy::Supervisor));
                 }

@@ -127,7 +127,7 @@ impl RunningProcess {
     }
 
     /// Whether it was a standby process and has not passed its latch. The kernel says so.
-    pub(super) fn is_at_its_gate(&self) -> bool {
+    pub(super) fn waits_at_latch(&self) -> bool {
         let latch = self.starting.as_ref().and_then(|starting| starting.latch.as_ref());
         latch.is_some_and(Latch::is_unpassed)
     }
@@ -310,7 +310,7 @@ mod tests {
     fn a_start_limit_is_looked_at_once() {
         let mut process = process();
         process.drop_start_limit();
-        assert!(!process.is_late(u64::MAX) && !process.is_at_its_gate());
+        assert!(!process.is_late(u64::MAX) && !process.waits_at_latch());
         assert!(process.finish_start());
     }
 }

@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::running::{RunningProcess, Starting};
 use super::watch::Watch;
-use super::{Child, Config, Declared, Desk, Supervisor, preload};
+use super::{Child, Config, Declared, Equipment, Supervisor, preload};
 use crate::child::setup::{self, ChildSetup, Latch};
 use crate::control::entry::{self, Entry};
 use crate::control::fd_store::FdStore;
-use crate::control::notification::{Notifications, Place};
+use crate::control::notification::{Notifications, Slot};
 use crate::control::request::{Kind, Spawn};
 use crate::ipc::envelope::Body;
 use crate::ipc::uplink;
@@ -38,7 +38,7 @@ impl Supervisor {
         // Out of the table before the fork: what the child changes there would be pages of its own.
         let mut child = self.children.remove(&key)?;
         let lazy = child.lazy_ready;
-        if let Some((pid, latch, control)) = child.spare.take().and_then(|spare| spare.let_in(lazy)) {
+        if let Some((pid, latch, control)) = child.spare.take().and_then(|spare| spare.release(lazy)) {
             self.standby.remove(pid);
             let forked = Forked { control: Some(control), latch: Some(latch), ..Forked::default() };
             self.adopt(key, child, pid, forked);
@@ -92,7 +92,7 @@ impl Supervisor {
         })
     }
 
-    /// What changes in ledger and books before its next process is there.
+    /// What changes in status page and books before its next process is there.
     fn begin_incarnation(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if child.incarnation > 0 {
@@ -170,7 +170,7 @@ impl Supervisor {
     }
 
     /// The child goes on as a supervisor, of the children that came with it.
-    fn become_supervisor(&self, child: Child, place: Place, close: &fd::Others, supervisor: i32) -> ! {
+    fn become_supervisor(&self, child: Child, place: Slot, close: &fd::Others, supervisor: i32) -> ! {
         process::own_group();
         if !process::die_with(supervisor, process::SIGKILL) {
             process::exit_now(0);
@@ -179,27 +179,28 @@ impl Supervisor {
             process::exit_now(1);
         }
         let Child { mut spawn, incarnation, .. } = child;
-        spawn.begin_anew();
+        spawn.reset_after_fork();
         signal::forget();
         proctitle::set(&spawn.spec.name);
         Notifications::keep_from_children(&place);
-        let Spawn { spec, receiver, ledger, children, init, .. } = spawn;
-        ledger.be_vouched_for(supervisor, register::number());
-        ledger.started(process::pid(), incarnation);
+        let Spawn { spec, receiver, status_page, children, init, .. } = spawn;
+        status_page.be_vouched_for(supervisor, register::number());
+        status_page.started(process::pid(), incarnation);
         let preload = || spec.preload.as_ref().map_or(Ok(()), |function| preload::run(function, &init));
-        let desk = take_up_work().and_then(|desk| preload().map(|()| desk)).unwrap_or_else(|error| {
-            ledger.last_words(&error, "", None);
-            ledger.note_exit(ExitNotice::InitFailed);
-            process::exit_now(1)
-        });
+        let equipment =
+            take_up_work().and_then(|equipment| preload().map(|()| equipment)).unwrap_or_else(|error| {
+                status_page.last_words(&error, "", None);
+                status_page.note_exit(ExitNotice::InitFailed);
+                process::exit_now(1)
+            });
         let children: BTreeMap<Key, Box<Child>> =
             (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
         let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
         let config =
             Config { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
-        let declared = Declared { page: ledger, place };
-        Supervisor::with(config, desk, Some(declared), policy, children).run()
+        let declared = Declared { page: status_page, place };
+        Supervisor::with(config, equipment, Some(declared), policy, children).run()
     }
 }
 
@@ -207,11 +208,11 @@ impl Supervisor {
 ///
 /// # Errors
 /// In words.
-pub(super) fn take_up_work() -> Result<Desk, String> {
+pub(super) fn take_up_work() -> Result<Equipment, String> {
     let failed = |what: &str, error: io::Error| format!("the supervisor could not {what}: {error}");
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
     process::confirm_single_thread().map_err(|error| failed("make sure that it has one thread", error))?;
-    Desk::new().map_err(|error| {
+    Equipment::new().map_err(|error| {
         failed(
             "make its doorbell, its notification bits and its register (eventfd, mmap, memfd_create)",
             error,
@@ -223,7 +224,7 @@ pub(super) fn take_up_work() -> Result<Desk, String> {
 struct ForkPlan {
     /// None: it is to be a supervisor.
     worker: Option<Worker>,
-    place: Place,
+    place: Slot,
     close: fd::Others,
     /// It shares our table of descriptors until it has closed those.
     shares: bool,
@@ -291,7 +292,7 @@ fn refused_start(refusal: Refusal) -> ExitRecord {
 /// Writes down why a child is not started, for it and all below it. None of them has had a process.
 pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
     let nobody = Process { incarnation: 0, pid: 0 };
-    spawn.ledger.bury(nobody, &refused_start(refusal.clone()), State::Dead);
+    spawn.status_page.record_exit(nobody, &refused_start(refusal.clone()), State::Dead);
     fd::shut_down(spawn.receiver.as_fd());
     spawn.children.iter().for_each(|child| refuse(child, refusal.clone()));
 }

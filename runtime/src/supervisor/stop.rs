@@ -112,7 +112,7 @@ impl Child {
             return;
         }
         running.stage_mut().ask(StopOrder { mode, at, by });
-        spawn.ledger.request_stop(*incarnation, mode, by);
+        spawn.status_page.request_stop(*incarnation, mode, by);
         match (mode, spawn.spec.shutdown) {
             (_, Shutdown::BrutalKill) => running.stage_mut().set_kill_at(at),
             (StopMode::Stop, Shutdown::Timeout(grace)) => {
@@ -162,7 +162,8 @@ impl Child {
 
     /// A message may have begun whose caller has set a limit of its own.
     pub(super) fn look_for_limit(&mut self, now: u64) {
-        let limited = self.running.is_some() && self.ledger().progress().is_some_and(|busy| busy.limit != 0);
+        let limited =
+            self.running.is_some() && self.status_page().progress().is_some_and(|busy| busy.limit != 0);
         if let Some(running) = self.running.as_mut().filter(|_| limited) {
             running.watch().look_next(Some(now));
         }
@@ -195,13 +196,13 @@ impl Child {
     /// overwritten is put right as far as we know better.
     fn look_at_its_message(&mut self, now: u64) -> Option<Busy> {
         let is_up = self.state == State::Ready;
-        let is_sound = !is_up || self.ledger().state() == State::Ready;
+        let is_sound = !is_up || self.status_page().state() == State::Ready;
         if !is_sound {
-            self.ledger().restore(self.process());
+            self.status_page().restore(self.process());
         }
         // Before the rest: if the message changes meanwhile, the next look finds another number.
-        let moves = self.ledger().moves();
-        let told = self.ledger().progress();
+        let moves = self.status_page().moves();
+        let told = self.status_page().progress();
         let busy = told.map(|progress| Busy::told(progress, self.limit(progress.method), now));
         let longest = self.longest_limit();
         self.running.as_mut()?.watch().look(Look { moves, is_sound, busy }, longest, now)
@@ -210,10 +211,11 @@ impl Child {
     /// Ends an actor that takes no messages although there are some: its process has been stopped, or its
     /// receiving thread is gone. Returns when to look again.
     fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
-        let (ledger, is_ready) = (&self.spawn.ledger, self.state == State::Ready);
-        let (moves, waiting) = (ledger.moves(), ledger.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);
+        let (status_page, is_ready) = (&self.spawn.status_page, self.state == State::Ready);
+        let (moves, waiting) =
+            (status_page.moves(), status_page.depth().load(std::sync::atomic::Ordering::SeqCst) > 0);
         let running = self.running.as_mut()?;
-        let is_idle = is_ready && ledger.phase() == Phase::Idle;
+        let is_idle = is_ready && status_page.phase() == Phase::Idle;
         let could_take = is_idle && waiting && self.spawn.spec.kind == Kind::Actor;
         match running.watch().look_idle(could_take.then_some(moves), limit, now) {
             Idle::LookAgain(at) => Some(at),
@@ -228,7 +230,7 @@ impl Child {
     /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Returns when to
     /// look again.
     fn check_drain(&mut self, now: u64) -> Option<u64> {
-        let (phase, since) = (self.ledger().phase(), self.ledger().since());
+        let (phase, since) = (self.status_page().phase(), self.status_page().since());
         let shutdown = self.spec().shutdown;
         let running = self.running.as_mut()?;
         let StopOrder { mode, at: asked, .. } = running.stage().order()?;

@@ -8,7 +8,7 @@ use phalanx_macros::actor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, ANSWER, Trouble};
-use super::clients::{self, Parties, Party, Ticket};
+use super::clients::{self, Clients, Party, Ticket};
 use super::error;
 use super::lock::handle;
 use crate::actor::actor_ref::ActorRef;
@@ -126,7 +126,7 @@ pub(super) struct Rounds {
     last: Vec<Ticket>,
     /// Those whose end is never good news.
     expected: HashSet<ActorId>,
-    parties: Parties,
+    clients: Clients,
     broken: Option<Broken>,
     dismissed: Option<Dismissed>,
 }
@@ -153,7 +153,7 @@ impl Rounds {
             waiting: Vec::new(),
             last: Vec::new(),
             expected: HashSet::new(),
-            parties: Parties::default(),
+            clients: Clients::default(),
             broken: None,
             dismissed: None,
         }
@@ -162,7 +162,7 @@ impl Rounds {
     /// A process is there, and wants to be watched.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
         if let Some(rounds) = crate::actor::links::myself::<Rounds>() {
-            self.parties.enter(party, &who, move |down| rounds.gone(down));
+            self.clients.enter(party, &who, move |down| rounds.gone(down));
         }
     }
 
@@ -232,14 +232,14 @@ impl Rounds {
             self.break_up(Broken { by: down.who.clone(), why: Breakage::Ended(down.reason.clone()) });
         }
         self.expected.remove(&down.who.id);
-        self.parties.leave(&down);
+        self.clients.leave(&down);
     }
 }
 
 impl Rounds {
     fn who(&self, ticket: Ticket) -> Who {
         let unknown = || Who { name: "?".to_owned(), id: ActorId(0), pid: 0 };
-        self.parties.who(ticket.party).cloned().unwrap_or_else(unknown)
+        self.clients.who(ticket.party).cloned().unwrap_or_else(unknown)
     }
 
     /// All are there: each gets its place, unless one of them is not there any more.

@@ -48,9 +48,9 @@ impl Ticket {
 
 /// In the server: those who have introduced themselves, and live.
 #[derive(Debug, Default)]
-pub(super) struct Parties(HashMap<Party, Who>);
+pub(super) struct Clients(HashMap<Party, Who>);
 
-impl Parties {
+impl Clients {
     /// Watches a process from now on. It waits for the answer before it asks for anything, so that there is nothing of it that nobody watches.
     pub(super) fn enter(
         &mut self,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use phalanx_macros::actor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::clients::{Parties, Party, Ticket};
+use super::clients::{Clients, Party, Ticket};
 use super::wait_queue::{Held, WaitQueue, Waiting};
 use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
@@ -51,7 +51,7 @@ pub(super) struct LockServer<T: Portable> {
     /// Whether the death of one who holds all permits is to be told to the next.
     poisons: bool,
     poison: Option<Poison>,
-    parties: Parties,
+    clients: Clients,
     wait_queue: WaitQueue<Answer<Taken<T>>>,
 }
 
@@ -63,7 +63,7 @@ impl<T: Portable> LockServer<T> {
             value,
             poisons,
             poison: None,
-            parties: Parties::default(),
+            clients: Clients::default(),
             wait_queue: WaitQueue::new(permits),
         }
     }
@@ -71,7 +71,7 @@ impl<T: Portable> LockServer<T> {
     /// A process is there, and wants to be watched.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
         if let Some(server) = crate::actor::links::myself::<LockServer<T>>() {
-            self.parties.enter(party, &who, move |down| server.gone(down));
+            self.clients.enter(party, &who, move |down| server.gone(down));
         }
     }
 
@@ -128,7 +128,7 @@ impl<T: Portable> LockServer<T> {
     /// Ends a ticket, wherever it is: a holder gives back what it holds, one that waits does not want it any more. With a reason, the holder has not come to its end.
     #[tell]
     pub(super) fn give(&mut self, ticket: Ticket, broken: Option<ExitReason>) {
-        let by = self.parties.who(ticket.party).cloned();
+        let by = self.clients.who(ticket.party).cloned();
         let held = self.wait_queue.give(ticket);
         if let (Some(held), Some(by), Some(reason)) = (held, by, broken) {
             self.poison(held, Poison { by, incarnation: ticket.party.incarnation, reason });
@@ -151,7 +151,7 @@ impl<T: Portable> LockServer<T> {
             let Down { who: by, incarnation, reason, .. } = down.clone();
             self.poison(held, Poison { by, incarnation, reason });
         }
-        self.parties.leave(&down);
+        self.clients.leave(&down);
         self.admit();
     }
 

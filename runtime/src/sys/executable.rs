@@ -118,7 +118,7 @@ fn hash_build() -> u64 {
 /// A value of a type that has no data: a function item, or a closure that captures nothing.
 ///
 /// `None` if the type has data.
-pub(crate) fn conjure<F: Copy + 'static>() -> Option<F> {
+pub(crate) fn from_zero_sized<F: Copy + 'static>() -> Option<F> {
     if size_of::<F>() != 0 {
         return None;
     }

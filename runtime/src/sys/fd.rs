@@ -383,7 +383,7 @@ mod tests {
         drop((epoll, event, pidfd, payload, channel, packet));
         let inside = |other: AnyRef| {
             close_standard();
-            // Mailboxes, ledgers, a control channel, an epoll set, and a ref that is received.
+            // Mailboxes, status pages, a control channel, an epoll set, and a ref that is received.
             let below = Process::spawn(|other: AnyRef| other, other).unwrap();
             drop(below.join());
             standard()

@@ -245,7 +245,7 @@ pub(crate) struct Page<T: Shared> {
 impl<T: Shared> Page<T> {
     /// A new page of zeroes that cannot shrink; `growable` leaves room for bytes behind it.
     pub(crate) fn create(growable: bool) -> io::Result<Page<T>> {
-        let file = create(c"phalanx-ledger", libc::MFD_ALLOW_SEALING)?;
+        let file = create(c"phalanx-status-page", libc::MFD_ALLOW_SEALING)?;
         rlimit::grow_file(PAGE as u64, || file.set_len(PAGE as u64))?;
         let grow = if growable { 0 } else { libc::F_SEAL_GROW };
         seal(&file, libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL | grow)?;
@@ -271,7 +271,7 @@ impl<T: Shared> Page<T> {
         let file = File::from(super::fd::raise(file)?);
         let len = file.metadata()?.size();
         if seals & libc::F_SEAL_SHRINK == 0 || len < PAGE as u64 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a ledger"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a status page"));
         }
         Ok(Page { place: OnceLock::new(), file: OwnedFd::from(file), kind: PhantomData })
     }
@@ -290,7 +290,7 @@ impl<T: Shared> Page<T> {
     }
 
     /// Maps it, and has its memory looked up, before it is needed.
-    pub(crate) fn be_at_hand(&self) {
+    pub(crate) fn prefault(&self) {
         if let Place::Mapped(mapping) = self.place() {
             mapping.advise(Advice::Populate);
         }
@@ -302,7 +302,7 @@ impl<T: Shared> Page<T> {
     }
 
     /// In a child: a mapping that its supervisor has kept to itself is not there, whatever this struct says.
-    pub(crate) fn begin_anew(&mut self) {
+    pub(crate) fn reset_after_fork(&mut self) {
         std::mem::forget(self.place.take());
     }
 

@@ -59,7 +59,7 @@ macro_rules! functions {
             const ENTRY: &'static Located<Runner> = &Located::new(Runner {
                 type_name: std::any::type_name::<F>,
                 run: |args, fds, depth, begins| {
-                    let Some(function) = executable::conjure::<F>() else {
+                    let Some(function) = executable::from_zero_sized::<F>() else {
                         return Ran::Arguments(CAPTURES.to_owned());
                     };
                     match codec::decode_within::<$args>(args, fds, depth) {
@@ -141,7 +141,7 @@ impl<F: Fn(A) -> T + Copy + 'static, A: Portable, T: Portable> Named<F, A, T, ()
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: |args, fds, depth, begins| match (
-            executable::conjure::<F>(),
+            executable::from_zero_sized::<F>(),
             codec::decode_within::<A>(args, fds, depth),
         ) {
             (Some(function), Ok(args)) => {
@@ -165,7 +165,7 @@ where
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: |args, fds, depth, begins| match (
-            executable::conjure::<F>(),
+            executable::from_zero_sized::<F>(),
             codec::decode_within::<A>(args, fds, depth),
         ) {
             (Some(function), Ok(args)) => {
@@ -207,7 +207,7 @@ impl<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static> Maker<F, A, S> {
         type_name: std::any::type_name::<F>,
         run: no_task,
         keep: |args, fds, depth| {
-            let function = executable::conjure::<F>().ok_or(CAPTURES)?;
+            let function = executable::from_zero_sized::<F>().ok_or(CAPTURES)?;
             Ok(kept(function(codec::decode_within::<A>(args, fds, depth)?)))
         },
     });
@@ -241,7 +241,7 @@ where
         type_name: std::any::type_name::<F>,
         run: no_task,
         keep: |args, fds, depth| {
-            let function = executable::conjure::<F>().ok_or(CAPTURES)?;
+            let function = executable::from_zero_sized::<F>().ok_or(CAPTURES)?;
             let state =
                 function(codec::decode_within::<A>(args, fds, depth)?).map_err(|error| error.to_string())?;
             Ok(kept(state))

@@ -139,7 +139,7 @@ impl<T: Portable, E: Portable> Process<T, E> {
         let at = || At::new(&self.endpoint.card.name, self.endpoint.process(), "task", None);
         let reason = exit_record.map_or(ExitReason::SupervisorDied, |exit_record| exit_record.reason.clone());
         let codec = |error| CallError::Codec(error, at());
-        let left = match self.endpoint.ledger.result(bounds::BYTES) {
+        let left = match self.endpoint.status_page.result(bounds::BYTES) {
             Some(bytes) if reason == ExitReason::Normal => {
                 bytes.map_err(|error| CallError::Unreachable(error.to_string(), at()))?
             }
@@ -169,7 +169,7 @@ impl<T, E> Process<T, E> {
 
     /// The process id. It stays the same after the end, when the process does not exist any more.
     pub fn pid(&self) -> u32 {
-        self.endpoint.ledger.pid()
+        self.endpoint.status_page.pid()
     }
 
     /// Its name; unless it was given one, that of its function (of a closure: `Process`) with a number, counted by the process that has spawned it: `square-1`.

@@ -12,7 +12,7 @@ use crate::ipc::codec::{self, Portable};
 use crate::ipc::{bounds, user_code};
 use crate::reactor::context;
 use crate::spawn::tree;
-use crate::status::{ExitNotice, Ledger, StopMode};
+use crate::status::{ExitNotice, StatusPage, StopMode};
 use crate::sys::executable::{self, Located};
 use crate::types::exit::PANIC_CODE;
 use crate::types::method::Method;
@@ -38,7 +38,7 @@ impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E:
     });
 }
 
-/// What a task leaves behind: bytes that lie behind its ledger, where they outlive it.
+/// What a task leaves behind: bytes that lie behind its status page, where they outlive it.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Left {
     Value(#[serde(with = "serde_bytes")] Vec<u8>),
@@ -72,19 +72,19 @@ fn left<T: Portable>(kind: fn(Vec<u8>) -> Left, value: T) -> Left {
 }
 
 fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> Left) -> i32 {
-    let Start { init, fds, receiver, ledger, .. } = start;
+    let Start { init, fds, receiver, status_page, .. } = start;
     let (Some(function), args) =
-        (executable::conjure::<F>(), codec::decode_within::<A>(&init, fds, bounds::here()))
+        (executable::from_zero_sized::<F>(), codec::decode_within::<A>(&init, fds, bounds::here()))
     else {
-        return fail(ledger, "the function captures data");
+        return fail(status_page, "the function captures data");
     };
     context::leave_if_copy();
     let args = match args {
         Ok(args) => args,
-        Err(error) => return fail(ledger, &error),
+        Err(error) => return fail(status_page, &error),
     };
-    announce_ready(ledger, &receiver);
-    ledger.begin(0, 1, 0, 0);
+    announce_ready(status_page, &receiver);
+    status_page.begin(0, 1, 0, 0);
     let handling = context::handling(0);
     let outcome = user_code::caught(|| call(function, args));
     drop(handling);
@@ -92,32 +92,32 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
     let left = match outcome {
         Ok(left) => left,
         Err(payload) => {
-            panic::correct(ledger, &*payload);
-            ledger.note_exit(ExitNotice::Panicked);
+            panic::correct(status_page, &*payload);
+            status_page.note_exit(ExitNotice::Panicked);
             return PANIC_CODE;
         }
     };
-    ledger.finish();
+    status_page.finish();
     // What a main program does at its end, a task does too: its own children first.
     tree::shut_down(StopMode::Drain);
     let _ = std::io::stdout().flush();
     let keep = |left: &Left| {
         let bytes = postcard::to_stdvec(left).map_err(std::io::Error::other)?;
-        ledger.leave_result(&bytes)
+        status_page.leave_result(&bytes)
     };
     // A result that there is no room for is an error that says so.
     let kept = keep(&left).or_else(|error| keep(&Left::Codec(format!("cannot keep the result: {error}"))));
     match kept {
         Ok(()) => {
-            ledger.note_exit(ExitNotice::Returned);
+            status_page.note_exit(ExitNotice::Returned);
             0
         }
-        Err(error) => fail(ledger, &error.to_string()),
+        Err(error) => fail(status_page, &error.to_string()),
     }
 }
 
-fn fail(ledger: &Ledger, error: &str) -> i32 {
-    ledger.last_words(error, "", None);
-    ledger.note_exit(ExitNotice::Undecodable);
+fn fail(status_page: &StatusPage, error: &str) -> i32 {
+    status_page.last_words(error, "", None);
+    status_page.note_exit(ExitNotice::Undecodable);
     1
 }

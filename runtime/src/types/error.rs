@@ -13,10 +13,10 @@ use crate::types::name_error::NameError;
 
 /// Where a call was going: the actor, its process, the method.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct At(Arc<Place>);
+pub struct At(Arc<Details>);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
+struct Details {
     actor: Arc<str>,
     pid: u32,
     incarnation: u64,
@@ -33,7 +33,7 @@ impl At {
         ended: Option<ExitReason>,
     ) -> At {
         let (pid, incarnation) = process;
-        At(Arc::new(Place { actor: Arc::clone(actor), pid, incarnation, method, ended }))
+        At(Arc::new(Details { actor: Arc::clone(actor), pid, incarnation, method, ended }))
     }
 
     /// The actor's name.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::escape::escaped;
 
-/// Why an actor or a task ended, as exactly as the operating system and the ledger can tell.
+/// Why an actor or a task ended, as exactly as the operating system and the status page can tell.
 ///
 /// The words are those of OTP's exit reasons and of wait(2). `exit(137)` is not SIGKILL: the one is
 /// [`Exited`](ExitReason::Exited), the other [`Signaled`](ExitReason::Signaled).

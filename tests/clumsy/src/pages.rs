@@ -3,23 +3,23 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 
-/// Writes these bytes, so often, at the beginning of each ledger that a process has open; answers how many there were.
+/// Writes these bytes, so often, at the beginning of each status page that a process has open; answers how many there were.
 ///
 /// # Panics
 /// If there is no such process.
 pub fn overwrite(pid: u32, bytes: &[u8], times: usize) -> usize {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).expect("the process is there").flatten();
-    let ledgers = descriptors.filter(|entry| {
-        fs::read_link(entry.path()).is_ok_and(|path| path.to_string_lossy().contains("phalanx-ledger"))
+    let status_pages = descriptors.filter(|entry| {
+        fs::read_link(entry.path()).is_ok_and(|path| path.to_string_lossy().contains("phalanx-status-page"))
     });
-    let written = ledgers.filter(|entry| {
+    let written = status_pages.filter(|entry| {
         let file = OpenOptions::new().write(true).open(entry.path());
         file.is_ok_and(|file| file.write_all_at(&bytes.repeat(times), 0).is_ok())
     });
     written.count()
 }
 
-/// How large a ledger is.
+/// How large a status page is.
 pub const PAGE: usize = 8192;
 
 /// Fills the memory that a worker shares with its pool with this byte; answers how many such files it has.

@@ -20,14 +20,14 @@ use crate::ipc::codec;
 use crate::ipc::envelope::{Body, Envelope, Status, parse};
 use crate::policy::Drain;
 use crate::reactor::{context, last_words, own};
-use crate::status::{ExitRecord, Ledger, Phase, StopMode};
+use crate::status::{ExitRecord, Phase, StatusPage, StopMode};
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, process, rlimit, seqpacket, signal};
 use crate::types::method::{Method, method_name};
 
 pub(super) struct Mailbox {
     receiver: OwnedFd,
-    ledger: &'static Ledger,
+    status_page: &'static StatusPage,
     buffer: Vec<u8>,
     correction: Correction,
     pub(super) callers: Callers,
@@ -64,15 +64,25 @@ impl Mailbox {
     pub(super) fn new(
         receiver: OwnedFd,
         buffer: Vec<u8>,
-        ledger: &'static Ledger,
+        status_page: &'static StatusPage,
         fd_store: Option<FdStore>,
         drain: Drain,
         recycling: Recycling,
     ) -> Mailbox {
         let durable = fd_store.is_some();
-        let callers = Callers::inherit(fd_store, ledger.incarnation());
+        let callers = Callers::inherit(fd_store, status_page.incarnation());
         let correction = Correction::default();
-        Mailbox { receiver, ledger, buffer, correction, callers, durable, drain, recycling, methods: &[] }
+        Mailbox {
+            receiver,
+            status_page,
+            buffer,
+            correction,
+            callers,
+            durable,
+            drain,
+            recycling,
+            methods: &[],
+        }
     }
 
     pub(super) fn receiver(&self) -> &OwnedFd {
@@ -85,14 +95,14 @@ impl Mailbox {
             self.handle(actor, message);
         }
         let drains = match self.drain {
-            Drain::AtEnd => self.ledger.stop_requested() == Some(StopMode::Drain),
+            Drain::AtEnd => self.status_page.stop_requested() == Some(StopMode::Drain),
             // What is queued is for the next process, if there is to be one.
             Drain::Always => !self.recycles(),
             Drain::Never => false,
         };
         if drains {
             // Not those that come later: two actors that talk to each other would never end.
-            let queued = self.ledger.depth().load(SeqCst);
+            let queued = self.status_page.depth().load(SeqCst);
             for _ in 0..queued {
                 let Some(message) = self.take(false) else { break };
                 self.handle(actor, message);
@@ -112,9 +122,9 @@ impl Mailbox {
                 return None;
             }
             self.callers.flush();
-            self.name_forsaken();
+            self.publish_unanswered();
             // Usually nothing is known to wait, and one blocking receive is all there is to do.
-            let idle = self.ledger.depth().load(SeqCst) == 0
+            let idle = self.status_page.depth().load(SeqCst) == 0
                 && !self.callers.are_blocked()
                 && self.recycling.due_in().is_none();
             if let Some(message) = self.take(idle) {
@@ -129,7 +139,7 @@ impl Mailbox {
 
     /// Waits for a message, for callers that have no room for their answers, and for what is to be done at a certain time.
     fn wait(&mut self) {
-        let counting = self.correction.queue_is_empty(self.ledger);
+        let counting = self.correction.queue_is_empty(self.status_page);
         let limits = [counting, self.recycling.due_in(), self.callers.try_again_in()];
         let limit = limits.into_iter().flatten().min();
         let mut fds = vec![(self.receiver.as_fd(), false)];
@@ -176,8 +186,8 @@ impl Mailbox {
                 Some(message) => return Some(message),
                 // Not from one of us. Dropped, and counted as handled, so that it can be seen.
                 None => {
-                    capacity::release(self.ledger);
-                    self.ledger.finish();
+                    capacity::release(self.status_page);
+                    self.status_page.finish();
                     self.done_with_first();
                 }
             }
@@ -213,7 +223,7 @@ impl Mailbox {
             method,
             deadline,
             limit,
-            epoch,
+            purges,
             #[cfg(debug_assertions)]
             via,
             announce,
@@ -232,9 +242,9 @@ impl Mailbox {
         }
         if let Some(channel) = channel {
             self.callers.announce(session, channel);
-            self.name_forsaken();
+            self.publish_unanswered();
         }
-        if epoch < self.ledger.sweeps() {
+        if purges < self.status_page.purges() {
             // On its way while the mailbox was swept. Its caller is told that it is lost, so it is.
             return None;
         }
@@ -245,7 +255,7 @@ impl Mailbox {
             method,
             deadline,
             limit,
-            epoch,
+            purges,
             #[cfg(debug_assertions)]
             via,
             announce,
@@ -284,20 +294,20 @@ impl Mailbox {
         let ask = envelope.ask;
         if envelope.deadline != 0 && envelope.deadline <= clock::now() {
             // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
-            capacity::release(self.ledger);
-            self.ledger.finish();
+            capacity::release(self.status_page);
+            self.status_page.finish();
             self.answer(&envelope, Answer::empty(Status::Expired));
             return self.done_with_first();
         }
         // Begun by a process that died of it: it has left the queue before.
-        let again = self.durable && self.ledger.has_begun(session, seq);
-        self.ledger.count_attempt(again);
+        let again = self.durable && self.status_page.has_begun(session, seq);
+        self.status_page.count_attempt(again);
         // In this order: whoever sees that it has left the queue can rely on its being in progress.
-        self.ledger.begin(session, seq, method, envelope.limit);
+        self.status_page.begin(session, seq, method, envelope.limit);
         if again {
-            self.ledger.settle_interrupted();
+            self.status_page.settle_interrupted();
         } else {
-            capacity::release(self.ledger);
+            capacity::release(self.status_page);
         }
         if envelope.limit != 0 {
             crate::control::link::ask_to_watch();
@@ -308,15 +318,15 @@ impl Mailbox {
             let reason = String::from_utf8_lossy(&answer.encoded.bytes);
             tracing::warn!(method = method_name(A::METHODS, method), %reason, "dead letter");
         }
-        self.ledger.count_handled();
+        self.status_page.count_handled();
         if self.durable {
             // As long as the answer is not out, a death costs this call, and its caller is told so.
-            self.ledger.enter(Phase::Answering);
+            self.status_page.enter(Phase::Answering);
             self.answer(&envelope, answer);
-            self.ledger.enter(Phase::Idle);
+            self.status_page.enter(Phase::Idle);
             self.done_with_first();
         } else {
-            self.ledger.enter(Phase::Idle);
+            self.status_page.enter(Phase::Idle);
             self.answer(&envelope, answer);
         }
         self.recycling.handled_one();
@@ -350,10 +360,10 @@ impl Mailbox {
         if !envelope.ask {
             return;
         }
-        let (session, seq, incarnation) = (envelope.session, envelope.seq, self.ledger.incarnation());
+        let (session, seq, incarnation) = (envelope.session, envelope.seq, self.status_page.incarnation());
         if !self.callers.knows(session) {
-            // Its channel did not come in, or it is gone. In its place the ledger says so, and the bell.
-            self.ledger.leave_unheard(session, seq);
+            // Its channel did not come in, or it is gone. In its place the status page says so, and the bell.
+            self.status_page.leave_unheard(session, seq);
             self.ring();
             return;
         }
@@ -366,7 +376,7 @@ impl Mailbox {
         if let Some(answer) = now {
             self.callers.answer(session, seq, incarnation, answer);
         }
-        self.name_forsaken();
+        self.publish_unanswered();
     }
 
     fn ring(&self) {
@@ -381,19 +391,19 @@ impl Mailbox {
     }
 
     /// Keeps up to date who would miss answers if this process died.
-    fn name_forsaken(&mut self) {
-        if self.durable && self.callers.forsaken_have_changed() {
-            self.ledger.forsake(self.callers.forsaken());
+    fn publish_unanswered(&mut self) {
+        if self.durable && self.callers.unanswered_have_changed() {
+            self.status_page.forsake(self.callers.unanswered());
         }
     }
 
     /// Deals with the message that the last process died of, or had just finished, if it is still there.
     pub(super) fn recover(&mut self, methods: &'static [Method]) {
         self.methods = methods;
-        if !self.durable || self.ledger.incarnation() == 1 {
+        if !self.durable || self.status_page.incarnation() == 1 {
             return;
         }
-        let interrupted = self.ledger.interrupted();
+        let interrupted = self.status_page.interrupted();
         let mut first = self.first(false);
         while let Err(error) = &first
             && Verdict::passes_unseen(error)
@@ -403,12 +413,12 @@ impl Mailbox {
         }
         if let Ok(Some(packet)) = first
             && let Some(message) = self.read(packet)
-            && self.ledger.has_begun(message.envelope.session, message.envelope.seq)
+            && self.status_page.has_begun(message.envelope.session, message.envelope.seq)
         {
             let allowed = methods.get(message.envelope.method as usize).map_or(1, |method| method.attempts);
             if interrupted == 0 {
                 self.done_with_first();
-            } else if self.ledger.attempts() >= allowed {
+            } else if self.status_page.attempts() >= allowed {
                 self.give_up(&message.envelope, methods, interrupted);
                 self.done_with_first();
             } else {
@@ -416,15 +426,15 @@ impl Mailbox {
                 return;
             }
         }
-        self.ledger.settle_interrupted();
+        self.status_page.settle_interrupted();
     }
 
-    /// The caller of a lost message has been told by the supervisor's word in the ledger, if it looked in time. This it cannot miss.
+    /// The caller of a lost message has been told by the supervisor's word in the status page, if it looked in time. This it cannot miss.
     fn give_up(&mut self, envelope: &Envelope<()>, methods: &'static [Method], incarnation: u64) {
-        let exit_record = self.ledger.death_of(incarnation).unwrap_or_else(ExitRecord::orphaned);
+        let exit_record = self.status_page.death_of(incarnation).unwrap_or_else(ExitRecord::orphaned);
         let reason = &exit_record.reason;
         let method = method_name(methods, envelope.method);
-        let attempts = self.ledger.attempts();
+        let attempts = self.status_page.attempts();
         if !envelope.ask || attempts > 1 {
             tracing::warn!(method, attempts, %reason, "dead letter");
         }

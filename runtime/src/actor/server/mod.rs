@@ -18,7 +18,7 @@ use crate::ipc::envelope::Body;
 use crate::ipc::{bounds, codec, user_code};
 use crate::reactor::context;
 use crate::spawn::tree;
-use crate::status::{ExitNotice, Ledger, Phase, StopMode};
+use crate::status::{ExitNotice, Phase, StatusPage, StopMode};
 use crate::sys::executable::Located;
 use crate::types::exit::PANIC_CODE;
 pub(crate) use reply_channels::Origin;
@@ -33,17 +33,17 @@ impl<A: Actor> OfActor<A> {
 
 /// Makes the actor, handles its messages, stops it. Returns the exit code.
 pub(crate) fn run<A: Actor>(start: Start) -> i32 {
-    let Start { init, fds, receiver, ledger, fd_store, recycle, drain, buffer } = start;
+    let Start { init, fds, receiver, status_page, fd_store, recycle, drain, buffer } = start;
     // Even if its init fails: a caller is not to wait for what has been lost already.
     let mut mailbox =
-        Mailbox::new(receiver, buffer, ledger, fd_store, drain, Recycling::new(recycle.as_ref()));
+        Mailbox::new(receiver, buffer, status_page, fd_store, drain, Recycling::new(recycle.as_ref()));
     mailbox.recover(A::METHODS);
-    let mut actor = match make::<A>(&init, fds, ledger) {
+    let mut actor = match make::<A>(&init, fds, status_page) {
         Ok(actor) => actor,
         Err(code) => return code,
     };
     drop(init);
-    announce_ready(ledger, mailbox.receiver());
+    announce_ready(status_page, mailbox.receiver());
     mailbox.recycling.begin();
     let served = user_code::caught(|| {
         actor.on_start();
@@ -52,12 +52,12 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     });
     context::leave_if_copy();
     if let Err(payload) = served {
-        panic::correct(ledger, &*payload);
+        panic::correct(status_page, &*payload);
         // The state may be half-changed: it is not dropped, nobody runs code on it.
         std::mem::forget(actor);
-        return exit_notice(ledger, ExitNotice::Panicked, PANIC_CODE);
+        return exit_notice(status_page, ExitNotice::Panicked, PANIC_CODE);
     }
-    ledger.enter(Phase::Stopping);
+    status_page.enter(Phase::Stopping);
     let stopped = user_code::caught(|| {
         actor.on_stop();
         context::leave_if_copy();
@@ -69,38 +69,38 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     mailbox.callers.flush_before_exit();
     let recycled = mailbox.recycles();
     match stopped {
-        Ok(()) if recycled => exit_notice(ledger, ExitNotice::Recycled, 0),
-        Ok(()) => exit_notice(ledger, ExitNotice::Stopped, 0),
+        Ok(()) if recycled => exit_notice(status_page, ExitNotice::Recycled, 0),
+        Ok(()) => exit_notice(status_page, ExitNotice::Stopped, 0),
         Err(payload) => {
-            panic::correct(ledger, &*payload);
-            exit_notice(ledger, ExitNotice::Panicked, PANIC_CODE)
+            panic::correct(status_page, &*payload);
+            exit_notice(status_page, ExitNotice::Panicked, PANIC_CODE)
         }
     }
 }
 
-fn exit_notice(ledger: &Ledger, exit_notice: ExitNotice, code: i32) -> i32 {
-    ledger.note_exit(exit_notice);
+fn exit_notice(status_page: &StatusPage, exit_notice: ExitNotice, code: i32) -> i32 {
+    status_page.note_exit(exit_notice);
     code
 }
 
-fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, ledger: &Ledger) -> Result<A, i32> {
+fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, status_page: &StatusPage) -> Result<A, i32> {
     let init = codec::decode_within::<A::Init>(init, fds, bounds::here());
     context::leave_if_copy();
     let init = init.map_err(|error| {
-        ledger.last_words(&error, "", None);
-        exit_notice(ledger, ExitNotice::Undecodable, 1)
+        status_page.last_words(&error, "", None);
+        exit_notice(status_page, ExitNotice::Undecodable, 1)
     })?;
     let made = user_code::caught(|| A::init(init));
     context::leave_if_copy();
     match made {
         Ok(Ok(actor)) => Ok(actor),
         Ok(Err(error)) => {
-            ledger.last_words(&error.0, "", None);
-            Err(exit_notice(ledger, ExitNotice::InitFailed, 1))
+            status_page.last_words(&error.0, "", None);
+            Err(exit_notice(status_page, ExitNotice::InitFailed, 1))
         }
         Err(payload) => {
-            panic::correct(ledger, &*payload);
-            Err(exit_notice(ledger, ExitNotice::Panicked, PANIC_CODE))
+            panic::correct(status_page, &*payload);
+            Err(exit_notice(status_page, ExitNotice::Panicked, PANIC_CODE))
         }
     }
 }

@@ -143,12 +143,12 @@ impl Callers {
         self.learn(session, channel);
     }
 
-    pub(super) fn forsaken_have_changed(&mut self) -> bool {
+    pub(super) fn unanswered_have_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed) | self.owed.changed.swap(false, Relaxed)
     }
 
     /// Those who would miss answers if this process ended now.
-    pub(super) fn forsaken(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = (u64, u64)> {
         let blocked =
             self.known.iter().filter(|(_, caller)| caller.is_blocked()).map(|(&session, _)| session);
         let all = blocked.chain(self.unparked.iter().copied()).map(|session| (session, u64::MAX));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::reactor::endpoint::Card;
 use crate::registry::protocol::{ENTRIES, NAME, REFS, Wanted};
-use crate::status::{ExitRecord, Ledger, Process, State};
+use crate::status::{ExitRecord, Process, State, StatusPage};
 use crate::types::exit::ExitReason;
 
 /// Everything but the thread, and the sending end of its line.
@@ -18,7 +18,7 @@ struct Dummy {
     card: Card,
     receiver: OwnedFd,
     sender: OwnedFd,
-    ledger: Ledger,
+    status_page: StatusPage,
 }
 
 fn case() -> Case {
@@ -33,12 +33,12 @@ fn case() -> Case {
 fn dummy(id: u64) -> Dummy {
     let (sender, receiver) = fd::seqpacket_pair().unwrap();
     let card = Card { id, name: "dummy".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
-    Dummy { card, receiver, sender, ledger: Ledger::create(1, false).unwrap() }
+    Dummy { card, receiver, sender, status_page: StatusPage::create(1, false).unwrap() }
 }
 
 impl Dummy {
     fn fds(&self) -> [BorrowedFd<'_>; 2] {
-        [self.sender.as_fd(), self.ledger.file()]
+        [self.sender.as_fd(), self.status_page.file()]
     }
 
     fn register(&self, ticket: u64) -> Wanted {
@@ -99,12 +99,12 @@ fn dead() -> ExitRecord {
 }
 
 #[test]
-fn a_death_in_the_ledger_frees_the_name_before_any_hang_up() {
+fn a_death_in_the_status_page_frees_the_name_before_any_hang_up() {
     let (mut case, one, two) = (case(), dummy(1), dummy(2));
     assert_eq!(case.answer("n", one.register(0), &one.fds()), Answer::Done(true));
     assert_eq!(case.answer("n", two.register(0), &two.fds()), refused(Refusal::Taken { pid: 0 }));
     assert_eq!(case.answer("g", one.join(), &one.fds()), Answer::Done(true));
-    one.ledger.bury(NOBODY, &dead(), State::Dead);
+    one.status_page.record_exit(NOBODY, &dead(), State::Dead);
     assert_eq!(case.answer("n", lookup(), &[]), refused(Refusal::NotFound));
     assert_eq!(case.answer("g", members(0), &[]), Answer::Actors { cards: Vec::new(), more: 0 });
     assert_eq!(case.answer("n", two.register(0), &two.fds()), Answer::Done(true));
@@ -147,7 +147,7 @@ fn one_who_has_given_up_is_not_served() {
     let (mut case, one) = (case(), dummy(1));
     let (ours, theirs) = fd::seqpacket_pair().unwrap();
     let mut bytes = packet(&Request { name: "n".into(), wanted: one.register(0) }).unwrap();
-    let fds = [theirs.as_fd(), one.sender.as_fd(), one.ledger.file()];
+    let fds = [theirs.as_fd(), one.sender.as_fd(), one.status_page.file()];
     seqpacket::send(case.line.as_fd(), &mut bytes, &fds).unwrap();
     drop(ours);
     case.digest();
@@ -179,7 +179,7 @@ fn members_come_in_portions_and_are_picked_in_turn() {
     for one in &dummies {
         assert_eq!(case.answer("g", one.join(), &one.fds()), Answer::Done(true));
     }
-    dummies[40].ledger.bury(NOBODY, &dead(), State::Dead);
+    dummies[40].status_page.record_exit(NOBODY, &dead(), State::Dead);
     let (mut ids, mut after) = (Vec::new(), 0);
     loop {
         let (answer, fds, _) = case.ask("g", members(after), &[]);
@@ -211,7 +211,7 @@ fn another_type_is_refused_for_as_long_as_somebody_of_the_first_lives() {
     assert_eq!(case.answer("g", Wanted::Pick { type_name: "Other".into() }, &[]), wrong());
     let lie = Wanted::Join { type_name: "Other".into(), card: one.card.clone() };
     assert_eq!(case.answer("h", lie, &one.fds()), wrong());
-    one.ledger.bury(NOBODY, &dead(), State::Dead);
+    one.status_page.record_exit(NOBODY, &dead(), State::Dead);
     let two = dummy(2);
     let join = Wanted::Join { type_name: "Other".into(), card: two.card.clone() };
     assert_eq!(case.answer("g", join, &two.fds()), Answer::Done(true));
@@ -236,7 +236,7 @@ fn there_is_an_end_to_names_and_memberships() {
     assert_eq!(serve("name 7".into(), Wanted::Unregister), Ok(Answer::Done(true)));
     assert_eq!(serve("one more".into(), one.register(0)), Ok(Answer::Done(true)));
     // A portion of the list fits into a packet.
-    one.ledger.bury(NOBODY, &dead(), State::Dead);
+    one.status_page.record_exit(NOBODY, &dead(), State::Dead);
     assert_eq!(serve("n".into(), lookup()), Err(Refusal::NotFound));
     drop(one.receiver);
     case.keeper.registry.sweep();
@@ -288,11 +288,11 @@ fn a_ref_that_is_none_is_refused() {
     let wrong = [
         vec![],
         vec![one.sender.as_fd()],
-        vec![null.as_fd(), one.ledger.file()],
-        vec![stream.as_fd(), one.ledger.file()],
+        vec![null.as_fd(), one.status_page.file()],
+        vec![stream.as_fd(), one.status_page.file()],
         vec![one.sender.as_fd(), null.as_fd()],
         vec![one.sender.as_fd(), one.sender.as_fd()],
-        vec![one.ledger.file(), one.sender.as_fd()],
+        vec![one.status_page.file(), one.sender.as_fd()],
     ];
     for fds in wrong {
         assert_eq!(case.answer("n", one.register(0), &fds), refused(Refusal::Nonsense));
@@ -338,14 +338,14 @@ fn rubbish_on_the_line_harms_nobody() {
                 let at = next() % changed.len();
                 changed[at] = next() as u8;
             }
-            let fds = [reply.as_fd(), one.sender.as_fd(), one.ledger.file()];
+            let fds = [reply.as_fd(), one.sender.as_fd(), one.status_page.file()];
             let _ = seqpacket::send_raw(case.line.as_fd(), &changed, &fds[..next() % 4]);
             case.digest();
         }
     }
     // Nothing at all, too much, and descriptors of every kind and number.
     let null = File::open("/dev/null").unwrap();
-    for fds in [&[][..], &[null.as_fd()], &[null.as_fd(); 64], &[case.line.as_fd(), one.ledger.file()]] {
+    for fds in [&[][..], &[null.as_fd()], &[null.as_fd(); 64], &[case.line.as_fd(), one.status_page.file()]] {
         for bytes in [&[][..], &[0], &[0xff; 16], &vec![0x80; 200_000]] {
             let _ = seqpacket::send_raw(case.line.as_fd(), bytes, fds);
         }

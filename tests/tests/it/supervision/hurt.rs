@@ -20,7 +20,7 @@ struct Vandal;
 
 #[actor]
 impl Vandal {
-    /// Overwrites every memory file that it has open, its ledger among them.
+    /// Overwrites every memory file that it has open, its status page among them.
     fn scribble(&self, seed: u64) -> usize {
         scribble(std::process::id(), seed)
     }
@@ -84,7 +84,7 @@ fn still_supervises(
 
 /// The vandal itself may be believed dead, alive or anything else; it is killed by its pid at last.
 #[test]
-fn a_child_that_overwrites_its_ledger_hurts_only_itself() {
+fn a_child_that_overwrites_its_status_page_hurts_only_itself() {
     alone(|| {
         for seed in 1..9 {
             let stage = Stage::new();
@@ -116,7 +116,7 @@ fn scribble_on(pid: u32, seed: u64) {
 
 /// A permanent vandal is killed and started again and again; what it left is on its page still.
 #[test]
-fn an_overwritten_ledger_does_not_keep_an_actor_from_being_restarted() {
+fn an_overwritten_status_page_does_not_keep_an_actor_from_being_restarted() {
     alone(|| {
         let stage = Stage::new();
         let (supervisor, witness) = stage.witnessed();
@@ -140,7 +140,7 @@ fn an_overwritten_ledger_does_not_keep_an_actor_from_being_restarted() {
     });
 }
 
-/// Into its mailbox, the supervisor's doorbell, the lines of log and names, the descriptor store, its ledger.
+/// Into its mailbox, the supervisor's doorbell, the lines of log and names, the descriptor store, its status page.
 #[test]
 fn rubbish_in_every_descriptor_of_a_child_hurts_nobody_else() {
     alone(|| {
