@@ -3,21 +3,21 @@
 //! Every case runs in a program of its own ([`alone`]): under a hard limit of time, with a temporary directory of its
 //! own, and with a leak check at its end. Cases that are about whole programs run one of `src/bin` ([`Program`]).
 
-pub mod board;
 // A case says on standard output that it has passed.
 #[allow(clippy::print_stdout)]
 mod case;
 // Only tests use it.
 #[allow(missing_docs)]
-mod gate;
+mod latch;
 mod leaks;
 mod place;
 pub mod processes;
 mod program;
+pub mod recorder;
 mod wait;
 
 pub use case::{alone, outcome};
-pub use gate::Gate;
+pub use latch::Latch;
 pub use phalanx_clumsy::{forks, pages};
 pub use place::machine_is_busy;
 pub use program::{Program, Run};

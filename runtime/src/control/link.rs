@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::control::notification::{Slot, Signal};
+use crate::control::notification::{Signal, Slot};
 use crate::control::request;
 use crate::control::step::NoTree;
 use crate::reactor::context;

@@ -19,8 +19,8 @@ fn nap() {
 
 /// Ends when the other end does.
 #[task]
-fn wait_for(mut gate: Pipe<()>) {
-    let _ = gate.recv();
+fn wait_for(mut latch: Pipe<()>) {
+    let _ = latch.recv();
 }
 
 #[actor]
@@ -71,18 +71,18 @@ fn an_empty_set_waits_the_time_out() {
 #[test]
 fn processes_are_told_as_they_end_and_wait_all_waits_for_the_last() {
     alone(|| {
-        let (gates, processes): (Vec<_>, Vec<_>) = (0..5)
+        let (latches, processes): (Vec<_>, Vec<_>) = (0..5)
             .map(|_| {
                 let (ours, theirs) = phalanx::pipe::<(), ()>().unwrap();
                 (ours, wait_for::spawn(theirs).unwrap())
             })
             .unzip();
         assert_eq!(wait_any(&processes, Some(SHORT)).unwrap(), [0; 0]);
-        let mut gates: Vec<_> = gates.into_iter().map(Some).collect();
-        gates[3] = None;
+        let mut latches: Vec<_> = latches.into_iter().map(Some).collect();
+        latches[3] = None;
         assert_eq!(wait_any(&processes, Some(PATIENCE)).unwrap(), [3]);
         assert_eq!(wait_all(&processes, Some(SHORT)).unwrap(), [3]);
-        gates.clear();
+        latches.clear();
         assert_eq!(wait_all(&processes, Some(PATIENCE)).unwrap(), [0, 1, 2, 3, 4]);
         processes.iter().for_each(|process| process.join().unwrap());
     });

@@ -70,17 +70,17 @@ fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
     let builder = Pool::builder().name("chaos").workers(load.workers);
     let pool = builder.init(|marks: Marks| marks, marks.clone()).build()?;
     let going = AtomicBool::new(true);
-    let mut status_page = StatusPage::default();
+    let mut ledger = Ledger::default();
     let killed = std::thread::scope(|scope| {
         let killer = scope.spawn(|| rage(&pool, seed, &going));
         let tasks: Vec<_> = (0..load.tasks).map(|number| submit(&pool, load, number, &outcomes)).collect();
         for ((number, task), mark) in (0..).zip(tasks).zip(marks.iter()) {
-            status_page.note(number, load, task, mark);
+            ledger.note(number, load, task, mark);
         }
         going.store(false, Relaxed);
         killer.join().unwrap_or_default()
     });
-    let recovered = status_page.account.hangs == 0 && recover(&pool, killed.len() as u64);
+    let recovered = ledger.account.hangs == 0 && recover(&pool, killed.len() as u64);
     if recovered {
         pool.close()
     } else {
@@ -95,18 +95,17 @@ fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
         idempotent: load.idempotent,
         missing: count(|times| times == 0),
         twice: count(|times| times > 1),
-        untrue: status_page.untrue,
-        repeated: status_page.repeated,
-        unexplained: status_page.victims.difference(&killed).count() as u64 + status_page.unexplained,
-        miscounted: report.lost.abs_diff(status_page.account.died)
-            + report.crashes.abs_diff(killed.len() as u64),
+        untrue: ledger.untrue,
+        repeated: ledger.repeated,
+        unexplained: ledger.victims.difference(&killed).count() as u64 + ledger.unexplained,
+        miscounted: report.lost.abs_diff(ledger.account.died) + report.crashes.abs_diff(killed.len() as u64),
     };
     Ok(Report {
         options: Options { time: Duration::ZERO, seed, json: false },
         kills: killed.len() as u64,
-        account: status_page.account,
-        interrupted: status_page.interrupted,
-        cut: status_page.cut,
+        account: ledger.account,
+        interrupted: ledger.interrupted,
+        cut: ledger.cut,
         recovered,
         leftovers: 0,
         crashes: None,
@@ -126,7 +125,7 @@ fn submit(pool: &Pool, load: Load, number: u64, outcomes: &Arc<[AtomicU8]>) -> T
 
 /// What the caller has heard of the tasks, beside what their workers have noted of them.
 #[derive(Default)]
-struct StatusPage {
+struct Ledger {
     account: Account,
     /// Tasks that were begun and never finished, by the workers' notes.
     interrupted: u64,
@@ -142,7 +141,7 @@ struct StatusPage {
     unexplained: u64,
 }
 
-impl StatusPage {
+impl Ledger {
     fn note(&mut self, number: u64, load: Load, mut task: Task<u64>, mark: &AtomicU32) {
         self.account.calls += 1;
         let patience = if self.account.hangs == 0 { PATIENCE } else { Duration::ZERO };

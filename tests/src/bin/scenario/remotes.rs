@@ -3,27 +3,27 @@
 use std::time::Duration;
 
 use phalanx::{PutError, Queue, remote};
-use phalanx_tests::board::{Board, Value, secret};
+use phalanx_tests::recorder::{Recorder, Value, secret};
 
 use crate::argument;
 
-/// Serves a board and a queue until it is killed, and prints where.
+/// Serves a recorder and a queue until it is killed, and prints where.
 #[phalanx::main]
 pub(crate) fn manager() -> phalanx::Result<()> {
     let manager = remote::serve("127.0.0.1:0", &secret())?;
-    manager.actor("board", &Board { effects: Vec::new() }.spawn()?)?;
+    manager.actor("recorder", &Recorder { effects: Vec::new() }.spawn()?)?;
     manager.queue("jobs", &Queue::<u64>::bounded(10)?)?;
     println!("{}", manager.addr());
     manager.join_timeout(Duration::from_secs(60));
     Ok(())
 }
 
-/// Tells the board of a manager a thousand things, and ends.
+/// Tells the recorder of a manager a thousand things, and ends.
 #[phalanx::main]
 pub(crate) fn teller() -> phalanx::Result<()> {
-    let board = remote::connect(argument(2), &secret())?.actor::<Board>("board")?;
+    let recorder = remote::connect(argument(2), &secret())?.actor::<Recorder>("recorder")?;
     for effect in 0..1000 {
-        board.note_quietly(effect)?;
+        recorder.note_quietly(effect)?;
     }
     Ok(())
 }

@@ -138,22 +138,22 @@ fn a_stop_that_hangs_is_killed_when_the_grace_is_over_and_not_before() {
 fn a_stop_finishes_the_message_in_progress_and_not_those_behind_it() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
-        let gate = Note::new("gate");
-        let in_progress = careful.wait_for(gate.clone());
+        let latch = Note::new("latch");
+        let in_progress = careful.wait_for(latch.clone());
         busy(&careful, 0);
         let queued: Vec<_> = (0..5).map(|_| careful.answer()).collect();
         careful.terminate().unwrap();
         // Not before the message is finished.
         assert_eq!(careful.join_timeout(Duration::from_millis(100)), None);
         assert!(!stopped.is_there());
-        gate.write();
+        latch.write();
         assert_eq!(in_progress.wait().unwrap(), 42);
         for reply in queued {
             let error = reply.wait().unwrap_err();
             assert!(matches!(&error, CallError::Stopped(at) if at.method() == "answer"), "{error:?}");
         }
         assert_eq!(careful.join(), ExitReason::Stopped(StoppedBy::Ref));
-        assert!(stopped.remove() && dropped.remove() && gate.remove());
+        assert!(stopped.remove() && dropped.remove() && latch.remove());
     });
 }
 
@@ -161,19 +161,19 @@ fn a_stop_finishes_the_message_in_progress_and_not_those_behind_it() {
 fn terminate_returns_at_once_and_the_actor_is_alive_until_it_is_reaped() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
-        let (pid, gate) = (careful.pid().unwrap(), Note::new("gate"));
-        let in_progress = careful.wait_for(gate.clone());
+        let (pid, latch) = (careful.pid().unwrap(), Note::new("latch"));
+        let in_progress = careful.wait_for(latch.clone());
         busy(&careful, 0);
         for _ in 0..3 {
             careful.terminate().unwrap();
             assert!(careful.is_alive() && processes::runs(pid));
             assert_eq!((careful.exit_code(), careful.exit_reason()), (None, None));
         }
-        gate.write();
+        latch.write();
         assert_eq!(in_progress.wait().unwrap(), 42);
         assert!(careful.join().is_orderly());
         assert!(!careful.is_alive() && !processes::exists(pid));
-        assert!(stopped.remove() && dropped.remove() && gate.remove());
+        assert!(stopped.remove() && dropped.remove() && latch.remove());
     });
 }
 
@@ -306,16 +306,16 @@ fn an_actor_that_is_stopped_by_a_signal_goes_on_to_end_in_order() {
 fn the_end_of_the_program_continues_what_is_stopped_by_a_signal() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
-        let gate = Note::new("gate");
-        let task = Process::spawn(|gate: Note| gate.wait(), gate.clone()).unwrap();
+        let latch = Note::new("latch");
+        let task = Process::spawn(|latch: Note| latch.wait(), latch.clone()).unwrap();
         suspended(careful.pid().unwrap());
         suspended(task.pid());
-        gate.write();
+        latch.write();
         // Well within the grace of the actor, and of what is joined, which has none.
         phalanx::shutdown();
         assert_eq!(careful.exit_reason(), Some(ExitReason::Stopped(StoppedBy::Program)));
         assert_eq!(task.join(), Ok(()));
-        assert!(stopped.remove() && dropped.remove() && gate.remove());
+        assert!(stopped.remove() && dropped.remove() && latch.remove());
     });
 }
 

@@ -104,19 +104,19 @@ fn a_full_mailbox_and_a_missed_deadline_say_where() {
 fn a_stop_says_that_it_was_one() {
     alone(|| {
         let (mortal, pid) = named();
-        let gate = super::Note::new("gate");
-        let held = mortal.wait_for(gate.clone());
+        let latch = super::Note::new("latch");
+        let held = mortal.wait_for(latch.clone());
         busy(&mortal, 0);
         let queued = mortal.answer();
         mortal.terminate().unwrap();
-        gate.write();
+        latch.write();
         held.wait().unwrap();
         let stopped = queued.wait().unwrap_err();
         assert_eq!(stopped.to_string(), format!("{}: the actor was stopped first", at("answer", pid)));
         assert_eq!(mortal.join_timeout(LIMIT).unwrap().to_string(), "stopped by a holder of its ref");
         let gone = mortal.answer().wait().unwrap_err();
         assert!(gone.to_string().ends_with("the actor is gone (stopped by a holder of its ref)"), "{gone}");
-        assert!(gate.remove());
+        assert!(latch.remove());
     });
 }
 

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually};
 
-use super::{Gate, LIMIT, fill, go_on, hold, inbox, stop};
+use super::{LIMIT, Latch, fill, go_on, hold, inbox, stop};
 
 #[test]
 fn a_mailbox_of_four_takes_four_beyond_the_message_in_progress() {
     alone(|| {
-        let (inbox, gate) = (inbox(4), Gate::new("gate"));
-        let held = hold(&inbox, &gate);
+        let (inbox, latch) = (inbox(4), Latch::new("latch"));
+        let held = hold(&inbox, &latch);
         assert_eq!((inbox.capacity(), inbox.depth()), (4, 0));
         for number in 0..4 {
             inbox.try_put(1, number).unwrap();
@@ -26,19 +26,19 @@ fn a_mailbox_of_four_takes_four_beyond_the_message_in_progress() {
         let refused = inbox.try_ask(1, 4).unwrap_err();
         assert_eq!((refused.args, matches!(refused.error, SendError::Full(_))), ((1, 4), true));
         assert_eq!(inbox.depth(), 4);
-        gate.open();
+        latch.open();
         held.wait().unwrap();
         assert_eq!(inbox.seen().wait().unwrap(), [(1, 0), (1, 1), (1, 2), (1, 3)]);
         assert_eq!(inbox.depth(), 0);
-        gate.remove();
+        latch.remove();
     });
 }
 
 #[test]
 fn a_full_mailbox_bounds_the_wait_of_a_tell_and_of_an_ask() {
     alone(|| {
-        let (inbox, gate) = (inbox(4), Gate::new("gate"));
-        let held = hold(&inbox, &gate);
+        let (inbox, latch) = (inbox(4), Latch::new("latch"));
+        let held = hold(&inbox, &latch);
         assert_eq!(fill(&inbox, 1), 4);
         let limit = Duration::from_millis(200);
         let start = Instant::now();
@@ -50,19 +50,19 @@ fn a_full_mailbox_bounds_the_wait_of_a_tell_and_of_an_ask() {
         assert!(start.elapsed() >= limit, "early: {:?}", start.elapsed());
         assert!(matches!(error, CallError::Full(_) | CallError::Timeout(_)), "{error:?}");
         assert_eq!(inbox.depth(), 4);
-        gate.open();
+        latch.open();
         held.wait().unwrap();
         // Neither was sent.
         assert!(inbox.seen().wait().unwrap().iter().all(|&(from, _)| from == 1));
-        gate.remove();
+        latch.remove();
     });
 }
 
 #[test]
 fn room_wakes_the_senders_that_wait_for_it() {
     alone(|| {
-        let (inbox, gate) = (inbox(2), Gate::new("gate"));
-        let held = hold(&inbox, &gate);
+        let (inbox, latch) = (inbox(2), Latch::new("latch"));
+        let held = hold(&inbox, &latch);
         assert_eq!(fill(&inbox, 9), 2);
         let (about_to, told) = mpsc::channel();
         thread::scope(|scope| {
@@ -81,12 +81,12 @@ fn room_wakes_the_senders_that_wait_for_it() {
                 .collect();
             (0..6).for_each(|_| told.recv().unwrap());
             assert_eq!(inbox.depth(), 2);
-            gate.open();
+            latch.open();
             held.wait().unwrap();
             assert!(senders.into_iter().all(|sender| sender.join().unwrap()));
         });
         assert_eq!(inbox.seen().wait().unwrap().len(), 8);
-        gate.remove();
+        latch.remove();
     });
 }
 
@@ -127,14 +127,14 @@ fn a_stopped_process_is_a_full_mailbox_and_loses_nothing() {
 #[test]
 fn a_large_mailbox_takes_what_it_says_and_is_served_in_order() {
     alone(|| {
-        let (inbox, gate) = (inbox(1000), Gate::new("gate"));
-        let held = hold(&inbox, &gate);
+        let (inbox, latch) = (inbox(1000), Latch::new("latch"));
+        let held = hold(&inbox, &latch);
         assert_eq!(fill(&inbox, 1), 1000);
         assert_eq!(inbox.depth(), 1000);
-        gate.open();
+        latch.open();
         held.wait().unwrap();
         assert_eq!(inbox.counts().wait().unwrap(), [(1, 1000)].into());
-        gate.remove();
+        latch.remove();
     });
 }
 
@@ -147,8 +147,8 @@ fn a_mailbox_full_of_large_messages_keeps_its_promises() {
 
     #[actor]
     impl Store {
-        fn hold(&self, gate: Gate) {
-            gate.pass();
+        fn hold(&self, latch: Latch) {
+            latch.pass();
         }
 
         #[tell]
@@ -162,8 +162,8 @@ fn a_mailbox_full_of_large_messages_keeps_its_promises() {
     }
 
     alone(|| {
-        let (store, gate) = (Store { sizes: Vec::new() }.spawn().unwrap(), Gate::new("gate"));
-        let held = store.hold(gate.clone());
+        let (store, latch) = (Store { sizes: Vec::new() }.spawn().unwrap(), Latch::new("latch"));
+        let held = store.hold(latch.clone());
         eventually("the message to begin", LIMIT, || store.depth() == 0);
         let mut sizes = Vec::new();
         let refused = loop {
@@ -176,9 +176,9 @@ fn a_mailbox_full_of_large_messages_keeps_its_promises() {
         assert_eq!(sizes.len(), 8);
         assert!(matches!(refused.error, SendError::Full(_)), "{refused:?}");
         assert_eq!(refused.args.0.len(), 1 << 18);
-        gate.open();
+        latch.open();
         held.wait().unwrap();
         assert_eq!(store.sizes().wait().unwrap(), sizes);
-        gate.remove();
+        latch.remove();
     });
 }

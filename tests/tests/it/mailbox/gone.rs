@@ -7,7 +7,7 @@ use phalanx::ExitReason;
 use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually};
 
-use super::{Gate, LIMIT, hold, inbox};
+use super::{LIMIT, Latch, hold, inbox};
 
 #[test]
 fn every_kind_of_message_to_a_dead_actor_is_gone_and_says_how_it_ended() {
@@ -35,8 +35,8 @@ fn every_kind_of_message_to_a_dead_actor_is_gone_and_says_how_it_ended() {
 #[test]
 fn whoever_waits_for_room_is_told_when_the_actor_dies() {
     alone(|| {
-        let (inbox, gate) = (inbox(1), Gate::new("never"));
-        let held = hold(&inbox, &gate);
+        let (inbox, latch) = (inbox(1), Latch::new("never"));
+        let held = hold(&inbox, &latch);
         inbox.try_put(0, 0).unwrap();
         thread::scope(|scope| {
             let telling = scope.spawn(|| inbox.put(1, 0));
@@ -55,8 +55,8 @@ fn whoever_waits_for_room_is_told_when_the_actor_dies() {
 #[test]
 fn a_monitor_reports_one_end_once_to_each_who_watches() {
     alone(|| {
-        let (inbox, gate) = (inbox(4), Gate::new("never"));
-        let held = hold(&inbox, &gate);
+        let (inbox, latch) = (inbox(4), Latch::new("never"));
+        let held = hold(&inbox, &latch);
         let mut monitors: Vec<_> = (0..5).map(|_| inbox.monitor()).collect();
         assert!(monitors.iter_mut().all(|monitor| monitor.try_recv().is_none()));
         assert_eq!(monitors[0].recv_timeout(Duration::from_millis(20)), None);
@@ -106,8 +106,8 @@ fn a_monitor_that_is_dropped_disturbs_nobody() {
 #[test]
 fn threads_that_watch_and_ask_are_all_told() {
     alone(|| {
-        let (inbox, gate) = (inbox(64), Gate::new("never"));
-        let held = hold(&inbox, &gate);
+        let (inbox, latch) = (inbox(64), Latch::new("never"));
+        let held = hold(&inbox, &latch);
         thread::scope(|scope| {
             let watching: Vec<_> = (0..4).map(|_| scope.spawn(|| inbox.monitor().recv().reason)).collect();
             let joining: Vec<_> = (0..4).map(|_| scope.spawn(|| inbox.join())).collect();

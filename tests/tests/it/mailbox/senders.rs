@@ -3,7 +3,7 @@
 use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually};
 
-use super::{Gate, Inbox, LIMIT, fill, hold, inbox};
+use super::{Inbox, LIMIT, Latch, fill, hold, inbox};
 
 /// Sends for ever.
 #[task]
@@ -49,14 +49,14 @@ fn assert_whole(inbox: &ActorRef<Inbox>, senders: u32) {
     // gone to sleep by then notices with its next message.
     inbox.counts().wait().unwrap();
     eventually("an empty mailbox", LIMIT, || inbox.depth() == 0);
-    let gate = Gate::new("gate");
-    let held = hold(inbox, &gate);
+    let latch = Latch::new("latch");
+    let held = hold(inbox, &latch);
     assert_eq!(fill(inbox, 1000), inbox.capacity() as u64);
-    gate.open();
+    latch.open();
     held.wait().unwrap();
     let counts = inbox.counts().wait().unwrap();
     assert!((0..senders).all(|from| counts.contains_key(&from)), "{counts:?}");
-    gate.remove();
+    latch.remove();
 }
 
 #[test]
@@ -94,18 +94,18 @@ fn actors_killed_while_they_send_leak_no_capacity() {
 fn senders_killed_while_they_wait_for_room_leak_no_capacity() {
     alone(|| {
         let inbox = inbox(4);
-        let gate = Gate::new("first");
-        let held = hold(&inbox, &gate);
+        let latch = Latch::new("first");
+        let held = hold(&inbox, &latch);
         let senders: Vec<_> = (0..8).map(|from| stream::spawn(inbox.clone(), from).unwrap()).collect();
         eventually("a full mailbox", LIMIT, || inbox.depth() == 4);
         for sender in &senders {
             sender.kill().unwrap();
             assert!(sender.join().is_err());
         }
-        gate.open();
+        latch.open();
         held.wait().unwrap();
         assert_whole(&inbox, 0);
-        gate.remove();
+        latch.remove();
     });
 }
 

@@ -4,7 +4,7 @@ use phalanx::prelude::*;
 use phalanx::{Group, NameError};
 use phalanx_tests::{alone, eventually};
 
-use super::{Db, Gate, LIMIT, Other, db};
+use super::{Db, LIMIT, Latch, Other, db};
 
 #[test]
 fn a_group_without_members_is_no_error() {
@@ -55,15 +55,15 @@ fn members_are_the_same_in_every_process_and_in_the_order_of_joining() {
 #[test]
 fn a_broadcast_reaches_all_whoever_is_dead_or_full() {
     alone(|| {
-        let (gate, group) = (Gate::new("gate"), Group::<Db>::open("group"));
+        let (latch, group) = (Latch::new("latch"), Group::<Db>::open("group"));
         let dbs: Vec<_> = (0..4).map(|value| Db { value }.builder().mailbox(1).spawn().unwrap()).collect();
         for db in &dbs {
             group.join(db).unwrap();
         }
         // One is busy, with a full mailbox; one dies before it is told, and one while the others are.
-        dbs[1].wait_for(gate.clone()).unwrap();
+        dbs[1].wait_for(latch.clone()).unwrap();
         eventually("the message in progress", LIMIT, || dbs[1].depth() == 0);
-        dbs[1].wait_for(gate.clone()).unwrap();
+        dbs[1].wait_for(latch.clone()).unwrap();
         dbs[0].kill().unwrap();
         dbs[0].join();
         let sent = group.broadcast(|db| {
@@ -80,9 +80,9 @@ fn a_broadcast_reaches_all_whoever_is_dead_or_full() {
         assert!(matches!(full.1.unwrap_err().error, SendError::Full(_)));
         assert!(matches!(dead.1.unwrap_err().error, SendError::Gone(_)));
         assert_eq!(well.1.unwrap().wait(), Ok(4));
-        gate.open();
+        latch.open();
         assert_eq!(dbs[1].add(1).wait(), Ok(2));
-        gate.remove();
+        latch.remove();
     });
 }
 

@@ -6,7 +6,7 @@ use phalanx::prelude::*;
 use phalanx::{ExitReason, NameError, names};
 use phalanx_tests::{alone, processes};
 
-use super::{Db, Gate, LIMIT, Other, client, db, keeps_names, not_found};
+use super::{Db, LIMIT, Latch, Other, client, db, keeps_names, not_found};
 
 #[test]
 fn a_program_that_uses_no_names_has_no_thread_for_them() {
@@ -144,7 +144,7 @@ fn an_actor_that_asks_itself_by_name_is_told_that_it_cannot() {
 /// Leaves something behind when it is stopped.
 #[actor]
 struct Tidy {
-    left: Gate,
+    left: Latch,
 }
 
 #[actor]
@@ -159,7 +159,7 @@ impl Tidy {
 #[test]
 fn an_actor_is_stopped_by_name() {
     alone(|| {
-        let left = Gate::new("left");
+        let left = Latch::new("left");
         let tidy = Tidy { left: left.clone() }.builder().registered("tidy").spawn().unwrap();
         let reason = names::lookup::<Tidy>("tidy").unwrap().stop(LIMIT).unwrap();
         assert!(matches!(reason, ExitReason::Stopped(_)), "{reason}");

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{NameError, SpawnError, names};
-use phalanx_tests::Gate;
+use phalanx_tests::Latch;
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -36,8 +36,8 @@ impl Db {
     }
 
     #[tell]
-    fn wait_for(&self, gate: Gate) {
-        gate.pass();
+    fn wait_for(&self, latch: Latch) {
+        latch.pass();
     }
 }
 

@@ -6,7 +6,7 @@ use phalanx::prelude::*;
 use phalanx::{Group, names};
 use phalanx_tests::{Program, alone};
 
-use super::{Db, Gate, LIMIT, client, db, keeps_names, not_found};
+use super::{Db, LIMIT, Latch, client, db, keeps_names, not_found};
 
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
 
@@ -82,7 +82,7 @@ fn a_flood_delays_others_but_does_not_stop_them() {
 
 /// Asks for ever.
 #[task]
-fn ask_for_ever(go: Gate) {
+fn ask_for_ever(go: Latch) {
     let group = Group::<Db>::open("group");
     go.open();
     loop {
@@ -98,7 +98,7 @@ fn askers_that_are_killed_while_they_ask_leave_nothing() {
         names::register("db", &db).unwrap();
         group.join(&db).unwrap();
         for round in 0..10 {
-            let go = Gate::new(&format!("go {round}"));
+            let go = Latch::new(&format!("go {round}"));
             let asking: Vec<_> = (0..3).map(|_| ask_for_ever::spawn(go.clone()).unwrap()).collect();
             go.pass();
             for task in asking {

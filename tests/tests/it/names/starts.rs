@@ -6,11 +6,11 @@ use phalanx::prelude::*;
 use phalanx::{NameError, names};
 use phalanx_tests::{alone, eventually, processes};
 
-use super::{Db, Gate, LIMIT, client, db, is_already_started, not_found};
+use super::{Db, LIMIT, Latch, client, db, is_already_started, not_found};
 
 /// Registers when all others are about to.
 #[task]
-fn race(db: ActorRef<Db>, go: Gate) -> Result<u32, u32> {
+fn race(db: ActorRef<Db>, go: Latch) -> Result<u32, u32> {
     go.pass();
     match names::register("prize", &db) {
         Ok(()) => Ok(db.pid().unwrap()),
@@ -24,7 +24,7 @@ fn of_8_tasks_that_race_for_a_name_exactly_one_gets_it() {
     alone(|| {
         let dbs: Vec<_> = (0..8).map(db).collect();
         for round in 0..5 {
-            let go = Gate::new(&format!("go {round}"));
+            let go = Latch::new(&format!("go {round}"));
             let racing: Vec<_> =
                 dbs.iter().map(|db| race::builder(db.clone(), go.clone()).spawn().unwrap()).collect();
             go.open();
@@ -110,7 +110,7 @@ struct Slow;
 #[actor]
 impl Slow {
     #[init]
-    fn new(begun: Gate, go: Gate) -> Slow {
+    fn new(begun: Latch, go: Latch) -> Slow {
         begun.open();
         go.pass();
         Slow
@@ -120,7 +120,7 @@ impl Slow {
 #[test]
 fn a_name_is_nobodys_while_its_actor_starts_and_cannot_be_given_away_either() {
     alone(|| {
-        let (begun, go, db) = (Gate::new("begun"), Gate::new("go"), db(0));
+        let (begun, go, db) = (Latch::new("begun"), Latch::new("go"), db(0));
         std::thread::scope(|scope| {
             let starting =
                 scope.spawn(|| Slow::builder(begun.clone(), go.clone()).registered("slow").spawn().unwrap());
@@ -144,7 +144,7 @@ fn a_name_is_nobodys_while_its_actor_starts_and_cannot_be_given_away_either() {
 #[test]
 fn a_name_whose_actor_is_still_being_started_after_5_seconds_is_said_to_be() {
     alone(|| {
-        let (begun, go, db) = (Gate::new("begun"), Gate::new("go"), db(0));
+        let (begun, go, db) = (Latch::new("begun"), Latch::new("go"), db(0));
         std::thread::scope(|scope| {
             let starting =
                 scope.spawn(|| Slow::builder(begun.clone(), go.clone()).registered("slow").spawn().unwrap());
@@ -166,7 +166,7 @@ struct Seeker;
 #[actor]
 impl Seeker {
     /// Whether it has started it, and its pid.
-    fn seek(&self, go: Gate) -> (bool, u32) {
+    fn seek(&self, go: Latch) -> (bool, u32) {
         go.pass();
         let mut built = false;
         let build = || {
@@ -178,12 +178,12 @@ impl Seeker {
     }
 
     /// The first few starts fail.
-    fn seek_flaky(&self, failures: Vec<Gate>) -> Result<u32, String> {
+    fn seek_flaky(&self, failures: Vec<Latch>) -> Result<u32, String> {
         let flaky = names::get_or_spawn("flaky", || Flaky::builder(failures));
         flaky.map(|flaky| flaky.pid().unwrap()).map_err(|error| error.to_string())
     }
 
-    fn seek_slow(&self, begun: Gate, go: Gate) -> u32 {
+    fn seek_slow(&self, begun: Latch, go: Latch) -> u32 {
         names::get_or_spawn("slow", || Slow::builder(begun, go)).unwrap().pid().unwrap()
     }
 }
@@ -195,7 +195,7 @@ struct Flaky;
 #[actor]
 impl Flaky {
     #[init]
-    fn new(failures: Vec<Gate>) -> Result<Flaky, String> {
+    fn new(failures: Vec<Latch>) -> Result<Flaky, String> {
         match failures.iter().find(|failure| failure.open_first()) {
             Some(_) => Err("not yet".to_owned()),
             None => Ok(Flaky),
@@ -208,7 +208,7 @@ fn of_10_processes_that_get_or_spawn_exactly_one_spawns() {
     alone(|| {
         let seekers: Vec<_> = (0..10).map(|_| Seeker.spawn().unwrap()).collect();
         for round in 0..5 {
-            let go = Gate::new(&format!("go {round}"));
+            let go = Latch::new(&format!("go {round}"));
             let seeking: Vec<_> = seekers.iter().map(|seeker| seeker.seek(go.clone())).collect();
             go.open();
             let found: Vec<(bool, u32)> = seeking.into_iter().map(|reply| reply.wait().unwrap()).collect();
@@ -227,7 +227,7 @@ fn of_10_processes_that_get_or_spawn_exactly_one_spawns() {
 fn when_a_start_fails_the_next_one_tries() {
     alone(|| {
         let seekers: Vec<_> = (0..10).map(|_| Seeker.spawn().unwrap()).collect();
-        let failures: Vec<Gate> = (0..4).map(|number| Gate::new(&format!("failure {number}"))).collect();
+        let failures: Vec<Latch> = (0..4).map(|number| Latch::new(&format!("failure {number}"))).collect();
         let seeking: Vec<_> = seekers.iter().map(|seeker| seeker.seek_flaky(failures.clone())).collect();
         let outcomes: Vec<_> = seeking.into_iter().map(|reply| reply.wait()).collect();
         let pid = names::lookup::<Flaky>("flaky").unwrap().pid().unwrap();
@@ -242,7 +242,7 @@ fn when_a_start_fails_the_next_one_tries() {
             }
         });
         assert_eq!(failed.count(), 4);
-        failures.into_iter().for_each(Gate::remove);
+        failures.into_iter().for_each(Latch::remove);
     });
 }
 
@@ -250,10 +250,10 @@ fn when_a_start_fails_the_next_one_tries() {
 fn when_a_process_dies_that_was_starting_one_the_next_one_starts_it() {
     alone(|| {
         let [first, second] = [(); 2].map(|()| Seeker.spawn().unwrap());
-        let (begun, never) = (Gate::new("begun"), Gate::new("never"));
+        let (begun, never) = (Latch::new("begun"), Latch::new("never"));
         let lost = first.seek_slow(begun.clone(), never);
         begun.pass();
-        let (second_begun, go) = (Gate::new("second"), Gate::new("go"));
+        let (second_begun, go) = (Latch::new("second"), Latch::new("go"));
         let found = second.seek_slow(second_begun.clone(), go.clone());
         go.open();
         assert!(!second_begun.is_open());
@@ -261,7 +261,7 @@ fn when_a_process_dies_that_was_starting_one_the_next_one_starts_it() {
         let pid = found.wait().unwrap();
         assert!(lost.wait().is_err() && second_begun.is_open());
         assert_eq!(names::lookup::<Slow>("slow").unwrap().pid().unwrap(), pid);
-        [begun, second_begun, go].into_iter().for_each(Gate::remove);
+        [begun, second_begun, go].into_iter().for_each(Latch::remove);
     });
 }
 

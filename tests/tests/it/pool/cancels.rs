@@ -8,16 +8,16 @@ use phalanx::prelude::*;
 use phalanx::{ExitReason, Pool};
 use phalanx_tests::{alone, eventually, processes};
 
-use super::{Gate, PATIENCE, nap, pass, pid, pool, square};
+use super::{Latch, PATIENCE, nap, pass, pid, pool, square};
 
 #[test]
 fn what_is_cancelled_before_its_turn_never_runs() {
     alone(|| {
         let pool = pool(1);
         pool.map(square, 0..100).unwrap();
-        let gate = Gate::closed("first");
-        let first = pool.submit(pass, gate.path());
-        gate.await_begun();
+        let latch = Latch::closed("first");
+        let first = pool.submit(pass, latch.path());
+        latch.await_begun();
         let mark = std::env::temp_dir().join("ran");
         let run = |path: String, n: u32| {
             std::fs::write(format!("{path}{n}"), "").unwrap();
@@ -30,7 +30,7 @@ fn what_is_cancelled_before_its_turn_never_runs() {
             assert!(task.is_done() && !task.cancel());
         }
         assert!(!first.cancel(), "it runs");
-        gate.open();
+        latch.open();
         first.wait().unwrap();
         for (n, task) in tasks.into_iter().enumerate() {
             let file = format!("{}{n}", path());
@@ -52,10 +52,10 @@ fn what_is_cancelled_before_its_turn_never_runs() {
 fn a_task_that_runs_is_killed_and_no_other() {
     alone(|| {
         let pool = pool(1);
-        let gate = Gate::closed("held");
-        let held = pool.submit(pass, gate.path());
+        let latch = Latch::closed("held");
+        let held = pool.submit(pass, latch.path());
         let next = pool.submit(square, 3);
-        gate.await_begun();
+        latch.await_begun();
         let worker = pool.insights().workers[0].pid.unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         let held =
@@ -275,12 +275,12 @@ fn a_pool_can_be_resized() {
         let live = || pool.insights().workers.iter().filter(|worker| worker.pid.is_some()).count();
         pool.resize(3);
         eventually("three workers", PATIENCE, || live() == 3);
-        let gate = Gate::closed("resized");
-        let held: Vec<_> = (0..3).map(|_| pool.submit(pass, gate.path())).collect();
+        let latch = Latch::closed("resized");
+        let held: Vec<_> = (0..3).map(|_| pool.submit(pass, latch.path())).collect();
         eventually("three that run", PATIENCE, || held.iter().all(|task| task.is_running()));
         pool.resize(1);
         assert_eq!(pool.try_submit(square, 2).map(drop), Ok(()));
-        gate.open();
+        latch.open();
         assert!(held.into_iter().all(|task| task.wait().is_ok()));
         eventually("one worker", PATIENCE, || live() == 1);
         assert_eq!(pool.run(square, 3).unwrap(), 9);
@@ -295,11 +295,11 @@ fn a_pool_grows_with_its_work_and_shrinks_without() {
         let pool = Pool::builder().workers(1..=3).idle_timeout(Duration::from_millis(200)).build().unwrap();
         let live = || pool.insights().workers.iter().filter(|worker| worker.pid.is_some()).count();
         assert_eq!(live(), 1);
-        let gate = Gate::closed("busy");
-        let held: Vec<_> = (0..5).map(|_| pool.submit(pass, gate.path())).collect();
+        let latch = Latch::closed("busy");
+        let held: Vec<_> = (0..5).map(|_| pool.submit(pass, latch.path())).collect();
         eventually("three workers", PATIENCE, || held.iter().filter(|task| task.is_running()).count() == 3);
         assert_eq!(live(), 3);
-        gate.open();
+        latch.open();
         let pids: BTreeSet<u32> = held.into_iter().map(|task| task.wait().unwrap()).collect();
         assert!(pids.len() <= 3, "{pids:?}");
         eventually("one worker", PATIENCE, || live() == 1);

@@ -12,7 +12,7 @@ use phalanx_tests::processes;
 use phalanx_tests::{alone, eventually, until};
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Gate, PATIENCE, nap, note_pid, noted_pid, pass, pid, pool, square};
+use super::{Bytes, Latch, PATIENCE, nap, note_pid, noted_pid, pass, pid, pool, square};
 
 /// How to die.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -150,9 +150,9 @@ fn a_worker_killed_while_idle_harms_nobody() {
 fn a_worker_killed_in_a_task_costs_that_task_and_no_other() {
     alone(|| {
         let pool = pool(2);
-        let gate = Gate::closed("killed");
-        let victim = pool.submit(pass, gate.path());
-        let holder = gate.await_begun();
+        let latch = Latch::closed("killed");
+        let victim = pool.submit(pass, latch.path());
+        let holder = latch.await_begun();
         let others: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
         processes::kill(holder);
         let start = Instant::now();
@@ -411,9 +411,9 @@ fn a_crash_loop_in_init_ends_the_pool_with_the_cause() {
             Pool::builder().workers(2).try_init(init, path.clone()).intensity(3, PATIENCE).build().unwrap();
         fs::remove_file(&mark).unwrap();
         fs::write(&broken, "").unwrap();
-        let gate = Gate::closed("never");
-        let running = pool.submit(pass, gate.path());
-        gate.await_begun();
+        let latch = Latch::closed("never");
+        let running = pool.submit(pass, latch.path());
+        latch.await_begun();
         let pending: Vec<_> = (0..10).map(|_| pool.submit(nap, 100_000)).collect();
         worker_pids(&pool).into_iter().for_each(processes::kill);
         assert!(running.wait().is_err());

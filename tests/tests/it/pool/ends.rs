@@ -6,7 +6,7 @@ use phalanx::Pool;
 use phalanx::pool::{End, PoolError, TaskError};
 use phalanx_tests::{Program, alone, eventually, processes};
 
-use super::{Gate, PATIENCE, nap, pass, pid, pool, square};
+use super::{Latch, PATIENCE, nap, pass, pid, pool, square};
 
 #[test]
 fn an_abort_ends_ten_thousand_tasks() {
@@ -105,9 +105,9 @@ fn an_open_pool_is_not_joined_and_a_scope_ends_one() {
 fn a_full_queue_makes_wait_and_can_be_tried() {
     alone(|| {
         let pool = Pool::builder().workers(1).queue(2).build().unwrap();
-        let gate = Gate::closed("full");
-        let held = pool.submit(pass, gate.path());
-        gate.await_begun();
+        let latch = Latch::closed("full");
+        let held = pool.submit(pass, latch.path());
+        latch.await_begun();
         let waiting: Vec<_> = (0..2).map(|n| pool.submit(square, n)).collect();
         let refused = pool.try_submit(square, 5).unwrap_err();
         assert_eq!((refused.args, refused.full), (5, true));
@@ -115,7 +115,7 @@ fn a_full_queue_makes_wait_and_can_be_tried() {
             let late = scope.spawn(|| pool.submit(square, 6).wait().unwrap());
             std::thread::sleep(Duration::from_millis(50));
             assert!(!late.is_finished());
-            gate.open();
+            latch.open();
             assert_eq!(late.join().unwrap(), 36);
         });
         assert!(held.wait().is_ok() && waiting.into_iter().all(|task| task.wait().is_ok()));

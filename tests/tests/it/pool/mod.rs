@@ -42,9 +42,9 @@ fn nap(millis: u64) -> u64 {
 }
 
 /// Waits in a task until the file is there; says by another one that it has begun, and in which process.
-fn pass(gate: String) -> u32 {
-    note_pid(&PathBuf::from(format!("{gate}.begun")));
-    eventually("an open gate", PATIENCE, || fs::exists(&gate).unwrap());
+fn pass(latch: String) -> u32 {
+    note_pid(&PathBuf::from(format!("{latch}.begun")));
+    eventually("an open latch", PATIENCE, || fs::exists(&latch).unwrap());
     process::id()
 }
 
@@ -87,11 +87,11 @@ fn noted_pid(file: &Path) -> Option<u32> {
 }
 
 /// What holds tasks back until a case has looked at them.
-struct Gate(PathBuf);
+struct Latch(PathBuf);
 
-impl Gate {
-    fn closed(name: &str) -> Gate {
-        Gate(env::temp_dir().join(name))
+impl Latch {
+    fn closed(name: &str) -> Latch {
+        Latch(env::temp_dir().join(name))
     }
 
     fn path(&self) -> String {
@@ -112,7 +112,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for Latch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
         let _ = fs::remove_file(self.begun());

@@ -8,7 +8,7 @@ use phalanx::{ExitReason, Pool};
 use phalanx_tests::{alone, eventually};
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Gate, PATIENCE, nap, pass, pid, pool, square};
+use super::{Bytes, Latch, PATIENCE, nap, pass, pid, pool, square};
 
 #[task]
 fn half(n: u64) -> Result<u64, String> {
@@ -196,13 +196,13 @@ fn a_free_worker_takes_the_next_task() {
         let pool = pool(2);
         // The pool comes to think that tasks are short.
         pool.map(square, 0..1000).unwrap();
-        let gate = Gate::closed("held");
-        let held = pool.submit(pass, gate.path());
-        gate.await_begun();
+        let latch = Latch::closed("held");
+        let held = pool.submit(pass, latch.path());
+        latch.await_begun();
         let others: Vec<_> = (0..200).map(|n| pool.submit(square, n)).collect();
         assert!(others.into_iter().all(|task| task.wait().is_ok()));
         assert!(!held.is_done() && held.is_running());
-        gate.open();
+        latch.open();
         held.wait().unwrap();
     });
 }
@@ -212,17 +212,17 @@ fn a_task_that_is_long_against_expectation_holds_nobody_up() {
     alone(|| {
         let pool = pool(2);
         pool.map(nap, vec![0; 1000]).unwrap();
-        let gate = Gate::closed("held");
-        let path = gate.path();
+        let latch = Latch::closed("held");
+        let path = latch.path();
         let act = |n: u64, path: String| if n == 50 { u64::from(pass(path)) } else { n };
         let tasks: Vec<_> = (0..200).map(|n| pool.submit(act, (n, path.clone()))).collect();
-        gate.await_begun();
+        latch.await_begun();
         let (held, rest): (Vec<_>, Vec<_>) = tasks.into_iter().enumerate().partition(|(n, _)| *n == 50);
         for (n, task) in rest {
             assert_eq!(task.wait().unwrap(), n as u64);
         }
         assert!(!held[0].1.is_done());
-        gate.open();
+        latch.open();
     });
 }
 
@@ -230,19 +230,19 @@ fn a_task_that_is_long_against_expectation_holds_nobody_up() {
 fn several_tasks_are_waited_for_together() {
     alone(|| {
         let pool = pool(3);
-        let gate = Gate::closed("last");
-        let slow = pool.submit(pass, gate.path());
+        let latch = Latch::closed("last");
+        let slow = pool.submit(pass, latch.path());
         let quick = pool.submit(pid, ());
         let waited = wait([&slow, &quick, &slow], Until::Any, None);
         assert_eq!((waited.done, waited.pending), (vec![1], vec![0]));
         let limit = Some(Duration::from_millis(50));
         assert_eq!(wait([&slow, &quick], Until::All, limit).pending, [0]);
-        let bad = pool.submit(|gate: String| -> u32 { panic!("{gate}") }, "bad".into());
+        let bad = pool.submit(|latch: String| -> u32 { panic!("{latch}") }, "bad".into());
         let waited = wait([&slow, &bad, &quick], Until::FirstError, Some(PATIENCE));
         assert_eq!((waited.done, waited.pending), (vec![1, 2], vec![0]));
         let mut order = as_completed([slow, quick, bad]);
         assert!(order.next().is_some() && order.next().is_some());
-        gate.open();
+        latch.open();
         assert!(order.next().unwrap().wait().is_ok());
         assert!(order.next().is_none());
     });
@@ -338,12 +338,12 @@ fn workers_leave_in_order() {
 fn whether_a_task_runs_is_known_at_once() {
     alone(|| {
         let pool = pool(1);
-        let gate = Gate::closed("running");
-        let first = pool.submit(pass, gate.path());
-        let second = pool.submit(pass, gate.path());
-        gate.await_begun();
+        let latch = Latch::closed("running");
+        let first = pool.submit(pass, latch.path());
+        let second = pool.submit(pass, latch.path());
+        latch.await_begun();
         assert!(first.is_running() && !second.is_running());
-        gate.open();
+        latch.open();
         eventually("the end", PATIENCE, || first.is_done() && second.is_done());
         assert!(!first.is_running() && !second.is_running());
     });

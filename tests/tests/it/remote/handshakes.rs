@@ -6,7 +6,7 @@ use std::thread;
 
 use phalanx::remote::{Options, RemoteError};
 use phalanx::{Secret, SecretError, remote};
-use phalanx_tests::board::{Board, secret};
+use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{alone, eventually};
 
 use super::{LIMIT, quick, refusals, serve};
@@ -27,7 +27,7 @@ fn a_wrong_secret_is_refused_on_both_sides() {
         });
         assert_eq!(manager.clients(), Ok(0));
         let node = remote::connect(manager.addr(), &secret()).unwrap();
-        assert_eq!(node.actor::<Board>("board").unwrap().note(1).wait(), Ok(1));
+        assert_eq!(node.actor::<Recorder>("recorder").unwrap().note(1).wait(), Ok(1));
         assert_eq!(Secret::from_bytes("").unwrap_err(), SecretError::Empty);
     });
 }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use phalanx::prelude::*;
 use phalanx::remote;
 use phalanx::remote::{Options, RemoteError};
-use phalanx_tests::board::{Board, secret};
+use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{alone, eventually, processes};
 
-use super::{LIMIT, gate_process, quick, reach_board, refusals, serve, serve_with};
+use super::{LIMIT, latch_process, quick, reach_recorder, refusals, serve, serve_with};
 
 fn stranger(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -35,7 +35,7 @@ fn until_dropped(mut stream: &TcpStream) {
 }
 
 /// Calls all the time, in a thread of its own; every answer has to come within a second.
-fn served_all_the_time(remote: &ActorRef<Board>, during: impl FnOnce()) {
+fn served_all_the_time(remote: &ActorRef<Recorder>, during: impl FnOnce()) {
     let remote = remote.clone();
     let (done, is_done) = std::sync::mpsc::channel::<()>();
     let caller = thread::spawn(move || {
@@ -55,7 +55,7 @@ fn served_all_the_time(remote: &ActorRef<Board>, during: impl FnOnce()) {
 fn rubbish_half_handshakes_and_silence_are_dropped_while_others_are_served() {
     alone(|| {
         let (manager, _local) = serve_with(Options::default().handshake(Duration::from_millis(500)));
-        let remote = reach_board(&manager);
+        let remote = reach_recorder(&manager);
         let mut half = b"phalanx-remote 1\n".to_vec();
         half.extend([32, 0, 1, 2, 3]);
         let mut wrong_key = b"phalanx-remote 1\n".to_vec();
@@ -88,7 +88,7 @@ fn rubbish_half_handshakes_and_silence_are_dropped_while_others_are_served() {
 fn a_slow_loris_is_dropped_at_the_deadline() {
     alone(|| {
         let (manager, _local) = serve_with(Options::default().handshake(Duration::from_secs(1)));
-        let remote = reach_board(&manager);
+        let remote = reach_recorder(&manager);
         served_all_the_time(&remote, || {
             let start = Instant::now();
             let mut slow = stranger(manager.addr(), b"");
@@ -115,9 +115,9 @@ fn resident(pid: u32) -> u64 {
 fn a_length_of_four_gigabytes_is_refused_and_nothing_is_allocated() {
     alone(|| {
         let (manager, _local) = serve();
-        let remote = reach_board(&manager);
-        let gate = gate_process();
-        let before = resident(gate);
+        let remote = reach_recorder(&manager);
+        let latch = latch_process();
+        let before = resident(latch);
         let mut lie = b"phalanx-remote 1\n".to_vec();
         lie.extend([0xff; 8]);
         served_all_the_time(&remote, || {
@@ -127,32 +127,32 @@ fn a_length_of_four_gigabytes_is_refused_and_nothing_is_allocated() {
                 }
             }
         });
-        assert!(resident(gate) < before + 8 * 1024, "{before} KiB, {} KiB", resident(gate));
-        assert_eq!(gate_process(), gate);
+        assert!(resident(latch) < before + 8 * 1024, "{before} KiB, {} KiB", resident(latch));
+        assert_eq!(latch_process(), latch);
     });
 }
 
-/// The limits hold, the gate lives, and those who know the secret get through.
+/// The limits hold, the latch lives, and those who know the secret get through.
 #[test]
 fn a_thousand_connections_are_bounded_and_those_who_know_the_secret_get_in() {
     alone(|| {
         let (manager, _local) = serve_with(quick().strangers(32));
-        let remote = reach_board(&manager);
-        let gate = gate_process();
+        let remote = reach_recorder(&manager);
+        let latch = latch_process();
         served_all_the_time(&remote, || {
             let crowd: Vec<TcpStream> =
                 (0..1000).map(|_| stranger(manager.addr(), b"phalanx-remote 1\n")).collect();
-            assert!(reach_board(&manager).effects().wait().is_ok());
-            let threads = std::fs::read_dir(format!("/proc/{gate}/task")).unwrap().count();
+            assert!(reach_recorder(&manager).effects().wait().is_ok());
+            let threads = std::fs::read_dir(format!("/proc/{latch}/task")).unwrap().count();
             assert!(threads < 32 + 20, "{threads} threads");
             for stream in &crowd {
                 until_dropped(stream);
             }
         });
-        assert_eq!(gate_process(), gate);
-        let threads = || std::fs::read_dir(format!("/proc/{gate}/task")).unwrap().count();
+        assert_eq!(latch_process(), latch);
+        let threads = || std::fs::read_dir(format!("/proc/{latch}/task")).unwrap().count();
         eventually("the threads to end", LIMIT, || threads() < 16);
-        assert!(processes::runs(gate));
+        assert!(processes::runs(latch));
     });
 }
 
@@ -161,9 +161,9 @@ fn more_clients_than_there_is_room_for_are_told_so() {
     alone(|| {
         let (manager, _local) = serve_with(quick().clients(2));
         let node = remote::connect(manager.addr(), &secret()).unwrap();
-        let one = node.actor::<Board>("board").unwrap();
+        let one = node.actor::<Recorder>("recorder").unwrap();
         let other = remote::connect(manager.addr(), &secret()).unwrap();
-        let other = other.actor::<Board>("board").unwrap();
+        let other = other.actor::<Recorder>("recorder").unwrap();
         let refused = remote::connect(manager.addr(), &secret()).unwrap_err();
         assert_eq!(refused, RemoteError::Busy { peer: manager.addr().to_string() });
         one.note(1).wait().unwrap();
@@ -181,10 +181,10 @@ fn more_clients_than_there_is_room_for_are_told_so() {
 fn more_calls_than_may_wait_are_refused_and_no_others() {
     alone(|| {
         let (manager, _local) = serve_with(quick().in_flight(4));
-        let remote = reach_board(&manager);
-        let gate = phalanx_tests::Gate::new("gate");
-        let slow = remote.note_slowly(0, gate.clone());
-        gate.await_mark("begun");
+        let remote = reach_recorder(&manager);
+        let latch = phalanx_tests::Latch::new("latch");
+        let slow = remote.note_slowly(0, latch.clone());
+        latch.await_mark("begun");
         let calls: Vec<_> = (1..=10).map(|effect| remote.note(effect)).collect();
         let (mut full, mut waiting) = (0, Vec::new());
         for mut call in calls {
@@ -195,11 +195,11 @@ fn more_calls_than_may_wait_are_refused_and_no_others() {
             }
         }
         assert_eq!((full, waiting.len()), (7, 3));
-        gate.open();
+        latch.open();
         assert_eq!(slow.wait(), Ok(1));
         for (call, count) in waiting.into_iter().zip(2..) {
             assert_eq!(call.wait(), Ok(count));
         }
-        gate.remove();
+        latch.remove();
     });
 }

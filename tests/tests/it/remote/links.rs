@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 use phalanx::prelude::*;
 use phalanx::remote::{Options, RemoteError};
 use phalanx::{Executed, remote};
-use phalanx_tests::board::{Board, secret};
-use phalanx_tests::{Gate, Program, alone, eventually, processes};
+use phalanx_tests::recorder::{Recorder, secret};
+use phalanx_tests::{Latch, Program, alone, eventually, processes};
 
 use super::cutter::Cutter;
-use super::{AT_ONCE, LIMIT, board, gate_process, quick, serve};
+use super::{AT_ONCE, LIMIT, latch_process, quick, recorder, serve};
 
 fn is_disconnected<T: std::fmt::Debug>(outcome: &Result<T, CallError>, expected: Executed) -> bool {
     matches!(outcome, Err(CallError::Disconnected { executed, .. }) if *executed == expected)
 }
 
 /// Waits until the link is there again, and notes that effect.
-fn note_when_connected(remote: &ActorRef<Board>, effect: u64) {
+fn note_when_connected(remote: &ActorRef<Recorder>, effect: u64) {
     eventually("a link", LIMIT, || match remote.note(effect).wait() {
         Ok(_) => true,
         Err(CallError::Disconnected { executed: Executed::No, .. }) => false,
@@ -30,7 +30,8 @@ fn a_cut_link_says_whether_a_call_may_have_been_executed_and_comes_back() {
     alone(|| {
         let (manager, local) = serve();
         let cutter = Cutter::to(manager.addr());
-        let remote = remote::connect(cutter.addr(), &secret()).unwrap().actor::<Board>("board").unwrap();
+        let remote =
+            remote::connect(cutter.addr(), &secret()).unwrap().actor::<Recorder>("recorder").unwrap();
         assert_eq!(remote.note(0).wait(), Ok(1));
 
         // With a call in flight: it was executed, and its answer is lost.
@@ -59,7 +60,8 @@ fn a_cut_is_known_to_the_next_call_without_waiting() {
     alone(|| {
         let (manager, local) = serve();
         let cutter = Cutter::to(manager.addr());
-        let remote = remote::connect(cutter.addr(), &secret()).unwrap().actor::<Board>("board").unwrap();
+        let remote =
+            remote::connect(cutter.addr(), &secret()).unwrap().actor::<Recorder>("recorder").unwrap();
         for round in 0..20 {
             note_when_connected(&remote, round);
             cutter.cut();
@@ -76,7 +78,8 @@ fn all_calls_in_flight_are_told() {
     alone(|| {
         let (manager, _local) = serve();
         let cutter = Cutter::to(manager.addr());
-        let remote = remote::connect(cutter.addr(), &secret()).unwrap().actor::<Board>("board").unwrap();
+        let remote =
+            remote::connect(cutter.addr(), &secret()).unwrap().actor::<Recorder>("recorder").unwrap();
         cutter.swallow_answers();
         let calls: Vec<_> = (0..200).map(|effect| remote.note(effect)).collect();
         cutter.cut();
@@ -95,7 +98,7 @@ fn a_link_that_falls_silent_counts_as_lost() {
         let cutter = Cutter::to(manager.addr());
         let options = quick().silence(Duration::from_secs(1));
         let node = options.connect(cutter.addr(), &secret()).unwrap();
-        let remote = node.actor::<Board>("board").unwrap();
+        let remote = node.actor::<Recorder>("recorder").unwrap();
         assert_eq!(remote.note(0).wait(), Ok(1));
         cutter.swallow_answers();
         let start = Instant::now();
@@ -112,15 +115,16 @@ fn a_quiet_link_is_kept() {
     alone(|| {
         let options = quick().silence(Duration::from_millis(300));
         let (manager, _local) = super::serve_with(options.clone());
-        let remote = options.connect(manager.addr(), &secret()).unwrap().actor::<Board>("board").unwrap();
-        let gate = Gate::new("gate");
-        let slow = remote.note_slowly(1, gate.clone());
-        gate.await_mark("begun");
+        let remote =
+            options.connect(manager.addr(), &secret()).unwrap().actor::<Recorder>("recorder").unwrap();
+        let latch = Latch::new("latch");
+        let slow = remote.note_slowly(1, latch.clone());
+        latch.await_mark("begun");
         // Several times what would count as gone.
         std::thread::sleep(Duration::from_millis(1500));
-        gate.open();
+        latch.open();
         assert_eq!(slow.wait(), Ok(1));
-        gate.remove();
+        latch.remove();
     });
 }
 
@@ -128,24 +132,26 @@ fn a_quiet_link_is_kept() {
 fn a_listener_that_dies_ends_its_clients_calls_at_once_and_is_started_again() {
     alone(|| {
         let (manager, local) = serve();
-        let remote = remote::connect(manager.addr(), &secret()).unwrap().actor::<Board>("board").unwrap();
-        let gate = Gate::new("gate");
-        let slow = remote.note_slowly(1, gate.clone());
-        gate.await_mark("begun");
-        let before = gate_process();
+        let remote =
+            remote::connect(manager.addr(), &secret()).unwrap().actor::<Recorder>("recorder").unwrap();
+        let latch = Latch::new("latch");
+        let slow = remote.note_slowly(1, latch.clone());
+        latch.await_mark("begun");
+        let before = latch_process();
         let start = Instant::now();
         processes::kill(before);
         let outcome = slow.wait();
         assert!(is_disconnected(&outcome, Executed::Unknown), "{outcome:?}");
         assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
-        gate.open();
+        latch.open();
         note_when_connected(&remote, 2);
-        assert_ne!(gate_process(), before);
+        assert_ne!(latch_process(), before);
         assert_eq!(local.effects().wait().unwrap(), [1, 2]);
         // New ones find it at the same address, too.
-        let another = remote::connect(manager.addr(), &secret()).unwrap().actor::<Board>("board").unwrap();
+        let another =
+            remote::connect(manager.addr(), &secret()).unwrap().actor::<Recorder>("recorder").unwrap();
         assert_eq!(another.note(3).wait(), Ok(3));
-        gate.remove();
+        latch.remove();
     });
 }
 
@@ -156,10 +162,10 @@ fn a_manager_that_is_killed_ends_its_clients_calls_at_once() {
         let mut program = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["remote-manager"]).start();
         let address = program.line();
         let node = remote::connect(&address, &secret()).unwrap();
-        let remote = node.actor::<Board>("board").unwrap();
-        let gate = Gate::new("gate");
-        let slow = remote.note_slowly(1, gate.clone());
-        gate.await_mark("begun");
+        let remote = node.actor::<Recorder>("recorder").unwrap();
+        let latch = Latch::new("latch");
+        let slow = remote.note_slowly(1, latch.clone());
+        latch.await_mark("begun");
         let start = Instant::now();
         program.kill();
         let outcome = slow.wait();
@@ -182,7 +188,7 @@ fn a_name_that_has_changed_its_type_is_not_called() {
         let cutter = Cutter::to(manager.addr());
         let options = Options::default().backoff(Duration::from_millis(5), Duration::from_millis(5));
         let node = options.connect(cutter.addr(), &secret()).unwrap();
-        let remote = node.actor::<Board>("board").unwrap();
+        let remote = node.actor::<Recorder>("recorder").unwrap();
         let other = quick().serve("127.0.0.1:0", &secret()).unwrap();
         cutter.cut();
         cutter.lead_to(other.addr());
@@ -190,9 +196,9 @@ fn a_name_that_has_changed_its_type_is_not_called() {
         eventually("the refusal", LIMIT, || {
             let outcome = remote.note(1).wait();
             assert!(is_disconnected(&outcome, Executed::No), "{outcome:?}");
-            outcome.unwrap_err().to_string().contains("nothing is served as `board`")
+            outcome.unwrap_err().to_string().contains("nothing is served as `recorder`")
         });
-        other.actor("board", &board()).unwrap();
+        other.actor("recorder", &recorder()).unwrap();
         note_when_connected(&remote, 1);
     });
 }
@@ -217,18 +223,18 @@ fn a_proxy_that_is_killed_ends_the_calls_that_go_through_it() {
     alone(|| {
         let (manager, _local) = serve();
         let node = remote::connect(manager.addr(), &secret()).unwrap();
-        let remote = node.actor::<Board>("board").unwrap();
-        let gate = Gate::new("gate");
-        let slow = remote.note_slowly(1, gate.clone());
-        gate.await_mark("begun");
+        let remote = node.actor::<Recorder>("recorder").unwrap();
+        let latch = Latch::new("latch");
+        let slow = remote.note_slowly(1, latch.clone());
+        latch.await_mark("begun");
         processes::kill(phalanx::ActorRef::pid(&remote).unwrap());
         let outcome = slow.wait();
         assert!(
             matches!(outcome, Err(CallError::Died(ExitReason::Signaled { signal: 9, .. }, _))),
             "{outcome:?}"
         );
-        gate.open();
-        assert_eq!(node.actor::<Board>("board").unwrap().note(2).wait(), Ok(2));
-        gate.remove();
+        latch.open();
+        assert_eq!(node.actor::<Recorder>("recorder").unwrap().note(2).wait(), Ok(2));
+        latch.remove();
     });
 }

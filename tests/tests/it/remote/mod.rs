@@ -12,8 +12,8 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::remote;
 use phalanx::remote::{Manager, Node, Options};
-use phalanx_tests::board::{Board, secret};
-use phalanx_tests::{Gate, alone, eventually, processes, until};
+use phalanx_tests::recorder::{Recorder, secret};
+use phalanx_tests::{Latch, alone, eventually, processes, until};
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -21,20 +21,20 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Sooner than anybody is counted as gone who has only fallen silent.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-fn board() -> ActorRef<Board> {
-    Board { effects: Vec::new() }.spawn().unwrap()
+fn recorder() -> ActorRef<Recorder> {
+    Recorder { effects: Vec::new() }.spawn().unwrap()
 }
 
-/// A board, served as `board`, with short times.
-fn serve() -> (Manager, ActorRef<Board>) {
+/// A recorder, served as `recorder`, with short times.
+fn serve() -> (Manager, ActorRef<Recorder>) {
     serve_with(quick())
 }
 
-fn serve_with(options: Options) -> (Manager, ActorRef<Board>) {
-    let board = board();
+fn serve_with(options: Options) -> (Manager, ActorRef<Recorder>) {
+    let recorder = recorder();
     let manager = options.serve("127.0.0.1:0", &secret()).unwrap();
-    manager.actor("board", &board).unwrap();
-    (manager, board)
+    manager.actor("recorder", &recorder).unwrap();
+    (manager, recorder)
 }
 
 /// Whoever falls silent is noticed within a case.
@@ -46,11 +46,11 @@ fn connect(manager: &Manager) -> Node {
     remote::connect(manager.addr(), &secret()).unwrap()
 }
 
-/// The board of a manager that gives nobody much time: on a busy machine one may need several attempts.
-fn reach_board(manager: &Manager) -> ActorRef<Board> {
+/// The recorder of a manager that gives nobody much time: on a busy machine one may need several attempts.
+fn reach_recorder(manager: &Manager) -> ActorRef<Recorder> {
     until("a connection", LIMIT, || {
         let node = remote::connect(manager.addr(), &secret()).ok()?;
-        node.actor::<Board>("board").ok()
+        node.actor::<Recorder>("recorder").ok()
     })
 }
 
@@ -60,7 +60,7 @@ fn refusals(manager: &Manager, count: usize) -> Vec<remote::RemoteError> {
 }
 
 /// The process of the manager that reads what others send.
-fn gate_process() -> u32 {
+fn latch_process() -> u32 {
     let family = processes::descendants(std::process::id());
     family.iter().find(|process| process.name == "remote-listener").unwrap().pid
 }
@@ -69,7 +69,7 @@ fn gate_process() -> u32 {
 fn a_remote_ref_is_used_like_any_other() {
     alone(|| {
         let (manager, local) = serve();
-        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
         assert_eq!(remote.note(1).wait(), Ok(1));
         remote.note_quietly(2).unwrap();
         let replies: Vec<_> = (3..=100).map(|effect| remote.note(effect)).collect();
@@ -89,8 +89,9 @@ fn calls_of_several_clients_and_refs_go_to_the_one_actor() {
     alone(|| {
         let (manager, local) = serve();
         let (one, other) = (connect(&manager), connect(&manager));
-        let again = one.actor::<Board>("board").unwrap();
-        let (one, other) = (one.actor::<Board>("board").unwrap(), other.actor::<Board>("board").unwrap());
+        let again = one.actor::<Recorder>("recorder").unwrap();
+        let (one, other) =
+            (one.actor::<Recorder>("recorder").unwrap(), other.actor::<Recorder>("recorder").unwrap());
         assert_eq!(one, again);
         assert_ne!(one, other);
         one.note(1).wait().unwrap();
@@ -108,7 +109,7 @@ fn calls_of_several_clients_and_refs_go_to_the_one_actor() {
 fn payloads_of_all_sizes_arrive() {
     alone(|| {
         let (manager, _local) = serve();
-        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
         for size in [0, 1, 32 * 1024, 65_500, 65_519, 65_520, 300_000] {
             let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
             assert!(remote.echo(bytes.clone()).wait().unwrap() == bytes, "{size} bytes");
@@ -124,7 +125,7 @@ fn what_is_over_the_limit_is_refused_and_the_link_works_on() {
         let small = Options::default().message(100_000).connect(manager.addr(), &secret()).unwrap();
 
         // By the client, which has the same limit.
-        let remote = small.actor::<Board>("board").unwrap();
+        let remote = small.actor::<Recorder>("recorder").unwrap();
         let refused = remote.echo(vec![1; 200_000]).wait();
         assert!(
             matches!(&refused, Err(CallError::Codec(error, _)) if error.contains("100000")),
@@ -133,7 +134,7 @@ fn what_is_over_the_limit_is_refused_and_the_link_works_on() {
         assert_eq!(remote.echo(vec![1; 50_000]).wait().unwrap().len(), 50_000);
 
         // By the manager, if the client does not know: then the link is ended.
-        let remote = node.actor::<Board>("board").unwrap();
+        let remote = node.actor::<Recorder>("recorder").unwrap();
         let lost = remote.echo(vec![1; 200_000]).wait();
         assert!(matches!(lost, Err(CallError::Disconnected { .. })), "{lost:?}");
         let refusals = refusals(&manager, 1);
@@ -149,7 +150,7 @@ fn an_actor_that_dies_is_told_of_as_at_home() {
     alone(|| {
         let (manager, _local) = serve();
         let node = connect(&manager);
-        let remote = node.actor::<Board>("board").unwrap();
+        let remote = node.actor::<Recorder>("recorder").unwrap();
         let died = remote.die().wait();
         let Err(CallError::Died(ExitReason::Signaled { signal: 6, .. }, at)) = died else {
             panic!("{died:?}");
@@ -160,8 +161,8 @@ fn an_actor_that_dies_is_told_of_as_at_home() {
         assert!(matches!(at.ended(), Some(ExitReason::Signaled { signal: 6, .. })));
 
         // Its name can be given to another one, which a new ref reaches.
-        manager.actor("board", &board()).unwrap();
-        assert_eq!(connect(&manager).actor::<Board>("board").unwrap().note(2).wait(), Ok(1));
+        manager.actor("recorder", &recorder()).unwrap();
+        assert_eq!(connect(&manager).actor::<Recorder>("recorder").unwrap().note(2).wait(), Ok(1));
     });
 }
 
@@ -169,7 +170,7 @@ fn an_actor_that_dies_is_told_of_as_at_home() {
 fn refs_do_not_travel_to_other_hosts() {
     alone(|| {
         let (manager, local) = serve();
-        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
         let refused = remote.meet(local).wait();
         assert!(
             matches!(&refused, Err(CallError::Codec(error, _)) if error.contains("another host")),
@@ -188,18 +189,18 @@ fn refs_do_not_travel_to_other_hosts() {
 fn a_shutdown_answers_what_has_come_and_leaves_what_was_served() {
     alone(|| {
         let (manager, local) = serve();
-        let remote = connect(&manager).actor::<Board>("board").unwrap();
-        let gate = Gate::new("gate");
-        let slow = remote.note_slowly(1, gate.clone());
-        gate.await_mark("begun");
-        gate.open();
+        let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
+        let latch = Latch::new("latch");
+        let slow = remote.note_slowly(1, latch.clone());
+        latch.await_mark("begun");
+        latch.open();
         manager.shutdown(LIMIT).unwrap();
         assert_eq!(slow.wait(), Ok(1));
         assert!(matches!(manager.join(), phalanx::ExitReason::Stopped(_)));
         assert_eq!(manager.shutdown(LIMIT), Err(remote::RemoteError::Ended));
         assert!(matches!(remote.note(2).wait(), Err(CallError::Disconnected { .. })));
         assert_eq!(local.effects().wait().unwrap(), [1]);
-        gate.remove();
+        latch.remove();
     });
 }
 
@@ -208,11 +209,11 @@ fn a_shutdown_answers_what_has_come_and_leaves_what_was_served() {
 fn signals_disturb_neither_who_listens_nor_who_asks() {
     alone(|| {
         let (manager, local) = serve();
-        let remote = connect(&manager).actor::<Board>("board").unwrap();
-        let (gate, proxy, program) = (gate_process(), remote.pid().unwrap(), std::process::id());
+        let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
+        let (latch, proxy, program) = (latch_process(), remote.pid().unwrap(), std::process::id());
         let script = format!(
-            "i=0; while [ $i -lt 200 ]; do for s in URG WINCH CHLD CONT; do kill -$s {gate} {proxy} {program}; done; \
-             kill -STOP {gate} {proxy}; kill -CONT {gate} {proxy}; i=$((i+1)); done 2>/dev/null"
+            "i=0; while [ $i -lt 200 ]; do for s in URG WINCH CHLD CONT; do kill -$s {latch} {proxy} {program}; done; \
+             kill -STOP {latch} {proxy}; kill -CONT {latch} {proxy}; i=$((i+1)); done 2>/dev/null"
         );
         let mut shower = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
         let mut count = 0;
@@ -220,7 +221,7 @@ fn signals_disturb_neither_who_listens_nor_who_asks() {
             count += 1;
             assert_eq!(remote.note(count).wait(), Ok(count as usize));
             if count.is_multiple_of(20) {
-                let other = connect(&manager).actor::<Board>("board").unwrap();
+                let other = connect(&manager).actor::<Recorder>("recorder").unwrap();
                 count += 1;
                 assert_eq!(other.note(count).wait(), Ok(count as usize));
             }

@@ -8,8 +8,8 @@ use phalanx::remote::{Manager, RemoteError};
 use phalanx::{
     Blob, Executed, GetError, GetTimeoutError, PutError, Queue, QueueError, TryGetError, TryPutError, remote,
 };
-use phalanx_tests::board::{Board, Value, secret};
-use phalanx_tests::{Gate, Program, alone, eventually, processes};
+use phalanx_tests::recorder::{Recorder, Value, secret};
+use phalanx_tests::{Latch, Program, alone, eventually, processes};
 use serde::{Deserialize, Serialize};
 
 use super::cutter::Cutter;
@@ -210,11 +210,11 @@ fn a_worker_host_that_dies_gives_its_leases_back() {
 
 /// Holds an item until it is killed.
 #[task]
-fn hold(jobs: Queue<u64>, gate: Gate) {
+fn hold(jobs: Queue<u64>, latch: Latch) {
     let lease = jobs.lease().expect("an item");
     assert_eq!(*lease, 1);
-    gate.mark("leased");
-    gate.pass();
+    latch.mark("leased");
+    latch.pass();
 }
 
 /// The host lives, and so does the link, but not the process that has leased.
@@ -224,9 +224,9 @@ fn a_process_of_a_worker_host_that_dies_gives_its_leases_back() {
         let (manager, local) = serve::<u64>(10);
         let far = connect(&manager).queue::<u64>("jobs").unwrap();
         local.put_all([1, 2]).unwrap();
-        let gate = Gate::new("gate");
-        let holder = hold::spawn(far.clone(), gate.clone()).unwrap();
-        gate.await_mark("leased");
+        let latch = Latch::new("latch");
+        let holder = hold::spawn(far.clone(), latch.clone()).unwrap();
+        latch.await_mark("leased");
         let own = far.lease().unwrap();
         assert_eq!(*own, 2);
         holder.kill().unwrap();
@@ -308,8 +308,8 @@ fn a_manager_that_dies_ends_the_gets_that_wait() {
         far.put(1).unwrap();
         assert_eq!(far.get(), Ok(1));
         let waiting = thread::spawn(move || (far.get(), Instant::now()));
-        let board = node.actor::<Board>("board").unwrap();
-        board.note(1).wait().unwrap();
+        let recorder = node.actor::<Recorder>("recorder").unwrap();
+        recorder.note(1).wait().unwrap();
         let start = Instant::now();
         program.kill();
         let (outcome, end) = waiting.join().unwrap();
@@ -326,7 +326,7 @@ fn items_of_another_type_are_refused_before_the_first_one() {
         let node = connect(&manager);
         let refused = node.queue::<String>("jobs").unwrap_err();
         assert_eq!(refused.to_string(), "`jobs` is a Queue<u64>, not a Queue<String>");
-        assert!(matches!(node.actor::<Board>("jobs"), Err(RemoteError::OtherType { .. })));
+        assert!(matches!(node.actor::<Recorder>("jobs"), Err(RemoteError::OtherType { .. })));
         assert!(matches!(node.queue::<u64>("job"), Err(RemoteError::UnknownName { .. })));
         local.stop();
         let far = connect(&manager).queue::<u64>("jobs");

@@ -3,7 +3,7 @@
 use phalanx::prelude::*;
 use phalanx::remote::{Node, RemoteError};
 use phalanx::{Restart, remote};
-use phalanx_tests::board::{Board, secret};
+use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{alone, eventually};
 
 use super::{LIMIT, connect, serve};
@@ -19,15 +19,15 @@ impl Counter {
     }
 }
 
-/// A later version of the board, by its name.
+/// A later version of the recorder, by its name.
 mod later {
     use super::*;
 
     #[actor]
-    pub(super) struct Board;
+    pub(super) struct Recorder;
 
     #[actor]
-    impl Board {
+    impl Recorder {
         pub(super) fn effects(&self) -> Vec<u64> {
             Vec::new()
         }
@@ -41,10 +41,10 @@ mod earlier {
     use super::*;
 
     #[actor]
-    pub(super) struct Board;
+    pub(super) struct Recorder;
 
     #[actor]
-    impl Board {
+    impl Recorder {
         pub(super) fn effects(&self) -> Vec<u64> {
             Vec::new()
         }
@@ -65,13 +65,13 @@ fn an_unknown_name_is_refused() {
         let (manager, _local) = serve();
         let node = connect(&manager);
         let unknown = RemoteError::UnknownName { name: "bord".to_owned() };
-        assert_eq!(refusal::<Board>(&node, "bord"), unknown);
+        assert_eq!(refusal::<Recorder>(&node, "bord"), unknown);
         assert_eq!(
-            refusal::<Board>(&node, &"long".repeat(10_000)),
+            refusal::<Recorder>(&node, &"long".repeat(10_000)),
             RemoteError::UnknownName { name: "long".repeat(10_000) }
         );
         eventually("the manager's side of it", LIMIT, || manager.refusals().unwrap().contains(&unknown));
-        assert!(node.actor::<Board>("board").is_ok());
+        assert!(node.actor::<Recorder>("recorder").is_ok());
     });
 }
 
@@ -80,11 +80,11 @@ fn an_actor_of_another_type_is_refused() {
     alone(|| {
         let (manager, _local) = serve();
         let expected = RemoteError::OtherType {
-            name: "board".to_owned(),
+            name: "recorder".to_owned(),
             expected: "Counter".to_owned(),
-            found: "Board".to_owned(),
+            found: "Recorder".to_owned(),
         };
-        assert_eq!(refusal::<Counter>(&connect(&manager), "board"), expected);
+        assert_eq!(refusal::<Counter>(&connect(&manager), "recorder"), expected);
     });
 }
 
@@ -92,7 +92,7 @@ fn an_actor_of_another_type_is_refused() {
 fn a_method_that_the_manager_does_not_know_is_refused() {
     alone(|| {
         let (manager, _local) = serve();
-        let refused = refusal::<later::Board>(&connect(&manager), "board");
+        let refused = refusal::<later::Recorder>(&connect(&manager), "recorder");
         let RemoteError::OtherVersion { expected, found: None, .. } = &refused else { panic!("{refused}") };
         assert!(expected.starts_with("clear"), "{refused}");
     });
@@ -102,7 +102,7 @@ fn a_method_that_the_manager_does_not_know_is_refused() {
 fn an_older_client_is_served_by_the_names_of_its_methods() {
     alone(|| {
         let (manager, _local) = serve();
-        let remote = connect(&manager).actor::<earlier::Board>("board").unwrap();
+        let remote = connect(&manager).actor::<earlier::Recorder>("recorder").unwrap();
         assert_eq!(remote.note(7).wait(), Ok(1));
         assert_eq!(remote.effects().wait(), Ok(vec![7]));
     });
@@ -112,15 +112,15 @@ fn an_older_client_is_served_by_the_names_of_its_methods() {
 fn a_name_is_given_once_while_its_actor_lives() {
     alone(|| {
         let (manager, local) = serve();
-        let taken = RemoteError::NameTaken { name: "board".to_owned() };
-        assert_eq!(manager.actor("board", &local).unwrap_err(), taken);
+        let taken = RemoteError::NameTaken { name: "recorder".to_owned() };
+        assert_eq!(manager.actor("recorder", &local).unwrap_err(), taken);
         assert!(manager.actor("", &local).is_err());
         manager.actor("the same", &local).unwrap().actor("once more", &local).unwrap();
         let node = connect(&manager);
-        node.actor::<Board>("the same").unwrap().note(1).wait().unwrap();
-        assert_eq!(node.actor::<Board>("once more").unwrap().note(2).wait(), Ok(2));
+        node.actor::<Recorder>("the same").unwrap().note(1).wait().unwrap();
+        assert_eq!(node.actor::<Recorder>("once more").unwrap().note(2).wait(), Ok(2));
         local.stop(LIMIT).unwrap();
-        manager.actor("board", &super::board()).unwrap();
+        manager.actor("recorder", &super::recorder()).unwrap();
     });
 }
 
@@ -128,25 +128,25 @@ fn a_name_is_given_once_while_its_actor_lives() {
 #[test]
 fn an_actor_that_is_restarted_is_still_served() {
     alone(|| {
-        let local = Board { effects: vec![1] }.builder().restart(Restart::Permanent).spawn().unwrap();
+        let local = Recorder { effects: vec![1] }.builder().restart(Restart::Permanent).spawn().unwrap();
         let manager = remote::serve("127.0.0.1:0", &secret()).unwrap();
-        manager.actor("board", &local).unwrap();
-        let remote = connect(&manager).actor::<Board>("board").unwrap();
+        manager.actor("recorder", &local).unwrap();
+        let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
         assert_eq!(remote.note(2).wait(), Ok(2));
         assert!(matches!(remote.die().wait(), Err(CallError::Died(..))));
         assert_eq!(remote.effects().wait(), Ok(vec![1]));
     });
 }
 
-/// The board with other types in a method that has the same name.
+/// The recorder with other types in a method that has the same name.
 mod changed {
     use super::*;
 
     #[actor]
-    pub(super) struct Board;
+    pub(super) struct Recorder;
 
     #[actor]
-    impl Board {
+    impl Recorder {
         pub(super) fn note(&mut self, _effect: u32) -> usize {
             0
         }
@@ -157,8 +157,8 @@ mod changed {
 fn a_method_with_other_types_is_refused() {
     alone(|| {
         let (manager, _local) = serve();
-        let refused = refusal::<changed::Board>(&connect(&manager), "board");
-        let text = "`board` is of another version: it has `note(u64) -> usize`, not `note(u32) -> usize`";
+        let refused = refusal::<changed::Recorder>(&connect(&manager), "recorder");
+        let text = "`recorder` is of another version: it has `note(u64) -> usize`, not `note(u32) -> usize`";
         assert_eq!(refused.to_string(), text);
     });
 }

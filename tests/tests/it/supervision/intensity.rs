@@ -224,13 +224,13 @@ fn a_crash_costs_one_of_two_hundred_calls() {
             let stage = Stage::new();
             let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, PATIENCE), ["a"]);
             let supervisor = supervisor.start().unwrap();
-            let gate = stage.gate("start");
-            let held = a.wait_for(gate.path());
+            let latch = stage.latch("start");
+            let held = a.wait_for(latch.path());
             eventually("the call", PATIENCE, || a.depth() == 0);
             let before: Vec<_> = (1..100).map(|number| a.number(number)).collect();
             let exit = a.end(super::stage::Way::Exit(255));
             let after: Vec<_> = (101..=200).map(|number| a.number(number)).collect();
-            gate.open();
+            latch.open();
             held.wait().unwrap();
             for (number, call) in (1..).zip(before) {
                 assert_eq!(call.wait().unwrap(), (number, number, 1));
@@ -241,13 +241,13 @@ fn a_crash_costs_one_of_two_hundred_calls() {
                 assert_eq!(call.wait().unwrap(), (number, number - 100, 2));
             }
 
-            let gate = stage.gate("again");
-            let held = a.wait_for(gate.path());
+            let latch = stage.latch("again");
+            let held = a.wait_for(latch.path());
             eventually("the call", PATIENCE, || a.depth() == 0);
             let way = if for_good { super::stage::Way::LeaveForGood } else { super::stage::Way::Exit(255) };
             let exit = a.end(way);
             let lost: Vec<_> = (0..100).map(|number| a.number(number)).collect();
-            gate.open();
+            latch.open();
             held.wait().unwrap();
             exit.wait().unwrap_err();
             for call in lost {

@@ -27,7 +27,7 @@ struct Diligent {
 impl Diligent {
     #[on_start]
     fn begin(&mut self) {
-        eventually("the gate", PATIENCE, || self.ready.exists());
+        eventually("the latch", PATIENCE, || self.ready.exists());
         self.write("begun");
     }
 
@@ -85,7 +85,7 @@ impl Diligent {
 
 /// An actor to be, and where it writes.
 fn diligent(stage: &Stage) -> (phalanx::ActorBuilder<Diligent>, PathBuf) {
-    let (log, ready) = (stage.gate("log").path(), stage.gate("ready"));
+    let (log, ready) = (stage.latch("log").path(), stage.latch("ready"));
     ready.open();
     (Diligent { log: log.clone(), ready: ready.path(), ballast: Vec::new() }.builder().mailbox(1000), log)
 }
@@ -98,7 +98,7 @@ fn said(log: &PathBuf) -> String {
 fn what_is_done_at_the_start_is_done_after_the_start_and_before_the_first_message() {
     alone(|| {
         let stage = Stage::new();
-        let (log, ready) = (stage.gate("log").path(), stage.gate("ready"));
+        let (log, ready) = (stage.latch("log").path(), stage.latch("ready"));
         let actor = Diligent { log: log.clone(), ready: ready.path(), ballast: Vec::new() }.builder();
         let actor = actor.reserve().unwrap();
         let its_ref = actor.actor_ref();
@@ -313,7 +313,7 @@ fn an_age_shorter_than_the_start_costs_a_process_for_each_message_and_no_more() 
 fn a_stop_drains_the_mailbox_of_an_actor_that_is_due_for_a_fresh_process() {
     alone(|| {
         let stage = Stage::new();
-        let (log, ready) = (stage.gate("log").path(), stage.gate("ready"));
+        let (log, ready) = (stage.latch("log").path(), stage.latch("ready"));
         let actor = Diligent { log: log.clone(), ready: ready.path(), ballast: Vec::new() }.builder();
         let actor = actor.recycle_after(1).drain(phalanx::Drain::Always).spawn().unwrap();
         let calls: Vec<_> = (1..=20).map(|number| actor.work(number, 0)).collect();

@@ -142,12 +142,12 @@ fn a_caller_in_another_process_is_served_over_the_deaths_of_two_levels() {
     alone(|| {
         let stage = Stage::new();
         let (top, middle, worker) = three_levels(&stage);
-        let gate = stage.gate("done");
+        let latch = stage.latch("done");
         let calling = Process::spawn(
-            |(worker, gate): (ActorRef<Worker>, std::path::PathBuf)| {
+            |(worker, latch): (ActorRef<Worker>, std::path::PathBuf)| {
                 let (mut ok, mut lost, mut sessions) = (0_u64, 0_u64, 0_u64);
                 let mut last = 0;
-                while !gate.exists() {
+                while !latch.exists() {
                     match worker.number(ok).wait() {
                         Ok((number, _, incarnation)) if number == ok && incarnation >= last => {
                             ok += 1;
@@ -160,7 +160,7 @@ fn a_caller_in_another_process_is_served_over_the_deaths_of_two_levels() {
                 }
                 (ok, lost, sessions)
             },
-            (worker.clone(), gate.path()),
+            (worker.clone(), latch.path()),
         )
         .unwrap();
         eventually("calls", PATIENCE, || worker.handled() > 5);
@@ -177,7 +177,7 @@ fn a_caller_in_another_process_is_served_over_the_deaths_of_two_levels() {
             eventually("calls", PATIENCE, || worker.handled() > handled + 5);
             settled(&top, 1);
         }
-        gate.open();
+        latch.open();
         let (ok, lost, sessions) = calling.join().unwrap();
         assert!(ok > 50 && lost <= 10 && sessions == 11, "{ok} served, {lost} lost, by {sessions} processes");
         stop(&top);
@@ -190,7 +190,7 @@ fn what_is_queued_survives_a_supervisor_that_gives_up() {
     alone(|| {
         for crash in CRASHES {
             let stage = Stage::new();
-            let gate = stage.gate("busy");
+            let latch = stage.latch("busy");
             let low = Supervisor::one_for_one().name("low").intensity(0, PATIENCE);
             let (low, [a, b]) = stage.cast(low, ["a", "b"]);
             let low = low.reserve().unwrap();
@@ -199,11 +199,11 @@ fn what_is_queued_survives_a_supervisor_that_gives_up() {
             let wait = Duration::from_millis(50);
             let top = Supervisor::one_for_one().backoff(wait, wait).child("low", low).start().unwrap();
             let mut monitor = its_ref.monitor();
-            let busy = b.wait_for(gate.path());
+            let busy = b.wait_for(latch.path());
             eventually("the call", PATIENCE, || b.depth() == 0);
             let queued: Vec<_> = (0..100).map(|number| b.number(number)).collect();
             crash.hit(&a);
-            gate.open();
+            latch.open();
             busy.wait().unwrap();
             assert_eq!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::IntensityReached);
             let behind: Vec<_> = (0..100).map(|number| a.number(number)).collect();

@@ -78,15 +78,15 @@ fn a_terminated_child_is_gone_until_it_is_restarted_and_then_the_same_ref_works(
         let (supervisor, [a]) = stage.cast(Supervisor::one_for_one(), ["a"]);
         let supervisor = supervisor.start().unwrap();
         for round in 1..4 {
-            let gate = stage.gate(&format!("{round}"));
-            let busy = a.wait_for(gate.path());
+            let latch = stage.latch(&format!("{round}"));
+            let busy = a.wait_for(latch.path());
             eventually("the call", PATIENCE, || a.depth() == 0);
             let queued: Vec<_> = (0..50).map(|number| a.number(number)).collect();
             a.note("never".into()).unwrap();
             thread::scope(|scope| {
                 let terminating = scope.spawn(|| supervisor.terminate_child("a"));
                 eventually("the stop", PATIENCE, || state(&supervisor, "a") == ChildState::Stopping);
-                gate.open();
+                latch.open();
                 terminating.join().unwrap().unwrap();
             });
             // The message in progress was finished.
@@ -116,14 +116,14 @@ fn the_first_call_is_swept_and_the_next_is_answered() {
         let stage = Stage::new();
         let (supervisor, [a]) = stage.cast(Supervisor::one_for_one(), ["a"]);
         let supervisor = supervisor.start().unwrap();
-        let gate = stage.gate("stopping");
-        a.end_at(gate.path(), super::stage::Way::Exit(0)).unwrap();
+        let latch = stage.latch("stopping");
+        a.end_at(latch.path(), super::stage::Way::Exit(0)).unwrap();
         eventually("the message", PATIENCE, || a.depth() == 0);
         let first = a.count();
         thread::scope(|scope| {
             let terminating = scope.spawn(|| supervisor.terminate_child("a"));
             eventually("the stop", PATIENCE, || state(&supervisor, "a") == ChildState::Stopping);
-            gate.open();
+            latch.open();
             terminating.join().unwrap().unwrap();
         });
         assert!(first.wait().is_err());

@@ -104,8 +104,8 @@ impl Stage {
     }
 
     /// A file that is not there yet.
-    pub(super) fn gate(&self, name: &str) -> Gate {
-        Gate(self.path.join(format!("{name}.gate")))
+    pub(super) fn latch(&self, name: &str) -> Latch {
+        Latch(self.path.join(format!("{name}.latch")))
     }
 }
 
@@ -116,15 +116,15 @@ impl Drop for Stage {
 }
 
 /// What workers wait for.
-pub(super) struct Gate(PathBuf);
+pub(super) struct Latch(PathBuf);
 
-impl Gate {
+impl Latch {
     pub(super) fn path(&self) -> PathBuf {
         self.0.clone()
     }
 
     pub(super) fn open(&self) {
-        fs::write(&self.0, "").expect("the gate opens");
+        fs::write(&self.0, "").expect("the latch opens");
     }
 }
 

@@ -73,7 +73,7 @@ fn children_that_end_by_themselves_while_they_are_stopped_keep_their_reasons_and
     alone(|| {
         for supervisor in [Supervisor::one_for_one, Supervisor::one_for_all, Supervisor::dynamic] {
             let stage = Stage::new();
-            let gate = stage.gate("stopping");
+            let latch = stage.latch("stopping");
             let ways = [Way::Exit(0), Way::Leave, Way::Panic, Way::Sigkill];
             let types = [Restart::Permanent, Restart::Transient, Restart::Temporary];
             let mut builder = supervisor().intensity(0, SECOND);
@@ -88,7 +88,7 @@ fn children_that_end_by_themselves_while_they_are_stopped_keep_their_reasons_and
             }
             let supervisor = builder.start().unwrap();
             for (child, way) in &children {
-                child.end_at(gate.path(), *way).unwrap();
+                child.end_at(latch.path(), *way).unwrap();
                 eventually("the message", PATIENCE, || child.depth() == 0);
             }
             thread::scope(|scope| {
@@ -97,7 +97,7 @@ fn children_that_end_by_themselves_while_they_are_stopped_keep_their_reasons_and
                     let children = supervisor.which_children().unwrap();
                     children.last().is_some_and(|child| child.state == ChildState::Stopping)
                 });
-                gate.open();
+                latch.open();
                 stopping.join().unwrap();
             });
             for (child, way) in &children {
@@ -214,8 +214,8 @@ struct Stubborn;
 
 #[actor]
 impl Stubborn {
-    fn leave(&self, gate: PathBuf, marker: PathBuf) {
-        eventually("the gate", PATIENCE, || gate.exists());
+    fn leave(&self, latch: PathBuf, marker: PathBuf) {
+        eventually("the latch", PATIENCE, || latch.exists());
         let caught = catch_unwind(AssertUnwindSafe(|| phalanx::exit_actor()));
         std::fs::write(marker, "code behind the end").unwrap();
         drop(caught);
@@ -232,15 +232,15 @@ fn an_end_by_its_own_code_cannot_be_caught_and_each_queued_call_is_told() {
     alone(|| {
         for restart in [Restart::Temporary, Restart::Transient] {
             let stage = Stage::new();
-            let (gate, marker) = (stage.gate("gate"), stage.gate("marker"));
+            let (latch, marker) = (stage.latch("latch"), stage.latch("marker"));
             let actor = Stubborn.builder().mailbox(10_000).restart(restart).reserve().unwrap();
             let actor_ref = actor.actor_ref();
             let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
-            let leaving = actor_ref.leave(gate.path(), marker.path());
+            let leaving = actor_ref.leave(latch.path(), marker.path());
             eventually("the call", PATIENCE, || actor_ref.depth() == 0);
             let queued: Vec<_> = (0..10_000).map_while(|number| actor_ref.try_nothing(number).ok()).collect();
             assert!(queued.len() > 100);
-            gate.open();
+            latch.open();
             let error = leaving.wait().unwrap_err();
             assert!(matches!(error, CallError::Stopped(_)), "{error}");
             for call in queued {

@@ -42,12 +42,12 @@ impl Clerk {
 /// How many calls a caller has on their way at once.
 const AT_ONCE: usize = 10;
 
-/// Calls until the gate is there; answers which calls were answered, and how many were lost.
-fn call(clerk: &ActorRef<Clerk>, caller: u64, gate: &Path) -> (Vec<u64>, usize) {
+/// Calls until the latch is there; answers which calls were answered, and how many were lost.
+fn call(clerk: &ActorRef<Clerk>, caller: u64, latch: &Path) -> (Vec<u64>, usize) {
     let (mut answered, mut lost, mut next) = (Vec::new(), 0, 1);
     let mut calls: VecDeque<(u64, Reply<u64>)> = VecDeque::new();
     loop {
-        let ends = gate.exists();
+        let ends = latch.exists();
         while !ends && calls.len() < AT_ONCE {
             // Each number is that of a call or of a tell.
             if next % 7 == 0 {
@@ -88,7 +88,7 @@ fn check(book: &str, calls: &[(u64, (Vec<u64>, usize))], deaths: usize) {
 fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
     alone(|| {
         let stage = Stage::new();
-        let (book, gate) = (stage.gate("book").path(), stage.gate("end"));
+        let (book, latch) = (stage.latch("book").path(), stage.latch("end"));
         // It is replaced now and then, which costs nothing.
         let clerk = Clerk { book: book.clone() }.builder().recycle_after(100).reserve().unwrap();
         let clerk_ref = clerk.actor_ref();
@@ -102,15 +102,15 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
         let others: Vec<_> = (1..=2)
             .map(|caller| {
                 let task =
-                    |(clerk, caller, gate): (ActorRef<Clerk>, u64, PathBuf)| call(&clerk, caller, &gate);
-                (caller, Process::spawn(task, (clerk_ref.clone(), caller, gate.path())).unwrap())
+                    |(clerk, caller, latch): (ActorRef<Clerk>, u64, PathBuf)| call(&clerk, caller, &latch);
+                (caller, Process::spawn(task, (clerk_ref.clone(), caller, latch.path())).unwrap())
             })
             .collect();
         let (deaths, own) = thread::scope(|scope| {
             let own: Vec<_> = (11..=12)
                 .map(|caller| {
-                    let (clerk, gate) = (clerk_ref.clone(), gate.path());
-                    (caller, scope.spawn(move || call(&clerk, caller, &gate)))
+                    let (clerk, latch) = (clerk_ref.clone(), latch.path());
+                    (caller, scope.spawn(move || call(&clerk, caller, &latch)))
                 })
                 .collect();
             let mut deaths = 0;
@@ -133,7 +133,7 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
                 }
                 eventually("the clerk", PATIENCE, || clerk_ref.is_alive() && middle_ref.is_alive());
             }
-            gate.open();
+            latch.open();
             (
                 deaths,
                 own.into_iter()
@@ -157,17 +157,17 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
 fn a_call_that_was_stopped_before_its_turn_was_not_run_and_one_that_was_answered_was() {
     alone(|| {
         let stage = Stage::new();
-        let (book, gate) = (stage.gate("book").path(), stage.gate("end"));
+        let (book, latch) = (stage.latch("book").path(), stage.latch("end"));
         let clerk = Clerk { book: book.clone() }.builder().reserve().unwrap();
         let clerk_ref = clerk.actor_ref();
         let supervisor = Supervisor::one_for_one().child("clerk", clerk).start().unwrap();
         let calls: Vec<_> = thread::scope(|scope| {
             let calling: Vec<_> = (1..=3)
                 .map(|caller| {
-                    let (clerk, gate) = (&clerk_ref, gate.path());
+                    let (clerk, latch) = (&clerk_ref, latch.path());
                     let calls = move || {
                         let outcomes = (1..)
-                            .take_while(|_| !gate.exists())
+                            .take_while(|_| !latch.exists())
                             .map(|number| (number, clerk.within(PATIENCE).enter(caller, number).wait()));
                         outcomes.collect::<Vec<_>>()
                     };
@@ -179,7 +179,7 @@ fn a_call_that_was_stopped_before_its_turn_was_not_run_and_one_that_was_answered
                 supervisor.restart_child("clerk").unwrap();
                 thread::sleep(Duration::from_millis(2));
             }
-            gate.open();
+            latch.open();
             calling.into_iter().map(|(caller, calling)| (caller, calling.join().unwrap())).collect()
         });
         let book = fs::read_to_string(book).unwrap();

@@ -106,18 +106,18 @@ fn what_is_queued_at_siblings_survives_the_restart_of_all() {
     alone(|| {
         for crash in CRASHES {
             let stage = Stage::new();
-            let gate = stage.gate("busy");
+            let latch = stage.latch("busy");
             let (a, a_ref) = reserved(stage.worker("a").mailbox(500));
             let (b, b_ref) = reserved(stage.worker("b").mailbox(500));
             let supervisor = Supervisor::one_for_all().child("a", a).child("b", b).start().unwrap();
             // `b` is asked to stop in the middle of a call, finishes that, and no other.
-            let busy = b_ref.wait_for(gate.path());
+            let busy = b_ref.wait_for(latch.path());
             eventually("the call", PATIENCE, || b_ref.depth() == 0);
             let queued: Vec<_> = (0..200).map(|number| b_ref.number(number)).collect();
             crash.hit(&a_ref);
             let behind: Vec<_> = (0..200).map(|number| a_ref.number(number)).collect();
             eventually("the stop", PATIENCE, || state(&supervisor, "b") == ChildState::Stopping);
-            gate.open();
+            latch.open();
             busy.wait().unwrap();
             for (number, call) in (0..200).zip(queued) {
                 assert_eq!(call.wait().unwrap(), (number, number + 1, 2), "{crash:?}");

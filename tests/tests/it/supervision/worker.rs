@@ -135,13 +135,13 @@ impl Worker {
 
     /// Ends when a file is there.
     #[tell]
-    pub(super) fn end_at(&self, gate: PathBuf, way: Way) {
-        eventually("the gate", PATIENCE, || gate.exists());
+    pub(super) fn end_at(&self, latch: PathBuf, way: Way) {
+        eventually("the latch", PATIENCE, || latch.exists());
         way.go()
     }
 
-    pub(super) fn wait_for(&self, gate: PathBuf) {
-        eventually("the gate", PATIENCE, || gate.exists());
+    pub(super) fn wait_for(&self, latch: PathBuf) {
+        eventually("the latch", PATIENCE, || latch.exists());
     }
 
     pub(super) fn hang(&self) {

@@ -180,10 +180,10 @@ fn a_task_over_its_memory_limit_is_out_of_memory() {
 #[test]
 fn a_task_whose_handle_is_dropped_runs_on() {
     alone(|| {
-        let gate = super::Gate::closed("gate");
-        let pid = super::report::spawn(gate.path()).unwrap().pid();
+        let latch = super::Latch::closed("latch");
+        let pid = super::report::spawn(latch.path()).unwrap().pid();
         assert!(processes::runs(pid));
-        gate.open();
+        latch.open();
         eventually("its own end", PATIENCE, || !processes::exists(pid));
     });
 }

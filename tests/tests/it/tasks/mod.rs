@@ -18,11 +18,11 @@ use phalanx_tests::{Program, alone, eventually};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What holds tasks back until a case has looked at them.
-struct Gate(PathBuf);
+struct Latch(PathBuf);
 
-impl Gate {
-    fn closed(name: &str) -> Gate {
-        Gate(env::temp_dir().join(name))
+impl Latch {
+    fn closed(name: &str) -> Latch {
+        Latch(env::temp_dir().join(name))
     }
 
     fn path(&self) -> String {
@@ -35,11 +35,11 @@ impl Gate {
 
     /// In the task: waits.
     fn pass(path: &str) {
-        eventually("an open gate", PATIENCE, || fs::exists(path).unwrap());
+        eventually("an open latch", PATIENCE, || fs::exists(path).unwrap());
     }
 }
 
-impl Drop for Gate {
+impl Drop for Latch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
@@ -52,8 +52,8 @@ fn nap() {
 
 /// Name, daemon, pid: what a task knows of itself.
 #[task]
-fn report(gate: String) -> (String, bool, u32) {
-    Gate::pass(&gate);
+fn report(latch: String) -> (String, bool, u32) {
+    Latch::pass(&latch);
     let me = phalanx::current();
     (me.name().to_owned(), me.daemon(), std::process::id())
 }
@@ -61,8 +61,8 @@ fn report(gate: String) -> (String, bool, u32) {
 #[test]
 fn a_task_is_listed_while_it_runs_and_knows_who_it_is() {
     alone(|| {
-        let gate = Gate::closed("gate");
-        let builder = report::builder(gate.path()).name("reporter").daemon(true);
+        let latch = Latch::closed("latch");
+        let builder = report::builder(latch.path()).name("reporter").daemon(true);
         assert_eq!(phalanx::children(), []);
 
         let process = builder.spawn().unwrap();
@@ -71,7 +71,7 @@ fn a_task_is_listed_while_it_runs_and_knows_who_it_is() {
         let [child] = &phalanx::children()[..] else { panic!("{:?}", phalanx::children()) };
         assert_eq!((&*child.name, child.pid, child.daemon), ("reporter", process.pid(), true));
 
-        gate.open();
+        latch.open();
         assert_eq!(process.join().unwrap(), ("reporter".to_owned(), true, process.pid()));
         assert_eq!((process.exit_code(), process.is_alive()), (Some(0), false));
         assert_eq!(process.exit_reason(), Some(ExitReason::Normal));
@@ -95,14 +95,14 @@ fn children_are_listed_in_the_order_of_their_start() {
 #[test]
 fn a_child_whose_handle_is_dropped_is_still_a_child() {
     alone(|| {
-        let gate = Gate::closed("gate");
-        drop(report::builder(gate.path()).name("dropped").daemon(true).spawn().unwrap());
+        let latch = Latch::closed("latch");
+        drop(report::builder(latch.path()).name("dropped").daemon(true).spawn().unwrap());
         let kept = nap::builder().name("kept").spawn().unwrap();
         let shown = || -> Vec<_> {
             phalanx::children().into_iter().map(|child| (child.name, child.daemon)).collect()
         };
         assert_eq!(shown(), [("dropped".to_owned(), true), ("kept".to_owned(), false)]);
-        gate.open();
+        latch.open();
         eventually("its end", PATIENCE, || shown() == [("kept".to_owned(), false)]);
         kept.kill().unwrap();
         kept.join().unwrap_err();
@@ -162,12 +162,12 @@ fn a_handle_can_be_awaited_as_often_as_one_likes() {
     alone(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let gate = Gate::closed("gate");
-            let process = report::builder(gate.path()).name("awaited").spawn().unwrap();
+            let latch = Latch::closed("latch");
+            let process = report::builder(latch.path()).name("awaited").spawn().unwrap();
             let waiting = (&process).into_future();
             // One that is given up leaves the process alone.
             drop((&process).into_future());
-            gate.open();
+            latch.open();
             assert_eq!(waiting.await.unwrap().0, "awaited");
             assert_eq!((&process).await.unwrap().0, "awaited");
             assert_eq!(process.await.unwrap().0, "awaited");
@@ -242,9 +242,9 @@ fn an_option_that_cannot_be_is_refused_by_name() {
 fn a_name_may_be_long_and_of_any_script() {
     alone(|| {
         for name in ["x".repeat(255), "приёмник 受信機".to_owned()] {
-            let gate = Gate::closed("gate");
-            let process = report::builder(gate.path()).name(&name).spawn().unwrap();
-            gate.open();
+            let latch = Latch::closed("latch");
+            let process = report::builder(latch.path()).name(&name).spawn().unwrap();
+            latch.open();
             assert_eq!(process.join().unwrap().0, name);
         }
     });
@@ -252,7 +252,7 @@ fn a_name_may_be_long_and_of_any_script() {
 
 #[test]
 fn a_task_still_is_a_function() {
-    let gate = Gate::closed("gate of a plain call");
-    gate.open();
-    assert_eq!(report(gate.path()), ("main".to_owned(), false, std::process::id()));
+    let latch = Latch::closed("latch of a plain call");
+    latch.open();
+    assert_eq!(report(latch.path()), ("main".to_owned(), false, std::process::id()));
 }

@@ -63,17 +63,17 @@ fn a_task_can_start_an_actor_which_ends_with_it() {
 }
 
 #[task]
-fn leave_a_task_running(gate: String) -> u32 {
-    super::report::spawn(gate).unwrap().pid()
+fn leave_a_task_running(latch: String) -> u32 {
+    super::report::spawn(latch).unwrap().pid()
 }
 
 #[test]
 fn a_task_that_returns_waits_for_what_it_has_started() {
     alone(|| {
-        let gate = super::Gate::closed("gate");
-        let process = leave_a_task_running::spawn(gate.path()).unwrap();
+        let latch = super::Latch::closed("latch");
+        let process = leave_a_task_running::spawn(latch.path()).unwrap();
         assert_eq!(process.join_timeout(std::time::Duration::from_millis(200)), None);
-        gate.open();
+        latch.open();
         assert!(!processes::exists(process.join().unwrap()));
     });
 }

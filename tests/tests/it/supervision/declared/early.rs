@@ -78,7 +78,7 @@ fn what_is_sent_before_the_start_is_served_after_it() {
         let mut early = Vec::new();
         let shop = Shop::start_with(|shop| {
             early.push(shop.db.add("early".into()));
-            early.push(shop.billing.status_page.len());
+            early.push(shop.billing.ledger.len());
             ShopArgs { db: db(), mailer: mailer(), billing: billing(), temporary: db() }
         });
         let answers: Vec<_> = early.into_iter().map(|reply| reply.wait().unwrap()).collect();

@@ -12,7 +12,7 @@ mod senders;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{Gate, eventually, processes};
+use phalanx_tests::{Latch, eventually, processes};
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -35,9 +35,9 @@ impl Inbox {
         number
     }
 
-    /// Is busy until the gate opens.
-    fn hold(&self, gate: Gate) {
-        gate.pass();
+    /// Is busy until the latch opens.
+    fn hold(&self, latch: Latch) {
+        latch.pass();
     }
 
     fn seen(&self) -> Vec<(u32, u64)> {
@@ -62,10 +62,10 @@ fn inbox(capacity: u32) -> ActorRef<Inbox> {
     Inbox { seen: Vec::new() }.builder().mailbox(capacity).spawn().unwrap()
 }
 
-/// Has the actor begin a message that lasts until the gate opens.
-fn hold(inbox: &ActorRef<Inbox>, gate: &Gate) -> Reply<()> {
+/// Has the actor begin a message that lasts until the latch opens.
+fn hold(inbox: &ActorRef<Inbox>, latch: &Latch) -> Reply<()> {
     let handled = inbox.handled();
-    let held = inbox.hold(gate.clone());
+    let held = inbox.hold(latch.clone());
     eventually("the message to begin", LIMIT, || inbox.depth() == 0);
     assert_eq!(inbox.handled(), handled);
     held

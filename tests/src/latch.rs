@@ -12,12 +12,12 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Something that is there or not, for all processes of a case: a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Gate(PathBuf);
+pub struct Latch(PathBuf);
 
-impl Gate {
+impl Latch {
     /// One that is closed, in the directory of the case.
-    pub fn new(name: &str) -> Gate {
-        Gate(std::env::temp_dir().join(name))
+    pub fn new(name: &str) -> Latch {
+        Latch(std::env::temp_dir().join(name))
     }
 
     /// Leaves a word beside it.
@@ -55,7 +55,7 @@ impl Gate {
 
     /// Waits until it is open.
     pub fn pass(&self) {
-        eventually("the gate to open", LIMIT, || self.is_open());
+        eventually("the latch to open", LIMIT, || self.is_open());
     }
 
     /// # Panics

@@ -7,26 +7,26 @@ use phalanx::Secret;
 use phalanx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::gate::Gate;
+use crate::latch::Latch;
 
 /// Remembers what has been done to it.
 #[actor]
-pub struct Board {
+pub struct Recorder {
     pub effects: Vec<u64>,
 }
 
 #[actor]
-impl Board {
+impl Recorder {
     pub fn note(&mut self, effect: u64) -> usize {
         self.effects.push(effect);
         self.effects.len()
     }
 
-    /// Answers when the gate is open, and is seen to run before that.
-    pub fn note_slowly(&mut self, effect: u64, gate: Gate) -> usize {
+    /// Answers when the latch is open, and is seen to run before that.
+    pub fn note_slowly(&mut self, effect: u64, latch: Latch) -> usize {
         self.effects.push(effect);
-        gate.mark("begun");
-        gate.pass();
+        latch.mark("begun");
+        latch.pass();
         self.effects.len()
     }
 
@@ -52,13 +52,13 @@ impl Board {
     }
 
     /// A ref in the arguments.
-    pub fn meet(&self, other: ActorRef<Board>) -> u64 {
+    pub fn meet(&self, other: ActorRef<Recorder>) -> u64 {
         other.incarnation()
     }
 
     /// A ref in the answer.
-    pub fn find_you(&self) -> Option<ActorRef<Board>> {
-        phalanx::myself::<Board>()
+    pub fn find_you(&self) -> Option<ActorRef<Recorder>> {
+        phalanx::myself::<Recorder>()
     }
 }
 
