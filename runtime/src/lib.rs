@@ -46,7 +46,8 @@
 // For the macros, in the actors that are our own.
 extern crate self as phalanx;
 
-// A folder of a crate of its own, below all others.
+// Crates of their own, below all folders.
+use phalanx_os as sys;
 use phalanx_policy as policy;
 
 mod actor;
@@ -70,7 +71,6 @@ pub mod store;
 mod supervision;
 mod supervisor;
 pub mod sync;
-mod sys;
 mod task;
 mod types;
 
@@ -122,6 +122,7 @@ pub use supervision::{
 pub use sync::{
     Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
+#[doc(inline)]
 pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
 pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
