@@ -74,10 +74,6 @@ pub mod sync;
 mod task;
 mod types;
 
-#[cfg(feature = "floors")]
-#[doc(hidden)]
-pub mod baseline;
-
 pub use phalanx_macros::{actor, main, supervisor, task};
 
 pub use actor::actor_ref::ActorRef;
