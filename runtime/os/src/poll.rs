@@ -60,10 +60,11 @@ fn select(
     const BITS: usize = c_ulong::BITS as usize;
     let place = |fd: &BorrowedFd<'_>| {
         let number = fd.as_raw_fd().unsigned_abs() as usize;
-        (number / BITS, 1 << (number % BITS))
+        let bit: c_ulong = 1 << (number % BITS);
+        (number / BITS, bit)
     };
     let words = 1 + fds.iter().map(|(fd, _)| place(fd).0).max().unwrap_or_default();
-    let mut sets = [vec![0; words], vec![0; words]];
+    let mut sets: [Vec<c_ulong>; 2] = [vec![0; words], vec![0; words]];
     for (fd, write) in fds {
         let (word, bit) = place(fd);
         sets[usize::from(*write)][word] |= bit;
@@ -75,15 +76,16 @@ fn select(
     struct Signals(*const libc::sigset_t, libc::size_t);
     // The size is that of the kernel's masks, not of the C library's.
     let signals = Signals(mask.as_ref().map_or(ptr::null(), |mask| ptr::from_ref(mask.as_ref())), 8);
-    let [read, write] = &mut sets;
-    // SAFETY: the sets have room for `words * BITS` descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null is
+    // With their types: what takes any number of arguments takes them of any type.
+    let [read, write]: [*mut c_ulong; 2] = sets.each_mut().map(|set| set.as_mut_ptr());
+    // SAFETY: the sets are of the words that the call is defined on, and have room for `words * BITS` descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null is
     // allowed) for the whole call.
     let done = unsafe {
         libc::syscall(
             libc::SYS_pselect6,
             (words * BITS) as c_int,
-            read.as_mut_ptr(),
-            write.as_mut_ptr(),
+            read,
+            write,
             ptr::null_mut::<c_ulong>(),
             time,
             ptr::from_ref(&signals),
@@ -291,6 +293,8 @@ pub fn pause(moment: Duration) {
 mod tests {
     use std::io::Write;
 
+    use nix::fcntl::FcntlArg;
+
     use super::*;
 
     #[test]
@@ -312,5 +316,22 @@ mod tests {
         let wait = Some(Duration::from_millis(1));
         assert_eq!(select(&[(silent.as_fd(), false)], wait, Some(&mask)).unwrap(), [false]);
         assert_eq!(select(&[], now, None).unwrap(), [false; 0]);
+    }
+
+    #[test]
+    fn descriptors_of_every_number_are_found_without_polling() {
+        let now = Some(Duration::ZERO);
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (silent, _open) = io::pipe().unwrap();
+        writer.write_all(b"x").unwrap();
+        let at = |number: usize, end: &io::PipeReader| {
+            let copy = nix::fcntl::fcntl(end, FcntlArg::F_DUPFD_CLOEXEC(number as i32)).unwrap();
+            super::super::fd::own(copy).unwrap()
+        };
+        for number in [31, 32, 33, 63, 64, 65, 127, 128, 500, 900] {
+            let (ready, not_ready) = (at(number, &reader), at(number, &silent));
+            let fds = [(ready.as_fd(), false), (not_ready.as_fd(), false)];
+            assert_eq!(select(&fds, now, None).unwrap(), [true, false], "from {number} on");
+        }
     }
 }
