@@ -1,5 +1,5 @@
-//! The one piece of user code that a supervisor runs, if it is asked to: before it forks, so that its
-//! children share what was loaded.
+//! Runs the only user code of a supervisor, on request: before it forks, so that its children share what was
+//! loaded.
 
 use crate::control::function::FunctionName;
 use crate::ipc::bounds::DEPTH;
@@ -7,10 +7,10 @@ use crate::ipc::user_code;
 use crate::sys::per_process::Home;
 use crate::sys::process;
 
-/// Runs it.
+/// Runs the preload function.
 ///
 /// # Errors
-/// In words, if it panicked, or has left threads behind: a process with threads cannot be forked safely.
+/// A message, if it panicked or left threads behind: a process with threads cannot be forked safely.
 pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
     let runner = function.find().ok_or("the function to preload is not in this program")?;
     process::note_foreign_code();
