@@ -256,7 +256,8 @@ impl Spawn {
 }
 
 /// Why a spawn is refused if the requesting process has other credentials.
-pub(crate) const FOREIGN: &str = "whoever asks runs with another real user or group than this supervisor";
+pub(crate) const FOREIGN: &str =
+    "the requesting process runs with another real user or group than this supervisor";
 
 /// What came in on a control channel.
 pub(crate) enum Asked {

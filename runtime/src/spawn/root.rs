@@ -185,7 +185,7 @@ fn await_word(
                 }
                 // It ends by itself, and after it its reaper, which reaps it.
                 drop(poll::readable(pidfd.as_fd(), Some(LEAVING)));
-                return Err(Obstacle::parse(said).unwrap_or_else(|| no_supervisor("it said something else")));
+                return Err(Obstacle::parse(said).unwrap_or_else(|| no_supervisor("it sent something else")));
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if ready[1] {
