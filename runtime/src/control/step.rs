@@ -103,7 +103,8 @@ impl Step {
             Step::Reaper => "the supervisor: fork off its reaper (prctl, fork, pidfd_open)",
             Step::Own => "the supervisor: open a handle on itself (pidfd_open)",
             Step::Equipment => {
-                "the supervisor: make its doorbell, its notification bits and its register (eventfd, mmap, memfd_create)"
+                "the supervisor: make its doorbell, its notification bits and its register \
+                 (eventfd, mmap, memfd_create)"
             }
             Step::Word => "the supervisor: tell the program that it is there (sendmsg)",
         }
@@ -205,7 +206,9 @@ impl From<NoTree> for io::Error {
                 "phalanx lies in a shared library, not in the program's executable".to_owned()
             }
             NoTree::Credentials(error) => error,
-            NoTree::Copy => "this process is a copy, made by fork, of an actor or a task: only the original has a supervisor".to_owned(),
+            NoTree::Copy => "this process is a copy, made by fork, of an actor or a task: \
+                             only the original has a supervisor"
+                .to_owned(),
             NoTree::Obstacle(obstacle) => obstacle.to_string(),
         })
     }

@@ -128,7 +128,8 @@ fn start() -> Result<Started, NoTree> {
 fn check_place() -> io::Result<()> {
     if boot::is_meant() {
         return Err(io::Error::other(
-            "this process is becoming a supervisor itself; initialisers before `main`, and what a supervisor preloads, cannot spawn",
+            "this process is becoming a supervisor itself; initialisers before `main`, \
+             and what a supervisor preloads, cannot spawn",
         ));
     }
     Ok(())
@@ -139,12 +140,14 @@ fn check_loader() -> io::Result<()> {
     let preloaded = std::env::var("LD_PRELOAD").unwrap_or_default();
     if preloaded.contains("/vgpreload_core") {
         return Err(io::Error::other(
-            "the program runs under valgrind, which would execute itself there; actors cannot be started under it",
+            "the program runs under valgrind, which would execute itself there; \
+             actors cannot be started under it",
         ));
     }
     if executable::is_loaded_by_hand() {
         return Err(io::Error::other(
-            "the program was started by calling the loader (`ld.so PROGRAM`), which is what would be started again; start the program itself",
+            "the program was started by calling the loader (`ld.so PROGRAM`), \
+             which is what would be started again; start the program itself",
         ));
     }
     Ok(())
@@ -395,7 +398,11 @@ fn say_that_it_died(status: Option<ExitStatus>) {
 }
 
 fn say_that_it_returns(kept: &Kept) {
-    tracing::warn!(target: record::TARGET, actor = kept.name(), "it is started again, below a new root supervisor");
+    tracing::warn!(
+        target: record::TARGET,
+        actor = kept.name(),
+        "it is started again, below a new root supervisor"
+    );
 }
 
 fn say_that_it_does_not_return(kept: &Kept, why: &str) {

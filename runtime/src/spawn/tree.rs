@@ -34,7 +34,8 @@ fn unequal(difference: &str) -> String {
         _ => "an actor that gives up rights spawns nothing afterwards",
     };
     format!(
-        "this process has other rights than its supervisor, and so than what that would start: {difference}; {remedy}"
+        "this process has other rights than its supervisor, and so than what that would start: \
+         {difference}; {remedy}"
     )
 }
 

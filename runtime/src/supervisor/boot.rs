@@ -85,7 +85,8 @@ pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
         false if !process::is_below_own_program() => return None,
         false => {
             eprintln!(
-                "phalanx: an image of this program was started to be its supervisor, but not by the program; it does not run `main`"
+                "phalanx: an image of this program was started to be its supervisor, \
+                 but not by the program; it does not run `main`"
             );
             process::exit_now(Step::Identify.code())
         }

@@ -18,7 +18,8 @@ pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
     let kept = user_code::caught(|| runner.keep(args, Vec::new(), DEPTH));
     if !home.is_here() {
         process::say(
-            "phalanx: a preload has forked, and the copy of its supervisor has come back from it: it ends here\n",
+            "phalanx: a preload has forked, and the copy of its supervisor has come back from it: \
+             it ends here\n",
         );
         process::exit_now(1);
     }
@@ -27,7 +28,10 @@ pub(super) fn run(function: &FunctionName, args: &[u8]) -> Result<(), String> {
         Err(payload) => return Err(format!("the preload panicked: {}", words(&*payload))),
     }
     process::confirm_single_thread().map_err(|error| {
-        format!("the preload has left threads behind: {error}; children are forked, and only a process with one thread can be forked safely")
+        format!(
+            "the preload has left threads behind: {error}; children are forked, \
+             and only a process with one thread can be forked safely"
+        )
     })
 }
 

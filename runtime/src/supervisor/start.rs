@@ -275,7 +275,8 @@ impl Worker {
 }
 
 /// The reason for not restarting an actor whose mailbox was shut down.
-pub(crate) const NO_MAILBOX: &str = "its mailbox has been shut down by code in one of its processes, or of its callers, and cannot be opened again";
+pub(crate) const NO_MAILBOX: &str = "its mailbox has been shut down by code in one of its processes, \
+                                     or of its callers, and cannot be opened again";
 
 pub(super) fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
