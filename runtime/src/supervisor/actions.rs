@@ -130,8 +130,8 @@ impl Supervisor {
     fn announce_boot(&mut self) -> Option<Event> {
         if let Some(Declared { page, place }) = &self.declared {
             page.ready();
-            // Before the mailbox: a process that hears that one, and asks the supervisor above about this
-            // one, gets the same reply.
+            // Signalled before the mailbox is rung: a process that hears the mailbox may ask the supervisor
+            // above, which must know by then.
             place.say(Signal::Ready);
             // Rung from the receiving side of the mailbox.
             let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
