@@ -30,7 +30,7 @@ pub struct Later<T> {
 ///
 /// One that is dropped without being sent ends the caller's wait with [`CallError::Unanswered`](crate::CallError::Unanswered), but for the end of the
 /// actor: then the caller is told of that.
-#[must_use = "dropping it tells the caller that there will be no answer"]
+#[must_use = "dropping it tells the caller that no reply will come"]
 pub struct Answer<T> {
     promise: Arc<Promise>,
     kind: PhantomData<fn(T)>,
