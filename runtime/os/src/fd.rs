@@ -371,8 +371,9 @@ mod tests {
         }
         close_standard();
         let pair = seqpacket_pair().unwrap();
-        let (epoll, event, pidfd) = (poll::Epoll::new(), poll::Event::new(), process::pidfd(process::pid()));
-        let payload = memfd::payload(b"bytes");
+        let (_epoll, _event, _pidfd) =
+            (poll::Epoll::new(), poll::Event::new(), process::pidfd(process::pid()));
+        let _payload = memfd::payload(b"bytes");
         if !standard().is_empty() {
             std::process::exit(5);
         }
