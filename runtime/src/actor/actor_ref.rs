@@ -1,4 +1,4 @@
-//! A ref: the address of an actor, and the hand on its process.
+//! A ref: the address of an actor, and a handle on its process.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -30,16 +30,19 @@ use crate::types::method::{Method, method_name};
 
 /// The address of an actor of type `A`: its messages are this type's methods.
 ///
-/// Calling a method sends, and answers a [`Reply`]; a `#[tell]` method returns whether it was sent. Each message also has a
-/// twin `try_..` that never waits: a full mailbox is an error that gives the arguments back. Methods that are
-/// not the actor's own, such as [`pid`](Self::pid) or [`stop`](Self::stop), concern its process.
+/// Calling a method sends a message and returns a [`Reply`]; a `#[tell]` method returns whether it was sent.
+/// Each message also has a twin `try_..` that never waits: a full mailbox is an error that gives the
+/// arguments back. Methods that are not the actor's own, such as [`pid`](Self::pid) or [`stop`](Self::stop),
+/// concern its process.
 ///
-/// A ref is cheap to clone, can be used from any thread, and travels: in messages, answers, init arguments and state.
-/// Dropping refs does not end the actor; it ends when it is stopped, when it dies, or with the program.
+/// A ref is cheap to clone, can be used from any thread, and travels: in messages, replies, init arguments
+/// and state. Dropping refs does not end the actor; it ends when it is stopped, when it dies, or with the
+/// program.
 ///
-/// **Blocking.** Sending waits while the mailbox is full (256 messages unless the `mailbox` option says otherwise), at
-/// most for the call's deadline; so does a call while 16,384 of this process to that actor are under way, sent and not yet answered, which is what an
-/// actor keeps for a caller that does not get to read its answers. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within).
+/// **Blocking.** Sending waits while the mailbox is full (256 messages unless the `mailbox` option says
+/// otherwise), at most for the call's deadline. A call also waits while this process has 16,384 calls to that
+/// actor under way, sent and not yet answered: an actor keeps that many replies for a caller that does not
+/// read them. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within).
 pub struct ActorRef<A: ActorStruct> {
     calls: A::Calls,
     kind: PhantomData<fn() -> A>,
@@ -54,7 +57,7 @@ pub struct RawRef {
     within: Option<Duration>,
     /// For how long the handler may run.
     kill_after: Option<Duration>,
-    /// Not while the actor is being restarted.
+    /// Whether sending fails while the actor is being restarted.
     only_if_up: bool,
 }
 
@@ -88,7 +91,7 @@ impl RawRef {
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))
     }
 
-    /// Encodes arguments that nobody gets back.
+    /// Encodes arguments that are not given back to the caller.
     fn encode_away<A: Portable>(&self, method: u32, args: A) -> Result<Encoded, SendError> {
         let encoded = codec::encode_away(args, self.endpoint.card.depth);
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))
@@ -111,7 +114,7 @@ impl RawRef {
         }
     }
 
-    /// An actor does not wait for itself.
+    /// An actor must not wait for itself.
     fn check_call<E>(&self, method: u32) -> Result<(), CallError<E>> {
         if context::is_handling(self.endpoint.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
@@ -121,7 +124,7 @@ impl RawRef {
         Ok(())
     }
 
-    /// Sends a call whose answer is expected, and waits for room.
+    /// Sends a call, waiting for room in the mailbox.
     fn call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, CallError<E>> {
         self.check_call(method)?;
         self.call_encoded(method, self.encode_away(method, args)?, true)
@@ -141,7 +144,7 @@ impl RawRef {
         let purges = self.endpoint.status_page.purges();
         let (seq, reception) = reactor.expect(&self.endpoint, &waiter, place, purges, deadline);
         if self.endpoint.status_page.purges() != purges {
-            // It has gone down just now. Those who were known to wait may have been told already.
+            // The actor went down just now. Its exit may have been reported before this call was registered.
             reactor.withdraw(seq);
             return Err(CallError::Gone(self.address(method).at_gone()));
         }
@@ -171,11 +174,11 @@ impl RawRef {
         if self.only_if_up && !self.is_up() {
             return Err(SendError::Unavailable(self.at(method)));
         }
-        // A tell has no deadline of its own unless `within` gave it one: nobody waits for it.
+        // A tell has no deadline unless `within` gave it one: no caller waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
         let (limit, purges) = (self.limit(), self.endpoint.status_page.purges());
         let call = Call { seq: reactor.number(), ask: false, method, deadline: expires, limit, purges };
-        // The thread that would make room does not wait for room.
+        // The thread that makes room must not wait for room.
         let waits_for_itself = patient && context::serves(self.endpoint.card.id);
         let patient = patient && !waits_for_itself;
         let reception = reactor.reception();
@@ -185,12 +188,12 @@ impl RawRef {
         }
     }
 
-    /// A message of the runtime to the actor's process, in its turn.
+    /// Sends a message of the runtime to the actor's process; it takes its turn in the mailbox.
     pub(crate) fn tell_runtime<A: Portable>(&self, method: u32, args: &A) -> Result<(), SendError> {
         self.send(method, args, true)
     }
 
-    /// Without methods: for messages of the runtime.
+    /// A ref without methods, for messages of the runtime.
     pub(crate) fn bare(endpoint: Arc<Endpoint>) -> RawRef {
         RawRef { endpoint, methods: &[], within: None, kill_after: None, only_if_up: false }
     }
@@ -201,7 +204,7 @@ impl RawRef {
         RawRef { within, kill_after, ..self }
     }
 
-    /// A call whose arguments somebody else has encoded.
+    /// A call with arguments that are already encoded.
     #[cfg(feature = "remote")]
     pub(crate) fn ask_encoded(&self, method: u32, args: Vec<u8>) -> Reply<()> {
         let encoded = Encoded { bytes: args, ..Encoded::default() };
@@ -222,7 +225,7 @@ impl RawRef {
         self.call(method, args).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
     }
 
-    /// For a method that answers a `Later<Result<T, E>>`.
+    /// For a method that returns a `Later<Result<T, E>>`.
     pub fn ask_later_result<A: Portable, T: Portable, E: Portable>(
         &self,
         method: u32,
@@ -270,7 +273,7 @@ impl RawRef {
             Err(CallError::Unreachable(error, at)) => {
                 Err(TrySendError { args, error: SendError::Unreachable(error, at) })
             }
-            // An actor that calls itself, too: the reply says so.
+            // Also for an actor that calls itself: the reply says so.
             Err(error) => Ok(Reply::failed(error, self.address(method))),
         }
     }
@@ -316,21 +319,24 @@ impl<A: ActorStruct> ActorRef<A> {
 
     /// The actor's messages with a deadline: `counter.within(limit).add(1)`.
     ///
-    /// The callee sees it ([`Current::deadline`](crate::Current::deadline)); a message whose deadline has passed before its turn comes is not run.
+    /// The callee sees it ([`Current::deadline`](crate::Current::deadline)); a message whose deadline has
+    /// passed before its turn comes is not run.
     pub fn within(&self, limit: Duration) -> A::Calls {
         A::Calls::from_raw(RawRef { within: Some(limit), ..self.raw().clone() })
     }
 
-    /// The actor's messages for those who would rather not wait for a restart: if the actor has no process that is ready at the
-    /// moment of sending, the call fails at once with [`CallError::Unavailable`], a tell with [`SendError::Unavailable`]. Without it, a message
-    /// waits in the mailbox for the next process (Ray's `ActorUnavailableError`, where one asks for it).
+    /// The actor's messages, without waiting for a restart: if the actor has no ready process at the moment
+    /// of sending, a call fails at once with [`CallError::Unavailable`], a tell with
+    /// [`SendError::Unavailable`]. Without `if_up`, a message waits in the mailbox for the next process.
+    /// (Ray's `ActorUnavailableError`, on request.)
     pub fn if_up(&self) -> A::Calls {
         A::Calls::from_raw(RawRef { only_if_up: true, ..self.raw().clone() })
     }
 
-    /// The actor's messages with a limit on their handlers: one that runs longer is killed (SIGABRT, 50 ms later SIGKILL), and its
-    /// actor with it; the call ends with [`ExitReason::DeadlineExceeded`]. Counted from the moment at which the handler begins. A shorter
-    /// `deadline` of the method or the actor holds all the same.
+    /// The actor's messages with a limit on their handlers: one that runs longer is killed (SIGABRT, 50 ms
+    /// later SIGKILL), and its actor with it; the call ends with [`ExitReason::DeadlineExceeded`]. Counted
+    /// from the moment at which the handler begins. A shorter `deadline` of the method or the actor still
+    /// applies.
     pub fn kill_after(&self, limit: Duration) -> A::Calls {
         A::Calls::from_raw(RawRef { kill_after: Some(limit), ..self.raw().clone() })
     }
@@ -353,7 +359,7 @@ impl<A: ActorStruct> ActorRef<A> {
         ActorId(self.raw().endpoint.card.id)
     }
 
-    /// Blocks until the actor has ended and is reaped; returns why. As often as you like, however late.
+    /// Blocks until the actor has ended and is reaped; returns why. Can be called repeatedly, however late.
     ///
     /// # Panics
     /// In a handler of this very actor, which would wait for ever.
@@ -361,12 +367,12 @@ impl<A: ActorStruct> ActorRef<A> {
         self.handle().join()
     }
 
-    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    /// Like [`join`](Self::join), but returns `None` after `limit`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
         self.handle().join_until(Some(clock::after(limit)))
     }
 
-    /// This actor without its type, to know it again or to watch it.
+    /// This actor without its type, to recognise it or to watch it.
     pub fn any(&self) -> AnyRef {
         AnyRef(Arc::clone(self.endpoint()))
     }
@@ -423,7 +429,7 @@ impl<A: ActorStruct> fmt::Debug for ActorRef<A> {
 /// The [`sentinel`](Self::sentinel).
 ///
 /// # Panics
-/// At the limit on descriptors, if it is asked for the first time.
+/// If the descriptor does not exist yet and the limit on descriptors is reached.
 impl<A: ActorStruct> AsFd for ActorRef<A> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self.sentinel() {
@@ -433,7 +439,8 @@ impl<A: ActorStruct> AsFd for ActorRef<A> {
     }
 }
 
-/// "`name`, process 4711, child of 4700, started": its name, its pid, that of the process that has spawned it, its state; or how it ended, with the signal or the exit code.
+/// "`name`, process 4711, child of 4700, started": its name, its pid, the pid of the process that spawned it,
+/// and its state; or how it ended, with the signal or the exit code.
 impl<A: ActorStruct> fmt::Display for ActorRef<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle().fmt(f)

@@ -1,4 +1,4 @@
-//! What the `#[actor]` attribute writes, and what it writes it against.
+//! The traits that `#[actor]` implements, and the types that its code names.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,11 +31,11 @@ pub trait Actor: ActorStruct {
     #[doc(hidden)]
     fn handle(&mut self, call: Call<'_>) -> Answer;
 
-    /// Those who wait for it have been told that it is ready; no message has been handled yet.
+    /// Called when waiting processes have been told that it is ready, before the first message.
     #[doc(hidden)]
     fn on_start(&mut self) {}
 
-    /// Whether it wants to hear of the ends of those it is linked to, instead of ending too.
+    /// Whether it is told of the ends of linked actors, instead of ending too.
     #[doc(hidden)]
     const TRAPS_EXITS: bool = false;
 
@@ -90,20 +90,20 @@ pub struct Call<'a> {
     pub(crate) method: u32,
     pub(crate) body: &'a Body,
     pub(crate) fds: Vec<std::os::fd::OwnedFd>,
-    /// Whether somebody waits for the answer.
+    /// Whether a caller waits for the answer.
     pub(crate) ask: bool,
-    /// Until when, on the system's clock; 0 for ever.
+    /// The deadline, on the system's clock; 0 if there is none.
     pub(crate) deadline: u64,
-    /// For how long its caller lets the handler run, in nanoseconds; 0 for as long as the actor's own limits say.
+    /// The caller's limit on the handler, in nanoseconds; 0 if only the actor's own limits apply.
     pub(crate) limit: u64,
 }
 
-/// What came of a message, encoded.
+/// The outcome of a message, encoded.
 #[doc(hidden)]
 pub struct Answer {
     pub(crate) status: Status,
     pub(crate) encoded: Encoded,
-    /// Not now: then the two above say nothing.
+    /// Set if the answer comes later: then the two above say nothing.
     pub(crate) later: Option<Arc<Promise>>,
 }
 
@@ -134,7 +134,7 @@ impl Answer {
             .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
     }
 
-    /// As [`Answer::of`], of a value that may still be needed, with the number of its levels.
+    /// Like [`Answer::of`], but borrows the value; also returns the number of its levels.
     pub(crate) fn of_ref<T: Portable>(status: Status, value: &T) -> (Answer, u32) {
         let (encoded, levels) = codec::encode_within(value, bounds::here());
         let answer =
@@ -152,7 +152,7 @@ impl Call<'_> {
         codec::decode_within(self.body, self.fds, bounds::here()).map_err(|error| Answer::codec(&error))
     }
 
-    /// What the message begins with, which has no refs in it; the rest is left to be read.
+    /// Decodes the front of the message, which has no refs in it; the rest can still be read.
     pub(crate) fn front<T: Portable>(&self) -> Option<T> {
         postcard::take_from_bytes(self.body).ok().map(|(front, _)| front)
     }
