@@ -1,7 +1,7 @@
 //! The least that a process costs when a zygote forks it: what the benchmarks compare with.
 //!
-//! No mailbox, no status page, no types: one packet asks for a fork, one packet says that the child is there. Made of the same
-//! system calls as the real thing, so that the ratio between the two says what everything else costs.
+//! No mailbox, no status page, no types: one packet asks for a fork, one packet says that the child is there.
+//! It makes the system calls of the real thing, so the ratio between the two says what everything else costs.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use crate::actor::actor_ref::ActorRef;
 use crate::actor::traits::Actor;
 use crate::sys::{clock, fd, poll, process, seqpacket};
 
-/// Says to a benchmark, started again, that it is to be the zygote.
+/// Tells a benchmark, started again, that it must be the zygote.
 const ZYGOTE: &str = "PHALANX_FLOOR_ZYGOTE";
 
 /// A single-threaded process that forks on request and does nothing else.
@@ -56,7 +56,7 @@ pub fn kill_until_known(pid: u32, handle: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// SIGKILL from outside, which nobody has ordered.
+/// SIGKILL from outside, which no supervisor has ordered.
 pub fn kill(pid: u32) {
     process::kill(pid.cast_signed(), process::SIGKILL);
 }
@@ -102,7 +102,8 @@ impl Drop for Zygote {
     }
 }
 
-/// In the image that [`Zygote::start`] has started, serves until its parent is gone; in any other, does nothing.
+/// In the image that [`Zygote::start`] has started, serves until its parent is gone; in any other, does
+/// nothing.
 pub fn serve_if_asked() {
     if env::var_os(ZYGOTE).is_some() {
         let served = serve();

@@ -31,12 +31,12 @@ pub fn spawn<A: Actor>(init: A::Init) -> Result<ActorRef<A>, SpawnError> {
     builder(init).spawn()
 }
 
-/// An actor to be.
+/// The builder of an actor.
 pub fn builder<A: Actor>(init: A::Init) -> ActorBuilder<A> {
     ActorBuilder::new(&init)
 }
 
-/// A task to be.
+/// The builder of a task.
 pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(
     function: F,
     args: A,
@@ -46,7 +46,7 @@ pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable
     Process::builder(function, args).with(name, options)
 }
 
-/// A task to be whose function answers a `Result`.
+/// The builder of a task whose function returns a `Result`.
 pub fn task_builder_result<
     F: FnOnce(A) -> Result<T, E> + Copy + 'static,
     A: Portable,
@@ -61,17 +61,19 @@ pub fn task_builder_result<
     Process::fallible(function, &args).with(name, options)
 }
 
-/// The function of this path begins, which says of itself that it may be run so often, and may take so many nanoseconds (0: no limit).
+/// Called by a function as it begins: that of this `path`, which may be run `attempts` times, and may take
+/// `deadline` nanoseconds (0: no limit).
 pub fn task_begins(path: &str, attempts: u32, deadline: u64) {
     crate::pool::declare(Some(path), attempts, deadline);
 }
 
-/// The function that has just been called, whichever it is, says so of itself: see [`task_begins`].
+/// Called by the function that has just been called, whichever it is: see [`task_begins`].
 pub fn any_task_begins(attempts: u32, deadline: u64) {
     crate::pool::declare(None, attempts, deadline);
 }
 
-/// Where every process of a tree writes its requests for names. For the tests that write rubbish there.
+/// The line on which every process of a tree sends its requests for names, for the tests that write rubbish
+/// to it.
 pub fn line_of_names() -> Option<std::os::fd::BorrowedFd<'static>> {
     crate::ipc::uplink::names()
 }
