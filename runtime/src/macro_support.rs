@@ -5,8 +5,9 @@ pub use crate::types::options::Options;
 pub use crate::types::options::Recycle;
 pub use serde;
 
-pub use crate::actor::actor_ref::{ActorRef, RawRef};
+pub use crate::actor::actor_ref::ActorRef;
 pub use crate::actor::builder::ActorBuilder;
+pub use crate::actor::raw_ref::RawRef;
 pub use crate::actor::reply::Reply;
 pub use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;

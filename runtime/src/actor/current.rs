@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::actor::actor_ref::RawRef;
 use crate::actor::any_ref::AnyRef;
+use crate::actor::raw_ref::RawRef;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::{context, foreign, own};
 use crate::sys::clock;

@@ -10,6 +10,7 @@ pub(crate) mod current;
 pub(crate) mod deferred;
 pub(crate) mod forwarded;
 pub(crate) mod links;
+pub(crate) mod raw_ref;
 pub(crate) mod reply;
 pub(crate) mod server;
 pub(crate) mod traits;

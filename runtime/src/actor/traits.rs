@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::actor::actor_ref::RawRef;
 use crate::actor::deferred::{Later, Promise};
+use crate::actor::raw_ref::RawRef;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::{Body, Status};

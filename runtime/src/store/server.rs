@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::actor_ref::RawRef;
+use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
 use crate::store::function::{self, Owner};
 use crate::types::method::Method;
