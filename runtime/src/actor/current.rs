@@ -4,7 +4,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::actor::any_ref::AnyRef;
-use crate::actor::raw_ref::RawRef;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::{context, foreign, own};
 use crate::sys::clock;
@@ -137,9 +136,4 @@ impl Current {
         let deadline = context::deadline();
         (deadline != 0).then(|| Instant::now() + Duration::from_nanos(deadline.saturating_sub(clock::now())))
     }
-}
-
-/// An untyped ref to this process, for messages of the runtime.
-pub(crate) fn own_raw() -> Option<RawRef> {
-    own::endpoint().ok().map(RawRef::bare)
 }

@@ -10,7 +10,7 @@ use std::thread;
 
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
-use crate::actor::current;
+use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::Actor;
 use crate::ipc::codec;
 use crate::reactor::monitor::Down;
@@ -163,13 +163,18 @@ fn watch(other: AnyRef, traps: bool) {
 /// Called when the other actor has ended.
 fn exit_signal(down: Down, traps: bool) {
     if traps {
-        if let Some(own) = current::own_raw() {
+        if let Some(own) = own_raw() {
             // Its mailbox may be full: this waits for room, as every sender does.
             let _ = own.tell_runtime(EXIT, &down);
         }
     } else if !down.reason.is_orderly() && down.reason != ExitReason::Exited(0) {
         last_words::leave_linked(&down.who.name, &down.reason.to_string());
     }
+}
+
+/// An untyped ref to this process, for messages of the runtime.
+fn own_raw() -> Option<RawRef> {
+    own::endpoint().ok().map(RawRef::bare)
 }
 
 impl<A: Actor> ActorRef<A> {
