@@ -6,6 +6,7 @@
 pub(crate) mod actor_ref;
 pub(crate) mod any_ref;
 pub(crate) mod builder;
+pub(crate) mod call;
 pub(crate) mod current;
 pub(crate) mod deferred;
 pub(crate) mod forwarded;

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::actor::deferred::{Later, Promise};
+use crate::actor::call::Call;
+use crate::actor::deferred::Promise;
 use crate::actor::raw_ref::RawRef;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Encoded, Portable};
-use crate::ipc::envelope::{Body, Status};
+use crate::ipc::envelope::Status;
 use crate::reactor::monitor::Down;
 use crate::types::method::Method;
 use crate::types::options::Options;
@@ -80,24 +81,6 @@ impl InitFailure {
     }
 }
 
-/// A message on its way into its handler.
-#[doc(hidden)]
-#[cfg_attr(
-    not(feature = "remote"),
-    allow(dead_code, reason = "who hands it on to another host says all of it")
-)]
-pub struct Call<'a> {
-    pub(crate) method: u32,
-    pub(crate) body: &'a Body,
-    pub(crate) fds: Vec<std::os::fd::OwnedFd>,
-    /// Whether a caller waits for the answer.
-    pub(crate) ask: bool,
-    /// The deadline, on the system's clock; 0 if there is none.
-    pub(crate) deadline: u64,
-    /// The caller's limit on the handler, in nanoseconds; 0 if only the actor's own limits apply.
-    pub(crate) limit: u64,
-}
-
 /// The outcome of a message, encoded.
 #[doc(hidden)]
 pub struct Answer {
@@ -140,57 +123,6 @@ impl Answer {
         let answer =
             encoded.map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded));
         (answer, levels)
-    }
-}
-
-impl Call<'_> {
-    pub fn method(&self) -> u32 {
-        self.method
-    }
-
-    fn arguments<A: Portable>(self) -> Result<A, Answer> {
-        codec::decode_within(self.body, self.fds, bounds::here()).map_err(|error| Answer::codec(&error))
-    }
-
-    /// Decodes the front of the message, which has no refs in it; the rest can still be read.
-    pub(crate) fn front<T: Portable>(&self) -> Option<T> {
-        postcard::take_from_bytes(self.body).ok().map(|(front, _)| front)
-    }
-
-    pub fn ask<A: Portable, T: Portable>(self, handler: impl FnOnce(A) -> T) -> Answer {
-        match self.arguments() {
-            Ok(args) => Answer::of(Status::Value, handler(args)),
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn ask_result<A: Portable, T: Portable, E: Portable>(
-        self,
-        handler: impl FnOnce(A) -> Result<T, E>,
-    ) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(Ok(value)) => Answer::of(Status::Value, value),
-            Ok(Err(error)) => Answer::app(error),
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn ask_later<A: Portable, T>(self, handler: impl FnOnce(A) -> Later<T>) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(later) => Answer { later: later.into_promise(), ..Answer::empty(Status::Value) },
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn tell<A: Portable>(self, handler: impl FnOnce(A)) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(()) => Answer::empty(Status::Value),
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn unknown(self) -> Answer {
-        Answer::codec("there is no such method")
     }
 }
 

@@ -20,11 +20,12 @@ use super::protocol::{Incoming, Outgoing, Request, Response, Welcome, decode, en
 use super::transport::tcp::Tcp;
 use super::transport::{Cut, Inward, Link, Outward, Terms, Wire};
 use crate::actor::any_ref::AnyRef;
+use crate::actor::call::Call;
 use crate::actor::deferred::{self, Answer};
 use crate::actor::forwarded::{Failure, Outcome};
 use crate::actor::raw_ref::RawRef;
 use crate::actor::reply::Reply;
-use crate::actor::traits::{self, Actor, ActorStruct, Call, Calls, InitFailure};
+use crate::actor::traits::{self, Actor, ActorStruct, Calls, InitFailure};
 use crate::ipc::codec::{self, Encoded};
 use crate::ipc::envelope::Status;
 use crate::queue::remote::{self, Outward as Way};
