@@ -6,11 +6,12 @@ pub use crate::types::options::Recycle;
 pub use serde;
 
 pub use crate::actor::actor_ref::ActorRef;
+pub use crate::actor::answer::Answer;
 pub use crate::actor::builder::ActorBuilder;
 pub use crate::actor::call::Call;
 pub use crate::actor::raw_ref::RawRef;
 pub use crate::actor::reply::Reply;
-pub use crate::actor::traits::{Actor, ActorStruct, Answer, Calls, InitFailure, ResultLike};
+pub use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;
 pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::reactor::monitor::Down;

@@ -2,8 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
+use crate::actor::answer::Answer;
 use crate::actor::deferred::Later;
-use crate::actor::traits::Answer;
+
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};

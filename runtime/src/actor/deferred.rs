@@ -8,8 +8,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::actor::answer;
 use crate::actor::server::Origin;
-use crate::actor::traits;
 use crate::ipc::bounds;
 use crate::ipc::codec::Portable;
 use crate::ipc::envelope::Status;
@@ -99,7 +99,7 @@ pub(crate) struct Promise {
 
 enum Stage {
     /// The handler has not returned. It may have answered.
-    Handling(Option<traits::Answer>),
+    Handling(Option<answer::Answer>),
     /// A caller waits.
     Open(Origin),
     /// No caller waits, or none any more.
@@ -112,7 +112,7 @@ impl Promise {
     }
 
     /// Called when the handler has returned, with whose call it was. Returns what must be sent at once.
-    pub(crate) fn bind(&self, origin: impl FnOnce() -> Option<Origin>) -> Option<traits::Answer> {
+    pub(crate) fn bind(&self, origin: impl FnOnce() -> Option<Origin>) -> Option<answer::Answer> {
         let mut stage = self.stage();
         match std::mem::replace(&mut *stage, Stage::Closed) {
             Stage::Handling(None) => {
@@ -148,7 +148,7 @@ impl Promise {
     }
 
     /// Returns whether a caller may get it.
-    fn answer(&self, make: impl FnOnce() -> traits::Answer) -> bool {
+    fn answer(&self, make: impl FnOnce() -> answer::Answer) -> bool {
         if !self.takes_an_answer() {
             return false;
         }
@@ -200,7 +200,7 @@ impl<T: Portable> Answer<T> {
         let mut levels = 0;
         let make = || {
             let answer;
-            (answer, levels) = traits::Answer::of_ref(Status::Value, &value);
+            (answer, levels) = answer::Answer::of_ref(Status::Value, &value);
             answer
         };
         if !self.promise.answer(make) {
@@ -214,7 +214,7 @@ impl<T: Portable> Answer<T> {
 #[cfg(feature = "remote")]
 impl Answer<()> {
     /// Sends an answer that is already encoded, of any type.
-    pub(crate) fn send_encoded(self, answer: traits::Answer) {
+    pub(crate) fn send_encoded(self, answer: answer::Answer) {
         self.promise.answer(|| answer);
     }
 }
@@ -232,7 +232,7 @@ impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         // An actor that ends tells its callers by ending.
         if !own::is_stopping() {
-            self.promise.answer(|| traits::Answer::empty(Status::Unanswered));
+            self.promise.answer(|| answer::Answer::empty(Status::Unanswered));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Never import `task`, `supervision` or any service: they are built on this folder.
 
 pub(crate) mod actor_ref;
+pub(crate) mod answer;
 pub(crate) mod any_ref;
 pub(crate) mod builder;
 pub(crate) mod call;

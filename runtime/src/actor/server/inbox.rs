@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use super::recycling::Recycling;
 use super::reply_channels::Callers;
+use crate::actor::answer::Answer;
 use crate::actor::call::Call;
 use crate::actor::links;
-use crate::actor::traits::{Actor, Answer};
+use crate::actor::traits::Actor;
 use crate::control::fd_store::FdStore;
 use crate::ipc::capacity::{self, Correction};
 use crate::ipc::codec;

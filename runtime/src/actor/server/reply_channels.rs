@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::actor::traits::Answer;
+use crate::actor::answer::Answer;
+
 use crate::control::fd_store::FdStore;
 use crate::ipc::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::ipc::uplink;
