@@ -104,7 +104,7 @@ pub use queue::{
     GetError, GetTimeoutError, Items, Lease, Leases, PutAllError, PutError, PutTimeoutError, Queue,
     QueueBuilder, QueueError, TryGetError, TryPutError,
 };
-pub use reactor::monitor::{Down, InProgress, Monitor, Who};
+pub use reactor::monitor::Monitor;
 pub use reactor::wait::{wait_all, wait_any};
 #[cfg(feature = "remote")]
 pub use remote::secret::{Secret, SecretError};
@@ -128,6 +128,7 @@ pub use sync::{
 };
 pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
+pub use types::down::{Down, InProgress, Who};
 pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
 pub use types::exit::{ExitReason, StoppedBy};
 pub use types::id::ActorId;

@@ -14,7 +14,6 @@ pub use crate::actor::reply::Reply;
 pub use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;
 pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
-pub use crate::reactor::monitor::Down;
 pub use crate::spawn::plan::Found;
 pub use crate::spawn::shutdown::run_main;
 pub use crate::supervision::declared::{
@@ -23,6 +22,7 @@ pub use crate::supervision::declared::{
 pub use crate::supervision::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 pub use crate::task::function::{TaskDef, task_def, task_def_result};
 pub use crate::task::{Process, ProcessBuilder};
+pub use crate::types::down::Down;
 pub use crate::types::error::{SendError, SpawnError, TrySendError};
 pub use std::any::type_name_of_val;
 

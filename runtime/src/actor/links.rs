@@ -13,9 +13,9 @@ use crate::actor::any_ref::AnyRef;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::Actor;
 use crate::ipc::codec;
-use crate::reactor::monitor::Down;
 use crate::reactor::{last_words, own};
 use crate::sys::per_process::Own;
+use crate::types::down::Down;
 use crate::types::error::SendError;
 use crate::types::exit::ExitReason;
 

@@ -6,7 +6,7 @@ use crate::actor::answer::Answer;
 use crate::actor::call::Call;
 use crate::actor::raw_ref::RawRef;
 use crate::ipc::codec::Portable;
-use crate::reactor::monitor::Down;
+use crate::types::down::Down;
 use crate::types::method::Method;
 use crate::types::options::Options;
 

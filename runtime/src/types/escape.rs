@@ -82,7 +82,7 @@ mod tests {
     fn all_that_is_shown_is_one_line() {
         use std::time::Duration;
 
-        use crate::reactor::monitor::{Down, InProgress, Who};
+        use crate::types::down::{Down, InProgress, Who};
         use crate::types::error::{At, CallError, Executed, SendError, SpawnError, TrySendError};
         use crate::types::exit::ExitReason;
         use crate::{ActorId, PipeError, QueueError, SpecError, StoreError, SupervisorError, SyncError};

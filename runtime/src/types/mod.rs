@@ -1,7 +1,8 @@
-//! Plain values that users see and that cross processes: exit reasons, errors, ids, methods, options.
+//! Plain values that users see and that cross processes: exit reasons, errors, `Down`, ids, methods, options.
 //!
 //! Never import anything that owns a descriptor, a lock, a thread or a static.
 
+pub(crate) mod down;
 pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod exit;
