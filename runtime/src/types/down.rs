@@ -13,11 +13,11 @@ use crate::types::id::ActorId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Down {
-    /// Whose.
+    /// The actor that ended.
     pub who: Who,
     /// Which of its processes, counted from 1.
     pub incarnation: u64,
-    /// Why.
+    /// Why it ended.
     pub reason: ExitReason,
     /// The message that it was handling, if any.
     pub in_progress: Option<InProgress>,
@@ -25,7 +25,7 @@ pub struct Down {
     pub unserved: usize,
 }
 
-/// An actor, named.
+/// An actor, and one of its processes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Who {
