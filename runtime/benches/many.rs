@@ -1,10 +1,12 @@
 //! Many idle actors: how long they take to start, and what each costs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
+mod baseline;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
-use phalanx::__private::baseline::{self, Zygote};
+use baseline::Zygote;
 use phalanx::prelude::*;
 
 /// How many threads spawn at the same time.

@@ -1,11 +1,12 @@
 //! From a crash to the first reply of the next process, and to the news of it, beside the least that each costs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
+mod baseline;
 mod support;
 
 use std::time::{Duration, Instant};
 
-use phalanx::__private::baseline::{self, Zygote};
+use baseline::Zygote;
 use phalanx::prelude::*;
 use phalanx::{ActorBuilder, Restart};
 use support::{Row, Size};
@@ -71,7 +72,7 @@ fn main() -> phalanx::Result<()> {
             let start = baseline::now();
             baseline::kill(pid);
             monitor.recv();
-            Duration::from_nanos(baseline::noted(&echo).saturating_sub(start))
+            Duration::from_nanos(phalanx::__private::noted(&echo).saturating_sub(start))
         });
         let prepare = || {
             assert_eq!(until_answered(&echo), 1);

@@ -1,9 +1,10 @@
 //! From `spawn` to the first reply, beside the least that a forked process costs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
+mod baseline;
 mod support;
 
-use phalanx::__private::baseline::{self, Zygote};
+use baseline::Zygote;
 use phalanx::prelude::*;
 use support::{Row, Size};
 

@@ -50,7 +50,8 @@
 // For the macros, in this crate's own actors.
 extern crate self as phalanx;
 
-// A crate of its own, used like a folder below all others.
+// Crates of their own, below all folders.
+use phalanx_os as sys;
 use phalanx_policy as policy;
 
 mod actor;
@@ -74,13 +75,8 @@ pub mod store;
 mod supervision;
 mod supervisor;
 pub mod sync;
-mod sys;
 mod task;
 mod types;
-
-#[cfg(feature = "floors")]
-#[doc(hidden)]
-pub mod baseline;
 
 pub use phalanx_macros::{actor, main, supervisor, task};
 
@@ -126,6 +122,7 @@ pub use supervision::{
 pub use sync::{
     Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
+#[doc(inline)]
 pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
 pub use types::down::{Down, InProgress, Who};

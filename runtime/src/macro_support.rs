@@ -86,5 +86,9 @@ pub fn log_line() -> Option<std::os::fd::BorrowedFd<'static>> {
     crate::ipc::uplink::log()
 }
 
+/// When the supervisor of this actor knew how its last process had ended: nanoseconds since the system was
+/// started. For benchmarks.
 #[cfg(feature = "floors")]
-pub use crate::baseline;
+pub fn noted<A: crate::Actor>(actor: &crate::ActorRef<A>) -> u64 {
+    actor.endpoint().status_page.noted()
+}

@@ -19,7 +19,7 @@ fn root(number: i64) -> Result<f64, String> {
 
 #[phalanx::main]
 fn main() -> phalanx::Result<()> {
-    // To standard error, where the last of it can be read: an error that nobody has looked at.
+    // To standard error, where the last of it can be read: an unread task error.
     phalanx::logging::init();
     let pool = Pool::builder().workers(2).start(root::task())?;
 
@@ -39,7 +39,7 @@ fn main() -> phalanx::Result<()> {
     pool.close();
     let report = pool.join()?;
     println!("{} done, {} failed, {} lost", report.succeeded, report.failed, report.lost);
-    println!("errors that nobody has looked at: {}", report.unread_errors);
+    println!("unread task errors: {}", report.unread_errors);
     for error in report.unread {
         println!("    {error}");
     }

@@ -108,7 +108,7 @@ fn a_pool_grows_and_shrinks_and_refuses_what_is_too_much() {
 fn errors_in_a_pool_are_values_and_are_said_if_nobody_looks() {
     let ran = ran_aloud(env!("CARGO_BIN_EXE_pool_errors"), &[]);
     assert_eq!(ran.lines[..3], ["4: 2", "-4: -4 has no root", "13: its worker was killed by SIGABRT"]);
-    assert_eq!(ran.lines[3..5], ["2 done, 3 failed, 1 lost", "errors that nobody has looked at: 2"]);
+    assert_eq!(ran.lines[3..5], ["2 done, 3 failed, 1 lost", "unread task errors: 2"]);
     assert!(
         ran.lines[5..].len() == 2 && ran.lines[5..].iter().all(|line| line.contains("root")),
         "{:#?}",

@@ -177,7 +177,7 @@ impl Entry {
         };
         match duration::read(&text.value()) {
             Ok(Duration::ZERO) => {
-                Err(self.error("a stop that takes no time at all is `shutdown = brutal_kill`"))
+                Err(self.error("for a stop without a grace, write `shutdown = brutal_kill`"))
             }
             Ok(limit) => Ok(Shutdown::Timeout(limit)),
             Err(message) => Err(self.error(message)),

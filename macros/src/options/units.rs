@@ -14,7 +14,7 @@ const MEMORY: &[(&str, u128)] =
 /// Reads a positive duration: an integer or a decimal number and one of the units ns, us, ms, s, m, h.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match read(text)? {
-        Duration::ZERO => Err(format!("`{text}` is no time at all: a duration must be positive")),
+        Duration::ZERO => Err(format!("`{text}`: a duration must be greater than zero")),
         duration => Ok(duration),
     }
 }
@@ -26,7 +26,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (bytes, _) =
         scaled(text, MEMORY).ok_or_else(|| format!("`{text}` is not an amount of memory: {wanted}"))?;
     match u64::try_from(bytes) {
-        Ok(0) => Err(format!("`{text}` is no memory at all: the limit must be positive")),
+        Ok(0) => Err(format!("`{text}`: a memory limit must be greater than zero")),
         Ok(bytes) => Ok(bytes),
         Err(_) => Err(format!("`{text}` is more than can be addressed")),
     }

@@ -35,7 +35,10 @@ pub(crate) fn check_kind(sig: &Signature, what: &str, errors: &mut Errors) {
         );
     }
     if let Some(abi) = &sig.abi {
-        errors.at(abi, format!("{what} cannot be `extern`: nobody calls it by its address; remove `extern`"));
+        errors.at(
+            abi,
+            format!("{what} cannot be `extern`: it is never called by its address; remove `extern`"),
+        );
     }
     if let Some(variadic) = &sig.variadic {
         errors.at(variadic, format!("{what} cannot be variadic: take a `Vec`"));
@@ -103,7 +106,7 @@ fn check_later(later: &PathSegment, what: &str, errors: &mut Errors) {
         Some(ty) => owned::check(ty, Way::Out, errors),
         None => errors.at(
             later,
-            "say what will be answered: `Later<T>`, or `Later<Result<T, E>>` if it may be an error",
+            "name the type of the reply: `Later<T>`, or `Later<Result<T, E>>` if it may be an error",
         ),
     }
 }

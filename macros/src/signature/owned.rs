@@ -60,7 +60,7 @@ impl Visit<'_> for Checker<'_> {
                 let message = match self.way {
                     Way::In => "`Later` is what a handler returns: take the value itself",
                     Way::Out => {
-                        "what is answered later is all that a message answers: return `Later<..>` itself, with the other types inside, for example `Later<Result<T, E>>`"
+                        "a later reply is the whole reply of a message: return `Later<..>` itself, with the other types inside, for example `Later<Result<T, E>>`"
                     }
                 };
                 self.errors.at(&later.ident, message);

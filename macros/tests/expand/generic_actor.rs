@@ -86,7 +86,7 @@ const _: () = {
         K: ::phalanx::__private::Portable,
         V: ::phalanx::__private::Portable,
     {
-        /// Sends `get` to the actor; the reply carries what it answers.
+        /// Sends `get` to the actor; the reply carries the result.
         fn get(&self, key: K) -> ::phalanx::__private::Reply<Option<V>> {
             ::phalanx::__private::Calls::raw(self).ask(__Index::get as u32, (key,))
         }
@@ -104,7 +104,7 @@ const _: () = {
         > {
             ::phalanx::__private::Calls::raw(self).try_ask(__Index::get as u32, (key,))
         }
-        /// Sends `put` to the actor; the reply carries what it answers.
+        /// Sends `put` to the actor; the reply carries the result.
         #[cfg(unix)]
         fn put(
             &self,

@@ -89,7 +89,7 @@ const _: () = {
         read,
     }
     impl ConnectionCalls {
-        /// Sends `read` to the actor; the reply carries what it answers.
+        /// Sends `read` to the actor; the reply carries the result.
         pub(crate) fn read(
             &self,
             arg0: (u64, u64),

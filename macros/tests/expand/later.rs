@@ -33,7 +33,7 @@ const _: () = {
         aliased,
     }
     impl DeskCalls {
-        /// Sends `plain` to the actor; the reply carries what it answers.
+        /// Sends `plain` to the actor; the reply carries the result.
         fn plain(&self) -> ::phalanx::__private::Reply<u64> {
             ::phalanx::__private::Calls::raw(self).ask(__Index::plain as u32, ())
         }
@@ -50,7 +50,7 @@ const _: () = {
         > {
             ::phalanx::__private::Calls::raw(self).try_ask(__Index::plain as u32, ())
         }
-        /// Sends `fallible` to the actor; the reply carries what it answers.
+        /// Sends `fallible` to the actor; the reply carries the result.
         fn fallible(
             &self,
             limit: Duration,
@@ -73,7 +73,7 @@ const _: () = {
             ::phalanx::__private::Calls::raw(self)
                 .try_ask_later_result(__Index::fallible as u32, (limit,))
         }
-        /// Sends `aliased` to the actor; the reply carries what it answers.
+        /// Sends `aliased` to the actor; the reply carries the result.
         fn aliased(
             &self,
         ) -> ::phalanx::__private::Reply<

@@ -95,7 +95,7 @@ const _: () = {
         > {
             ::phalanx::__private::Calls::raw(self).try_ask(__Index::add as u32, (text,))
         }
-        /// Sends `reset` to the actor, which does not answer.
+        /// Sends `reset` to the actor, which sends no reply.
         fn reset(&self) -> ::core::result::Result<(), ::phalanx::__private::SendError> {
             ::phalanx::__private::Calls::raw(self).tell(__Index::reset as u32, ())
         }

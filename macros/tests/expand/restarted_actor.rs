@@ -106,7 +106,7 @@ const _: () = {
         touch,
     }
     impl ImporterCalls {
-        /// Sends `import` to the actor; the reply carries what it answers.
+        /// Sends `import` to the actor; the reply carries the result.
         fn import(&self, row: Row) -> ::phalanx::__private::Reply<u64> {
             ::phalanx::__private::Calls::raw(self).ask(__Index::import as u32, (row,))
         }
@@ -125,7 +125,7 @@ const _: () = {
             ::phalanx::__private::Calls::raw(self)
                 .try_ask(__Index::import as u32, (row,))
         }
-        /// Sends `touch` to the actor, which does not answer.
+        /// Sends `touch` to the actor, which sends no reply.
         fn touch(&self) -> ::core::result::Result<(), ::phalanx::__private::SendError> {
             ::phalanx::__private::Calls::raw(self).tell(__Index::touch as u32, ())
         }

@@ -11,10 +11,7 @@ use crate::ipc::envelope::{Body, Status};
 
 /// A message on its way into its handler.
 #[doc(hidden)]
-#[cfg_attr(
-    not(feature = "remote"),
-    allow(dead_code, reason = "who hands it on to another host says all of it")
-)]
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "read only to pass a message to another host"))]
 pub struct Call<'a> {
     pub(crate) method: u32,
     pub(crate) body: &'a Body,

@@ -32,7 +32,7 @@ pub struct Later<T> {
 /// Dropping it without sending ends the caller's wait with
 /// [`CallError::Unanswered`](crate::CallError::Unanswered). If it is dropped because the actor ends, the
 /// caller is told of that end instead.
-#[must_use = "dropping it tells the caller that there will be no answer"]
+#[must_use = "dropping it tells the caller that no reply will come"]
 pub struct Answer<T> {
     promise: Arc<Promise>,
     kind: PhantomData<fn(T)>,

@@ -58,7 +58,7 @@ impl Failure {
     /// The failure of a call that has no answer.
     #[cfg(feature = "remote")]
     pub(crate) fn of_none(outcome: Result<(), CallError>) -> Failure {
-        outcome.map_or_else(Failure::of, |()| Failure::Unreachable("an answer that is none".to_owned()))
+        outcome.map_or_else(Failure::of, |()| Failure::Unreachable("malformed reply".to_owned()))
     }
 
     /// The error of that call; `at` makes its place, given how the actor ended.

@@ -52,7 +52,7 @@ const TEXT: usize = 64 * 1024;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a reply that is dropped drops the answer; for messages without one there is `#[tell]`"]
+#[must_use = "a dropped reply is lost; for messages without a reply there is `#[tell]`"]
 pub struct Reply<T, E = Never> {
     state: State<E>,
     at: Arc<Address>,
@@ -259,7 +259,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
                 Some(outcome) => self.read(outcome),
                 None => Err(CallError::Timeout(self.at.at())),
             },
-            State::Taken => panic!("the answer of {} has been taken already", self.at.at()),
+            State::Taken => panic!("the reply of {} has been taken already", self.at.at()),
         }
     }
 

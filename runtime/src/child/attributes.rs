@@ -1,4 +1,4 @@
-//! A new process takes on what it is to find when it starts.
+//! Applies the spawn attributes in the new process.
 
 use crate::child::panic;
 use crate::control::attributes::SpawnAttributes;
@@ -10,8 +10,8 @@ use crate::status::{ExitNotice, StatusPage};
 use crate::sys::{attributes, rlimit};
 use crate::types::exit::PANIC_CODE;
 
-/// Makes it so, and calls what is to be called first. In case of an error, it says so in the status page, and
-/// answers the code to exit with.
+/// Applies the attributes and calls the hooks. After an error, notes it in the status page and returns the
+/// code to exit with.
 pub(crate) fn enter(attributes: &SpawnAttributes, status_page: &StatusPage) -> Result<(), i32> {
     if let Err(error) = apply(attributes) {
         status_page.last_words(&error, "", None);

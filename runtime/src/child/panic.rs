@@ -1,4 +1,4 @@
-//! What is kept of a panic: in the status page, where it outlives the process.
+//! The report of a panic, in the status page, where it outlives the process.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -9,22 +9,22 @@ use crate::reactor::{context, last_words};
 use crate::status::{StatusPage, WORDS, cut};
 use crate::sys::per_process;
 
-/// What is said of a panic whose payload is not text.
+/// The message of a panic whose payload is not text.
 const NO_TEXT: &str = "(a panic without a text)";
 
-/// Between a panic's message and that of one before it in the same message: a panic in a destructor, while the first one
-/// unwound; or one that had been caught.
+/// Separates a panic's message from that of an earlier one in the same message: one in a destructor while the
+/// first unwound, or one that was caught.
 const BEFORE: &str = "; before it: ";
 
-/// How many panics are remembered by their places.
+/// How many panics are remembered with their places.
 const REMEMBERED: usize = 8;
 
-/// The last panics of this process, by message and place: which of them ends it is known only when that one has unwound. Others may have
-/// come after it, in destructors that catch them.
+/// The last panics of this process, by message and place. Only when a panic has unwound is it known that it
+/// ends the process; destructors may have caught others after it.
 static PLACES: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
 
-/// In a supervisor, once: a panic of this thread in one of the processes that are forked from it leaves message, place and method in the
-/// status page of that process, before the usual hook prints it.
+/// In a supervisor, once: makes a panic of this thread, in a process forked from it, write message, place and
+/// method to that process's status page before the usual hook prints it.
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
@@ -46,7 +46,8 @@ fn write(status_page: &StatusPage, info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     remember(message, &place);
     match earlier {
-        // The language gives up: a panic in a destructor, or one that may not unwind. The cause has been said.
+        // The standard library aborts: a panic in a destructor, or one that must not unwind. The cause is
+        // already written.
         Some(_) if place.contains("core/src/panicking.rs") => {}
         Some(earlier) => status_page.last_words(
             &format!("{message}{BEFORE}{earlier}"),
@@ -65,15 +66,15 @@ fn remember(message: &str, place: &str) {
     places.push_back((cut(message, WORDS).to_owned(), place.to_owned()));
 }
 
-/// Where the last panic with this message was; empty if there was none, as for one that was only resumed.
+/// Where the last panic with this message was; empty if there was none, as for a resumed one.
 fn place_of(message: &str) -> String {
     let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     let known = places.iter().rev().find(|(said, _)| said == message);
     known.map(|(_, place)| place.clone()).unwrap_or_default()
 }
 
-/// A panic has unwound to the runtime, with this payload: corrects what the hook has written. It may have written of another
-/// panic, which was caught, or nothing at all, of one that was resumed.
+/// Corrects what the hook wrote, when a panic with this payload has unwound to the runtime. The hook may have
+/// written about another panic, which was caught, or nothing about a resumed one.
 pub(crate) fn correct(status_page: &StatusPage, payload: &(dyn Any + Send)) {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = cut(text.or(payload.downcast_ref::<&str>().copied()).unwrap_or(NO_TEXT), WORDS);

@@ -1,4 +1,4 @@
-//! From the fork to user code: everything that a new process is before it is an actor.
+//! From the fork to user code: all set-up of a new process before it is an actor.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -19,11 +19,12 @@ use crate::status::{StatusPage, register};
 use crate::sys::poll::{self, Event};
 use crate::sys::{fd, memfd, process, proctitle, rlimit, seqpacket, signal};
 
-/// Test hook: how many milliseconds to wait between fork and set-up, so that a supervisor can be killed there.
+/// Test hook: how many milliseconds to wait between fork and set-up; a test can kill the supervisor there.
 const FAULT: &str = "PHALANX_FAULT_BEFORE_SETUP_MS";
 static PAUSE: OnceCell<Option<Duration>> = OnceCell::new();
 
-/// What a supervisor hands to a child it forks. Made before the fork: what is ready then costs the child no page of memory of its own.
+/// What a supervisor hands to a child. Made before the fork, so that the child needs no memory pages of its
+/// own for it.
 pub(crate) struct ChildSetup {
     pub(crate) spawn: Spawn,
     pub(crate) entry: &'static Entry,
@@ -37,11 +38,11 @@ pub(crate) struct ChildSetup {
     pub(crate) descriptors: u64,
     /// Room for messages.
     pub(crate) buffer: Vec<u8>,
-    /// Where a spare waits until it is needed.
+    /// Where a standby process waits until it is needed.
     pub(crate) latch: Option<Latch>,
 }
 
-/// Between a spare that is ready to be an actor and the moment at which it is let in.
+/// Holds a standby process back until it is to become an actor.
 pub(crate) struct Latch(Event);
 
 impl Latch {
@@ -49,17 +50,18 @@ impl Latch {
         Event::new().map(Latch)
     }
 
-    /// In the supervisor. If `lazy`, the process does not ring when it is ready.
+    /// In the supervisor: lets the process pass. If `lazy`, it does not ring when it is ready.
     pub(crate) fn open(&self, lazy: bool) {
         self.0.add(if lazy { 2 } else { 1 });
     }
 
-    /// In the supervisor: whether nobody has passed it since it was opened. The kernel's word, not that of the process, which has no latch any more when it runs user code.
+    /// In the supervisor: whether the process has not passed since it was opened. The kernel is asked, not
+    /// the process, which no longer has a latch when it runs user code.
     pub(crate) fn is_unpassed(&self) -> bool {
         poll::readable(self.0.as_fd(), Some(Duration::ZERO)).is_ok_and(|open| open)
     }
 
-    /// In the spare: blocks until it is let in; returns whether it is to be lazy then.
+    /// In the standby process: blocks until it may pass. Returns whether it is lazy then.
     fn pass(&self) -> bool {
         loop {
             let _ = poll::readable(self.0.as_fd(), None);
@@ -77,7 +79,8 @@ impl AsFd for Latch {
     }
 }
 
-/// In a supervisor, once: what its children would otherwise do each for itself, with copies of the pages that it takes.
+/// In a supervisor, once: does what each child would otherwise do for itself, with copies of the memory pages
+/// that it takes.
 pub(crate) fn prepare() {
     PAUSE.get_or_init(|| {
         let millis = std::env::var(FAULT).ok().and_then(|text| text.parse().ok());
@@ -100,8 +103,8 @@ pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>
         .collect()
 }
 
-/// Goes on as the child. The order matters: first what makes sure that nothing outlives its parent, then what keeps the
-/// supervisor's things away, then identity, and limits last.
+/// Continues as the child. The order matters: first what makes sure that nothing outlives its parent, then
+/// what closes the supervisor's resources, then identity, and limits last.
 pub(crate) fn enter(birth: ChildSetup) -> ! {
     process::own_group();
     if !process::die_with(birth.supervisor, process::SIGKILL) {
@@ -126,7 +129,7 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     memfd::keep_pages_from_children(false);
     spawn.reset_after_fork();
     let Spawn { spec, receiver, sender, status_page, init, fds, fd_store, .. } = spawn;
-    // For as long as it lives: its code, its handlers and its refs look at them.
+    // Leaked for the life of the process: its code, handlers and refs use them.
     let (spec, status_page): (&'static Spec, &'static StatusPage) =
         (Box::leak(Box::new(spec)), Box::leak(Box::new(status_page)));
     take_signals(spec, status_page, sender);
@@ -134,8 +137,8 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
         Some(_) => proctitle::set(&format!("phx-spare: {}", spec.name)),
         None => proctitle::set(&spec.name),
     }
-    // Orphans among this process' descendants come to it; when it dies they come to the supervisor as orphans.
-    // Where that is refused, its supervisor, which is one, gets them at once.
+    // Orphaned descendants come to this process; when it dies they go to the supervisor. Where becoming a
+    // subreaper is refused, its supervisor, which is one, gets them at once.
     let _ = process::become_subreaper();
     rlimit::set_descriptors(descriptors);
     context::set_identity(identity_of(spec, incarnation));
@@ -169,8 +172,9 @@ fn identity_of(spec: &Spec, incarnation: u64) -> Identity {
     Identity { id, name, type_name, parent, daemon, timeout, depth, incarnation }
 }
 
-/// Default dispositions (the supervisor has changed two) and an empty mask; in an actor, SIGTERM is noted and wakes the mailbox (through a sending end
-/// of its own), so that it is never lost between looking and waiting.
+/// Restores default dispositions (the supervisor changed two) and an empty mask. In an actor, SIGTERM is
+/// noted and wakes the mailbox, through a sending end of its own, so that it is never lost between a look and
+/// a wait.
 fn take_signals(spec: &'static Spec, status_page: &'static StatusPage, sender: Option<OwnedFd>) {
     signal::forget();
     signal::unwatch(process::SIGCHLD);
@@ -196,12 +200,12 @@ fn wait_at_fault_point(supervisor: i32) {
     }
 }
 
-/// Tells those who wait for it that the process is ready.
+/// Announces that the process is ready.
 pub(crate) fn announce_ready(status_page: &StatusPage, receiver: &OwnedFd) {
     let is_first = status_page.ready();
     link::say_ready();
-    // The mailbox, rung from its inner side. Whoever has spawned it waits for that, also if the first process was stopped before it was ready; for one
-    // after those nobody does.
+    // Ring the mailbox from its receiving side. The spawner waits for that, also if the first process was
+    // stopped before it was ready. No process waits for a later one.
     if is_first {
         let _ = seqpacket::send_raw(receiver.as_fd(), b"r", &[]);
     }

@@ -37,7 +37,7 @@ impl Probe {
         let start = Instant::now();
         while probe.is_open() {
             if start.elapsed() > PATIENCE {
-                return Err(format!("somebody else listens at `{address}`"));
+                return Err(format!("another process listens at `{address}`"));
             }
             thread::sleep(TICK);
         }

@@ -125,8 +125,8 @@ impl CommandSpec {
         match &self.ready {
             Ready::AtOnce => "the start of the executable".to_owned(),
             Ready::Line(text) => format!("a line with `{text}`"),
-            Ready::Port(address) => format!("somebody to listen at `{address}`"),
-            Ready::Socket(path) => format!("somebody to listen at `{}`", path.display()),
+            Ready::Port(address) => format!("a listener at `{address}`"),
+            Ready::Socket(path) => format!("a listener at `{}`", path.display()),
         }
     }
 

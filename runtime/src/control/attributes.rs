@@ -1,4 +1,5 @@
-//! What a process is to find when it starts: environment, directory, niceness, cores, limits; and what is to be called in it first.
+//! What a process finds when it starts: environment, directory, niceness, cores, limits; and the functions to
+//! call in it first.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,21 +10,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::rlimit::Limit;
 
-/// All of it goes into one packet with the rest of a request.
+/// The attributes share one packet with the rest of a request.
 const LARGEST: usize = 16 * 1024;
 
-/// What is different for a process than for the supervisor that forks it.
+/// What differs between a process and the supervisor that forks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SpawnAttributes {
-    /// What of the program's environment is there.
+    /// Whether the environment starts empty, without the program's variables.
     pub(crate) is_cleared: bool,
-    /// `None`: taken out.
+    /// Variables to set; `None` removes one.
     pub(crate) environment: BTreeMap<OsString, Option<OsString>>,
     pub(crate) directory: Option<OsString>,
     pub(crate) nice: Option<i32>,
     pub(crate) affinity: Option<Vec<u32>>,
     pub(crate) limits: BTreeMap<Limit, u64>,
-    /// Where the functions are that are called first, and how to know them again.
+    /// The functions to call first: the offset, and the type name to check it by.
     pub(crate) hooks: Vec<(u64, String)>,
 }
 
@@ -38,7 +39,8 @@ impl SpawnAttributes {
     }
 
     pub(crate) fn set_directory(&mut self, directory: &Path) {
-        // Without a directory of one's own nothing is relative to it: then it fails over there, with a reason.
+        // A relative path stays if this process has no current directory. Changing to it then fails in the
+        // new process, with a reason.
         let absolute = path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         self.directory = Some(absolute.into_os_string());
     }
@@ -52,7 +54,7 @@ impl SpawnAttributes {
         self.limits.insert(limit, value);
     }
 
-    /// What can be wrong before anything is started.
+    /// Finds what is wrong before anything is started.
     pub(crate) fn check(&self) -> Result<(), String> {
         let zero = |text: &OsStr| text.as_bytes().contains(&0);
         let bad = |name: &OsStr| name.is_empty() || name.as_bytes().contains(&b'=') || zero(name);

@@ -1,4 +1,4 @@
-//! What the environment of every process of a tree says.
+//! The environment variable that every process of a tree has.
 
-/// The variable that marks every process of a tree, whoever started it, with the tree's random number.
+/// Marks every process of a tree, and whatever it starts, with the tree's random number.
 pub(crate) const TREE: &str = "PHALANX_TREE";

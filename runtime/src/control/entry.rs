@@ -1,8 +1,8 @@
 //! Which code a new process runs: a constant in the executable, found by its offset.
 //!
-//! Every actor and task type has its own, made by the compiler when the type is spawned somewhere, so generics
-//! work and nothing is registered. The offset is checked, against the constant's own marks, the type's name and the build, before anything
-//! is called.
+//! Every actor and task type has its own, made by the compiler when the type is spawned somewhere, so
+//! generics work and nothing is registered. Before anything is called, the offset is checked against the
+//! constant's own marks, the type's name and the build.
 
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
@@ -40,7 +40,7 @@ impl Findable for Entry {
     const MAGIC: u64 = 0x7068_616c_616e_7831;
 }
 
-/// A function that is called in a new process before anything else of the user's.
+/// A function that a new process calls before any other user code.
 #[derive(Clone, Copy)]
 pub(crate) struct Hook {
     pub(crate) run: fn(),
@@ -51,7 +51,7 @@ impl Findable for Hook {
     const MAGIC: u64 = 0x7068_616c_616e_7833;
 }
 
-/// The entry of such a function.
+/// The entry of a [`Hook`].
 pub(crate) struct OfHook<F>(PhantomData<F>);
 
 impl<F: FnOnce() + Copy + 'static> OfHook<F> {
@@ -77,7 +77,7 @@ pub(crate) fn method_at(offset: u64, index: u32) -> Option<&'static str> {
     (index < methods.len() as u32).then(|| method_name(methods, index))
 }
 
-/// The entry at this offset, if it is that of the type named.
+/// The entry at this offset, if it is the one of the named type.
 pub(crate) fn find(offset: u64, type_name: &str) -> Option<&'static Entry> {
     let found = &Located::<Entry>::at(offset)?.value;
     ((found.type_name)() == type_name).then_some(found)

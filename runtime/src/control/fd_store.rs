@@ -1,19 +1,19 @@
-//! What outlives the processes of an actor beside its mailbox: the reply channels of its callers.
+//! The descriptors that outlive an actor's process, beside its mailbox: the reply channels of its callers.
 //!
-//! A caller sends its channel once, to the process that is there at that moment. The next one needs it too, for the messages
-//! that are queued already. So the channels are also put, as packets, into a socket whose two ends the supervisor holds and
-//! every process of the actor inherits. Nobody but these reads it: what lies there is safe from the death of whoever put it
-//! there, and the supervisor does not look at it.
+//! A caller sends its channel once, to the process that exists at that moment. The next process needs it too,
+//! for the messages already queued. So the channels are also put, as packets, into a socket whose two ends
+//! the supervisor holds and every process of the actor inherits. Only these processes read it, and the
+//! supervisor does not look at it. So a channel there survives the process that stored it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use crate::sys::{fd, rlimit, seqpacket};
 
-/// How many channels there is room for at least, where the system allows.
+/// How many channels fit at least, where the system allows it.
 const ROOM: u32 = 1024;
 
-/// How many channels of callers who are gone may lie there before they are cleared out.
+/// How many channels of dead callers may lie there before they are cleared out.
 const LITTER: usize = 32;
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl FdStore {
         Ok(FdStore { in_end, out_end })
     }
 
-    /// Of the ends that another process has made.
+    /// Makes a store of ends that another process made.
     pub(crate) fn of(in_end: OwnedFd, out_end: OwnedFd) -> FdStore {
         FdStore { in_end, out_end }
     }
@@ -46,22 +46,24 @@ impl FdStore {
         [&mut self.in_end, &mut self.out_end]
     }
 
-    /// Whether code in a process of the actor has shut it down: then it is so for all of them, and for good.
+    /// Whether code in a process of the actor shut it down. That affects all its processes, for good.
     pub(crate) fn is_shut_down(&self) -> bool {
         fd::has_ended(self.in_end.as_fd()) || fd::has_ended(self.out_end.as_fd())
     }
 
-    /// Puts a channel there.
+    /// Stores a channel.
     ///
     /// # Errors
     /// `WouldBlock` if there is no room.
     pub(crate) fn park(&self, session: u64, channel: BorrowedFd<'_>) -> io::Result<()> {
         let put = || seqpacket::send_raw(self.in_end.as_fd(), &session.to_ne_bytes(), &[channel]);
-        // The kernel counts descriptors on their way against the soft limit, and an actor has the program's.
+        // The kernel counts descriptors in flight against the soft limit, and an actor has the program's
+        // limit.
         put().or_else(|_| rlimit::with_raised_descriptors(put))
     }
 
-    /// In a new process: all the channels that are there, and whether each still is. They stay, unless too many callers are gone.
+    /// In a new process: all stored channels, and whether each is still stored. They stay, unless too many
+    /// callers are gone.
     pub(crate) fn channels(&self) -> Vec<(u64, OwnedFd, bool)> {
         let (found, gone) = rlimit::with_raised_descriptors_if_needed(|| self.look_through());
         if gone > LITTER && gone > found.len() {
@@ -70,7 +72,8 @@ impl FdStore {
         found.into_iter().map(|(session, channel)| (session, channel, true)).collect()
     }
 
-    /// Looks at all of them without taking any out, so that no death can lose one. `Err` if there were more than descriptors.
+    /// Reads all channels without taking any out, so no exit can lose one. `Err` if there were more channels
+    /// than free descriptors.
     fn look_through(&self) -> Result<Channels, Channels> {
         let (mut found, mut gone) = (Vec::new(), 0);
         if seqpacket::peek_from_the_first(self.out_end.as_fd()).is_err() {
@@ -90,7 +93,7 @@ impl FdStore {
         Ok((found, gone))
     }
 
-    /// Takes out as many as there were, and puts back those whose callers are there.
+    /// Takes out `count` channels, and puts back those whose callers are alive.
     fn clear_out(&self, count: usize) -> Vec<(u64, OwnedFd, bool)> {
         let (mut left, mut buffer) = (Vec::new(), [0; 16]);
         for _ in 0..count {

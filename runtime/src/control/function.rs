@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::ipc::codec::Encoded;
 use crate::sys::executable::{Findable, Located};
 
-/// What becomes of arguments.
+/// The outcome of a call.
 pub(crate) enum Ran {
-    /// The function's value; `is_err` if it is a `Result` and that an error.
+    /// The function's value; `is_err` if it is an `Err`.
     Value { encoded: Encoded, is_err: bool },
     /// The `Err` of a function that was named by its `#[task]`.
     App(Encoded),
-    /// The arguments could not be decoded: the function has not been called.
+    /// The arguments could not be decoded: the function was not called.
     Arguments(String),
     /// Its value could not be encoded.
     Result(String),
@@ -27,7 +27,7 @@ pub(crate) type Keep = fn(&[u8], Vec<OwnedFd>, u32) -> Result<Box<dyn Any>, Stri
 #[derive(Clone, Copy)]
 pub(crate) struct Runner {
     pub(crate) type_name: fn() -> &'static str,
-    /// Decodes the arguments, which may be so deep, as the value may be; says so, and calls.
+    /// Decodes the arguments (the depth bounds them and the value), reports the start, and calls.
     pub(crate) run: Run,
     /// Calls a function whose value stays in the process.
     pub(crate) keep: Keep,
@@ -42,7 +42,7 @@ impl Findable for Runner {
 #[derive(Clone, Copy)]
 pub struct Function {
     pub(crate) entry: &'static Located<Runner>,
-    /// What it is called, if that is not the name of its type.
+    /// Its name, if that is not the name of its type.
     pub(crate) label: Option<&'static str>,
 }
 
@@ -69,7 +69,8 @@ impl Function {
         path[..plain].rfind("::").map_or(path, |at| &path[at + 2..])
     }
 
-    /// `None` if it lies in a shared library, where other processes would not find it.
+    /// The name for a message; `None` if it lies in a shared library, where other processes would not find
+    /// it.
     pub(crate) fn name(self) -> Option<FunctionName> {
         Some(FunctionName { offset: self.entry.offset()?, type_name: self.path().to_owned() })
     }

@@ -1,7 +1,9 @@
 //! The link of a process to the supervisor of what it spawns.
 //!
-//! The program's is made with the root supervisor. An actor has its end from birth, and a supervisor is forked for it when it first wants one, and again if that one
-//! has ended and it wants another. Its own supervisor keeps the receiving end, so requests outlive the one they were sent to.
+//! The program's link is made with the root supervisor. An actor has its end of a link from its start. Its
+//! own supervisor is forked when the actor first needs one, and again if that one ended and the actor needs
+//! another. The parent supervisor keeps the receiving end, so requests outlive the supervisor that they were
+//! sent to.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,27 +21,28 @@ use crate::sys::credentials::Credentials;
 use crate::sys::poll::{self, Epoll};
 use crate::sys::{clock, fd};
 
-/// How long a supervisor may leave a request lying.
+/// How long a supervisor may leave a request unread.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The way to a supervisor.
 pub(crate) struct Tree {
     control: OwnedFd,
-    /// The process itself, if it is the program's: copies of its end of `control` may outlive it for a moment, in forks that have
-    /// not run yet.
+    /// The supervisor's process, for the program's link: copies of its end of `control` may outlive it for a
+    /// moment, in forks that have not run yet.
     supervisor: Option<OwnedFd>,
-    /// Of the program's: the mailboxes that it keeps receiving ends of, until they have hung up.
+    /// For the program's link: the mailboxes whose receiving ends it keeps, until they have hung up.
     kept: Option<Epoll>,
-    /// Rung with every request: a supervisor that does not exist yet comes into being by it.
+    /// Rung with every request, so that a missing supervisor is forked.
     bell: Option<(Slot, &'static StatusPage)>,
-    /// The rights of this process when its supervisor was made, which are those of the supervisor; `None`: those of the process that it was forked from.
+    /// The credentials of this process when its supervisor was made, which the supervisor shares. `None`:
+    /// those of the supervisor that forked this process.
     credentials: Option<Credentials>,
 }
 
-/// In a supervisor and what is forked from it: its rights.
+/// In a supervisor and its forks: the supervisor's credentials.
 static CREDENTIALS: OnceCell<Credentials> = OnceCell::new();
 
-/// What an actor is born with.
+/// The link that an actor has from its start.
 static INHERITED: OnceCell<Arc<Tree>> = OnceCell::new();
 
 impl Tree {
@@ -54,7 +57,7 @@ impl Tree {
         self.control.as_fd()
     }
 
-    /// Whether it is the program's, whose supervisor is the root.
+    /// Whether this is the program's link, to the root supervisor.
     pub(crate) fn is_programs(&self) -> bool {
         self.supervisor.is_some()
     }
@@ -63,7 +66,7 @@ impl Tree {
         self.kept.as_ref()
     }
 
-    /// Which supervisor it has: a number that changes when that one ends.
+    /// Identifies the supervisor at the other end: a number that changes when it ends.
     pub(crate) fn term(&self) -> u32 {
         self.bell.as_ref().map_or(0, |(_, status_page)| status_page.supervisors_ended())
     }
@@ -75,13 +78,13 @@ impl Tree {
         self.term() != term || self.supervisor.as_ref().is_some_and(ended) || fd::hung_up(self.control())
     }
 
-    /// Why the supervisor could not be forked, if that is why there is none.
+    /// Why the supervisor could not be forked, if the last fork failed.
     pub(crate) fn error(&self) -> Option<io::Error> {
         let number = self.bell.as_ref().map_or(0, |(_, status_page)| status_page.supervisor_error());
         (number != 0).then(|| io::Error::from_raw_os_error(number))
     }
 
-    /// Makes sure that there is somebody who reads what was sent.
+    /// Makes sure that a supervisor exists to read the request.
     pub(crate) fn ring(&self) {
         if let Some((bell, status_page)) = &self.bell {
             status_page.want_supervisor();
@@ -95,7 +98,7 @@ impl Tree {
         let asked = request::shut_down(self.control(), mode, term, by, clock::after(PATIENCE));
         self.ring();
         while asked.is_ok() && !self.is_gone(term) {
-            // Both end with the supervisor's death, which is what this waits for.
+            // Both waits end when the supervisor does.
             match &self.bell {
                 Some((_, status_page)) => status_page.await_supervisor_end(term),
                 None => {
@@ -106,34 +109,34 @@ impl Tree {
         }
     }
 
-    /// The rights of the supervisor, if there is one, or will be.
+    /// The credentials of the supervisor that exists or would be forked.
     pub(crate) fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref().or_else(|| CREDENTIALS.get())
     }
 
-    /// In an actor or a task: the process of its own supervisor, if it has one.
+    /// In an actor or a task: the pid of its own supervisor, if it has one.
     pub(crate) fn supervisor_pid(&self) -> Option<i32> {
         self.bell.as_ref().map(|(_, status_page)| status_page.supervisor_pid()).filter(|&pid| pid != 0)
     }
 }
 
-/// In a supervisor, before it forks: notes with which rights its children start.
+/// In a supervisor, before it forks: notes the credentials with which its children start.
 pub(crate) fn prepare() {
     CREDENTIALS.get_or_init(Credentials::now);
 }
 
-/// In a new actor or task: remembers how to get a supervisor.
+/// In a new actor or task: keeps the link to its own supervisor, which may not exist yet.
 pub(crate) fn inherit(control: OwnedFd, place: Slot, status_page: &'static StatusPage) {
     let bell = Some((place, status_page));
     let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, kept: None, bell, credentials: None }));
 }
 
-/// In an actor: its supervisor is to look at the limit of the message that has just begun.
+/// In an actor: asks its supervisor to watch the limit of the message that has just begun.
 pub(crate) fn ask_to_watch() {
     say(Signal::Look);
 }
 
-/// In a new process: it is ready.
+/// In a new process: reports that it is ready.
 pub(crate) fn say_ready() {
     say(Signal::Ready);
 }
@@ -144,7 +147,8 @@ fn say(word: Signal) {
     }
 }
 
-/// What this process was born with: nothing in the program, and nothing that its copies could use.
+/// The link that this process was started with. The program has none, and a forked copy must not use its
+/// original's.
 pub(crate) fn inherited() -> Result<Option<&'static Arc<Tree>>, NoTree> {
     match INHERITED.get() {
         Some(_) if context::is_copy() => Err(NoTree::Copy),

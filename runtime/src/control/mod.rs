@@ -1,8 +1,12 @@
-//! What processes of a tree say to and share with each other: [`request`] is what is asked of a supervisor, [`entry`] which code a new process runs,
-//! [`attributes`] with which attributes, [`notification`] how a child tells its supervisor something, [`fd_store`] which descriptors outlive a process, [`step`]
-//! what is said of a root supervisor that does not come up, [`orphans`] how what is left is found.
+//! What processes of a tree send to and share with each other. It must not import `child`, `supervisor` or
+//! `spawn`: it is the protocol, and no party to it.
 //!
-//! It is the protocol, and no party to it: neither a child, nor a supervisor, nor a process that spawns.
+//! - [`request`]: what a process asks of a supervisor; [`link`]: how it gets there.
+//! - [`entry`], [`function`]: which code a process runs; [`attributes`]: with which environment and limits.
+//! - [`notification`]: how a child signals its supervisor.
+//! - [`fd_store`]: which descriptors outlive a process.
+//! - [`step`]: what can fail on the way to a root supervisor.
+//! - [`orphans`]: how the processes of a dead tree are found.
 
 pub(crate) mod attributes;
 pub(crate) mod boot_env;

@@ -1,7 +1,8 @@
-//! Where the children of a supervisor leave word that there is something to see: one bit each, for each of two things.
+//! Shared bits by which children signal their supervisor: one bit per child for each of two signals.
 //!
-//! The board is shared memory that every child inherits by being forked. So a supervisor with thousands of children does not look at thousands
-//! of status pages because one of them is up. Whoever writes nonsense here makes it look in vain, and no more: what there is to see is in the status pages.
+//! Every child inherits this shared memory by the fork. So a supervisor of thousands of children does not
+//! look at thousands of status pages because one child is ready. A forged bit makes the supervisor look in
+//! vain, and no more: the facts are in the status pages.
 
 use std::io;
 use std::sync::atomic::Ordering::SeqCst;
@@ -10,33 +11,33 @@ use crate::policy::Key;
 use crate::sys::memfd::Words;
 use crate::sys::poll::Event;
 
-/// How many children have a place of their own; those above that are looked at whenever one of them rings.
+/// How many children have a bit of their own. The others are all checked whenever one of them rings.
 const PLACES: usize = 32 * 1024;
 const WORD: usize = u64::BITS as usize;
 
-/// What is added to a doorbell by a child that has no place.
+/// What a child without a bit adds to the doorbell.
 const NO_PLACE: u64 = 1 << 32;
 
-/// What a child has to say.
+/// What a child signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// It is ready.
     Ready = 0,
-    /// Its status page says what it wants: a supervisor, or an eye on the message that it has begun.
+    /// Its status page has a request: for its own supervisor, or to watch the message that it began.
     Look = 1,
 }
 
 #[derive(Debug)]
 pub(crate) struct Notifications(&'static Words);
 
-/// A child's place on it, and the bell of the supervisor that reads it.
+/// A child's bit, and the doorbell of the supervisor that reads it.
 #[derive(Debug)]
 pub(crate) struct Slot {
     words: &'static Words,
-    /// None: there were too many children.
+    /// `None`: too many children.
     pub(crate) number: Option<u32>,
     pub(crate) bell: &'static Event,
-    /// Nobody waits for it to be ready: its supervisor sees so when it next looks.
+    /// No caller waits for it to be ready: its supervisor sees that when it next looks.
     pub(crate) lazy: bool,
 }
 
@@ -45,7 +46,7 @@ impl Notifications {
         Ok(Notifications(Words::shared(2 * PLACES / WORD)?))
     }
 
-    /// In this process' children it does not appear: they have nothing to say to whoever reads it.
+    /// Keeps the bits out of this process's children, which have nothing to signal to that supervisor.
     pub(crate) fn keep_from_children(place: &Slot) {
         place.words.keep_from_children();
     }
@@ -54,7 +55,7 @@ impl Notifications {
         Slot { words: self.0, number, bell, lazy }
     }
 
-    /// Who has said this since it was read last, among the first `places`.
+    /// The numbers of the children that set this signal since the last read, among the first `places`.
     pub(crate) fn take(&self, word: Signal, places: usize) -> Vec<u32> {
         let start = word as usize * PLACES / WORD;
         let words = self.0.iter().skip(start).take(places.min(PLACES).div_ceil(WORD));
@@ -78,12 +79,12 @@ impl Slot {
     }
 }
 
-/// Whether somebody has rung who has no place.
+/// Whether a child without a bit has rung.
 pub(crate) fn is_from_beyond(rung: u64) -> bool {
     rung >= NO_PLACE
 }
 
-/// Which child has which place.
+/// Which child has which bit.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     taken: Vec<Option<Key>>,
@@ -91,7 +92,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// A place for this child; `None` if there is none left.
+    /// Assigns a bit to this child; `None` if all are taken.
     pub(crate) fn give(&mut self, key: Key) -> Option<u32> {
         let number =
             self.free.pop().or_else(|| (self.taken.len() < PLACES).then_some(self.taken.len() as u32))?;
@@ -114,7 +115,7 @@ impl Slots {
         self.taken.get(number as usize).copied().flatten()
     }
 
-    /// How many places have ever been taken.
+    /// How many bits have ever been assigned.
     pub(crate) fn len(&self) -> usize {
         self.taken.len()
     }

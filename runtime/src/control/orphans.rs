@@ -1,4 +1,4 @@
-//! Processes that nobody answers for: descendants of the dead.
+//! Orphans: descendants of dead processes.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use crate::control::boot_env::TREE;
 use crate::sys::{clock, poll, process, procfs};
 
-/// How long is looked for orphans of a tree whose reaper was killed.
+/// How long to look for orphans of a tree whose reaper was killed.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How often in a row nothing must have been found.
+/// How many searches in a row must find none.
 const CLEAN_LOOKS: u32 = 3;
 
-/// A process that is not older than this may be about to become another program: while it does, it has no environment.
+/// A process younger than this may be in the middle of `execve`, and then it has no environment.
 const YOUNG: Duration = Duration::from_secs(2);
 
-/// Kills an own child that is not reaped yet, and its group if that is another one than ours.
+/// Kills a child that is not reaped yet, and its process group unless that is this process's own.
 pub(crate) fn kill_with_group(pid: i32) {
     let group = process::group(pid).filter(|&group| Some(group) != process::group(0) && group > 1);
     if let Some(group) = group {
@@ -25,10 +25,10 @@ pub(crate) fn kill_with_group(pid: i32) {
     process::kill(pid, process::SIGKILL);
 }
 
-/// Kills every process that bears the mark of this tree, until there is none.
+/// Kills every process with the mark of this tree, until none is left.
 ///
-/// For a tree whose reaper was killed, perhaps with its root supervisor: then what actors had started and orphaned has gone to init, and this finds
-/// all of it that has kept the environment it was started with.
+/// For a tree whose reaper was killed, perhaps with its root supervisor. Then what actors started and left
+/// behind went to init. This finds every process that kept the environment it was started with.
 pub(crate) fn sweep(tree: &str) {
     let mark = format!("{TREE}={tree}");
     let deadline = clock::after(SWEEP);
@@ -50,7 +50,7 @@ pub(crate) fn sweep(tree: &str) {
     }
 }
 
-/// The handle first, then a second look: so it is this process that is signalled, and no later one of its number.
+/// Opens the handle, then checks the mark again: so the signal cannot reach a later process with this pid.
 fn kill_marked(pid: i32, mark: &str) {
     let Ok(handle) = process::pidfd(pid) else { return };
     if matches!(mark_of(pid, mark), Marked::Yes) {
@@ -58,7 +58,7 @@ fn kill_marked(pid: i32, mark: &str) {
     }
 }
 
-/// Whether a process bears a mark.
+/// Whether a process has the mark.
 enum Marked {
     Yes,
     No,
@@ -66,14 +66,14 @@ enum Marked {
     NotYet,
 }
 
-/// Looks at the environment that a process was started with. A zombie has none, nor has the kernel's own, nor, for a moment, a
-/// process that executes another program.
+/// Reads the environment that a process was started with. A zombie has none, nor has a kernel thread, nor,
+/// for a moment, a process in `execve`.
 fn mark_of(pid: i32, mark: &str) -> Marked {
     let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return Marked::No };
     if environment.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes()) {
         return Marked::Yes;
     }
-    // Zombies and the kernel's own have no executable either.
+    // Zombies and kernel threads have no executable either.
     let undecided =
         environment.is_empty() && fs::read_link(format!("/proc/{pid}/exe")).is_ok() && is_young(pid);
     if undecided { Marked::NotYet } else { Marked::No }

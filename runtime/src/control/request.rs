@@ -1,6 +1,6 @@
-//! What a program (or an actor) asks of its supervisor, and how it gets there.
+//! What a program (or an actor) requests from its supervisor, and how it gets there.
 //!
-//! One packet per request, in the format of the mailboxes. There is no answer: what becomes of a spawn is read in the
+//! One packet per request, in the format of the mailboxes. A spawn gets no reply: its outcome is in the
 //! status page that comes with it, and the mailbox's bell says when to look.
 
 use std::cell::Cell;
@@ -27,19 +27,19 @@ use crate::types::options::Recycle;
 pub(crate) enum Request<P = ByteBuf> {
     /// Descriptors: mailbox (receiving end), mailbox (sending end), status page; those of the payload.
     Spawn(Box<Spec>, Payload<P>, BatchPart),
-    /// Something about the children of a supervisor. Descriptor: where the answer goes.
+    /// An operation on the children of a supervisor. Descriptor: where the reply goes.
     Ask(Operation),
-    /// The end of the program: everything is to end, in order. Means the supervisor of this term only: see [`shut_down`].
-    /// With the moment at which patience ends; 0 for never.
+    /// The end of the program: everything ends, in order. Concerns the supervisor of this term only: see
+    /// [`shut_down`]. The last number is the moment at which the grace ends; 0 for never.
     Shutdown(StopMode, u32, u64),
 }
 
-/// A supervisor comes with its children, a packet for each; this says which belong together.
+/// A supervisor is sent with its children, one packet each; this says which belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BatchPart {
     /// A random number that all packets of a tree have in common.
     pub(crate) batch: u64,
-    /// Below which of the packets before it, counted from 0; of no meaning in the first.
+    /// The parent's position among the packets before it, from 0; meaningless in the first.
     pub(crate) under: u32,
     pub(crate) last: bool,
 }
@@ -50,19 +50,19 @@ impl BatchPart {
     }
 }
 
-/// What can be asked of a supervisor about its children, which are named by their ids.
+/// An operation on a supervisor's children, which are named by their ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Operation {
     Terminate(String),
     Restart(String),
     Delete(String),
     Children,
-    /// Whether there is a child with this id of a mailbox.
+    /// Whether a child with this mailbox id exists.
     Has(u64),
 }
 
 impl Operation {
-    /// Whether it starts code, with the rights of the supervisor.
+    /// Whether it starts code, with the supervisor's credentials.
     fn starts_something(&self) -> bool {
         match self {
             Operation::Restart(_) => true,
@@ -71,18 +71,18 @@ impl Operation {
     }
 }
 
-/// The answer to an [`Operation`].
+/// The reply to an [`Operation`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answered {
     Done,
-    /// Its pid, and which of its processes that is.
+    /// Its pid and incarnation.
     Running(u32, u64),
     Restarting,
     NotFound,
     ShuttingDown,
-    /// It would be started with other rights than those of the process that asks.
+    /// It would be started with other credentials than those of the requesting process.
     Credentials,
-    /// It was started and did not come up.
+    /// It was started and did not become ready.
     Failed(ExitReason),
     Children(Vec<ChildFacts>),
 }
@@ -108,7 +108,7 @@ pub(crate) struct Payload<P = ByteBuf> {
     bytes: P,
 }
 
-/// What kind of process.
+/// The kind of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// Handles messages until it is stopped.
@@ -119,18 +119,18 @@ pub(crate) enum Kind {
     Supervisor,
 }
 
-/// Everything a supervisor has to know of a process to be.
+/// All that a supervisor has to know of a process to start it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Spec {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) daemon: bool,
-    /// Where its code is, and how to know it again.
+    /// Where its code is; the type name and the build verify it.
     pub(crate) entry: u64,
     pub(crate) type_name: String,
     pub(crate) build: u64,
-    /// The pid of whoever spawns it.
+    /// The pid of the process that spawns it.
     pub(crate) parent: u32,
     /// How long it may take to be ready.
     pub(crate) start: Duration,
@@ -140,14 +140,14 @@ pub(crate) struct Spec {
     pub(crate) shutdown: Shutdown,
     /// The limit on its private memory, in bytes.
     pub(crate) memory: Option<u64>,
-    /// What the program wants to hear of it, if anything.
+    /// Which of its events the program wants, if any.
     pub(crate) log: Option<Wish>,
-    /// By which name its supervisor's user knows it, if it is the child of a declared supervisor.
+    /// Its id below a declared supervisor, if it is a child of one.
     pub(crate) child_id: Option<String>,
     pub(crate) rules: ChildRules,
     pub(crate) recycle: Option<Recycle>,
     pub(crate) drain: Drain,
-    /// Whether its next process is always to be there.
+    /// Whether a standby process is always kept.
     pub(crate) spare: bool,
     /// How many messages its mailbox holds.
     pub(crate) mailbox: u32,
@@ -157,21 +157,22 @@ pub(crate) struct Spec {
     pub(crate) depth: u32,
     /// For a supervisor: how it treats its children.
     pub(crate) policy: Option<Rules>,
-    /// What is different for this process than for its supervisor.
+    /// What differs between this process and its supervisor.
     pub(crate) attributes: Option<Box<SpawnAttributes>>,
     /// For a supervisor: what it runs before it forks.
     pub(crate) preload: Option<FunctionName>,
-    /// The program starts it again when its root supervisor has died. The channels of its callers come with it, and its page says how often it was started.
+    /// The program restarts it when the root supervisor died. Then its callers' channels come with it, and
+    /// its page says how often it was started.
     pub(crate) kept: bool,
 }
 
 impl Spec {
-    /// Whether there may be another process after the first, for the same mailbox.
+    /// Whether another process may follow the first, for one mailbox.
     pub(crate) fn is_durable(&self) -> bool {
         self.kind != Kind::Supervisor && (self.rules.restart != Restart::Temporary || self.recycle.is_some())
     }
 
-    /// Whether the end of the program waits for it: a piece of work, and none that is begun again when it is done.
+    /// Whether the end of the program waits for it: a task that is not started again once it is done.
     pub(crate) fn ends_by_itself(&self) -> bool {
         self.kind == Kind::Task && !self.daemon && self.rules.restart != Restart::Permanent
     }
@@ -187,11 +188,11 @@ pub(crate) struct Ends<'a> {
     pub(crate) receiver: BorrowedFd<'a>,
     pub(crate) sender: BorrowedFd<'a>,
     pub(crate) status_page: BorrowedFd<'a>,
-    /// Of what the program keeps.
+    /// Only for what the program restarts.
     pub(crate) fd_store: Option<[BorrowedFd<'a>; 2]>,
 }
 
-/// A spawn as it comes in.
+/// A received spawn request.
 #[derive(Debug)]
 pub(crate) struct Spawn {
     pub(crate) spec: Spec,
@@ -201,16 +202,17 @@ pub(crate) struct Spawn {
     pub(crate) status_page: StatusPage,
     pub(crate) init: Body,
     pub(crate) fds: Vec<OwnedFd>,
-    /// What its processes share beside the mailbox, if there may be several. Made by the first supervisor that gets this, and held by all below it.
+    /// The descriptors that its processes share beside the mailbox, if there may be several. Made by the
+    /// first supervisor that gets this spawn, and held by all below it.
     pub(crate) fd_store: Option<FdStore>,
-    /// Of a supervisor.
+    /// For a supervisor.
     pub(crate) children: Vec<Spawn>,
-    /// How often its mailbox has been rung since what nobody reads of that was taken away.
+    /// How often its mailbox was rung since the unread rings were last taken out.
     pub(crate) rung: Cell<u32>,
 }
 
 impl Spawn {
-    /// All descriptors of this process to be and of those below it.
+    /// All descriptors of this future process and of those below it.
     pub(crate) fn descriptors(&self) -> Vec<RawFd> {
         let own = [self.receiver.as_raw_fd(), self.status_page.file().as_raw_fd()];
         let own = own.into_iter().chain(self.sender.iter().chain(&self.fds).map(AsRawFd::as_raw_fd));
@@ -218,7 +220,7 @@ impl Spawn {
         own.chain(self.children.iter().flat_map(Spawn::descriptors)).collect()
     }
 
-    /// Makes what this process to be and those below it need to have successors.
+    /// Makes what this future process and those below it need to have successors.
     ///
     /// # Errors
     /// At the limit on descriptors.
@@ -227,7 +229,7 @@ impl Spawn {
             self.fd_store = Some(FdStore::new()?);
         }
         self.children.iter_mut().try_for_each(|child| {
-            // One that is not restarted itself comes back with its supervisor.
+            // A child that is not restarted itself comes back with its supervisor.
             if child.spec.kind != Kind::Supervisor && child.fd_store.is_none() {
                 child.fd_store = Some(FdStore::new()?);
             }
@@ -235,7 +237,7 @@ impl Spawn {
         })
     }
 
-    /// Makes room for the descriptors of those who come next, below those that stay. Returns what has been replaced.
+    /// Moves its descriptors up, to leave low numbers to later ones. Returns the replaced ones.
     pub(crate) fn move_up(&mut self) -> Vec<OwnedFd> {
         let own = [&mut self.receiver, self.status_page.file_mut()].into_iter();
         let own = own.chain(&mut self.sender).chain(&mut self.fds);
@@ -245,35 +247,37 @@ impl Spawn {
         moved
     }
 
-    /// In this process itself, just forked: its supervisor has kept the status pages that it had mapped to itself, this one and those below it.
+    /// In the new process, just forked: forgets the mappings of its status page and those below it, which
+    /// stayed with the supervisor.
     pub(crate) fn reset_after_fork(&mut self) {
         self.status_page.reset_after_fork();
         self.children.iter_mut().for_each(Spawn::reset_after_fork);
     }
 }
 
-/// Why a process is not started that is wanted by one with other rights.
-pub(crate) const FOREIGN: &str = "whoever asks runs with another real user or group than this supervisor";
+/// Why a spawn is refused if the requesting process has other credentials.
+pub(crate) const FOREIGN: &str =
+    "the requesting process runs with another real user or group than this supervisor";
 
 /// What came in on a control channel.
 pub(crate) enum Asked {
     Spawn(Box<Spawn>, BatchPart),
-    /// A spawn that is wanted by a process with other rights than this one.
+    /// A spawn requested with other credentials than this process has.
     Foreign(Box<Spawn>),
     Ask(Operation, OwnedFd),
-    /// Such a one, that would start a process, by a process with other rights than this one.
+    /// An operation that would start a process, requested with other credentials than this process has.
     ForeignAsk(OwnedFd),
     Shutdown(StopMode, u32, u64),
-    /// Not a request, or without its descriptors (there was no room for them), or with a status page that is none: those that
-    /// came are closed, which the one who asks sees at the mailbox.
+    /// Not a request, or one without its descriptors (no room for them), or with an invalid status page. Its
+    /// descriptors are closed, which the requesting process sees at the mailbox.
     Nonsense,
-    /// Nothing now.
+    /// No request now.
     Nothing,
-    /// Whoever owns this supervisor is gone.
+    /// The owner of this supervisor is gone.
     Closed,
 }
 
-/// Asks for a process.
+/// Sends a spawn request.
 ///
 /// # Errors
 /// `TimedOut` if the supervisor takes no requests until `deadline`, `BrokenPipe` if it is gone.
@@ -294,10 +298,10 @@ pub(crate) fn spawn(
     until_sent(deadline, || sealed.send(control, &first))
 }
 
-/// Asks something of a supervisor, and waits for its answer, however long it takes to stop a child.
+/// Sends an operation to a supervisor and waits for its reply, however long it takes to stop a child.
 ///
 /// # Errors
-/// `BrokenPipe` if the supervisor is gone, or goes before it answers; `TimedOut` if it does not read.
+/// `BrokenPipe` if the supervisor is gone, or goes before it replies; `TimedOut` if it does not read.
 pub(crate) fn ask(control: BorrowedFd<'_>, operation: Operation, deadline: u64) -> io::Result<Answered> {
     let (ours, theirs) = fd::seqpacket_pair()?;
     let mut bytes = packet(&Request::<ByteBuf>::Ask(operation))?;
@@ -319,7 +323,8 @@ pub(crate) fn ask(control: BorrowedFd<'_>, operation: Operation, deadline: u64) 
     }
 }
 
-/// Returns an [`ask`]. Does not wait: the socket is new and empty, and whoever does not read it is not waited for.
+/// Replies to an [`ask`]. Does not block: the socket is new and empty, and a caller that does not read is not
+/// waited for.
 pub(crate) fn answer(to: &OwnedFd, answer: &Answered) {
     let sent = postcard::to_stdvec(answer).map_err(io::Error::other).and_then(|bytes| {
         let outgoing = Outgoing::new(Encoded::of_bytes(bytes), 0)?;
@@ -327,7 +332,7 @@ pub(crate) fn answer(to: &OwnedFd, answer: &Answered) {
         let packet = packet(&header)?;
         Sealed::new(outgoing, packet).send(to.as_fd(), &[])
     });
-    // If it could not be sent, the socket is closed, which says so too.
+    // If sending failed, the socket closes, which the caller sees too.
     drop(sent);
 }
 
@@ -337,8 +342,8 @@ struct LongAnswer<P = ByteBuf> {
     bytes: P,
 }
 
-/// Asks for the end of the supervisor of this term (how many an actor had before it; always 0 for the program's), and of
-/// no later one that finds the request still lying there.
+/// Requests the end of the supervisor of this term: the number of supervisors that an actor had before it,
+/// and always 0 for the program's. A later supervisor that finds the request ignores it.
 pub(crate) fn shut_down(
     control: BorrowedFd<'_>,
     mode: StopMode,
@@ -350,7 +355,8 @@ pub(crate) fn shut_down(
     until_sent(deadline, || seqpacket::send(control, &mut bytes, &[]))
 }
 
-/// A supervisor reads requests as they come, so a full channel empties soon; still there is a limit to waiting.
+/// A supervisor reads requests as they come, so a full channel empties soon. The wait is bounded all the
+/// same.
 fn until_sent(deadline: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     loop {
         match send() {
@@ -365,7 +371,7 @@ fn until_sent(deadline: u64, mut send: impl FnMut() -> io::Result<()>) -> io::Re
     }
 }
 
-/// Takes one request out of a control channel, without waiting.
+/// Takes one request out of a control channel. Does not block.
 pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
     let packet = match seqpacket::receive(control, buffer, false) {
         Ok(Some(packet)) => packet,
@@ -393,10 +399,11 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
     }
 }
 
-/// How many requests are dropped at a time: more than a socket holds, and still a bound.
+/// How many requests are dropped at a time: more than a socket holds.
 const DISCARDED: usize = 1024;
 
-/// Drops the requests that nobody will serve, without looking at them: whoever asked sees the mailboxes close.
+/// Drops requests that will not be served, without reading them: the requesting processes see the mailboxes
+/// close.
 pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
     for _ in 0..DISCARDED {
         let Ok(Some(_)) = seqpacket::receive(control, buffer, false) else { return };

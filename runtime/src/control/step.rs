@@ -1,8 +1,9 @@
-//! The steps from a program's first spawn to its root supervisor, on both sides, and what is said of one that fails.
+//! The steps from a program's first spawn to its root supervisor, on both sides, and the report of a failed
+//! one.
 //!
-//! Each step has words of its own, so that an error of the operating system says what it was in the way of. In the image that is to become the
-//! supervisor there is nobody to tell but the program: a failed step ends the image, and is told through the control channel; if even that
-//! cannot be written to, by the exit code.
+//! Each step has a description, so that an error of the operating system says what it prevented. The image
+//! that is to become the supervisor can report only to the program. A failed step ends the image and is
+//! reported through the control channel or, if that cannot be written, by the exit code.
 
 use std::io;
 
@@ -12,16 +13,16 @@ use crate::types::escape::escaped;
 /// Test hook: the number of a step, a colon, and the number of the error with which it is to fail.
 const FAULT: &str = "PHALANX_FAULT_BOOT";
 
-/// The exit code of an image whose first step failed and could not be told of; those of the others follow.
+/// The exit code of an image whose first step failed and could not be reported; the other steps follow.
 const FAILED: i32 = 100;
 
-/// What an obstacle begins with in the control channel, where the other word is that all is well.
+/// The first byte of an obstacle in the control channel, unlike the message that all is well.
 const SIGN: u8 = b'!';
 
-/// How much is told of an error, in bytes.
+/// How much of an error's text is sent, in bytes.
 const TOLD: usize = 400;
 
-/// One thing that must be done before there is a root supervisor.
+/// One step on the way to a root supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Step {
@@ -78,7 +79,7 @@ impl Step {
         Step::Word,
     ];
 
-    /// What is being done.
+    /// What the step does.
     fn words(self) -> &'static str {
         match self {
             Step::Place => "find out whether a supervisor may be started here",
@@ -102,7 +103,8 @@ impl Step {
             Step::Reaper => "the supervisor: fork off its reaper (prctl, fork, pidfd_open)",
             Step::Own => "the supervisor: open a handle on itself (pidfd_open)",
             Step::Equipment => {
-                "the supervisor: make its doorbell, its notification bits and its register (eventfd, mmap, memfd_create)"
+                "the supervisor: make its doorbell, its notification bits and its register \
+                 (eventfd, mmap, memfd_create)"
             }
             Step::Word => "the supervisor: tell the program that it is there (sendmsg)",
         }
@@ -112,7 +114,7 @@ impl Step {
         Step::ALL.get(usize::from(number)).copied()
     }
 
-    /// Does it, unless a test wants it to fail.
+    /// Runs it, unless a test makes it fail.
     pub(crate) fn attempt<T>(self, act: impl FnOnce() -> io::Result<T>) -> Result<T, Obstacle> {
         let done = self.fault().map_or_else(act, Err);
         done.map_err(|error| self.failed(error))
@@ -122,7 +124,7 @@ impl Step {
         Obstacle { step: self, error }
     }
 
-    /// The exit code of an image in which it has failed.
+    /// The exit code of an image in which this step failed.
     pub(crate) fn code(self) -> i32 {
         FAILED + self as i32
     }
@@ -143,14 +145,14 @@ pub(crate) struct Obstacle {
 }
 
 impl Obstacle {
-    /// What an exit code says of an image that could say nothing else.
+    /// The failed step that an exit code stands for, if the image could report nothing else.
     pub(crate) fn of_code(code: i32) -> Option<Obstacle> {
         let step =
             code.checked_sub(FAILED).and_then(|number| u8::try_from(number).ok()).and_then(Step::of)?;
         Some(step.failed(io::Error::other("it failed, and the reason could not be told")))
     }
 
-    /// As it is told through the control channel.
+    /// The form for the control channel.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![SIGN, self.step as u8];
         bytes.extend(self.error.raw_os_error().unwrap_or(0).to_ne_bytes());
@@ -158,7 +160,7 @@ impl Obstacle {
         bytes
     }
 
-    /// What was told, if it is that.
+    /// Reads an obstacle, if the bytes are one.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Obstacle> {
         let (&[SIGN, step], rest) = bytes.split_first_chunk::<2>()? else { return None };
         let (number, text) = rest.split_first_chunk::<4>()?;
@@ -172,7 +174,7 @@ impl Obstacle {
 
 impl std::fmt::Display for Obstacle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The words are those of the image that did not become one.
+        // The text comes from the image that failed to become a supervisor.
         escaped(f, |f| {
             write!(f, "there is no root supervisor; what failed is to {}: {}", self.step.words(), self.error)
         })
@@ -182,11 +184,11 @@ impl std::fmt::Display for Obstacle {
 /// Why a process has no supervisor to spawn with.
 #[derive(Debug)]
 pub(crate) enum NoTree {
-    /// The runtime does not lie in the program's executable, which is what a supervisor would be made of.
+    /// The runtime is not in the program's executable, from which a supervisor would be made.
     NotInExecutable,
-    /// This process has other rights now than when its supervisor was made.
+    /// This process has other credentials now than when its supervisor was made.
     Credentials(String),
-    /// This process is a copy of one that has a supervisor.
+    /// This process is a forked copy of one that has a supervisor.
     Copy,
     Obstacle(Obstacle),
 }
@@ -204,7 +206,9 @@ impl From<NoTree> for io::Error {
                 "phalanx lies in a shared library, not in the program's executable".to_owned()
             }
             NoTree::Credentials(error) => error,
-            NoTree::Copy => "this process is a copy, made by fork, of an actor or a task: only the original has a supervisor".to_owned(),
+            NoTree::Copy => "this process is a copy, made by fork, of an actor or a task: \
+                             only the original has a supervisor"
+                .to_owned(),
             NoTree::Obstacle(obstacle) => obstacle.to_string(),
         })
     }

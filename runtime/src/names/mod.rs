@@ -142,7 +142,7 @@ pub fn unregister(name: &str) -> Result<bool, NameError> {
 /// let echo = Echo.builder().registered("echo").spawn()?;
 /// assert_eq!(names::lookup::<Echo>("echo")?, echo);
 /// let error = names::lookup::<Echo>("ehco").unwrap_err();
-/// assert_eq!(error.to_string(), "nobody has the name `ehco`");
+/// assert_eq!(error.to_string(), "no actor is registered as `ehco`");
 /// # Ok(())
 /// # }
 /// ```

@@ -388,20 +388,20 @@ impl PoolBuilder {
             return wrong("the options `queue` and `queue_memory` are at least 1");
         }
         if [options.hard, options.soft].contains(&Some(Duration::ZERO)) {
-            return wrong("the options `deadline` and `soft_deadline` are longer than nothing");
+            return wrong("the options `deadline` and `soft_deadline` must be greater than zero");
         }
         if options.soft.is_some_and(|soft| options.hard.is_some_and(|hard| soft >= hard)) {
             return wrong("the option `soft_deadline` is shorter than `deadline`, which kills");
         }
         let Limits { tasks, rss, age, .. } = options.limits;
         if tasks == Some(0) || rss == Some(0) || age == Some(Duration::ZERO) {
-            return wrong("the options `max_tasks`, `max_rss` and `max_age` are more than nothing");
+            return wrong("the options `max_tasks`, `max_rss` and `max_age` must be greater than zero");
         }
         if options.start == Some(Duration::ZERO) || options.grace.is_zero() || options.memory == Some(0) {
-            return wrong("the options `start_timeout`, `grace` and `memory` are more than nothing");
+            return wrong("the options `start_timeout`, `grace` and `memory` must be greater than zero");
         }
         if options.intensity.1.is_zero() {
-            return wrong("the window of the option `intensity` is longer than nothing");
+            return wrong("the window of the option `intensity` must be greater than zero");
         }
         if !(1..=SOUNDED).contains(&options.depth) {
             return wrong(DEPTHS);

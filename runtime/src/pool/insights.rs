@@ -14,7 +14,7 @@ use super::shared_slots::{Status, Times};
 use super::worker_handle::WorkerHandle;
 use crate::types::escape::one_line;
 
-/// How many of the errors that nobody has looked at are kept as text.
+/// How many unread task errors are kept as text.
 const KEPT: usize = 16;
 
 /// What is known of one place of a pool, over all processes that have had it.
@@ -51,7 +51,7 @@ pub(crate) struct Tally {
     pub(crate) cancelled: AtomicU64,
     pub(crate) crashes: AtomicU64,
     pub(crate) recycled: AtomicU64,
-    /// Errors of single tasks that nobody has looked at, by the number of the task.
+    /// Unread errors of single tasks, by the number of the task.
     unread: Mutex<BTreeMap<u64, String>>,
     unread_count: AtomicU64,
 }
@@ -112,7 +112,7 @@ pub struct Report {
     pub lost: u64,
     /// How many were cancelled.
     pub cancelled: u64,
-    /// How many errors of single tasks nobody has looked at.
+    /// How many errors of single tasks were not read.
     pub unread_errors: u64,
     /// The first of these, as texts.
     pub unread: Vec<String>,
@@ -268,7 +268,7 @@ impl fmt::Display for Report {
              workers crashed {crashes} times and were recycled {recycled} times"
         )?;
         if self.unread_errors > 0 {
-            writeln!(f, "{} errors that nobody has looked at, such as:", self.unread_errors)?;
+            writeln!(f, "{} unread task errors, such as:", self.unread_errors)?;
             self.unread.iter().try_for_each(|text| writeln!(f, "  {}", one_line(text)))?;
         }
         self.insights.fmt(f)

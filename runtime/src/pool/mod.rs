@@ -428,7 +428,7 @@ impl<W> Drop for Pool<W> {
         let (unread, texts) = self.core.tally.unread();
         if unread > 0 {
             let first = texts.first().map(String::as_str).unwrap_or_default();
-            tracing::warn!(pool = self.name(), unread, first, "errors of tasks that nobody has looked at");
+            tracing::warn!(pool = self.name(), unread, first, "unread task errors");
         }
     }
 }

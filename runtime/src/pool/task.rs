@@ -21,7 +21,7 @@ use crate::types::error::Never;
 
 /// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it (Python's `AsyncResult` and `Future`).
 ///
-/// Dropping it lets the task run, and drops its value; an error that nobody has looked at is said in the log, and counted in the pool's
+/// Dropping it lets the task run, and drops its value; an unread error is logged, and counted in the pool's
 /// [`Report`](crate::pool::Report).
 ///
 /// ```
@@ -77,7 +77,7 @@ struct Inner {
     callbacks: Vec<Callback>,
     /// Nobody can ask for the result any more.
     dropped: bool,
-    /// Its error has been noted as one that nobody has looked at.
+    /// Its error was noted as unread.
     noted: bool,
 }
 
@@ -181,14 +181,14 @@ impl Cell {
 
     fn log_unread(&self, outcome: &Outcome) {
         user_code::call("a subscriber", || {
-            tracing::error!(error = self.describe(outcome), "an error of a task that nobody has looked at");
+            tracing::error!(error = self.describe(outcome), "unread task error");
         });
     }
 
     fn describe(&self, outcome: &Outcome) -> String {
         match failure::<Never>(self, outcome) {
             Some(error) => error.to_string(),
-            None => format!("{}: it answered an error of its own", self.at(None)),
+            None => format!("{}: it returned an error of its own", self.at(None)),
         }
     }
 

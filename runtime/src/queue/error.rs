@@ -79,7 +79,7 @@ fn text<R>(error: &CallError<R>) -> String {
     match error {
         CallError::Unreachable(text, _) => text.clone(),
         CallError::Full(at) => format!("{at}: the mailbox is full"),
-        other => other.at().map_or_else(String::new, |at| format!("{at}: no answer")),
+        other => other.at().map_or_else(String::new, |at| format!("{at}: no reply")),
     }
 }
 
@@ -88,7 +88,7 @@ impl<R> Fault<R> {
     pub(super) fn unrefused(self) -> QueueError {
         match self {
             Fault::Queue(error) => error,
-            Fault::Late => QueueError::Unreachable("the queue does not answer".to_owned()),
+            Fault::Late => QueueError::Unreachable("the queue does not reply".to_owned()),
             Fault::Refused(_) => {
                 QueueError::Unreachable("the queue refused what cannot be refused".to_owned())
             }

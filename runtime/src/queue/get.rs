@@ -151,6 +151,6 @@ impl<T: Portable> Queue<T> {
 
 /// The one item that was asked for.
 fn one(given: Vec<Given>) -> Result<Given, Fault> {
-    let none = || Fault::Queue(QueueError::Unreachable("an answer without an item".to_owned()));
+    let none = || Fault::Queue(QueueError::Unreachable("a reply without an item".to_owned()));
     given.into_iter().next().ok_or_else(none)
 }

@@ -159,7 +159,7 @@ impl Desk {
     /// # Errors
     /// If it is not one.
     pub(crate) fn inward(&self, method: u32, args: Vec<u8>) -> Result<(Vec<u8>, Option<Care>), String> {
-        let nobody = || "a lease for somebody who is not known".to_owned();
+        let unknown = || "the lease holder is unknown".to_owned();
         match matter(method) {
             Matter::Put | Matter::Done => {
                 let (ticket, _) =
@@ -170,7 +170,7 @@ impl Desk {
                 let (wish,) = codec::decode::<(Wish,)>(&args, Vec::new())?;
                 let holder = match wish.holder {
                     None => self.own,
-                    Some(number) => *self.holders().get(&number).ok_or_else(nobody)?,
+                    Some(number) => *self.holders().get(&number).ok_or_else(unknown)?,
                 };
                 let care = Care { ticket: wish.ticket, takes: Some(holder), gives: wish.holder.is_none() };
                 let wish = Wish { holder: Some(holder), ..wish };
@@ -183,7 +183,9 @@ impl Desk {
                 Ok((codec::encode_plain(&(holder, item))?, None))
             }
             Matter::Other => Ok((args, None)),
-            Matter::Introduce | Matter::Internal => Err("a message that is none for other hosts".to_owned()),
+            Matter::Introduce | Matter::Internal => {
+                Err("a message that other hosts must not send".to_owned())
+            }
         }
     }
 

@@ -485,7 +485,7 @@ impl Reactor {
         if truncated {
             let most = rlimit::descriptors();
             let why = format!(
-                "no descriptor is free in this process for what came with the answer ({most} are allowed)"
+                "no descriptor is free in this process for what came with the reply ({most} are allowed)"
             );
             return waiter.complete(Outcome::Garbled(why), woken);
         }

@@ -47,9 +47,9 @@ fn run(watches: &Receiver<Arc<Watch>>) {
         {
             drop((kept, monitor));
             let name = down.who.name.clone();
-            if user_code::call("what was to be done at an end", || action(down)).is_none() {
+            if user_code::call("a callback for an exit", || action(down)).is_none() {
                 user_code::call("the log", || {
-                    tracing::error!(of = name, "what was to be done at this end has panicked")
+                    tracing::error!(of = name, "the callback for this exit panicked")
                 });
             }
         }

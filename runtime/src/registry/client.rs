@@ -111,7 +111,7 @@ fn send(
         };
         match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                return Err(Trouble::Unreachable("nobody keeps the names any more".to_owned()));
+                return Err(Trouble::Unreachable("the name registry is gone".to_owned()));
             }
             // So many descriptors under way that the system wants some to arrive first.
             _ if Verdict::of(&error) == Verdict::Passes => {
@@ -127,7 +127,7 @@ fn send(
 
 fn receive(conversation: OwnedFd, deadline: u64) -> Result<Answered, Trouble> {
     if !await_readable(conversation.as_fd(), deadline)? {
-        return Err(Trouble::Unreachable(format!("no answer within {PATIENCE:?}")));
+        return Err(Trouble::Unreachable(format!("no reply within {PATIENCE:?}")));
     }
     let mut buffer = seqpacket::buffer();
     match seqpacket::receive(conversation.as_fd(), &mut buffer, false)? {
@@ -176,7 +176,7 @@ fn ask_patiently(
 }
 
 fn garbled() -> Trouble {
-    Trouble::Unreachable("the answer of the program is none".to_owned())
+    Trouble::Unreachable("malformed reply of the program".to_owned())
 }
 
 impl Answered {

@@ -112,7 +112,7 @@ fn passes(error: &io::Error) -> bool {
             tracing::error!(
                 target: "phalanx::names",
                 %error,
-                "names cannot be asked for any more: has code in this program closed a descriptor that was not its own?"
+                "the name registry cannot be reached any more: has code in this program closed a descriptor that was not its own?"
             );
             return false;
         }

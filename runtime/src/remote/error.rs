@@ -134,7 +134,7 @@ impl fmt::Display for RemoteError {
             RemoteError::Version { peer, ours, theirs } => {
                 write!(f, "{peer} speaks `{theirs}`, this host `{ours}`")
             }
-            RemoteError::Garbage { peer, error } => write!(f, "{peer} talks nonsense: {error}"),
+            RemoteError::Garbage { peer, error } => write!(f, "{peer} violates the protocol: {error}"),
             RemoteError::TimedOut { peer, after } => {
                 write!(f, "{peer} did not get through the handshake in {after:?}")
             }

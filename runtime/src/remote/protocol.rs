@@ -162,7 +162,7 @@ pub(super) fn encode(message: &impl Serialize) -> Vec<u8> {
 pub(super) fn decode<T: DeserializeOwned>(who: &str, bytes: &[u8]) -> Result<T, RemoteError> {
     match postcard::take_from_bytes(bytes) {
         Ok((message, [])) => Ok(message),
-        _ => Err(RemoteError::Garbage { peer: who.to_owned(), error: "a message that is none".to_owned() }),
+        _ => Err(RemoteError::Garbage { peer: who.to_owned(), error: "malformed message".to_owned() }),
     }
 }
 

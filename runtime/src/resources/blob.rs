@@ -225,7 +225,7 @@ impl<'de> Deserialize<'de> for Blob {
         if start.checked_add(len).is_none_or(|end| end > size) {
             return Err(D::Error::custom("a part that is not inside of its blob"));
         }
-        let shared = Region::open(codec::take_fd()?, size).map(Region::into_shared);
+        let shared = Region::open(codec::take_fd()?, size).map(Shared::of_region);
         let memory = Memory::Sealed(shared.map_err(D::Error::custom)?);
         Ok(Blob { memory, start, len })
     }

@@ -24,6 +24,7 @@ use crate::sys::shared_memory::Region;
 
 pub use crate::resources::blob::Blob;
 pub(crate) use crate::resources::blob::SMALL;
+#[doc(inline)]
 pub use crate::sys::shared_memory::{Element, Plain, Shareable};
 
 /// A value, or a slice of values, in memory that several processes see.
@@ -84,7 +85,7 @@ impl<T: Element> Shared<T> {
     /// # Errors
     /// At the limit on descriptors (`RLIMIT_NOFILE`), or without memory.
     pub fn new(value: T) -> io::Result<Shared<T>> {
-        Region::of(&mut [value]).map(Region::into_shared)
+        Region::of(&mut [value]).map(Shared::of_region)
     }
 }
 
@@ -98,7 +99,7 @@ impl<T: Element> Shared<[T]> {
     where
         T: Plain,
     {
-        Region::copy_of(values).map(Region::into_shared)
+        Region::copy_of(values).map(Shared::of_region)
     }
 
     /// So many numbers, which `fill` writes in place (they are 0 before): like
@@ -121,7 +122,7 @@ impl<T: Element> Shared<[T]> {
     where
         T: Plain,
     {
-        Region::built(len, fill).map(Region::into_shared)
+        Region::built(len, fill).map(Shared::of_region)
     }
 
     /// So many elements, each of them 0. The memory is taken at once, so that no access can fail later.
@@ -129,7 +130,7 @@ impl<T: Element> Shared<[T]> {
     /// # Errors
     /// At the limit on descriptors (`RLIMIT_NOFILE`), or without memory.
     pub fn zeroed(len: usize) -> io::Result<Shared<[T]>> {
-        Region::zeroed(len).map(Region::into_shared)
+        Region::zeroed(len).map(Shared::of_region)
     }
 
     /// So many elements, each made from its place.
@@ -146,13 +147,13 @@ impl<T: Element> Shared<[T]> {
     /// At the limit on descriptors (`RLIMIT_NOFILE`), or without memory.
     pub fn from_fn(len: usize, make: impl FnMut(usize) -> T) -> io::Result<Shared<[T]>> {
         let mut values: Vec<T> = (0..len).map(make).collect();
-        Region::of(&mut values).map(Region::into_shared)
+        Region::of(&mut values).map(Shared::of_region)
     }
 }
 
-impl<T: Shareable + ?Sized> Region<T> {
-    pub(super) fn into_shared(self) -> Shared<T> {
-        Shared(Arc::new(self))
+impl<T: Shareable + ?Sized> Shared<T> {
+    pub(super) fn of_region(region: Region<T>) -> Shared<T> {
+        Shared(Arc::new(region))
     }
 }
 
@@ -195,6 +196,6 @@ impl<T: Shareable + ?Sized> Serialize for Shared<T> {
 impl<'de, T: Shareable + ?Sized> Deserialize<'de> for Shared<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let len = usize::try_from(u64::deserialize(deserializer)?).map_err(D::Error::custom)?;
-        Region::open(codec::take_fd()?, len).map(Region::into_shared).map_err(D::Error::custom)
+        Region::open(codec::take_fd()?, len).map(Shared::of_region).map_err(D::Error::custom)
     }
 }

@@ -1,4 +1,4 @@
-//! Processes that a supervisor is asked for together: one, or a supervisor with all below it.
+//! Processes that are requested from a supervisor together: one, or a supervisor with all below it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,28 +11,28 @@ use crate::ipc::codec::Encoded;
 use crate::reactor::endpoint::Endpoint;
 use crate::sys::{clock, process};
 
-/// One of them.
+/// A process of a batch.
 pub(crate) struct Node {
-    /// Below which of those before it; of no meaning in the first.
+    /// The parent's position among the nodes before it; meaningless in the first.
     pub(crate) under: u32,
     pub(crate) spec: Spec,
     pub(crate) init: Encoded,
     pub(crate) receiver: OwnedFd,
-    /// Of an actor or a task that the program keeps.
+    /// For an actor or a task that the program keeps.
     pub(crate) fd_store: Option<FdStore>,
     pub(crate) endpoint: Arc<Endpoint>,
 }
 
-/// In the order in which they are sent: a child after the one above it, and after its elder siblings.
+/// The processes in the order in which they are sent: a child after its parent and its elder siblings.
 pub(crate) struct Batch(Vec<Node>);
 
 impl Batch {
-    /// Of at least one.
+    /// Makes a batch of at least one process.
     pub(crate) fn new(nodes: Vec<Node>) -> Batch {
         Batch(nodes)
     }
 
-    /// The one above all others.
+    /// The process above all others.
     pub(crate) fn top(&self) -> &Node {
         &self.0[0]
     }
@@ -41,7 +41,7 @@ impl Batch {
         &self.0
     }
 
-    /// Asks for them, a packet for each.
+    /// Sends the requests, one packet each.
     ///
     /// # Errors
     /// `TimedOut` if the supervisor takes no requests, `BrokenPipe` if it is gone, and at limits.
@@ -53,8 +53,8 @@ impl Batch {
         })
     }
 
-    /// Asks for them once and for all: with this, the receiving ends are closed that only their supervisor and they themselves are to have. If those are gone,
-    /// whoever has a sending end sees it.
+    /// Sends the requests for the last time: closes the receiving ends, which only the supervisor and the
+    /// processes keep. When those are gone, every holder of a sending end sees it.
     ///
     /// # Errors
     /// As [`Batch::send`].
@@ -67,7 +67,7 @@ impl Batch {
     }
 }
 
-/// The place of each of so many, by that of the one above it.
+/// For each of `count` processes, makes its place from the position of its parent.
 fn places(count: usize) -> impl Iterator<Item = impl Fn(u32) -> BatchPart> {
     let batch = process::random();
     (1..=count).map(move |number| {

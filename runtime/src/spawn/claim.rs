@@ -1,4 +1,5 @@
-//! Names for what is being spawned: reserved before there is a process, given when it is ready.
+//! Registered names of processes being spawned: reserved before the process exists, assigned when it is
+//! ready.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,13 @@ use crate::spawn::tree;
 use crate::sys::clock;
 use crate::types::error::SpawnError;
 
-/// How long those wait who find that somebody else is starting an actor of that name.
+/// How long to wait for an actor of that name that another process is starting.
 pub(crate) const STARTING: Duration = Duration::from_secs(60);
 
-/// How long one is waited for that was started and cannot have its name.
+/// How long to wait for the end of an actor that was started and cannot have its name.
 const KILLED: Duration = Duration::from_secs(5);
 
-/// Starts an actor that is to have this name, unless it is taken.
+/// Starts an actor under this name, unless the name is taken.
 pub(crate) fn start_registered(
     name: &str,
     type_name: &str,
@@ -29,7 +30,7 @@ pub(crate) fn start_registered(
 
 fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnError> {
     let actor = || name.to_owned();
-    // Without a tree there is no line to ask on, and why there is none is what the caller has to know.
+    // Without a tree there is no uplink to the registry, and the caller needs the reason for that.
     tree::get().map_err(|none| Failure::from(none).named(name))?;
     reserve(name, clock::after(STARTING)).map_err(|trouble| match trouble {
         Trouble::Refused(Refusal::Taken { pid }) => SpawnError::AlreadyStarted { actor: actor(), pid },
@@ -37,7 +38,7 @@ fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnEr
     })
 }
 
-/// The name of an actor that is started with others, by a supervisor.
+/// The reserved name of an actor that a supervisor starts together with others.
 pub(crate) struct Claim {
     name: String,
     type_name: &'static str,
@@ -46,7 +47,7 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Reserves the name. Nobody else gets it for as long as the claim exists.
+    /// Reserves the name. No other process can get it while the claim exists.
     pub(crate) fn new(
         name: &str,
         type_name: &'static str,
@@ -56,7 +57,7 @@ impl Claim {
         Ok(Claim { name: name.to_owned(), type_name, endpoint: Arc::clone(endpoint), reservation })
     }
 
-    /// It has been started.
+    /// Assigns the name, once the actor has started.
     pub(crate) fn confirm(self) -> Result<(), SpawnError> {
         let Claim { name, type_name, endpoint, reservation } = self;
         match reservation.confirm(type_name, &endpoint) {
@@ -69,13 +70,14 @@ impl Claim {
     }
 }
 
-/// The line is made with the tree.
+/// Reserves a name. Starts the tree first, which makes the uplink.
 pub(crate) fn reserve(name: &str, deadline: u64) -> Result<Reservation, Trouble> {
     tree::get().map_err(std::io::Error::from)?;
     client::reserve(name, deadline)
 }
 
-/// If the spawn fails, the reservation ends here, and the name is free before anybody is told.
+/// Starts an actor under a reserved name. If the spawn fails, the reservation ends here, and the name is free
+/// before the caller sees the error.
 pub(crate) fn start(
     name: &str,
     type_name: &str,
@@ -84,7 +86,7 @@ pub(crate) fn start(
 ) -> Result<Arc<Endpoint>, SpawnError> {
     let endpoint = spawn()?;
     match reservation.confirm(type_name, &endpoint) {
-        // One that has ended so quickly was started all the same.
+        // An actor that has ended already was started all the same.
         Ok(()) | Err(Trouble::Refused(Refusal::Dead)) => Ok(endpoint),
         Err(trouble) => {
             let handle = Handle(&endpoint);

@@ -1,12 +1,14 @@
-//! What the program keeps of the processes that it starts again when its root supervisor has died.
+//! What the program keeps of the processes that it restarts after its root supervisor died.
 //!
-//! Supervisors hold what a restart takes; when the root supervisor dies, all of them do. So of each process that it spawns with a restart type other than
-//! `Temporary`, and of all below it, the program keeps what it has sent: spec, arguments, the mailbox's receiving end, the channels of its callers. It is
-//! sent once more to the next root supervisor, and what was queued is served then.
+//! Supervisors hold what a restart needs; when the root supervisor dies, all of them do. So the program keeps
+//! what it sent for each process that it spawns with a restart type other than `Temporary`, and for all below
+//! it: spec, arguments, the mailbox's receiving end, the channels of its callers. It sends this again to the
+//! next root supervisor, and the queued messages are served then.
 //!
-//! While the program has a receiving end too, a mailbox does not hang up when the supervisors are gone, or have lost a request. So the program asks whether a
-//! request has arrived ([`confirm`]), and writes down the deaths that nobody else is left to write down ([`after`]). A supervisor that ends a
-//! process for good shuts the mailbox down, which does not depend on who has ends of it.
+//! While the program has a receiving end too, a mailbox does not hang up when the supervisors are gone or
+//! have lost a request. So the program asks whether a request has arrived ([`confirm`](Kept::confirm)), and
+//! records the exits that no supervisor is left to record ([`after`]). A supervisor that ends a process for
+//! good shuts the mailbox down, which works whatever other ends exist.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,23 +26,24 @@ use crate::supervisor::exit_cause;
 use crate::sys::per_process::Own;
 use crate::sys::{clock, fd, poll};
 
-/// A process and all below it, as they were asked for.
+/// A process and all below it, as they were requested.
 pub(crate) struct Kept(Batch);
 
-/// Which root supervisor has them.
+/// A kept process, and the root supervisor that has it.
 struct Held {
     tree: Arc<Tree>,
     kept: Arc<Kept>,
 }
 
-/// In the order of their starts.
+/// All kept processes, in the order of their starts.
 static HELD: Own<Mutex<Vec<Held>>> = Own::new();
 
 fn held() -> MutexGuard<'static, Vec<Held>> {
     HELD.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that the supervisor of `tree` is about to get it. Before it is sent: it has one who sees to it, whenever that supervisor dies.
+/// Notes that the supervisor of `tree` is about to get it. Called before it is sent, so that it is restarted
+/// whenever that supervisor dies.
 ///
 /// # Errors
 /// `ENOMEM` and the like.
@@ -53,10 +56,11 @@ pub(crate) fn hold(tree: &Arc<Tree>, kept: &Arc<Kept>) -> io::Result<()> {
     Ok(())
 }
 
-/// Some of those that `tree` has have hung up, so they have ended for good: what they were made of goes now, and not with their siblings.
+/// Drops the processes of `tree` that have hung up, and so have ended for good, with all that they were made
+/// of.
 ///
 /// # Errors
-/// If the set is none any more, because code in the program has closed it: then they stay until the tree ends.
+/// If the set is invalid because code in the program closed it. Then they stay until the tree ends.
 pub(crate) fn let_go_of_the_ended(tree: &Arc<Tree>) -> io::Result<()> {
     let Some(set) = tree.kept() else { return Ok(()) };
     let mut events = poll::no_events();
@@ -69,7 +73,8 @@ pub(crate) fn let_go_of_the_ended(tree: &Arc<Tree>) -> io::Result<()> {
     Ok(())
 }
 
-/// It is not to be started again. Whether it was still held, and nobody else sees to it.
+/// Forgets a process that must not be started again. Returns whether it was still kept, which means that
+/// nothing else restarts it.
 pub(crate) fn release(kept: &Arc<Kept>) -> bool {
     let released: Vec<Held> = held().extract_if(.., |held| Arc::ptr_eq(&held.kept, kept)).collect();
     for Held { tree, kept } in &released {
@@ -78,18 +83,20 @@ pub(crate) fn release(kept: &Arc<Kept>) -> bool {
     !released.is_empty()
 }
 
-/// The root supervisor of `tree` has ended in order, and has written down all ends.
+/// Forgets the processes of `tree`, whose root supervisor ended in order and recorded all exits.
 pub(crate) fn forget(tree: &Arc<Tree>) {
     let over = taken_from(tree);
     drop(over);
 }
 
-/// With their descriptors, and the refs in what they were made of: dropped without the lock.
+/// Takes the processes of `tree` out. The caller drops them without the lock, with their descriptors and the
+/// refs in their arguments.
 fn taken_from(tree: &Arc<Tree>) -> Vec<Held> {
     held().extract_if(.., |held| Arc::ptr_eq(&held.tree, tree)).collect()
 }
 
-/// The root supervisor of `tree` is dead, and all below it: those that are to be started again. The ends of all that it had are written down.
+/// Records all exits of `tree`, whose root supervisor is dead with all below it. Returns the processes to
+/// restart.
 pub(crate) fn after(tree: &Arc<Tree>) -> Vec<Arc<Kept>> {
     let (returning, ended): (Vec<_>, Vec<_>) =
         taken_from(tree).into_iter().map(|held| held.kept).partition(|kept| kept.returns());
@@ -98,10 +105,11 @@ pub(crate) fn after(tree: &Arc<Tree>) -> Vec<Arc<Kept>> {
     returning
 }
 
-/// Sends it to the root supervisor of `tree`, once more. If that fails, its end is written down, unless the next root supervisor is about to get it.
+/// Sends it again, to the root supervisor of `tree`. If that fails, its end is recorded, unless the next root
+/// supervisor is about to get it.
 ///
 /// # Errors
-/// In words.
+/// A message that says what failed.
 pub(crate) fn send_again(tree: &Arc<Tree>, kept: &Arc<Kept>) -> Result<(), String> {
     let confirmed = || match kept.confirm(tree)? {
         true => Ok(()),
@@ -143,7 +151,7 @@ impl Kept {
         self.0.top().spec.id
     }
 
-    /// Asks for it.
+    /// Sends the requests.
     ///
     /// # Errors
     /// As [`Batch::send`].
@@ -151,7 +159,8 @@ impl Kept {
         self.0.send(control)
     }
 
-    /// Whether the supervisor has got what was sent, or has had it: one without room for the descriptors has not, and cannot say so.
+    /// Whether the supervisor has received it, now or earlier. A supervisor without room for the descriptors
+    /// has not, and cannot report that.
     ///
     /// # Errors
     /// `BrokenPipe` if the supervisor is gone, and at limits.
@@ -161,7 +170,8 @@ impl Kept {
         Ok(asked == Answered::Done || top.is_over() || top.endpoint.status_page.state() == State::Dead)
     }
 
-    /// Whether it follows the root supervisor to the next one: it has been up, and nobody has ended it. Both are read on its page, where a lie is about it alone.
+    /// Whether it is restarted below the next root supervisor: it has been ready, and was not stopped. Both
+    /// are read on its page, where a lie concerns only itself.
     fn returns(&self) -> bool {
         let top = self.0.top();
         let status_page = &top.endpoint.status_page;
@@ -173,19 +183,20 @@ impl Kept {
             && !is_called_off
     }
 
-    /// Writes down that it is dead, and all below it: these first, so that who hears of its end can rely on theirs.
+    /// Records that it is dead, and all below it. Those below come first, so that a process that learns of
+    /// its end can rely on theirs.
     pub(crate) fn end(&self) {
         self.0.nodes().iter().rev().for_each(Node::end);
     }
 
-    /// Writes down that its process is dead, and those of all below it, and that others follow.
+    /// Records that its process is dead, and those of all below it, and that others follow.
     fn await_return(&self) {
         self.0.nodes().iter().for_each(Node::await_return);
     }
 }
 
 impl Node {
-    /// Whether it has ended for good: by the kernel's word, which no page can forge.
+    /// Whether it has ended for good. The kernel is asked, so no page can forge it.
     fn is_over(&self) -> bool {
         fd::has_ended(self.receiver.as_fd())
     }
@@ -193,7 +204,7 @@ impl Node {
     fn end(&self) {
         let status_page = &self.endpoint.status_page;
         let state = status_page.state();
-        // A caller that waits for a first start is told by the mailbox alone that it comes to nothing.
+        // The mailbox alone tells a caller that waits for a first start that it failed.
         if status_page.has_been_ready() && state != State::Dead && !self.is_over() {
             let (process, orphaned) = self.last();
             let earlier =
@@ -207,7 +218,7 @@ impl Node {
 
     fn await_return(&self) {
         let status_page = &self.endpoint.status_page;
-        // Of those that were down it is known why.
+        // For a process that was down, the reason is recorded already.
         if matches!(status_page.state(), State::Starting | State::Ready) {
             let (process, exit_record) = self.last();
             status_page.record_exit(process, &exit_record, State::Restarting);

@@ -1,6 +1,6 @@
-//! What runs in a process that spawns: the root supervisor on demand, the plan of a spawn, what is kept to be started again, and the end of the program.
-//!
-//! It knows entry points, not types: neither `actor` nor `task`.
+//! What runs in a process that spawns: the root supervisor on demand, the plan of a spawn, what is kept for a
+//! restart, name claims, and the end of the program. It must not import `actor` or `task`: it knows entry
+//! points, not types.
 
 pub(crate) mod batch;
 pub(crate) mod claim;

@@ -1,4 +1,4 @@
-//! A process to be, from the caller's side: its mailbox, what is asked of a supervisor, and what came of it.
+//! A future process, from the caller's side: its mailbox, the request to a supervisor, and the outcome.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -38,44 +38,44 @@ const MAILBOX: u32 = 256;
 const START: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// A supervisor starts when all its children have, each of which has its own limit.
+/// A supervisor is ready when all its children are, and each has its own limit.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
-/// How much longer than the start limit we wait for the supervisor's word on it.
+/// How much longer than the start limit to wait for the supervisor's report.
 const START_SLACK: Duration = Duration::from_secs(5);
 
-/// A process to be: everything but its type.
+/// A future process: everything but its type.
 pub(crate) struct Plan {
     /// `None`: a task that is numbered when it is spawned.
     pub(crate) name: Option<String>,
-    /// What its number comes behind.
+    /// The prefix of its number.
     pub(crate) stem: &'static str,
     pub(crate) kind: Kind,
     /// `None` for a supervisor.
     pub(crate) entry: Option<&'static Located<Entry>>,
     pub(crate) init: Result<Encoded, String>,
     pub(crate) options: Options,
-    /// What only a builder can say.
+    /// What only a builder can set.
     pub(crate) attributes: SpawnAttributes,
-    /// What is called first in its processes.
+    /// The functions that its processes call first.
     pub(crate) hooks: Vec<&'static Located<Hook>>,
-    /// By which name its supervisor knows it.
+    /// Its id below its supervisor.
     pub(crate) id: Option<String>,
-    /// By which name all can find it, and what type it is.
+    /// Its registered name, and its type.
     pub(crate) registered: Option<(String, &'static str)>,
     /// Its mailbox, if there is a ref to it already.
     pub(crate) mailbox: Option<Mailbox>,
-    /// Of a supervisor.
+    /// For a supervisor.
     pub(crate) policy: Option<Rules>,
     pub(crate) children: Vec<Plan>,
     /// What a supervisor runs before it forks.
     pub(crate) preload: Option<Function>,
-    /// What is wrong with it, if that was seen when there was nobody to tell.
+    /// An error found before there was a caller to return it to.
     pub(crate) fault: Option<&'static str>,
-    /// The program starts it again when its root supervisor has died, if its restart type says so.
+    /// The program restarts it after its root supervisor died, if its restart type allows that.
     pub(crate) outlives_root: bool,
 }
 
-/// How to reach a process to be, and all those below it.
+/// The endpoints of a future process and of all below it.
 #[doc(hidden)]
 pub struct Found {
     pub(crate) endpoint: Arc<Endpoint>,
@@ -95,7 +95,7 @@ impl Mailbox {
         let capacity = options.mailbox.unwrap_or(MAILBOX);
         fd::widen(&sender, capacity);
         if kind == Kind::Supervisor {
-            // It is asked for children through its mailbox.
+            // Its mailbox takes requests for children.
             credentials::ask_for_senders(receiver.as_fd()).map_err(Failure::Io)?;
         }
         let status_page = StatusPage::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
@@ -113,7 +113,7 @@ impl Mailbox {
     }
 }
 
-/// Where a process is to be started.
+/// Where a process starts.
 enum Parent<'a> {
     /// Below the supervisor of this process.
     Own,
@@ -150,14 +150,14 @@ impl Plan {
         }
     }
 
-    /// Makes the mailboxes of a plan that can be carried out; how to reach what it is about.
+    /// Checks a plan and makes its mailboxes. Returns the endpoints.
     pub(crate) fn seated(&mut self, declared: bool) -> Result<Found, SpawnError> {
         self.settle_name();
         self.check(declared)?;
         self.reserved()
     }
 
-    /// What is known of a plan that is not complete yet.
+    /// Makes the mailboxes of a plan that is not complete yet. Returns the endpoints.
     pub(crate) fn reserved(&mut self) -> Result<Found, SpawnError> {
         self.take_seats().map_err(|failure| failure.named(self.id()))?;
         self.found().ok_or_else(|| SpawnError::SupervisorDied { actor: self.id().to_owned() })
@@ -168,7 +168,8 @@ impl Plan {
         Some(Found { endpoint, below: self.children.iter().map(Plan::found).collect::<Option<_>>()? })
     }
 
-    /// Gives it the mailboxes that were made for `reserved`, and all that is known of them already.
+    /// Takes over the mailboxes that were made for `reserved`, and the names and ids that are known with
+    /// them.
     pub(crate) fn sit(self, reserved: Plan) -> Plan {
         let mut seats = reserved.children.into_iter();
         let sit = |child: Plan| match seats.next() {
@@ -206,7 +207,8 @@ impl Plan {
         let endpoint = started?;
         for claim in claims {
             if let Err(error) = claim.confirm() {
-                // The registry is gone, or does not answer: without its names this is not what was asked for.
+                // The registry is gone or does not reply. Without its names this is not the requested
+                // process.
                 let handle = Handle(&endpoint);
                 let _ = handle.kill();
                 let _ = handle.join_until(Some(clock::after(PATIENCE)));
@@ -216,7 +218,7 @@ impl Plan {
         Ok(endpoint)
     }
 
-    /// Reserves the names of all below it that are to have one.
+    /// Reserves the registered names of this process and of all below it.
     fn claim_names(&mut self, claims: &mut Vec<Claim>) -> Result<(), SpawnError> {
         if let Some((name, type_name)) = self.registered.take() {
             self.take_seats().map_err(|failure| failure.named(&name))?;
@@ -238,12 +240,12 @@ impl Plan {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// The id among its siblings; the name, where nothing else is said.
+    /// Its id among its siblings, which is its name unless it has another.
     pub(crate) fn id(&self) -> &str {
         self.id.as_deref().unwrap_or(self.title())
     }
 
-    /// Everything that can be wrong with it and all below it, before anything is started.
+    /// Finds errors in it and all below it, before anything is started.
     fn check(&self, declared: bool) -> Result<(), SpawnError> {
         let name = self.title();
         let wrong = |error: &str| Err(SpawnError::Option { actor: name.to_owned(), error: error.to_owned() });
@@ -301,7 +303,7 @@ impl Plan {
         offset.ok_or(Failure::NotInExecutable)
     }
 
-    /// Writes into the status pages of all below it who is above them.
+    /// Writes into the status page of this process, and of all below it, the id of the supervisor above.
     fn put_below(&self, above: u64) {
         let Some(mailbox) = &self.mailbox else { return };
         mailbox.endpoint.status_page.put_below(above);
@@ -360,13 +362,13 @@ impl Plan {
         }
         let mut rules = self.options.rules(Restart::Temporary);
         if rules.restart != Restart::Temporary {
-            // The supervisor of a process bears everything, so each child has an allowance of its own.
+            // The supervisor of a process has no intensity limit of its own, so each child has an allowance.
             rules.intensity.get_or_insert_with(Intensity::default);
         }
         rules
     }
 
-    /// Makes the mailboxes that are not there yet, of this one and of all below it.
+    /// Makes the missing mailboxes of this process and of all below it.
     pub(crate) fn take_seats(&mut self) -> Result<(), Failure> {
         self.settle_name();
         if self.mailbox.is_none() {
@@ -438,7 +440,7 @@ impl Plan {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::Descriptors),
             Err(error) => Err(match unsent(error) {
-                // The question had no room either.
+                // The request had no room either.
                 Failure::SupervisorDied if !is_gone() => Failure::Descriptors,
                 failure => failure,
             }),
@@ -448,21 +450,22 @@ impl Plan {
         if started.is_err() {
             kept::release(&kept);
             if !was_sent {
-                // It may have arrived all the same. Its supervisor does not start what has no mailbox, and ends what has lost it.
+                // It may have arrived all the same. Its supervisor does not start a process without a
+                // mailbox, and ends one that lost it.
                 kept.end();
-                // One that is not there, or is gone, needs none.
+                // A process that does not exist needs no kill.
                 let _ = Handle(endpoint).kill();
             }
         }
         started
     }
 
-    /// Asks for it, and all below it; then closes what only its supervisor is to have.
+    /// Requests it and all below it, then closes the ends that only their supervisor keeps.
     fn send(self, control: BorrowedFd<'_>, declared: bool) -> Result<(), Failure> {
         self.batch(declared, false)?.send_once(control).map_err(unsent)
     }
 
-    /// It, and all below it, as their supervisor is asked for them.
+    /// The requests for it and all below it.
     fn batch(self, declared: bool, kept: bool) -> Result<Batch, Failure> {
         let mut plans = vec![(0, declared, self)];
         let mut at = 0;
@@ -506,7 +509,7 @@ fn await_start(
     match waiter.take() {
         Some(Outcome::Ready) => Ok(()),
         Some(Outcome::Dead(Some(exit_record))) => judge(&exit_record, start),
-        // Nobody took the mailbox: the request's descriptors did not fit into the supervisor.
+        // The mailbox closed unused: the request's descriptors did not fit into the supervisor.
         Some(Outcome::Dead(None)) if endpoint.status_page.pid() == 0 && !supervisor_is_gone() => {
             Err(Failure::Descriptors)
         }
@@ -547,7 +550,7 @@ impl From<NoTree> for Failure {
     }
 }
 
-/// A [`SpawnError`] before it knows whose it is.
+/// A [`SpawnError`] without the actor's name.
 pub(crate) enum Failure {
     Codec(String),
     Option(String),

@@ -29,32 +29,31 @@ use crate::sys::{clock, credentials, executable, fd, process, procfs, seqpacket,
 /// How long a supervisor without its reaper may take to end everything.
 const TEAR_DOWN: Duration = Duration::from_secs(5);
 
-/// How many deaths of root supervisors are followed by another that gets what the last one had.
+/// How many deaths of root supervisors lead to a new one that gets the processes of the last.
 const DEATHS: Intensity = Intensity::new(5, Duration::from_secs(60));
 
-/// How long an image that becomes no supervisor may take to end by itself.
+/// How long an image that fails to become a supervisor may take to exit.
 const LEAVING: Duration = Duration::from_secs(1);
 
-/// The program's tree, if it has one, and which root supervisors are not reaped yet, numbered as they come.
+/// The program's tree, if it has one, and the root supervisors that are not reaped yet, numbered in order.
 #[derive(Default)]
 struct Root {
     tree: Option<Arc<Tree>>,
     started: u64,
     unreaped: BTreeSet<u64>,
-    /// Those before this number have been ended by the program: nothing of what they had comes back.
+    /// The program ended the ones before this number: none of their processes comes back.
     ended: u64,
-    /// The deaths of others.
+    /// The deaths of root supervisors that the program did not end.
     deaths: Recent,
 }
 
-/// A copy of the program has none of it: its first spawn starts a tree of its own.
+/// A forked copy of the program has none of this: its first spawn starts a tree of its own.
 static PROGRAM: Own<Program> = Own::new();
 
 #[derive(Default)]
 struct Program {
     root: Mutex<Root>,
     reaped: Condvar,
-    /// A first SIGINT or SIGTERM has come, and the program is on its way out.
     /// What the signal handlers write to; made once, lives as long as the program.
     signals: OnceCell<Event>,
 }
@@ -63,7 +62,7 @@ fn root() -> MutexGuard<'static, Root> {
     PROGRAM.here().root.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The program's tree; started if there is none, or none any more.
+/// The program's tree; started if none exists.
 pub(crate) fn tree() -> Result<Arc<Tree>, NoTree> {
     tree_of(&mut root())
 }
@@ -84,19 +83,19 @@ fn tree_of(root: &mut Root) -> Result<Arc<Tree>, NoTree> {
     Ok(tree)
 }
 
-/// A tree that has just been started.
+/// A tree that was just started.
 struct Started {
     control: OwnedFd,
     /// A handle on its root supervisor.
     supervisor: OwnedFd,
-    /// The parent of that, and our child.
+    /// The parent of the root supervisor, and a child of the program.
     reaper: Abort,
     /// A handle on the reaper.
     pidfd: OwnedFd,
     mark: String,
 }
 
-/// Starts this executable again, as a supervisor, and waits until it says that it is one.
+/// Starts this executable again, as a supervisor, and waits until it reports that it is one.
 fn start() -> Result<Started, NoTree> {
     if !boot::is_in_executable() {
         return Err(NoTree::NotInExecutable);
@@ -115,7 +114,7 @@ fn start() -> Result<Started, NoTree> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(token.argument()).env(TREE, &mark).stdin(Stdio::from(theirs)).process_group(0);
     let child = Step::Execute.attempt(|| command.spawn())?;
-    // Its end of the channel is the image's alone.
+    // The image alone keeps its end of the channel.
     drop(command);
     let pid = child.id() as i32;
     let mut reaper = Abort(Some(child));
@@ -124,33 +123,37 @@ fn start() -> Result<Started, NoTree> {
     Ok(Started { control: ours, supervisor, reaper, pidfd, mark })
 }
 
-/// What is meant to become a supervisor starts none: an initialiser that spawns would do so in each image that it starts.
+/// Refuses to start a supervisor in an image that is to become one: an initialiser that spawns would do so in
+/// each image that it starts.
 fn check_place() -> io::Result<()> {
     if boot::is_meant() {
         return Err(io::Error::other(
-            "this process is becoming a supervisor itself; initialisers before `main`, and what a supervisor preloads, cannot spawn",
+            "this process is becoming a supervisor itself; initialisers before `main`, \
+             and what a supervisor preloads, cannot spawn",
         ));
     }
     Ok(())
 }
 
-/// That the kernel's executable of this process is the program.
+/// Checks that the executable of this process, for the kernel, is the program.
 fn check_loader() -> io::Result<()> {
     let preloaded = std::env::var("LD_PRELOAD").unwrap_or_default();
     if preloaded.contains("/vgpreload_core") {
         return Err(io::Error::other(
-            "the program runs under valgrind, which would execute itself there; actors cannot be started under it",
+            "the program runs under valgrind, which would execute itself there; \
+             actors cannot be started under it",
         ));
     }
     if executable::is_loaded_by_hand() {
         return Err(io::Error::other(
-            "the program was started by calling the loader (`ld.so PROGRAM`), which is what would be started again; start the program itself",
+            "the program was started by calling the loader (`ld.so PROGRAM`), \
+             which is what would be started again; start the program itself",
         ));
     }
     Ok(())
 }
 
-/// Kills and reaps a reaper whose supervisor, which ends without it, did not get as far as it should.
+/// Kills and reaps a reaper whose supervisor failed to start; the supervisor ends with it.
 struct Abort(Option<Child>);
 
 impl Drop for Abort {
@@ -162,7 +165,8 @@ impl Drop for Abort {
     }
 }
 
-/// The new image repeats the word, or tells why there is no supervisor. Returns a handle on the supervisor, which comes with the word.
+/// Waits for the new image, which repeats the token's secret, or reports why it is not a supervisor. Returns
+/// the handle on the supervisor that comes with the secret.
 fn await_word(
     control: &OwnedFd,
     reaper: &mut Abort,
@@ -171,7 +175,8 @@ fn await_word(
 ) -> Result<OwnedFd, Obstacle> {
     let deadline = clock::after(PATIENCE);
     while clock::now() < deadline {
-        // Copies of its end of the channel, in forks of this program that have not run yet, may outlive it for a moment.
+        // Copies of the image's end of the channel, in forks of this program that have not run yet, may
+        // outlive it for a moment.
         let ready = Step::Wait.attempt(|| wait_for_either(control, pidfd, deadline))?;
         let mut buffer = [0; 512];
         match seqpacket::receive(control.as_fd(), &mut buffer, false) {
@@ -181,9 +186,9 @@ fn await_word(
                     let handle = packet.fds.into_iter().next();
                     return handle.ok_or_else(|| Step::Handle.failed(fd::no_room()));
                 }
-                // It ends by itself, and its reaper behind it, which reaps it.
+                // It ends by itself, and after it its reaper, which reaps it.
                 drop(poll::readable(pidfd.as_fd(), Some(LEAVING)));
-                return Err(Obstacle::parse(said).unwrap_or_else(|| no_supervisor("it said something else")));
+                return Err(Obstacle::parse(said).unwrap_or_else(|| no_supervisor("it sent something else")));
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if ready[1] {
@@ -213,10 +218,10 @@ fn no_supervisor(why: &str) -> Obstacle {
 }
 
 impl Abort {
-    /// Why it has ended without a word: its exit code may say so.
+    /// Why it ended without a report: its exit code may tell.
     fn explain(&mut self, pidfd: &OwnedFd) -> Obstacle {
         let Some(mut child) = self.0.take() else { return no_supervisor("it is gone") };
-        // It has closed its end, and ends by itself, or is not what it should be.
+        // It has closed its end, and either ends by itself or is not the right program.
         drop(poll::readable(pidfd.as_fd(), Some(LEAVING)));
         let _ = child.kill();
         match child.wait() {
@@ -235,18 +240,18 @@ fn watch(reaper: Abort, pidfd: OwnedFd, tree: Arc<Tree>, mark: String, number: u
     let watcher = Watcher { reaper, pidfd, tree, mark, number, signals };
     let builder = std::thread::Builder::new().name("phalanx-root".into());
     Step::Watch.attempt(|| builder.spawn(move || watcher.run()))?;
-    // Without it, a root supervisor that is stopped stays so, and nothing else is lost.
+    // Without this thread, a stopped root supervisor stays stopped, and nothing else is lost.
     let waker = std::thread::Builder::new().name("phalanx-wake".into()).stack_size(128 * 1024);
     let _ = waker.spawn(move || wake_when_stopped(&stopped));
     Ok(())
 }
 
-/// A supervisor that does nothing is of no use to anybody: what each does for those below it, and the reaper for the root, the program does for the
-/// reaper.
+/// Continues the reaper whenever it is stopped. A stopped supervisor is of no use: each supervisor continues
+/// those below it, the reaper continues the root, and the program continues the reaper.
 fn wake_when_stopped(reaper: &OwnedFd) {
     while process::await_stop(reaper.as_fd()) {
         let _ = process::signal(reaper.as_fd(), process::SIGCONT);
-        // Until that has come to it, it still counts as stopped.
+        // Until the signal is delivered, the process still counts as stopped.
         poll::pause(Duration::from_millis(1));
     }
 }
@@ -270,7 +275,7 @@ impl Watcher {
             let ready = match poll::wait(&fds, None, None) {
                 Ok(ready) => ready,
                 Err(error) => {
-                    // A signal, or no memory now.
+                    // A signal, or no memory at the moment.
                     if error.kind() != io::ErrorKind::Interrupted {
                         poll::pause(Duration::from_millis(10));
                     }
@@ -281,7 +286,7 @@ impl Watcher {
                 kept = None;
             }
             if ready.get(3) == Some(&true) && registry::thread::start_registry().is_err() {
-                // No thread to be had now. Whoever asks waits for it until their deadline.
+                // No thread can be started now. Requests to the registry wait until their deadlines.
                 poll::pause(Duration::from_millis(10));
             }
             if ready[1] {
@@ -292,15 +297,16 @@ impl Watcher {
                 break;
             }
         }
-        // One that left in order has left nothing behind; for one that was killed, or threw up its hands, we clean up.
-        // The reaper ends as its supervisor has ended.
+        // A root supervisor that ended in order leaves nothing behind; after one that was killed or failed,
+        // the program cleans up. The reaper exits as its supervisor exited.
         let reaper = self.reaper.0.take();
         let status = reaper.and_then(|mut child| child.wait().ok());
         if status.is_some_and(|status| status.success()) {
             kept::forget(&self.tree);
         } else {
             say_that_it_died(status);
-            // If it was the reaper that was killed, the supervisor is about to end everything, and knows more of that than we do.
+            // If the reaper was killed, the supervisor is about to end everything, and does that more
+            // precisely than the program can.
             let deadline = clock::after(TEAR_DOWN);
             while !fd::hangs_up_within(self.tree.control(), clock::until(deadline)) && clock::now() < deadline
             {
@@ -321,7 +327,7 @@ impl Watcher {
         PROGRAM.here().reaped.notify_all();
     }
 
-    /// Has the next root supervisor start what this one had and what comes back.
+    /// Has the next root supervisor restart the kept processes of this one.
     fn bring_back(&self) {
         let returning = kept::after(&self.tree);
         if returning.is_empty() {
@@ -342,13 +348,13 @@ impl Watcher {
                     }
                 }
             }
-            // The program ends them all.
+            // The program is ending them all.
             Ok(None) => returning.iter().for_each(|kept| kept.end()),
             Err(why) => give_up(&why),
         }
     }
 
-    /// The tree that follows this one, unless this one is being ended.
+    /// The tree that follows this one; `None` if the program ended this one.
     fn next(&self) -> Result<Option<Arc<Tree>>, String> {
         let mut root = root();
         if self.number < root.ended || interrupt::is_interrupted() {
@@ -361,7 +367,8 @@ impl Watcher {
         tree_of(&mut root).map(Some).map_err(|none| io::Error::from(none).to_string())
     }
 
-    /// The first signal ends the tree in order, and then the program by that signal; the second one ends it all at once.
+    /// Handles a signal to the program: the first one ends the tree in order, and then the program by that
+    /// signal; the second one ends it all at once.
     fn interrupt(&self) {
         if interrupt::interrupt() {
             signal::die_of(interrupting_signal());
@@ -379,7 +386,8 @@ impl Watcher {
     }
 }
 
-/// Nobody else can say it: who would have is dead, or knows of its own supervisor only.
+/// Logs the death of a root supervisor. Only the program can: every supervisor is dead, or knows only the one
+/// above it.
 fn say_that_it_died(status: Option<ExitStatus>) {
     let how = status.map_or_else(|| "it is not known how".to_owned(), |status| status.to_string());
     tracing::error!(
@@ -390,7 +398,11 @@ fn say_that_it_died(status: Option<ExitStatus>) {
 }
 
 fn say_that_it_returns(kept: &Kept) {
-    tracing::warn!(target: record::TARGET, actor = kept.name(), "it is started again, below a new root supervisor");
+    tracing::warn!(
+        target: record::TARGET,
+        actor = kept.name(),
+        "it is started again, below a new root supervisor"
+    );
 }
 
 fn say_that_it_does_not_return(kept: &Kept, why: &str) {
@@ -402,7 +414,7 @@ fn say_that_it_does_not_return(kept: &Kept, why: &str) {
     );
 }
 
-/// Has SIGINT and SIGTERM noted, unless the program handles (or ignores) them itself.
+/// Has SIGINT and SIGTERM noted, unless the program handles or ignores them itself.
 fn take_signals() -> io::Result<&'static Event> {
     let event = PROGRAM.here().signals.get_or_try_init(Event::new)?;
     signal::wake_through(event.as_fd(), true);
@@ -414,7 +426,8 @@ fn take_signals() -> io::Result<&'static Event> {
     Ok(event)
 }
 
-/// With no tree to end first, the signals do again what they do in every program. One that came in the meantime does it now.
+/// Restores the default effect of the signals when no tree is left to end first. A signal that came in the
+/// meantime takes effect now.
 fn give_signals_back() {
     for number in [process::SIGINT, process::SIGTERM] {
         if signal::is_watched(number) {
@@ -430,8 +443,8 @@ fn interrupting_signal() -> i32 {
     if signal::is_noted(process::SIGTERM) { process::SIGTERM } else { process::SIGINT }
 }
 
-/// Ends the program's tree by `end`, and waits until its supervisor is reaped, and those before it; not for one that another
-/// thread starts meanwhile.
+/// Ends the program's tree by `end`, and waits until its supervisor and those before it are reaped. Does not
+/// wait for one that another thread starts meanwhile.
 pub(crate) fn shut_down(end: impl FnOnce(&Tree)) {
     let (tree, until) = {
         let mut root = root();

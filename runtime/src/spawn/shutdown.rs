@@ -1,4 +1,4 @@
-//! The program as a whole: its end, and the machine it runs on.
+//! The end of the program, and how parallel its machine is.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use crate::spawn::tree;
 use crate::status::{ExitNotice, StopMode};
 use crate::sys::clock;
 
-/// What is finished before the tree ends.
+/// What must finish before the tree ends.
 static FIRST: OnceCell<fn()> = OnceCell::new();
 
-/// Has `finish` called when this process ends its tree in order, before anything in the tree is asked to end: by what has work that is not in a mailbox yet.
+/// Registers `finish`, to be called when this process ends its tree in order, before anything in the tree is
+/// asked to end. For work that is not in a mailbox yet.
 pub(crate) fn before_end(finish: fn()) {
-    // There is one such thing: the pools.
+    // Only the pools register one.
     let _ = FIRST.set(finish);
 }
 
@@ -24,7 +25,8 @@ fn finish_first() {
     }
 }
 
-/// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return or by panic.
+/// Runs the body of a `#[phalanx::main]`, and ends the program's tree when the body's scope ends, by return
+/// or by panic.
 #[doc(hidden)]
 pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
     struct End;
@@ -33,7 +35,7 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
             if !std::thread::panicking() {
                 finish_first();
             }
-            // A main that panics does not wait for work: what it was for is not going to happen.
+            // A `main` that panics does not wait for work: its results are not needed any more.
             tree::shut_down(if std::thread::panicking() { StopMode::Stop } else { StopMode::Drain });
         }
     }
@@ -41,10 +43,12 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Ends everything that this process has spawned, in order, and waits until it has ended: what the end of a `#[phalanx::main]` does.
+/// Ends everything that this process has spawned, in order, and waits until it has ended, as the end of a
+/// `#[phalanx::main]` does.
 ///
-/// Daemons are terminated first: SIGTERM, and SIGKILL when their grace is over. Then tasks are waited for, and at last actors handle what is in their mailboxes and
-/// are stopped, in reverse order of their start. Blocks for as long as they have work; Ctrl-C ends it earlier. Spawning afterwards starts a new tree.
+/// Daemons are terminated first: SIGTERM, and SIGKILL when their grace is over. Then tasks are waited for. At
+/// last actors handle the messages in their mailboxes and are stopped, in reverse order of their start.
+/// Blocks for as long as they have work; Ctrl-C ends it earlier. Spawning afterwards starts a new tree.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -62,9 +66,10 @@ pub fn shutdown() {
     tree::shut_down(StopMode::Drain);
 }
 
-/// Ends this actor now, in order, from wherever its code is (Ray's `exit_actor`, Erlang's `exit(normal)`). Cannot be caught: nothing behind it runs, not
-/// even `#[on_stop]`. Its reason is [`Stopped`](crate::ExitReason::Stopped) by itself; the caller of the message in progress gets no answer. A permanent
-/// child is restarted all the same, a transient one is not.
+/// Ends this actor now, in order, from anywhere in its code (Ray's `exit_actor`, Erlang's `exit(normal)`).
+/// Cannot be caught: nothing after it runs, not even `#[on_stop]`. Its reason is
+/// [`Stopped`](crate::ExitReason::Stopped) by itself; the caller of the message in progress gets no reply. A
+/// permanent child is restarted all the same, a transient one is not.
 ///
 /// In a task or in the program itself it is `std::process::exit(0)`.
 ///
@@ -89,18 +94,20 @@ pub fn exit_actor() -> ! {
     last_words::leave(ExitNotice::Itself)
 }
 
-/// As [`exit_actor`], and it is not to be restarted, whatever its restart type.
+/// Ends this actor as [`exit_actor`] does, without a restart, whatever its restart type.
 pub fn exit_actor_for_good() -> ! {
     last_words::leave(ExitNotice::ForGood)
 }
 
-/// In an `#[init]`: this actor is not needed, and that is no error (OTP's `ignore`). Its spawn answers
-/// [`SpawnError::Ignored`](crate::SpawnError::Ignored); a supervisor goes on with its other children and keeps the spec.
+/// In an `#[init]`: this actor is not needed, and that is no error (OTP's `ignore`). Its spawn returns
+/// [`SpawnError::Ignored`](crate::SpawnError::Ignored); a supervisor continues with its other children and
+/// keeps the spec.
 pub fn ignore() -> ! {
     last_words::leave(ExitNotice::Ignored)
 }
 
-/// As [`shutdown`], with a budget for all of it: what has not ended when it is over is killed, the whole tree at once. Blocks for at most about that long.
+/// Ends everything as [`shutdown`] does, with a time budget for all of it: what has not ended by then is
+/// killed, the whole tree at once. Blocks for at most about that long.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -129,10 +136,14 @@ pub fn shutdown_within(budget: Duration) {
 /// Caps [`parallelism`].
 const CAP: &str = "PHALANX_PARALLELISM";
 
-/// How many processes can usefully run at the same time: the smallest of the cores that this process may use (its affinity), what the quota of its own control group
-/// amounts to (`cpu.max`, or `cpu.cfs_quota_us` of version 1, and those above it, as far as they can be seen), and the number in the environment variable `PHALANX_PARALLELISM`, if it is one. At least 1.
+/// How many processes can usefully run at the same time; at least 1. It is the smallest of:
 ///
-/// Python's `process_cpu_count`, which knows nothing of quotas (loky's `cpu_count` does, joblib/loky#634).
+/// - the cores that this process may use (its affinity),
+/// - the quota of its own control group and of the visible ones above it (`cpu.max`, or `cpu.cfs_quota_us` of
+///   version 1), in cores,
+/// - the number in the environment variable `PHALANX_PARALLELISM`, if it is one.
+///
+/// Python's `process_cpu_count` ignores quotas (loky's `cpu_count` does not, joblib/loky#634).
 ///
 /// ```
 /// assert!(phalanx::parallelism() >= 1);

@@ -1,7 +1,7 @@
 //! What this process has spawned: the tree to spawn into, and its end.
 //!
-//! In the program the tree is started on demand ([`super::root`]), and started anew if its supervisor was killed; an actor has a
-//! [link](crate::control::link) from birth.
+//! In the program the tree is started on demand ([`super::root`]), and again if its supervisor was killed; an
+//! actor has a [link](crate::control::link) from its start.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -19,7 +19,7 @@ static SPAWNED: Own<Mutex<Vec<Weak<Endpoint>>>> = Own::new();
 /// The tree to spawn into.
 ///
 /// # Errors
-/// If there is none and none can be started; in a copy of an actor or a task.
+/// If there is none and none can be started; in a forked copy of an actor or a task.
 pub(crate) fn get() -> Result<Arc<Tree>, NoTree> {
     let tree = link::inherited()?.map_or_else(root::tree, |tree| Ok(Arc::clone(tree)))?;
     match tree.credentials().and_then(|before| Credentials::now().difference(before)) {
@@ -34,7 +34,8 @@ fn unequal(difference: &str) -> String {
         _ => "an actor that gives up rights spawns nothing afterwards",
     };
     format!(
-        "this process has other rights than its supervisor, and so than what that would start: {difference}; {remedy}"
+        "this process has other rights than its supervisor, and so than what that would start: \
+         {difference}; {remedy}"
     )
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn shut_down(mode: StopMode) {
 pub(crate) fn shut_down_by(mode: StopMode, by: u64) {
     match link::inherited() {
         Ok(Some(tree)) if has_spawned() => tree.end(mode, by),
-        // A copy of an actor has started nothing either.
+        // A forked copy of an actor has started nothing either.
         Ok(Some(_)) | Err(_) => {}
         Ok(None) => root::shut_down(|tree| tree.end(mode, by)),
     }

@@ -1,4 +1,5 @@
-//! What a process says of its own end: why the runtime ends it, the last words of a panic, that memory has run out.
+//! What a process records of its own end: why the runtime ends it, its panic message, and that memory ran
+//! out.
 
 use std::sync::atomic::{
     AtomicU32,
@@ -16,7 +17,7 @@ pub(crate) enum ExitNotice {
     Returned = 2,
     /// A panic that unwound to the runtime.
     Panicked = 3,
-    /// Its `init` said no.
+    /// Its `init` returned an error.
     InitFailed = 4,
     /// Its init arguments could not be decoded.
     Undecodable = 5,
@@ -24,15 +25,15 @@ pub(crate) enum ExitNotice {
     Recycled = 6,
     /// Ended by its own code, in order.
     Itself = 7,
-    /// By itself, and it does not want to be restarted.
+    /// Ended by its own code, without a restart.
     ForGood = 8,
-    /// Its `init` wants no process at all.
+    /// Its `init` declined to start.
     Ignored = 9,
-    /// A supervisor that has restarted too often.
+    /// A supervisor that exceeded its restart intensity.
     Intensity = 10,
-    /// Somebody it was linked to has crashed.
+    /// A linked actor crashed.
     Linked = 11,
-    /// An option could not be had: an environment, a limit.
+    /// An option could not be applied: an environment, a limit.
     NoOption = 12,
     /// Its mailbox, or another descriptor that it cannot do without, was closed or shut down.
     Broken = 13,
@@ -43,12 +44,13 @@ impl StatusPage {
         self.0.exit_notice.store(exit_notice as u32, SeqCst);
     }
 
-    /// The word in which an allocation that failed is noted; it lies in the page, so the page must never be unmapped.
+    /// The word in which a failed allocation is noted. It lies in the page, so the page must never be
+    /// unmapped.
     pub(crate) fn out_of_memory_word(&'static self) -> &'static AtomicU32 {
         &self.0.out_of_memory
     }
 
-    /// Keeps the last words of a panic (or the error of an init), bounded.
+    /// Stores the message of a panic (or the error of an `init`), cut to fit.
     pub(crate) fn last_words(&self, message: &str, place: &str, method: Option<u32>) {
         self.0.words_method.store(method.map_or(0, |index| index.saturating_add(1)), Relaxed);
         write_text(&self.0.place, &self.0.place_len, cut(place, PLACE).as_bytes());
@@ -78,7 +80,7 @@ impl StatusPage {
         self.0.out_of_memory.load(SeqCst) != 0
     }
 
-    /// Message, place and method index of the last words, if any were said.
+    /// Message, place and method index of the panic, if one was stored.
     pub(crate) fn words(&self) -> Option<(String, String, Option<u32>)> {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let message = read_text(&self.0.words, &self.0.words_len);

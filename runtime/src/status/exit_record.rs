@@ -1,4 +1,4 @@
-//! What a supervisor writes about deaths: the exit record of the last one, and briefly those before it.
+//! What a supervisor writes about exits: the full record of the last one, and short records of earlier ones.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::policy::SpecError;
 use crate::sys::clock;
 use crate::types::exit::{ExitReason, StoppedBy};
 
-/// What a supervisor leaves behind about a dead actor.
+/// What a supervisor records about a process that ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ExitRecord {
-    /// Which process it was, and the how many-th of its actor; 0 if that is not known. Filled in when it is written down.
+    /// The pid and the incarnation; 0 if unknown. Filled in when the record is written to the page.
     pub(crate) pid: u32,
     pub(crate) incarnation: u64,
     pub(crate) reason: ExitReason,
@@ -26,13 +26,13 @@ pub(crate) struct ExitRecord {
     pub(crate) in_progress: Option<InProgressRecord>,
     /// How many messages lay in its mailbox, if they are lost with it.
     pub(crate) unserved: u32,
-    /// Callers (by session) who miss answers: to their calls up to this one.
+    /// Callers that get no reply: the session, and the last of its calls that this concerns.
     pub(crate) unanswered: Vec<(u64, u64)>,
-    /// Why no other process follows, if that is not for how this one ended.
+    /// Why no other process follows, if this exit is not the reason.
     pub(crate) end: Option<End>,
 }
 
-/// Why an actor has ended whose last process had ended before, and was to be followed by another one.
+/// Why an actor ended while it waited for its next process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum End {
     /// It has used up its restarts, or those of its supervisor.
@@ -53,23 +53,23 @@ pub(crate) struct Process {
 pub(crate) enum Refusal {
     ShuttingDown,
     Mismatch,
-    /// It was asked for by a process with other rights.
+    /// The requesting process has other credentials.
     Credentials(String),
     Fork(String),
     /// Its mailbox has been shut down.
     Mailbox,
-    /// With what it waited for, if it has said so.
+    /// What the start was waiting for, if it reported that.
     StartTimeout(String),
     Codec(String),
-    /// An option, and why it cannot be had.
+    /// An option, and why it cannot be applied.
     Option(String),
-    /// There is a child of this id, with or without a process.
+    /// A child with this id exists and has a process (its pid), or has none (`AlreadyPresent`).
     AlreadyStarted(u32),
     AlreadyPresent,
     MaxChildren,
-    /// Its `init` wants no process.
+    /// Its `init` declined to start.
     Ignored,
-    /// Such a child cannot be under this supervisor.
+    /// The supervisor cannot have such a child.
     Specs(SpecError),
 }
 
@@ -80,17 +80,17 @@ pub(crate) struct InProgressRecord {
     pub(crate) seq: u64,
     pub(crate) method: String,
     pub(crate) running: Duration,
-    /// It had been handled, and its answer was on the way.
+    /// It was handled, and its reply was being sent.
     pub(crate) answering: bool,
     /// It will be handled again.
     pub(crate) again: bool,
 }
 
 impl StatusPage {
-    /// Publishes that a process has died, and what comes next. Before it is reaped, so that a pid which was read while the
-    /// state said that there is a process is not yet anybody else's.
+    /// Publishes that a process died, and the actor's next state. Called before the process is reaped: a
+    /// reader that saw a process in the state may use its pid, which must not be reused yet.
     ///
-    /// Which process it was is the supervisor's word: what the page said of that is written over.
+    /// Pid and incarnation come from the supervisor and overwrite what the page says.
     pub(crate) fn record_exit(&self, who: Process, exit_record: &ExitRecord, next: State) {
         let page = &self.0;
         let incarnation = who.incarnation;
@@ -103,10 +103,10 @@ impl StatusPage {
         let short = exit_record.shortened();
         let short: &[u8] = postcard::to_slice(&short, &mut room).map_or(&[], |bytes| bytes);
         let place = (incarnation % HISTORY) as usize;
-        // Odd in any case: a supervisor that was killed in here has left it so.
+        // Always odd, even if a supervisor was killed in here and left it odd.
         let writing = page.deaths.load(SeqCst) | 1;
         page.deaths.store(writing, SeqCst);
-        // What becomes of the queue is decided after the death, and written over it.
+        // The fate of the queue is decided after the exit; the record of the same exit is then written again.
         let is_news = page.record_of.load(SeqCst) != incarnation;
         write_text(&page.exit_record, &page.record_len, bytes);
         page.record_of.store(incarnation, SeqCst);
@@ -126,24 +126,24 @@ impl StatusPage {
         self.settle(next);
     }
 
-    /// When the supervisor of this actor has written down how its last process ended.
+    /// When the supervisor recorded how the last process ended.
     #[cfg(feature = "floors")]
     pub(crate) fn noted(&self) -> u64 {
         self.0.noted.load(SeqCst)
     }
 
-    /// How often a process died in a message, and how often while it sent an answer.
+    /// How often a process died while it handled a message, and how often while it sent a reply.
     pub(crate) fn interruptions(&self) -> (u32, u32) {
         (self.0.interruptions.load(SeqCst), self.0.cut_answers.load(SeqCst))
     }
 
-    /// How it ended, if it has no process and gets none by itself.
+    /// How the actor ended, if it has no process and will not get one by itself.
     pub(crate) fn exit_record(&self) -> Option<ExitRecord> {
         matches!(self.state(), State::Dead | State::Down)
             .then(|| self.last_death().map_or_else(ExitRecord::orphaned, |last| last.1))
     }
 
-    /// The last death of a process of this actor, and which incarnation it was.
+    /// The last exit of a process of this actor, and its incarnation.
     pub(crate) fn last_death(&self) -> Option<(u64, ExitRecord)> {
         let page = &self.0;
         let (of, bytes) = self
@@ -152,7 +152,7 @@ impl StatusPage {
             .then(|| (of, postcard::from_bytes(&bytes).unwrap_or_else(|_| ExitRecord::orphaned())))
     }
 
-    /// The death of this incarnation, if it is not too long ago.
+    /// The exit of this incarnation, if the page still remembers it.
     pub(crate) fn death_of(&self, incarnation: u64) -> Option<ExitRecord> {
         if let Some((of, exit_record)) = self.last_death()
             && of == incarnation
@@ -168,7 +168,7 @@ impl StatusPage {
         postcard::from_bytes(&bytes).ok()
     }
 
-    /// Reads what a supervisor writes about deaths, in one piece.
+    /// Reads exit records consistently: again, if a supervisor wrote meanwhile.
     fn consistently<T>(&self, read: impl Fn() -> T) -> Option<T> {
         for _ in 0..1000 {
             let before = self.0.deaths.load(SeqCst);
@@ -178,13 +178,13 @@ impl StatusPage {
             }
             std::hint::spin_loop();
         }
-        // A supervisor that was killed while it wrote; who follows it writes anew.
+        // A supervisor was killed while it wrote. Its successor writes the record anew.
         None
     }
 }
 
 impl ExitRecord {
-    /// What is known of an actor whose supervisor was killed before it could write anything down.
+    /// What is known of an actor whose supervisor was killed before it recorded the exit.
     pub(crate) fn orphaned() -> ExitRecord {
         ExitRecord {
             pid: 0,
@@ -200,7 +200,7 @@ impl ExitRecord {
         }
     }
 
-    /// Why the actor has ended: as its last process has, unless something came after that.
+    /// Why the actor ended: the reason of its last process, unless something came after that.
     pub(crate) fn end_reason(&self) -> ExitReason {
         match self.end {
             None => self.reason.clone(),
@@ -226,7 +226,7 @@ impl ExitRecord {
         };
         let in_progress =
             self.in_progress.clone().map(|busy| InProgressRecord { method: short(&busy.method), ..busy });
-        // Those beyond two are told by their deadlines: this is for a process that has not looked for several deaths.
+        // Callers beyond the first two time out. This record is only for processes that missed several exits.
         let unanswered = self.unanswered.iter().copied().take(2).collect();
         ExitRecord { reason, refusal: None, in_progress, unanswered, ..self.clone() }
     }

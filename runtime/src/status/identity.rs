@@ -1,4 +1,4 @@
-//! What a process of the tree is: whose it is, where it stands, who is above and below it.
+//! What a process of the tree is: its name, its state, and the processes above and below it.
 
 use std::io;
 use std::sync::atomic::{
@@ -22,14 +22,14 @@ pub(crate) enum State {
     Ready = 2,
     /// Its process is gone, and there will be another.
     Restarting = 3,
-    /// It has no process, and gets one only if somebody asks its supervisor for it.
+    /// It has no process, and gets one only if its supervisor is asked for it.
     Down = 4,
     /// It is gone and does not come back.
     Dead = 5,
 }
 
 impl StatusPage {
-    /// Writes on it whose it is, for those who look at the tree from outside.
+    /// Writes the name, kind, id and entry, for readers of the tree.
     pub(crate) fn sign(&self, name: &str, kind: u32, id: u64, entry: u64) {
         self.0.kind.store(kind, Relaxed);
         self.0.id.store(id, Relaxed);
@@ -37,7 +37,7 @@ impl StatusPage {
         write_text(&self.0.name, &self.0.name_len, cut(name, NAME).as_bytes());
     }
 
-    /// Who has made it, and when.
+    /// Writes when the page was made and by which process, the parent, and whether it is a daemon.
     pub(crate) fn date(&self, parent: u32, daemon: bool) {
         self.0.made.store(clock::now(), Relaxed);
         self.0.spawner.store(std::process::id(), Relaxed);
@@ -49,7 +49,7 @@ impl StatusPage {
         self.0.made.load(Relaxed)
     }
 
-    /// The process that has spawned it; 0 if nobody did.
+    /// The pid of the process that spawned it; 0 if none did.
     pub(crate) fn parent(&self) -> u32 {
         self.0.parent.load(Relaxed)
     }
@@ -58,7 +58,7 @@ impl StatusPage {
         self.0.is_daemon.load(Relaxed) != 0
     }
 
-    /// And below which supervisor it is to be.
+    /// Writes the id of the declared supervisor above it.
     pub(crate) fn put_below(&self, supervisor: u64) {
         self.0.above.store(supervisor, Relaxed);
     }
@@ -74,7 +74,7 @@ impl StatusPage {
         self.0.id.load(Relaxed)
     }
 
-    /// The process that has signed it.
+    /// The pid of the process that made the page.
     pub(crate) fn spawner(&self) -> u32 {
         self.0.spawner.load(Relaxed)
     }
@@ -87,13 +87,13 @@ impl StatusPage {
         self.0.supervisor_pid.load(Relaxed).cast_signed()
     }
 
-    /// The actor has a supervisor of its own.
+    /// Writes the pid of the actor's own supervisor.
     pub(crate) fn has_supervisor(&self, pid: i32) {
         self.0.supervisor_pid.store(pid.cast_unsigned(), Relaxed);
     }
 
     pub(crate) fn state(&self) -> State {
-        // Looked at once and then again for a long time not, it is not worth a mapping.
+        // An unmapped page is looked at so rarely that a mapping is not worth it.
         match self.0.first_word().unwrap_or_else(|| self.0.state.load(Acquire)) {
             0 => State::New,
             1 => State::Starting,
@@ -116,7 +116,7 @@ impl StatusPage {
         self.0.capacity.load(Relaxed)
     }
 
-    /// How many messages it holds, as its supervisor knows.
+    /// Writes how many messages the mailbox holds, as its supervisor knows.
     pub(crate) fn set_capacity(&self, capacity: u32) {
         self.0.capacity.store(capacity, Relaxed);
     }
@@ -138,26 +138,26 @@ impl StatusPage {
         let _ = self.0.state.fetch_update(SeqCst, SeqCst, without);
     }
 
-    /// Where its supervisor has it on a list.
+    /// Writes which register lists the process: the supervisor's pid, and the number of the file.
     pub(crate) fn be_vouched_for(&self, supervisor: i32, number: i32) {
         self.0.voucher.store(supervisor.cast_unsigned(), Relaxed);
         self.0.voucher_number.store(number.cast_unsigned(), Release);
     }
 
-    /// Where to look on which list for its process.
+    /// Which register lists the process: the supervisor's pid, and the number of the file.
     pub(crate) fn voucher(&self) -> (i32, i32) {
         let number = self.0.voucher_number.load(Acquire).cast_signed();
         (self.0.voucher.load(Relaxed).cast_signed(), number)
     }
 
-    /// The process is ready, whatever the page says: its supervisor knows it.
+    /// Makes the page say that the process is ready: its supervisor knows that it is.
     pub(crate) fn restore(&self, process: Process) {
         self.0.incarnation.store(process.incarnation, Release);
         self.0.pid.store(process.pid.cast_unsigned(), Release);
         self.0.state.store(State::Ready as u32, SeqCst);
     }
 
-    /// The supervisor has decided what becomes of an actor without a process.
+    /// Publishes what the supervisor decided for an actor without a process.
     pub(crate) fn settle(&self, next: State) {
         self.0.state.store(next as u32, SeqCst);
         if next == State::Dead || next == State::Down {
@@ -165,7 +165,7 @@ impl StatusPage {
         }
     }
 
-    /// For those who look at the tree.
+    /// Writes how often it was restarted and recycled, for readers of the tree.
     pub(crate) fn note_restarts(&self, (restarts, recycled): (u32, u32)) {
         self.0.restarts.store(restarts, Relaxed);
         self.0.recycled.store(recycled, Relaxed);
@@ -176,7 +176,7 @@ impl StatusPage {
         (self.0.restarts.load(Relaxed), self.0.recycled.load(Relaxed))
     }
 
-    /// Returns whether it is the first process of its actor that ever was.
+    /// Marks the actor as ready. Returns whether this is its first process to become so.
     pub(crate) fn ready(&self) -> bool {
         let page = &self.0;
         let starting = |state: u32| (state < State::Ready as u32).then_some(State::Ready as u32);
@@ -189,12 +189,12 @@ impl StatusPage {
         self.0.risen.load(SeqCst) != 0
     }
 
-    /// How many supervisors of this actor's own have ended.
+    /// How many of the actor's own supervisors have ended.
     pub(crate) fn supervisors_ended(&self) -> u32 {
         self.0.supervisors_ended.load(SeqCst)
     }
 
-    /// Sleeps until another one has, or a second has passed.
+    /// Sleeps until another own supervisor has ended, or a second has passed.
     pub(crate) fn await_supervisor_end(&self, seen: u32) {
         futex::wait(&self.0.supervisors_ended, seen, Duration::from_secs(1));
     }
@@ -215,7 +215,7 @@ impl StatusPage {
         Some(self.0.appended(len, limit))
     }
 
-    /// Why there is no supervisor of this actor's own, if one could not be forked; the number of an error.
+    /// Why the actor's own supervisor could not be forked, as an errno; 0 if no fork failed.
     pub(crate) fn supervisor_error(&self) -> i32 {
         self.0.supervisor_error.load(SeqCst).cast_signed()
     }
@@ -224,7 +224,7 @@ impl StatusPage {
         self.0.supervisor_error.store(error.cast_unsigned(), SeqCst);
     }
 
-    /// The actor's own supervisor has ended, and is the `count`th to do so.
+    /// Publishes that the actor's own supervisor has ended, the `count`th to do so.
     pub(crate) fn supervisor_ended(&self, count: u32) {
         self.0.supervisors_ended.store(count, SeqCst);
         futex::wake(&self.0.supervisors_ended, i32::MAX);

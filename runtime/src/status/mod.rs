@@ -1,10 +1,11 @@
-//! The status page: one shared page per actor, where facts lie that nobody has to ask for.
+//! The status page: one shared page per actor, with the facts that other processes read without asking it.
+//! Nothing in this folder imports `ipc` or a layer above it, and nothing in it handles a socket.
 //!
-//! Mapped by the actor, by its supervisor and by everybody who holds a ref. Each field has one writer, named
-//! in its comment in [`page`] (the depth excepted, which senders and the actor count together). Readers bound what they read:
-//! whoever holds a ref can write nonsense here, and nonsense must stay harmless. Every number is an opinion: arithmetic on one wraps or
-//! saturates. A supervisor acts on what it knows and on wait statuses, and writes that here for others; see
-//! `supervisor/knowledge.rs` for the little that it takes from here.
+//! The actor, its supervisor and every holder of a ref map the page. Each field has one writer, named in its
+//! comment in [`layout`]; only the depth is counted by senders and actor together. Every holder of a ref can
+//! write nonsense here, and nonsense must stay harmless: readers bound what they read, and arithmetic wraps
+//! or saturates. A supervisor acts on what it knows and on wait statuses, and publishes that here.
+//! `supervisor/knowledge.rs` lists the little that it reads from here.
 
 pub(crate) mod exit_notice;
 pub(crate) mod exit_record;
@@ -55,27 +56,27 @@ impl StatusPage {
         self.0.file()
     }
 
-    /// In a supervisor that will want to look at it without delay.
+    /// Maps the page ahead of its use, in a supervisor that will read it without delay.
     pub(crate) fn prefault(&self) {
         self.0.prefault();
     }
 
-    /// In a supervisor that does not look at it for some time.
+    /// Unmaps the page, in a supervisor that does not read it for some time.
     pub(crate) fn rest(&mut self) {
         self.0.rest();
     }
 
-    /// In a child of a supervisor, which has kept what it had mapped to itself.
+    /// Forgets the mapping, in a child: it did not inherit what its supervisor had mapped.
     pub(crate) fn reset_after_fork(&mut self) {
         self.0.reset_after_fork();
     }
 
-    /// For whoever has to put the file elsewhere.
+    /// The file, to be moved to another number.
     pub(crate) fn file_mut(&mut self) -> &mut OwnedFd {
         self.0.file_mut()
     }
 
-    /// Readies the page for the next process: what the last one has said of itself is not the next one's.
+    /// Readies the page for the next process: clears what the last one wrote about itself.
     pub(crate) fn renew(&self) {
         let page = &self.0;
         for word in [&page.exit_notice, &page.out_of_memory] {
@@ -86,7 +87,7 @@ impl StatusPage {
         }
         page.forsaken_len.store(0, SeqCst);
         page.phase.store(Phase::Idle as u32, SeqCst);
-        // A process that was killed while it wrote has left an odd number.
+        // A process that was killed while it wrote left an odd number.
         let odd = |count: u64| (!count.is_multiple_of(2)).then(|| count.wrapping_add(1));
         let _ = page.progress.fetch_update(SeqCst, SeqCst, odd);
     }

@@ -1,4 +1,4 @@
-//! The message in progress: which it is, how often it has been begun, who would miss its answer.
+//! The message in progress: which it is, how often it was begun, which callers would miss its reply.
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
@@ -12,7 +12,7 @@ pub(crate) enum Phase {
     Idle = 0,
     Handling = 1,
     Stopping = 2,
-    /// The message is handled, and its answer is on the way.
+    /// The message is handled, and its reply is being sent.
     Answering = 3,
 }
 
@@ -23,9 +23,9 @@ pub(crate) struct Progress {
     pub(crate) seq: u64,
     pub(crate) method: u32,
     pub(crate) since: u64,
-    /// When its caller wants it killed; 0 for never.
+    /// When the handler is to be killed, by its caller's wish; 0 for never.
     pub(crate) limit: u64,
-    /// It has been handled, and its answer is on the way.
+    /// It was handled, and its reply is being sent.
     pub(crate) answering: bool,
 }
 
@@ -34,13 +34,13 @@ impl StatusPage {
         self.0.handled.load(Relaxed)
     }
 
-    /// What lies in the mailbox is thrown away: everything that was sent up to here, wherever it is.
+    /// Counts a purge: everything that was sent up to here is thrown away, wherever it is.
     pub(crate) fn count_sweep(&self) {
         self.0.purges.fetch_add(1, SeqCst);
     }
 
-    /// How often that has been done. A message says what its sender read here: those of an earlier number are told to be lost, and are
-    /// not handled.
+    /// How often the mailbox was purged. A message carries the count that its sender read here; one with an
+    /// earlier count is reported as lost and not handled.
     pub(crate) fn purges(&self) -> u64 {
         self.0.purges.load(SeqCst)
     }
@@ -57,7 +57,8 @@ impl StatusPage {
         page.since.store(clock::now(), Relaxed);
         page.words_len.store(0, Relaxed);
         page.phase.store(Phase::Handling as u32, SeqCst);
-        // Last: at whatever moment the process is killed, it either has not begun with this message, or it can be seen that it has.
+        // Stored last: whenever the process is killed, either it has not begun this message, or the page
+        // shows that it has.
         page.seq.store(seq, SeqCst);
         page.progress.fetch_add(1, SeqCst);
     }
@@ -83,12 +84,12 @@ impl StatusPage {
         self.0.session.load(SeqCst) == session && self.0.seq.load(SeqCst) == seq
     }
 
-    /// The process that died in the message that was begun last, if one did; 0 if that message was finished.
+    /// The incarnation that died in the message begun last; 0 if that message was finished or dealt with.
     pub(crate) fn interrupted(&self) -> u64 {
         self.0.interrupted.load(SeqCst)
     }
 
-    /// That message has been dealt with.
+    /// Notes that the interrupted message was dealt with.
     pub(crate) fn settle_interrupted(&self) {
         self.0.interrupted.store(0, SeqCst);
     }
@@ -104,7 +105,7 @@ impl StatusPage {
         self.0.attempts.load(SeqCst)
     }
 
-    /// Names the callers who would miss answers if this process died now.
+    /// Names the callers that would miss replies if this process died now.
     pub(crate) fn forsake(&self, callers: impl Iterator<Item = (u64, u64)>) {
         let mut count = 0;
         for (session, up_to) in callers {
@@ -117,7 +118,7 @@ impl StatusPage {
         self.0.forsaken_len.store(count as u32, SeqCst);
     }
 
-    /// Those callers; a 0 among them stands for all that the list has no room for.
+    /// The callers that would miss replies; a 0 stands for all that the list has no room for.
     pub(crate) fn unanswered(&self) -> Vec<(u64, u64)> {
         let len = self.0.forsaken_len.load(SeqCst) as usize;
         let listed = self.0.unanswered.iter().zip(&self.0.forsaken_up_to).take(len);
@@ -129,7 +130,7 @@ impl StatusPage {
         callers
     }
 
-    /// Names a call that cannot be answered, since its caller's reply channel is not here. The actor rings next.
+    /// Names a call that gets no reply because its caller's reply channel is not here. The actor rings next.
     pub(crate) fn leave_unheard(&self, session: u64, seq: u64) {
         let count = self.0.unheard.load(SeqCst);
         let place = (count % UNHEARD as u64) as usize;
@@ -138,8 +139,8 @@ impl StatusPage {
         self.0.unheard.store(count.wrapping_add(1), SeqCst);
     }
 
-    /// How many of them there have been; and the last call of this caller among those after the first `seen`, as far as the page remembers them. What is
-    /// written there ends calls to this actor and to nobody else.
+    /// How many calls got no reply for want of a reply channel; and the last one of this caller among those
+    /// after the first `seen`, as far as the page remembers. A forged entry ends calls to this actor only.
     pub(crate) fn unheard(&self, session: u64, seen: u64) -> (u64, Option<u64>) {
         let count = self.0.unheard.load(SeqCst);
         if count == seen {
@@ -169,8 +170,8 @@ impl StatusPage {
         self.0.since.load(Relaxed)
     }
 
-    /// The message in progress. An actor that hangs does not change the fields any more; for one that runs, two equal and
-    /// even reads of the counter around them say that they belong together.
+    /// The message in progress. A hung actor no longer changes the fields. For a running one, two equal and
+    /// even reads of the counter around them show that they belong together.
     pub(crate) fn progress(&self) -> Option<Progress> {
         for _ in 0..100 {
             let before = self.0.progress.load(SeqCst);
@@ -183,7 +184,8 @@ impl StatusPage {
         None
     }
 
-    /// The message that a process was busy with that is dead. It may have been killed while it wrote here, but now nobody does.
+    /// The message that a dead process was busy with. It may have been killed while it wrote here, but now it
+    /// no longer writes.
     pub(crate) fn last_progress(&self) -> Option<Progress> {
         let page = &self.0;
         let (phase, seq) = (self.phase(), page.seq.load(SeqCst));

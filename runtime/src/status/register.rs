@@ -1,11 +1,12 @@
 //! The register of a supervisor: which process is which incarnation of which actor.
 //!
-//! A page says so too, but its actor can write there, and so can all who have a ref of it. A signal that went to the number on a page would go where a
-//! forged page aims it. So each supervisor keeps a list in a memory file that it shares with nobody. Others read it where the supervisor has it open
-//! (`/proc/PID/fd`), and nobody has to be asked.
+//! The page has a pid too, but its actor and every holder of a ref can write there: a forged page could aim a
+//! signal at any process. So each supervisor keeps a list in a memory file that it shares with no other
+//! process. Others read it where the supervisor has it open (`/proc/PID/fd`), without asking.
 //!
-//! A page says only where to look: the supervisor, and the number of the file. If that is a lie, nothing is found there, or the list of the liar itself. Such a list
-//! is believed only about children of the process that holds it, which the kernel knows: a liar can name those that it has started itself.
+//! A page says only where to look: the supervisor, and the number of the file. A lie leads to no list, or to
+//! a list of the liar's own. A list is believed only about children of the process that holds it, which the
+//! kernel knows: a liar can name only processes that it started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -20,17 +21,17 @@ use crate::sys::{memfd, process, procfs};
 /// How many bytes of a list are read: 700,000 children.
 const LONGEST: u64 = 16 << 20;
 
-/// How many processes are looked at to find one whose page does not say where to look.
+/// How many processes [`search`] looks at, at most.
 const MOST: usize = 4096;
 
-/// How often a list is read again that changes meanwhile.
+/// How often a list is read again if it changes meanwhile.
 const LOOKS: usize = 100;
 
-/// An entry: the actor's id, the incarnation, the pid; as they lie in memory. One whose pid is 0 is free.
+/// An entry as it lies in memory: the actor's id, the incarnation, the pid. Pid 0 marks a free entry.
 type Entry = [u64; 3];
 const ENTRY: usize = size_of::<Entry>();
 
-/// In a supervisor and in what is forked from it: the number of its file.
+/// In a supervisor and its forks: the descriptor number of its register.
 static NUMBER: AtomicI32 = AtomicI32::new(-1);
 
 /// The list, for the supervisor that keeps it.
@@ -50,14 +51,14 @@ impl Register {
         Ok(Register { file, places: BTreeMap::new(), free: Vec::new() })
     }
 
-    /// A process has come. With no memory for the entry, nobody finds it.
+    /// Adds a process. Without memory for the entry, no reader finds it.
     pub(crate) fn enter(&mut self, pid: i32, id: u64, incarnation: u64) {
         let place = self.free.pop().unwrap_or(self.places.len() as u64);
         self.places.insert(pid, place);
         self.write(place, [id, incarnation, u64::from(pid.unsigned_abs())]);
     }
 
-    /// It has gone. Before it is reaped, so that its number is not yet that of another one.
+    /// Removes a process. Called before it is reaped, while its pid cannot be another process's yet.
     pub(crate) fn strike(&mut self, pid: i32) {
         if let Some(place) = self.places.remove(&pid) {
             self.free.push(place);
@@ -71,22 +72,23 @@ impl Register {
     }
 }
 
-/// Where its supervisor has its list, for a child that has just been forked.
+/// The descriptor number of the supervisor's register, for a child that was just forked.
 pub(crate) fn number() -> i32 {
     NUMBER.load(Ordering::Relaxed)
 }
 
-/// A process, and which of its actor's it is.
+/// A process, and its incarnation.
 pub(crate) struct Known {
     pub(crate) incarnation: u64,
-    /// Cannot come to mean another one.
+    /// A pidfd: it never refers to another process.
     pub(crate) handle: OwnedFd,
 }
 
-/// The process that this actor has, by the list of its supervisor, which `place` says where to find: its pid and the number of the file.
+/// The actor's process, as its supervisor's register lists it. `place` is the supervisor's pid and the number
+/// of the file.
 ///
 /// # Errors
-/// `NotFound`: there is no such list. `PermissionDenied`: this process may not look there. `EMFILE` and the like.
+/// `NotFound`: no such list. `PermissionDenied`: this process may not look there. `EMFILE` and the like.
 pub(crate) fn find(id: u64, place: (i32, i32)) -> io::Result<Option<Known>> {
     let (supervisor, number) = place;
     let path = format!("/proc/{supervisor}/fd/{number}");
@@ -97,7 +99,7 @@ pub(crate) fn find(id: u64, place: (i32, i32)) -> io::Result<Option<Known>> {
     find_on(&File::open(path)?, id, supervisor)
 }
 
-/// Looks through the whole tree for the list that has this actor, where its page does not say who keeps it.
+/// Searches the whole tree for the register that lists this actor, if its page does not say where it is.
 pub(crate) fn search(id: u64) -> Option<Known> {
     let mut open: Vec<i32> = root_supervisor::pid().into_iter().collect();
     let mut seen = BTreeSet::new();
@@ -118,7 +120,8 @@ pub(crate) fn search(id: u64) -> Option<Known> {
     None
 }
 
-/// Handle and kinship first, and then a second look: the supervisor strikes an entry out before its number can be somebody else's.
+/// Opens the handle and checks the parent, then reads the list again: a supervisor removes an entry before
+/// the pid can be reused.
 fn find_on(list: &File, id: u64, supervisor: i32) -> io::Result<Option<Known>> {
     for _ in 0..LOOKS {
         let Some(entry) = entry_of(list, id)? else { return Ok(None) };
@@ -138,7 +141,7 @@ fn find_on(list: &File, id: u64, supervisor: i32) -> io::Result<Option<Known>> {
 
 fn entry_of(list: &File, id: u64) -> io::Result<Option<Entry>> {
     let mut bytes = vec![0; list.metadata()?.len().min(LONGEST) as usize];
-    // As far as it is there: what is missing is zeroes, and free.
+    // A part that is missing stays zero, and counts as free.
     let mut read = 0;
     while let count @ 1.. = list.read_at(&mut bytes[read..], read as u64)? {
         read += count;

@@ -4,22 +4,23 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::sys::procfs;
 
-/// No tree is deeper; a bound for a walk over what others write.
+/// No tree is deeper. Bounds a walk over what other processes write.
 pub(crate) const DEEPEST: usize = 64;
 
-/// The root supervisor: noted by itself, for all that are forked below it, and by the program. A process' name says nothing: anybody may be called `phx-root`.
+/// The pid of the root supervisor, noted by itself (for all processes below it) and by the program. A process
+/// name proves nothing: any process may be called `phx-root`.
 static ROOT: AtomicI32 = AtomicI32::new(0);
 
-/// In a root supervisor, and in the program that has started it.
+/// Notes the root supervisor's pid: in itself, and in the program that started it.
 pub(crate) fn note(pid: i32) {
     ROOT.store(pid, Ordering::SeqCst);
 }
 
-/// Above this process, or, in the program, below it and the reaper.
+/// The root supervisor, if it is above this process or, in the program, below it and the reaper.
 pub(crate) fn pid() -> Option<i32> {
     let root = Some(ROOT.load(Ordering::SeqCst)).filter(|&root| root != 0)?;
     let own = std::process::id().cast_signed();
-    // The number of one that is gone may be somebody else's by now.
+    // The pid of a dead root may belong to another process by now.
     let is_below = procfs::parent_of(root).and_then(procfs::parent_of) == Some(own);
     (is_below || ancestors(own).any(|pid| pid == root)).then_some(root)
 }

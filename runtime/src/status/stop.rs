@@ -1,7 +1,7 @@
-//! What those write who want a stop: of which process, how, and who they are.
+//! Requests to stop: which incarnation, how, and from which requester.
 //!
-//! Each word names the incarnation that is meant. So an order that comes too late is not taken for one to the next process, and nothing has to be wiped
-//! away before that.
+//! Each word names its incarnation. So a late request does not affect the next process, and no word has to be
+//! cleared before that one starts.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn order(word: u64, incarnation: u64) -> Option<u32> {
 impl StatusPage {
     pub(crate) fn request_stop(&self, incarnation: u64, mode: StopMode, by: StoppedBy) {
         let _ = self.0.stop.fetch_update(SeqCst, SeqCst, |known| {
-            // The first to ask is who stopped it; the mode is the most urgent one.
+            // The first requester counts; of the modes, the most urgent one does.
             let (old_mode, old_by) =
                 order(known, incarnation).map_or((0, 0), |known| (known >> 8, known & 255));
             let mode = if old_mode == 0 || mode == StopMode::Stop { mode as u32 } else { old_mode };
@@ -55,7 +55,7 @@ impl StatusPage {
         order(self.0.stop.load(SeqCst), self.incarnation()).map(|order| order & 255)
     }
 
-    /// Whether somebody has asked for its end through a ref, or its supervisor has.
+    /// Whether the program, a ref or the supervisor requested its end.
     pub(crate) fn was_ordered(&self) -> bool {
         matches!(self.asker(), Some(1..=3))
     }
@@ -70,19 +70,21 @@ impl StatusPage {
         }
     }
 
-    /// A holder of a ref is about to send SIGKILL to this incarnation; `after` it has waited so long for its stop.
+    /// Notes that the holder of a ref is about to send SIGKILL to this incarnation; `after` is the grace that
+    /// it had.
     pub(crate) fn note_kill(&self, incarnation: u64, after: Option<Duration>) {
         let millis = after.map_or(0, |after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX - 2) + 1);
         self.0.kill.store(word(incarnation, millis.saturating_add(1)), SeqCst);
     }
 
-    /// Whether a holder of a ref has had it killed, and after which grace. For reports.
+    /// Whether a holder of a ref killed it, and after which grace. For reports.
     pub(crate) fn kill_noted(&self) -> Option<Option<Duration>> {
         let noted = order(self.0.kill.load(SeqCst), self.incarnation())?;
         Some((noted - 1).checked_sub(1).map(|millis| Duration::from_millis(millis.into())))
     }
 
-    /// No process is to follow this incarnation. Its supervisor looks before it starts one, for as long as it waits with that, and again when one is up.
+    /// Cancels every process after this incarnation. Its supervisor checks this before a start, during a
+    /// delayed one, and again when a process is up.
     pub(crate) fn call_off_after(&self, incarnation: u64) {
         self.0.called_off.store(incarnation.wrapping_add(1), SeqCst);
     }
@@ -92,7 +94,7 @@ impl StatusPage {
         incarnation != 0 && self.0.called_off.load(SeqCst) == incarnation
     }
 
-    /// It has been heeded, or whoever asks for a start knows more.
+    /// Clears the cancellation: it took effect, or a requested start overrides it.
     pub(crate) fn call_on(&self) {
         self.0.called_off.store(0, SeqCst);
     }

@@ -43,7 +43,7 @@ impl fmt::Display for StoreError {
             StoreError::Lost { reason: None, at } => write!(f, "{at}: the store and its data are gone"),
             StoreError::Deleted => f.write_str("the object has been deleted from its store"),
             StoreError::Panicked { message } => write!(f, "the function panicked in the store: {message}"),
-            StoreError::Timeout(at) => write!(f, "{at}: no answer within the time-out"),
+            StoreError::Timeout(at) => write!(f, "{at}: no reply within the time-out"),
             StoreError::Call(error) => write!(f, "{error}"),
         })
     }

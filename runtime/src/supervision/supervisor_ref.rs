@@ -187,7 +187,7 @@ impl SupervisorRef {
     }
 
     fn unexpected(&self, what: &str, answer: &Answered) -> SupervisorError {
-        let error = format!("{what}: an answer to another question: {answer:?}");
+        let error = format!("{what}: unexpected reply: {answer:?}");
         SupervisorError::Unreachable { supervisor: self.name().to_owned(), error }
     }
 }

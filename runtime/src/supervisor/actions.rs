@@ -15,11 +15,11 @@ use crate::supervisor::{events, exit_cause};
 use crate::sys::{clock, fd, poll, process, seqpacket};
 use crate::types::exit::StoppedBy;
 
-/// How often a bell is rung before what no process has read is taken away.
+/// How often a bell is rung before the unread rings are taken out.
 const UNREAD: u32 = 16;
 
 impl Supervisor {
-    /// Tells the policy what has happened, and does what it says.
+    /// Passes an event to the policy, and carries out its actions.
     pub(super) fn tell_policy(&mut self, event: Event) {
         let actions = self.policy.handle(event, clock::now());
         self.act(actions);
@@ -57,7 +57,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts a process, unless something of the last one is left; then it is started when that is gone.
+    /// Starts a process. If something of the last one is left, the start waits until that is gone.
     fn start(&mut self, key: Key) -> Option<Event> {
         if !self.is_clear(key) {
             self.blocked_starts.insert(key);
@@ -66,7 +66,7 @@ impl Supervisor {
         self.launch(key)
     }
 
-    /// Starts the children of whose last process nothing is left any more.
+    /// Starts the blocked children whose last process has left nothing behind any more.
     pub(super) fn start_unblocked(&mut self) {
         let clear: Vec<Key> = self.blocked_starts.iter().copied().filter(|&key| self.is_clear(key)).collect();
         for key in clear {
@@ -81,7 +81,7 @@ impl Supervisor {
         let mode = self.ending.mode().unwrap_or(StopMode::Stop);
         let child = self.children.get_mut(&key)?;
         if child.running.is_none() {
-            // It was to be started, and is not.
+            // Its start was blocked, and is cancelled.
             self.blocked_starts.remove(&key);
             return Some(Event::Exited(key, Exit::NoRestart));
         }
@@ -90,8 +90,8 @@ impl Supervisor {
         None
     }
 
-    /// The child has no process and gets none by itself: callers that wait for it are told, and what lies in
-    /// its mailbox is dropped.
+    /// The child has no process and gets none by itself: callers that wait for it are told, and its queued
+    /// messages are dropped.
     fn mark_down(&mut self, key: Key) -> Option<Event> {
         let ending = self.is_ending() || self.policy.is_ending();
         let child = self.children.get_mut(&key)?;
@@ -101,13 +101,13 @@ impl Supervisor {
         }
         child.spare = None;
         child.state = State::Down;
-        // A holder of a ref that did not want another process has what it wanted.
+        // A ref that cancelled the restart has what it asked for.
         child.status_page().call_on();
         mark_down(&child.spawn, &child.past());
         None
     }
 
-    /// Its spec is gone.
+    /// Removes a child whose spec was deleted.
     fn forget(&mut self, key: Key) -> Option<Event> {
         if self.children.get(&key)?.initial {
             self.mark_down(key);
@@ -130,16 +130,16 @@ impl Supervisor {
     fn announce_boot(&mut self) -> Option<Event> {
         if let Some(Declared { page, place }) = &self.declared {
             page.ready();
-            // Before the mailbox: a process that hears that one, and asks the supervisor above about this
-            // one, gets the same reply.
+            // Signalled before the mailbox is rung: a process that hears the mailbox may ask the supervisor
+            // above, which must know by then.
             place.say(Signal::Ready);
-            // The mailbox, rung from its inner side.
+            // Rung from the receiving side of the mailbox.
             let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
         }
         None
     }
 
-    /// All children have been stopped.
+    /// Ends this declared supervisor, once all children have been stopped.
     fn end(&mut self, end: End) -> Option<Event> {
         self.declared.as_ref()?;
         if let End::Intensity(key) = end {
@@ -160,7 +160,8 @@ impl Supervisor {
         self.leave(i32::from(!matches!(end, End::Shutdown | End::Auto)))
     }
 
-    /// Whether it comes back is not ours to say. If it does not, its end is for that.
+    /// Records that the child exhausted its restarts, in case it does not come back: the supervisor above
+    /// decides that.
     fn note_who_escalates(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if let Some(exit_record) = child.past().exit_record {
@@ -175,8 +176,8 @@ impl Supervisor {
         format!("`{}`: {}", child.spec().id(), reason.unwrap_or_default())
     }
 
-    /// What becomes of the mailboxes of the children: those that came with this supervisor stay, whether they
-    /// come back is not ours to say.
+    /// Closes the mailboxes of the children. Those that came with this supervisor stay open: the supervisor
+    /// above decides whether they come back.
     pub(super) fn end_children_for_good(&mut self) {
         for child in self.children.values_mut().filter(|child| !child.initial) {
             child.end_for_good();
@@ -189,7 +190,7 @@ impl Supervisor {
 }
 
 impl Child {
-    /// Neither it nor what is below it will ever be there again.
+    /// Marks it, and all below it, as ended for good.
     pub(super) fn end_for_good(&mut self) {
         mark_dead(&self.spawn, &self.past());
         self.state = State::Dead;
@@ -201,11 +202,11 @@ impl Child {
     }
 }
 
-/// Every process with a sending end sees this. Only the supervisor takes it away, when there is something
-/// newer to see.
+/// Rings the bell in a mailbox. Every process with a sending end sees it; only the supervisor takes it out,
+/// when there is something newer to see.
 pub(super) fn ring(spawn: &Spawn) {
     let sender = spawn.sender.as_ref().map(AsFd::as_fd);
-    // Now and then is enough; each process adds one, too.
+    // Taking them out now and then is enough; each process adds one, too.
     spawn.rung.set((spawn.rung.get() + 1) % UNREAD);
     if spawn.rung.get() == 0 {
         sender.map(|sender| poll::drain_bell(sender, 4 * UNREAD as usize));
@@ -213,13 +214,13 @@ pub(super) fn ring(spawn: &Spawn) {
     channel::ring(spawn.receiver.as_fd(), sender);
 }
 
-/// A child, and all below it, that have no process and get none by themselves. Those below it first: a
-/// process that hears of its end can rely on theirs.
+/// Marks a child, and all below it, as down. Those below come first: a process that learns of its end can
+/// rely on theirs.
 pub(super) fn mark_down(spawn: &Spawn, past: &Past) {
     mark_down_below(spawn);
     rewrite_exit_record(spawn, past, State::Down);
     spawn.status_page.count_sweep();
-    // What lies with a supervisor are requests: the callers see that no reply will come.
+    // A supervisor's mailbox holds requests: their callers see that no reply will come.
     let dropped = (0..channel::MOST).take_while(|_| seqpacket::skip(spawn.receiver.as_fd())).count();
     if spawn.spec.policy.is_none() {
         (0..dropped).for_each(|_| capacity::release(&spawn.status_page));
@@ -232,7 +233,7 @@ pub(super) fn mark_down_below(spawn: &Spawn) {
     spawn.children.iter().for_each(|child| mark_down(child, &Past::on_page(&child.status_page)));
 }
 
-/// A child, and all below it, that will never be there again.
+/// Marks a child, and all below it, as dead.
 fn mark_dead(spawn: &Spawn, past: &Past) {
     mark_dead_below(spawn);
     if !past.is_over {
@@ -246,7 +247,7 @@ pub(super) fn mark_dead_below(spawn: &Spawn) {
     spawn.children.iter().for_each(|child| mark_dead(child, &Past::on_page(&child.status_page)));
 }
 
-/// The last word on a death: what was queued is lost with it, too.
+/// Completes an exit record: the queued messages are lost with the process.
 fn rewrite_exit_record(spawn: &Spawn, past: &Past, state: State) {
     let (status_page, process) = (&spawn.status_page, past.process);
     let exit_record = past.exit_record.clone().unwrap_or_else(ExitRecord::orphaned);
@@ -256,11 +257,11 @@ fn rewrite_exit_record(spawn: &Spawn, past: &Past, state: State) {
     status_page.record_exit(process, &ExitRecord { unserved, end, ..exit_record }, state);
 }
 
-/// The children of a supervisor that is gone, which will come back with it. What it could not write down any
-/// more is written here.
+/// Marks the children of a dead supervisor as restarting: they come back with it. Records the exits that it
+/// could not record.
 pub(super) fn await_return(spawn: &Spawn) {
     for child in &spawn.children {
-        // Of those that were down it is known why.
+        // For children that were down, the reason is recorded already.
         if matches!(child.status_page.state(), State::Starting | State::Ready) {
             let entry = entry::find(child.spec.entry, &child.spec.type_name);
             let exit_record =
@@ -273,7 +274,7 @@ pub(super) fn await_return(spawn: &Spawn) {
     }
 }
 
-/// Ends a group.
+/// Kills a process and its group.
 pub(super) fn kill_group(pid: i32) {
     process::kill(-pid, process::SIGKILL);
     process::kill(pid, process::SIGKILL);

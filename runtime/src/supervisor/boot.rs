@@ -1,9 +1,8 @@
 //! From a re-executed image to the root supervisor.
 //!
-//! The program starts itself again with a token as first argument and a socket as standard input, in which a
-//! copy of the token's random part lies. The hook sees the token before `main`, and this module decides
-//! whether it is meant. An image that was started so never comes to `main`: it becomes a supervisor, or ends
-//! with words for the program.
+//! The program starts itself again with a token as first argument and a socket as standard input; the socket
+//! holds a copy of the token's random part. The hook sees the token before `main`, and this module checks it.
+//! Such an image never reaches `main`: it becomes a supervisor, or ends with a report to the program.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{env, io};
@@ -16,13 +15,13 @@ use crate::sys::{executable, fd, process, proctitle, rlimit, seqpacket, signal};
 
 executable::before_main!(accept, take_over);
 
-/// How the first argument of an image begins that is to become a supervisor.
+/// The beginning of the first argument of an image that is to become a supervisor.
 const SIGN: &str = "phalanx-boot ";
 
-/// What only the program and the image that it starts have in common.
+/// A secret that only the program and the image that it starts share.
 ///
-/// It is not in the environment, which everything below would inherit: the first argument is that of one
-/// image only, and makes room for its title as soon as it has been read.
+/// It is not in the environment, which all processes below would inherit. The first argument belongs to one
+/// image only, and makes room for its title once it has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     program: i32,
@@ -34,18 +33,18 @@ impl Token {
         Token { program: process::pid(), secret: format!("{:016x}", process::random()) }
     }
 
-    /// The first argument of the image, as long as titles may be.
+    /// The first argument of the image, padded to the length of a title.
     pub(crate) fn argument(&self) -> String {
         let text = format!("{SIGN}{} {}", self.program, self.secret);
         format!("{text:width$}", width = proctitle::TITLE)
     }
 
-    /// What lies in the control channel before the image is there, with the lines beside it.
+    /// The bytes that lie in the control channel before the image starts, with the uplinks beside them.
     pub(crate) fn word(&self) -> &[u8] {
         self.secret.as_bytes()
     }
 
-    /// The token that is this first argument, if it is one.
+    /// Reads a token from a first argument, if it is one.
     fn parse(argument: &[u8]) -> Option<Token> {
         let text = str::from_utf8(argument).ok().filter(|text| text.len() == proctitle::TITLE)?;
         let (program, secret) = text.strip_prefix(SIGN)?.trim_end().split_once(' ')?;
@@ -55,39 +54,39 @@ impl Token {
     }
 }
 
-/// Whether this image was started to become a supervisor. Unlike the hook, this can be asked before it: by an
-/// initialiser that runs earlier.
+/// Whether this image was started to become a supervisor. Valid before the hook has run, too: an earlier
+/// initialiser can ask.
 pub(crate) fn is_meant() -> bool {
     executable::is_taken_over()
         || !executable::is_program()
             && executable::first_argument().and_then(|argument| Token::parse(&argument)).is_some()
 }
 
-/// Whether the hook, and the runtime with it, is part of the program's executable and not of a shared
-/// library.
+/// Whether the hook, and the runtime with it, is in the program's executable and not in a shared library.
 pub(crate) fn is_in_executable() -> bool {
     executable::contains(&HOOK)
 }
 
-/// A start that is meant: the program waits at the other end.
+/// A verified start: the program waits at the other end.
 pub(crate) struct Boot {
     control: OwnedFd,
     token: Token,
 }
 
-/// Decides whether this image is to become a supervisor. `None`: it is a program like any other.
+/// Decides whether this image becomes a supervisor. `None`: it is an ordinary program.
 ///
-/// Ends the image if it is to become one and cannot.
+/// Ends the image if it should become one and cannot.
 pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
     let token = Token::parse(argument)?;
     match Step::Identify.attempt(|| is_genuine(&token)).unwrap_or_else(|obstacle| refuse(&obstacle)) {
         true => {}
-        // A copy of another image's token. But below its own program, no image may run `main`: that would
-        // start the next one.
+        // A copy of another image's token. Below its own program no image may run `main`: that would start
+        // the next one.
         false if !process::is_below_own_program() => return None,
         false => {
             eprintln!(
-                "phalanx: an image of this program was started to be its supervisor, but not by the program; it does not run `main`"
+                "phalanx: an image of this program was started to be its supervisor, \
+                 but not by the program; it does not run `main`"
             );
             process::exit_now(Step::Identify.code())
         }
@@ -99,7 +98,7 @@ pub(crate) fn accept(argument: &[u8]) -> Option<Boot> {
     Some(take_control(token).unwrap_or_else(|obstacle| refuse(&obstacle)))
 }
 
-/// Whether the other end of standard input has said the secret of the token, and runs with the rights of this
+/// Whether the other end of standard input sent the secret of the token and has the credentials of this
 /// process.
 fn is_genuine(token: &Token) -> io::Result<bool> {
     let socket = fd::standard_input();
@@ -111,10 +110,10 @@ fn is_genuine(token: &Token) -> io::Result<bool> {
     Ok(buffer.get(..len) == Some(token.word()))
 }
 
-/// Whether the program is still there, as our parent.
+/// Whether the program is alive and the parent of this process.
 fn is_below(program: i32) -> io::Result<bool> {
     match process::parent() {
-        // Only in a pid namespace of its own can it have no parent.
+        // The parent is 0 only in a pid namespace of its own.
         0 => Err(io::Error::other("it is in another pid namespace (did the program call `unshare`?)")),
         parent => Ok(parent == program),
     }
@@ -137,7 +136,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     let Settled { masters, own, descriptors, equipment } =
         settle(&control, token.program).unwrap_or_else(|obstacle| end(control.as_fd(), &obstacle));
     let mut supervisor = Supervisor::new(Config { control, term: 0, masters, descriptors }, equipment);
-    // The program, whose child is the reaper, gets a handle on this process with it.
+    // The program's child is the reaper, so the message carries a handle on this process.
     Step::Word
         .attempt(|| seqpacket::send_raw(supervisor.control(), token.word(), &[own.as_fd()]))
         .unwrap_or_else(|obstacle| end(supervisor.control(), &obstacle));
@@ -145,7 +144,7 @@ pub(crate) fn take_over(boot: Boot) -> ! {
     supervisor.run()
 }
 
-/// What makes a root supervisor out of an image.
+/// The parts of a root supervisor.
 struct Settled {
     /// Handles on the program and the reaper.
     masters: Vec<OwnedFd>,
@@ -156,8 +155,7 @@ struct Settled {
     equipment: Equipment,
 }
 
-/// Everything that must be so before there can be a root supervisor. Returns in the child of the reaper, if
-/// not with an error.
+/// Prepares all that a root supervisor needs. Returns in the child of the reaper, except with an error.
 fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::Threads.attempt(process::confirm_single_thread)?;
     if executable::may_have_run_foreign_code() {
@@ -166,7 +164,7 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     let descriptors = rlimit::raise_descriptors();
     Step::TakeLines.attempt(|| uplink::take_over(control.as_fd()))?;
     let owner = Step::Owner.attempt(|| process::pidfd(program))?;
-    // Without it, what the tree leaves behind when this process is killed could not be found.
+    // Without a reaper, the processes that the tree leaves behind when this one is killed could not be found.
     let reaper = Step::Reaper.attempt(reaper::stand_behind)?;
     Step::Subreaper.attempt(process::become_subreaper)?;
     root_supervisor::note(process::pid());
@@ -176,15 +174,15 @@ fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Ok(Settled { masters: vec![owner, reaper], own, descriptors, equipment })
 }
 
-/// Ends this image before it has taken over its control channel, which is standard input.
+/// Ends this image before it has taken over its control channel, which is still standard input.
 fn refuse(obstacle: &Obstacle) -> ! {
     end(fd::standard_input(), obstacle)
 }
 
-/// Ends this image, and tells the program why.
+/// Ends this image, and reports the reason to the program.
 fn end(control: BorrowedFd<'_>, obstacle: &Obstacle) -> ! {
-    // The exit code says which step it was, in case this does not arrive. The reaper, if there is one
-    // already, ends with it too.
+    // The exit code names the step, in case this report does not arrive. A reaper, if there is one already,
+    // ends with this process.
     let _ = seqpacket::send_raw(control, &obstacle.to_bytes(), &[]);
     process::exit_now(obstacle.step.code())
 }

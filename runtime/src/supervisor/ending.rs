@@ -1,8 +1,7 @@
-//! The orderly end of a supervisor, once it has begun: how children are asked, by when it must be over, and
-//! whether its first step has been taken.
+//! The orderly end of a supervisor: its mode, its time limit, and whether its first step has been taken.
 //!
-//! An end that has not begun has neither limit nor step. One that has begun goes on: it can become another
-//! mode and get another limit, but is never called off.
+//! An end that has not begun has neither limit nor step. One that has begun goes on: its mode and its limit
+//! can change, but it is never cancelled.
 
 use crate::status::StopMode;
 
@@ -14,18 +13,19 @@ struct Begun {
     mode: StopMode,
     /// When it must be over.
     by: Option<u64>,
-    /// The policy knows of it, or the tasks that are left to end by themselves have been continued.
+    /// Whether the first step is taken: the policy was told, or the tasks that may end by themselves were
+    /// continued.
     is_announced: bool,
 }
 
 impl Ending {
-    /// A limit that was set before stays.
+    /// Begins to end, or changes the mode. An earlier limit stays.
     pub(super) fn begin(&mut self, mode: StopMode) {
         let begun = self.0.get_or_insert(Begun { mode, by: None, is_announced: false });
         begun.mode = mode;
     }
 
-    /// Begins, or begins to be another, with this limit and no other.
+    /// Begins to end, or changes the mode, with exactly this limit.
     pub(super) fn begin_with_limit(&mut self, mode: StopMode, by: Option<u64>) {
         let begun = self.0.get_or_insert(Begun { mode, by, is_announced: false });
         (begun.mode, begun.by) = (mode, by);
@@ -43,7 +43,7 @@ impl Ending {
         self.0.and_then(|begun| begun.by)
     }
 
-    /// Takes the first step of an end that has begun. Returns whether it was not taken before.
+    /// Takes the first step of an end that has begun. Returns whether it is taken now, not earlier.
     pub(super) fn announce(&mut self) -> bool {
         self.0.as_mut().is_some_and(|begun| !std::mem::replace(&mut begun.is_announced, true))
     }

@@ -1,8 +1,8 @@
-//! What supervisors say of their children: events of the target `phalanx::supervisor` in the log of the
-//! program.
+//! What supervisors log about their children: events of the target `phalanx::supervisor` in the program's
+//! log.
 //!
-//! Each is said if the program wants that level of the child it is about, and dropped if there is no room: a
-//! supervisor does not wait for a reader. The table in [`crate::logging`] lists them.
+//! An event is sent if the program wants its level for that child, and dropped if there is no room: a
+//! supervisor does not wait for a reader. The table in [`crate::logging`] lists the events.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,29 +15,29 @@ use crate::status::ExitRecord;
 use crate::sys::signal;
 use crate::types::exit::ExitReason;
 
-/// Everything ends, because the owner of this supervisor is gone: see [`tear_down`].
+/// Set when everything ends because the owner of this supervisor is gone: see [`tear_down`].
 static TORN_DOWN: AtomicBool = AtomicBool::new(false);
 
-/// From now on processes are killed because the owner has ended, and that is not worth a warning.
+/// From now on processes are killed because the owner ended, which is not worth a warning.
 pub(crate) fn tear_down() {
     TORN_DOWN.store(true, Ordering::Relaxed);
 }
 
-/// A process has been forked for it.
+/// The child's process was forked.
 pub(crate) fn started(spec: &Spec, pid: i32, incarnation: u64) {
     say(spec, pid, incarnation, Severity::Debug, "started", vec![]);
 }
 
-/// It has ended like this; `as_asked` if its supervisor has asked for that by SIGTERM.
+/// The child's process ended as recorded; `as_asked` if its supervisor requested that by SIGTERM.
 pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, exit_record: &ExitRecord) {
     let reason = &exit_record.reason;
     let on_purpose = as_asked || TORN_DOWN.load(Ordering::Relaxed) && reason.signal().is_some();
     let (level, message) = match reason {
-        // The process that wanted to start it is told.
+        // The spawner gets this error itself.
         _ if exit_record.unready && incarnation <= 1 => (Severity::Debug, "not started"),
         _ if exit_record.unready => (Severity::Warn, "not started"),
         ExitReason::Normal => (Severity::Debug, "ended"),
-        // Its own code has ended it, and nothing is known to be wrong with that.
+        // Its own code ended it, and no error is known.
         ExitReason::Exited(0) => (Severity::Info, "ended"),
         ExitReason::Killed { after: Some(_), .. } => (Severity::Warn, "killed"),
         ExitReason::Killed { .. } => (Severity::Debug, "killed"),
@@ -48,7 +48,7 @@ pub(crate) fn ended(spec: &Spec, pid: i32, incarnation: u64, as_asked: bool, exi
     dead_letters(spec, pid.unsigned_abs(), incarnation, exit_record.unserved);
 }
 
-/// So many messages were in its mailbox when no process was left to read them.
+/// These many messages were in the child's mailbox when no process was left to read them.
 pub(crate) fn dead_letters(spec: &Spec, pid: u32, incarnation: u64, messages: u32) {
     if messages > 0 {
         let fields = vec![("messages", Value::U64(messages.into()))];
@@ -56,37 +56,37 @@ pub(crate) fn dead_letters(spec: &Spec, pid: u32, incarnation: u64, messages: u3
     }
 }
 
-/// It is killed because this has run for so long.
+/// The child is killed because this method ran for so long.
 pub(crate) fn killed_by_the_watchdog(spec: &Spec, pid: i32, incarnation: u64, method: &str, after: Duration) {
     let fields = vec![("method", Value::Str(method.into())), ("after_ms", millis(after))];
     say(spec, pid, incarnation, Severity::Warn, "killed by the watchdog", fields);
 }
 
-/// It has been stopped by this signal, and does nothing until it is continued.
+/// The child was stopped by this signal, and does nothing until it is continued.
 pub(crate) fn suspended(spec: &Spec, pid: i32, incarnation: u64, signal: i32) {
     let fields = vec![("signal", Value::Debug(Cow::Owned(signal::name(signal))))];
     say(spec, pid, incarnation, Severity::Warn, "suspended", fields);
 }
 
-/// A process has been forked for it, for the restart of this number; the last one ended for this reason.
+/// A process was forked for the child's restart of this number; the last one ended for this reason.
 pub(crate) fn restarted(spec: &Spec, pid: i32, incarnation: u64, restarts: u64, reason: &ExitReason) {
-    // That of a crash has been warned of; that of a process that was replaced in time is routine.
+    // A crash has been warned of; a planned replacement is routine.
     let level = if reason.is_orderly() { Severity::Debug } else { Severity::Info };
     let fields = vec![("restarts", Value::U64(restarts)), ("reason", shown(reason))];
     say(spec, pid, incarnation, level, "restarted", fields);
 }
 
-/// It will be started again after a pause.
+/// The child restarts after a pause.
 pub(crate) fn waiting(spec: &Spec, pid: i32, incarnation: u64, delay: Duration) {
     say(spec, pid, incarnation, Severity::Warn, "waiting", vec![("delay_ms", millis(delay))]);
 }
 
-/// Its end is left to the supervisor above.
+/// The child's end is escalated to the supervisor above.
 pub(crate) fn escalated(spec: &Spec, pid: i32, incarnation: u64, reason: &ExitReason) {
     say(spec, pid, incarnation, Severity::Error, "escalated", vec![("reason", shown(reason))]);
 }
 
-/// It is not started again.
+/// The child is not started again.
 pub(crate) fn gave_up(spec: &Spec, pid: i32, incarnation: u64, reason: &ExitReason) {
     say(spec, pid, incarnation, Severity::Error, "gave up", vec![("reason", shown(reason))]);
 }
@@ -99,7 +99,7 @@ fn millis(duration: Duration) -> Value<'static> {
     Value::U64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Says it, if it is wanted and there is room.
+/// Sends an event, if the program wants it and there is room.
 fn say<'a>(
     spec: &'a Spec,
     pid: i32,

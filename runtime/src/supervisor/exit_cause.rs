@@ -1,8 +1,8 @@
 //! Why a child ended: from its wait status, its status page, and what its supervisor did to it.
 //!
-//! The wait status comes from the kernel, and what was done to it the supervisor knows. The status page only tells
-//! ends of one kind from each other, in the words of the process that has ended. A lie there gets that
-//! process a wrong reason, and at most that it is not started again, or is.
+//! The kernel gives the wait status, and the supervisor knows what it did to the child. The status page only
+//! tells ends of one kind apart, as the ended process described itself. A lie there gives that process a
+//! wrong reason, and at most a restart too many or too few.
 
 use std::time::Duration;
 
@@ -23,20 +23,20 @@ pub(crate) enum KillReason {
         method: u32,
         after: Duration,
     },
-    /// On behalf of `by`; `after` it has had so long to stop.
+    /// On behalf of `by`; `after` is the grace that it had.
     Killed {
         by: StoppedBy,
         after: Option<Duration>,
     },
 }
 
-/// Instead of the number of a method: it took no messages.
+/// Stands for a method: the child took no messages.
 pub(crate) const TAKING: u32 = u32::MAX;
 
-/// Instead of the number of a method: its page, which would say so, has been overwritten.
+/// Stands for a method: the page that would name it was overwritten.
 pub(crate) const UNKNOWN: u32 = u32::MAX - 1;
 
-/// What is to be said of a child that has ended. Whether it had been ready its supervisor knows.
+/// The record of a child's exit. Only its supervisor knows whether it was ready.
 pub(crate) fn exit_record(
     methods: &'static [Method],
     status_page: &StatusPage,
@@ -67,7 +67,7 @@ pub(crate) fn in_progress(methods: &'static [Method], status_page: &StatusPage) 
     })
 }
 
-/// What is known of a process that ended with its supervisor, by its page. Callers that wait for its replies
+/// The record of a process that ended with its supervisor, from its page. Callers that wait for its replies
 /// are told.
 pub(crate) fn of_orphan(methods: &'static [Method], status_page: &StatusPage) -> ExitRecord {
     let mut in_progress = in_progress(methods, status_page);
@@ -77,14 +77,14 @@ pub(crate) fn of_orphan(methods: &'static [Method], status_page: &StatusPage) ->
     ExitRecord { in_progress, unanswered: status_page.unanswered(), ..ExitRecord::orphaned() }
 }
 
-/// Whether the next process will handle the message again that this one died of.
+/// Whether the next process will handle the message in which this one died.
 pub(crate) fn may_be_repeated(methods: &'static [Method], status_page: &StatusPage) -> bool {
     let method = status_page.last_progress().and_then(|busy| methods.get(busy.method as usize));
     method.is_some_and(|method| status_page.attempts() < method.attempts)
 }
 
 fn refusal(status_page: &StatusPage, wait: Wait, kill_reason: Option<&KillReason>) -> Option<Refusal> {
-    // One that was about to be killed may have ended before that by itself.
+    // A process that was about to be killed may have ended by itself before.
     match (kill_reason.filter(|kill_reason| !matches!(kill_reason, KillReason::Killed { .. })), wait) {
         (Some(KillReason::StartTimeout), _) => {
             let awaited = status_page.words().filter(|(_, place, _)| place == last_words::AWAITED);
@@ -103,13 +103,13 @@ fn refusal(status_page: &StatusPage, wait: Wait, kill_reason: Option<&KillReason
     }
 }
 
-/// What a restart policy makes of it.
+/// The kind of exit, for the restart policy.
 pub(crate) fn exit(spec: &Spec, status_page: &StatusPage, exit_record: &ExitRecord) -> Exit {
     if status_page.was_ordered() || status_page.exit_notice() == Some(ExitNotice::ForGood) {
         return Exit::NoRestart;
     }
     match &exit_record.reason {
-        // It counts against no allowance, so it must have been wanted.
+        // A recycling counts against no allowance, so the spec must ask for it.
         ExitReason::Recycled if spec.recycle.is_some() => Exit::Recycled,
         ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Exited(0) => Exit::Success,
         _ => Exit::Crash,

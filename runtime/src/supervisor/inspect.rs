@@ -1,5 +1,5 @@
-//! Looking at children, because they rang or because it is time: whether they are ready, what they want, and
-//! whether a holder of a ref has called off their start.
+//! Inspecting children that rang or are due: whether they are ready, what they request, and whether a holder
+//! of a ref cancelled their start.
 
 use super::Supervisor;
 use super::running::RunningProcess;
@@ -9,7 +9,7 @@ use crate::status::{End, StopMode};
 use crate::sys::clock;
 use crate::types::exit::StoppedBy;
 
-/// Of how many children the status pages may stay mapped.
+/// With how many children at most all status pages may stay mapped.
 const FEW: usize = 64;
 
 impl Supervisor {
@@ -28,7 +28,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes all bits that are set, and looks at the children that set them.
+    /// Takes all bits that are set, and inspects the children that set them.
     pub(super) fn drain_notifications(&mut self) {
         for key in self.note_who_rang() {
             self.check_starting(key);
@@ -38,7 +38,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns the children that have said that they are ready.
+    /// Returns the children that signalled that they are ready.
     pub(super) fn note_who_rang(&mut self) -> Vec<Key> {
         let ready = self.readiness.take(Signal::Ready);
         for key in &ready {
@@ -49,20 +49,21 @@ impl Supervisor {
         ready
     }
 
-    /// A caller may have seen in a status page what no notification has said yet: the child has come no further.
+    /// Checks all starting children. A caller may have read in a status page what no notification has
+    /// reported yet.
     pub(super) fn check_all_starting(&mut self) {
         for key in self.readiness.starting() {
             self.check_starting(key);
         }
     }
 
-    /// Tells the policy that a child is up, the first time that it is found to be ready.
+    /// Tells the policy that a child is up, the first time it is seen to be ready.
     fn check_starting(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if self.readiness.is_starting(key) && child.is_up() {
             self.readiness.end(key);
             if child.running.as_mut().is_some_and(RunningProcess::finish_start) {
-                // Callers that have been told of its end look again.
+                // Callers that learned of its end look again.
                 child.ring();
             }
             if child.spec().spare {
@@ -81,12 +82,12 @@ impl Supervisor {
         }
     }
 
-    /// A holder of a ref has called off the start that is to come, or is under way, or has just succeeded.
-    /// What its page says concerns this child alone.
+    /// Checks whether a holder of a ref cancelled a start that is coming, under way, or just completed. What
+    /// the page says concerns this child alone.
     pub(super) fn check_called_off(&mut self, key: Key) -> Option<Event> {
         let child = self.children.get_mut(&key).filter(|_| !self.policy.is_ending())?;
         if child.incarnation == 0 {
-            // A first start cannot be called off. Its page is not looked at, for that would map it.
+            // A first start cannot be cancelled. Its page is not read, because that would map it.
             return None;
         }
         let status_page = &child.spawn.status_page;
@@ -96,7 +97,7 @@ impl Supervisor {
             }
             status_page.request_stop(child.incarnation, StopMode::Stop, StoppedBy::Ref);
         } else {
-            // Also a child that could not be started.
+            // This includes a child that could not be started.
             if !status_page.is_called_off(child.incarnation + 1)
                 && !status_page.is_called_off(child.incarnation)
             {
@@ -109,8 +110,7 @@ impl Supervisor {
         Some(Event::Terminate(self.next_number(), key))
     }
 
-    /// Looks at the children that wait for their restart: before it, they have no process that could be told
-    /// to end.
+    /// Checks the children that wait for their restart: they have no process that could be told to end.
     pub(super) fn poll_waiting_restarts(&mut self, now: u64) {
         let policy = &self.policy;
         if !self.timers.is_restart_look(|| policy.waiting().next().is_some(), now) {
@@ -137,7 +137,7 @@ impl Supervisor {
         self.unmap_if_idle(key);
     }
 
-    /// Each mapped page makes a fork slower, so with many children those of idle ones are unmapped.
+    /// Each mapped page makes a fork slower, so with many children the pages of idle ones are unmapped.
     pub(super) fn unmap_if_idle(&mut self, key: Key) {
         if self.children.len() > FEW
             && let Some(child) = self.children.get_mut(&key)
@@ -147,7 +147,7 @@ impl Supervisor {
         }
     }
 
-    /// Looks for those that do not ring when they are ready.
+    /// Checks the starting children that do not ring when they are ready.
     pub(super) fn poll_lazy_starts(&mut self, now: u64) {
         if self.readiness.is_due(now) {
             self.drain_notifications();

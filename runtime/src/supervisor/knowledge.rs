@@ -1,40 +1,40 @@
-//! What a supervisor knows of its children, and what it takes from their pages.
+//! What a supervisor knows of its children, and what it reads from their pages.
 //!
-//! A child can write on its page what it likes, and so can every holder of a ref of it. So everything that
-//! decides about a child lies in the supervisor's own memory: whether it is up, how often it has been started
-//! and why, how its last process ended, when it was asked to stop, how long a handler may run. The page gets
-//! a copy, for others. What is taken from it, and why a lie there harms only the liar and its callers:
+//! A child, and every holder of a ref to it, can write anything on its page. So everything that decides about
+//! a child is in the supervisor's own memory: whether it is up, how often it was started and why, how its
+//! last process ended, when it was asked to stop, how long a handler may run. The page gets a copy for other
+//! processes. What is read from the page, and why a lie there harms only the liar and its callers:
 //!
-//! - that a process is ready: once, from `Starting` on. Too early, those start that wait for it; later, they
-//!   wait until its start limit is over.
+//! - readiness: once, from `Starting` on. Too early, processes that wait for it start too soon; too late,
+//!   they wait until its start limit is over.
 //! - the message in progress: see `watch.rs`. A lie ends its process, or spares it from a deadline; its
 //!   callers have deadlines of their own.
-//! - how it says that it ended (exit notice, last words, out of memory, who asked for the stop): words of a
-//!   process that has ended by itself. They decide whether *it* is started again, within its restart type,
-//!   its allowance and its spec: see `exit_cause.rs`.
-//! - the wish for a supervisor of its own: it may have one, and no second one.
-//! - depth, capacity, unanswered callers: numbers of reports, and the calls that are told to be lost are
-//!   calls to it. Lists are bounded by the page.
-//! - all of it, for the children of a supervisor that is gone: no other process knows. See [`Past::on_page`].
+//! - how it describes its end (exit notice, panic message, out of memory, the requester of a stop): claims of
+//!   a process that ended by itself. They decide whether *it* is started again, within its restart type, its
+//!   allowance and its spec: see `exit_cause.rs`.
+//! - the request for its own supervisor: it may have one, and no second one.
+//! - depth, capacity, callers without replies: numbers for reports, and calls to this child that are reported
+//!   lost. The page bounds the lists.
+//! - everything, for the children of a dead supervisor: no other process knows. See [`Past::on_page`].
 
 use super::Child;
 use super::running::RunningProcess;
 use crate::status::{End, ExitRecord, Process, State, StatusPage};
 use crate::types::exit::ExitReason;
 
-/// Of a child that has no process: which one was its last, and how that ended.
+/// The last process of a child that has none now, and how it ended.
 pub(super) struct Past {
     pub(super) process: Process,
     pub(super) exit_record: Option<ExitRecord>,
-    /// Why it gets no other, if that is a reason of its own.
+    /// Why no other process follows, if this exit is not the reason.
     pub(super) end: Option<End>,
-    /// It has been written down that it does not come back.
+    /// It is recorded that the child does not come back.
     pub(super) is_over: bool,
 }
 
 impl Past {
-    /// Of one whose supervisor is gone, by its page. A lie gives it wrong numbers, and its callers a wrong
-    /// reason: it has no supervisor that acts on either.
+    /// Reads the past of a child whose supervisor is gone from its page. A lie gives it wrong numbers and its
+    /// callers a wrong reason, but no supervisor acts on either.
     pub(super) fn on_page(status_page: &StatusPage) -> Past {
         let process = Process { incarnation: counted(status_page), pid: status_page.pid().cast_signed() };
         let last = status_page.last_death().filter(|(of, _)| *of == process.incarnation);
@@ -43,8 +43,8 @@ impl Past {
     }
 }
 
-/// How many processes it has had, by its page: from there the next supervisor goes on counting, which must be
-/// possible whatever it reads.
+/// How many processes the child had, by its page. The next supervisor counts on from there, so the number is
+/// bounded to leave room for that.
 pub(super) fn counted(status_page: &StatusPage) -> u64 {
     status_page.incarnation().min(u64::MAX / 2)
 }
@@ -56,23 +56,23 @@ impl Child {
         Past { process: self.process(), exit_record, end: self.end, is_over: self.state == State::Dead }
     }
 
-    /// Its last process, or the one that it has.
+    /// Its current process, or else its last one.
     pub(super) fn process(&self) -> Process {
         Process { incarnation: self.incarnation, pid: self.last_pid }
     }
 
-    /// Whether its process is ready, or has been. From then on that is known, whatever the page says later.
+    /// Whether its process is ready, or has been. Once known, that stays, whatever the page says later.
     ///
-    /// A process that has rung may have overwritten its page before the supervisor looked. A sibling could
-    /// ring for it, but is believed only while the page does not say `Starting`: for the moment in which a
-    /// process has been forked and has not begun yet.
+    /// A process that rang may have overwritten its page before the supervisor looked. A sibling could ring
+    /// in its name, but a ring counts only while the page does not say `Starting`: in the moment between the
+    /// fork and the process's first steps.
     pub(super) fn is_up(&mut self) -> bool {
         let rang = self.running.as_ref().is_some_and(RunningProcess::rang);
         if self.state == State::Starting {
             let is_ready = match self.status_page().state() {
                 State::Starting => false,
                 State::New | State::Restarting | State::Down => rang,
-                // Or rubbish, of a process that has begun.
+                // Or an invalid state, of a process that has begun.
                 State::Ready | State::Dead => true,
             };
             self.state = if is_ready { State::Ready } else { State::Starting };
@@ -80,7 +80,7 @@ impl Child {
         self.state == State::Ready
     }
 
-    /// Publishes how its process ended, and what comes next.
+    /// Publishes how its process ended, and the next state.
     pub(super) fn publish_exit(&mut self, exit_record: &ExitRecord, next: State) {
         self.state = next;
         self.last = Some((self.incarnation, exit_record.clone()));
@@ -91,7 +91,7 @@ impl Child {
         self.last.as_ref().map(|(_, exit_record)| &exit_record.reason)
     }
 
-    /// Readies its page for the next process, with what the last one must not have changed.
+    /// Readies its page for the next process, and restores what the last one must not have changed.
     pub(super) fn renew_page(&self) {
         let (status_page, spec) = (self.status_page(), self.spec());
         status_page.renew();
@@ -99,7 +99,7 @@ impl Child {
         status_page.set_capacity(spec.mailbox);
     }
 
-    /// There has been a process, and there will be another one.
+    /// Counts a restart: a process follows an earlier one.
     pub(super) fn count_restart(&mut self) {
         let (restarts, recycled) = &mut self.restarts;
         let was_recycled = self.last.as_ref().is_some_and(|(_, last)| last.reason == ExitReason::Recycled);

@@ -1,24 +1,24 @@
-//! A supervisor: one thread, one wait, no user code.
+//! The supervisor process: boot, loop, start, reap, stop, and the parts of its state. It must not import
+//! `spawn`, `actor` or anything that decodes user data.
 //!
-//! It waits in a single `ppoll` for requests, for its owner's death, for the doorbell of its children and,
-//! with SIGCHLD and SIGTERM unblocked only there, for what happens to them. It blocks on nothing else. It
-//! never decodes what a child wrote, nor believes it: signals go down; wait statuses and the status page's numbers
-//! come up (see `knowledge`).
+//! A supervisor has one thread and waits in a single `ppoll`: for requests, for its owner's end, for the
+//! doorbell of its children and, with SIGCHLD and SIGTERM unblocked only there, for signals. It blocks on
+//! nothing else, and runs no user code unless a `preload` is asked for. It never decodes or believes what a
+//! child wrote: signals go down; wait statuses and the status page's numbers come up (see `knowledge`).
 //!
-//! What is to be done about a death is decided in `policy`, without a system call; here it is done.
+//! `policy` decides, without a system call, what follows an exit; the supervisor does it.
 //!
-//! There are two kinds. Every process that spawns has a supervisor of its *own*, which belongs to it and ends
-//! with it: the program's is the root of the tree. A *declared* supervisor is itself a child of another one,
-//! with children that came with it.
+//! There are two kinds. Every process that spawns has its *own* supervisor, which belongs to it and ends with
+//! it; the program's is the root of the tree. A *declared* supervisor is itself a child of another one, with
+//! children that came with it.
 //!
-//! [`Supervisor`] has the control channel, the owner, the policy, the children and the loop. What else it
-//! knows lies in parts, each with its invariant at the head of its file: which process is whose
-//! (`processes`), who is being started (`readiness`), when to look at which child (`timers`), processes
-//! forked ahead (`standby`), supervisors of actors (`nested`), requests without a reply (`pending`), the
-//! orderly end (`ending`), trees that are still coming in (`reassembly`). The parts hold data and say what is
-//! to be done; only methods of `Supervisor` and `Child` do it, by files for what is done: `start`, `prefork`,
-//! `inspect`, `stop`, `reap`, `actions`, `requests`. The process of a child is in one stage at a time
-//! (`running`).
+//! [`Supervisor`] has the control channel, the owner, the policy, the children and the loop. The rest of its
+//! state is in parts, each with its invariant at the head of its file: the child of each process
+//! (`processes`), starting children (`readiness`), when to look at which child (`timers`), processes forked
+//! ahead (`standby`), supervisors of actors (`nested`), requests without a reply (`pending`), the orderly end
+//! (`ending`), trees that are still arriving (`reassembly`). The parts hold data and return what to do. Only
+//! methods of `Supervisor` and `Child` do it, in one file per task: `start`, `prefork`, `inspect`, `stop`,
+//! `reap`, `actions`, `requests`. The process of a child is in one stage at a time (`running`).
 
 pub(crate) mod actions;
 pub(crate) mod boot;
@@ -72,19 +72,19 @@ use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, executable, memfd, process, seqpacket};
 use crate::types::method::Method;
 
-/// How many requests are taken before everything else has its turn.
+/// How many requests are taken before the rest of the loop has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;
 
-/// Before a wait is tried again that could not be made.
+/// How long to pause after a wait that failed.
 const MOMENT: Duration = Duration::from_millis(10);
 
 pub(crate) struct Supervisor {
-    /// Where requests come from; of an own supervisor, closed when the owner is gone.
+    /// Where requests come from; for an own supervisor, closed when the owner is gone.
     control: OwnedFd,
     /// How many supervisors the owner had before.
     term: u32,
-    /// Handles on the processes without which it has nothing to do: its owner, the program or an actor; and
-    /// of the root supervisor, the reaper.
+    /// Handles on the processes without which it has nothing to do: its owner (the program or an actor), and
+    /// for the root supervisor also the reaper.
     masters: Vec<OwnedFd>,
     /// What it shares with the supervisor above, if it is a declared one.
     declared: Option<Declared>,
@@ -93,7 +93,7 @@ pub(crate) struct Supervisor {
     children: BTreeMap<Key, Box<Child>>,
     processes: Processes,
     timers: Timers,
-    /// The children that are to be started when nothing is left of their last process.
+    /// The children whose start waits until nothing is left of their last process.
     blocked_starts: BTreeSet<Key>,
     standby: Standby,
     nested: Nested,
@@ -102,7 +102,7 @@ pub(crate) struct Supervisor {
     /// Numbers for children and for requests.
     next: u64,
     ending: Ending,
-    /// Nothing is started any more: it kills what is left, and goes.
+    /// Nothing is started any more: the supervisor kills what is left, and exits.
     leaving: bool,
     /// The soft descriptor limit as it was, for the children.
     descriptors: u64,
@@ -112,22 +112,22 @@ pub(crate) struct Supervisor {
 
 /// One child: an actor, a task or a declared supervisor.
 struct Child {
-    /// What is needed to start it; what only a first start needs is dropped after it, if there is no second
-    /// one.
+    /// What is needed to start it. What only a first start needs is dropped after it if no second one can
+    /// follow.
     spawn: Spawn,
     methods: &'static [Method],
     /// It came with its supervisor, and comes back with it.
     initial: bool,
     incarnation: u64,
-    /// Where it stands: what the page was told. `Ready` is found out, see [`Child::is_up`].
+    /// Its state as published on the page. `Ready` has to be detected, see [`Child::is_up`].
     state: State,
     /// How often it was restarted after a crash, and how often recycled.
     restarts: (u32, u32),
-    /// How its last process ended, and which that was.
+    /// The incarnation of its last ended process, and how it ended.
     last: Option<(u64, ExitRecord)>,
-    /// How many supervisors of its own have ended.
+    /// How many of its own supervisors have ended.
     supervisors_ended: u32,
-    /// It was a supervisor, and what has become of its children is not written down yet.
+    /// It was a supervisor, and the exits of its children are not recorded yet.
     left_children: bool,
     /// The pid of its last process.
     last_pid: i32,
@@ -135,21 +135,21 @@ struct Child {
     slot: Option<u32>,
     /// It does not ring when it is ready.
     lazy_ready: bool,
-    /// Why it has no further process, if that is not for how the last one ended.
+    /// Why it has no further process, if the last exit is not the reason.
     end: Option<End>,
     running: Option<RunningProcess>,
     spare: Option<Spare>,
 }
 
-/// A declared supervisor, as the one above sees it.
+/// What a declared supervisor shares with the one above.
 struct Declared {
     /// Its own page.
     page: StatusPage,
-    /// Its place among the notifications of the supervisor above.
+    /// Its bit among the notifications of the supervisor above.
     place: Slot,
 }
 
-/// What makes a supervisor, beside what is always the same.
+/// What differs between supervisors when they start.
 pub(crate) struct Config {
     pub(crate) control: OwnedFd,
     pub(crate) term: u32,
@@ -157,7 +157,7 @@ pub(crate) struct Config {
     pub(crate) descriptors: u64,
 }
 
-/// What a supervisor works with. Made first: nothing else in the making of one can fail.
+/// The resources of a supervisor. Made first: no later step in making one can fail.
 pub(crate) struct Equipment {
     doorbell: &'static Bell,
     notifications: Notifications,
@@ -168,7 +168,7 @@ impl Equipment {
     /// # Errors
     /// `EMFILE`, `ENOMEM` and the like.
     pub(crate) fn new() -> io::Result<Equipment> {
-        // As long as the process, and its children use the same.
+        // Kept as long as the process lives; its children use it too.
         let doorbell = Box::leak(Box::new(Bell::new()?));
         Ok(Equipment { notifications: Notifications::new()?, register: Register::new()?, doorbell })
     }
@@ -218,7 +218,7 @@ impl Supervisor {
         self.control.as_fd()
     }
 
-    /// Supervises until there is no child left, and no owner that could ask for one.
+    /// Supervises until no child is left, and no owner that could ask for one.
     pub(crate) fn run(&mut self) -> ! {
         Mask::of(&[process::SIGCHLD, process::SIGTERM]).install();
         signal::watch(process::SIGCHLD);
@@ -228,8 +228,8 @@ impl Supervisor {
         self.tell_policy(Event::Boot);
         loop {
             let ready = self.wait();
-            // The dead first: no other process has their pids as long as they are not reaped. While there is
-            // always something to read, the wait does not let the signal in.
+            // Reap first: no other process can have the pids of unreaped children. While there is always
+            // something to read, the wait does not let the signal in.
             if signal::take(process::SIGCHLD) || ready.contains(&true) && signal::is_pending(process::SIGCHLD)
             {
                 self.reap_children();
@@ -252,8 +252,7 @@ impl Supervisor {
         }
     }
 
-    /// The one wait. What is ready: requests, doorbell, the death of those without which it has nothing to
-    /// do.
+    /// The one wait. Returns what is ready: requests, the doorbell, the end of each master.
     fn wait(&self) -> Vec<bool> {
         let of = |key| self.children.get(&key).and_then(|child| child.running.as_ref()?.due());
         let timers = self.timers.due(of);
@@ -269,7 +268,7 @@ impl Supervisor {
         let mut fds = vec![(self.control.as_fd(), false), (self.readiness.doorbell(), false)];
         fds.extend(self.masters.iter().map(|master| (master.as_fd(), false)));
         poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|error| {
-            // A signal, or no memory now.
+            // A signal, or no memory at the moment.
             if error.kind() != io::ErrorKind::Interrupted {
                 poll::pause(MOMENT);
             }
@@ -278,7 +277,8 @@ impl Supervisor {
     }
 
     fn take_requests(&mut self) {
-        // Who asks may know already who is up; and what those had borrowed makes room for what comes now.
+        // The requesting process may know already that a child is ready. And descriptors lent to ready
+        // children make room for the new ones.
         self.drain_notifications();
         for _ in 0..REQUESTS_AT_A_TIME {
             let asked = request::receive(self.control.as_fd(), &mut self.buffer);
@@ -301,8 +301,8 @@ impl Supervisor {
                 }
                 Asked::Shutdown(..) | Asked::Nonsense => {}
                 Asked::Nothing => return,
-                // No process can ask any more. A declared supervisor lives as long as the one above wants it
-                // to.
+                // No process can send requests any more. A declared supervisor lives as long as the one above
+                // lets it.
                 Asked::Closed if self.declared.is_some() => return,
                 Asked::Closed => self.tear_down(0),
             }
@@ -340,7 +340,7 @@ impl Supervisor {
 
 impl Child {
     fn new(spawn: Spawn, initial: bool) -> Child {
-        // Where an earlier supervisor of these children stopped counting.
+        // Counts on from where an earlier supervisor of these children stopped.
         let is_known = initial || spawn.spec.kept;
         let incarnation = if is_known { knowledge::counted(&spawn.status_page) } else { 0 };
         let (methods, left_children, last_pid, slot) = (&[], false, 0, None);

@@ -1,7 +1,7 @@
-//! The supervisors of actors: which processes they are, and until when those whose actor is gone may live.
+//! The actors' own supervisors: their processes, and how long those whose actor is gone may live.
 //!
 //! [`Nested`] holds one entry for each such process, from its fork until it is reaped. No actor has two at a
-//! time, and none is killed by the clock whose actor is alive.
+//! time, and none is killed by the clock while its actor is alive.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -25,7 +25,7 @@ pub(super) struct Nested {
 struct NestedSupervisor {
     /// The pid of its actor, which is reaped before another process can have it.
     owner: i32,
-    /// Its actor is gone, and it has until then.
+    /// Set when its actor is gone: when it is killed.
     kill_at: Option<u64>,
 }
 
@@ -34,7 +34,7 @@ impl Nested {
         self.by_pid.insert(pid, NestedSupervisor { owner, kill_at: None });
     }
 
-    /// One of them has ended. Returns whose it was.
+    /// Removes a supervisor that ended. Returns the pid of its actor.
     pub(super) fn remove(&mut self, pid: i32) -> Option<i32> {
         self.by_pid.remove(&pid).map(|nested| nested.owner)
     }
@@ -47,18 +47,19 @@ impl Nested {
         self.by_pid.is_empty()
     }
 
-    /// Whether the actor of this process has one.
+    /// Whether the actor with this pid has its own supervisor.
     pub(super) fn is_owner(&self, owner: i32) -> bool {
         self.by_pid.values().any(|nested| nested.owner == owner)
     }
 
-    /// The actor of this process is gone. Its supervisor notices by itself; if it does not, it is killed.
+    /// Notes that the actor with this pid is gone. Its supervisor notices by itself; if it does not, it is
+    /// killed.
     pub(super) fn owner_ended(&mut self, owner: i32, kill_at: u64) {
         let bereft = self.by_pid.values_mut().filter(|nested| nested.owner == owner);
         bereft.for_each(|nested| nested.kill_at = Some(kill_at));
     }
 
-    /// Those that are to be killed now; each is returned once.
+    /// The supervisors to kill now; each is returned once.
     pub(super) fn take_overdue(&mut self, now: u64) -> Vec<i32> {
         let overdue = self.by_pid.iter_mut().filter(|(_, nested)| nested.kill_at.is_some_and(|at| at <= now));
         overdue
@@ -75,7 +76,7 @@ impl Nested {
 }
 
 impl Supervisor {
-    /// Forks a supervisor for an actor that wants one and has none.
+    /// Forks a supervisor for an actor that requests one and has none.
     pub(super) fn start_own_supervisor_if_requested(&mut self, key: Key) {
         let Some(child) = self.children.get(&key) else { return };
         if child.running.is_some() && child.status_page().take_supervisor_wish() {
@@ -99,8 +100,8 @@ impl Supervisor {
         match forked {
             Err(error) => {
                 child.status_page().note_supervisor_error(error.raw_os_error().unwrap_or_default());
-                // What is asked after this has to ring again: an actor that never stops asking holds up no
-                // other child.
+                // Later requests have to ring again: an actor that never stops requesting holds up no other
+                // child.
                 request::discard(control.as_fd(), &mut self.buffer);
                 self.count_end_of_nested(key);
             }
@@ -119,8 +120,8 @@ impl Supervisor {
         if !process::die_with(parent, process::SIGKILL) {
             process::exit_now(0);
         }
-        // The owner's handle is opened before another process can have its pid: the parent reaps it, and the
-        // parent's death is ours.
+        // The owner's handle is opened before another process can have its pid: the parent reaps the owner,
+        // and this process ends with the parent.
         let handle = process::pidfd(owner).ok();
         let own = handle.iter().map(AsRawFd::as_raw_fd).chain([control.as_raw_fd()]);
         let keep: Vec<i32> = own.chain(uplink::descriptors()).collect();
@@ -133,7 +134,8 @@ impl Supervisor {
         Supervisor::new(Config { control, term, masters, descriptors: self.descriptors }, equipment).run()
     }
 
-    /// The supervisor of this actor has ended. Requests that it has not read are for another one.
+    /// Notes that an actor's own supervisor ended. If it left requests unread, another one is started for
+    /// them.
     pub(super) fn note_end_of_nested(&mut self, owner: i32) {
         let Some(key) = self.processes.owner(owner) else { return };
         self.count_end_of_nested(key);
@@ -146,7 +148,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells the actor, which may wait for it, that its supervisor has ended, or could not be forked.
+    /// Tells the actor, which may wait for that, that its supervisor has ended or could not be forked.
     fn count_end_of_nested(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if child.running.is_some() {

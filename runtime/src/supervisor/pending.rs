@@ -1,7 +1,7 @@
-//! Requests that have no reply yet: where the reply goes, and which child the request is about.
+//! Requests without a reply yet: where the reply goes, and which child the request is about.
 //!
-//! Each has a ticket, by which the policy replies to it. A request has one reply: it is out of here before
-//! that is sent. Tickets that are not here are those of requests that no process made, and get no reply.
+//! Each has a ticket, by which the policy replies to it. A request is removed before its only reply is sent.
+//! A ticket that is not here belongs to a request of the supervisor's own, and gets no reply.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -26,7 +26,7 @@ impl PendingRequests {
         self.by_ticket.insert(ticket, Pending { reply_to, subject });
     }
 
-    /// Whether a caller waits for the reply to it.
+    /// Whether a caller waits for the reply to this ticket.
     pub(super) fn is_waited_for(&self, ticket: Ticket) -> bool {
         self.by_ticket.contains_key(&ticket)
     }

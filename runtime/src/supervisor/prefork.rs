@@ -1,10 +1,10 @@
-//! Forks standby processes: a child that has just crashed may do so again, so its next process is forked
+//! Forks standby processes. A child that has just crashed may crash again, so its next process is forked
 //! ahead and waits at its latch, until it is needed or a second is over. A child whose spec asks for one
 //! always has one.
 //!
-//! Such a process has all that the actor's next process needs and touches none of it before it is let in: no
-//! user code, no mailbox, no status page. It is not in the tree and not counted, and its death is no death of the
-//! actor.
+//! A standby process has all that the actor's next process needs, and touches none of it before it may pass:
+//! no user code, no mailbox, no status page. It is not in the tree and not counted, and its end is not an
+//! exit of the actor.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -25,7 +25,8 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// It goes on as the actor's process. Returns its pid, its latch, and the receiving end of its requests.
+    /// Lets it go on as the actor's process. Returns its pid, its latch, and the receiving end of its
+    /// requests.
     pub(super) fn release(mut self, lazy: bool) -> Option<(i32, Latch, OwnedFd)> {
         let (latch, control) = self.waiting.take()?;
         latch.open(lazy);
@@ -33,7 +34,7 @@ impl Spare {
     }
 }
 
-/// It is not needed any more. One that is dropped has not been reaped, so its pid is still its own.
+/// Kills a standby process that is no longer needed. It is not reaped yet, so its pid is still its own.
 impl Drop for Spare {
     fn drop(&mut self) {
         if self.waiting.is_some() {
@@ -43,7 +44,7 @@ impl Drop for Spare {
 }
 
 impl Supervisor {
-    /// Forks those that are wanted, at the end of a turn, when no process waits for anything else.
+    /// Forks the wanted standby processes, at the end of a turn, when no process waits for anything else.
     pub(super) fn make_spares(&mut self) {
         if !self.standby.is_any_wanted() {
             return;
@@ -69,14 +70,14 @@ impl Supervisor {
         self.children.insert(key, child);
     }
 
-    /// If it cannot be had, the next process is forked when it is needed, as any other.
+    /// Forks a standby process. If that fails, the next process is forked when it is needed.
     fn fork_spare(&mut self, key: Key, mut child: Box<Child>) -> Box<Child> {
         let (Ok(worker), Ok(latch)) = (Worker::of(&child, self.build), Latch::new()) else { return child };
         let mut keep = setup::descriptors(&child.spawn, &worker.sender, self.readiness.doorbell());
         keep.push(latch.as_fd().as_raw_fd());
         let close = fd::Others::than(&keep);
         let parent = process::pid();
-        // Processes that can run, such as the one that has just been started, do so first.
+        // Let runnable processes go first, such as the one that was just started.
         std::thread::yield_now();
         match process::fork_bare(false).or_else(|_| process::fork()) {
             Err(_) => child,
@@ -87,7 +88,7 @@ impl Supervisor {
                 child.spare = Some(Spare { pid, waiting: Some((latch, worker.receiver)) });
                 child
             }
-            // As in `launch`.
+            // As in `launch_now`, nothing of the supervisor is touched from here on.
             Ok(Fork::Child) => {
                 let Child { spawn, incarnation, slot, .. } = *child;
                 setup::enter(ChildSetup {
@@ -106,7 +107,7 @@ impl Supervisor {
         }
     }
 
-    /// Ends those that have not been needed. They are forgotten when they have been reaped.
+    /// Kills the standby processes that were not needed. They are forgotten when they are reaped.
     pub(super) fn dismiss_spares(&mut self, now: u64) {
         for key in self.standby.take_unneeded(now) {
             if let Some(child) = self.children.get_mut(&key) {
@@ -115,7 +116,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether this was one, that has ended at its latch. Before it is reaped.
+    /// Forgets a standby process that ended at its latch. Returns whether it was one. Called before it is
+    /// reaped.
     pub(super) fn forget_spare(&mut self, pid: i32) -> bool {
         let Some(key) = self.standby.remove(pid) else { return false };
         if let Some(child) = self.children.get_mut(&key) {
@@ -127,13 +129,13 @@ impl Supervisor {
         true
     }
 
-    /// One that died at its latch, let in just before or just after, has never been the actor: its death is
-    /// not the actor's, whose next process is another one.
+    /// Replaces a process that died at its latch, released or not. It was never the actor, so its end is no
+    /// exit of the actor, and another process takes its place.
     pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
         process::reap(pid);
         let Some(child) = self.children.get_mut(&key) else { return };
         child.running = None;
-        // If the next one is there already, it takes itself for the one after that.
+        // A standby process that exists already counts itself as the one after that.
         child.spare = None;
         self.standby.want(key);
         if let Some(event) = self.launch_now(key) {
@@ -148,7 +150,7 @@ impl Child {
         running.is_some_and(RunningProcess::waits_at_latch)
     }
 
-    /// `room`: there may be one more that no spec asks for.
+    /// Whether to fork a standby process. `room`: one more that no spec asks for may exist.
     fn wants_a_spare(&self, room: bool) -> bool {
         let crashed = || self.last_reason().is_some_and(|reason| !reason.is_orderly());
         let spec = self.spec();

@@ -1,8 +1,8 @@
-//! The processes of the children: which child each belongs to.
+//! The processes of the children, and which child each belongs to.
 //!
-//! Other processes that want to signal one read the same in the register. A process is in both from its fork,
-//! or from the moment at which it was let in, until it has ended: it is out of both before it is reaped,
-//! while no other process can have its pid. A child has one process at a time.
+//! Other processes read this in the register before they signal one. A process is in both from its fork, or
+//! from its release at the latch, until it has ended. It leaves both before it is reaped, while no other
+//! process can have its pid. A child has one process at a time.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ impl Processes {
         Processes { by_pid: BTreeMap::new(), register }
     }
 
-    /// This child has this process, which is this incarnation of the actor with this id.
+    /// Adds the process of a child: this incarnation of the actor with this id.
     pub(super) fn add(&mut self, pid: i32, key: Key, id: u64, incarnation: u64) {
         self.register.enter(pid, id, incarnation);
         self.by_pid.insert(pid, key);
     }
 
-    /// A process has ended. Returns whose it was; `None` if it was that of no child.
+    /// Removes a process that ended. Returns its child; `None` if it had none.
     pub(super) fn remove(&mut self, pid: i32) -> Option<Key> {
         self.register.strike(pid);
         self.by_pid.remove(&pid)

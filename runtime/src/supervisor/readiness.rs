@@ -1,10 +1,10 @@
-//! How a supervisor learns that a child is ready or wants something: the doorbell, the notifications with a slot for
-//! each child, and which children are being started.
+//! How a supervisor learns that a child is ready or has a request: the doorbell, the notifications with a
+//! slot for each child, and the children being started.
 //!
-//! [`Readiness`] holds a key from the moment at which its process has been forked until the process is known
-//! to be ready, or has ended: exactly as long as that process has a [`Starting`](super::running::Starting). A
-//! slot belongs to one child until the child is forgotten. While a child that does not ring is being started,
-//! a look at the notifications is due.
+//! [`Readiness`] holds a key from the fork of the process until the process is known to be ready or has
+//! ended: exactly as long as that process has a [`Starting`](super::running::Starting). A slot belongs to one
+//! child until the child is forgotten. While a child that does not ring is being started, a look at the
+//! notifications is due.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,9 +19,9 @@ pub(super) struct Readiness {
     doorbell: &'static Bell,
     notifications: Notifications,
     slots: Slots,
-    /// The children that are not known to be ready, and whether each does not ring when it is.
+    /// The starting children, and whether each is lazy: it does not ring when it is ready.
     starting: BTreeMap<Key, bool>,
-    /// Looks at the notifications for those that do not ring.
+    /// When to look at the notifications for lazy children.
     lazy: Polling,
 }
 
@@ -35,8 +35,8 @@ impl Readiness {
         self.doorbell.as_fd()
     }
 
-    /// Takes what was rung away. Returns whether a child without a slot has rung: then all of those are to be
-    /// looked at.
+    /// Clears the doorbell. Returns whether a child without a slot has rung: then all of those are to be
+    /// checked.
     pub(super) fn clear_doorbell(&self) -> bool {
         is_from_beyond(self.doorbell.clear())
     }
@@ -55,7 +55,7 @@ impl Readiness {
         self.notifications.place(slot, self.doorbell, lazy)
     }
 
-    /// A process of this child has been forked, or let in.
+    /// Notes that a process of this child was forked, or released at its latch.
     pub(super) fn begin(&mut self, key: Key, lazy: bool, now: u64) {
         if lazy {
             self.lazy.begin(now);
@@ -63,7 +63,7 @@ impl Readiness {
         self.starting.insert(key, lazy);
     }
 
-    /// Its process is ready, or has ended. Returns whether it was not known to be ready.
+    /// Notes that its process is ready, or has ended. Returns whether it was still starting.
     pub(super) fn end(&mut self, key: Key) -> bool {
         self.starting.remove(&key).is_some()
     }
@@ -76,7 +76,7 @@ impl Readiness {
         self.starting.keys().copied().collect()
     }
 
-    /// The children that have said this since the last time.
+    /// The children that set this signal since the last time.
     pub(super) fn take(&self, word: Signal) -> Vec<Key> {
         let said = self.notifications.take(word, self.slots.len());
         said.into_iter().filter_map(|slot| self.slots.who(slot)).collect()
@@ -86,12 +86,12 @@ impl Readiness {
         self.lazy.due()
     }
 
-    /// Whether to look at the notifications for those that do not ring.
+    /// Whether to look at the notifications for lazy children now.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.lazy.is_due(now)
     }
 
-    /// That has been done.
+    /// Notes that they were looked at.
     pub(super) fn end_look(&mut self, now: u64) {
         let left = self.starting.values().any(|&lazy| lazy);
         self.lazy.again(left, now);

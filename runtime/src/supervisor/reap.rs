@@ -1,4 +1,4 @@
-//! Deaths: who has died, what is left of it, what is published, and what the policy makes of it.
+//! Exits of children: how each ended, what it left behind, what is published, and what the policy decides.
 
 use std::os::fd::AsFd;
 
@@ -17,8 +17,8 @@ use crate::sys::{clock, fd, procfs};
 const AFTER_OWNER: u64 = 500_000_000;
 
 impl Supervisor {
-    /// For each process that has ended: publishes why, ends what it leaves behind, reaps it, and does what
-    /// the policy says.
+    /// For each process that has ended: publishes why, kills what it left behind, reaps it, and carries out
+    /// the policy's actions.
     pub(super) fn reap_children(&mut self) {
         while let Some((pid, wait)) = process::ended_child() {
             match self.processes.remove(pid) {
@@ -38,8 +38,9 @@ impl Supervisor {
         }
     }
 
-    /// A stopped supervisor is of no use, and no person debugs one: it is continued. Actors and tasks may be
-    /// stopped by a person, for a reason: that is logged, since their callers see only that no reply comes.
+    /// Handles a child that was stopped by a signal. A stopped supervisor is of no use, and is not debugged,
+    /// so it is continued. Actors and tasks may be stopped by a person, for a reason: that is logged, since
+    /// their callers see only that no reply comes.
     fn note_that_it_is_stopped(&self, pid: i32, signal: i32) {
         let child = self.processes.owner(pid).and_then(|key| self.children.get(&key));
         let is_supervisor = child.is_some_and(|child| child.spec().kind == Kind::Supervisor);
@@ -51,7 +52,7 @@ impl Supervisor {
         }
     }
 
-    /// Records the exits that dead supervisors could not record for their children. Waits until all of those
+    /// Records the exits that dead supervisors could not record for their children. Waits until all of them
     /// have ended, because until then they may still send replies.
     fn settle_orphaned_children(&mut self) {
         let bereft: Vec<Key> =
@@ -63,33 +64,33 @@ impl Supervisor {
         }
     }
 
-    /// Settles the children of one supervisor of which nothing is left: before it is started again, and its
-    /// children with it.
+    /// Records the children's exits for one supervisor that has left nothing behind, before it is started
+    /// again and its children with it.
     pub(super) fn settle_children_of(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key).filter(|child| child.left_children) else { return };
         child.left_children = false;
         match child.state {
-            // It gets no process by itself, nor do they.
+            // Neither it nor its children get a process by themselves.
             State::Down => mark_down_below(&child.spawn),
             _ => await_return(&child.spawn),
         }
     }
 
-    /// The process of a child has ended, and is not reaped yet: its end is recorded, then published, then the
-    /// policy decides, then that is done.
+    /// Handles the exit of a child's process, which is not reaped yet: records it, publishes it, asks the
+    /// policy, and carries out its actions.
     fn on_exit(&mut self, key: Key, pid: i32, wait: Wait) {
         if self.readiness.end(key) {
             self.note_who_rang();
         }
         let ends_in_order = self.is_ending();
         let Some(child) = self.children.get_mut(&key) else { return };
-        // Its group, while its pid still is the group's.
+        // Kill its group while the pid still names it.
         process::kill(-pid, process::SIGKILL);
         if child.died_before_release() && !self.leaving {
             return self.replace_spare(key, pid);
         }
         let exited = child.record_exit(wait);
-        // The program starts what it keeps again, unless it has ended this supervisor.
+        // The program restarts what it keeps, unless it ended this supervisor itself.
         let follows = child.initial || child.spec().kept && !ends_in_order;
         if self.leaving && !follows {
             child.end_for_good();
@@ -106,18 +107,18 @@ impl Supervisor {
         let actions = self.decide(key, &exited);
         self.carry_on(key, actions, unreaped);
         if exited.is_worker {
-            // The next process does not wait for what the last one has left running elsewhere.
+            // The next process does not wait for what the last one left running elsewhere.
             self.kill_strays();
         }
     }
 
-    /// Tells the policy, and returns what it says. Of a supervisor that may come back, refs are told now:
-    /// they know then that it has ended, and nothing else.
+    /// Tells the policy, and returns its actions. For a supervisor that may come back, refs are told now:
+    /// they learn that it has ended, and no more.
     fn decide(&mut self, key: Key, exited: &Exited) -> Vec<Action> {
         let event = match (exited.was_ignored, exited.was_up) {
             (true, false) => Event::Ignored(key),
             (_, false) => Event::StartFailed(key),
-            // It was up for too short a time to be seen so.
+            // It was ready too briefly for the policy to have learned of it.
             (_, true) => {
                 self.tell_policy(Event::Up(key));
                 Event::Exited(key, exited.exit)
@@ -135,8 +136,8 @@ impl Supervisor {
         actions
     }
 
-    /// Does what the policy says. The next process does not wait until the kernel has tidied up after the
-    /// last one: if it is started at once, that is reaped after it.
+    /// Carries out the policy's actions. A process that is started at once does not wait until the kernel has
+    /// tidied up after the last one, which is reaped afterwards.
     fn carry_on(&mut self, key: Key, actions: Vec<Action>, mut unreaped: Option<i32>) {
         if actions.first() != Some(&Action::Start(key)) {
             unreaped.take().and_then(process::reap);
@@ -145,7 +146,8 @@ impl Supervisor {
         unreaped.and_then(process::reap);
     }
 
-    /// A nested supervisor, or an orphan that came to us. Its own orphans come to us now.
+    /// Reaps a nested supervisor, a standby process or an orphan. Its own orphans then become children of
+    /// this supervisor.
     fn reap_orphan(&mut self, pid: i32) {
         let owner = self.nested.remove(pid);
         if owner.is_none() {
@@ -162,8 +164,7 @@ impl Supervisor {
         }
     }
 
-    /// Kills children that are not ours: descendants of the dead, for which every subreaper is a foster
-    /// parent.
+    /// Kills the orphans: descendants of dead processes, which come to every subreaper above them.
     pub(super) fn kill_strays(&self) {
         self.orphans().for_each(orphans::kill_with_group);
     }
@@ -175,7 +176,7 @@ impl Supervisor {
         procfs::children(process::pid()).into_iter().filter(move |pid| !known(pid))
     }
 
-    /// Whether nothing is left of the last process of a child: what it had started has ended, too, and two
+    /// Whether nothing is left of a child's last process: what it started has ended too, so two incarnations
     /// never overlap.
     pub(super) fn is_clear(&self, key: Key) -> bool {
         let Some(child) = self.children.get(&key) else { return true };
@@ -188,8 +189,8 @@ impl Supervisor {
 }
 
 impl Child {
-    /// Records the end of its process, on its page too, and what comes next as far as that is known. Before
-    /// the process is reaped.
+    /// Records the exit of its process, also on its page, and the next state as far as that is known. Called
+    /// before the process is reaped.
     fn record_exit(&mut self, wait: Wait) -> Exited {
         let was_up = self.is_up();
         self.left_children = !self.spawn.children.is_empty();
@@ -207,7 +208,7 @@ impl Child {
             self.publish_exit(&exit_record, State::Restarting);
         } else {
             self.say_how_it_ended(order.is_some(), &exit_record);
-            // A process that hears of its end can rely on theirs.
+            // A process that learns of its end can rely on theirs.
             mark_dead_below(&self.spawn);
             self.publish_exit(&exit_record, State::Dead);
         }
@@ -216,10 +217,10 @@ impl Child {
         Exited { was_up, was_ignored, is_worker, exit, _process: process }
     }
 
-    /// What the restart policy makes of it. What this supervisor has ordered, it knows. That another process
-    /// has ordered it, the page says: it may say so of itself.
+    /// The kind of exit, for the restart policy. The supervisor knows its own orders. Orders of other
+    /// processes are read from the page, which the child may have forged for itself.
     fn classify(&self, order: Option<StopOrder>, exit_record: &ExitRecord) -> Exit {
-        // A task that is left to end by itself in a drain has been asked nothing.
+        // A task that may end by itself in a drain was not asked to stop.
         let ordered =
             order.is_some_and(|order| order.mode == StopMode::Stop || !self.spec().ends_by_itself());
         if ordered { Exit::NoRestart } else { exit_cause::exit(self.spec(), self.status_page(), exit_record) }
@@ -234,9 +235,9 @@ impl Child {
         }
     }
 
-    /// Tells the holders of refs to look at its page. A holder that hears of the end of an actor can rely on
-    /// its being reaped; one that hears of the end of one of its processes does not wait for that. Returns
-    /// the pid, if it is still to be reaped.
+    /// Tells the holders of refs to look at its page. A holder that learns of the end of an actor can rely on
+    /// its being reaped; a holder that learns of the end of one incarnation does not wait for that. Returns
+    /// the pid if it is still to be reaped.
     fn announce_exit(&self, pid: i32, is_leaving: bool) -> Option<i32> {
         let is_worker = self.spec().kind != Kind::Supervisor;
         let comes_back = self.state != State::Dead;
@@ -254,14 +255,14 @@ impl Child {
     }
 }
 
-/// How a process ended, for the decision of what follows.
+/// How a process ended, to decide what follows.
 struct Exited {
     was_up: bool,
-    /// Its init returned that it is not to be started.
+    /// Its `init` declined to start.
     was_ignored: bool,
     /// It was an actor or a task.
     is_worker: bool,
     exit: Exit,
-    /// Its descriptors are closed when all who are to hear of its end have been told.
+    /// Its descriptors are closed only after every process that must learn of its end was told.
     _process: Option<RunningProcess>,
 }

@@ -1,13 +1,13 @@
-//! The reaper: the parent of the root supervisor, to which every process of the tree comes whose parents are
-//! all gone.
+//! The reaper: the parent of the root supervisor, and of every process of the tree whose other ancestors are
+//! gone.
 //!
-//! Actors die with their supervisors by themselves, but what they have started by other means does not, and
-//! neither its environment nor its group or session need say to which tree it belongs. What the kernel says
-//! is enough: the reaper is a subreaper above the root supervisor, so whatever the tree has left when the
-//! root supervisor has ended, however it has ended, is a child of the reaper, and is killed.
+//! Actors die with their supervisors by themselves. What they started by other means does not, and neither
+//! its environment nor its group or session has to show to which tree it belongs. But the reaper is a
+//! subreaper above the root supervisor. So whatever the tree leaves behind when the root supervisor has
+//! ended, however it ended, is a child of the reaper, and is killed.
 //!
-//! It waits for one process and does nothing else, needs no signal for it, and ends as the root supervisor
-//! has ended. If the reaper is killed, the root supervisor, a subreaper too, ends everything below itself
+//! It waits for one process and does nothing else, needs no signal for it, and exits as the root supervisor
+//! exited. If the reaper is killed, the root supervisor, a subreaper too, ends everything below itself
 //! ([`Supervisor::tear_down`](crate::supervisor::Supervisor)).
 
 use std::io;
@@ -21,15 +21,14 @@ use crate::sys::{clock, fd, poll, procfs, proctitle};
 
 const NAME: &str = "phx-reaper";
 
-/// How long is tried to end what does not end: a process that we may not signal, or that is stuck in the
-/// kernel.
+/// How long to try to end processes that resist: those that may not be signalled, or are stuck in the kernel.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Forks. The parent stays as the reaper, for good; the child, which is to be the root supervisor, goes on
-/// with a handle on it.
+/// Forks. The parent stays as the reaper for good; the child goes on, to become the root supervisor, with a
+/// handle on the reaper.
 ///
 /// # Errors
-/// Those of the fork, and those of a handle that cannot be had.
+/// Those of the fork and of opening the handle.
 pub(crate) fn stand_behind() -> io::Result<OwnedFd> {
     process::become_subreaper()?;
     proctitle::set(NAME);
@@ -40,27 +39,27 @@ pub(crate) fn stand_behind() -> io::Result<OwnedFd> {
             process::own_group();
             process::confirm_single_thread()?;
             let handle = process::pidfd(reaper)?;
-            // If it has been killed before the handle was there, that is on another process.
+            // If the reaper was killed before this, the handle is on another process.
             if process::parent() == reaper { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }
         }
     }
 }
 
 fn keep_watch(root: i32) -> ! {
-    // What asks the root supervisor to end is not meant for this one, which goes when that has gone.
+    // Signals that ask the root supervisor to end are not meant for the reaper, which ends after it.
     Mask::all().install();
     fd::close_all_except(&[]);
     process::group_of(root);
     let end = loop {
         match process::await_change(root) {
-            // No person debugs a supervisor, and one that is stopped is of no use.
+            // A stopped supervisor is of no use, and is not debugged.
             Some(Change::Stopped) => {
                 process::kill(root, SIGCONT);
-                // Until that has come to it, it still counts as stopped.
+                // Until the signal is delivered, the process still counts as stopped.
                 poll::pause(Duration::from_millis(1));
             }
             Some(Change::Ended(end)) => break end,
-            // There is no such child, which cannot be.
+            // No such child: unreachable.
             None => process::exit_now(1),
         }
     };
@@ -75,7 +74,7 @@ fn keep_watch(root: i32) -> ! {
     }
 }
 
-/// Kills and reaps all children but the root supervisor, which has ended; those that come meanwhile too.
+/// Kills and reaps all children but the root supervisor, which has ended; also those that arrive meanwhile.
 fn end_what_is_left(root: i32) {
     let deadline = clock::after(SWEEP);
     loop {

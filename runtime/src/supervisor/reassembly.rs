@@ -1,4 +1,4 @@
-//! Puts together what comes in several packets: a supervisor with its children.
+//! Reassembles spawns that come in several packets: a supervisor with its children.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::control::request::{BatchPart, Spawn};
 use crate::sys::clock;
 
-/// How long the rest of a tree may take to come. Its sender does nothing else meanwhile, unless it is killed.
+/// How long the rest of a tree may take to arrive. Its sender does nothing else meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many trees can be on their way at once.
+/// How many trees can be incomplete at once.
 const BATCHES: usize = 64;
 
 /// How many processes a tree can have.
@@ -21,14 +21,14 @@ pub(super) struct Assembly {
 }
 
 struct Batch {
-    /// Each with the place of the one above it.
+    /// Each node, with the position of its parent.
     nodes: Vec<(usize, Spawn)>,
     until: u64,
 }
 
 impl Assembly {
-    /// Takes a packet; returns the tree that it completes. What cannot be part of a tree is dropped with the
-    /// rest of it: the mailboxes close, which callers that wait for them see.
+    /// Takes a packet; returns the tree that it completes. A packet that does not fit is dropped with the
+    /// rest of its tree: the mailboxes close, which waiting callers see.
     pub(super) fn add(&mut self, spawn: Spawn, place: BatchPart) -> Option<Spawn> {
         if place == BatchPart::alone() {
             return Some(spawn);
@@ -62,7 +62,7 @@ impl Assembly {
 }
 
 impl Batch {
-    /// Hangs each node below its own, the last first: everything below it has come to it by then.
+    /// Puts each node below its parent, the last first: by then all nodes below it have been put there.
     fn tree(self) -> Option<Spawn> {
         let mut nodes = self.nodes;
         while nodes.len() > 1 {

@@ -1,4 +1,4 @@
-//! What is said in the program's log of what happens here.
+//! Reports of a supervisor's actions to the program's log.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Child {
         }
     }
 
-    /// Said before others can see it in the status page, so that a person who asks why finds it in the log.
+    /// Logged before other processes can see it in the status page, so that the log already has the reason.
     pub(super) fn say_how_it_ended(&self, asked: bool, exit_record: &ExitRecord) {
         let as_asked = asked && exit_record.reason.signal() == Some(process::SIGTERM);
         events::ended(self.spec(), self.last_pid, self.incarnation, as_asked, exit_record);

@@ -1,5 +1,4 @@
-//! What a holder of a supervisor's handle asks for: children to be added, ended, started again, forgotten,
-//! listed.
+//! Requests to a supervisor: to add, end, restart, delete or list children.
 
 use std::os::fd::OwnedFd;
 
@@ -12,7 +11,7 @@ use crate::supervisor::start::{refuse, refused};
 use crate::types::exit::{ExitReason, StoppedBy};
 
 impl Supervisor {
-    /// A child is to be added, and started.
+    /// Adds a child, and starts it.
     pub(super) fn add(&mut self, mut spawn: Spawn) {
         let prepared = spawn.prepare_for_successors().map_err(refused);
         if let Some(refusal) = prepared.err().or_else(|| self.objection(&spawn)) {
@@ -23,7 +22,7 @@ impl Supervisor {
         let has_been = child.incarnation > 0;
         self.children.insert(key, Box::new(child));
         if has_been {
-            // It is not an addition that a caller waits for, but a restart.
+            // It is a restart, not an addition that a caller waits for.
             return self.tell_policy(Event::Resume(key, rules));
         }
         let ticket = self.next_number();
@@ -50,7 +49,7 @@ impl Supervisor {
             return Some(Refusal::ShuttingDown);
         }
         let id = spawn.spec.child_id.as_deref()?;
-        // The process that adds it does not know the rules of this supervisor.
+        // The requesting process does not know the rules of this supervisor.
         if let Err(error) = check_child(self.policy.rules(), id, &spawn.spec.rules) {
             return Some(Refusal::Specs(error));
         }
@@ -92,7 +91,7 @@ impl Supervisor {
         let is_restarting = self.policy.status(key) == Some(Status::Restarting);
         if let Some(child) = self.children.get_mut(&key) {
             match event(0, key) {
-                // This order is later than the one that called it off.
+                // This request is later than the one that cancelled the restart.
                 Event::Restart(..) => child.status_page().call_on(),
                 Event::Terminate(..) if is_restarting && child.running.is_none() => {
                     child.end = Some(End::CalledOff(StoppedBy::Supervisor));
@@ -105,7 +104,7 @@ impl Supervisor {
         self.tell_policy(event(ticket, key));
     }
 
-    /// What the policy answered, with what is known about it.
+    /// Sends the policy's reply, completed with what is known of the child.
     pub(super) fn reply_to_request(&mut self, ticket: Ticket, answer: Answer) {
         let Some(Pending { reply_to, subject: key }) = self.requests.take(ticket) else { return };
         let answered = match answer {

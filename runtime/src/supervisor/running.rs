@@ -1,4 +1,4 @@
-//! The process of a child, from its fork to its death.
+//! The process of a child, from its fork to its exit.
 //!
 //! Two things may go on at once, and each has a type of its own, whose times and descriptors exist only while
 //! it goes on:
@@ -6,12 +6,11 @@
 //! - the start, [`Starting`], until the process is known to be ready;
 //! - the end, [`Stage`]: left to run, asked to stop, being killed.
 //!
-//! They are independent, because a process can be asked to stop before it is ready. What cannot be written: a
-//! time to use force against a process that is neither asked to stop nor to be killed, an order to stop
-//! without the time and the party that gave it, a start limit, a latch or lent descriptors of a process that
-//! is known to be ready.
+//! They are independent, because a process can be asked to stop before it is ready. The types rule out: a
+//! time to kill a process that was neither asked to stop nor is to be killed; a stop order without its time
+//! and requester; a start limit, a latch or lent descriptors of a process that is known to be ready.
 //!
-//! Nothing here makes a system call, beside closing what is not needed any more and asking the kernel about a
+//! Nothing here makes a system call, except to close what is no longer needed and to ask the kernel about a
 //! latch.
 
 use std::os::fd::OwnedFd;
@@ -28,25 +27,25 @@ pub(super) struct RunningProcess {
     /// `None`: it is known to be ready.
     starting: Option<Starting>,
     stage: Stage,
-    /// What has been seen of what it does, and when to look next.
+    /// What was observed of its progress, and when to look next.
     watch: Watch,
-    /// The receiving end of its requests; never read here, but kept for the supervisor of its own that the
-    /// child may want later. A declared supervisor has none.
+    /// The receiving end of its requests. Never read here, but kept for the own supervisor that the child may
+    /// request later. A declared supervisor has none.
     control: Option<OwnedFd>,
 }
 
 /// A start that is under way.
 pub(super) struct Starting {
-    /// When the process must be ready. `None`: that moment is over.
+    /// When the process must be ready. `None`: that moment has passed.
     pub(super) until: Option<u64>,
-    /// The board says that it is ready; the page may not say so any more.
+    /// Its notification bit says that it is ready; the page may no longer say so.
     pub(super) rang: bool,
     /// The child was down before this process.
     pub(super) was_down: bool,
-    /// Through which it was let in, if it was a standby process.
+    /// The latch that released it, if it was a standby process.
     pub(super) latch: Option<Latch>,
-    /// Descriptors that it may be about to take over out of the supervisor's table: they stay until it is
-    /// known to have a table of its own, or is dead.
+    /// Descriptors that it may still take over from the supervisor's table. They stay until it is known to
+    /// have a table of its own, or has ended.
     pub(super) lent: Vec<OwnedFd>,
 }
 
@@ -57,12 +56,12 @@ pub(super) enum Stage {
     Running,
     /// Asked to stop. Killed at `kill_at`, unless it may take as long as it likes.
     Stopping { order: StopOrder, kill_at: Option<u64> },
-    /// To be killed for `why`, or killed already; force is used (again) at `kill_at`. A process may have been
-    /// asked to stop before or after that.
+    /// To be killed for `why`, or killed already; it is killed (again) at `kill_at`. A request to stop may
+    /// have come before or after that.
     Killed { why: KillReason, order: Option<StopOrder>, kill_at: Option<u64> },
 }
 
-/// What a process has been asked to do, when, and on whose behalf.
+/// What a process was asked to do, when, and on whose behalf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StopOrder {
     pub(super) mode: StopMode,
@@ -88,13 +87,14 @@ impl RunningProcess {
         self.control.as_ref()
     }
 
-    /// When something is to be done about it.
+    /// When it is to be checked next.
     pub(super) fn due(&self) -> Option<u64> {
         let start = self.starting.as_ref().and_then(|starting| starting.until);
         [start, self.watch.due(), self.stage.kill_at()].into_iter().flatten().min()
     }
 
-    /// Its notification bit says that it is ready. Of one that is known to be ready that is no news.
+    /// Notes that its notification bit says that it is ready. Has no effect on a process that is known to be
+    /// ready.
     pub(super) fn note_ring(&mut self) {
         if let Some(starting) = &mut self.starting {
             starting.rang = true;
@@ -105,20 +105,20 @@ impl RunningProcess {
         self.starting.as_ref().is_some_and(|starting| starting.rang)
     }
 
-    /// Its start limit is over, and it is not known to be ready.
+    /// Whether its start limit is over while it is not known to be ready.
     pub(super) fn is_late(&self, now: u64) -> bool {
         self.starting.as_ref().and_then(|starting| starting.until).is_some_and(|at| at <= now)
     }
 
-    /// The start limit has been looked at, and is not looked at again.
+    /// Drops the start limit after it was checked, so that it is checked once.
     pub(super) fn drop_start_limit(&mut self) {
         if let Some(starting) = &mut self.starting {
             starting.until = None;
         }
     }
 
-    /// It is known to be ready: what belongs to its start is closed. Returns whether the child was down
-    /// before.
+    /// Ends the start, because the process is known to be ready: closes what belongs to it. Returns whether
+    /// the child was down before.
     pub(super) fn finish_start(&mut self) -> bool {
         let Some(Starting { was_down, lent, latch, .. }) = self.starting.take() else { return false };
         drop(lent);
@@ -126,7 +126,7 @@ impl RunningProcess {
         was_down
     }
 
-    /// Whether it was a standby process and has not passed its latch. The kernel says so.
+    /// Whether it was a standby process and has not passed its latch. The kernel is asked.
     pub(super) fn waits_at_latch(&self) -> bool {
         let latch = self.starting.as_ref().and_then(|starting| starting.latch.as_ref());
         latch.is_some_and(Latch::is_unpassed)
@@ -144,7 +144,7 @@ impl RunningProcess {
         &mut self.stage
     }
 
-    /// What it was asked, and why it was killed, if it was.
+    /// What it was asked to do, and why it was killed, if it was.
     pub(super) fn take_end(&mut self) -> (Option<StopOrder>, Option<KillReason>) {
         match std::mem::replace(&mut self.stage, Stage::Running) {
             Stage::Running => (None, None),
@@ -163,7 +163,7 @@ impl Stage {
         }
     }
 
-    /// When to use force.
+    /// When to kill the process.
     pub(super) fn kill_at(&self) -> Option<u64> {
         match self {
             Stage::Running => None,
@@ -179,12 +179,12 @@ impl Stage {
         matches!(self, Stage::Killed { .. })
     }
 
-    /// Whether this order is none that has been given already: after a stop, none is new.
+    /// Whether this order was not given before: after a stop, no order is new.
     pub(super) fn is_news(&self, mode: StopMode) -> bool {
         self.order().is_none_or(|order| order.mode != StopMode::Stop && order.mode != mode)
     }
 
-    /// It is asked to stop. A time that has been set before, and a reason to kill it, stay.
+    /// Notes that it is asked to stop. An earlier time and an earlier reason to kill it stay.
     pub(super) fn ask(&mut self, new: StopOrder) {
         match self {
             Stage::Running => *self = Stage::Stopping { order: new, kill_at: None },
@@ -193,8 +193,8 @@ impl Stage {
         }
     }
 
-    /// Sets the time at which force is used against a process that is to end. No process is killed without
-    /// having been asked to stop, or without a reason.
+    /// Sets when a process that is to end is killed. No process is killed without having been asked to stop,
+    /// or without a reason.
     pub(super) fn set_kill_at(&mut self, at: u64) {
         match self {
             Stage::Running => {}
@@ -202,21 +202,21 @@ impl Stage {
         }
     }
 
-    /// It is to be killed for this reason, whatever was known before.
+    /// Notes that it is to be killed for this reason, which replaces an earlier one.
     pub(super) fn kill(&mut self, why: KillReason) {
         let (order, kill_at) = (self.order(), self.kill_at());
         *self = Stage::Killed { why, order, kill_at };
     }
 
-    /// It is killed together with everything else. A reason that is known already stays.
+    /// Notes that it is killed together with everything else. An earlier reason stays.
     pub(super) fn kill_with_all(&mut self) {
         if !self.is_killed() {
             self.kill(KillReason::Killed { by: StoppedBy::Program, after: None });
         }
     }
 
-    /// Force is used now, and not again by itself. If no other reason is known, it is that a process has not
-    /// stopped as it was asked to.
+    /// Notes that it is killed now, and not again by itself. Without an earlier reason, the reason is that it
+    /// did not stop when asked.
     pub(super) fn use_force(&mut self, shutdown: Shutdown) {
         if let Stage::Stopping { order, .. } = self {
             let after = match shutdown {

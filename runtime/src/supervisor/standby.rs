@@ -1,27 +1,28 @@
-//! Standby processes: which there are, for which children, how long each is kept, and which are still to be
-//! forked. Forking them and letting them in is done in `prefork`.
+//! Standby processes: which exist for which children, how long each is kept, and which are still to be
+//! forked. `prefork` forks and releases them.
 //!
-//! [`Standby`] knows each of them by its pid, from its fork until it is reaped or let in: until then it is a
-//! child of this supervisor, and no orphan. Those that no spec asks for are at most [`MOST`] at a time, each
-//! for as long as [`KEPT`] says. A child is wanted one for at most once, not before a certain time.
+//! [`Standby`] knows each by its pid, from its fork until it is reaped or released: until then it is a child
+//! of this supervisor, and no orphan. At most [`MOST`] exist at a time that no spec asks for, each for as
+//! long as [`KEPT`] says. Each child is listed at most once as wanting one, with the earliest time for it.
 
 use std::collections::BTreeMap;
 
 use crate::policy::Key;
 
-/// How long one is kept for the next crash.
+/// How long a standby process is kept for the next crash.
 const KEPT: u64 = 1_000_000_000;
 
-/// When to try again if one cannot be had, or is killed, of a child that always has one.
+/// When to try again, for a child that always has one, after a fork that failed or a standby process that was
+/// killed.
 const AGAIN: u64 = 1_000_000_000;
 
-/// How many there are at a time, of those that no spec asks for.
+/// How many may exist at a time that no spec asks for.
 const MOST: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Standby {
     by_pid: BTreeMap<i32, (Key, Keep)>,
-    /// The children that are to have one, and not before when.
+    /// The children that need a standby process, and the earliest time to fork it.
     wanted: BTreeMap<Key, u64>,
 }
 
@@ -31,17 +32,17 @@ enum Keep {
     /// Until it is needed: the spec of its child asks for it.
     Always,
     Until(u64),
-    /// Not any more: it has been killed, and is not reaped yet.
+    /// Killed, and not reaped yet.
     Dismissed,
 }
 
 impl Standby {
-    /// This child is to have one, as soon as there is nothing else to do.
+    /// Requests a standby process for this child, as soon as nothing else is to be done.
     pub(super) fn want(&mut self, key: Key) {
         self.wanted.insert(key, 0);
     }
 
-    /// It could not be had, or has been killed: it is tried again after a moment.
+    /// Requests one again after a pause, because it could not be forked or was killed.
     pub(super) fn want_again(&mut self, key: Key, now: u64) {
         self.wanted.insert(key, now.saturating_add(AGAIN));
     }
@@ -50,7 +51,7 @@ impl Standby {
         !self.wanted.is_empty()
     }
 
-    /// The children for which one is to be forked now; each is returned once.
+    /// The children for which to fork one now; each is returned once.
     pub(super) fn take_wanted(&mut self, now: u64) -> Vec<Key> {
         let due: Vec<Key> = self.wanted.iter().filter(|&(_, &at)| at <= now).map(|(&key, _)| key).collect();
         for key in &due {
@@ -59,18 +60,18 @@ impl Standby {
         due
     }
 
-    /// Whether there may be one more that no spec asks for.
+    /// Whether one more may exist that no spec asks for.
     pub(super) fn has_room(&self) -> bool {
         self.by_pid.values().filter(|(_, keep)| matches!(keep, Keep::Until(_))).count() < MOST
     }
 
-    /// One has been forked. `always`: its spec asks for it.
+    /// Adds a forked standby process. `always`: its spec asks for it.
     pub(super) fn add(&mut self, pid: i32, key: Key, always: bool, now: u64) {
         let keep = if always { Keep::Always } else { Keep::Until(now.saturating_add(KEPT)) };
         self.by_pid.insert(pid, (key, keep));
     }
 
-    /// It has been let in, or has ended: it is none any more. Returns for which child it was one.
+    /// Removes one that was released or has ended. Returns its child.
     pub(super) fn remove(&mut self, pid: i32) -> Option<Key> {
         self.by_pid.remove(&pid).map(|(key, _)| key)
     }
@@ -79,8 +80,7 @@ impl Standby {
         self.by_pid.contains_key(&pid)
     }
 
-    /// The children whose standby process has not been needed for as long as it is kept; each is returned
-    /// once.
+    /// The children whose standby process was not needed in its time; each is returned once.
     pub(super) fn take_unneeded(&mut self, now: u64) -> Vec<Key> {
         let is_over = |keep: Keep| matches!(keep, Keep::Until(until) if until <= now);
         let unneeded = self.by_pid.values_mut().filter(|(_, keep)| is_over(*keep));
@@ -92,7 +92,7 @@ impl Standby {
             .collect()
     }
 
-    /// When the first of them has been kept for long enough, or one is to be forked.
+    /// When the first of them is to be dismissed, or one is to be forked.
     pub(super) fn due(&self) -> Option<u64> {
         let kept = self.by_pid.values().filter_map(|(_, keep)| match keep {
             Keep::Until(until) => Some(*until),

@@ -22,7 +22,7 @@ use crate::types::exit::ExitReason;
 use crate::types::method::Method;
 
 impl Supervisor {
-    /// Starts a child's next process. Returns what the policy has to hear if there is none.
+    /// Starts a child's next process. Returns an event for the policy if there is none.
     pub(super) fn launch(&mut self, key: Key) -> Option<Event> {
         self.settle_children_of(key);
         if let Some(event) = self.check_called_off(key) {
@@ -32,10 +32,10 @@ impl Supervisor {
         self.launch_now(key)
     }
 
-    /// Starts the process of an incarnation that has begun: lets the standby process in, or forks. Returns
-    /// what the policy has to hear if there is none.
+    /// Starts the process of an incarnation that has begun: releases the standby process, or forks. Returns
+    /// an event for the policy if there is none.
     pub(super) fn launch_now(&mut self, key: Key) -> Option<Event> {
-        // Out of the table before the fork: what the child changes there would be pages of its own.
+        // Taken out of the table before the fork: what the child changes there would cost it memory pages.
         let mut child = self.children.remove(&key)?;
         let lazy = child.lazy_ready;
         if let Some((pid, latch, control)) = child.spare.take().and_then(|spare| spare.release(lazy)) {
@@ -45,7 +45,7 @@ impl Supervisor {
             return None;
         }
         let prepared = self.prepare(&mut child);
-        // Asked for in the child, it might be that of a foster parent already.
+        // Read before the fork: in the child, it might already be the pid of another subreaper.
         let parent = process::pid();
         match prepared.and_then(ForkPlan::fork) {
             Err(refusal) => Some(self.fail_to_launch(key, child, refusal)),
@@ -57,12 +57,12 @@ impl Supervisor {
                 process::volunteer_for_oom(pid);
                 None
             }
-            // Nothing of the supervisor is touched or dropped from here on: what comes next does not return.
+            // Nothing of the supervisor is touched or dropped from here on: this call does not return.
             Ok((plan, Fork::Child)) => self.become_child(child, plan, parent),
         }
     }
 
-    /// There is no process, and the incarnation has not begun after all.
+    /// Records a start that failed: the incarnation does not count.
     fn fail_to_launch(&mut self, key: Key, mut child: Box<Child>, refusal: Refusal) -> Event {
         child.incarnation -= 1;
         let comes_back = child.initial || child.incarnation > 0;
@@ -73,7 +73,7 @@ impl Supervisor {
         Event::StartFailed(key)
     }
 
-    /// In the new process.
+    /// Continues in the new process.
     fn become_child(&mut self, child: Box<Child>, plan: ForkPlan, supervisor: i32) -> ! {
         let ForkPlan { worker, place, close, .. } = plan;
         let Some(worker) = worker else { self.become_supervisor(*child, place, &close, supervisor) };
@@ -92,7 +92,7 @@ impl Supervisor {
         })
     }
 
-    /// What changes in status page and books before its next process is there.
+    /// Updates the status page and the supervisor's state before the next process starts.
     fn begin_incarnation(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
         if child.incarnation > 0 {
@@ -108,7 +108,7 @@ impl Supervisor {
         child.lazy_ready = !in_turn && !asked.is_some_and(|ticket| self.requests.is_waited_for(ticket));
     }
 
-    /// Everything that can fail, or is better done once before the fork.
+    /// Does all that can fail, or is better done once before the fork.
     fn prepare(&mut self, child: &mut Child) -> Result<ForkPlan, Refusal> {
         if fd::has_ended(child.spawn.receiver.as_fd()) {
             // For good: the kernel does not open a socket again, and every ref has the other end of this one.
@@ -129,7 +129,8 @@ impl Supervisor {
             child.methods = worker.entry.methods;
         }
         let place = self.readiness.place(child.slot, child.lazy_ready);
-        // Its descriptors have just come, and lie low. Those of a process that is started again do not.
+        // The descriptors of a first start have just arrived, and have low numbers. Those of a restart do
+        // not.
         let apart = worker.as_ref().and_then(|_| fd::Others::but_low(&keep));
         Ok(ForkPlan {
             worker,
@@ -152,7 +153,7 @@ impl Supervisor {
         lent.extend(child.spawn.move_up());
         lent.extend(control.as_mut().and_then(fd::move_up));
         if !child.initial && !child.spec().is_durable() && child.spec().kind != Kind::Supervisor {
-            // Only a first start needs these, and there is no second.
+            // Only a first start needs these, and no second one follows.
             child.spawn.init = Body::Inline(Vec::new());
             lent.append(&mut child.spawn.fds);
             lent.extend(child.spawn.sender.take());
@@ -169,7 +170,7 @@ impl Supervisor {
         self.children.insert(key, child);
     }
 
-    /// The child goes on as a supervisor, of the children that came with it.
+    /// Continues as a supervisor of the children that came with it.
     fn become_supervisor(&self, child: Child, place: Slot, close: &fd::Others, supervisor: i32) -> ! {
         process::own_group();
         if !process::die_with(supervisor, process::SIGKILL) {
@@ -204,10 +205,10 @@ impl Supervisor {
     }
 }
 
-/// What every supervisor below the root does first, just forked.
+/// Does what every supervisor below the root does first after its fork.
 ///
 /// # Errors
-/// In words.
+/// A message that says what failed.
 pub(super) fn take_up_work() -> Result<Equipment, String> {
     let failed = |what: &str, error: io::Error| format!("the supervisor could not {what}: {error}");
     process::become_subreaper().map_err(|error| failed("become a subreaper (prctl)", error))?;
@@ -220,13 +221,13 @@ pub(super) fn take_up_work() -> Result<Equipment, String> {
     })
 }
 
-/// What a child needs beside its spec.
+/// What a fork needs beside the child's spec.
 struct ForkPlan {
-    /// None: it is to be a supervisor.
+    /// `None`: the child is a supervisor.
     worker: Option<Worker>,
     place: Slot,
     close: fd::Others,
-    /// It shares our table of descriptors until it has closed those.
+    /// It shares the supervisor's descriptor table until it has closed the others.
     shares: bool,
 }
 
@@ -245,19 +246,18 @@ impl ForkPlan {
     }
 }
 
-/// What the parent keeps of what it has made for a new process.
+/// What the parent keeps after a fork.
 #[derive(Default)]
 struct Forked {
     /// The receiving end of its requests.
     control: Option<OwnedFd>,
-    /// What it may still take over out of a table that it shares.
+    /// Descriptors that it may still take over from a shared table.
     lent: Vec<OwnedFd>,
     shares: bool,
     latch: Option<Latch>,
 }
 
-/// What an actor or a task runs, and the ends of the channel by which it can ask for a supervisor of its own
-/// one day.
+/// What an actor or a task runs, and the channel by which it can request its own supervisor later.
 pub(super) struct Worker {
     pub(super) entry: &'static Entry,
     pub(super) receiver: OwnedFd,
@@ -274,8 +274,9 @@ impl Worker {
     }
 }
 
-/// Why an actor is not started again whose mailbox a process has shut down.
-pub(crate) const NO_MAILBOX: &str = "its mailbox has been shut down by code in one of its processes, or of its callers, and cannot be opened again";
+/// The reason for not restarting an actor whose mailbox was shut down.
+pub(crate) const NO_MAILBOX: &str = "its mailbox has been shut down by code in one of its processes, \
+                                     or of its callers, and cannot be opened again";
 
 pub(super) fn refused(error: io::Error) -> Refusal {
     Refusal::Fork(error.to_string())
@@ -289,7 +290,7 @@ fn refused_start(refusal: Refusal) -> ExitRecord {
     ExitRecord { reason, code: 1, unready: true, refusal: Some(refusal), ..ExitRecord::orphaned() }
 }
 
-/// Writes down why a child is not started, for it and all below it. None of them has had a process.
+/// Records why a child is not started, for it and all below it. None of them had a process.
 pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
     let nobody = Process { incarnation: 0, pid: 0 };
     spawn.status_page.record_exit(nobody, &refused_start(refusal.clone()), State::Dead);
@@ -298,16 +299,16 @@ pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
 }
 
 impl Child {
-    /// Gives it another descriptor store in the place of one that a process of it has shut down: with that, none could
-    /// take a caller in. The callers who were there come again with their next calls.
+    /// Replaces a descriptor store that a process of the child shut down: with that one, no later process
+    /// could take a caller in. Callers known to the old one send their channels again with their next calls.
     fn renew_fd_store(&mut self) {
         if self.spawn.fd_store.as_ref().is_some_and(FdStore::is_shut_down)
-            // Without a descriptor for it now, the next process ends as the last one did, and this is tried
+            // Without a free descriptor now, the next process ends as the last one did, and this is tried
             // again.
             && let Ok(fd_store) = FdStore::new()
         {
             self.spawn.fd_store = Some(fd_store);
-            // Forked ahead, with the old one.
+            // The standby process was forked with the old store.
             self.spare = None;
         }
     }

@@ -1,4 +1,4 @@
-//! How children end: by themselves, by the clock, one after the other, or all at once.
+//! How children are ended: by the clock, one after the other, or all at once.
 
 use std::time::Duration;
 
@@ -16,23 +16,23 @@ use crate::sys::signal::Mask;
 use crate::sys::{clock, poll, process, procfs};
 use crate::types::exit::StoppedBy;
 
-/// How long a process has for its last words after SIGABRT.
+/// How long a process may take for its panic report after SIGABRT.
 const AFTER_ABORT: u64 = 50_000_000;
 
-/// How often an actor that is being drained is looked at.
+/// How often an actor that drains its mailbox is checked.
 const WHILE_DRAINING: u64 = 50_000_000;
 
-/// How long a tear-down may take before the supervisor leaves all the same.
+/// How long a tear-down may take before the supervisor exits all the same.
 const TEAR_DOWN: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    /// SIGTERM: a declared supervisor is told by its page how to end.
+    /// Begins to end on SIGTERM: a declared supervisor reads from its page how.
     pub(super) fn begin_to_end(&mut self) {
         let asked = self.declared.as_ref().and_then(|declared| declared.page.stop_requested());
         self.ending.begin(asked.unwrap_or(StopMode::Stop));
     }
 
-    /// Everything ends now, and this process with the code: the owner is gone.
+    /// Kills everything and exits with this code: the owner is gone.
     pub(super) fn tear_down(&mut self, code: i32) -> ! {
         let deadline = clock::after(TEAR_DOWN);
         self.leaving = true;
@@ -47,14 +47,14 @@ impl Supervisor {
             if left.is_empty() || clock::now() > deadline {
                 process::exit_now(code);
             }
-            // SIGCHLD interrupts this; a child that was born meanwhile is found after it.
+            // SIGCHLD interrupts this; a child that was forked meanwhile is found after it.
             let _ = poll::wait(&[], Some(Duration::from_millis(5)), Some(&Mask::of(&[])));
         }
     }
 
-    /// The next step of an orderly end, if one has begun: daemons first. Then a declared supervisor does what
-    /// its policy says; in one that belongs to a process, tasks end by themselves, and actors are stopped in
-    /// reverse order of their start, one after the other.
+    /// Takes the next step of an orderly end, if one has begun: daemons are stopped first. Then a declared
+    /// supervisor follows its policy; in an own supervisor, tasks end by themselves, and actors are stopped
+    /// in reverse order of their start, one after the other.
     pub(super) fn go_on_ending(&mut self) {
         let Some(mode) = self.ending.mode() else { return };
         let alive = self.children.iter_mut().filter(|(_, child)| child.running.is_some());
@@ -75,8 +75,8 @@ impl Supervisor {
         let tasks = || alive().filter(|child| child.spec().kind == Kind::Task);
         if mode == StopMode::Drain && tasks().next().is_some() {
             if self.ending.announce() {
-                // One that has been stopped would be waited for without end, since no process is left that
-                // might continue it.
+                // A task stopped by a signal would never end, since no process is left that might continue
+                // it.
                 let running = tasks().filter_map(|task| task.running.as_ref());
                 running.for_each(|running| process::kill(running.pid(), process::SIGCONT));
             }
@@ -92,7 +92,7 @@ impl Supervisor {
         }
     }
 
-    /// Leaves, with nothing behind.
+    /// Exits, and leaves nothing behind.
     pub(super) fn leave(&mut self, code: i32) -> ! {
         self.end_children_for_good();
         self.tear_down(code)
@@ -100,7 +100,7 @@ impl Supervisor {
 }
 
 impl Child {
-    /// Stops it as its spec says; the first time only.
+    /// Stops it as its spec says, on the first request only.
     pub(super) fn ask_to_stop(&mut self, mode: StopMode, by: StoppedBy) {
         let Child { spawn, incarnation, running: Some(running), .. } = self else { return };
         if !running.stage().is_news(mode) {
@@ -118,7 +118,7 @@ impl Child {
             (StopMode::Stop, Shutdown::Timeout(grace)) => {
                 running.stage_mut().set_kill_at(at.saturating_add(clock::nanos(grace)));
             }
-            // As long as it works, it is left to work.
+            // It is not disturbed while it works.
             (StopMode::Drain, _) => running.watch().look_next(Some(at.saturating_add(WHILE_DRAINING))),
             (StopMode::Stop, Shutdown::Infinity) => {}
         }
@@ -146,8 +146,8 @@ impl Child {
         }
     }
 
-    /// Kills a process that is not ready when its start limit is over. That it is may have been found out by
-    /// nothing else yet.
+    /// Kills a process that is not ready when its start limit is over. Its readiness may not have been
+    /// noticed before this.
     fn end_late_start(&mut self) {
         let is_up = self.is_up();
         let Child { spawn, incarnation, running: Some(running), .. } = self else { return };
@@ -160,7 +160,7 @@ impl Child {
         }
     }
 
-    /// A message may have begun whose caller has set a limit of its own.
+    /// Checks whether a message has begun that has a limit set by its caller.
     pub(super) fn look_for_limit(&mut self, now: u64) {
         let limited =
             self.running.is_some() && self.status_page().progress().is_some_and(|busy| busy.limit != 0);
@@ -179,7 +179,7 @@ impl Child {
         }
         let Some(busy) = busy else { return self.check_idle(now, shortest?) };
         let Some(limit) = busy.limit else { return Some(now.saturating_add(shortest?)) };
-        // Whatever the child claims, the next look is neither now nor later than a limit from now.
+        // Whatever the child claims, the next look is neither now nor more than a limit away.
         let due = busy.since.saturating_add(limit);
         if due > now {
             return Some(due.min(now.saturating_add(shortest.unwrap_or(limit).min(limit))));
@@ -192,15 +192,15 @@ impl Child {
         None
     }
 
-    /// What it is busy with, by its page and by what has been seen there before. A page that has been
-    /// overwritten is put right as far as we know better.
+    /// The message that it is busy with, by its page and by earlier looks. A page that was overwritten is
+    /// corrected as far as the supervisor knows better.
     fn look_at_its_message(&mut self, now: u64) -> Option<Busy> {
         let is_up = self.state == State::Ready;
         let is_sound = !is_up || self.status_page().state() == State::Ready;
         if !is_sound {
             self.status_page().restore(self.process());
         }
-        // Before the rest: if the message changes meanwhile, the next look finds another number.
+        // Read first: if the message changes meanwhile, the next look finds another number.
         let moves = self.status_page().moves();
         let told = self.status_page().progress();
         let busy = told.map(|progress| Busy::told(progress, self.limit(progress.method), now));
@@ -208,7 +208,7 @@ impl Child {
         self.running.as_mut()?.watch().look(Look { moves, is_sound, busy }, longest, now)
     }
 
-    /// Ends an actor that takes no messages although there are some: its process has been stopped, or its
+    /// Kills an actor that takes no messages although some are queued: its process was stopped, or its
     /// receiving thread is gone. Returns when to look again.
     fn check_idle(&mut self, now: u64, limit: u64) -> Option<u64> {
         let (status_page, is_ready) = (&self.spawn.status_page, self.state == State::Ready);
@@ -227,8 +227,8 @@ impl Child {
         }
     }
 
-    /// Ends an actor that has been asked to drain its mailbox and neither works nor goes. Returns when to
-    /// look again.
+    /// Kills an actor that was asked to drain its mailbox and neither works nor exits. Returns when to look
+    /// again.
     fn check_drain(&mut self, now: u64) -> Option<u64> {
         let (phase, since) = (self.status_page().phase(), self.status_page().since());
         let shutdown = self.spec().shutdown;
@@ -238,7 +238,7 @@ impl Child {
         if mode != StopMode::Drain {
             return None;
         }
-        // It has been idle for as long as it says, but not since before it was asked.
+        // It has been idle since the time it gives, but at the earliest since the request.
         let idle_since = since.max(asked);
         if phase != Phase::Handling && now.saturating_sub(idle_since.min(now)) >= clock::nanos(grace) {
             running.stage_mut().set_kill_at(now);

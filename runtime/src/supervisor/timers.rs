@@ -1,14 +1,14 @@
 //! When a supervisor looks at its children without having been rung.
 //!
-//! [`Timers`] knows the children of whose processes something is due at a certain time: each is in it as long
-//! as that is so, and the times themselves are those of the process, so that no copy of one can be wrong. It
-//! also says when to look at the children that wait for their restart, because holders of refs cannot ring.
+//! [`Timers`] lists the children whose processes have something due at a certain time, for as long as they
+//! have. The times themselves are stored with the process, so no copy of one can be wrong. It also says when
+//! to check the children that wait for their restart, because holders of refs cannot ring.
 
 use std::collections::BTreeSet;
 
 use crate::policy::Key;
 
-/// How long to wait for the first look, and at most between two of them.
+/// The wait before the first look, and the longest between two looks.
 const FIRST_LOOK: u64 = 2_000_000;
 const LAST_LOOK: u64 = 100_000_000;
 
@@ -19,24 +19,24 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Something may be due of this child's process.
+    /// Lists this child, because something may be due for its process.
     pub(super) fn watch(&mut self, key: Key) {
         self.children.insert(key);
     }
 
-    /// Looks at each of the children; those of which nothing is due any more (`false`) are not looked at
-    /// again.
+    /// Calls `look` for each listed child, and removes those for which it returns `false`: nothing is due for
+    /// them.
     pub(super) fn look(&mut self, mut look: impl FnMut(Key) -> bool) {
         self.children.retain(|&key| look(key));
     }
 
-    /// When the next look is due. `of`: when one of a child is.
+    /// When the next look is due. `of` returns when that of a child is.
     pub(super) fn due(&self, of: impl Fn(Key) -> Option<u64>) -> Option<u64> {
         let children = self.children.iter().filter_map(|&key| of(key));
         children.chain(self.restarts.due()).min()
     }
 
-    /// Whether to look now at the children that wait for their restart. Looks begin as soon as there is one.
+    /// Whether to check now the children that wait for their restart. Checks begin as soon as one waits.
     pub(super) fn is_restart_look(&mut self, is_any: impl FnOnce() -> bool, now: u64) -> bool {
         if self.restarts.has_begun() {
             return self.restarts.is_due(now);
@@ -47,25 +47,25 @@ impl Timers {
         false
     }
 
-    /// They have been looked at. `is_any`: some still wait.
+    /// Notes that they were checked. `is_any`: some still wait.
     pub(super) fn end_restart_look(&mut self, is_any: bool, now: u64) {
         self.restarts.again(is_any, now);
     }
 }
 
-/// Looks at something that cannot ring: first after a moment, then less and less often.
+/// The times of looks at something that cannot ring: the first after a moment, then less and less often.
 #[derive(Debug, Default)]
 pub(super) struct Polling(Option<Next>);
 
 #[derive(Clone, Copy, Debug)]
 struct Next {
     at: u64,
-    /// How long was waited for it.
+    /// The wait before it.
     waited: u64,
 }
 
 impl Polling {
-    /// If it has not begun.
+    /// Begins, if it has not.
     pub(super) fn begin(&mut self, now: u64) {
         self.0.get_or_insert(Next { at: now + FIRST_LOOK, waited: FIRST_LOOK });
     }
@@ -82,7 +82,7 @@ impl Polling {
         self.0.map(|next| next.at)
     }
 
-    /// A look has been taken: there is another one later, if there is anything `left` to look at.
+    /// Notes a look. Another follows later, if anything is `left` to look at.
     pub(super) fn again(&mut self, left: bool, now: u64) {
         self.0 = self.0.filter(|_| left).map(|Next { waited, .. }| {
             let wait = (waited * 2).min(LAST_LOOK);

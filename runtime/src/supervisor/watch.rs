@@ -1,12 +1,12 @@
-//! What a supervisor has seen of the message that a child is busy with, so that its deadline holds whatever
-//! becomes of the page.
+//! What a supervisor observed of the message that a child is busy with, so that its deadline holds whatever
+//! the page says later.
 //!
-//! The page says which message it is and since when. It is believed while it goes on: its counter rises with
-//! everything the child does, and its state is what the supervisor knows. A page that has been overwritten
-//! says nothing; what was known before holds until the counter rises again.
+//! The page says which message it is and since when. It is believed while it is consistent: its counter rises
+//! with everything the child does, and its state is what the supervisor knows. A page that was overwritten
+//! does not count; what was known before holds until the counter rises again.
 //!
-//! A child that counts up in a handler that hangs has talked itself out of its deadline. That costs it its
-//! process, which is of no use to it: its callers have their own.
+//! A child that raises the counter in a hung handler escapes its deadline. That harms only itself: its
+//! callers have deadlines of their own.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::supervisor::exit_cause::UNKNOWN;
 /// A message that a child is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy {
-    /// Not later than it was first seen.
+    /// At the latest when it was first seen.
     pub(super) since: u64,
     pub(super) method: u32,
     /// How long it may take.
@@ -24,7 +24,7 @@ pub(super) struct Busy {
 }
 
 impl Busy {
-    /// The message that the page speaks of; with the limit on its method, if there is one.
+    /// The message that the page names, with the limit on its method, if any.
     pub(super) fn told(progress: Progress, own: Option<u64>, now: u64) -> Busy {
         let callers = Some(progress.limit).filter(|&limit| limit != 0);
         let limit = [own, callers].into_iter().flatten().min();
@@ -37,7 +37,7 @@ impl Busy {
 pub(super) struct Look {
     /// Its counter.
     pub(super) moves: u64,
-    /// It does not deny that the child is up.
+    /// The page does not contradict that the child is up.
     pub(super) is_sound: bool,
     pub(super) busy: Option<Busy>,
 }
@@ -46,7 +46,7 @@ pub(super) struct Look {
 pub(super) struct Watch {
     /// When to look next.
     look_at: Option<u64>,
-    /// Since when it has done nothing although messages wait, and what its page said of its progress then.
+    /// Since when it has done nothing although messages wait, and the counter at that time.
     idle: Option<(u64, u64)>,
     moves: u64,
     busy: Option<Busy>,
@@ -54,16 +54,16 @@ pub(super) struct Watch {
     is_blind: bool,
 }
 
-/// What is to be done about a child that takes no message.
+/// What to do about a child that takes no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Idle {
     LookAgain(u64),
-    /// Messages have waited for so long.
+    /// Messages have waited for this long.
     TooLong(Duration),
 }
 
 impl Watch {
-    /// Looks first when the shortest of the limits is over, if there is one.
+    /// Makes a watch whose first look is when the shortest limit is over, if there is one.
     pub(super) fn from(look_at: Option<u64>) -> Watch {
         Watch { look_at, ..Watch::default() }
     }
@@ -76,12 +76,13 @@ impl Watch {
         self.look_at.is_some_and(|at| at <= now)
     }
 
-    /// `None`: never, until something new is known.
+    /// Sets the next look. `None`: none until something new is known.
     pub(super) fn look_next(&mut self, at: Option<u64>) {
         self.look_at = at;
     }
 
-    /// For a child that is not busy. `waiting`: the counter of its page, if messages wait that it could take.
+    /// Looks at a child that is not busy. `waiting`: the counter of its page, if it could take a queued
+    /// message.
     pub(super) fn look_idle(&mut self, waiting: Option<u64>, limit: u64, now: u64) -> Idle {
         match (self.idle, waiting) {
             (_, None) => self.idle = None,
@@ -97,7 +98,8 @@ impl Watch {
         Idle::LookAgain(now.saturating_add(limit))
     }
 
-    /// What the child is busy with. `longest`: the longest limit on any of its handlers.
+    /// Takes a look, and returns what the child is busy with. `longest`: the longest limit on any of its
+    /// handlers.
     pub(super) fn look(&mut self, look: Look, longest: Option<u64>, now: u64) -> Option<Busy> {
         if !look.is_sound || look.moves < self.moves {
             let unknown = Busy { since: now, method: UNKNOWN, limit: longest };

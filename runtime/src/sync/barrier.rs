@@ -419,7 +419,7 @@ impl From<Trouble> for BarrierError {
             Trouble::Call(error) => BarrierError::Call(error),
             Trouble::System(error) => BarrierError::System(error),
             Trouble::Timeout | Trouble::Busy => {
-                BarrierError::System("no answer within the time-out".to_owned())
+                BarrierError::System("no reply within the time-out".to_owned())
             }
         }
     }
@@ -429,7 +429,7 @@ impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| match self {
             BarrierError::Broken { by, why } => write!(f, "{}", Broken { by: by.clone(), why: why.clone() }),
-            BarrierError::Timeout => f.write_str("the barrier's server does not answer"),
+            BarrierError::Timeout => f.write_str("the barrier's server does not reply"),
             BarrierError::Gone { reason, at } => error::gone(f, reason.as_ref(), at),
             BarrierError::Call(error) => write!(f, "{error}"),
             BarrierError::System(error) => f.write_str(error),

@@ -323,7 +323,7 @@ impl<T: Portable> Deref for Guard<T> {
 impl<T: Portable> DerefMut for Guard<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.dirty = true;
-        self.value.get_mut().expect("what came in a message is nobody else's")
+        self.value.get_mut().expect("a received value has one owner")
     }
 }
 

@@ -201,19 +201,19 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
         escaped(f, |f| match self {
             CallError::App(error) => write!(f, "{error}"),
             CallError::Died(reason, at) => write!(f, "{at}: the actor died: {reason}"),
-            CallError::Timeout(at) => write!(f, "{at}: no answer within the deadline"),
+            CallError::Timeout(at) => write!(f, "{at}: no reply within the deadline"),
             CallError::Full(at) => write!(f, "{at}: the mailbox is full"),
             CallError::Stopped(at) => write!(f, "{at}: the actor was stopped first"),
             CallError::Gone(at) => gone(f, at),
             CallError::Unavailable(at) => unavailable(f, at),
             CallError::Codec(error, at) => write!(f, "{at}: {error}"),
             CallError::CallingSelf(at) => calling_self(f, at),
-            CallError::Unanswered(at) => write!(f, "{at}: the actor dropped the answer that it owed"),
+            CallError::Unanswered(at) => write!(f, "{at}: the actor dropped its reply"),
             CallError::Disconnected { executed: Executed::No, why, at } => {
                 write!(f, "{at}: not sent, there is no link: {why}")
             }
             CallError::Disconnected { executed: Executed::Unknown, why, at } => {
-                write!(f, "{at}: the link was lost before the answer came: {why}")
+                write!(f, "{at}: the link was lost before the reply came: {why}")
             }
             CallError::Unreachable(error, at) => write!(f, "{at}: {error}"),
         })

@@ -79,11 +79,11 @@ impl NameError {
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| match self {
-            NameError::NotFound { name } => write!(f, "nobody has the name `{name}`"),
+            NameError::NotFound { name } => write!(f, "no actor is registered as `{name}`"),
             NameError::AlreadyRegistered { name, pid } => {
                 write!(f, "the name `{name}` is that of process {pid}")
             }
-            NameError::Starting { name } => write!(f, "somebody else is still starting `{name}`"),
+            NameError::Starting { name } => write!(f, "another process is still starting `{name}`"),
             NameError::WrongType { name, is, asked } => {
                 write!(f, "`{name}` is for actors of type {is}, and {asked} was asked for")
             }

@@ -72,11 +72,11 @@ impl Options {
             return Err("the option `mailbox` is between 1 and 65535 messages");
         }
         if zero(self.deadline) || zero(self.start) || zero(self.timeout) {
-            return Err("the options `deadline`, `start` and `timeout` are longer than nothing");
+            return Err("the options `deadline`, `start` and `timeout` must be greater than zero");
         }
         if zero(self.grace) || self.shutdown == Some(Shutdown::Timeout(Duration::ZERO)) {
             return Err(
-                "a stop that takes no time at all is the option `shutdown` with `BrutalKill`; `grace` is longer than nothing",
+                "the option `grace` must be greater than zero; for a stop without one, set `shutdown` to `BrutalKill`",
             );
         }
         if self.memory == Some(0) {
@@ -88,7 +88,7 @@ impl Options {
         let recycle = self.recycle.unwrap_or_default();
         if recycle.messages == Some(0) || recycle.memory == Some(0) || zero(recycle.age) {
             return Err(
-                "the options `recycle_after`, `recycle_above` and `recycle_at_age` are more than nothing",
+                "the options `recycle_after`, `recycle_above` and `recycle_at_age` must be greater than zero",
             );
         }
         if recycle.jitter > 100 {

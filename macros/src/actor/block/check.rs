@@ -177,7 +177,7 @@ fn message(function: &Function, errors: &mut Errors) {
     if function.attempts.is_some() && signature::is_later(&function.sig) {
         errors.at(
             &function.sig.output,
-            "`#[idempotent]` repeats a message whose handler the actor has died of, and here the handler has returned before the answer is there: return the value itself, or remove `#[idempotent]`",
+            "`#[idempotent]` repeats a message whose handler the actor has died of, and here the handler returns before the reply is there: return the value itself, or remove `#[idempotent]`",
         );
     }
 }
@@ -266,7 +266,10 @@ fn check_hook(hook: &str, function: &Function, errors: &mut Errors) {
     signature::check_kind(&function.sig, &what, errors);
     let mut arguments = function.sig.inputs.iter().filter(|argument| matches!(argument, FnArg::Typed(_)));
     if hook == ON_EXIT && arguments.next().is_none() {
-        errors.at(&function.sig.ident, format!("{what} is told who has ended: take a `down: phalanx::Down`"));
+        errors.at(
+            &function.sig.ident,
+            format!("{what} gets the report of an exit: take a `down: phalanx::Down`"),
+        );
     }
     let nothing = if hook == ON_EXIT { "nothing else" } else { "nothing" };
     for argument in arguments {
@@ -278,11 +281,8 @@ fn check_hook(hook: &str, function: &Function, errors: &mut Errors) {
         );
     }
     if let Some(ty) = returned(function) {
-        let nobody = if hook == ON_STOP { "nobody is left" } else { "nobody is there" };
-        errors.at(
-            ty,
-            format!("{nobody} to take what {what} returns: return nothing, and handle errors inside"),
-        );
+        errors
+            .at(ty, format!("no caller takes what {what} returns: return nothing, and handle errors inside"));
     }
 }
 

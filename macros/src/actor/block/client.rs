@@ -63,8 +63,8 @@ fn docs(function: &Function) -> TokenStream {
         return quote!(#(#docs)*);
     }
     let what = match function.role {
-        Role::Tell(_) => ", which does not answer",
-        _ => "; the reply carries what it answers",
+        Role::Tell(_) => ", which sends no reply",
+        _ => "; the reply carries the result",
     };
     let line = format!(" Sends `{}` to the actor{what}.", function.name());
     quote!(#(#docs)* #[doc = #line])

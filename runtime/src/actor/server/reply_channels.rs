@@ -447,18 +447,18 @@ impl Drop for Debt {
 fn seal(session: u64, seq: u64, incarnation: u64, answer: Answer) -> Option<Sealed> {
     let (status, outgoing) = match Outgoing::new(answer.encoded, 0) {
         Ok(outgoing) => (answer.status, outgoing),
-        Err(error) => (Status::Codec, Outgoing::text(&format!("cannot send the answer: {error}"))),
+        Err(error) => (Status::Codec, Outgoing::text(&format!("cannot send the reply: {error}"))),
     };
     seal_as(session, seq, incarnation, status, outgoing)
 }
 
 fn seal_lost(session: u64, seq: u64) -> Option<Sealed> {
-    let text = Outgoing::text("the answer was dropped: the caller did not read its answers");
+    let text = Outgoing::text("the reply was dropped: the caller did not read its replies");
     seal_as(session, seq, 0, Status::Dropped, text)
 }
 
 fn seal_unsent(session: u64, seq: u64, error: &io::Error) -> Option<Sealed> {
-    let text = Outgoing::text(&format!("the answer could not be sent: {error}"));
+    let text = Outgoing::text(&format!("the reply could not be sent: {error}"));
     seal_as(session, seq, 0, Status::Dropped, text)
 }
 

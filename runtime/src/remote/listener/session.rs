@@ -37,7 +37,7 @@ pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError>
     let for_writer = Arc::clone(&cut);
     let write = move || {
         if let Err(error) = writer.run() {
-            tracing::debug!(%error, "answers cannot be delivered");
+            tracing::debug!(%error, "replies cannot be delivered");
         }
         // The reader learns of it in this way.
         for_writer.cut();

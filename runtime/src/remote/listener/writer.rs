@@ -185,7 +185,7 @@ impl Writer {
                 }
             }
             (Ok(Packed { fds, .. }), ..) if !fds.is_empty() => {
-                let error = "a ref or another descriptor is in the answer: it means nothing to another host";
+                let error = "a ref or another descriptor is in the reply: it means nothing to another host";
                 (Outcome::Failed(Failure::Codec(error.to_owned())), None)
             }
             (Ok(Packed { status: Status::App, body, .. }), ..) => {
@@ -208,7 +208,7 @@ impl Writer {
         }
         match sent {
             Err(error @ RemoteError::TooLarge { .. }) => {
-                let failure = Failure::Codec(format!("the answer is too large: {error}"));
+                let failure = Failure::Codec(format!("the reply is too large: {error}"));
                 self.outward.send(&encode(&Incoming::Answer(number, Outcome::Failed(failure))))
             }
             sent => sent,

@@ -175,7 +175,7 @@ fn a_port_says_that_it_is_ready() {
         let command = listener.ready(Ready::port(&address)).spawn().unwrap();
         TcpStream::connect(&address).unwrap();
         let second = Command::new("sleep").arg("1000").ready(Ready::port(&address));
-        assert_eq!(refusal(second), format!("somebody else listens at `{address}`"));
+        assert_eq!(refusal(second), format!("another process listens at `{address}`"));
         command.stop(PATIENCE).unwrap();
         TcpStream::connect(&address).unwrap_err();
     });
@@ -195,7 +195,7 @@ fn a_socket_says_that_it_is_ready() {
         let late = Command::new("sleep").arg("1000").start(limit).ready(Ready::path(paper.path()));
         match late.spawn() {
             Err(SpawnError::StartTimeout { awaited, .. }) => {
-                assert_eq!(awaited, format!("somebody to listen at `{}`", paper.path()));
+                assert_eq!(awaited, format!("a listener at `{}`", paper.path()));
             }
             other => panic!("{other:?}"),
         }

@@ -89,7 +89,7 @@ fn a_full_mailbox_and_a_missed_deadline_say_where() {
         assert_eq!(full.to_string(), format!("{}: the mailbox is full", at("answer", pid)));
         let mut hanging = hanging;
         let timeout = hanging.wait_timeout(short).unwrap_err();
-        assert_eq!(timeout.to_string(), format!("{}: no answer within the deadline", at("hang", pid)));
+        assert_eq!(timeout.to_string(), format!("{}: no reply within the deadline", at("hang", pid)));
         assert_eq!(hanging.wait_timeout(short).unwrap_err().at().and_then(phalanx::At::pid), Some(pid));
         mortal.kill().unwrap();
         let died = queued.wait().unwrap_err();

@@ -129,6 +129,6 @@ fn an_answer_for_which_too_many_descriptors_are_under_way_is_said_and_its_caller
     assert_eq!(run.finish(), 0, "{said:?} {errors:?}");
     let [refused, not_given, others @ ..] = &said[..] else { panic!("{said:?}") };
     assert_eq!(refused, "refused: true");
-    assert!(not_given.starts_with("not given: the answer could not be sent"), "{said:?}");
+    assert!(not_given.starts_with("not given: the reply could not be sent"), "{said:?}");
     assert_eq!(others, ["ping: Ok(())", "given: true", "ping: Ok(())"]);
 }

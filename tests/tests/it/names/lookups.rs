@@ -52,7 +52,7 @@ fn an_unknown_name_is_not_found_and_is_named() {
         let client = client();
         assert_eq!(names::lookup::<Db>("nobody"), not_found("nobody"));
         let error = client.find("nobody".into()).wait().unwrap_err().to_string();
-        assert!(error.contains("nobody has the name `nobody`"), "{error}");
+        assert!(error.contains("no actor is registered as `nobody`"), "{error}");
     });
 }
 
@@ -186,7 +186,7 @@ fn a_program_that_does_not_answer_is_waited_for_5_seconds() {
     alone(|| {
         let asking = ask_a_stopped_program::spawn(std::process::id()).unwrap();
         let (error, passed) = asking.join().unwrap();
-        assert!(error.contains("`db`") && error.contains("no answer within 5s"), "{error}");
+        assert!(error.contains("`db`") && error.contains("no reply within 5s"), "{error}");
         assert!(passed >= Duration::from_secs(5) && passed < Duration::from_secs(8), "{passed:?}");
         assert_eq!(names::lookup::<Db>("db"), not_found("db"));
     });

@@ -19,18 +19,27 @@ use rustix::rand::GetRandomFlags;
 
 use super::{check, retry, zeroed};
 
-pub(crate) use libc::{ESRCH as NO_SUCH_PROCESS, SIGABRT, SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGTERM};
+pub use libc::{ESRCH as NO_SUCH_PROCESS, SIGABRT, SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGTERM};
 
 /// How a process ended, as the kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub enum Wait {
+    /// It returned from `main` or called `exit`, with this code.
     Exited(i32),
-    Signaled { signal: i32, core_dumped: bool },
+    /// A signal ended it.
+    Signaled {
+        /// Its number.
+        signal: i32,
+        /// Whether the kernel wrote a core file.
+        core_dumped: bool,
+    },
 }
 
 /// Which side of a fork this is.
-pub(crate) enum Fork {
+pub enum Fork {
+    /// The new process.
     Child,
+    /// The process that forked; the number is the child's pid.
     Parent(i32),
 }
 
@@ -41,7 +50,7 @@ static FOREIGN: AtomicBool = AtomicBool::new(false);
 
 /// From now on this process and its forks fork as the C library does: what has run here may have registered handlers for it (`pthread_atfork`), to seed random
 /// numbers anew in the child, for instance.
-pub(crate) fn note_foreign_code() {
+pub fn note_foreign_code() {
     FOREIGN.store(true, Ordering::Relaxed);
 }
 
@@ -52,7 +61,7 @@ const LEAVING: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// If it has more, with their names; or if they cannot be counted.
-pub(crate) fn confirm_single_thread() -> io::Result<()> {
+pub fn confirm_single_thread() -> io::Result<()> {
     let deadline = super::clock::after(LEAVING);
     let others = loop {
         let others = other_threads()?;
@@ -87,7 +96,7 @@ fn other_threads() -> io::Result<Vec<String>> {
 ///
 /// # Errors
 /// If it does not, or is not there.
-pub(crate) fn check_proc() -> io::Result<()> {
+pub fn check_proc() -> io::Result<()> {
     let shown = std::fs::read_link("/proc/self").map_err(|error| {
         io::Error::new(
             error.kind(),
@@ -104,7 +113,7 @@ pub(crate) fn check_proc() -> io::Result<()> {
 }
 
 /// Whether the parent of this process runs the executable that this one runs; also true if that cannot be found out.
-pub(crate) fn is_below_own_program() -> bool {
+pub fn is_below_own_program() -> bool {
     let file = |path: &str| std::fs::metadata(path).map(|file| (file.dev(), file.ino()));
     match (file("/proc/self/exe"), file(&format!("/proc/{}/exe", parent()))) {
         (Ok(own), Ok(parents)) => own == parents,
@@ -117,7 +126,7 @@ pub(crate) fn is_below_own_program() -> bool {
 /// # Errors
 /// If [`confirm_single_thread`] has not said that this process has a single thread: only then may the
 /// child do more than call exec. Else what `fork(2)` says: `EAGAIN` at the process limit, `ENOMEM`.
-pub(crate) fn fork() -> io::Result<Fork> {
+pub fn fork() -> io::Result<Fork> {
     if !SINGLE.load(Ordering::Relaxed) {
         return Err(io::Error::other("only a single-threaded supervisor forks"));
     }
@@ -139,7 +148,7 @@ pub(crate) fn fork() -> io::Result<Fork> {
 ///
 /// # Errors
 /// Those of [`fork`]; and `Unsupported` where the kernel, a sandbox or the C library leaves no way to do it, or [foreign code](note_foreign_code) has run.
-pub(crate) fn fork_bare(shares: bool) -> io::Result<Fork> {
+pub fn fork_bare(shares: bool) -> io::Result<Fork> {
     if !SINGLE.load(Ordering::Relaxed) {
         return Err(io::Error::other("only a single-threaded supervisor forks"));
     }
@@ -205,50 +214,52 @@ impl Thread {
 }
 
 /// A child that has ended but is not reaped yet, so its pid cannot be anybody else's.
-pub(crate) fn ended_child() -> Option<(i32, Wait)> {
+pub fn ended_child() -> Option<(i32, Wait)> {
     wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT).map(|report| report.ended())
 }
 
 /// Reaps this child, if it has ended.
-pub(crate) fn reap(pid: i32) -> Option<Wait> {
+pub fn reap(pid: i32) -> Option<Wait> {
     wait_for(libc::P_PID, pid, libc::WEXITED).map(|report| report.ended().1)
 }
 
 /// A child that has been stopped, and by which signal; once for each time.
-pub(crate) fn stopped_child() -> Option<(i32, i32)> {
+pub fn stopped_child() -> Option<(i32, i32)> {
     wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|report| (report.pid, report.status))
 }
 
 /// Whether this child has ended, and is not reaped yet.
-pub(crate) fn has_ended(pid: i32) -> bool {
+pub fn has_ended(pid: i32) -> bool {
     wait_for(libc::P_PID, pid, libc::WEXITED | libc::WNOWAIT).is_some()
 }
 
 /// Blocks until a child has ended, and leaves it unreaped; `None` if there are no children. Not for a supervisor, which waits elsewhere.
-pub(crate) fn await_ended_child() -> Option<(i32, Wait)> {
+pub fn await_ended_child() -> Option<(i32, Wait)> {
     wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT).map(|report| report.ended())
 }
 
 /// What has become of a child that is waited for.
-pub(crate) enum Change {
+pub enum Change {
+    /// A signal stopped it; it may go on.
     Stopped,
+    /// It ended.
     Ended(Wait),
 }
 
 /// Blocks until this child has been stopped by a signal or has ended, and leaves it unreaped; `None` if there is no such child. Not for a supervisor.
-pub(crate) fn await_change(pid: i32) -> Option<Change> {
+pub fn await_change(pid: i32) -> Option<Change> {
     let report = wait(libc::P_PID, pid, libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT)?;
     Some(if report.is_stop() { Change::Stopped } else { Change::Ended(report.ended().1) })
 }
 
 /// Blocks until no child is left in this process group, and reaps all that were. Not for a supervisor either.
-pub(crate) fn await_group(group: i32) {
+pub fn await_group(group: i32) {
     while wait(libc::P_PGID, group, libc::WEXITED).is_some() {}
 }
 
 /// Blocks until this child of the process, which others may be waiting for as well, has been stopped by a signal (`true`) or has ended. Takes
 /// nothing away from those.
-pub(crate) fn await_stop(pidfd: BorrowedFd<'_>) -> bool {
+pub fn await_stop(pidfd: BorrowedFd<'_>) -> bool {
     let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT;
     wait(libc::P_PIDFD, pidfd.as_raw_fd(), flags).is_some_and(|report| report.is_stop())
 }
@@ -295,7 +306,7 @@ fn wait(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<Report> {
 /// Sends a signal to a child that is not reaped yet; a negative pid means its whole group.
 ///
 /// Only for whoever reaps that child: for everybody else the number may be another process by now.
-pub(crate) fn kill(pid: i32, signal: i32) {
+pub fn kill(pid: i32, signal: i32) {
     debug_assert!(pid != 0 && pid != -1);
     // By number: nix has no name for the real-time signals that a command may be stopped by.
     // SAFETY: kill takes integers only.
@@ -303,19 +314,19 @@ pub(crate) fn kill(pid: i32, signal: i32) {
 }
 
 /// Sends a signal that ends it in order, or at all, to a child that is not reaped yet; one that is stopped goes on, since it would not heed it otherwise.
-pub(crate) fn kill_and_continue(pid: i32, signal: i32) {
+pub fn kill_and_continue(pid: i32, signal: i32) {
     kill(pid, signal);
     kill(pid, SIGCONT);
 }
 
 /// Whether there is a process of this number, a dead one that is not reaped included. It may be another one than is meant.
-pub(crate) fn exists(pid: u32) -> bool {
+pub fn exists(pid: u32) -> bool {
     let Ok(pid @ 1..) = i32::try_from(pid) else { return false };
     matches!(nix::sys::signal::kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
 }
 
 /// A handle on a process that cannot come to mean another one.
-pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
+pub fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     let pid = positive(pid)?;
     // Close-on-exec by definition.
     let made = rustix::process::pidfd_open(pid, PidfdFlags::empty());
@@ -335,51 +346,53 @@ fn positive(pid: i32) -> io::Result<rustix::process::Pid> {
 ///
 /// # Errors
 /// `ESRCH` if the process is gone, `EPERM` if it is not ours to signal.
-pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+pub fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     let known = rustix::process::Signal::from_named_raw(signal);
     let signal = known.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
     Ok(rustix::process::pidfd_send_signal(pidfd, signal)?)
 }
 
 /// Writes to standard error, as far as that takes it: without a lock that another thread may have held when this process was forked.
-pub(crate) fn say(words: &str) {
+pub fn say(words: &str) {
     // A number that is not open is an error.
     let _ = rustix::io::write(rustix::stdio::stderr(), words.as_bytes());
 }
 
 /// Ends this process at once: no destructors, no exit handlers, no flushing.
-pub(crate) fn exit_now(code: i32) -> ! {
+pub fn exit_now(code: i32) -> ! {
     // SAFETY: _exit does not return and touches no Rust state.
     unsafe { libc::_exit(code) }
 }
 
-pub(crate) fn pid() -> i32 {
+/// The pid of this process.
+pub fn pid() -> i32 {
     std::process::id() as i32
 }
 
-pub(crate) fn parent() -> i32 {
+/// The pid of this process' parent.
+pub fn parent() -> i32 {
     std::os::unix::process::parent_id() as i32
 }
 
 /// Makes this process the leader of a group of its own.
-pub(crate) fn own_group() {
+pub fn own_group() {
     // It fails only for a session leader, which leads its group already.
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
 }
 
 /// As [`own_group`], from the parent's side, so that neither side can be late.
-pub(crate) fn group_of(pid: i32) {
+pub fn group_of(pid: i32) {
     // The child may have done it or be gone.
     let _ = setpgid(Pid::from_raw(pid), Pid::from_raw(pid));
 }
 
 /// The process group of a process, if it exists.
-pub(crate) fn group(pid: i32) -> Option<i32> {
+pub fn group(pid: i32) -> Option<i32> {
     getpgid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
 }
 
 /// Asks for a signal when the thread that forked this process ends, or answers `false` if `parent` is not the parent any more.
-pub(crate) fn die_with(parent_pid: i32, signal: i32) -> bool {
+pub fn die_with(parent_pid: i32, signal: i32) -> bool {
     let _ = Signal::try_from(signal).and_then(prctl::set_pdeathsig);
     // The parent may have died just before: then the request came too late and the parent is another one.
     parent() == parent_pid
@@ -387,7 +400,7 @@ pub(crate) fn die_with(parent_pid: i32, signal: i32) -> bool {
 
 /// Prepares a command to be started by this process, to which this thread, which must be the one that starts it, is its life: a group of its own,
 /// SIGKILL when this thread ends, signals as a program finds them that a shell has started, and this `oom_score_adj`, if it may have that.
-pub(crate) fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
+pub fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
     command.process_group(0);
     let parent = pid();
     let oom_score_adj = oom_score_adj.map(|value| value.to_string());
@@ -408,7 +421,7 @@ pub(crate) fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
 }
 
 /// From now on this process leaves no core when it dies of a signal.
-pub(crate) fn leave_no_core() {
+pub fn leave_no_core() {
     let _ = prctl::set_dumpable(false);
 }
 
@@ -416,24 +429,24 @@ pub(crate) fn leave_no_core() {
 ///
 /// # Errors
 /// If a sandbox does not let it.
-pub(crate) fn become_subreaper() -> io::Result<()> {
+pub fn become_subreaper() -> io::Result<()> {
     Ok(prctl::set_child_subreaper(true)?)
 }
 
 /// Lets the kernel's memory killer choose this child before the program and the supervisors.
-pub(crate) fn volunteer_for_oom(pid: i32) {
+pub fn volunteer_for_oom(pid: i32) {
     // Not being allowed to is no reason not to run.
     let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "300");
 }
 
 /// The size of a page of memory, in bytes.
-pub(crate) fn page_size() -> u64 {
+pub fn page_size() -> u64 {
     let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
 }
 
 /// The next number of a source that other processes cannot guess.
-pub(crate) fn random() -> u64 {
+pub fn random() -> u64 {
     let mut bytes = [0_u8; 8];
     // With these flags it only blocks before the system has booted.
     if rustix::rand::getrandom(&mut bytes, GetRandomFlags::empty()) == Ok(8) {
@@ -444,7 +457,7 @@ pub(crate) fn random() -> u64 {
 }
 
 /// Which limit an error of the operating system speaks of, by its name in setrlimit(2).
-pub(crate) fn limit_of(error: &io::Error) -> Option<&'static str> {
+pub fn limit_of(error: &io::Error) -> Option<&'static str> {
     if error.kind() == io::ErrorKind::FileTooLarge {
         return Some("RLIMIT_FSIZE");
     }
@@ -459,7 +472,7 @@ pub(crate) fn limit_of(error: &io::Error) -> Option<&'static str> {
 }
 
 /// Which limit an error names that another process has put into words: its text is at their end.
-pub(crate) fn limit_in(error: &str) -> Option<&'static str> {
+pub fn limit_in(error: &str) -> Option<&'static str> {
     let numbers = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
     numbers
         .map(io::Error::from_raw_os_error)

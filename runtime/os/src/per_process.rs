@@ -7,25 +7,26 @@ use std::cell::Cell;
 
 use once_cell::race::OnceBox;
 
-use crate::sys::copy;
+use crate::copy;
 
 /// The process in which something was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Home(u64);
+pub struct Home(u64);
 
 impl Home {
-    pub(crate) fn here() -> Home {
+    /// This process.
+    pub fn here() -> Home {
         Home(copy::generation())
     }
 
     /// Whether this is it, and no copy of it.
-    pub(crate) fn is_here(self) -> bool {
+    pub fn is_here(self) -> bool {
         copy::generation() == self.0
     }
 }
 
 /// A value for each process. That of the original stays in the memory of its copies, and is left alone there.
-pub(crate) struct Own<T>(OnceBox<Made<T>>);
+pub struct Own<T>(OnceBox<Made<T>>);
 
 impl<T: Default> Default for Own<T> {
     fn default() -> Self {
@@ -41,12 +42,13 @@ struct Made<T> {
 }
 
 impl<T: Default> Own<T> {
-    pub(crate) const fn new() -> Own<T> {
+    /// Nothing is made before it is asked for.
+    pub const fn new() -> Own<T> {
         Own(OnceBox::new())
     }
 
     /// The value of this process. Never blocks.
-    pub(crate) fn here(&self) -> &T {
+    pub fn here(&self) -> &T {
         let home = Home::here();
         let mut place = self;
         loop {
@@ -67,12 +69,12 @@ thread_local! {
 
 /// What tells this thread from the others that live. Also good in destructors of thread-locals and in exit functions, where the thread has no
 /// handle any more.
-pub(crate) fn thread() -> usize {
+pub fn thread() -> usize {
     PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
 
 /// What is said of a ref, a reply or a pool of the original that cannot go on in its copy.
-pub(crate) const COPY: &str = "this process is a copy, made by fork, of the one that it belongs to";
+pub const COPY: &str = "this process is a copy, made by fork, of the one that it belongs to";
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ static BY_PID: AtomicU64 = AtomicU64::new(0);
 static NO_PAGE: AtomicU64 = AtomicU64::new(0);
 
 /// A number that this process shares with none of those that it was forked from; never 0. Its children may have the number of their siblings.
-pub(crate) fn generation() -> u64 {
+pub fn generation() -> u64 {
     let page = page();
     if ptr::eq(page, &NO_PAGE) {
         return by_pid();
@@ -30,7 +30,7 @@ pub(crate) fn generation() -> u64 {
 }
 
 /// Whether this process is of that generation. Async-signal-safe: it makes no page, and takes no number.
-pub(crate) fn is_of(generation: u64) -> bool {
+pub fn is_of(generation: u64) -> bool {
     match known() {
         None => generation == 0,
         Some(page) if ptr::eq(page, &NO_PAGE) => BY_PID.load(Ordering::Acquire) == entry(generation),
@@ -101,7 +101,7 @@ mod tests {
     fn in_a_fork(code: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child makes no call that another thread's lock could hold up: it looks at memory, and leaves.
         match unsafe { libc::fork() } {
-            0 => crate::sys::process::exit_now(i32::from(!code())),
+            0 => crate::process::exit_now(i32::from(!code())),
             child => {
                 let child = nix::unistd::Pid::from_raw(child);
                 nix::sys::wait::waitpid(child, None) == Ok(nix::sys::wait::WaitStatus::Exited(child, 0))

@@ -15,13 +15,13 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlag
 use super::{check, fd, retry, zeroed};
 
 /// The two sizes in front of the data.
-pub(crate) const HEADER: usize = 2 * size_of::<usize>();
+pub const HEADER: usize = 2 * size_of::<usize>();
 
 /// The largest data of one packet that we send; larger payloads travel as shared memory.
-pub(crate) const MAX_DATA: usize = 60 * 1024;
+pub const MAX_DATA: usize = 60 * 1024;
 
 /// As many descriptors as ipc-channel allows in one message.
-pub(crate) const MAX_FDS: usize = 64;
+pub const MAX_FDS: usize = 64;
 
 /// How large a buffer is. A packet needs less, but from this size on an allocator maps zero pages instead of writing zeroes,
 /// so that a process only pays for what it receives.
@@ -30,7 +30,7 @@ const BUFFER: usize = 160 * 1024;
 const _: () = assert!(BUFFER >= HEADER + MAX_DATA);
 
 /// A buffer for one packet, to be used again and again.
-pub(crate) fn buffer() -> Vec<u8> {
+pub fn buffer() -> Vec<u8> {
     vec![0; BUFFER]
 }
 
@@ -50,7 +50,7 @@ const CONTROL: usize = CONTROL_HEADER
 ///
 /// # Errors
 /// `WouldBlock` if the socket is full, `BrokenPipe` or `ConnectionReset` if the other end is gone.
-pub(crate) fn send(socket: BorrowedFd<'_>, packet: &mut [u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub fn send(socket: BorrowedFd<'_>, packet: &mut [u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     assert!(packet.len() >= HEADER && packet.len() <= HEADER + MAX_DATA && fds.len() <= MAX_FDS);
     let (total, data) = (packet.len(), packet.len() - HEADER);
     packet[..HEADER / 2].copy_from_slice(&total.to_ne_bytes());
@@ -59,7 +59,7 @@ pub(crate) fn send(socket: BorrowedFd<'_>, packet: &mut [u8], fds: &[BorrowedFd<
 }
 
 /// Sends bytes as they are, as one packet. Never blocks, never raises SIGPIPE.
-pub(crate) fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     assert!(fds.len() <= MAX_FDS);
     let mut room = [MaybeUninit::uninit(); ROOM];
     let mut beside = SendAncillaryBuffer::new(if fds.is_empty() { &mut [] } else { &mut room });
@@ -80,15 +80,15 @@ pub(crate) fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<
 const ROOM: usize = rustix::cmsg_space!(ScmRights(MAX_FDS));
 
 /// What one receive brought.
-pub(crate) struct Packet {
+pub struct Packet {
     /// How many bytes of the buffer are filled.
-    pub(crate) len: usize,
+    pub len: usize,
     /// The descriptors that came along, close-on-exec.
-    pub(crate) fds: Vec<OwnedFd>,
+    pub fds: Vec<OwnedFd>,
     /// The packet, or its descriptors, did not fit, and the rest is lost.
-    pub(crate) truncated: bool,
+    pub truncated: bool,
     /// The real user and group of the sender, if the socket was [asked for them](super::credentials::ask_for_senders) when it was sent.
-    pub(crate) sender: Option<(u32, u32)>,
+    pub sender: Option<(u32, u32)>,
 }
 
 /// Receives one packet as it is; with `wait`, blocks until there is one.
@@ -97,7 +97,7 @@ pub(crate) struct Packet {
 ///
 /// # Errors
 /// `WouldBlock` without `wait` if there is nothing; `Interrupted` if a signal handler ran while waiting.
-pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
     receive_with(socket, buffer, wait, 0)
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> 
 ///
 /// # Errors
 /// As [`receive`].
-pub(crate) fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
+pub fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result<Option<Packet>> {
     receive_with(socket, buffer, wait, libc::MSG_PEEK)
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io:
 ///
 /// # Errors
 /// If the kernel does not know how.
-pub(crate) fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
     let offset: libc::c_int = 0;
     let size = size_of::<libc::c_int>() as libc::socklen_t;
     let (level, option) = (libc::SOL_SOCKET, libc::SO_PEEK_OFF);
@@ -126,7 +126,7 @@ pub(crate) fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
 ///
 /// # Errors
 /// What `recv(2)` says.
-pub(crate) fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+pub fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     let got = retry(|| Ok(recv(socket, &mut *buffer, flags)?.0));
     match got {
@@ -138,7 +138,7 @@ pub(crate) fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Resul
 }
 
 /// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; returns whether there was one.
-pub(crate) fn skip(socket: BorrowedFd<'_>) -> bool {
+pub fn skip(socket: BorrowedFd<'_>) -> bool {
     // What does not fit is discarded by the kernel.
     let mut byte = [0];
     let got = retry(|| Ok(recv(socket, &mut byte, RecvFlags::DONTWAIT)?.0));
@@ -233,7 +233,7 @@ fn detach(message: &libc::msghdr) -> Arrived {
 }
 
 /// The data of a packet that claims to be a whole ipc-channel message, or `None` if its sizes do not say so.
-pub(crate) fn data(packet: &[u8]) -> Option<&[u8]> {
+pub fn data(packet: &[u8]) -> Option<&[u8]> {
     let total = usize::from_ne_bytes(packet.get(..HEADER / 2)?.try_into().ok()?);
     let data = usize::from_ne_bytes(packet.get(HEADER / 2..HEADER)?.try_into().ok()?);
     (total == packet.len() && data == packet.len() - HEADER).then(|| &packet[HEADER..])

@@ -71,7 +71,7 @@ unsafe impl<T: Element, const N: usize> Element for [T; N] {
 }
 impl<T: Plain, const N: usize> Plain for [T; N] {}
 
-/// What a [`Shared`](crate::Shared) can be: one [`Element`], or a slice of them.
+/// What a `phalanx::Shared` can be: one [`Element`], or a slice of them.
 ///
 /// # Safety
 /// `at` answers a pointer to exactly `len` elements at `start`.
@@ -109,7 +109,7 @@ unsafe impl<T: Element> Shareable for [T] {
 
 /// Shared memory seen as a `T`; unmapped and closed on drop.
 #[derive(Debug)]
-pub(crate) struct Region<T: Shareable + ?Sized> {
+pub struct Region<T: Shareable + ?Sized> {
     /// Where the elements lie, unless there is nothing.
     mapped: Option<Mapping>,
     len: usize,
@@ -119,7 +119,7 @@ pub(crate) struct Region<T: Shareable + ?Sized> {
 
 impl<T: Shareable + ?Sized> Region<T> {
     /// Memory that begins with these values; nobody else has them.
-    pub(crate) fn of(values: &mut [T::Element]) -> io::Result<Region<T>> {
+    pub fn of(values: &mut [T::Element]) -> io::Result<Region<T>> {
         // SAFETY: the values are borrowed exclusively, so not even atomics change; an element has no padding; and the bytes
         // are as many as the values take.
         let bytes =
@@ -128,7 +128,7 @@ impl<T: Shareable + ?Sized> Region<T> {
     }
 
     /// Memory that begins with these values, plain data.
-    pub(crate) fn copy_of(values: &[T::Element]) -> io::Result<Region<T>>
+    pub fn copy_of(values: &[T::Element]) -> io::Result<Region<T>>
     where
         T::Element: Plain,
     {
@@ -139,7 +139,7 @@ impl<T: Shareable + ?Sized> Region<T> {
     }
 
     /// So many elements, which `fill` writes in place.
-    pub(crate) fn built(len: usize, fill: impl FnOnce(&mut [T::Element])) -> io::Result<Region<T>>
+    pub fn built(len: usize, fill: impl FnOnce(&mut [T::Element])) -> io::Result<Region<T>>
     where
         T::Element: Plain,
     {
@@ -158,7 +158,7 @@ impl<T: Shareable + ?Sized> Region<T> {
     }
 
     /// So many elements, all of their bytes zero.
-    pub(crate) fn zeroed(len: usize) -> io::Result<Region<T>> {
+    pub fn zeroed(len: usize) -> io::Result<Region<T>> {
         let file = create(c"phalanx-shared", libc::MFD_ALLOW_SEALING)?;
         allocate(&file, bytes::<T::Element>(len)?)?;
         seal(&file, seals_of::<T::Element>())?;
@@ -169,7 +169,7 @@ impl<T: Shareable + ?Sized> Region<T> {
     ///
     /// # Errors
     /// If it is not a memory file for exactly `len` elements, allocated and sealed as it has to be.
-    pub(crate) fn open(file: OwnedFd, len: usize) -> io::Result<Region<T>> {
+    pub fn open(file: OwnedFd, len: usize) -> io::Result<Region<T>> {
         let size = bytes::<T::Element>(len)?;
         let wanted = seals_of::<T::Element>();
         if T::LEN.is_some_and(|fixed| fixed != len) || seals(file.as_fd())? & wanted != wanted {
@@ -180,7 +180,7 @@ impl<T: Shareable + ?Sized> Region<T> {
     }
 
     /// How many elements.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
     }
 }

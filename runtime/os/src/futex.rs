@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::thread::futex::{self, Flags, Timespec};
 
 /// Sleeps while `word` is `expected`, at most for `limit`; wakes early for any reason, so the caller looks again.
-pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Duration) {
+pub fn wait(word: &AtomicU32, expected: u32, limit: Duration) {
     let limit =
         Timespec { tv_sec: limit.as_secs().min(i32::MAX as u64) as _, tv_nsec: limit.subsec_nanos() as _ };
     // Every error (the word is another one, the time is over, a signal) is a reason to look again.
@@ -14,7 +14,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Duration) {
 }
 
 /// Wakes up to `count` sleepers on `word`, in whichever processes they are.
-pub(crate) fn wake(word: &AtomicU32, count: i32) {
+pub fn wake(word: &AtomicU32, count: i32) {
     let _ = futex::wake(word, SHARED, count.cast_unsigned());
 }
 

@@ -17,33 +17,33 @@ use rustix::net::SendFlags;
 use super::{check, copy, zeroed};
 
 /// A set of signals.
-pub(crate) struct Mask(SigSet);
+pub struct Mask(SigSet);
 
 impl Mask {
     /// Of signals that have a name. (Real-time signals are neither blocked nor waited for by this crate.)
-    pub(crate) fn of(signals: &[i32]) -> Mask {
+    pub fn of(signals: &[i32]) -> Mask {
         Mask(signals.iter().filter_map(|&signal| Signal::try_from(signal).ok()).collect())
     }
 
     /// Of all signals that can be blocked.
-    pub(crate) fn all() -> Mask {
+    pub fn all() -> Mask {
         Mask(SigSet::all())
     }
 
     /// As `ppoll` takes it.
-    pub(super) fn set(&self) -> SigSet {
+    pub(crate) fn set(&self) -> SigSet {
         self.0
     }
 
     /// Makes this the mask of the calling thread.
-    pub(crate) fn install(&self) {
+    pub fn install(&self) {
         // It fails for a bad address only.
         let _ = self.0.thread_set_mask();
     }
 }
 
 /// Does something that the kernel may answer with EFBIG and this signal to the calling thread: only the error is left of it.
-pub(super) fn without<T>(signal: i32, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn without<T>(signal: i32, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let blocked = Mask::of(&[signal]);
     let before = blocked.0.thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap_or(SigSet::empty());
     let done = act();
@@ -79,7 +79,7 @@ fn change(signal: i32, new: Option<&libc::sigaction>) -> io::Result<libc::sigact
 
 /// What a supervisor and all its forks begin with: default dispositions for every signal, nothing blocked; but SIGPIPE ignored, as Rust's own start does,
 /// and SIGTTIN and SIGTTOU, since none of them is ever in the foreground of a terminal, and nobody would continue one that was stopped there.
-pub(crate) fn reset() {
+pub fn reset() {
     set_defaults();
     // A closed pipe is an error of the write; so is a terminal (EIO) of the read. What is written to a terminal goes through.
     for signal in [libc::SIGPIPE, libc::SIGTTIN, libc::SIGTTOU] {
@@ -88,7 +88,7 @@ pub(crate) fn reset() {
 }
 
 /// Default dispositions for every signal, and nothing blocked. Async-signal-safe.
-pub(crate) fn set_defaults() {
+pub fn set_defaults() {
     for signal in 1..=libc::SIGRTMAX() {
         // Those that cannot be changed (KILL, STOP, those of libc) say so, and that is all right.
         let _ = install(signal, libc::SIG_DFL, 0);
@@ -97,12 +97,12 @@ pub(crate) fn set_defaults() {
 }
 
 /// Whether this signal has its default disposition.
-pub(crate) fn is_default(signal: i32) -> bool {
+pub fn is_default(signal: i32) -> bool {
     disposition(signal) == Some(libc::SIG_DFL)
 }
 
 /// Whether this signal is noted by the program's handler, and nobody has put another one in its place.
-pub(crate) fn is_watched(signal: i32) -> bool {
+pub fn is_watched(signal: i32) -> bool {
     disposition(signal) == Some(handler(note_if_ours))
 }
 
@@ -170,42 +170,42 @@ extern "C" fn note_if_ours(signal: libc::c_int) {
 }
 
 /// From now on this signal is noted, and whoever is in a system call comes back with `EINTR`.
-pub(crate) fn watch(signal: i32) {
+pub fn watch(signal: i32) {
     NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(signal, handler(note), 0);
 }
 
 /// The signal has its default disposition again.
-pub(crate) fn unwatch(signal: i32) {
+pub fn unwatch(signal: i32) {
     let _ = install(signal, libc::SIG_DFL, 0);
 }
 
 /// As [`watch`], but system calls go on.
-pub(crate) fn watch_quietly(signal: i32) {
+pub fn watch_quietly(signal: i32) {
     NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(signal, handler(note), libc::SA_RESTART);
 }
 
 /// As [`watch_quietly`], in the program: for as long as the program leaves the signal to us.
-pub(crate) fn watch_for_program(signal: i32) {
+pub fn watch_for_program(signal: i32) {
     NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(signal, handler(note_if_ours), libc::SA_RESTART);
 }
 
 /// Each noted signal also writes to `fd`, which stays open for the life of the process.
-pub(crate) fn wake_through(fd: BorrowedFd<'static>, is_event: bool) {
+pub fn wake_through(fd: BorrowedFd<'static>, is_event: bool) {
     NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     WAKE_IS_EVENT.store(is_event, Ordering::Relaxed);
     WAKE.store(fd.as_raw_fd(), Ordering::Relaxed);
 }
 
 /// Whether the signal has been noted since the last [`take`].
-pub(crate) fn is_noted(signal: i32) -> bool {
+pub fn is_noted(signal: i32) -> bool {
     PENDING.load(Ordering::SeqCst) & (1 << signal) != 0
 }
 
 /// Whether the signal has been noted, or has been sent to this process and waits for another thread to note it.
-pub(crate) fn is_sent(signal: i32) -> bool {
+pub fn is_sent(signal: i32) -> bool {
     // The kernel has one thread in mind for it. Whoever unblocks a signal is offered what waits, before this returns.
     Mask::of(&[signal]).install();
     Mask::of(&[]).install();
@@ -213,25 +213,25 @@ pub(crate) fn is_sent(signal: i32) -> bool {
 }
 
 /// Whether the signal, which is blocked, has been sent to this process.
-pub(crate) fn is_pending(signal: i32) -> bool {
+pub fn is_pending(signal: i32) -> bool {
     let mut set = zeroed();
     // SAFETY: filled in by sigpending, which fails for a bad address only; both get a local variable.
     unsafe { libc::sigpending(&mut set) == 0 && libc::sigismember(&set, signal) == 1 }
 }
 
 /// Whether the signal has been noted; forgets it.
-pub(crate) fn take(signal: i32) -> bool {
+pub fn take(signal: i32) -> bool {
     PENDING.fetch_and(!(1 << signal), Ordering::SeqCst) & (1 << signal) != 0
 }
 
 /// Forgets what the process this one was forked from had noted, and its waker.
-pub(crate) fn forget() {
+pub fn forget() {
     WAKE.store(-1, Ordering::Relaxed);
     PENDING.store(0, Ordering::SeqCst);
 }
 
 /// Ends this process by the signal's default action.
-pub(crate) fn die_of(signal: i32) -> ! {
+pub fn die_of(signal: i32) -> ! {
     let _ = install(signal, libc::SIG_DFL, 0);
     Mask::of(&[]).install();
     // To this very thread: one that the kernel gives to another thread might come later than the exit below.
@@ -253,7 +253,7 @@ static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(0);
 static EXPLAINED_FOR: AtomicU64 = AtomicU64::new(0);
 
 /// On SIGABRT, finds out whether memory was the reason, says so in `word`, and lets the process die of the signal.
-pub(crate) fn explain_aborts(word: &'static AtomicU32, limit: u64) {
+pub fn explain_aborts(word: &'static AtomicU32, limit: u64) {
     OUT_OF_MEMORY.store(word.as_ptr(), Ordering::Relaxed);
     MEMORY_LIMIT.store(limit as usize, Ordering::Relaxed);
     EXPLAINED_FOR.store(copy::generation(), Ordering::Relaxed);
@@ -339,6 +339,6 @@ fn private_memory() -> usize {
 }
 
 /// The name of a signal, such as "SIGSEGV"; "signal N" for those without one.
-pub(crate) fn name(signal: i32) -> String {
+pub fn name(signal: i32) -> String {
     Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |known| known.as_str().to_owned())
 }

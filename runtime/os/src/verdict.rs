@@ -5,7 +5,7 @@ use std::io;
 
 /// Whose fault an error is, and so what is to be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// The number is not (any more) what this process has made of it: closed, something else, unusable. Trying again cannot help, and what else is
     /// broken nobody knows: the process ends with words, and its supervisor does the rest. (A program makes its reply channel anew.)
     Ours,
@@ -18,7 +18,8 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn of(error: &io::Error) -> Verdict {
+    /// Says whose the error of a call on a socket is.
+    pub fn of(error: &io::Error) -> Verdict {
         use Verdict::{Ours, Packet, Passes, Theirs};
         let Some(code) = error.raw_os_error() else {
             return match error.kind() {
@@ -39,7 +40,7 @@ impl Verdict {
     }
 
     /// Whether the reason passes, and it is not that there is no room: a socket that can be written to says nothing about when.
-    pub(crate) fn passes_unseen(error: &io::Error) -> bool {
+    pub fn passes_unseen(error: &io::Error) -> bool {
         Verdict::of(error) == Verdict::Passes
             && !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-/// A limit of the operating system on a process, see setrlimit(2): for the option [`limit`](crate::ActorBuilder::limit).
+/// A limit of the operating system on a process, see setrlimit(2): for the option `limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Limit {
@@ -33,7 +33,7 @@ pub enum Limit {
 ///
 /// # Errors
 /// `EPERM` above what is allowed.
-pub(crate) fn limit(limit: Limit, value: u64) -> io::Result<()> {
+pub fn limit(limit: Limit, value: u64) -> io::Result<()> {
     let (resource, hard) = match limit {
         // At the hard limit there is no warning signal any more.
         Limit::CpuSeconds => {
@@ -62,7 +62,7 @@ pub(crate) fn limit(limit: Limit, value: u64) -> io::Result<()> {
 ///
 /// # Errors
 /// `FileTooLarge`, with words that name the limit; or what `act` says.
-pub(super) fn grow_file<T>(size: u64, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn grow_file<T>(size: u64, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let too_large = |limit: u64| {
         let text = format!(
             "RLIMIT_FSIZE: this process may write files of {limit} bytes (`ulimit -f`), memory files included, and needs one of {size}"
@@ -82,7 +82,7 @@ pub(super) fn grow_file<T>(size: u64, act: impl FnOnce() -> io::Result<T>) -> io
 }
 
 /// How many descriptors this process may have open (the soft limit).
-pub(crate) fn descriptors() -> u32 {
+pub fn descriptors() -> u32 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft.min(1 << 20) as u32)
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn descriptors() -> u32 {
 static SOFT: AtomicU64 = AtomicU64::new(0);
 
 /// Raises the soft limit on descriptors to the hard one; returns the soft limit as it was.
-pub(crate) fn raise_descriptors() -> u64 {
+pub fn raise_descriptors() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     // Failing to raise it leaves the limit as it was, and reaching it is a typed error later.
     let raised = hard.min(1 << 20).max(soft);
@@ -101,7 +101,7 @@ pub(crate) fn raise_descriptors() -> u64 {
 }
 
 /// Sets the soft limit on descriptors, within the hard one.
-pub(crate) fn set_descriptors(soft: u64) {
+pub fn set_descriptors(soft: u64) {
     if SOFT.load(Relaxed) == soft {
         return;
     }
@@ -113,7 +113,7 @@ pub(crate) fn set_descriptors(soft: u64) {
 }
 
 /// Which limit keeps this process from starting another one, or a thread: the bound of its control group, that of its user, or that of the machine.
-pub(crate) fn limit_on_processes() -> &'static str {
+pub fn limit_on_processes() -> &'static str {
     if is_group_full().unwrap_or(false) {
         return "pids.max";
     }
@@ -166,12 +166,12 @@ fn is_full((group, mounted): &(PathBuf, PathBuf)) -> bool {
 }
 
 /// Does something, and once more with the soft limit on descriptors raised if it needed more of them.
-pub(crate) fn with_raised_descriptors_if_needed<T>(mut act: impl FnMut() -> Result<T, T>) -> T {
+pub fn with_raised_descriptors_if_needed<T>(mut act: impl FnMut() -> Result<T, T>) -> T {
     act().or_else(|_| with_raised_descriptors(act)).unwrap_or_else(|partly| partly)
 }
 
 /// Does something with the soft limit on descriptors raised to the hard one.
-pub(crate) fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
+pub fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
     let soft = raise_descriptors();
     let done = act();
     set_descriptors(soft);
@@ -179,7 +179,7 @@ pub(crate) fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
 }
 
 /// Limits the private writable memory of this process (`RLIMIT_DATA`, which counts heap and private mappings).
-pub(crate) fn set_memory(bytes: u64) {
+pub fn set_memory(bytes: u64) {
     let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
 }
 

@@ -25,14 +25,14 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Payload files can neither shrink under a reader (SIGBUS) nor change while they are decoded.
 const PAYLOAD_SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
 
-pub(super) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
+pub(crate) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
     let flags = MFdFlags::from_bits_retain(flags) | MFdFlags::MFD_CLOEXEC;
     let made = memfd_create(name, flags).map_err(|error| super::named("memfd_create", error.into()))?;
     super::fd::raise(made).map(File::from)
 }
 
 /// Seals a file that nobody else has yet.
-pub(super) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
+pub(crate) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     let deadline = super::clock::after(BUSY);
     loop {
         match fcntl(file, FcntlArg::F_ADD_SEALS(SealFlag::from_bits_retain(seals))) {
@@ -50,20 +50,20 @@ pub(super) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
 ///
 /// # Errors
 /// If it is no memory file.
-pub(super) fn seals(file: BorrowedFd<'_>) -> io::Result<libc::c_int> {
+pub(crate) fn seals(file: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     Ok(fcntl(file, FcntlArg::F_GET_SEALS)?)
 }
 
 /// What the list of a supervisor's children is called in `/proc/PID/fd`.
-pub(crate) const REGISTER: &str = "/memfd:phalanx-register";
+pub const REGISTER: &str = "/memfd:phalanx-register";
 
 /// An empty file for such a list.
-pub(crate) fn register() -> io::Result<File> {
+pub fn register() -> io::Result<File> {
     create(c"phalanx-register", 0)
 }
 
 /// A sealed memory file with these bytes.
-pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
+pub fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = create(c"phalanx-payload", libc::MFD_ALLOW_SEALING)?;
     write_all(&file, bytes, 0)?;
     seal(&file, PAYLOAD_SEALS)?;
@@ -74,7 +74,7 @@ pub(crate) fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// See [`rlimit::grow_file`].
-pub(crate) fn write_all(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+pub fn write_all(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     rlimit::grow_file(at.saturating_add(bytes.len() as u64), || file.write_all_at(bytes, at))
 }
 
@@ -118,14 +118,14 @@ impl Place {
 
 /// A payload that somebody sent, mapped read-only.
 #[derive(Debug)]
-pub(crate) struct Payload(Option<Mapping>);
+pub struct Payload(Option<Mapping>);
 
 impl Payload {
     /// Maps a received memory file of at most `limit` bytes.
     ///
     /// # Errors
     /// If it is not a sealed memory file, too large, or has holes: then the sender is not one of us.
-    pub(crate) fn open(fd: BorrowedFd<'_>, limit: u64) -> io::Result<Payload> {
+    pub fn open(fd: BorrowedFd<'_>, limit: u64) -> io::Result<Payload> {
         if seals(fd)? & PAYLOAD_SEALS != PAYLOAD_SEALS {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a sealed payload"));
         }
@@ -149,21 +149,21 @@ impl Deref for Payload {
 }
 
 /// The size of the shared page of an actor.
-pub(crate) const PAGE: usize = 8192;
+pub const PAGE: usize = 8192;
 
 /// Words of memory that this process shares with those that it forks, and with nobody else.
 #[derive(Debug)]
-pub(crate) struct Words(Mapping);
+pub struct Words(Mapping);
 
 impl Words {
     /// So many zeroes, for the life of this process.
-    pub(crate) fn shared(count: usize) -> io::Result<&'static Words> {
+    pub fn shared(count: usize) -> io::Result<&'static Words> {
         let mapping = Mapping::anonymous(count * size_of::<AtomicU64>(), true)?;
         Ok(Box::leak(Box::new(Words(mapping))))
     }
 
     /// Those that this process forks from now on do not have them.
-    pub(crate) fn keep_from_children(&self) {
+    pub fn keep_from_children(&self) {
         self.0.advise(Advice::KeepFromChildren);
     }
 }
@@ -183,7 +183,7 @@ impl Deref for Words {
 ///
 /// # Safety
 /// Only atomics and arrays of atomics, `repr(C)`, valid for every bit pattern, at most [`PAGE`] bytes.
-pub(crate) unsafe trait Shared {}
+pub unsafe trait Shared {}
 
 macro_rules! shared {
     ($($name:ty),*) => { $(
@@ -197,7 +197,9 @@ shared!(std::sync::atomic::AtomicU8, std::sync::atomic::AtomicU32, std::sync::at
 unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
 
 /// Declares a `repr(C)` structure of atomics that can be shared between processes.
-macro_rules! shared_struct {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __shared_struct {
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
         $(#[$meta])*
         #[repr(C)]
@@ -206,37 +208,40 @@ macro_rules! shared_struct {
         impl $name {
             /// The compiler checks that each field is `Shared`, and that all of them fit on a page.
             const CHECKED: () = {
-                const fn shared<T: $crate::sys::memfd::Shared>() {}
+                const fn shared<T: $crate::memfd::Shared>() {}
                 $(shared::<$ty>();)*
-                assert!(std::mem::size_of::<$name>() <= $crate::sys::memfd::PAGE);
+                assert!(std::mem::size_of::<$name>() <= $crate::memfd::PAGE);
             };
         }
 
-        $crate::sys::memfd::shared_impl!($name);
+        $crate::memfd::shared_impl!($name);
     };
 }
 
 /// The `impl` of [`shared_struct`], here because it is unsafe.
-macro_rules! shared_impl {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __shared_impl {
     ($name:ident) => {
         const _: () = $name::CHECKED;
         // SAFETY: `CHECKED` has looked at each field and at the size; the macro adds repr(C).
         #[allow(unsafe_code, reason = "written by a macro of sys/, argued there")]
-        unsafe impl $crate::sys::memfd::Shared for $name {}
+        unsafe impl $crate::memfd::Shared for $name {}
     };
 }
-pub(crate) use {shared_impl, shared_struct};
+pub use __shared_impl as shared_impl;
+pub use __shared_struct as shared_struct;
 
 /// Whether what is mapped here is to be kept out of the processes that this one forks: in a supervisor.
 static KEEPS: AtomicBool = AtomicBool::new(false);
 
 /// From now on this process keeps the pages that it maps to itself (or, in a child, no longer does).
-pub(crate) fn keep_pages_from_children(keep: bool) {
+pub fn keep_pages_from_children(keep: bool) {
     KEEPS.store(keep, Ordering::Relaxed);
 }
 
 /// A page that several processes have mapped, seen as a `T`. Here it is mapped when it is looked at.
-pub(crate) struct Page<T: Shared> {
+pub struct Page<T: Shared> {
     place: OnceLock<Place>,
     file: OwnedFd,
     kind: PhantomData<T>,
@@ -244,7 +249,7 @@ pub(crate) struct Page<T: Shared> {
 
 impl<T: Shared> Page<T> {
     /// A new page of zeroes that cannot shrink; `growable` leaves room for bytes behind it.
-    pub(crate) fn create(growable: bool) -> io::Result<Page<T>> {
+    pub fn create(growable: bool) -> io::Result<Page<T>> {
         let file = create(c"phalanx-status-page", libc::MFD_ALLOW_SEALING)?;
         rlimit::grow_file(PAGE as u64, || file.set_len(PAGE as u64))?;
         let grow = if growable { 0 } else { libc::F_SEAL_GROW };
@@ -256,7 +261,7 @@ impl<T: Shared> Page<T> {
     ///
     /// # Errors
     /// If the file is not a memory file of that size which cannot shrink, or there is no room to map it.
-    pub(crate) fn open(file: OwnedFd) -> io::Result<Page<T>> {
+    pub fn open(file: OwnedFd) -> io::Result<Page<T>> {
         let page = Page::<T>::accept(file)?;
         let place = OnceLock::from(Place::Mapped(page.map()?));
         Ok(Page { place, ..page })
@@ -266,7 +271,7 @@ impl<T: Shared> Page<T> {
     ///
     /// # Errors
     /// If the file is not a memory file of that size which cannot shrink.
-    pub(crate) fn accept(file: OwnedFd) -> io::Result<Page<T>> {
+    pub fn accept(file: OwnedFd) -> io::Result<Page<T>> {
         let seals = seals(file.as_fd())?;
         let file = File::from(super::fd::raise(file)?);
         let len = file.metadata()?.size();
@@ -290,33 +295,34 @@ impl<T: Shared> Page<T> {
     }
 
     /// Maps it, and has its memory looked up, before it is needed.
-    pub(crate) fn prefault(&self) {
+    pub fn prefault(&self) {
         if let Place::Mapped(mapping) = self.place() {
             mapping.advise(Advice::Populate);
         }
     }
 
     /// Unmaps it until it is looked at again: each mapping makes every fork dearer.
-    pub(crate) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         self.place.take();
     }
 
     /// In a child: a mapping that its supervisor has kept to itself is not there, whatever this struct says.
-    pub(crate) fn reset_after_fork(&mut self) {
+    pub fn reset_after_fork(&mut self) {
         std::mem::forget(self.place.take());
     }
 
-    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+    /// The memory file.
+    pub fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 
     /// For whoever has to put the file elsewhere.
-    pub(crate) fn file_mut(&mut self) -> &mut OwnedFd {
+    pub fn file_mut(&mut self) -> &mut OwnedFd {
         &mut self.file
     }
 
     /// The first word of a page that is not mapped.
-    pub(crate) fn first_word(&self) -> Option<u32> {
+    pub fn first_word(&self) -> Option<u32> {
         if self.place.get().is_some() {
             return None;
         }
@@ -326,12 +332,12 @@ impl<T: Shared> Page<T> {
     }
 
     /// Writes bytes behind the page, in one piece.
-    pub(crate) fn append(&self, bytes: &[u8]) -> io::Result<()> {
+    pub fn append(&self, bytes: &[u8]) -> io::Result<()> {
         write_all(&File::from(self.file.try_clone()?), bytes, PAGE as u64)
     }
 
     /// Reads `len` bytes from behind the page, if they are there, and not more than `limit`.
-    pub(crate) fn appended(&self, len: u64, limit: u64) -> io::Result<Vec<u8>> {
+    pub fn appended(&self, len: u64, limit: u64) -> io::Result<Vec<u8>> {
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
         if len > limit {
             return Err(invalid(format!("a result that claims {len} bytes, at most {limit} are read")));
@@ -411,7 +417,7 @@ mod tests {
                 seal(&file, PAYLOAD_SEALS).unwrap();
                 done.store(true, Ordering::SeqCst);
             });
-            crate::sys::poll::pause(Duration::from_millis(20));
+            crate::poll::pause(Duration::from_millis(20));
             assert!(!done.load(Ordering::SeqCst));
             drop(writable);
         });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Nanoseconds of the system-wide monotonic clock; the same in every process, never 0.
-pub(crate) fn now() -> u64 {
+pub fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // By hand: through nix each look at the clock takes about 20 ns more, of 60, and every wait and every deadline looks.
     // SAFETY: `time` is a valid timespec to write to; CLOCK_MONOTONIC always exists on Linux.
@@ -12,16 +12,16 @@ pub(crate) fn now() -> u64 {
 }
 
 /// The moment `after` from now on that clock; saturates.
-pub(crate) fn after(after: Duration) -> u64 {
+pub fn after(after: Duration) -> u64 {
     now().saturating_add(nanos(after))
 }
 
 /// A duration in nanoseconds; saturates after 584 years.
-pub(crate) fn nanos(duration: Duration) -> u64 {
+pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// How long it is until `moment`; zero if it has passed.
-pub(crate) fn until(moment: u64) -> Duration {
+pub fn until(moment: u64) -> Duration {
     Duration::from_nanos(moment.saturating_sub(now()))
 }

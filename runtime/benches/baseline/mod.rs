@@ -2,26 +2,25 @@
 //!
 //! No mailbox, no status page, no types: one packet asks for a fork, one packet says that the child is there.
 //! It makes the system calls of the real thing, so the ratio between the two says what everything else costs.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::{env, io};
 
-use crate::actor::actor_ref::ActorRef;
-use crate::actor::traits::Actor;
-use crate::sys::{clock, fd, poll, process, seqpacket};
+use phalanx_os::{clock, fd, poll, process, seqpacket};
 
 /// Tells a benchmark, started again, that it must be the zygote.
 const ZYGOTE: &str = "PHALANX_FLOOR_ZYGOTE";
 
 /// A single-threaded process that forks on request and does nothing else.
-pub struct Zygote {
+pub(crate) struct Zygote {
     child: Child,
     control: OwnedFd,
 }
 
 /// A forked child that has sent its first packet, and ends when this is dropped.
-pub struct Forked {
+pub(crate) struct Forked {
     socket: OwnedFd,
     pid: i32,
 }
@@ -31,7 +30,7 @@ impl Forked {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn kill_until_hang_up(&self) -> io::Result<()> {
+    pub(crate) fn kill_until_hang_up(&self) -> io::Result<()> {
         kill(self.pid.unsigned_abs());
         while seqpacket::receive(self.socket.as_fd(), &mut [0; 16], true)?.is_some() {}
         Ok(())
@@ -42,7 +41,7 @@ impl Forked {
 ///
 /// # Errors
 /// Those of the system.
-pub fn handle(pid: u32) -> io::Result<OwnedFd> {
+pub(crate) fn handle(pid: u32) -> io::Result<OwnedFd> {
     process::pidfd(pid.cast_signed())
 }
 
@@ -50,37 +49,32 @@ pub fn handle(pid: u32) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// Those of the system.
-pub fn kill_until_known(pid: u32, handle: &OwnedFd) -> io::Result<()> {
+pub(crate) fn kill_until_known(pid: u32, handle: &OwnedFd) -> io::Result<()> {
     kill(pid);
     while !poll::readable(handle.as_fd(), None)? {}
     Ok(())
 }
 
 /// SIGKILL from outside, which no supervisor has ordered.
-pub fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     process::kill(pid.cast_signed(), process::SIGKILL);
 }
 
-/// Now, on the clock of [`noted`]: nanoseconds since the system was started.
-pub fn now() -> u64 {
+/// Nanoseconds since the system was started: the clock on which `noted` says when a supervisor knew of an end.
+pub(crate) fn now() -> u64 {
     clock::now()
-}
-
-/// When the supervisor of this actor knew how its last process had ended.
-pub fn noted<A: Actor>(actor: &ActorRef<A>) -> u64 {
-    actor.endpoint().status_page.noted()
 }
 
 impl Zygote {
     /// Starts the running executable again, whose `main` has to begin with [`serve_if_asked`].
-    pub fn start() -> io::Result<Zygote> {
+    pub(crate) fn start() -> io::Result<Zygote> {
         let (control, theirs) = fd::seqpacket_pair()?;
         let child = Command::new(env::current_exe()?).env(ZYGOTE, "1").stdin(Stdio::from(theirs)).spawn()?;
         Ok(Zygote { child, control })
     }
 
     /// Asks for a child, and waits for its first packet.
-    pub fn fork(&self) -> io::Result<Forked> {
+    pub(crate) fn fork(&self) -> io::Result<Forked> {
         let (ours, theirs) = fd::seqpacket_pair()?;
         seqpacket::send_raw(self.control.as_fd(), b"f", &[theirs.as_fd()])?;
         drop(theirs);
@@ -104,7 +98,7 @@ impl Drop for Zygote {
 
 /// In the image that [`Zygote::start`] has started, serves until its parent is gone; in any other, does
 /// nothing.
-pub fn serve_if_asked() {
+pub(crate) fn serve_if_asked() {
     if env::var_os(ZYGOTE).is_some() {
         let served = serve();
         process::exit_now(i32::from(served.is_err()));

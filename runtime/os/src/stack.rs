@@ -23,12 +23,12 @@ thread_local! {
 }
 
 /// In a supervisor, for its children, which run on a copy of its stack.
-pub(crate) fn prepare() {
+pub fn prepare() {
     find_limit();
 }
 
 /// The limit on the stack (`RLIMIT_STACK`) has changed.
-pub(crate) fn forget() {
+pub fn forget() {
     LIMIT.set(0);
 }
 
@@ -73,7 +73,7 @@ fn find_limit() -> usize {
 
 /// Does something that takes a part of the reserve, on this stack or on a new one. `None`, and nothing is done, if there is no memory for that.
 #[inline(always)]
-pub(crate) fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
+pub fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
     let limit = match LIMIT.get() {
         0 => find_limit(),
         limit => limit,
@@ -84,7 +84,7 @@ pub(crate) fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
 /// Does something on a new stack of this size. `None`, and nothing is done, if there is no memory for that.
 #[cold]
 #[inline(never)]
-pub(crate) fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
+pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
     /// Puts the limit of the stack back that was left, also if `act` panics.
     struct Back(usize);
     impl Drop for Back {

@@ -7,13 +7,13 @@ static START: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static ROOM: AtomicUsize = AtomicUsize::new(0);
 
 /// How much room the first argument of a supervisor leaves for titles.
-pub(crate) const TITLE: usize = 120;
+pub const TITLE: usize = 120;
 
 /// Remembers where the kernel keeps the first argument of this process, so that [`set`] can write there.
 ///
 /// # Safety
 /// `argv` is what the kernel passed to this process: null, or an array of `argc` C strings.
-pub(crate) unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_char) {
+pub unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_char) {
     if argc < 1 || argv.is_null() {
         return;
     }
@@ -24,7 +24,7 @@ pub(crate) unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_cha
 }
 
 /// Names the process, its short name (15 bytes) as well as its command line. Neither is cut inside a character.
-pub(crate) fn set(title: &str) {
+pub fn set(title: &str) {
     // The name of an executable may contain anything but a slash and a 0.
     let clean: String =
         title.chars().map(|character| if character.is_control() { '?' } else { character }).collect();

@@ -7,26 +7,28 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What may be found in the executable by its offset.
-pub(crate) trait Findable: Copy + 'static {
+pub trait Findable: Copy + 'static {
     /// Marks a place where such a thing lies; with the size of what follows. No two types have the same.
     const MAGIC: u64;
 }
 
 /// A constant that another process of the same executable can find by its offset.
 #[repr(C)]
-pub(crate) struct Located<T> {
+pub struct Located<T> {
     magic: u64,
     size: u64,
-    pub(crate) value: T,
+    /// The constant.
+    pub value: T,
 }
 
 impl<T: Findable> Located<T> {
-    pub(crate) const fn new(value: T) -> Located<T> {
+    /// Marks the constant by its kind and size.
+    pub const fn new(value: T) -> Located<T> {
         Located { magic: T::MAGIC, size: size_of::<T>() as u64, value }
     }
 
     /// Where this constant lies in the main executable, or `None` if it lies elsewhere (in a shared library).
-    pub(crate) fn offset(&'static self) -> Option<u64> {
+    pub fn offset(&'static self) -> Option<u64> {
         let address = std::ptr::from_ref(self).addr() as u64;
         let (base, segments) = segments();
         let inside =
@@ -35,7 +37,7 @@ impl<T: Findable> Located<T> {
     }
 
     /// The constant at this offset, or `None` if there is none.
-    pub(crate) fn at(offset: u64) -> Option<&'static Located<T>> {
+    pub fn at(offset: u64) -> Option<&'static Located<T>> {
         let (base, segments) = segments();
         let address = base.checked_add(offset)?;
         let end = address.checked_add(size_of::<Self>() as u64)?;
@@ -95,7 +97,7 @@ fn read_segments() -> (u64, Vec<(u64, u64)>) {
 }
 
 /// A number that is the same in two processes only if they run the same build of the same program.
-pub(crate) fn build_hash() -> u64 {
+pub fn build_hash() -> u64 {
     static HASH: OnceLock<u64> = OnceLock::new();
     *HASH.get_or_init(hash_build)
 }
@@ -118,7 +120,7 @@ fn hash_build() -> u64 {
 /// A value of a type that has no data: a function item, or a closure that captures nothing.
 ///
 /// `None` if the type has data.
-pub(crate) fn from_zero_sized<F: Copy + 'static>() -> Option<F> {
+pub fn from_zero_sized<F: Copy + 'static>() -> Option<F> {
     if size_of::<F>() != 0 {
         return None;
     }
@@ -148,7 +150,7 @@ const USUAL_LIBRARIES: [&[u8]; 10] = [
 
 /// Whether code that is neither ours nor the C library's may have run in this process before `main`: an initialiser of the program, or of a shared library. Nobody
 /// can ask the C library what handlers it has been given.
-pub(crate) fn may_have_run_foreign_code() -> bool {
+pub fn may_have_run_foreign_code() -> bool {
     let own = (&raw const __init_array_end).addr() - (&raw const __init_array_start).addr();
     own / size_of::<usize>() > USUAL_INITIALISERS || has_unusual_libraries()
 }
@@ -171,18 +173,20 @@ fn has_unusual_libraries() -> bool {
 }
 
 /// What the loader calls before `main`, with the arguments of `main`.
-pub(crate) type Initialiser = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+pub type Initialiser = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
 
 /// Has the given functions run before `main` in every program that is linked with this: the first one decides, by the first argument, whether the image is to
 /// become something else than a program; if so, the second one takes it over.
 ///
 /// Stands where the two functions do; `HOOK` is in the table of initialisers.
-macro_rules! before_main {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __before_main {
     ($accept:path, $take_over:path) => {
         #[used]
         #[allow(unsafe_code, reason = "the entry has the type that the table wants")]
         #[unsafe(link_section = ".init_array")]
-        static HOOK: $crate::sys::executable::Initialiser = hook;
+        static HOOK: $crate::executable::Initialiser = hook;
 
         #[allow(unsafe_code, reason = "only the loader calls it")]
         extern "C" fn hook(
@@ -191,11 +195,11 @@ macro_rules! before_main {
             envp: *const *const std::ffi::c_char,
         ) {
             // SAFETY: the loader calls this, as an initialiser, with the arguments of `main`.
-            unsafe { $crate::sys::executable::begin((argc, argv, envp), hook, $accept, $take_over) }
+            unsafe { $crate::executable::begin((argc, argv, envp), hook, $accept, $take_over) }
         }
     };
 }
-pub(crate) use before_main;
+pub use __before_main as before_main;
 
 unsafe extern "C" {
     /// Of the linker: where the table of initialisers begins, and where it ends.
@@ -206,19 +210,19 @@ unsafe extern "C" {
 }
 
 /// Whether a static, and what is linked with it, is part of the program's executable and not of a shared library.
-pub(crate) fn contains<T>(part: &'static T) -> bool {
+pub fn contains<T>(part: &'static T) -> bool {
     let address = std::hint::black_box(&raw const *part).addr() as u64;
     segments().1.iter().any(|&(first, last)| first <= address && address < last)
 }
 
 /// Whether the program was started by calling the loader (`ld.so PROGRAM`), so that the executable of this process, for the kernel, is the loader.
-pub(crate) fn is_loaded_by_hand() -> bool {
+pub fn is_loaded_by_hand() -> bool {
     let interpreter = told_at_start(libc::AT_BASE);
     interpreter == 0 && headers().iter().any(|header| header.p_type == libc::PT_INTERP)
 }
 
 /// A copy of the first argument of this process.
-pub(crate) fn first_argument() -> Option<Vec<u8>> {
+pub fn first_argument() -> Option<Vec<u8>> {
     // SAFETY: a word, which the C library has set before any initialiser ran, and which nobody here writes to. It is null, or points to a C string of
     // this process' stack; `proctitle::set`, which replaces that, leaves the NUL behind it.
     let argument = unsafe {
@@ -234,14 +238,14 @@ pub(crate) fn first_argument() -> Option<Vec<u8>> {
 static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
 
 /// Whether the hook has taken this image over: it, and all that is forked from it, never runs `main`.
-pub(crate) fn is_taken_over() -> bool {
+pub fn is_taken_over() -> bool {
     TAKEN_OVER.load(Ordering::Relaxed)
 }
 
 static PROGRAM: AtomicBool = AtomicBool::new(false);
 
 /// Whether the hook has found that this image is a program like any other, whatever its first argument is.
-pub(crate) fn is_program() -> bool {
+pub fn is_program() -> bool {
     PROGRAM.load(Ordering::Relaxed)
 }
 
@@ -252,7 +256,7 @@ type Arguments = (c_int, *const *const c_char, *const *const c_char);
 ///
 /// # Safety
 /// The arguments are those of an initialiser, and `hook` is that initialiser.
-pub(crate) unsafe fn begin<T>(
+pub unsafe fn begin<T>(
     arguments: Arguments,
     hook: Initialiser,
     accept: fn(&[u8]) -> Option<T>,

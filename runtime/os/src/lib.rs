@@ -1,29 +1,31 @@
-//! The only place that talks to the kernel: one family of system calls per file.
+//! The system calls of phalanx, one family a file.
 //!
-//! All `unsafe`, all of `nix`, `rustix` and `libc` of the crate are here, and what leaves this module is safe to
-//! call in any order with any argument. The rest of the crate denies `unsafe_code`, and a test greps for it.
-#![allow(unsafe_code, reason = "the one place for it; every block argues")]
+//! All `unsafe`, all of `nix`, `rustix` and `libc` of phalanx are here. What leaves this crate is safe to call in any
+//! order with any argument. It knows nothing of actors, mailboxes or supervisors.
+//!
+//! This crate is published because `phalanx` needs it. It promises nothing to other crates: each release of `phalanx`
+//! needs this very version.
 
-pub(crate) mod attributes;
-pub(crate) mod clock;
-pub(crate) mod copy;
-pub(crate) mod credentials;
-pub(crate) mod executable;
-pub(crate) mod fd;
-pub(crate) mod futex;
+pub mod attributes;
+pub mod clock;
+pub mod copy;
+pub mod credentials;
+pub mod executable;
+pub mod fd;
+pub mod futex;
 mod mapping;
-pub(crate) mod memfd;
-pub(crate) mod per_process;
-pub(crate) mod poll;
-pub(crate) mod process;
-pub(crate) mod procfs;
-pub(crate) mod proctitle;
-pub(crate) mod rlimit;
-pub(crate) mod seqpacket;
-pub(crate) mod shared_memory;
-pub(crate) mod signal;
-pub(crate) mod stack;
-pub(crate) mod verdict;
+pub mod memfd;
+pub mod per_process;
+pub mod poll;
+pub mod process;
+pub mod procfs;
+pub mod proctitle;
+pub mod rlimit;
+pub mod seqpacket;
+pub mod shared_memory;
+pub mod signal;
+pub mod stack;
+pub mod verdict;
 
 use std::io;
 

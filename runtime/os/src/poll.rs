@@ -24,7 +24,7 @@ fn timespec(limit: Duration) -> TimeSpec {
 ///
 /// # Errors
 /// `Interrupted` if a signal handler ran.
-pub(crate) fn readable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
+pub fn readable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
     Ok(wait(&[(fd, false)], limit, None)?[0])
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn readable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Resul
 ///
 /// # Errors
 /// `Interrupted` if a signal handler ran.
-pub(crate) fn wait(
+pub fn wait(
     fds: &[(BorrowedFd<'_>, bool)],
     limit: Option<Duration>,
     mask: Option<&Mask>,
@@ -60,10 +60,11 @@ fn select(
     const BITS: usize = c_ulong::BITS as usize;
     let place = |fd: &BorrowedFd<'_>| {
         let number = fd.as_raw_fd().unsigned_abs() as usize;
-        (number / BITS, 1 << (number % BITS))
+        let bit: c_ulong = 1 << (number % BITS);
+        (number / BITS, bit)
     };
     let words = 1 + fds.iter().map(|(fd, _)| place(fd).0).max().unwrap_or_default();
-    let mut sets = [vec![0; words], vec![0; words]];
+    let mut sets: [Vec<c_ulong>; 2] = [vec![0; words], vec![0; words]];
     for (fd, write) in fds {
         let (word, bit) = place(fd);
         sets[usize::from(*write)][word] |= bit;
@@ -75,15 +76,16 @@ fn select(
     struct Signals(*const libc::sigset_t, libc::size_t);
     // The size is that of the kernel's masks, not of the C library's.
     let signals = Signals(mask.as_ref().map_or(ptr::null(), |mask| ptr::from_ref(mask.as_ref())), 8);
-    let [read, write] = &mut sets;
-    // SAFETY: the sets have room for `words * BITS` descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null is
+    // With their types: what takes any number of arguments takes them of any type.
+    let [read, write]: [*mut c_ulong; 2] = sets.each_mut().map(|set| set.as_mut_ptr());
+    // SAFETY: the sets are of the words that the call is defined on, and have room for `words * BITS` descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null is
     // allowed) for the whole call.
     let done = unsafe {
         libc::syscall(
             libc::SYS_pselect6,
             (words * BITS) as c_int,
-            read.as_mut_ptr(),
-            write.as_mut_ptr(),
+            read,
+            write,
             ptr::null_mut::<c_ulong>(),
             time,
             ptr::from_ref(&signals),
@@ -105,33 +107,37 @@ fn select(
 ///
 /// # Errors
 /// `Interrupted` if a signal handler ran.
-pub(crate) fn writable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
+pub fn writable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
     Ok(wait(&[(fd, true)], limit, None)?[0])
 }
 
 /// A counter in the kernel that wakes whoever polls it.
 #[derive(Debug)]
-pub(crate) struct Event(OwnedFd);
+pub struct Event(OwnedFd);
 
 impl Event {
-    pub(crate) fn new() -> io::Result<Event> {
+    /// A counter at zero.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE` or `ENOMEM`.
+    pub fn new() -> io::Result<Event> {
         let made = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         fd::raise(made.map_err(|error| super::named("eventfd2", error.into()))?).map(Event)
     }
 
     /// Wakes the poller; never blocks, is kept until [`Event::clear`].
-    pub(crate) fn set(&self) {
+    pub fn set(&self) {
         self.add(1);
     }
 
     /// Wakes the poller, and adds this number to the counter.
-    pub(crate) fn add(&self, number: u64) {
+    pub fn add(&self, number: u64) {
         // A full counter is as good as a set one.
         let _ = rustix::io::write(&self.0, &number.to_ne_bytes());
     }
 
     /// Returns what the counter was.
-    pub(crate) fn clear(&self) -> u64 {
+    pub fn clear(&self) -> u64 {
         let mut count = [0; 8];
         // An error leaves the zeroes: nothing was counted.
         let _ = rustix::io::read(&self.0, &mut count);
@@ -147,25 +153,29 @@ impl AsFd for Event {
 
 /// A set of descriptors that one thread waits for; members leave it when they are closed.
 #[derive(Debug)]
-pub(crate) struct Epoll(nix::sys::epoll::Epoll);
+pub struct Epoll(nix::sys::epoll::Epoll);
 
 /// Room for what one wait reports.
-pub(crate) type Events = [EpollEvent; 64];
+pub type Events = [EpollEvent; 64];
 
 impl Epoll {
-    pub(crate) fn new() -> io::Result<Epoll> {
+    /// An empty set.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE` or `ENOMEM`.
+    pub fn new() -> io::Result<Epoll> {
         let made = nix::sys::epoll::Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
         let made = made.map_err(|error| super::named("epoll_create1", error.into()))?;
         Ok(Epoll(nix::sys::epoll::Epoll(fd::raise(made.0)?)))
     }
 
     /// Adds a descriptor that is reported for as long as it can be read.
-    pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+    pub fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         Ok(self.0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
     /// Adds a descriptor that is reported once for each arrival, and once when it hangs up.
-    pub(crate) fn add_edge(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+    pub fn add_edge(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         match self.0.add(fd, EpollEvent::new(flags, token)) {
             // The number was a member before, of the same socket: close alone does not end a membership.
@@ -175,12 +185,13 @@ impl Epoll {
     }
 
     /// Adds a descriptor that is reported when it has hung up, as [`super::fd::hung_up`] sees it, and until it is removed.
-    pub(crate) fn add_hang_up(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+    pub fn add_hang_up(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         // Hang-ups and errors are reported unasked.
         Ok(self.0.add(fd, EpollEvent::new(EpollFlags::empty(), token))?)
     }
 
-    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) {
+    /// Takes a descriptor out of the set, if it is in it.
+    pub fn remove(&self, fd: BorrowedFd<'_>) {
         // Not being a member (any more) is what we want.
         let _ = self.0.delete(fd);
     }
@@ -189,7 +200,7 @@ impl Epoll {
     ///
     /// # Errors
     /// `EBADF` or `EINVAL` if the number of the set has come to mean something else, or nothing: every later wait says so, too, at once.
-    pub(crate) fn wait<'a>(
+    pub fn wait<'a>(
         &self,
         events: &'a mut Events,
         limit: Option<Duration>,
@@ -212,7 +223,7 @@ impl Epoll {
 
 /// A descriptor that can be read for as long as a socket has hung up, or this process says so. Who looks at it takes nothing away from others.
 #[derive(Debug)]
-pub(crate) struct Sentinel {
+pub struct Sentinel {
     set: Epoll,
     /// What this process says. Changed under a lock of its owner's.
     said: Option<(Event, AtomicBool)>,
@@ -220,7 +231,7 @@ pub(crate) struct Sentinel {
 
 impl Sentinel {
     /// If it `listens`, a word of this process counts too.
-    pub(crate) fn of(socket: BorrowedFd<'_>, listens: bool) -> io::Result<Sentinel> {
+    pub fn of(socket: BorrowedFd<'_>, listens: bool) -> io::Result<Sentinel> {
         let set = Epoll::new()?;
         set.add_hang_up(socket, 0)?;
         let said = listens.then(Event::new).transpose()?;
@@ -230,7 +241,8 @@ impl Sentinel {
         Ok(Sentinel { set, said: said.map(|event| (event, AtomicBool::new(false))) })
     }
 
-    pub(crate) fn say(&self, ended: bool) {
+    /// Makes it readable, or not readable any more.
+    pub fn say(&self, ended: bool) {
         let Some((event, before)) = &self.said else { return };
         match (before.swap(ended, Ordering::Relaxed), ended) {
             (false, true) => event.set(),
@@ -254,7 +266,7 @@ impl AsFd for Epoll {
 }
 
 /// Reads and forgets up to `most` one-byte packets of a socket; never blocks. Returns whether it is open.
-pub(crate) fn drain_bell(fd: BorrowedFd<'_>, most: usize) -> bool {
+pub fn drain_bell(fd: BorrowedFd<'_>, most: usize) -> bool {
     let mut scratch = [0_u8; 16];
     for _ in 0..most {
         let got = retry(|| Ok(recv(fd, &mut scratch, RecvFlags::DONTWAIT)?.0));
@@ -268,18 +280,20 @@ pub(crate) fn drain_bell(fd: BorrowedFd<'_>, most: usize) -> bool {
 }
 
 /// Empty room for [`Epoll::wait`].
-pub(crate) fn no_events() -> Events {
+pub fn no_events() -> Events {
     [EpollEvent::empty(); 64]
 }
 
 /// Lets others run for a moment. For the few waits that the kernel has no event for; each has a deadline around it.
-pub(crate) fn pause(moment: Duration) {
+pub fn pause(moment: Duration) {
     std::thread::sleep(moment);
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+
+    use nix::fcntl::FcntlArg;
 
     use super::*;
 
@@ -302,5 +316,22 @@ mod tests {
         let wait = Some(Duration::from_millis(1));
         assert_eq!(select(&[(silent.as_fd(), false)], wait, Some(&mask)).unwrap(), [false]);
         assert_eq!(select(&[], now, None).unwrap(), [false; 0]);
+    }
+
+    #[test]
+    fn descriptors_of_every_number_are_found_without_polling() {
+        let now = Some(Duration::ZERO);
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (silent, _open) = io::pipe().unwrap();
+        writer.write_all(b"x").unwrap();
+        let at = |number: usize, end: &io::PipeReader| {
+            let copy = nix::fcntl::fcntl(end, FcntlArg::F_DUPFD_CLOEXEC(number as i32)).unwrap();
+            super::super::fd::own(copy).unwrap()
+        };
+        for number in [31, 32, 33, 63, 64, 65, 127, 128, 500, 900] {
+            let (ready, not_ready) = (at(number, &reader), at(number, &silent));
+            let fds = [(ready.as_fd(), false), (not_ready.as_fd(), false)];
+            assert_eq!(select(&fds, now, None).unwrap(), [true, false], "from {number} on");
+        }
     }
 }

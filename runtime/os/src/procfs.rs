@@ -5,10 +5,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::sys::process;
+use crate::process;
 
 /// The children of a single-threaded process, zombies included.
-pub(crate) fn children(pid: i32) -> Vec<i32> {
+pub fn children(pid: i32) -> Vec<i32> {
     match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
         Ok(list) => list.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect(),
         // A kernel without that file: every process says who its parent is.
@@ -17,7 +17,7 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
 }
 
 /// The children of a process that may have several threads.
-pub(crate) fn children_of_all_threads(pid: i32) -> Vec<i32> {
+pub fn children_of_all_threads(pid: i32) -> Vec<i32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists
@@ -28,43 +28,44 @@ pub(crate) fn children_of_all_threads(pid: i32) -> Vec<i32> {
 }
 
 /// The resident memory of a process, in bytes.
-pub(crate) fn resident_bytes(pid: i32) -> u64 {
+pub fn resident_bytes(pid: i32) -> u64 {
     let statm = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
     let pages = statm.split_ascii_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok());
     pages.unwrap_or(0).saturating_mul(process::page_size())
 }
 
 /// The processor time that a process has used.
-pub(crate) fn processor_time(pid: i32) -> Duration {
+pub fn processor_time(pid: i32) -> Duration {
     let ticks = stat_field::<u64>(pid, 11).unwrap_or(0) + stat_field::<u64>(pid, 12).unwrap_or(0);
     // The unit of /proc, whatever the kernel's own is.
     Duration::from_millis(ticks.saturating_mul(10))
 }
 
-pub(crate) fn processes() -> impl Iterator<Item = i32> {
+/// The pids that `/proc` lists; none without `/proc`.
+pub fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// The parent of a process.
-pub(crate) fn parent_of(pid: i32) -> Option<i32> {
+pub fn parent_of(pid: i32) -> Option<i32> {
     stat_field(pid, 1)
 }
 
 /// The process that a handle is for, as the kernel numbers it here; `None` if it is gone, and without /proc.
-pub(crate) fn pid_of(handle: BorrowedFd<'_>) -> Option<i32> {
+pub fn pid_of(handle: BorrowedFd<'_>) -> Option<i32> {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd())).ok()?;
     let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
     (pid > 0).then_some(pid)
 }
 
 /// When a process was started, in ticks since the system was.
-pub(crate) fn started(pid: i32) -> Option<u64> {
+pub fn started(pid: i32) -> Option<u64> {
     stat_field(pid, 19)
 }
 
 /// The name of a process, its first 15 bytes.
-pub(crate) fn name_of(pid: i32) -> Option<String> {
+pub fn name_of(pid: i32) -> Option<String> {
     fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim_end_matches('\n').to_owned())
 }
 
@@ -76,7 +77,7 @@ fn stat_field<N: FromStr>(pid: i32, index: usize) -> Option<N> {
 }
 
 /// How long ago a process was started.
-pub(crate) fn age(pid: i32) -> Option<Duration> {
+pub fn age(pid: i32) -> Option<Duration> {
     // In hundredths of a second since the machine was started; user space is always told in these.
     let started = stat_field(pid, 19).map(|ticks: u64| Duration::from_millis(ticks.saturating_mul(10)))?;
     let uptime = fs::read_to_string("/proc/uptime").ok()?;

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 /// `/proc/PID/environ` either.
 ///
 /// For a process that has just been forked, in which nobody reads the environment at the same time.
-pub(crate) fn change_environment(keep: Option<&str>, changes: &BTreeMap<OsString, Option<OsString>>) {
+pub fn change_environment(keep: Option<&str>, changes: &BTreeMap<OsString, Option<OsString>>) {
     let emptied: Vec<OsString> = match keep {
         Some(kept) => env::vars_os().map(|(name, _)| name).filter(|name| name != kept).collect(),
         None => Vec::new(),
@@ -82,7 +82,7 @@ fn first_environment() -> Option<(usize, usize)> {
 ///
 /// # Errors
 /// `InvalidInput` if there is no such niceness, `EACCES` without the right to be less nice.
-pub(crate) fn set_niceness(niceness: i32) -> io::Result<()> {
+pub fn set_niceness(niceness: i32) -> io::Result<()> {
     if !(-20..=19).contains(&niceness) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is between -20 and 19"));
     }
@@ -93,7 +93,7 @@ pub(crate) fn set_niceness(niceness: i32) -> io::Result<()> {
 ///
 /// # Errors
 /// `EINVAL` if none of them is there for this process.
-pub(crate) fn set_affinity(cores: &[u32]) -> io::Result<()> {
+pub fn set_affinity(cores: &[u32]) -> io::Result<()> {
     let mut set = CpuSet::new();
     for &core in cores {
         // A core beyond the set is one that is not there.

@@ -8,7 +8,7 @@ use nix::unistd::{Gid, Uid, getgid, getgroups, getresgid, getresuid, getuid};
 
 /// With which rights the calling thread runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     /// Real, effective and saved.
     users: [u32; 3],
     groups: [u32; 3],
@@ -18,7 +18,8 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    pub(crate) fn now() -> Credentials {
+    /// Those of this process.
+    pub fn now() -> Credentials {
         // Neither call can fail.
         let users = getresuid().map(|ids| [ids.real, ids.effective, ids.saved].map(Uid::as_raw));
         let groups = getresgid().map(|ids| [ids.real, ids.effective, ids.saved].map(Gid::as_raw));
@@ -28,7 +29,7 @@ impl Credentials {
     }
 
     /// In words, how these differ from those before.
-    pub(crate) fn difference(&self, before: &Credentials) -> Option<String> {
+    pub fn difference(&self, before: &Credentials) -> Option<String> {
         if self == before {
             return None;
         }
@@ -57,7 +58,7 @@ fn capabilities() -> (u64, u64) {
 }
 
 /// The real user and group of this process, as those of the sender come with each packet.
-pub(crate) fn own_ids() -> (u32, u32) {
+pub fn own_ids() -> (u32, u32) {
     (getuid().as_raw(), getgid().as_raw())
 }
 
@@ -65,7 +66,7 @@ pub(crate) fn own_ids() -> (u32, u32) {
 ///
 /// # Errors
 /// `EBADF`, `ENOTSOCK`: it is no socket.
-pub(crate) fn ask_for_senders(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub fn ask_for_senders(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(setsockopt(&socket, sockopt::PassCred, &true)?)
 }
 

@@ -7,9 +7,9 @@ use std::ptr::NonNull;
 
 /// A mapping; unmapped on drop.
 #[derive(Debug)]
-pub(super) struct Mapping {
-    pub(super) start: NonNull<libc::c_void>,
-    pub(super) len: usize,
+pub(crate) struct Mapping {
+    pub(crate) start: NonNull<libc::c_void>,
+    pub(crate) len: usize,
 }
 
 // SAFETY: a mapping is plain memory, valid in every thread until it is unmapped by its one owner.
@@ -20,7 +20,7 @@ unsafe impl Sync for Mapping {}
 /// What the kernel is told about a mapping. None of these changes what this process reads there.
 #[derive(Clone, Copy)]
 #[repr(i32)]
-pub(super) enum Advice {
+pub(crate) enum Advice {
     /// Later forks do not have it.
     KeepFromChildren = libc::MADV_DONTFORK,
     /// Later forks have zeroes there.
@@ -31,12 +31,12 @@ pub(super) enum Advice {
 
 impl Mapping {
     /// The beginning of a file, shared with all that map it.
-    pub(super) fn of(file: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapping> {
+    pub(crate) fn of(file: BorrowedFd<'_>, len: usize, protection: libc::c_int) -> io::Result<Mapping> {
         Mapping::new(len, protection, libc::MAP_SHARED, file.as_raw_fd())
     }
 
     /// Zeroes that can be read and written, without a file: shared with later forks, or copied by them.
-    pub(super) fn anonymous(len: usize, shared: bool) -> io::Result<Mapping> {
+    pub(crate) fn anonymous(len: usize, shared: bool) -> io::Result<Mapping> {
         let kind = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
         Mapping::new(len, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_ANONYMOUS, -1)
     }
@@ -52,13 +52,13 @@ impl Mapping {
     }
 
     /// Returns whether the kernel has followed the advice.
-    pub(super) fn advise(&self, advice: Advice) -> bool {
+    pub(crate) fn advise(&self, advice: Advice) -> bool {
         // SAFETY: the region was mapped by `new` and is ours; none of the advices changes its contents in this process, or unmaps it.
         unsafe { libc::madvise(self.start.as_ptr(), self.len, advice as libc::c_int) == 0 }
     }
 
     /// Unmaps it, and returns whether that was possible.
-    pub(super) fn release(self) -> bool {
+    pub(crate) fn release(self) -> bool {
         ManuallyDrop::new(self).unmap()
     }
 
