@@ -16,7 +16,7 @@ pub struct Call<'a> {
     pub(crate) method: u32,
     pub(crate) body: &'a Body,
     pub(crate) fds: Vec<OwnedFd>,
-    /// Whether a caller waits for the answer.
+    /// Whether a caller waits for the reply.
     pub(crate) ask: bool,
     /// The deadline, on the system's clock; 0 if there is none.
     pub(crate) deadline: u64,

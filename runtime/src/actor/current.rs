@@ -130,7 +130,7 @@ impl Current {
         self.incarnation
     }
 
-    /// The deadline of the message in progress: until then its caller waits for the answer. `None` outside of
+    /// The deadline of the message in progress: until then its caller waits for the reply. `None` outside of
     /// a handler, and in a tell that was not sent with [`within`](crate::ActorRef::within).
     pub fn deadline(&self) -> Option<Instant> {
         let deadline = context::deadline();

@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
     Failed(Failure),
 }
 
-/// Why there is no answer. The caller's side adds the place, because there the actor is a ref like any other.
+/// Why there is no reply. The caller's side adds the place, because there the actor is a ref like any other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Failure {
     Died(ExitReason),
@@ -55,7 +55,7 @@ impl Failure {
         }
     }
 
-    /// The failure of a call that has no answer.
+    /// The failure of a call that has no reply.
     #[cfg(feature = "remote")]
     pub(crate) fn of_none(outcome: Result<(), CallError>) -> Failure {
         outcome.map_or_else(Failure::of, |()| Failure::Unreachable("malformed reply".to_owned()))

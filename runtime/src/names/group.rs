@@ -19,7 +19,7 @@ use crate::types::escape::escaped;
 /// Semantics are those of OTP's `pg`, with one scope per program, and one difference: an actor is a member
 /// once, however often it has joined.
 ///
-/// **Blocking.** Every method asks the program and waits for its answer, 5 s at most; see
+/// **Blocking.** Every method asks the program and waits for its reply, 5 s at most; see
 /// [`names`](mod@crate::names).
 ///
 /// # Errors
@@ -48,7 +48,7 @@ use crate::types::escape::escaped;
 ///     for number in 1..=3 {
 ///         workers.join(&Worker { number }.spawn()?)?;
 ///     }
-///     // All are asked before the first answer is waited for.
+///     // All are asked before the first reply is waited for.
 ///     let asked = workers.broadcast(|worker| worker.try_number())?;
 ///     let numbers: Vec<u32> = asked.into_iter().filter_map(|(_, sent)| sent.ok()?.wait().ok()).collect();
 ///     assert_eq!(numbers, [1, 2, 3]);

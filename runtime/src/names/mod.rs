@@ -45,7 +45,7 @@
 //! actor, and every process may [`unregister`] it. A name is free **before** any process hears of its actor's
 //! death: after a [`Down`](crate::Down), a finished `join` or a failed call it is not found any more.
 //!
-//! **Blocking.** Each call asks the program and waits for its answer, usually for a fraction of a
+//! **Blocking.** Each call asks the program and waits for its reply, usually for a fraction of a
 //! millisecond, at most 5 s; the death of the program ends the wait. While another caller starts an actor for
 //! the name, functions may wait longer; each says for how long.
 //!

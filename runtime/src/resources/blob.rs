@@ -18,7 +18,7 @@ use crate::sys::shared_memory::Region;
 /// Up to so many bytes travel in the message: a descriptor and a mapping cost more than a copy.
 pub(crate) const SMALL: usize = 8 * 1024;
 
-/// Bytes that cannot be changed, for large arguments and answers: in messages they are received without a
+/// Bytes that cannot be changed, for large arguments and replies: in messages they are received without a
 /// copy.
 ///
 /// A `Vec<u8>` in a message is encoded, sent and decoded, with a copy at each step. A `Blob` of more than 8

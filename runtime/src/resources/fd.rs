@@ -42,7 +42,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ipc::codec;
 
-/// A descriptor that can be a field of a message, an argument or an answer: any file, socket or pipe,
+/// A descriptor that can be a field of a message, an argument or a reply: any file, socket or pipe,
 /// [`From`] and into [`OwnedFd`].
 ///
 /// The receiver gets a descriptor of its own for the same open file (`SCM_RIGHTS`, unix(7)): position and

@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Never {
     }
 }
 
-/// Why a call has no answer. `E` is the handler's own error.
+/// Why a call has no reply. `E` is the handler's own error.
 ///
 /// Each variant but [`App`](Self::App) says actor, process and method (see [`At`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub enum CallError<E = Never> {
     App(E),
     /// The actor died, with this call in its mailbox or in progress.
     Died(ExitReason, At),
-    /// No answer within the deadline. The call may still run, its answer is dropped.
+    /// No reply within the deadline. The call may still run; its reply is dropped.
     Timeout(At),
     /// The mailbox stayed full until the deadline. The call was not sent.
     Full(At),
@@ -120,12 +120,11 @@ pub enum CallError<E = Never> {
     /// The actor has no process at the moment, there will be one, and the caller did not want to wait
     /// ([`if_up`](crate::ActorRef::if_up)). The call was not sent.
     Unavailable(At),
-    /// Arguments or answer could not be encoded or decoded; the actor is well.
+    /// Arguments or reply could not be encoded or decoded; the actor is well.
     Codec(String, At),
     /// An actor called itself: its handler would wait for itself. Call the method on `self`, or tell.
     CallingSelf(At),
-    /// The handler left the answer for later and then dropped it (see [`Answer`](crate::Answer)); the actor
-    /// is well.
+    /// The handler deferred its reply and then dropped it (see [`Answer`](crate::Answer)); the actor is well.
     Unanswered(At),
     /// The actor is on another host, and the link to it is lost. It comes back by itself.
     Disconnected {
@@ -136,7 +135,7 @@ pub enum CallError<E = Never> {
         /// Where the call was going.
         at: At,
     },
-    /// The operating system refused (no descriptors, no memory), or the answer was lost.
+    /// The operating system refused (no descriptors, no memory), or the reply was lost.
     Unreachable(String, At),
 }
 
@@ -145,7 +144,7 @@ pub enum CallError<E = Never> {
 pub enum Executed {
     /// It has not, and will not be: it never left this host. It can be made again.
     No,
-    /// Unknown here: it was sent, and then the link was lost, with it or with its answer.
+    /// Unknown here: it was sent, and then the link was lost, with it or with its reply.
     Unknown,
 }
 
@@ -186,7 +185,7 @@ impl<E> CallError<E> {
         })
     }
 
-    /// Why the actor ended, if that is why there is no answer.
+    /// Why the actor ended, if that is why there is no reply.
     pub fn exit_reason(&self) -> Option<&ExitReason> {
         match self {
             CallError::Died(reason, _) => Some(reason),

@@ -135,7 +135,7 @@ impl Callers {
             match Verdict::of(&error) {
                 // Only the processes of this actor have its ends.
                 Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its descriptor store", error),
-                // No room: if this process dies, that caller is told that its answers are lost.
+                // No room: if this process dies, that caller is told that its replies are lost.
                 Verdict::Passes | Verdict::Packet => {
                     self.unparked.insert(session);
                     self.changed = true;
