@@ -11,7 +11,7 @@
 //!
 //! #[actor]
 //! impl WordCount {
-//!     /// Adds the words of `text`, and answers the new total.
+//!     /// Adds the words of `text`, and returns the new total.
 //!     fn add(&mut self, text: String) -> u64 {
 //!         self.total += text.split_whitespace().count() as u64;
 //!         self.total
@@ -33,17 +33,21 @@
 //! }
 //! ```
 //!
-//! * [`actor`](macro@actor) makes a struct an actor; its methods, called on an [`ActorRef`], are messages and answer a [`Reply`].
+//! * [`actor`](macro@actor) makes a struct an actor; its methods, called on an [`ActorRef`], are messages and
+//!   return a [`Reply`].
 //! * [`task`](macro@task) makes a function a [`Process`].
-//! * [`supervisor`](macro@supervisor) makes a struct a tree of them: started in order, restarted when they crash, stopped in reverse order.
+//! * [`supervisor`](macro@supervisor) makes a struct a tree of them: started in order, restarted when they
+//!   crash, stopped in reverse order.
 //! * [`Command`] makes any executable a child with the same start, stop and end.
-//! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained and stopped.
+//! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained
+//!   and stopped.
 //! * [`names`] and [`Group`]s find actors from every process of the tree, without a ref that was handed on.
-//! * What ends, says why: [`ExitReason`]; who waits, is told: [`CallError`], [`Monitor`].
+//! * Each end has a reason, [`ExitReason`], and each waiting process is told it: [`CallError`], [`Monitor`].
 //!
-//! Nothing has to be called first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel 5.10 or later).
+//! No call is needed first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel
+//! 5.10 or later).
 
-// For the macros, in the actors that are our own.
+// For the macros, in this crate's own actors.
 extern crate self as phalanx;
 
 // Crates of their own, below all folders.
@@ -96,7 +100,7 @@ pub use queue::{
     GetError, GetTimeoutError, Items, Lease, Leases, PutAllError, PutError, PutTimeoutError, Queue,
     QueueBuilder, QueueError, TryGetError, TryPutError,
 };
-pub use reactor::monitor::{Down, InProgress, Monitor, Who};
+pub use reactor::monitor::Monitor;
 pub use reactor::wait::{wait_all, wait_any};
 #[cfg(feature = "remote")]
 pub use remote::secret::{Secret, SecretError};
@@ -121,6 +125,7 @@ pub use sync::{
 #[doc(inline)]
 pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
+pub use types::down::{Down, InProgress, Who};
 pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
 pub use types::exit::{ExitReason, StoppedBy};
 pub use types::id::ActorId;
@@ -133,13 +138,14 @@ pub mod prelude {
     };
 }
 
-/// What the macros write against. Not for anybody else, and free to change.
+/// What the macros expand to. Only for them, and free to change.
 #[doc(hidden)]
 #[path = "macro_support.rs"]
 pub mod __private;
 
-/// The programs of the documents are compiled and run with ours. Those of the README and of `docs/tour.md` go on from each
-/// other: a test of the workspace puts them together. Another test checks that no document with a program is missing here.
+/// The programs of the documents are compiled and run as doctests. Those of the README and of `docs/tour.md`
+/// continue each other: a test of the workspace puts them together. Another test checks that no document with
+/// a program is missing here.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../../docs/supervision.md")]

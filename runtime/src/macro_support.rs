@@ -5,13 +5,15 @@ pub use crate::types::options::Options;
 pub use crate::types::options::Recycle;
 pub use serde;
 
-pub use crate::actor::actor_ref::{ActorRef, RawRef};
+pub use crate::actor::actor_ref::ActorRef;
+pub use crate::actor::answer::Answer;
 pub use crate::actor::builder::ActorBuilder;
+pub use crate::actor::call::Call;
+pub use crate::actor::raw_ref::RawRef;
 pub use crate::actor::reply::Reply;
-pub use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure, ResultLike};
+pub use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;
 pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
-pub use crate::reactor::monitor::Down;
 pub use crate::spawn::plan::Found;
 pub use crate::spawn::shutdown::run_main;
 pub use crate::supervision::declared::{
@@ -20,6 +22,7 @@ pub use crate::supervision::declared::{
 pub use crate::supervision::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 pub use crate::task::function::{TaskDef, task_def, task_def_result};
 pub use crate::task::{Process, ProcessBuilder};
+pub use crate::types::down::Down;
 pub use crate::types::error::{SendError, SpawnError, TrySendError};
 pub use std::any::type_name_of_val;
 
@@ -31,12 +34,12 @@ pub fn spawn<A: Actor>(init: A::Init) -> Result<ActorRef<A>, SpawnError> {
     builder(init).spawn()
 }
 
-/// An actor to be.
+/// The builder of an actor.
 pub fn builder<A: Actor>(init: A::Init) -> ActorBuilder<A> {
     ActorBuilder::new(&init)
 }
 
-/// A task to be.
+/// The builder of a task.
 pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(
     function: F,
     args: A,
@@ -46,7 +49,7 @@ pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable
     Process::builder(function, args).with(name, options)
 }
 
-/// A task to be whose function answers a `Result`.
+/// The builder of a task whose function returns a `Result`.
 pub fn task_builder_result<
     F: FnOnce(A) -> Result<T, E> + Copy + 'static,
     A: Portable,
@@ -61,17 +64,19 @@ pub fn task_builder_result<
     Process::fallible(function, &args).with(name, options)
 }
 
-/// The function of this path begins, which says of itself that it may be run so often, and may take so many nanoseconds (0: no limit).
+/// Called by a function as it begins: that of this `path`, which may be run `attempts` times, and may take
+/// `deadline` nanoseconds (0: no limit).
 pub fn task_begins(path: &str, attempts: u32, deadline: u64) {
     crate::pool::declare(Some(path), attempts, deadline);
 }
 
-/// The function that has just been called, whichever it is, says so of itself: see [`task_begins`].
+/// Called by the function that has just been called, whichever it is: see [`task_begins`].
 pub fn any_task_begins(attempts: u32, deadline: u64) {
     crate::pool::declare(None, attempts, deadline);
 }
 
-/// Where every process of a tree writes its requests for names. For the tests that write rubbish there.
+/// The line on which every process of a tree sends its requests for names, for the tests that write rubbish
+/// to it.
 pub fn line_of_names() -> Option<std::os::fd::BorrowedFd<'static>> {
     crate::ipc::uplink::names()
 }

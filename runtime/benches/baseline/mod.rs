@@ -1,7 +1,7 @@
 //! The least that a process costs when a zygote forks it: what the benchmarks compare with.
 //!
-//! No mailbox, no status page, no types: one packet asks for a fork, one packet says that the child is there. Made of the same
-//! system calls as the real thing, so that the ratio between the two says what everything else costs.
+//! No mailbox, no status page, no types: one packet asks for a fork, one packet says that the child is there.
+//! It makes the system calls of the real thing, so the ratio between the two says what everything else costs.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +10,7 @@ use std::{env, io};
 
 use phalanx_os::{clock, fd, poll, process, seqpacket};
 
-/// Says to a benchmark, started again, that it is to be the zygote.
+/// Tells a benchmark, started again, that it must be the zygote.
 const ZYGOTE: &str = "PHALANX_FLOOR_ZYGOTE";
 
 /// A single-threaded process that forks on request and does nothing else.
@@ -55,7 +55,7 @@ pub(crate) fn kill_until_known(pid: u32, handle: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// SIGKILL from outside, which nobody has ordered.
+/// SIGKILL from outside, which no supervisor has ordered.
 pub(crate) fn kill(pid: u32) {
     process::kill(pid.cast_signed(), process::SIGKILL);
 }
@@ -96,7 +96,8 @@ impl Drop for Zygote {
     }
 }
 
-/// In the image that [`Zygote::start`] has started, serves until its parent is gone; in any other, does nothing.
+/// In the image that [`Zygote::start`] has started, serves until its parent is gone; in any other, does
+/// nothing.
 pub(crate) fn serve_if_asked() {
     if env::var_os(ZYGOTE).is_some() {
         let served = serve();

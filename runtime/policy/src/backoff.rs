@@ -2,7 +2,8 @@
 
 use crate::{Backoff, Nanos, duration};
 
-/// A source of numbers that look random: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+/// A source of numbers that look random: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+/// generators", 2014).
 #[derive(Debug)]
 pub(crate) struct Jitter(u64);
 

@@ -52,7 +52,8 @@ pub fn scaled(text: &str, units: &[(&str, u128)]) -> Option<(u128, bool)> {
     Some((scaled / divisor, !scaled.is_multiple_of(divisor)))
 }
 
-/// Writes a duration in the largest unit that makes it a whole number; [`read`] reads it back (up to 500 years).
+/// Writes a duration in the largest unit that makes it a whole number; [`read`] reads it back (up to 500
+/// years).
 pub(crate) fn format(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     let whole = |factor| nanos.is_multiple_of(factor);

@@ -9,7 +9,7 @@ use crate::{Intensity, Nanos, duration};
 pub struct Recent(VecDeque<Nanos>);
 
 impl Recent {
-    /// Counts a restart; whether it is one too many.
+    /// Counts a restart; returns whether it is one too many.
     ///
     /// One that happened at `t` counts before `t + window`, and not from then on.
     pub fn one_more_is_too_many(&mut self, intensity: Intensity, now: Nanos) -> bool {

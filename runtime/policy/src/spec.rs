@@ -13,8 +13,9 @@ use crate::machine::{ChildRules, Rules};
 /// Which children a supervisor restarts when one of them ends.
 ///
 /// The words are those of OTP's
-/// [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#module-restart-strategy). Children start in the
-/// order of their specs, each when the one before is up, and stop in reverse, one after the other.
+/// [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#module-restart-strategy). Children
+/// start in the order of their specs, each when the one before is up, and stop in reverse, one after the
+/// other.
 ///
 /// ```
 /// use phalanx::Strategy;
@@ -31,8 +32,8 @@ pub enum Strategy {
     OneForAll,
     /// The child that ended and those after it; the ones before keep running.
     RestForOne,
-    /// Children that are added at run time and know nothing of each other: started and stopped in parallel; one that
-    /// is not restarted is forgotten. OTP's `simple_one_for_one`, Elixir's `DynamicSupervisor`.
+    /// Children that are added at run time and know nothing of each other: started and stopped in parallel;
+    /// one that is not restarted is forgotten. OTP's `simple_one_for_one`, Elixir's `DynamicSupervisor`.
     Dynamic,
 }
 
@@ -48,8 +49,8 @@ impl Strategy {
 
 /// Whether a child that ends by itself is restarted.
 ///
-/// OTP's [restart types](https://www.erlang.org/doc/apps/stdlib/supervisor.html#t:restart/0). A child that somebody stopped on
-/// purpose is never restarted, whatever its type.
+/// OTP's [restart types](https://www.erlang.org/doc/apps/stdlib/supervisor.html#t:restart/0). A child that
+/// was stopped on purpose is never restarted, whatever its type.
 ///
 /// ```
 /// use phalanx::Restart;
@@ -77,8 +78,8 @@ impl Restart {
 
 /// How a child is stopped.
 ///
-/// OTP's [`shutdown`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#t:shutdown/0). The default, 5 s, is OTP's for workers;
-/// supervisors among the children get [`Infinity`](Shutdown::Infinity).
+/// OTP's [`shutdown`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#t:shutdown/0). The default, 5 s,
+/// is OTP's for workers; supervisors among the children get [`Infinity`](Shutdown::Infinity).
 ///
 /// ```
 /// use phalanx::Shutdown;
@@ -107,10 +108,10 @@ impl Default for Shutdown {
     }
 }
 
-/// What becomes of the messages that are queued when an actor is stopped in order.
+/// What happens to queued messages when an actor is stopped in order.
 ///
-/// What is not handled fails: calls end with `CallError::Stopped`, tells are dead letters. Only what is queued at that
-/// moment is meant; later messages fail in any case.
+/// Those that are not handled fail: calls end with `CallError::Stopped`, tells are dead letters. Only
+/// messages queued at that moment are meant; later ones fail in any case.
 ///
 /// ```
 /// assert_eq!(phalanx::Drain::default(), phalanx::Drain::AtEnd);
@@ -134,8 +135,8 @@ impl Drain {
 
 /// Whether a supervisor ends when significant children have ended by themselves.
 ///
-/// OTP's [`auto_shutdown`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#module-automatic-shutdown). A child that is restarted
-/// has not ended in this sense, nor has one that was terminated on purpose.
+/// OTP's [`auto_shutdown`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#module-automatic-shutdown).
+/// A child that is restarted has not ended in this sense, nor has one that was terminated on purpose.
 ///
 /// ```
 /// use phalanx::AutoShutdown;
@@ -161,10 +162,11 @@ impl AutoShutdown {
     ];
 }
 
-/// How many restarts within which time are bearable. One more, and the supervisor gives up.
+/// How many restarts are allowed within a window of time. After one more, the supervisor gives up.
 ///
-/// OTP's `intensity` and `period`. A restart counts for exactly the window, to the nanosecond; a failed attempt to
-/// restart counts as one; a crash that restarts several children counts once. `restarts` may be 0: then the first crash is too much.
+/// OTP's `intensity` and `period`. A restart counts for exactly the window, to the nanosecond; a failed
+/// attempt to restart counts as one; a crash that restarts several children counts once. `restarts` may be 0:
+/// then the first crash is too much.
 ///
 /// Default: 1 in 10 s (OTP: 1 in 5 s).
 ///
@@ -179,7 +181,7 @@ impl AutoShutdown {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Intensity {
-    /// How many restarts are bearable.
+    /// How many restarts are allowed.
     pub restarts: u32,
     /// For how long each of them counts; not zero.
     pub window: Duration,
@@ -234,14 +236,14 @@ impl FromStr for Intensity {
     }
 }
 
-/// How long to wait before a restart: longer with each attempt in a row, and not the same for everybody.
+/// How long to wait before a restart: longer with each attempt in a row, and with jitter.
 ///
-/// The wait before the n-th attempt in a row is drawn evenly from the upper half of what doubling has come to:
-/// from `max(min, top / 2)` to `top`, where `top = min(max, min · 2ⁿ)`. So it is never below `min` nor above `max`. With
-/// `min == max` it is exactly that.
+/// The wait before the n-th attempt in a row is drawn evenly from the upper half of what doubling has come
+/// to: from `max(min, top / 2)` to `top`, where `top = min(max, min · 2ⁿ)`. So it is never below `min` nor
+/// above `max`. With `min == max` it is exactly that.
 ///
-/// Attempts count as in a row until the child has been healthy, that is up for at least `max` and the window of its
-/// [`Intensity`], whichever is longer.
+/// Attempts count as in a row until the child has been healthy, that is up for at least `max` and the window
+/// of its [`Intensity`], whichever is longer.
 ///
 /// Without a backoff (the default, and OTP's way) restarts are immediate.
 ///
@@ -262,7 +264,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits from `min` to `max`. A `min` of zero, or above `max`, is refused where the supervisor is started.
+    /// Waits from `min` to `max`. A `min` of zero, or above `max`, is refused where the supervisor is
+    /// started.
     ///
     /// ```
     /// use phalanx::Backoff;
@@ -292,8 +295,8 @@ impl fmt::Display for Backoff {
 ///
 /// # Errors
 ///
-/// [`SpecError::Backoff`] if it is not of that form, [`SpecError::ZeroBackoff`] or [`SpecError::BackoffOrder`] if
-/// its values cannot be.
+/// [`SpecError::Backoff`] if it is not of that form, [`SpecError::ZeroBackoff`] or
+/// [`SpecError::BackoffOrder`] if its values are invalid.
 impl FromStr for Backoff {
     type Err = SpecError;
 
@@ -306,7 +309,7 @@ impl FromStr for Backoff {
     }
 }
 
-/// Why the specs of a supervisor cannot be. Nothing was started.
+/// Why the specs of a supervisor are invalid. Nothing was started.
 ///
 /// ```
 /// use phalanx::{Backoff, Intensity, SpecError};
@@ -335,7 +338,7 @@ pub enum SpecError {
     SignificantNever(String),
     /// The child of this id is significant, but a dynamic supervisor does not end with its children.
     SignificantDynamic(String),
-    /// A dynamic supervisor was to end with its significant children, of which it can have none.
+    /// A dynamic supervisor that should end with its significant children: it can have none.
     AutoShutdownDynamic,
     /// More children are declared than the supervisor may have.
     TooManyChildren {
@@ -401,7 +404,7 @@ impl fmt::Display for SpecError {
     }
 }
 
-/// A text of the program's as part of a message: on one line.
+/// Shows a text of the program as part of a message: on one line.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -416,7 +419,7 @@ impl fmt::Display for Shown<'_> {
 
 impl std::error::Error for SpecError {}
 
-/// Whether a supervisor with these rules and initial children (ids and rules) can be.
+/// Checks the rules of a supervisor and its initial children (ids and rules).
 pub fn check<'a>(
     rules: &Rules,
     children: impl IntoIterator<Item = (&'a str, &'a ChildRules)>,
@@ -440,7 +443,7 @@ pub fn check<'a>(
     Ok(())
 }
 
-/// Whether such a child can be under a supervisor with these rules.
+/// Checks a child against the rules of its supervisor.
 pub fn check_child(rules: &Rules, id: &str, child: &ChildRules) -> Result<(), SpecError> {
     child.intensity.map_or(Ok(()), |intensity| intensity.check().map(drop))?;
     child.backoff.map_or(Ok(()), |backoff| backoff.check().map(drop))?;

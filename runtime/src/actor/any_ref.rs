@@ -1,4 +1,4 @@
-//! A ref of whatever type: who somebody is, and whether they are still there.
+//! An untyped ref: says which actor, task or program it is, and whether it is alive.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,11 +14,12 @@ use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 use crate::types::id::ActorId;
 
-/// A ref without the type: an actor, a task or the program, to be known again and to be watched, not to be called.
+/// A ref without the type: identifies and watches an actor, a task or the program, but cannot call it.
 ///
-/// From [`ActorRef::any`](crate::ActorRef::any), [`Process::any`](crate::Process::any), or [`Current::any`](crate::Current::any) for the process that asks. It travels in
-/// messages, answers and state, as refs do. What serves others keeps one of each of them, and learns by its [`monitor`](Self::monitor) when to give back what
-/// they held. A thread is not meant by it: the process is.
+/// From [`ActorRef::any`](crate::ActorRef::any), [`Process::any`](crate::Process::any), or
+/// [`Current::any`](crate::Current::any) for the current process. It travels in messages, replies and state,
+/// as refs do. A server keeps one for each client, and learns from its [`monitor`](Self::monitor) when to
+/// take back what that client held. It means the process, not a thread.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -76,7 +77,8 @@ impl AnyRef {
         self.handle().is_alive()
     }
 
-    /// Why it ended; `None` while it runs. For the program [`SupervisorDied`](ExitReason::SupervisorDied): nobody is above it to say why.
+    /// Why it ended; `None` while it runs. For the program [`SupervisorDied`](ExitReason::SupervisorDied): no
+    /// process above it can say why.
     pub fn exit_reason(&self) -> Option<ExitReason> {
         self.handle().exit_reason()
     }
@@ -86,7 +88,8 @@ impl AnyRef {
         self.0
     }
 
-    /// Watches it: exactly one [`Down`](crate::Down) comes when its process ends, or at once if it has ended (OTP's `monitor/2`).
+    /// Watches it: exactly one [`Down`](crate::Down) comes when its process ends, or at once if it has ended
+    /// (OTP's `monitor/2`).
     pub fn monitor(&self) -> Monitor {
         self.handle().monitor()
     }
@@ -113,7 +116,8 @@ impl fmt::Debug for AnyRef {
     }
 }
 
-/// "`name`, process 4711, child of 4700, started": its name, its pid, that of the process that has spawned it, its state; or how it ended, with the signal or the exit code.
+/// "`name`, process 4711, child of 4700, started": its name, its pid, the pid of the process that spawned it,
+/// and its state; or how it ended, with the signal or the exit code.
 impl fmt::Display for AnyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle().fmt(f)

@@ -18,14 +18,16 @@ use crate::types::options::Recycle;
 /// The setters that actors and tasks share. Each overrides the option of the same name in the attribute.
 macro_rules! options {
     () => {
-        /// The name of the process, in `ps` and `top` too (where its first 15 bytes count). Default: that of the type; of tasks, that of the
-        /// function (of a closure: `Process`) with a number, counted by the process that spawns them: `square-1`.
+        /// The name of the process, in `ps` and `top` too (where its first 15 bytes count). Default: the name
+        /// of the type; for a task, that of the function (`Process` for a closure) with a number, counted by
+        /// the process that spawns it: `square-1`.
         pub fn name(mut self, name: impl Into<String>) -> Self {
             self.plan.name = Some(name.into());
             self
         }
 
-        /// A daemon does not keep the program alive and is terminated first when it ends. Default: no. It cannot be changed once the process runs.
+        /// A daemon does not keep the program alive, and is terminated first when the program ends. Default:
+        /// no. It cannot be changed once the process runs.
         pub fn daemon(mut self, daemon: bool) -> Self {
             self.plan.options.daemon = daemon;
             self
@@ -37,47 +39,52 @@ macro_rules! options {
             self
         }
 
-        /// How long a stop may take at the end of the program, before the process is killed. Another way to say [`shutdown`](Self::shutdown): what is said
-        /// last counts. Default: 5 s.
+        /// How long a stop may take at the end of the program, before the process is killed. Sets what
+        /// [`shutdown`](Self::shutdown) sets: the later call counts. Default: 5 s.
         pub fn grace(mut self, grace: Duration) -> Self {
             self.plan.options.shutdown = None;
             self.plan.options.grace = Some(grace);
             self
         }
 
-        /// How long a handler (or the task) may run, before the process is aborted and, 50 ms later, killed. Default: for ever.
+        /// How long a handler (or the task) may run, before the process is aborted and, 50 ms later, killed.
+        /// Default: for ever.
         pub fn deadline(mut self, deadline: Duration) -> Self {
             self.plan.options.deadline = Some(deadline);
             self
         }
 
-        /// When it is started again after it has ended. Default: [`Temporary`](crate::Restart::Temporary), never, for what is spawned;
-        /// [`Permanent`](crate::Restart::Permanent), always, for the child of a supervisor.
+        /// When it is started again after it has ended. Default: [`Temporary`](crate::Restart::Temporary),
+        /// never, for what is spawned; [`Permanent`](crate::Restart::Permanent), always, for the child of a
+        /// supervisor.
         ///
-        /// With anything but `Temporary`, its mailbox outlives its process: refs stay valid, what is queued is served by the next process, and
-        /// only the message in progress is lost.
+        /// With anything but `Temporary`, its mailbox outlives its process: refs stay valid, what is queued
+        /// is served by the next process, and only the message in progress is lost.
         pub fn restart(mut self, restart: $crate::policy::Restart) -> Self {
             self.plan.options.restart = Some(restart);
             self
         }
 
-        /// Whether the program starts it again when the program's root supervisor has died, and all that it had with it. Default: yes, if the program spawned it with a
-        /// [restart type](Self::restart) other than [`Temporary`](crate::Restart::Temporary); see
+        /// Whether the program starts it again after a death of the program's root supervisor, which ends the
+        /// whole tree. Default: yes, if the program spawned it with a [restart type](Self::restart) other
+        /// than [`Temporary`](crate::Restart::Temporary); see
         /// [`SupervisorBuilder::outlives_root`](crate::SupervisorBuilder::outlives_root).
         pub fn outlives_root(mut self, outlives: bool) -> Self {
             self.plan.outlives_root = outlives;
             self
         }
 
-        /// How many restarts within which time are bearable. What is spawned and restarted more often stays dead; the child of a supervisor
-        /// takes that one with it, whose restarts are otherwise counted for all its children together. Default: 1 in 10 s for what
-        /// is spawned; that of the supervisor for its children.
+        /// How many restarts are allowed within a window of time. A spawned process that exceeds it stays
+        /// dead. The child of a supervisor ends its supervisor too; without this option, the supervisor
+        /// counts the restarts of all its children together. Default: 1 in 10 s for what is spawned; that of
+        /// the supervisor for its children.
         pub fn intensity(mut self, restarts: u32, window: Duration) -> Self {
             self.plan.options.intensity = Some($crate::policy::Intensity::new(restarts, window));
             self
         }
 
-        /// How long to wait before a restart: `min` the first time, then longer and longer, up to `max`. Default: not at all, or what the supervisor says.
+        /// How long to wait before a restart: `min` the first time, then longer and longer, up to `max`.
+        /// Default: no wait, or what the supervisor says.
         pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
             self.plan.options.backoff = Some($crate::policy::Backoff::new(min, max));
             self
@@ -89,17 +96,21 @@ macro_rules! options {
             self
         }
 
-        /// Its end by itself may end its supervisor (OTP's `significant`, see [`AutoShutdown`](crate::AutoShutdown)). Default: no.
+        /// Whether its end by itself may end its supervisor (OTP's `significant`, see
+        /// [`AutoShutdown`](crate::AutoShutdown)). Default: no.
         pub fn significant(mut self, significant: bool) -> Self {
             self.plan.options.significant = significant;
             self
         }
 
-        /// Sets a variable of its environment, which otherwise is that of the program when it started its first process.
+        /// Sets a variable of its environment, which otherwise is that of the program when it started its
+        /// first process.
         ///
-        /// This and the other spawn attributes ([`current_dir`](Self::current_dir), [`nice`](Self::nice), [`affinity`](Self::affinity),
-        /// [`limit`](Self::limit)) are in force in the new process before any code of the user's runs, and after each restart. The commands that it starts inherit them; what it spawns by phalanx does not, and says what it wants
-        /// for itself. One that cannot be had fails the spawn with [`SpawnError::Option`](crate::SpawnError::Option), which names it.
+        /// This and the other spawn attributes ([`current_dir`](Self::current_dir), [`nice`](Self::nice),
+        /// [`affinity`](Self::affinity), [`limit`](Self::limit)) are in force in the new process before any
+        /// user code runs, and after each restart. Commands that it starts inherit them. Actors and tasks
+        /// that it spawns do not: each has its own attributes. One that cannot be set fails the spawn with
+        /// [`SpawnError::Option`](crate::SpawnError::Option), which names it.
         ///
         /// ```
         /// # use phalanx::prelude::*;
@@ -116,25 +127,28 @@ macro_rules! options {
             self
         }
 
-        /// Takes a variable out of its environment.
+        /// Removes a variable from its environment.
         pub fn env_remove(mut self, name: impl AsRef<std::ffi::OsStr>) -> Self {
             self.plan.attributes.set_env(name.as_ref(), None);
             self
         }
 
-        /// An empty environment, but for what is set after this and the mark of the tree (`PHALANX_TREE`), which every process has.
+        /// Empties its environment, except for what is set after this and for the mark of the tree
+        /// (`PHALANX_TREE`), which every process has.
         pub fn env_clear(mut self) -> Self {
             self.plan.attributes.clear_env();
             self
         }
 
-        /// The directory in which it works; a relative one begins in that of the spawning process. Default: that of the program when it started its first process.
+        /// Its working directory; a relative path begins in that of the spawning process. Default: that of
+        /// the program when it started its first process.
         pub fn current_dir(mut self, directory: impl AsRef<std::path::Path>) -> Self {
             self.plan.attributes.set_directory(directory.as_ref());
             self
         }
 
-        /// Its niceness, from −20 (first) to 19 (last), see nice(2). To be less nice than the program takes the right to. Default: that of the program.
+        /// Its niceness, from −20 (first) to 19 (last), see nice(2). A lower one than the program's needs the
+        /// privilege. Default: that of the program.
         ///
         /// ```
         /// # use phalanx::prelude::*;
@@ -156,10 +170,13 @@ macro_rules! options {
             self
         }
 
-        /// How deep what it is made of, its arguments and what it returns may be: each struct, tuple, enum, sequence and map in another one is a level; so is the tuple of a call's arguments. Default: 128; at most 100,000.
+        /// How deeply its init value, its arguments and what it returns may be nested: each struct, tuple,
+        /// enum, sequence and map in another one is a level; so is the tuple of a call's arguments. Default:
+        /// 128; at most 100,000.
         ///
-        /// What is deeper is a `Codec` error of that call, at the sender. Above 128, the process runs on a stack that its own code can drop such values on
-        /// (one KiB for each level). Whoever is given such a value elsewhere needs a stack for that, too: a caller drops an answer on its own.
+        /// A deeper value is a `Codec` error of that call, at the sender. Above 128, the process runs on a
+        /// stack that its own code can drop such values on (one KiB for each level). Other holders of such a
+        /// value need a large stack, too: a caller drops an answer on its own.
         ///
         /// ```
         /// # use phalanx::prelude::*;
@@ -188,7 +205,8 @@ macro_rules! options {
             self
         }
 
-        /// The cores on which it may run, by their numbers; at least one of them has to exist and be allowed, see sched_setaffinity(2). Default: those of the program.
+        /// The cores on which it may run, by their numbers; at least one of them must exist and be allowed,
+        /// see sched_setaffinity(2). Default: those of the program.
         ///
         /// ```
         /// # use phalanx::prelude::*;
@@ -204,7 +222,8 @@ macro_rules! options {
             self
         }
 
-        /// A limit of the operating system, see setrlimit(2). It cannot be raised again from inside. Default: those of the program; for memory, see [`memory`](Self::memory).
+        /// A limit of the operating system, see setrlimit(2). The process cannot raise it again. Default:
+        /// those of the program; for memory, see [`memory`](Self::memory).
         ///
         /// ```
         /// # use phalanx::prelude::*;
@@ -224,10 +243,12 @@ macro_rules! options {
             self
         }
 
-        /// Calls a function, or a closure that captures nothing, in each of its processes before its `#[init]` (of a task: before its function; before the arguments are decoded), and after
-        /// its spawn attributes have been set. Several are called in order. For what has to be done early and once: a seed, a handler, a library.
+        /// Calls a function, or a closure that captures nothing, in each of its processes: after the spawn
+        /// attributes are set, and before the arguments are decoded and the `#[init]` (of a task: its
+        /// function) runs. Several are called in order. For what must be done early and once: a seed, a
+        /// handler, a library.
         ///
-        /// A panic in it is that of the start: [`SpawnError::Died`](crate::SpawnError::Died).
+        /// A panic in it fails the start: [`SpawnError::Died`](crate::SpawnError::Died).
         ///
         /// ```
         /// # use phalanx::prelude::*;
@@ -251,8 +272,9 @@ macro_rules! options {
             self
         }
 
-        /// How many bytes of private memory (heap and private mappings, `RLIMIT_DATA`) the process may have; an allocation beyond ends it with
-        /// [`ExitReason::OutOfMemory`](crate::ExitReason::OutOfMemory). Default: no limit.
+        /// How many bytes of private memory (heap and private mappings, `RLIMIT_DATA`) the process may have;
+        /// an allocation beyond ends it with [`ExitReason::OutOfMemory`](crate::ExitReason::OutOfMemory).
+        /// Default: no limit.
         pub fn memory(mut self, bytes: u64) -> Self {
             self.plan.options.memory = Some(bytes);
             self
@@ -261,7 +283,7 @@ macro_rules! options {
 }
 pub(crate) use options;
 
-/// An actor to be: options, then [`spawn`](Self::spawn).
+/// The options of an actor, then [`spawn`](Self::spawn).
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -278,7 +300,7 @@ pub(crate) use options;
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct ActorBuilder<A> {
     pub(crate) plan: Plan,
-    /// The name that it is to be found by.
+    /// The name by which other processes find it.
     pub(crate) registered: Option<String>,
     kind: PhantomData<fn() -> A>,
 }
@@ -303,12 +325,14 @@ impl<A: Actor> ActorBuilder<A> {
 
     options!();
 
-    /// The name by which every process of the tree can find the actor; see [`names`](mod@crate::names). Default: none.
+    /// The name by which every process of the tree can find the actor; see [`names`](mod@crate::names).
+    /// Default: none.
     ///
-    /// Not to be mixed up with the [`name`](Self::name) of the process. Whether it is taken is decided before a process is started
-    /// ([`SpawnError::AlreadyStarted`]); while somebody else starts an actor for the same name, [`spawn`](Self::spawn) waits for the outcome, 60 s at most. When
-    /// a spawn has failed, the name is free by the time it returns. That is OTP's `start_link` with a name, but for one thing: the actor is not found
-    /// before it is ready.
+    /// Not to be confused with the [`name`](Self::name) of the process. A name that is taken fails the spawn
+    /// before a process is started ([`SpawnError::AlreadyStarted`]). While another process starts an actor
+    /// for this name, [`spawn`](Self::spawn) waits for the outcome, 60 s at most. After a failed spawn, the
+    /// name is free by the time `spawn` returns. This is OTP's `start_link` with a name, except that the
+    /// actor is not found before it is ready.
     ///
     /// ```
     /// # use phalanx::prelude::*;
@@ -329,28 +353,32 @@ impl<A: Actor> ActorBuilder<A> {
 
     /// How many messages the mailbox takes, 1 to 65535. Default: 256.
     ///
-    /// The kernel's socket buffer is a second bound: where the limit `net.core.wmem_max` is small, a mailbox may be full of large messages earlier.
+    /// The kernel's socket buffer is a second bound: where the limit `net.core.wmem_max` is small, a mailbox
+    /// may be full of large messages earlier.
     pub fn mailbox(mut self, messages: u32) -> Self {
         self.plan.options.mailbox = Some(messages);
         self
     }
 
-    /// How long a call waits by default. Default: 60 s.
+    /// How long a call waits, unless it is made with [`within`](ActorRef::within). Default: 60 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.plan.options.timeout = Some(timeout);
         self
     }
 
-    /// What becomes of what is queued when it is stopped. Default: [`AtEnd`](crate::Drain::AtEnd).
+    /// What happens to queued messages when it is stopped. Default: [`AtEnd`](crate::Drain::AtEnd).
     pub fn drain(mut self, drain: crate::policy::Drain) -> Self {
         self.plan.options.drain = Some(drain);
         self
     }
 
-    /// Whether its next process is always kept ready: forked ahead, waiting, without having run any code of yours. Even after its first crash it answers sooner then
-    /// (`docs/benchmarks.md`), for one idle process more, `phx-spare: NAME`. Default: no; an actor has one for a second after each crash.
+    /// Whether its next process is always kept ready: forked ahead and waiting, without having run any user
+    /// code. Then it is back sooner even after its first crash (`docs/benchmarks.md`), for one more idle
+    /// process, `phx-spare: NAME`. Default: no; an actor has one for a second after each crash.
     ///
-    /// No effect on an actor that is not restarted; refused beside [`Restart::Temporary`](crate::Restart::Temporary), unless it is recycled. (What databases call a hot standby.)
+    /// No effect on an actor that is not restarted; refused beside
+    /// [`Restart::Temporary`](crate::Restart::Temporary), unless it is recycled. (Databases call it a hot
+    /// standby.)
     pub fn spare(mut self, spare: bool) -> Self {
         self.plan.options.spare = spare;
         self
@@ -361,8 +389,10 @@ impl<A: Actor> ActorBuilder<A> {
         self
     }
 
-    /// Replaces its process by a fresh one after so many messages. After the current one; the mailbox stays, nothing is lost, and it is no
-    /// crash ([`ExitReason::Recycled`](crate::ExitReason::Recycled)). Default: never. (Python's `maxtasksperchild`.)
+    /// Replaces its process by a fresh one after so many messages, when the current one has been handled. The
+    /// mailbox stays, nothing is lost, and it is no crash
+    /// ([`ExitReason::Recycled`](crate::ExitReason::Recycled)). Default: never. (Python's
+    /// `maxtasksperchild`.)
     pub fn recycle_after(self, messages: u64) -> Self {
         self.recycle(|recycle| recycle.messages = Some(messages))
     }
@@ -372,19 +402,21 @@ impl<A: Actor> ActorBuilder<A> {
         self.recycle(|recycle| recycle.memory = Some(bytes))
     }
 
-    /// Replaces its process when it is so old, counted from the moment at which it is ready. A process that has handled no message yet is not replaced, so an age
-    /// shorter than a start costs a process for each message, and no more. Default: never.
+    /// Replaces its process at this age, counted from the moment at which it is ready. A process that has
+    /// handled no message yet is not replaced, so an age shorter than a start costs one process for each
+    /// message, and no more. Default: never.
     pub fn recycle_at_age(self, age: Duration) -> Self {
         self.recycle(|recycle| recycle.age = Some(age))
     }
 
-    /// Recycles each process by up to so many percent earlier, at random, so that those which were started together do not all pause together.
-    /// For messages and age. Default: 0.
+    /// Recycles each process by up to so many percent earlier, at random, so that processes started together
+    /// do not all pause together. Applies to messages and age. Default: 0.
     pub fn recycle_jitter(self, percent: u8) -> Self {
         self.recycle(|recycle| recycle.jitter = percent)
     }
 
-    /// Starts the actor in a new process, and waits until it is ready (its `#[init]` has answered), dead or over its start limit.
+    /// Starts the actor in a new process, and waits until it is ready (its `#[init]` has returned), dead or
+    /// over its start limit.
     ///
     /// The first spawn of a program also starts its root supervisor.
     ///
@@ -410,12 +442,12 @@ impl<A> ActorBuilder<A> {
     }
 }
 
-/// What a process of the actor is called, unless it is said.
+/// The name of the actor's processes, unless its builder sets another.
 pub(crate) fn name_of<A: ActorStruct>() -> &'static str {
     A::OPTIONS.name.unwrap_or_else(|| short_name(std::any::type_name::<A>()))
 }
 
-/// `Cache<u32>` of `shop::store::Cache<u32>`.
+/// `Cache` of `shop::store::Cache<u32>`.
 pub(crate) fn short_name(path: &'static str) -> &'static str {
     let plain = path.find('<').unwrap_or(path.len());
     let start = path[..plain].rfind("::").map_or(0, |at| at + 2);

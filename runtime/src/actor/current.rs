@@ -1,9 +1,8 @@
-//! The process that asks: who am I?
+//! What the current process knows of itself.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::actor::actor_ref::RawRef;
 use crate::actor::any_ref::AnyRef;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::{context, foreign, own};
@@ -35,7 +34,7 @@ pub struct Current {
 /// # fn main() -> phalanx::Result<()> {
 /// let (name, parent) = report::builder().name("reporter").spawn()?.join()?;
 /// assert_eq!(name, "reporter");
-/// assert_eq!(parent, Some(std::process::id())); // the process that spawned it, not the supervisor that forked it
+/// assert_eq!(parent, Some(std::process::id())); // its spawner, not its supervisor
 /// assert_eq!(phalanx::current().parent(), None); // the program itself
 /// # Ok(())
 /// # }
@@ -78,16 +77,18 @@ impl Current {
         self.parent
     }
 
-    /// The supervisor that forked this process: its parent as the operating system sees it (`getppid`). `None` for the program itself, which has
-    /// been started by somebody else.
+    /// The supervisor that forked this process: its parent as the operating system sees it (`getppid`).
+    /// `None` for the program itself.
     pub fn supervisor(&self) -> Option<u32> {
         self.supervisor
     }
 
-    /// Watches the process that spawned this one (Python's `parent_process`); `None` in the program, and if there is no thread or descriptor for it.
+    /// Watches the process that spawned this one (Python's `parent_process`); `None` in the program, and if
+    /// there is no thread or descriptor for it.
     ///
-    /// Its [`Down`](crate::Down) says that the parent has ended, not why: [`SupervisorDied`](crate::ExitReason::SupervisorDied). There is not much time to act on
-    /// it, since no process outlives the one that spawned it: when that dies, this one is killed a moment later.
+    /// Its [`Down`](crate::Down) says that the parent has ended, not why:
+    /// [`SupervisorDied`](crate::ExitReason::SupervisorDied). There is little time to act on it: no process
+    /// outlives the one that spawned it, so this one is killed a moment later.
     ///
     /// ```
     /// use phalanx::prelude::*;
@@ -112,7 +113,8 @@ impl Current {
     /// A ref to this process: an actor, a task, or the program itself.
     ///
     /// # Errors
-    /// If there is no descriptor left for what it needs; it is made with the first call. In a copy, by fork, of an actor or a task, which nobody can address.
+    /// If no descriptor is left for what the ref needs, which the first call makes. In a copy, by fork, of an
+    /// actor or a task: no process can address a copy.
     pub fn any(&self) -> io::Result<AnyRef> {
         let endpoint = if own::is_some() { own::endpoint() } else { foreign::program() };
         endpoint.map(AnyRef)
@@ -128,14 +130,10 @@ impl Current {
         self.incarnation
     }
 
-    /// Until when the caller of the message in progress waits for its answer; `None` outside of a handler and in a tell.
+    /// The deadline of the message in progress: until then its caller waits for the reply. `None` outside of
+    /// a handler, and in a tell that was not sent with [`within`](crate::ActorRef::within).
     pub fn deadline(&self) -> Option<Instant> {
         let deadline = context::deadline();
         (deadline != 0).then(|| Instant::now() + Duration::from_nanos(deadline.saturating_sub(clock::now())))
     }
-}
-
-/// An untyped ref to this process, for messages of the runtime.
-pub(crate) fn own_raw() -> Option<RawRef> {
-    own::endpoint().ok().map(RawRef::bare)
 }

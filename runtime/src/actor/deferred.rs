@@ -1,52 +1,55 @@
-//! Answers that come later than the handler returns (OTP's `{noreply, State}` with `gen_server:reply/2`).
+//! Answers that are sent after the handler has returned (OTP's `{noreply, State}` with `gen_server:reply/2`).
 //!
-//! What a handler returns is half of a promise, what it keeps is the other half. When the handler has returned, the promise learns whose call it
-//! was; from then on an answer goes straight into the caller's reply channel, from whichever thread. Only what finds no room there
-//! is left to the main thread, which keeps it as it keeps all answers.
+//! The handler returns one half of a promise and keeps the other. When it has returned, the promise learns
+//! whose call it was; from then on an answer goes straight into the caller's reply channel, from any thread.
+//! Only an answer that finds no room there is left to the main thread, which keeps it like all others.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::actor::answer;
 use crate::actor::server::Origin;
-use crate::actor::traits;
 use crate::ipc::bounds;
 use crate::ipc::codec::Portable;
 use crate::ipc::envelope::Status;
 use crate::reactor::own;
 use crate::sys::per_process::Home;
 
-/// What a handler returns that answers later; see [`later`].
+/// What a handler returns if its answer comes later; see [`later`].
 ///
-/// Only as the whole return type of a message. A fallible one is `Later<Result<T, E>>`, which its caller gets as `T` or
-/// [`CallError::App`](crate::CallError::App).
+/// It must be the whole return type of a message. A fallible one is `Later<Result<T, E>>`, which its caller
+/// gets as `T` or [`CallError::App`](crate::CallError::App).
 #[must_use = "it is what the handler returns"]
 pub struct Later<T> {
     promise: Option<Arc<Promise>>,
     kind: PhantomData<fn() -> T>,
 }
 
-/// The answer to a call whose handler has returned (OTP's `From`): sent once, from any thread of the actor's process.
+/// The answer to a call whose handler has returned (OTP's `From`): sent once, from any thread of the actor's
+/// process.
 ///
-/// One that is dropped without being sent ends the caller's wait with [`CallError::Unanswered`](crate::CallError::Unanswered), but for the end of the
-/// actor: then the caller is told of that.
+/// Dropping it without sending ends the caller's wait with
+/// [`CallError::Unanswered`](crate::CallError::Unanswered). If it is dropped because the actor ends, the
+/// caller is told of that end instead.
 #[must_use = "dropping it tells the caller that no reply will come"]
 pub struct Answer<T> {
     promise: Arc<Promise>,
     kind: PhantomData<fn(T)>,
 }
 
-/// The two halves of an answer that is given later: the handler returns the one and keeps the other.
+/// Makes the two halves of an answer that is given later: the handler returns the one and keeps the other.
 ///
-/// The call is no longer in progress when its handler has returned: a deadline of the method does not run any more, the next message is handled, and
-/// if the actor dies, the caller is told [`CallError::Died`](crate::CallError::Died), also by an actor that is restarted: its next process knows nothing of
-/// the promises of the last one.
+/// The call is no longer in progress when its handler has returned: the method's deadline no longer runs, and
+/// the next message is handled. If the actor dies, the caller gets
+/// [`CallError::Died`](crate::CallError::Died), even if the actor is restarted: its next process knows
+/// nothing of the promises of the last one.
 ///
 /// ```
 /// use phalanx::prelude::*;
 /// use phalanx::{Answer, Later};
 ///
-/// /// A value that comes once, for as many as want it.
+/// /// A value that is set once, for any number of waiting callers.
 /// #[actor]
 /// struct Promise {
 ///     waiting: Vec<Answer<u64>>,
@@ -67,7 +70,7 @@ pub struct Answer<T> {
 ///
 ///     fn put(&mut self, value: u64) {
 ///         for answer in self.waiting.drain(..) {
-///             let _ = answer.send(value); // whoever has gone meanwhile does not get it
+///             let _ = answer.send(value); // a caller that is gone does not get it
 ///         }
 ///     }
 /// }
@@ -87,19 +90,19 @@ pub fn later<T>() -> (Later<T>, Answer<T>) {
     (Later { promise: Some(promise), kind: PhantomData }, answer)
 }
 
-/// What both halves know.
+/// What both halves share.
 pub(crate) struct Promise {
     stage: Mutex<Stage>,
-    /// Who is to answer. A copy of that process is not.
+    /// The process that must answer; a copy of it must not.
     home: Home,
 }
 
 enum Stage {
     /// The handler has not returned. It may have answered.
-    Handling(Option<traits::Answer>),
-    /// Somebody waits.
+    Handling(Option<answer::Answer>),
+    /// A caller waits.
     Open(Origin),
-    /// There is nobody, or not any more.
+    /// No caller waits, or none any more.
     Closed,
 }
 
@@ -108,8 +111,8 @@ impl Promise {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The handler has returned, and this is whose call it was. Returns what is to be sent at once.
-    pub(crate) fn bind(&self, origin: impl FnOnce() -> Option<Origin>) -> Option<traits::Answer> {
+    /// Called when the handler has returned, with whose call it was. Returns what must be sent at once.
+    pub(crate) fn bind(&self, origin: impl FnOnce() -> Option<Origin>) -> Option<answer::Answer> {
         let mut stage = self.stage();
         match std::mem::replace(&mut *stage, Stage::Closed) {
             Stage::Handling(None) => {
@@ -132,7 +135,7 @@ impl Promise {
         }
     }
 
-    /// Whether an answer would be sent, or tried to be.
+    /// Whether sending an answer would at least be tried.
     fn takes_an_answer(&self) -> bool {
         if !self.home.is_here() {
             return false;
@@ -144,12 +147,12 @@ impl Promise {
         }
     }
 
-    /// Returns whether somebody may get it.
-    fn answer(&self, make: impl FnOnce() -> traits::Answer) -> bool {
+    /// Returns whether a caller may get it.
+    fn answer(&self, make: impl FnOnce() -> answer::Answer) -> bool {
         if !self.takes_an_answer() {
             return false;
         }
-        // Not under the lock: encoding runs code of the user's.
+        // Not under the lock: encoding runs user code.
         let answer = make();
         let mut stage = self.stage();
         match std::mem::replace(&mut *stage, Stage::Closed) {
@@ -176,7 +179,7 @@ impl<T> Later<T> {
 
 impl<T> Drop for Later<T> {
     fn drop(&mut self) {
-        // Not returned: nobody will wait for the other half.
+        // The handler did not return it: no caller will wait for the other half.
         if let Some(promise) = self.promise.take() {
             *promise.stage() = Stage::Closed;
         }
@@ -184,18 +187,20 @@ impl<T> Drop for Later<T> {
 }
 
 impl<T: Portable> Answer<T> {
-    /// Sends it. Does not block: what a caller who does not read has no room for is kept for it, 64 MiB at most, and sent when there is room.
+    /// Sends it. Does not block: if the caller does not read and its channel has no room, the answer is kept,
+    /// 64 MiB at most for each caller, and sent when there is room.
     ///
-    /// An answer that cannot be encoded reaches its caller as [`CallError::Codec`](crate::CallError::Codec), and counts as sent.
+    /// An answer that cannot be encoded reaches its caller as [`CallError::Codec`](crate::CallError::Codec),
+    /// and counts as sent.
     ///
     /// # Errors
-    /// The value, if nobody can get it any more: see [`is_wanted`](Self::is_wanted). That it was sent does not mean that it was received: the
-    /// caller may have stopped waiting just now, or die before it reads.
+    /// The value, if no caller can get it any more: see [`is_wanted`](Self::is_wanted). Sent does not mean
+    /// received: the caller may have stopped waiting just now, or die before it reads.
     pub fn send(self, value: T) -> Result<(), T> {
         let mut levels = 0;
         let make = || {
             let answer;
-            (answer, levels) = traits::Answer::of_ref(Status::Value, &value);
+            (answer, levels) = answer::Answer::of_ref(Status::Value, &value);
             answer
         };
         if !self.promise.answer(make) {
@@ -208,15 +213,16 @@ impl<T: Portable> Answer<T> {
 
 #[cfg(feature = "remote")]
 impl Answer<()> {
-    /// Sends what somebody else has encoded, of whatever type it is.
-    pub(crate) fn send_encoded(self, answer: traits::Answer) {
+    /// Sends an answer that is already encoded, of any type.
+    pub(crate) fn send_encoded(self, answer: answer::Answer) {
         self.promise.answer(|| answer);
     }
 }
 
 impl<T> Answer<T> {
-    /// Whether there is somebody who may wait for it: false when the caller's deadline has passed, when its process is gone, or when the handler
-    /// has not returned the [`Later`] that belongs to it. A caller that lives and has dropped its [`Reply`](crate::Reply) is not seen. Does not block.
+    /// Whether a caller may still wait for it: false when the caller's deadline has passed, when its process
+    /// is gone, or when the [`Later`] that belongs to it was dropped instead of returned. A living caller
+    /// that has dropped its [`Reply`](crate::Reply) is not noticed. Does not block.
     pub fn is_wanted(&self) -> bool {
         self.promise.is_wanted()
     }
@@ -226,7 +232,7 @@ impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         // An actor that ends tells its callers by ending.
         if !own::is_stopping() {
-            self.promise.answer(|| traits::Answer::empty(Status::Unanswered));
+            self.promise.answer(|| answer::Answer::empty(Status::Unanswered));
         }
     }
 }

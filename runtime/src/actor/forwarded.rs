@@ -1,4 +1,4 @@
-//! Calls that are handed on in their encoded form, by somebody who knows neither their types nor their callers.
+//! Calls that are forwarded in encoded form, by a process that knows neither their types nor their callers.
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "remote")]
@@ -9,7 +9,7 @@ use crate::types::error::Never;
 use crate::types::error::{At, CallError, Executed};
 use crate::types::exit::ExitReason;
 
-/// What came of a call, for whoever has made it elsewhere.
+/// The outcome of a call, for the process elsewhere that made it.
 #[cfg(feature = "remote")]
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Outcome {
@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
     Failed(Failure),
 }
 
-/// Why there is no answer. The place is for the caller's side to say: there it is a ref like any other.
+/// Why there is no reply. The caller's side adds the place, because there the actor is a ref like any other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Failure {
     Died(ExitReason),
@@ -55,13 +55,13 @@ impl Failure {
         }
     }
 
-    /// Of a call that has no answer.
+    /// The failure of a call that has no reply.
     #[cfg(feature = "remote")]
     pub(crate) fn of_none(outcome: Result<(), CallError>) -> Failure {
         outcome.map_or_else(Failure::of, |()| Failure::Unreachable("malformed reply".to_owned()))
     }
 
-    /// The error of a call that went there; `at` makes the place, of an actor that has ended in that way.
+    /// The error of that call; `at` makes its place, given how the actor ended.
     pub(crate) fn into_error<E>(self, at: impl FnOnce(Option<ExitReason>) -> At) -> CallError<E> {
         match self {
             Failure::Died(reason) => CallError::Died(reason, at(None)),

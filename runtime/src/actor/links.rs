@@ -1,8 +1,8 @@
 //! Links: actors that end together.
 //!
-//! A link is two watches, one in each of the two processes: each has a thread that waits for the other's end. How that thread ends its own actor, or
-//! tells it, is up to what the actor says: it dies too, of the same cause, unless it *traps* exits by an `#[on_exit]` hook; then the
-//! report comes as a message.
+//! A link is two watches, one in each of the two processes: each has a thread that waits for the other's end.
+//! An actor that does not trap exits then dies too, of the same cause. One that *traps* exits, by an
+//! `#[on_exit]` hook, gets the report as a message.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,33 +10,37 @@ use std::thread;
 
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
-use crate::actor::current;
+use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::Actor;
 use crate::ipc::codec;
-use crate::reactor::monitor::Down;
 use crate::reactor::{last_words, own};
 use crate::sys::per_process::Own;
+use crate::types::down::Down;
 use crate::types::error::SendError;
 use crate::types::exit::ExitReason;
 
-/// The messages of the runtime itself, beyond all methods.
+/// Messages of the runtime; their numbers are beyond all methods.
 pub(crate) const LINK: u32 = u32::MAX;
 pub(crate) const UNLINK: u32 = u32::MAX - 1;
 pub(crate) const EXIT: u32 = u32::MAX - 2;
 
-/// Whom this process is linked to, and how often: an end that comes after an unlink is not for it.
+/// The actors that this process is linked to, each with the number of its link: an exit that comes after an
+/// unlink is ignored.
 static LINKED: Own<Mutex<Option<HashMap<u64, u64>>>> = Own::new();
 
 fn linked() -> MutexGuard<'static, Option<HashMap<u64, u64>>> {
     LINKED.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Links two actors (OTP's `link/1`): if one of them ends by a crash, the other is ended too, with [`ExitReason::Linked`], unless it has an `#[on_exit]` hook,
-/// which is then called with the [`Down`] instead. An orderly end (a stop, an exit with 0, a recycling) ends nobody; a hook hears of it too.
+/// Links two actors (OTP's `link/1`): if one of them crashes, the other is ended too, with
+/// [`ExitReason::Linked`], unless it has an `#[on_exit]` hook, which is then called with the [`Down`]
+/// instead. An orderly end (a stop, an exit with 0, a recycling) does not end the other, but a hook is called
+/// for it too.
 ///
-/// A link is between the two processes that the actors have when it arrives there, and goes with either: who is restarted has no links. It is not a message of the
-/// actors and not bound to their types; it takes its turn in their mailboxes. Linking twice is linking once. An actor that is gone already counts as
-/// crashed. Does not wait for the link to be there.
+/// A link is between the two processes that the actors have when it arrives there, and ends with either: a
+/// restarted actor has no links. It is not a message of the actors and not bound to their types, but takes
+/// its turn in their mailboxes. Linking twice is linking once. An actor that is gone already counts as
+/// crashed. Does not wait until the link is in place.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -70,7 +74,7 @@ pub fn link<A: Actor, B: Actor>(one: &ActorRef<A>, other: &ActorRef<B>) -> Resul
 /// Ends a link, in both directions (OTP's `unlink/1`). No error if there is none.
 ///
 /// # Errors
-/// As a tell to either of them; that one has ended is none.
+/// As a tell to either of them, except that an actor that has ended is no error.
 pub fn unlink<A: Actor, B: Actor>(one: &ActorRef<A>, other: &ActorRef<B>) -> Result<(), SendError> {
     let forgive = |sent: Result<(), SendError>| match sent {
         Err(SendError::Gone(_)) => Ok(()),
@@ -80,7 +84,8 @@ pub fn unlink<A: Actor, B: Actor>(one: &ActorRef<A>, other: &ActorRef<B>) -> Res
     forgive(other.raw().tell_runtime(UNLINK, &one.any()))
 }
 
-/// The ref of the actor that runs this code, for handing out (OTP's `self()`); `None` outside of an actor, or in one of another type.
+/// The ref of the actor that runs this code, for handing out (OTP's `self()`); `None` outside of an actor, or
+/// in one of another type.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -108,7 +113,7 @@ pub fn myself<A: Actor>() -> Option<ActorRef<A>> {
     own::own_endpoint(std::any::type_name::<A>()).map(ActorRef::of)
 }
 
-/// In the actor: a message of the runtime has come. Returns the report of an end, if it is one that the actor wants to hear.
+/// Handles a message of the runtime, in the actor. Returns the report of an end if the actor traps exits.
 pub(crate) fn handle(method: u32, body: &[u8], fds: Vec<std::os::fd::OwnedFd>, traps: bool) -> Option<Down> {
     match method {
         LINK => {
@@ -155,16 +160,21 @@ fn watch(other: AnyRef, traps: bool) {
     }
 }
 
-/// The other has ended.
+/// Called when the other actor has ended.
 fn exit_signal(down: Down, traps: bool) {
     if traps {
-        if let Some(own) = current::own_raw() {
+        if let Some(own) = own_raw() {
             // Its mailbox may be full: this waits for room, as every sender does.
             let _ = own.tell_runtime(EXIT, &down);
         }
     } else if !down.reason.is_orderly() && down.reason != ExitReason::Exited(0) {
         last_words::leave_linked(&down.who.name, &down.reason.to_string());
     }
+}
+
+/// An untyped ref to this process, for messages of the runtime.
+fn own_raw() -> Option<RawRef> {
+    own::endpoint().ok().map(RawRef::bare)
 }
 
 impl<A: Actor> ActorRef<A> {

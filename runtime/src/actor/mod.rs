@@ -1,14 +1,18 @@
-//! The typed actor: traits, refs, calls, replies, deferred answers, links, the builder. [`server`] is the loop that handles messages.
+//! The typed actor: traits, refs, calls, replies, deferred replies, links, the builder; [`server`] is its
+//! message loop.
 //!
-//! No task, no declared supervisor and no service stands here: they are built on it.
+//! Never import `task`, `supervision` or any service: they are built on this folder.
 
 pub(crate) mod actor_ref;
+pub(crate) mod answer;
 pub(crate) mod any_ref;
 pub(crate) mod builder;
+pub(crate) mod call;
 pub(crate) mod current;
 pub(crate) mod deferred;
 pub(crate) mod forwarded;
 pub(crate) mod links;
+pub(crate) mod raw_ref;
 pub(crate) mod reply;
 pub(crate) mod server;
 pub(crate) mod traits;

@@ -1,4 +1,4 @@
-//! The answer to a call, before it is there.
+//! The reply to a call, before it has arrived.
 
 use std::fmt;
 use std::future::Future;
@@ -22,14 +22,14 @@ use crate::sys::per_process::COPY;
 use crate::types::error::{At, CallError, Never};
 use crate::types::exit::ExitReason;
 
-/// As much of an error's text is read.
+/// At most this much of an error's text is read.
 const TEXT: usize = 64 * 1024;
 
 /// The answer to a call that has been sent: wait for it, poll it or await it.
 ///
-/// Calls are pipelined by calling first and waiting later. Dropping a reply drops the answer, not the call.
-/// A reply is a future for any executor; while it is awaited, a background thread of phalanx (one per process) wakes
-/// the executor, nothing polls.
+/// Calls are pipelined by calling first and waiting later. Dropping a reply drops the answer, not the call. A
+/// reply is a future for any executor; while it is awaited, a background thread of phalanx (one per process)
+/// wakes the executor, nothing polls.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -72,7 +72,7 @@ impl Address {
         self.at_ended(None)
     }
 
-    /// The place of a call to somebody who was gone before.
+    /// The place of a call to an actor that was already gone.
     pub(crate) fn at_gone(&self) -> At {
         self.at_ended(self.endpoint.ended())
     }
@@ -81,7 +81,7 @@ impl Address {
         At::new(&self.endpoint.card.name, self.endpoint.process(), self.method, ended)
     }
 
-    /// The place of a call that was lost with a process: that one, whoever has come after it.
+    /// The place of a call that was lost with a process: that process, not its successor.
     pub(crate) fn at_death(&self, exit_record: Option<&ExitRecord>) -> At {
         let known = exit_record
             .map(|exit_record| (exit_record.pid, exit_record.incarnation))
@@ -111,7 +111,8 @@ struct Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.reactor.is_here() {
-            // A copy of the one who waits: it touches nothing that others may have locked.
+            // In a forked copy of the waiting process: it must touch nothing that other threads may have
+            // locked.
             return;
         }
         self.reactor.abandon(self.seq);
@@ -133,7 +134,7 @@ impl<T, E> Reply<T, E> {
         Reply { state: State::Sent(waiting), at: Arc::new(at), nested: false, kind: PhantomData }
     }
 
-    /// The reply of a handler that replies later, and so did not know whether it would be an error.
+    /// The reply of a deferred handler, which did not know yet whether it would be an error.
     pub(crate) fn nested(self) -> Reply<T, E> {
         Reply { nested: true, ..self }
     }
@@ -144,7 +145,8 @@ impl<T, E> Reply<T, E> {
 }
 
 impl<T: Portable, E: Portable> Reply<T, E> {
-    /// Has `waker` woken when the answer is there, by the thread that leads the reactor; returns whether it is there already.
+    /// Wakes `waker` when the answer is there, from the thread that leads the reactor; returns whether it is
+    /// there already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         match &self.state {
             State::Sent(waiting) if waiting.reactor.is_here() => waiting.waiter.watch(waker),
@@ -152,7 +154,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         }
     }
 
-    /// In a copy of the process that has made the call: the answer goes to the original.
+    /// Fails the reply in a copy of the calling process: the answer goes to the original.
     fn leave_original(&mut self) {
         if let State::Sent(waiting) = &self.state
             && !waiting.reactor.is_here()
@@ -161,7 +163,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         }
     }
 
-    /// The answer, if it has been handed out. Looks for none itself.
+    /// The answer, if the reactor has handed it out. Does not look for one.
     pub(crate) fn handed_out(&mut self) -> Option<Result<T, CallError<E>>> {
         self.leave_original();
         match &self.state {
@@ -171,14 +173,15 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         }
     }
 
-    /// Blocks until the answer is there, the actor is dead, or the call's deadline passes (60 s unless the actor's
-    /// `timeout` option or [`within`](crate::ActorRef::within) say otherwise).
+    /// Blocks until the answer is there, the actor is dead, or the call's deadline passes (60 s unless the
+    /// actor's `timeout` option or [`within`](crate::ActorRef::within) say otherwise).
     ///
     /// # Errors
     /// See [`CallError`].
     ///
     /// # Panics
-    /// If the answer has been taken already, by [`try_get`](Self::try_get) or [`wait_timeout`](Self::wait_timeout).
+    /// If the answer has been taken already, by [`try_get`](Self::try_get) or
+    /// [`wait_timeout`](Self::wait_timeout).
     pub fn wait(mut self) -> Result<T, CallError<E>> {
         let deadline = match &self.state {
             State::Sent(waiting) => waiting.deadline,
@@ -187,7 +190,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         self.wait_until(deadline)
     }
 
-    /// As [`wait`](Self::wait), but blocks for `limit` at most; never answers `Timeout` early.
+    /// Like [`wait`](Self::wait), but blocks for `limit` at most; never returns `Timeout` early.
     ///
     /// After [`CallError::Timeout`] the reply is still good: a later wait may get the answer.
     ///
@@ -348,7 +351,7 @@ pub(crate) struct Packed {
 
 #[cfg(feature = "remote")]
 impl Reply<()> {
-    /// What comes of it, for whoever hands it on.
+    /// Its outcome, still encoded, for forwarding.
     pub(crate) fn poll_encoded(&mut self, context: &mut Context<'_>) -> Poll<Result<Packed, Failure>> {
         self.poll_outcome(context).map(|outcome| match outcome {
             Some(Ok(Outcome::Answer { status: status @ (Status::Value | Status::App), body, fds })) => {

@@ -1,14 +1,12 @@
-//! What the `#[actor]` attribute writes, and what it writes it against.
+//! The traits that `#[actor]` implements.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::actor::actor_ref::RawRef;
-use crate::actor::deferred::{Later, Promise};
-use crate::ipc::bounds;
-use crate::ipc::codec::{self, Encoded, Portable};
-use crate::ipc::envelope::{Body, Status};
-use crate::reactor::monitor::Down;
+use crate::actor::answer::Answer;
+use crate::actor::call::Call;
+use crate::actor::raw_ref::RawRef;
+use crate::ipc::codec::Portable;
+use crate::types::down::Down;
 use crate::types::method::Method;
 use crate::types::options::Options;
 
@@ -31,11 +29,11 @@ pub trait Actor: ActorStruct {
     #[doc(hidden)]
     fn handle(&mut self, call: Call<'_>) -> Answer;
 
-    /// Those who wait for it have been told that it is ready; no message has been handled yet.
+    /// Called when waiting processes have been told that it is ready, before the first message.
     #[doc(hidden)]
     fn on_start(&mut self) {}
 
-    /// Whether it wants to hear of the ends of those it is linked to, instead of ending too.
+    /// Whether it is told of the ends of linked actors, instead of ending too.
     #[doc(hidden)]
     const TRAPS_EXITS: bool = false;
 
@@ -77,117 +75,6 @@ pub struct InitFailure(pub(crate) String);
 impl InitFailure {
     pub fn new(error: impl fmt::Display) -> InitFailure {
         InitFailure(error.to_string())
-    }
-}
-
-/// A message on its way into its handler.
-#[doc(hidden)]
-#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "read only to pass a message to another host"))]
-pub struct Call<'a> {
-    pub(crate) method: u32,
-    pub(crate) body: &'a Body,
-    pub(crate) fds: Vec<std::os::fd::OwnedFd>,
-    /// Whether somebody waits for the answer.
-    pub(crate) ask: bool,
-    /// Until when, on the system's clock; 0 for ever.
-    pub(crate) deadline: u64,
-    /// For how long its caller lets the handler run, in nanoseconds; 0 for as long as the actor's own limits say.
-    pub(crate) limit: u64,
-}
-
-/// What came of a message, encoded.
-#[doc(hidden)]
-pub struct Answer {
-    pub(crate) status: Status,
-    pub(crate) encoded: Encoded,
-    /// Not now: then the two above say nothing.
-    pub(crate) later: Option<Arc<Promise>>,
-}
-
-impl Answer {
-    pub(crate) fn new(status: Status, encoded: Encoded) -> Answer {
-        Answer { status, encoded, later: None }
-    }
-
-    pub(crate) fn empty(status: Status) -> Answer {
-        Answer::new(status, Encoded::default())
-    }
-
-    pub(crate) fn codec(text: &str) -> Answer {
-        Answer::text(Status::Codec, text)
-    }
-
-    pub(crate) fn text(status: Status, text: &str) -> Answer {
-        Answer::new(status, Encoded::of_bytes(text.as_bytes().to_vec()))
-    }
-
-    /// The handler's own error.
-    pub(crate) fn app<E: Portable>(error: E) -> Answer {
-        Answer::of(Status::App, error)
-    }
-
-    pub(crate) fn of<T: Portable>(status: Status, value: T) -> Answer {
-        codec::encode_away(value, bounds::here())
-            .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
-    }
-
-    /// As [`Answer::of`], of a value that may still be needed, with the number of its levels.
-    pub(crate) fn of_ref<T: Portable>(status: Status, value: &T) -> (Answer, u32) {
-        let (encoded, levels) = codec::encode_within(value, bounds::here());
-        let answer =
-            encoded.map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded));
-        (answer, levels)
-    }
-}
-
-impl Call<'_> {
-    pub fn method(&self) -> u32 {
-        self.method
-    }
-
-    fn arguments<A: Portable>(self) -> Result<A, Answer> {
-        codec::decode_within(self.body, self.fds, bounds::here()).map_err(|error| Answer::codec(&error))
-    }
-
-    /// What the message begins with, which has no refs in it; the rest is left to be read.
-    pub(crate) fn front<T: Portable>(&self) -> Option<T> {
-        postcard::take_from_bytes(self.body).ok().map(|(front, _)| front)
-    }
-
-    pub fn ask<A: Portable, T: Portable>(self, handler: impl FnOnce(A) -> T) -> Answer {
-        match self.arguments() {
-            Ok(args) => Answer::of(Status::Value, handler(args)),
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn ask_result<A: Portable, T: Portable, E: Portable>(
-        self,
-        handler: impl FnOnce(A) -> Result<T, E>,
-    ) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(Ok(value)) => Answer::of(Status::Value, value),
-            Ok(Err(error)) => Answer::app(error),
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn ask_later<A: Portable, T>(self, handler: impl FnOnce(A) -> Later<T>) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(later) => Answer { later: later.into_promise(), ..Answer::empty(Status::Value) },
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn tell<A: Portable>(self, handler: impl FnOnce(A)) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(()) => Answer::empty(Status::Value),
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn unknown(self) -> Answer {
-        Answer::codec("there is no such method")
     }
 }
 

@@ -21,10 +21,12 @@ pub struct Child {
     pub daemon: bool,
 }
 
-/// The living processes that this one has spawned, in the order of their start (Python's `active_children`, which reaps as a side effect; this only looks).
+/// The living processes that this one has spawned, in the order of their start (Python's `active_children`,
+/// which reaps as a side effect; this only looks).
 ///
-/// Those whose handle was dropped are among them: they are found where this process' supervisor holds them, in shared memory and `/proc`, and nobody is asked. What is
-/// below a declared supervisor is its, and not listed here.
+/// Processes whose handle was dropped are included: they are found where this process's supervisor holds
+/// them, in shared memory and `/proc`, without asking any process. The children of a declared supervisor are
+/// not listed here.
 ///
 /// ```
 /// use phalanx::prelude::*;

@@ -1,6 +1,6 @@
-//! Reading the tree, from status pages and `/proc`.
+//! Reading the tree from status pages and `/proc`: `tree()` and `children()`.
 //!
-//! Nothing here sends.
+//! Never import anything that sends.
 
 pub(crate) mod children;
 pub(crate) mod tree;

@@ -1,7 +1,8 @@
-//! The tree as it is now, for people: who runs, who is busy with what since when, who was restarted, and why.
+//! The tree as it is now, for people: which processes run, what each is busy with since when, which were
+//! restarted, and why.
 //!
-//! Nobody is asked, so nobody has to answer: the status pages are read where the supervisors hold them, and `/proc` says the rest. A hung actor
-//! is seen like any other.
+//! No process is asked, so none has to answer: the status pages are read where the supervisors hold them, and
+//! `/proc` says the rest. A hung actor is seen like any other.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -28,10 +29,10 @@ pub struct Node {
     pub kind: NodeKind,
     /// Its process id; `None` while it has no process.
     pub pid: Option<u32>,
-    /// The process that spawned it; of a supervisor of the own kind, the one that it belongs to.
+    /// The process that spawned it; for a supervisor of the own kind, the process that it belongs to.
     pub parent: Option<u32>,
-    /// The supervisor that forked it, and whose child it is in the operating system; `None` for the root supervisor, which the program has started, and
-    /// for what phalanx has not started.
+    /// The supervisor that forked it, and whose child it is in the operating system; `None` for the root
+    /// supervisor, which the program has started, and for what phalanx has not started.
     pub supervisor: Option<u32>,
     /// What it is doing.
     pub state: NodeState,
@@ -49,9 +50,10 @@ pub struct Node {
     pub capacity: u32,
     /// How many it has handled, in all its processes.
     pub handled: u64,
-    /// How many messages were lost with processes that died of them, or in them.
+    /// How many messages were lost because a process died while it handled them.
     pub interrupted: u32,
-    /// How many more were being answered when a process died: whether the answer got out, only the caller knows.
+    /// How many more were being answered when a process died: only the caller knows whether the answer got
+    /// out.
     pub cut_answers: u32,
     /// The method it is busy with, and for how long.
     pub in_progress: Option<(String, Duration)>,
@@ -95,9 +97,11 @@ pub enum NodeState {
     Down,
 }
 
-/// The tree of this program, as it is now; `None` if nothing has been spawned. In an actor, too, it is the whole tree.
+/// The tree of this program, as it is now; `None` if nothing has been spawned. An actor that calls it gets
+/// the whole tree, too.
 ///
-/// Reads shared memory and `/proc`, sends nothing and waits for nobody. What changes while it is read may be half old, half new.
+/// Reads shared memory and `/proc`, sends nothing and waits for no process. What changes while it is read may
+/// be half old, half new.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -117,23 +121,24 @@ pub enum NodeState {
 pub fn tree() -> Option<Node> {
     let root = root_supervisor::pid()?;
     let mut node = Node::bare(procfs::name_of(root)?, NodeKind::Own, root);
-    // Between the two stands the reaper.
+    // The reaper stands between the program and the root supervisor.
     node.parent = procfs::parent_of(root).and_then(procfs::parent_of).map(i32::cast_unsigned);
     node.children = Page::all_of(root).below(root, 0, &mut Walk::default());
     Some(node)
 }
 
-/// The status pages of those that stand directly below the supervisor of a process.
+/// The status pages of the processes directly below the supervisor of a process.
 pub(crate) fn held_by(supervisor: i32) -> Vec<StatusPage> {
     let status_pages = Page::all_of(supervisor).0.into_iter();
     status_pages.map(|(status_page, _)| status_page).filter(|status_page| status_page.above() == 0).collect()
 }
 
-/// The status pages that a supervisor holds: those of its children, and of what its children will start. Each is shown once.
+/// The status pages that a supervisor holds: those of its children, and of what its children will start. Each
+/// is shown once.
 struct Page(Vec<(StatusPage, Cell<bool>)>);
 
-/// What has been seen on the way through a tree. What is below what is what pages say: each page, and what each process holds, is shown once at most,
-/// so that those who lie about it cannot make the way endless.
+/// What has been seen on the way through a tree. Pages alone say what is below what: each page, and what each
+/// process holds, is shown once at most, so that false pages cannot make the way endless.
 #[derive(Default)]
 struct Walk {
     supervisors: BTreeSet<i32>,
@@ -235,7 +240,8 @@ impl Node {
         }
     }
 
-    /// As its page says, of which a number of a process is believed only as far as the kernel confirms it: it must be a child of this supervisor.
+    /// The node that a page describes. The page's process id is believed only if the kernel confirms it: it
+    /// must be a child of this supervisor.
     fn of(status_page: &StatusPage, supervisor: i32) -> Node {
         let (name, kind, entry) = status_page.signature();
         let kind = match kind {
@@ -344,8 +350,8 @@ impl Node {
     }
 }
 
-/// A line for each process: name, pid, what it is doing if not just working, incarnation (`#3`), restarts, mailbox, messages handled, what it is
-/// busy with, resident memory, processor time, how its last process ended.
+/// A line for each process: name, pid, its state unless it is up, incarnation (`#3`), restarts, mailbox,
+/// messages handled, the method in progress, resident memory, processor time, how its last process ended.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| self.line(f))?;

@@ -11,18 +11,20 @@ use crate::spawn::claim::{STARTING, reserve, start};
 use crate::sys::clock;
 use crate::types::error::SpawnError;
 
-/// The actor that has this name; if there is none, starts the one that `build` describes, and gives it the name (`Agent.start_link` with a name
-/// and a match on `already_started`, in one).
+/// Returns the actor that has this name; if there is none, starts the one that `build` describes, and gives
+/// it the name (`Agent.start_link` with a name and a match on `already_started`, in one).
 ///
-/// Of all who ask at the same time, in whichever processes, exactly one calls `build` and starts an actor; the others wait for it, and get its
-/// ref. If it fails or dies over it, the next one tries. An option [`registered`](ActorBuilder::registered) of what is built is of no account if it is the same name.
+/// Of all callers at one time, in any processes, exactly one calls `build` and starts an actor; the others
+/// wait for it, and get its ref. If that caller fails or dies, the next one tries. An option
+/// [`registered`](ActorBuilder::registered) of the builder is ignored if it is the same name.
 ///
-/// Blocks for as long as a spawn takes, if this one has to start it; while another one does, 60 s at most. The `#[init]` of the actor must not ask for
-/// its own name in this way: it would wait for itself.
+/// Blocks for as long as a spawn takes, if this caller has to start it; while another one does, 60 s at most.
+/// The `#[init]` of the actor must not ask for its own name in this way: it would wait for itself.
 ///
 /// # Errors
-/// Those of [`spawn`](ActorBuilder::spawn), if this one had to start it and could not. [`SpawnError::Name`] if there is an actor of another type
-/// ([`NameError::WrongType`]), another one was still being started after 60 s ([`NameError::Starting`]), or the name cannot be asked for.
+/// Those of [`spawn`](ActorBuilder::spawn), if this caller had to start it and could not.
+/// [`SpawnError::Name`] if an actor of another type has the name ([`NameError::WrongType`]), if another one
+/// was still being started after 60 s ([`NameError::Starting`]), or if the name cannot be asked for.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -51,7 +53,7 @@ pub fn get_or_spawn<A: Actor>(
         match reserve(name, deadline) {
             Ok(reservation) => {
                 let mut builder = build();
-                // It would wait for the reservation that it has.
+                // It would wait for the reservation that this caller holds.
                 builder.registered.take_if(|other| other == name);
                 return start(name, type_name::<A>(), reservation, || builder.spawn_endpoint())
                     .map(ActorRef::of);

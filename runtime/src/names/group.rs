@@ -12,15 +12,19 @@ use crate::types::escape::escaped;
 
 /// A group of actors of one type, known by its name in every process of the tree.
 ///
-/// It comes into being with its first member and is gone with the last; one without members is no error. Names of groups and names of actors
-/// ([`names`](mod@crate::names)) have nothing to do with each other. Members vanish **before** anybody hears of their death.
+/// It exists from its first member to its last; a group without members is no error. Names of groups and
+/// names of actors ([`names`](mod@crate::names)) are independent. Members vanish **before** any process hears
+/// of their death.
 ///
-/// Semantics are those of OTP's `pg`, with one scope per program, and one difference: an actor is a member or it is not, however often it has joined.
+/// Semantics are those of OTP's `pg`, with one scope per program, and one difference: an actor is a member
+/// once, however often it has joined.
 ///
-/// **Blocking.** Every method asks the program and waits for its answer, 5 s at most; see [`names`](mod@crate::names).
+/// **Blocking.** Every method asks the program and waits for its reply, 5 s at most; see
+/// [`names`](mod@crate::names).
 ///
 /// # Errors
-/// All methods: [`NameError::BadName`] (1 to 255 bytes), [`NameError::Unreachable`]; and [`NameError::WrongType`], if the group has members of another type.
+/// All methods: [`NameError::BadName`] (1 to 255 bytes), [`NameError::Unreachable`]; and
+/// [`NameError::WrongType`], if the group has members of another type.
 ///
 /// ```
 /// use phalanx::Group;
@@ -44,7 +48,7 @@ use crate::types::escape::escaped;
 ///     for number in 1..=3 {
 ///         workers.join(&Worker { number }.spawn()?)?;
 ///     }
-///     // All are asked before the first answer is waited for.
+///     // All are asked before the first reply is waited for.
 ///     let asked = workers.broadcast(|worker| worker.try_number())?;
 ///     let numbers: Vec<u32> = asked.into_iter().filter_map(|(_, sent)| sent.ok()?.wait().ok()).collect();
 ///     assert_eq!(numbers, [1, 2, 3]);
@@ -57,7 +61,7 @@ pub struct Group<A> {
 }
 
 impl<A: Actor> Group<A> {
-    /// The group of this name. Asks nobody: a name that cannot be is an error of its first use.
+    /// The group of this name. Does not ask the program: an invalid name is an error of its first use.
     ///
     /// ```
     /// # use phalanx::Group;
@@ -77,11 +81,11 @@ impl<A: Actor> Group<A> {
         &self.name
     }
 
-    /// Makes an actor a member, behind those who are there; returns whether it was not one before.
+    /// Makes an actor the last member; returns whether it was not one before.
     ///
     /// # Errors
-    /// [`NameError::Dead`] if the actor is gone; [`NameError::Full`] if there are 65,536 memberships in all groups together, or the program has no descriptors
-    /// left; and those of [all methods](Self#errors).
+    /// [`NameError::Dead`] if the actor is gone; [`NameError::Full`] if there are 65,536 memberships in all
+    /// groups together, or the program has no descriptors left; and those of [all methods](Self#errors).
     ///
     /// ```
     /// # use phalanx::Group;
@@ -103,7 +107,7 @@ impl<A: Actor> Group<A> {
         joined.map_err(|trouble| self.error(trouble))
     }
 
-    /// Takes an actor out; returns whether it was a member. One that has died is none.
+    /// Removes an actor; returns whether it was a member. A dead actor is none.
     ///
     /// # Errors
     /// Those of [all methods](Self#errors).
@@ -129,9 +133,10 @@ impl<A: Actor> Group<A> {
         }
     }
 
-    /// Those who are in it and live, in the order of their joining.
+    /// Its living members, in the order of their joining.
     ///
-    /// They are asked for in portions of 30: one that joins, leaves or dies meanwhile may or may not be there. Each ref costs this process two descriptors.
+    /// They are fetched in portions of 30: one that joins, leaves or dies meanwhile may or may not be
+    /// included. Each ref costs this process two descriptors.
     ///
     /// # Errors
     /// Those of [all methods](Self#errors).
@@ -167,13 +172,14 @@ impl<A: Actor> Group<A> {
         }
     }
 
-    /// Does something with each member, usually sends it a message, in the order of their joining; returns what came of each.
+    /// Calls `send` with each member, usually to send it a message, in the order of their joining; returns
+    /// each result.
     ///
-    /// It goes on whatever comes of one: one that has just died or has a full mailbox stops nobody. But a plain call or tell waits for room in a full mailbox,
-    /// and the others wait meanwhile; the twins `try_..` do not.
+    /// A member that has just died or has a full mailbox does not stop the others. But a plain call or tell
+    /// waits for room in a full mailbox, and the others wait meanwhile; the twins `try_..` do not wait.
     ///
     /// # Errors
-    /// Those of [`members`](Self::members); nothing has been sent then.
+    /// Those of [`members`](Self::members); then no message has been sent.
     ///
     /// ```
     /// # use phalanx::Group;
@@ -210,8 +216,8 @@ impl<A: Actor> Group<A> {
         Ok(self.members()?.into_iter().map(each).collect())
     }
 
-    /// One of the members: one after the other in the order of their joining, and then from the first again, whoever in the tree asks. `None` if there are
-    /// none.
+    /// Returns one of the members, in turn: in the order of their joining, and then from the first again. The
+    /// turn is shared by all callers in the tree. `None` if the group is empty.
     ///
     /// # Errors
     /// Those of [all methods](Self#errors).

@@ -1,7 +1,8 @@
 //! Actors by name, from every process of the tree.
 //!
-//! A name stands for one living actor (its ref, not its process: an actor that is restarted keeps it). The program keeps them all, in a
-//! thread of its own that starts with the first use; so names are there for as long as there is anybody to ask.
+//! A name stands for one living actor (its ref, not its process: a restarted actor keeps it). The program
+//! keeps all names, in a thread of its own that starts with the first use; so names exist as long as the
+//! program.
 //!
 //! ```
 //! use phalanx::names;
@@ -39,15 +40,19 @@
 //! }
 //! ```
 //!
-//! **Semantics** are those of OTP's `global` and Elixir's `Registry` with unique keys: a name is taken by the first who asks for it, one actor may have
-//! several, nobody can take one away from a living actor by registering, and everybody may [`unregister`]. A name is free **before** anybody hears
-//! of its actor's death: whoever has a [`Down`](crate::Down), a finished `join` or a failed call in hands does not find it any more.
+//! **Semantics** are those of OTP's `global` and Elixir's `Registry` with unique keys: a name goes to the
+//! first actor that asks for it, one actor may have several, no registration takes a name from a living
+//! actor, and every process may [`unregister`] it. A name is free **before** any process hears of its actor's
+//! death: after a [`Down`](crate::Down), a finished `join` or a failed call it is not found any more.
 //!
-//! **Blocking.** Each call asks the program and waits for its answer, usually for a fraction of a millisecond, at most 5 s; the death of the program ends the wait. Where
-//! somebody else is starting an actor for the name, the functions here say how much longer they wait.
+//! **Blocking.** Each call asks the program and waits for its reply, usually for a fraction of a
+//! millisecond, at most 5 s; the death of the program ends the wait. While another caller starts an actor for
+//! the name, functions may wait longer; each says for how long.
 //!
-//! **Limits.** A name has 1 to 255 bytes, there are at most 65,536; each actor that has a name or is in a group costs the program two descriptors,
-//! so that its `RLIMIT_NOFILE` is usually the first limit.
+//! **Limits.** A name has 1 to 255 bytes, there are at most 65,536; each actor that has a name or is in a
+//! group costs the program two descriptors, so that its `RLIMIT_NOFILE` is usually the first limit.
+
+// The typed API over `registry/`. Never import a service here.
 
 pub(crate) mod get_or_spawn;
 pub(crate) mod group;
@@ -66,11 +71,12 @@ pub(crate) use crate::registry::protocol::{Refusal, Wanted};
 
 /// Gives an actor a name. It can have several.
 ///
-/// While somebody else is starting an actor that is to have this name, waits for the outcome, 5 s at most.
+/// While another caller is starting an actor for this name, waits for the outcome, 5 s at most.
 ///
 /// # Errors
-/// [`NameError::AlreadyRegistered`] if somebody has it, this actor included (OTP's `register/2` refuses that, too); [`NameError::Dead`] if the actor is
-/// gone; [`NameError::Starting`], [`NameError::Full`], [`NameError::BadName`], [`NameError::Unreachable`].
+/// [`NameError::AlreadyRegistered`] if an actor has it, this one included (OTP's `register/2` refuses that,
+/// too); [`NameError::Dead`] if the actor is gone; [`NameError::Starting`], [`NameError::Full`],
+/// [`NameError::BadName`], [`NameError::Unreachable`].
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -91,7 +97,7 @@ pub fn register<A: Actor>(name: &str, actor: &ActorRef<A>) -> Result<(), NameErr
         .map_err(|trouble| trouble.named(name, type_name::<A>()))
 }
 
-/// Takes a name away from whoever has it; returns whether anybody had. The actor goes on.
+/// Takes a name away from its actor; returns whether there was one. The actor goes on.
 ///
 /// # Errors
 /// [`NameError::BadName`], [`NameError::Unreachable`].
@@ -123,7 +129,8 @@ pub fn unregister(name: &str) -> Result<bool, NameError> {
 /// It was alive when the program looked, and may have died since. One that is being started is not found yet.
 ///
 /// # Errors
-/// [`NameError::NotFound`]; [`NameError::WrongType`] if it is an actor of another type; [`NameError::BadName`], [`NameError::Unreachable`].
+/// [`NameError::NotFound`]; [`NameError::WrongType`] if it is an actor of another type;
+/// [`NameError::BadName`], [`NameError::Unreachable`].
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -148,7 +155,7 @@ pub fn lookup<A: Actor>(name: &str) -> Result<ActorRef<A>, NameError> {
     Ok(ActorRef::of(endpoint))
 }
 
-/// A name that somebody has.
+/// A name that an actor has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Registered {
@@ -162,7 +169,7 @@ pub struct Registered {
 
 /// The names that living actors have, in alphabetical order (of bytes).
 ///
-/// Many names are asked for in portions: one that is given or freed meanwhile may or may not be there.
+/// Many names are fetched in portions: one that is given or freed meanwhile may or may not be included.
 ///
 /// # Errors
 /// [`NameError::Unreachable`].

@@ -7,68 +7,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::Endpoint;
 use crate::reactor::on_down;
 use crate::reactor::waiter::{Outcome, Waiter};
 use crate::status::ExitRecord;
 use crate::sys::clock;
+use crate::types::down::{Down, InProgress, Who};
 use crate::types::escape::escaped;
-use crate::types::exit::ExitReason;
 use crate::types::id::ActorId;
-
-/// The report of an actor's end (OTP's `'DOWN'` message).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Down {
-    /// Whose.
-    pub who: Who,
-    /// Which of its processes, counted from 1.
-    pub incarnation: u64,
-    /// Why.
-    pub reason: ExitReason,
-    /// The message that it was handling, if any.
-    pub in_progress: Option<InProgress>,
-    /// How many messages lay in its mailbox: asks, whose callers are told, and tells, which are dead letters.
-    pub unserved: usize,
-}
-
-/// An actor, named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Who {
-    /// Its name.
-    pub name: String,
-    /// Its identity.
-    pub id: ActorId,
-    /// The process that ended.
-    pub pid: u32,
-}
-
-/// A message that was being handled when its actor died.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct InProgress {
-    /// The method.
-    pub method: String,
-    /// How long it had run.
-    pub running: Duration,
-}
-
-impl fmt::Display for Down {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| {
-            let (who, incarnation) = (&self.who, self.incarnation);
-            write!(f, "`{}` (process {}, incarnation {incarnation}): {}", who.name, who.pid, self.reason)?;
-            match &self.in_progress {
-                Some(busy) => write!(f, ", {:.1?} into `{}`", busy.running, busy.method),
-                None => Ok(()),
-            }
-        })
-    }
-}
 
 /// Watches the process that an actor has now; exactly one [`Down`] comes out of it, when that process ends, whether there will be another or
 /// not (OTP's `monitor`). At once if it has ended already. Also a future of that `Down`.

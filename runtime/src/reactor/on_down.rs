@@ -9,8 +9,9 @@ use std::thread;
 use once_cell::sync::OnceCell;
 
 use crate::ipc::user_code;
-use crate::reactor::monitor::{Down, Monitor};
+use crate::reactor::monitor::Monitor;
 use crate::sys::per_process::Own;
+use crate::types::down::Down;
 
 type Action = Box<dyn FnOnce(Down) + Send>;
 

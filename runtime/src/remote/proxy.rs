@@ -19,12 +19,14 @@ use super::error::RemoteError;
 use super::protocol::{Incoming, Outgoing, Request, Response, Welcome, decode, encode};
 use super::transport::tcp::Tcp;
 use super::transport::{Cut, Inward, Link, Outward, Terms, Wire};
-use crate::actor::actor_ref::RawRef;
+use crate::actor::answer;
 use crate::actor::any_ref::AnyRef;
+use crate::actor::call::Call;
 use crate::actor::deferred::{self, Answer};
 use crate::actor::forwarded::{Failure, Outcome};
+use crate::actor::raw_ref::RawRef;
 use crate::actor::reply::Reply;
-use crate::actor::traits::{self, Actor, ActorStruct, Call, Calls, InitFailure};
+use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::ipc::codec::{self, Encoded};
 use crate::ipc::envelope::Status;
 use crate::queue::remote::{self, Outward as Way};
@@ -125,7 +127,7 @@ impl Actor for Proxy {
         Ok(Proxy { client: Arc::new(client) })
     }
 
-    fn handle(&mut self, call: Call<'_>) -> traits::Answer {
+    fn handle(&mut self, call: Call<'_>) -> answer::Answer {
         match call.method() {
             CONNECT => call.ask_result(|()| Client::start(&self.client)),
             _ => Client::hand_on(&self.client, call),
@@ -212,27 +214,27 @@ impl Client {
     // Sending.
 
     /// A message of the actor that is elsewhere.
-    fn hand_on(client: &Arc<Client>, mut call: Call<'_>) -> traits::Answer {
+    fn hand_on(client: &Arc<Client>, mut call: Call<'_>) -> answer::Answer {
         let fds = std::mem::take(&mut call.fds);
         let args = if client.plan.queue {
             match remote::outward(call.method, call.body, fds) {
                 Ok(Way::Introduce(process)) => {
-                    return traits::Answer::of(Status::Value, Client::introduce(client, process));
+                    return answer::Answer::of(Status::Value, Client::introduce(client, process));
                 }
                 Ok(Way::Plain(args)) => Some(args),
                 Ok(Way::AsItIs) => None,
-                Err(error) => return traits::Answer::codec(&error),
+                Err(error) => return answer::Answer::codec(&error),
             }
         } else if fds.is_empty() {
             None
         } else {
-            return traits::Answer::codec(
+            return answer::Answer::codec(
                 "a ref or another descriptor is in the arguments: it means nothing to another host",
             );
         };
         let (later, answer) = deferred::later::<()>();
         match client.send(&call, args.as_deref().unwrap_or(call.body), answer) {
-            Ok(()) => traits::Answer { later: later.into_promise(), ..traits::Answer::empty(Status::Value) },
+            Ok(()) => answer::Answer { later: later.into_promise(), ..answer::Answer::empty(Status::Value) },
             Err(failure) => {
                 if !call.ask {
                     tracing::warn!(to = crate::actor::current::current().name(), reason = ?failure, "dead letter");
@@ -346,18 +348,18 @@ impl Client {
 }
 
 /// As the caller reads it.
-fn handed_out(outcome: Outcome) -> traits::Answer {
+fn handed_out(outcome: Outcome) -> answer::Answer {
     let encoded = |bytes: ByteBuf| Encoded { bytes: bytes.into_vec(), ..Encoded::default() };
     match outcome {
-        Outcome::Value(bytes) => traits::Answer::new(Status::Value, encoded(bytes)),
-        Outcome::App(bytes) => traits::Answer::new(Status::App, encoded(bytes)),
+        Outcome::Value(bytes) => answer::Answer::new(Status::Value, encoded(bytes)),
+        Outcome::App(bytes) => answer::Answer::new(Status::App, encoded(bytes)),
         Outcome::Failed(failure) => failed(failure),
     }
 }
 
-fn failed(failure: Failure) -> traits::Answer {
+fn failed(failure: Failure) -> answer::Answer {
     match codec::encode(&failure) {
-        Ok(encoded) => traits::Answer::new(Status::Relayed, encoded),
-        Err(error) => traits::Answer::codec(&error),
+        Ok(encoded) => answer::Answer::new(Status::Relayed, encoded),
+        Err(error) => answer::Answer::codec(&error),
     }
 }

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RemoteError;
 use super::protocol::{LONGEST_NAME, Shape};
-use crate::actor::actor_ref::RawRef;
+use crate::actor::answer::Answer;
 use crate::actor::any_ref::AnyRef;
+use crate::actor::call::Call;
+use crate::actor::raw_ref::RawRef;
 use crate::actor::reply::Reply;
-use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
+use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::types::method::Method;
 use crate::types::options::Options;
 

@@ -1,4 +1,4 @@
-//! Bytes that nobody can change, received without a copy.
+//! Bytes that no process can change, received without a copy.
 
 use std::hash::{Hash, Hasher};
 use std::ops::{Bound, Deref, RangeBounds};
@@ -15,14 +15,16 @@ use crate::ipc::codec;
 use crate::resources::shared::Shared;
 use crate::sys::shared_memory::Region;
 
-/// Up to so many bytes travel in the message: a descriptor and a mapping cost more than to copy them.
+/// Up to so many bytes travel in the message: a descriptor and a mapping cost more than a copy.
 pub(crate) const SMALL: usize = 8 * 1024;
 
-/// Bytes that cannot be changed, for large arguments and answers: in messages they are received without a copy.
+/// Bytes that cannot be changed, for large arguments and replies: in messages they are received without a
+/// copy.
 ///
-/// A `Vec<u8>` in a message is encoded, sent and decoded, and a copy of it is made at each step. A `Blob` of more than 8 KiB travels as one descriptor of a sealed memory file,
-/// which every receiver maps and reads in place; however many receivers there are, the bytes are in memory once. Smaller ones travel in
-/// the message. It dereferences to `[u8]`; clones and [`slice`](Self::slice)s share the bytes.
+/// A `Vec<u8>` in a message is encoded, sent and decoded, with a copy at each step. A `Blob` of more than 8
+/// KiB travels as one descriptor of a sealed memory file, which every receiver maps and reads in place;
+/// however many receivers there are, the bytes are in memory once. Smaller ones travel in the message. It
+/// dereferences to `[u8]`; clones and [`slice`](Self::slice)s share the bytes.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -42,10 +44,11 @@ pub(crate) const SMALL: usize = 8 * 1024;
 /// # }
 /// ```
 ///
-/// Nobody can pull the bytes away from under a reader: whoever receives one checks that its file is sealed against writing, shrinking and growing
-/// before it is mapped, so that reading it cannot fail (there is no SIGBUS), and a slice of it is as good as any slice.
+/// The bytes cannot vanish under a reader: a receiver checks that the file is sealed against writing,
+/// shrinking and growing before it maps it. So reading cannot fail (no SIGBUS), and a slice of it is as good
+/// as any slice.
 ///
-/// In what is not a message (a task's result, a file written with serde) it is plain bytes.
+/// Outside of messages (in a task's result, in a file written with serde) it is plain bytes.
 #[derive(Clone)]
 pub struct Blob {
     memory: Memory,
@@ -65,11 +68,11 @@ struct Own {
     sealed: OnceCell<Shared<[u8]>>,
 }
 
-/// What it looks like in a message.
+/// Its form in a message.
 #[derive(Serialize, Deserialize)]
 enum Wire<B> {
     Inline(B),
-    /// Beside it, a memory file; of so many bytes, these.
+    /// A memory file of `size` bytes comes beside it; this part of the file is the blob.
     File {
         size: u64,
         start: u64,
@@ -78,8 +81,8 @@ enum Wire<B> {
 }
 
 impl Blob {
-    /// So many bytes, which `fill` writes in place (they are 0 before): what is sent is this very memory, where `Blob::from(vec)`
-    /// copies it once, when it is first sent.
+    /// So many bytes, which `fill` writes in place (they are 0 before). This very memory is sent, where
+    /// `Blob::from(vec)` copies it once, when it is first sent.
     ///
     /// ```
     /// use phalanx::Blob;

@@ -1,4 +1,4 @@
-//! Descriptors in messages: files, sockets, pipes and whatever else is an [`OwnedFd`].
+//! Descriptors in messages: files, sockets, pipes and any other [`OwnedFd`].
 //!
 //! Where a field cannot be an [`Fd`], `#[serde(with = "phalanx::fd")]` makes an `OwnedFd` travel:
 //!
@@ -25,7 +25,7 @@
 //! let (mut reader, writer) = std::io::pipe()?;
 //! let task = greet::spawn(Job { greeting: "hello".into(), to: writer.into() })?;
 //! let mut text = String::new();
-//! reader.read_to_string(&mut text)?; // ends because nobody else holds the other end
+//! reader.read_to_string(&mut text)?; // ends when the task has closed the other end
 //! assert_eq!(text, "hello");
 //! task.join()?
 //! # ;
@@ -42,12 +42,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ipc::codec;
 
-/// A descriptor that can be a field of a message, an argument or an answer: any file, socket or pipe, [`From`] and into [`OwnedFd`].
+/// A descriptor that can be a field of a message, an argument or a reply: any file, socket or pipe,
+/// [`From`] and into [`OwnedFd`].
 ///
-/// The receiver gets a descriptor of its own for the same open file (`SCM_RIGHTS`, unix(7)): position and flags such as `O_NONBLOCK` are
-/// shared, the number is another one, and it is close-on-exec. The sender's is closed when the message has been sent, as the arguments of any call are dropped;
-/// to keep it, send a [`try_clone`](Self::try_clone). What was not received, because the receiver died or the message was never read, is
-/// closed by the kernel.
+/// The receiver gets a descriptor of its own for the same open file (`SCM_RIGHTS`, unix(7)): position and
+/// flags such as `O_NONBLOCK` are shared, the number is another one, and it is close-on-exec. The sender's is
+/// closed when the message has been sent, as the arguments of any call are dropped; to keep it, send a
+/// [`try_clone`](Self::try_clone). What was not received, because the receiver died or the message was never
+/// read, is closed by the kernel.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -75,18 +77,19 @@ use crate::ipc::codec;
 /// # }
 /// ```
 ///
-/// A message takes 62 descriptors (60 in the state of a new process; refs count for two). With more, the call fails with
-/// [`CallError::Unreachable`](crate::CallError::Unreachable), which says so, and nothing is sent. The result of a task cannot hold any: it outlives its process.
+/// A message takes 62 descriptors (60 in the state of a new process; a ref counts for two). With more, the
+/// call fails with [`CallError::Unreachable`](crate::CallError::Unreachable), which says so, and nothing is
+/// sent. The result of a task cannot hold any: it outlives its process.
 #[derive(Debug)]
 pub struct Fd(OwnedFd);
 
 impl Fd {
-    /// Of anything that is a descriptor: a `File`, a `TcpStream`, an end of a pipe.
+    /// Wraps anything that is a descriptor: a `File`, a `TcpStream`, an end of a pipe.
     pub fn new(thing: impl Into<OwnedFd>) -> Fd {
         Fd(thing.into())
     }
 
-    /// The descriptor, to be made into what it is: `File::from(fd.into_inner())`.
+    /// The descriptor, for conversion into its own type: `File::from(fd.into_inner())`.
     pub fn into_inner(self) -> OwnedFd {
         self.0
     }
@@ -136,10 +139,11 @@ impl<'de> Deserialize<'de> for Fd {
     }
 }
 
-/// For `#[serde(with = "phalanx::fd")]`.
+/// Encodes a descriptor as a field with `#[serde(with = "phalanx::fd")]`.
 ///
 /// # Errors
-/// In what is not a message of phalanx, and at the limit on descriptors: the message holds one of its own until it is sent.
+/// Outside of a message of phalanx, and at the limit on descriptors: the message holds one of its own until
+/// it is sent.
 pub fn serialize<S: Serializer>(fd: &OwnedFd, serializer: S) -> Result<S::Ok, S::Error> {
     // A copy: the value is only lent to us, and the message may have to wait for room.
     let copy = fd.try_clone().map_err(S::Error::custom)?;
@@ -147,10 +151,10 @@ pub fn serialize<S: Serializer>(fd: &OwnedFd, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_unit()
 }
 
-/// For `#[serde(with = "phalanx::fd")]`.
+/// Decodes a descriptor as a field with `#[serde(with = "phalanx::fd")]`.
 ///
 /// # Errors
-/// In what is not a message of phalanx.
+/// Outside of a message of phalanx.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OwnedFd, D::Error> {
     <()>::deserialize(deserializer)?;
     codec::take_fd()

@@ -1,6 +1,6 @@
-//! What travels by descriptor: shared memory, blobs, files, pipes.
+//! What travels by descriptor: shared memory, blobs, descriptors, pipes.
 //!
-//! Nothing here knows actors.
+//! Never import anything that knows actors.
 
 pub(crate) mod blob;
 pub mod fd;

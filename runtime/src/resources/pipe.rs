@@ -1,7 +1,8 @@
 //! Two typed ends of a line between two processes.
 //!
-//! A socket pair of the kernel, with the packets of the mailboxes on it: one message is one packet, and a large one is a sealed memory file
-//! beside it. So a sender that is killed anywhere has sent a message or not, and no end waits for the other to read the rest.
+//! A socket pair of the kernel, with the packets of the mailboxes on it: one message is one packet, and a
+//! large one is a sealed memory file beside it. So a sender that is killed at any point has sent a message or
+//! not, and no end waits for the rest of one.
 
 use std::any::type_name;
 use std::marker::PhantomData;
@@ -18,7 +19,8 @@ use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::sys::{clock, fd, poll, seqpacket};
 use crate::types::escape::escaped;
 
-/// Makes a line between two processes: the first end sends `A` and receives `B`, the second one sends `B` and receives `A` (Python's `Pipe()`).
+/// Makes a line between two processes: the first end sends `A` and receives `B`, the second one sends `B` and
+/// receives `A` (Python's `Pipe()`).
 ///
 /// Either end can be an argument, a field of a message or of an actor's state, and is then the receiver's.
 ///
@@ -57,12 +59,14 @@ pub fn pipe<A: Portable, B: Portable>() -> io::Result<(Pipe<A, B>, Pipe<B, A>)> 
 
 /// One end of a [`pipe`]: sends `Out`, receives `In`.
 ///
-/// It has one owner, and so two threads cannot get each other's messages: sending and receiving take `&mut self`. There is no server between the ends, and nobody
-/// keeps messages but the kernel: some two hundred small ones each way, then [`send`](Self::send) waits. What was sent before an end went away can
-/// still be received; then the other end is told [`Closed`](PipeError::Closed), whether it was dropped or its process has died.
+/// It has one owner, so two threads cannot get each other's messages: sending and receiving take `&mut self`.
+/// No server stands between the ends, and only the kernel keeps messages: some two hundred small ones each
+/// way, then [`send`](Self::send) waits. What was sent before an end went away can still be received; then
+/// the other end gets [`Closed`](PipeError::Closed), whether the first one was dropped or its process has
+/// died.
 ///
-/// An end in the state of an actor that may be restarted is held by its supervisor too, and given to each process of that actor: the other end sees
-/// it closed when the actor has ended for good.
+/// An end in the state of an actor that may be restarted is held by its supervisor too, and given to each
+/// process of that actor: the other end sees it closed when the actor has ended for good.
 ///
 /// [`AsFd`] is for [`wait_any`](crate::wait_any) and others that poll: readable when `recv` would not block.
 pub struct Pipe<Out, In = Out> {
@@ -78,9 +82,11 @@ pub struct Pipe<Out, In = Out> {
 pub enum PipeError {
     /// The other end is gone, and everything that it has sent has been received.
     Closed,
-    /// The value could not be encoded (nothing was sent) or decoded (that message is lost; the pipe works on).
+    /// The value could not be encoded (nothing was sent) or decoded (that message is lost; the pipe works
+    /// on).
     Codec(String),
-    /// The operating system refused: no memory or descriptor for a large message, or too many descriptors in it.
+    /// The operating system refused: no memory or descriptor for a large message, or too many descriptors in
+    /// it.
     Io(String),
 }
 
@@ -121,10 +127,11 @@ impl<Out, In> Pipe<Out, In> {
 }
 
 impl<Out: Portable, In: Portable> Pipe<Out, In> {
-    /// Sends a message. Blocks while the line is full, until the other end has received some of it or is gone; a single message never waits for
-    /// its receiver, however large it is.
+    /// Sends a message. Blocks while the line is full, until the other end has received some of it or is
+    /// gone; a single message never waits for its receiver, however large it is.
     ///
-    /// Two ends that both send more than the line holds, and do not receive, wait for each other for ever: [`send_timeout`](Self::send_timeout).
+    /// Two ends that both send more than the line holds, and do not receive, wait for each other for ever;
+    /// [`send_timeout`](Self::send_timeout) does not.
     ///
     /// # Errors
     /// See [`PipeError`]. If the other end goes away later, it may not have received what was sent.
@@ -132,7 +139,8 @@ impl<Out: Portable, In: Portable> Pipe<Out, In> {
         self.send_until(message, None).map(drop)
     }
 
-    /// As [`send`](Self::send), but waits for room for `limit` at most; returns whether the message was sent.
+    /// Like [`send`](Self::send), but waits for room for `limit` at most; returns whether the message was
+    /// sent.
     ///
     /// # Errors
     /// See [`PipeError`].
@@ -261,7 +269,8 @@ mod tests {
     use crate::Process;
     use crate::sys::{process, signal};
 
-    /// In a process of its own, whose one thread is interrupted all the time: by a signal that has a handler and does not restart calls.
+    /// Runs in its own process, whose one thread is interrupted all the time: by a signal that has a handler
+    /// and does not restart calls.
     fn echo_under_signals(mut end: Pipe<ByteBuf>) -> bool {
         signal::watch(process::SIGCONT);
         while let Ok(bytes) = end.recv() {
@@ -270,7 +279,7 @@ mod tests {
         let (start, limit) = (Instant::now(), Duration::from_millis(100));
         let (_open, mut silent) = pipe::<u8, u8>().unwrap();
         let timed_out = silent.recv_timeout(limit) == Ok(None);
-        // Waits of other kinds go through the same shower.
+        // Waits of other kinds are interrupted too.
         let joined = Process::spawn(|number: u32| number + 1, 41).unwrap().join() == Ok(42);
         timed_out && joined && start.elapsed() >= limit && signal::take(process::SIGCONT)
     }

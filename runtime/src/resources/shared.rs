@@ -1,13 +1,15 @@
 //! Memory that several processes share: plain data that is read-only, and atomics.
 //!
-//! A [`Shared`] is one piece of memory, wherever it is: in a message travels a descriptor and not the data, and every process that has been
-//! given it sees the same bytes. There is no name that somebody would have to unlink: the kernel frees the memory with its last holder,
-//! however that one ends. (Python's `multiprocessing.Value`, `Array` and `shared_memory`, without their resource tracker.)
+//! A [`Shared`] is one piece of memory, wherever it is: a message carries a descriptor and not the data, and
+//! every process that has received it sees these bytes. It has no name that must be unlinked: the kernel
+//! frees the memory with its last holder, however that one ends. (Python's `multiprocessing.Value`, `Array`
+//! and `shared_memory`, without their resource tracker.)
 //!
-//! What can be shared is decided by the type, so nothing has to be promised. Numbers, and arrays and slices of numbers, are read-only for everybody, their maker included,
-//! from the moment at which they are shared. Atomic integers, and arrays and slices of them, can be changed by everybody. Other
-//! types cannot be shared: a `bool` or an enum that another process has overwritten would not be one any more, and a tuple has gaps in which there
-//! may be anything.
+//! The type decides what can be shared, so no promise is needed. Numbers, and arrays and slices of numbers,
+//! are read-only for every process, their maker included, from the moment at which they are shared. Atomic
+//! integers, and arrays and slices of them, can be changed by every process. Other types cannot be shared: a
+//! `bool` or an enum that another process has overwritten may have become invalid, and a tuple has gaps that
+//! may contain anything.
 
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -27,7 +29,8 @@ pub use crate::sys::shared_memory::{Element, Plain, Shareable};
 
 /// A value, or a slice of values, in memory that several processes see.
 ///
-/// It dereferences to what it holds. Cloning it, and sending it in a message, shares the same memory. See the [module](self) for what `T` may be.
+/// It dereferences to what it holds. Cloning it, and sending it in a message, shares the same memory. See the
+/// [module](self) for what `T` may be.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -55,12 +58,14 @@ pub use crate::sys::shared_memory::{Element, Plain, Shareable};
 /// # }
 /// ```
 ///
-/// In each process that has received it, it takes one descriptor and one mapping (clones in that process take none). A process that is killed while it writes leaves what it
-/// has written so far; each atomic operation has been done, or not.
+/// In each process that has received it, it takes one descriptor and one mapping (clones in that process take
+/// none). A process that is killed while it writes leaves what it has written so far; each atomic operation
+/// is done, or not.
 pub struct Shared<T: Shareable + ?Sized>(pub(super) Arc<Region<T>>);
 
 impl<T: Element> Shared<T> {
-    /// Shares one value: a number or an array of numbers (read-only from now on), or an atomic or an array of them.
+    /// Shares one value: a number or an array of numbers (read-only from now on), or an atomic or an array of
+    /// them.
     ///
     /// ```
     /// # use phalanx::prelude::*;
@@ -85,7 +90,8 @@ impl<T: Element> Shared<T> {
 }
 
 impl<T: Element> Shared<[T]> {
-    /// Shares a copy of these numbers, read-only. Copies each byte once, whoever receives them later.
+    /// Shares a copy of these numbers, read-only. Each byte is copied once, however many processes receive it
+    /// later.
     ///
     /// # Errors
     /// At the limit on descriptors (`RLIMIT_NOFILE`), or without memory.
@@ -96,7 +102,8 @@ impl<T: Element> Shared<[T]> {
         Region::copy_of(values).map(Shared::of_region)
     }
 
-    /// So many numbers, which `fill` writes in place (they are 0 before): as [`from_slice`](Self::from_slice), without the copy.
+    /// So many numbers, which `fill` writes in place (they are 0 before): like
+    /// [`from_slice`](Self::from_slice), without the copy.
     ///
     /// ```
     /// use phalanx::Shared;
@@ -158,7 +165,7 @@ impl<T: Shareable + ?Sized> Deref for Shared<T> {
     }
 }
 
-/// A clone is of this memory, not of what lies in it.
+/// A clone shares this memory; its contents are not copied.
 impl<T: Shareable + ?Sized> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Shared(Arc::clone(&self.0))

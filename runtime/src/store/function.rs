@@ -9,7 +9,9 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::traits::{Answer, Call};
+use crate::actor::answer::Answer;
+use crate::actor::call::Call;
+
 use crate::ipc::codec::Portable;
 use crate::ipc::user_code;
 use crate::sys::executable::{self, Findable, Located};

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::actor_ref::RawRef;
-use crate::actor::traits::{Actor, ActorStruct, Answer, Call, Calls, InitFailure};
+use crate::actor::answer::Answer;
+use crate::actor::call::Call;
+use crate::actor::raw_ref::RawRef;
+use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::store::function::{self, Owner};
 use crate::types::method::Method;
 use crate::types::options::Options;

@@ -1,4 +1,4 @@
-//! What may be a child, and children whose mailboxes are there before them.
+//! What may be a child, and children whose mailboxes exist before them.
 
 use super::builder::SupervisorBuilder;
 use crate::actor::actor_ref::ActorRef;
@@ -8,7 +8,7 @@ use crate::spawn::plan::{Found, Plan};
 use crate::task::{Process, ProcessBuilder};
 use crate::types::error::SpawnError;
 
-/// A child to be.
+/// A child that a supervisor has not started yet.
 #[must_use = "a child does nothing until a supervisor starts it"]
 pub struct ChildSpec {
     pub(crate) plan: Plan,
@@ -25,9 +25,10 @@ impl ChildSpec {
     }
 }
 
-/// What can be the child of a supervisor: builders of actors, of tasks and of supervisors, and what was reserved.
+/// What can be the child of a supervisor: builders of actors, of tasks and of supervisors, and reserved
+/// children.
 pub trait IntoChild {
-    /// How to reach it.
+    /// The ref or handle that reaches it.
     type Handle: Reachable;
 
     #[doc(hidden)]
@@ -66,7 +67,7 @@ impl<R: Reachable> IntoChild for Reserved<R> {
     }
 }
 
-/// A child to be whose mailbox exists already, and so do refs to it: what is sent waits for its start.
+/// A child whose mailbox exists before its process, and so do refs to it: what is sent waits for its start.
 ///
 /// So children can be given refs to each other before any of them runs, in cycles too.
 #[must_use = "a child does nothing until a supervisor starts it"]
@@ -94,15 +95,15 @@ impl<T, E> Reachable for Process<T, E> {
 }
 
 impl<R: Clone> Reserved<R> {
-    /// The ref of the child to be.
+    /// The ref of the child.
     pub fn actor_ref(&self) -> R {
         self.handle.clone()
     }
 }
 
 impl<A: Actor> Reserved<ActorRef<A>> {
-    /// Says what the actor is to be made of, instead of what it was reserved with. The mailbox stays, with its capacity, its name, and whether it is
-    /// a daemon; all other options are those of `builder`.
+    /// Replaces what the actor was reserved with by `builder`. The mailbox stays, with its capacity, its
+    /// name, and whether it is a daemon; all other options are those of `builder`.
     ///
     /// ```
     /// # use phalanx::prelude::*;

@@ -1,8 +1,8 @@
-//! What the `#[supervisor]` attribute writes against: a supervisor whose children are known to the compiler.
+//! What the `#[supervisor]` attribute expands to: a supervisor whose children are known to the compiler.
 //!
-//! A declaration is a plan without anything that its actors are made of: a *frame*. Mailboxes can be made for it, and refs to
-//! them handed out, before there is anything to make actors of. What they are made of comes later, as a second plan of the same shape, and takes the
-//! place of the first, from the top to the leaves.
+//! A declaration is a plan without anything that its actors are made of: a *frame*. Its mailboxes can be
+//! made, and their refs handed out, before the init values of the actors exist. These come later, as a second
+//! plan of the same shape, which replaces the first from the top to the leaves.
 
 use std::fmt;
 
@@ -17,8 +17,9 @@ use crate::supervision::{ChildSpec, Reachable, SupervisorBuilder, SupervisorRef}
 use crate::types::error::SpawnError;
 use crate::types::options::Options;
 
-/// What can be a field of a [`#[supervisor]`](macro@crate::supervisor): an `#[actor]`, another `#[supervisor]`, a
-/// [`Dynamic`](crate::Dynamic), a [`Command`](crate::Command). Implemented by the attributes, not by hand.
+/// What can be a field of a [`#[supervisor]`](macro@crate::supervisor): an `#[actor]`, another
+/// `#[supervisor]`, a [`Dynamic`](crate::Dynamic), a [`Command`](crate::Command). Implemented by the
+/// attributes, not by hand.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -56,10 +57,11 @@ use crate::types::options::Options;
     note = "each field of a `#[supervisor]` is a child: an actor (`#[actor]` on the struct and on its impl block), another supervisor, a `phalanx::Dynamic<..>`, or a `phalanx::Command`; what it needs to know (a number, the ref of another actor) is in the state of an actor"
 )]
 pub trait Supervised: Sized + 'static {
-    /// What one is made of: an actor's state, or its builder if it has an `#[init]`; the `..Args` of a supervisor.
+    /// What one is made of: an actor's state, or its builder if it has an `#[init]`; the `..Args` of a
+    /// supervisor.
     type Args;
 
-    /// How to reach one: an [`ActorRef`](crate::ActorRef), or the `..Ref` of a supervisor.
+    /// How it is reached: by an [`ActorRef`](crate::ActorRef), or by the `..Ref` of a supervisor.
     type Ref: Reachable + Clone + fmt::Debug + Portable;
 
     #[doc(hidden)]
@@ -75,11 +77,11 @@ pub trait Supervised: Sized + 'static {
     fn filled(args: Self::Args) -> ChildSpec;
 }
 
-/// A process to be, as far as its declaration says.
+/// A process as far as its declaration describes it.
 #[doc(hidden)]
 pub struct Frame {
     plan: Plan,
-    /// Of each child, what it is if nobody says anything: name and options.
+    /// What each child is without the declaration: its name and options.
     plain: Vec<(Option<String>, Options)>,
 }
 
@@ -97,7 +99,7 @@ impl Frame {
         Frame { plan: Plan { name, options, ..builder.plan }, plain: Vec::new() }
     }
 
-    /// A child that is `id` among its siblings, and bears that name too unless it has another.
+    /// Adds a child: `id` among its siblings, and its name too unless an option sets another.
     pub fn child<C: Supervised>(&mut self, id: &str, options: Options) {
         let plain = C::frame().plan;
         self.plain.push((plain.name.clone(), plain.options));
@@ -105,7 +107,7 @@ impl Frame {
         self.plan.children.push(Plan { name, options, id: Some(id.to_owned()), ..plain });
     }
 
-    /// The declaration, made of something: `children` are in its order.
+    /// Completes the declaration with what its children are made of; `children` are in its order.
     pub fn fill(self, children: Vec<ChildSpec>) -> ChildSpec {
         let Frame { mut plan, plain } = self;
         let declared = std::mem::take(&mut plan.children);
@@ -115,7 +117,8 @@ impl Frame {
     }
 }
 
-/// What is `declared` of a child, but for what was changed when it was `made`, compared with what it `plain`ly is.
+/// Merges the options of a child: those that `made` has changed from the `plain` ones, else the `declared`
+/// ones.
 fn merge(declared: Plan, plain: (Option<String>, Options), made: Plan) -> Plan {
     let (plain_name, plain) = plain;
     let name = if made.name == plain_name { declared.name } else { made.name };
@@ -134,7 +137,7 @@ fn merge_options(declared: &Options, plain: &Options, made: &Options) -> Options
         name mailbox daemon deadline start grace timeout memory restart intensity backoff shutdown significant recycle
         drain spare nice depth
     };
-    // Two ways to say the same.
+    // `shutdown` and `grace` set one thing.
     (options.shutdown, options.grace) = pick(
         (declared.shutdown, declared.grace),
         &(plain.shutdown, plain.grace),
@@ -169,17 +172,17 @@ impl Below {
     }
 }
 
-/// A child that is made of its builder. Without a bound: that it is an actor is made sure of elsewhere, once.
+/// A child made of its builder. `A` has no bound: that it is an actor is checked elsewhere, once.
 pub fn built<A>(builder: ActorBuilder<A>) -> ChildSpec {
     ChildSpec { plan: builder.into_plan() }
 }
 
-/// A declared supervisor to be.
+/// The builder of a declared supervisor.
 pub fn declared<S: Supervised>(args: S::Args) -> SupervisorBuilder<S::Ref> {
     SupervisorBuilder::of(S::filled(args).plan)
 }
 
-/// Starts one.
+/// Starts a declared supervisor.
 ///
 /// # Errors
 /// See [`SupervisorBuilder::start`].
@@ -198,7 +201,7 @@ pub fn start_with<S: Supervised>(args: impl FnOnce(&S::Ref) -> S::Args) -> Resul
     SupervisorBuilder::<S::Ref>::of(plan).start()
 }
 
-/// Refuses, when it is compiled, a significant child that cannot be one.
+/// Refuses, at compile time, a significant child that cannot be one.
 #[track_caller]
 pub const fn check_significant(options: &Options, permanent: &'static str, never: Option<&'static str>) {
     if !options.significant {
@@ -212,7 +215,7 @@ pub const fn check_significant(options: &Options, permanent: &'static str, never
     }
 }
 
-/// Refuses, when it is compiled, an option that supervisors do not have.
+/// Refuses, at compile time, an option that supervisors do not have.
 #[track_caller]
 pub const fn check_is_actor(is_supervisor: bool, message: &'static str) {
     if is_supervisor {

@@ -1,4 +1,4 @@
-//! Children of one kind, as many as there are at the moment.
+//! Children of one type, added and removed at run time.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,8 +14,9 @@ use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
 use crate::types::options::Options;
 
-/// A dynamic supervisor among the fields of a [`#[supervisor]`](macro@crate::supervisor), and the handle on it: its children are actors (or supervisors) of the
-/// type `C`, added with [`add`](Self::add). It is made of a [`Supervisor::dynamic`], with options as you like.
+/// A dynamic supervisor as a field of a [`#[supervisor]`](macro@crate::supervisor), and the handle on it: its
+/// children are actors (or supervisors) of the type `C`, added with [`add`](Self::add). It is made of a
+/// [`Supervisor::dynamic`], with options as you like.
 ///
 /// It derefs to a [`SupervisorRef`] for all the rest, and travels as one does.
 ///
@@ -49,12 +50,13 @@ pub struct Dynamic<C> {
 }
 
 impl<C: Supervised> Dynamic<C> {
-    /// Adds a child made of `args` and starts it; blocks until it is ready or has failed. A failed one leaves nothing: its id is free.
+    /// Adds a child made of `args` and starts it; blocks until it is ready or has failed. A failed one leaves
+    /// nothing: its id is free.
     ///
-    /// To give it options, there is [`start_child`](SupervisorRef::start_child), which takes a builder.
+    /// To give it options, use [`start_child`](SupervisorRef::start_child), which takes a builder.
     ///
     /// # Errors
-    /// As of [`start_child`](SupervisorRef::start_child).
+    /// Those of [`start_child`](SupervisorRef::start_child).
     pub fn add(&self, id: impl Into<String>, args: C::Args) -> Result<C::Ref, SpawnError> {
         self.supervisor.start_plan(C::filled(args).named(id.into()))
     }

@@ -50,7 +50,8 @@ pub enum SupervisorError {
         /// How it ended, if it has.
         reason: Option<ExitReason>,
     },
-    /// The child was not started: it would have other rights than the process that asks, which has given up some (another user, another group).
+    /// The child was not started: it would have other rights than the asking process, which has given up some
+    /// (another user, another group).
     Credentials {
         /// The supervisor.
         supervisor: String,

@@ -33,7 +33,7 @@ pub struct ChildInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChildState {
-    /// It has no process, and gets none unless somebody asks for it, or a sibling in trouble has recovered.
+    /// It has no process, and gets none unless it is asked for, or a sibling in trouble has recovered.
     Down,
     /// It starts.
     Starting,
@@ -73,10 +73,10 @@ impl ChildInfo {
 pub struct ChildCounts {
     /// All of them, with and without a process.
     pub specs: usize,
-    /// Those that have a process and are ready.
+    /// Children that have a process and are ready.
     pub active: usize,
-    /// Those that are supervisors.
+    /// Children that are supervisors.
     pub supervisors: usize,
-    /// Those that are not.
+    /// Children that are not.
     pub workers: usize,
 }

@@ -1,4 +1,6 @@
-//! Declared supervisors: which children, in which order, and what happens when one ends.
+//! The typed API over `supervisor/`: supervisors with their children, and handles on them.
+//!
+//! Never import `command` or any service: they implement the traits of this folder.
 
 mod builder;
 pub(crate) mod child_spec;
@@ -22,12 +24,14 @@ pub use error::SupervisorError;
 pub use info::{ChildCounts, ChildInfo, ChildState};
 pub use supervisor_ref::SupervisorRef;
 
-/// Where supervisors begin: a process that starts its children in order, restarts them when they end, and stops them in reverse order
-/// (OTP's `supervisor`). The words, rules and defaults are OTP's, unless said otherwise.
+/// Where supervisors begin. A supervisor is a process that starts its children in order, restarts them when
+/// they end, and stops them in reverse order (OTP's `supervisor`). The words, rules and defaults are OTP's,
+/// unless said otherwise.
 ///
-/// It is a process of its own, the parent of its children in the operating system too, runs no code of yours, and cannot be hurt by them.
-/// It is a child itself: of the supervisor that it is a child of, or of that of the process that starts it, which restarts it
-/// according to its own [`restart`](SupervisorBuilder::restart) (not at all, unless told so).
+/// It is a process of its own, the parent of its children in the operating system too. It runs no user code,
+/// and its children cannot hurt it. It is itself a child: of the supervisor above it, or of that of the
+/// process that starts it, which restarts it according to its own [`restart`](SupervisorBuilder::restart)
+/// (not at all, unless told so).
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -52,7 +56,8 @@ pub use supervisor_ref::SupervisorRef;
 /// # fn main() -> phalanx::Result<()> {
 /// let counter = Counter { count: 0 }.builder().reserve()?;
 /// let count = counter.actor_ref();
-/// let counters = Supervisor::one_for_one().name("counters").intensity(5, Duration::from_secs(10)).child("a", counter).start()?;
+/// let counters = Supervisor::one_for_one().name("counters").intensity(5, Duration::from_secs(10));
+/// let counters = counters.child("a", counter).start()?;
 ///
 /// assert_eq!(count.next().wait()?, 1);
 /// assert!(count.crash().wait().is_err()); // this one call is lost
@@ -89,8 +94,8 @@ impl Supervisor {
         Supervisor::with(Strategy::RestForOne)
     }
 
-    /// As [`one_for_one`](Self::one_for_one), for children that are added as one goes, any number of them, and stopped all at once (OTP's
-    /// `simple_one_for_one`, Elixir's `DynamicSupervisor`).
+    /// Like [`one_for_one`](Self::one_for_one), for any number of children that are added at run time, and
+    /// stopped all at once (OTP's `simple_one_for_one`, Elixir's `DynamicSupervisor`).
     pub fn dynamic() -> SupervisorBuilder {
         Supervisor::with(Strategy::Dynamic)
     }

@@ -1,4 +1,4 @@
-//! One actor many times over, and a key that says which.
+//! Copies of one actor, and a key that picks one of them.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -16,11 +16,12 @@ use crate::supervision::{IntoChild, Reachable, Supervisor, SupervisorBuilder, Su
 use crate::types::escape::escaped;
 
 impl Supervisor {
-    /// `count` copies of an actor, each a process of its own, below one supervisor; each key belongs to one of them. `make` is told the index of
-    /// each, from 0. (Elixir's [`PartitionSupervisor`](https://hexdocs.pm/elixir/PartitionSupervisor.html).)
+    /// `count` copies of an actor, each a process of its own, below one supervisor; each key belongs to one
+    /// of them. `make` gets the index of each, from 0. (Elixir's
+    /// [`PartitionSupervisor`](https://hexdocs.pm/elixir/PartitionSupervisor.html).)
     ///
-    /// The strategy is one_for_one; the ids of the children are their indexes; their processes are called by `name` and index, unless
-    /// `make` says something else. A `count` of 0 is refused at the start.
+    /// The strategy is one_for_one; the ids of the children are their indexes; their processes are named
+    /// `name-index`, unless `make` sets another name. A `count` of 0 is refused at the start.
     ///
     /// ```
     /// use phalanx::prelude::*;
@@ -39,7 +40,8 @@ impl Supervisor {
     ///
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
-    /// let visits = Supervisor::partitioned("visits", 4, |_| Visits { by_page: Default::default() }.builder()).start()?;
+    /// let make = |_: u32| Visits { by_page: Default::default() }.builder();
+    /// let visits = Supervisor::partitioned("visits", 4, make).start()?;
     /// assert_eq!(visits.of("/about").visit("/about".into()).wait()?, 1);
     /// assert_eq!(visits.of("/about").visit("/about".into()).wait()?, 2); // the same process
     /// assert_eq!(visits.all().len(), 4);
@@ -70,19 +72,20 @@ impl Supervisor {
 
 /// The handle on the copies of an actor that [`Supervisor::partitioned`] has started.
 ///
-/// It derefs to the [`SupervisorRef`] of their supervisor, is cheap to clone, and travels in messages, as long as there are not more
-/// than 30 partitions: a message takes 31 refs.
+/// It derefs to the [`SupervisorRef`] of their supervisor, is cheap to clone, and travels in messages, as
+/// long as there are not more than 30 partitions: a message takes 31 refs.
 pub struct Partitioned<A: Actor> {
     supervisor: SupervisorRef,
     partitions: Arc<[ActorRef<A>]>,
 }
 
 impl<A: Actor> Partitioned<A> {
-    /// The partition that `key` belongs to: always the same, in every process of the program.
+    /// The partition that `key` belongs to: one and the same in every process of the program.
     ///
-    /// That is the key's [`Hash`], fed into 64-bit FNV-1a (offset basis `cbf29ce484222325`, prime `100000001b3`), mixed by the finalizer of MurmurHash3,
-    /// modulo the number of partitions. There is no seed. What a type feeds into its hash may differ between versions of Rust and between machines, so
-    /// the place of a key is nothing to be kept on disk.
+    /// That is the key's [`Hash`], fed into 64-bit FNV-1a (offset basis `cbf29ce484222325`, prime
+    /// `100000001b3`), mixed by the finalizer of MurmurHash3, modulo the number of partitions. There is no
+    /// seed. What a type feeds into its hash may differ between versions of Rust and between machines, so the
+    /// place of a key must not be kept on disk.
     pub fn of<K: Hash + ?Sized>(&self, key: &K) -> &ActorRef<A> {
         let count = self.partitions.len() as u64;
         &self.partitions[(hash(key) % count) as usize]
@@ -105,7 +108,7 @@ impl Hasher for Fnv {
     }
 
     fn finish(&self) -> u64 {
-        // The low bits of FNV alone depend on the low bits of the bytes only, and it is they that decide.
+        // The low bits of FNV alone depend only on the low bits of the bytes, and the low bits decide.
         let mut hash = self.0;
         hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);

@@ -1,4 +1,4 @@
-//! The hand on a supervisor.
+//! The handle on a supervisor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 use crate::types::id::ActorId;
 
-/// The hand on a supervisor. Cheap to clone; travels in messages, as an [`ActorRef`](crate::ActorRef) does.
+/// The handle on a supervisor. Cheap to clone; travels in messages, as an [`ActorRef`](crate::ActorRef) does.
 #[derive(Clone)]
 pub struct SupervisorRef {
     endpoint: Arc<Endpoint>,
@@ -44,7 +44,8 @@ impl SupervisorRef {
     /// The process id of the supervisor.
     ///
     /// # Errors
-    /// [`SendError::Gone`] if there is no such process any more, [`SendError::Unavailable`] while it is being restarted.
+    /// [`SendError::Gone`] if there is no such process any more, [`SendError::Unavailable`] while it is being
+    /// restarted.
     pub fn pid(&self) -> Result<u32, SendError> {
         self.handle().pid()
     }
@@ -69,16 +70,17 @@ impl SupervisorRef {
         self.handle().join()
     }
 
-    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    /// Like [`join`](Self::join), but returns `None` after `limit`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
         self.handle().join_until(Some(clock::after(limit)))
     }
 
-    /// Adds a child and starts it; blocks until it is ready or has failed. A failed one leaves nothing: its id is free.
+    /// Adds a child and starts it; blocks until it is ready or has failed. A failed one leaves nothing: its
+    /// id is free.
     ///
     /// # Errors
-    /// [`SpawnError::AlreadyStarted`] and [`SpawnError::AlreadyPresent`] if there is a child of this id, [`SpawnError::MaxChildren`], and
-    /// all that a spawn can say.
+    /// [`SpawnError::AlreadyStarted`] and [`SpawnError::AlreadyPresent`] if there is a child of this id,
+    /// [`SpawnError::MaxChildren`], and all other errors of a spawn.
     pub fn start_child<C: IntoChild>(
         &self,
         id: impl Into<String>,
@@ -93,20 +95,22 @@ impl SupervisorRef {
         Ok(R::at(found))
     }
 
-    /// Stops a child as its spec says, and blocks until it has stopped. It is not restarted; its spec stays (that of a
-    /// temporary child goes). Also ends the attempts to restart one. No error if it has no process.
+    /// Stops a child as its spec says, and blocks until it has stopped. It is not restarted; its spec stays
+    /// (that of a temporary child goes). Also ends the attempts to restart it. No error if it has no process.
     ///
     /// # Errors
-    /// [`SupervisorError::NotFound`]; [`SupervisorError::Gone`] if the supervisor is, or goes.
+    /// [`SupervisorError::NotFound`]; [`SupervisorError::Gone`] if the supervisor is gone, or goes meanwhile.
     pub fn terminate_child(&self, id: &str) -> Result<(), SupervisorError> {
         self.order(id, Operation::Terminate(id.to_owned()))
     }
 
-    /// Starts a child that has no process; blocks until it is ready or has failed. A failed one keeps its spec, and no process.
+    /// Starts a child that has no process; blocks until it is ready or has failed. A failed one keeps its
+    /// spec, and no process.
     ///
     /// # Errors
-    /// [`SupervisorError::Running`], [`SupervisorError::Restarting`] if it is being restarted anyway, [`SupervisorError::Failed`],
-    /// [`SupervisorError::NotFound`], [`SupervisorError::Credentials`] if this process has given up rights that the child would have.
+    /// [`SupervisorError::Running`], [`SupervisorError::Restarting`] if it is being restarted anyway,
+    /// [`SupervisorError::Failed`], [`SupervisorError::NotFound`], [`SupervisorError::Credentials`] if this
+    /// process has given up rights that the child would have.
     pub fn restart_child(&self, id: &str) -> Result<(), SupervisorError> {
         self.order(id, Operation::Restart(id.to_owned()))
     }
@@ -130,7 +134,7 @@ impl SupervisorRef {
         }
     }
 
-    /// How many there are.
+    /// How many children there are.
     ///
     /// # Errors
     /// [`SupervisorError::Gone`].

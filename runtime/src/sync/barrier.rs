@@ -14,7 +14,7 @@ use super::lock::handle;
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
-use crate::reactor::monitor::{Down, Who};
+use crate::types::down::{Down, Who};
 use crate::types::error::{At, CallError, SendError, SpawnError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;

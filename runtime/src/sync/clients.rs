@@ -13,8 +13,8 @@ use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::reply::Reply;
 use crate::actor::traits::Actor;
-use crate::reactor::monitor::{Down, Who};
 use crate::sys::per_process::Own;
+use crate::types::down::{Down, Who};
 use crate::types::error::SendError;
 use crate::types::id::ActorId;
 

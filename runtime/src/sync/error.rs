@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::client::Trouble;
 use super::lock_server::Poison;
-use crate::reactor::monitor::Who;
+use crate::types::down::Who;
 use crate::types::error::{At, CallError};
 use crate::types::escape::{Line, escaped};
 use crate::types::exit::ExitReason;

@@ -11,7 +11,7 @@ use super::wait_queue::{Held, WaitQueue, Waiting};
 use crate::actor::any_ref::AnyRef;
 use crate::actor::deferred::{Answer, Later, later};
 use crate::ipc::codec::Portable;
-use crate::reactor::monitor::{Down, Who};
+use crate::types::down::{Down, Who};
 use crate::types::exit::ExitReason;
 
 /// A value that the server keeps while copies of it travel. Encoded like the value itself.

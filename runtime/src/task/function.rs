@@ -1,4 +1,4 @@
-//! Which functions other processes can be given to call: what implements [`TaskFn`].
+//! The functions that other processes can be told to call: what implements [`TaskFn`].
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -11,16 +11,18 @@ use crate::types::error::Never;
 
 /// A function of this program: what [`Pool`](crate::Pool) is given to run.
 ///
-/// Functions and closures that capture nothing, of up to eight arguments (which travel as a tuple; a single one as it is); and `name::task()` of a
-/// [`#[task]`](macro@crate::task), which carries the error of a function that answers a `Result`. Implemented by the crate, not by hand; `M` tells the compiler which of these it is.
+/// Functions and closures that capture nothing, of up to eight arguments (which travel as a tuple; a single
+/// one as it is); and `name::task()` of a [`#[task]`](macro@crate::task), which carries the error of a
+/// function that returns a `Result`. Implemented by the crate, not by hand; `M` tells the compiler which of
+/// these it is.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a function of `{A}` that a pool can run",
     note = "it is a function, or a closure that captures nothing; several arguments are given as a tuple; arguments and result are serde and owned"
 )]
 pub trait TaskFn<A, M>: Copy + 'static {
-    /// What it answers.
+    /// What it returns.
     type Value: Portable;
-    /// Its own error; [`Never`] for what answers a plain value.
+    /// Its own error; [`Never`] for what returns a plain value.
     type Error: Portable;
 
     #[doc(hidden)]
@@ -108,7 +110,7 @@ functions! {
     (a A, b B, c C, d D, e E, f G, g H, h I) (A, B, C, D, E, G, H, I), ((a, b, c, d, e, f, g, h));
 }
 
-/// A `#[task]` by name, as `name::task()` answers it: what it answers and its error are told apart.
+/// A `#[task]` by name, as `name::task()` returns it: its value and its error are told apart.
 pub struct TaskDef<A, T, E = Never> {
     function: Function,
     kind: PhantomData<fn(A) -> Result<T, E>>,

@@ -1,4 +1,6 @@
-//! Functions as processes: Python's `Process`, with types. And functions as values that travel.
+//! Functions as processes (Python's `Process`, with types), and functions as values that travel.
+//!
+//! Never import `supervision` or any service.
 
 pub(crate) mod function;
 mod process;

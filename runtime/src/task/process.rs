@@ -30,8 +30,8 @@ use crate::types::options::Options;
 
 /// A function that runs in a process of its own; Python's `multiprocessing.Process`, with a typed result.
 ///
-/// It is started by [`Process::spawn`] or by what `#[task]` makes of a function. Dropping the handle does not end it; the end of the
-/// program waits for it unless it is a daemon.
+/// It is started by [`Process::spawn`] or by what `#[task]` makes of a function. Dropping the handle does not
+/// end the process; the end of the program waits for it unless it is a daemon.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -55,7 +55,7 @@ pub struct Process<T, E = Never> {
     kind: PhantomData<fn() -> (T, E)>,
 }
 
-/// A task to be: options, then [`spawn`](Self::spawn).
+/// The options of a task, then [`spawn`](Self::spawn).
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct ProcessBuilder<T, E = Never> {
     pub(crate) plan: Plan,
@@ -120,16 +120,18 @@ impl<T: Portable, E: Portable> Process<T, E> {
         ProcessBuilder { plan, kind: PhantomData }
     }
 
-    /// Blocks until the process has ended and is reaped; returns its function's result. As often as you like, however late.
+    /// Blocks until the process has ended and is reaped; returns its function's result. Can be called
+    /// repeatedly, however late.
     ///
     /// # Errors
-    /// [`CallError::App`] if the function answered `Err`, [`CallError::Died`] if it did not answer: it panicked, was killed, or called `exit`.
+    /// [`CallError::App`] if the function returned `Err`, [`CallError::Died`] if it did not return: it
+    /// panicked, was killed, or called `exit`.
     pub fn join(&self) -> Result<T, CallError<E>> {
         let exit_record = self.handle().record_until(None);
         self.result(exit_record.as_deref())
     }
 
-    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    /// Like [`join`](Self::join), but returns `None` after `limit`.
     pub fn join_timeout(&self, limit: Duration) -> Option<Result<T, CallError<E>>> {
         let exit_record = self.handle().record_until(Some(clock::after(limit)))?;
         Some(self.result(Some(&exit_record)))
@@ -172,12 +174,13 @@ impl<T, E> Process<T, E> {
         self.endpoint.status_page.pid()
     }
 
-    /// Its name; unless it was given one, that of its function (of a closure: `Process`) with a number, counted by the process that has spawned it: `square-1`.
+    /// Its name; unless it was given one, that of its function (`Process` for a closure) with a number,
+    /// counted by the process that spawned it: `square-1`.
     pub fn name(&self) -> &str {
         &self.endpoint.card.name
     }
 
-    /// This task without its type, to know it again or to watch it.
+    /// This task without its type, to recognise it or to watch it.
     pub fn any(&self) -> AnyRef {
         AnyRef(Arc::clone(&self.endpoint))
     }
@@ -186,7 +189,7 @@ impl<T, E> Process<T, E> {
 /// The [`sentinel`](Self::sentinel).
 ///
 /// # Panics
-/// At the limit on descriptors, if it is asked for the first time.
+/// If the descriptor does not exist yet and the limit on descriptors is reached.
 impl<T, E> AsFd for Process<T, E> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self.sentinel() {
@@ -196,19 +199,21 @@ impl<T, E> AsFd for Process<T, E> {
     }
 }
 
-/// "`name`, process 4711, child of 4700, started": its name, its pid, that of the process that has spawned it, its state; or how it ended, with the signal or the exit code.
+/// "`name`, process 4711, child of 4700, started": its name, its pid, the pid of the process that spawned it,
+/// and its state; or how it ended, with the signal or the exit code.
 impl<T, E> fmt::Display for Process<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle().fmt(f)
     }
 }
 
-/// What awaiting a [`Process`] waits with: the result of [`join`](Process::join). Works under any executor; dropping it does not end the process.
+/// The future of a [`Process`]: the result of [`join`](Process::join). Works under any executor; dropping it
+/// does not end the process.
 pub struct Joining<T, E = Never> {
     process: Process<T, E>,
     waiter: Option<Arc<Waiter>>,
     waits: Option<(u64, u64)>,
-    /// Where it waits.
+    /// The process in which it waits.
     home: Home,
 }
 
@@ -228,7 +233,7 @@ impl<T: Portable, E: Portable> Future for Joining<T, E> {
         };
         let this = &mut *self;
         if !this.home.is_here() {
-            // A copy of the one that has waited: it waits for itself.
+            // In a forked copy of the process that waited: the copy waits for itself.
             (this.waiter, this.waits, this.home) = (None, None, Home::here());
         }
         if let Err(error) = reactor.know(&this.process.endpoint) {
@@ -271,7 +276,8 @@ impl<T, E> Drop for Joining<T, E> {
     }
 }
 
-/// As [`join`](Process::join), without blocking the thread: `process.await`, or `(&process).await` to keep the handle.
+/// Like [`join`](Process::join), without blocking the thread: `process.await`, or `(&process).await` to keep
+/// the handle.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -318,7 +324,7 @@ impl<T: Portable, E: Portable> IntoFuture for &Process<T, E> {
     }
 }
 
-/// The function's name; of a closure, what Python says.
+/// The function's name; `Process` for a closure, as in Python.
 fn stem_of<F>() -> &'static str {
     let name = short_name(std::any::type_name::<F>());
     if name.contains('{') { "Process" } else { name }

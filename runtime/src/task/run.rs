@@ -38,7 +38,7 @@ impl<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable, T: Portable, E:
     });
 }
 
-/// What a task leaves behind: bytes that lie behind its status page, where they outlive it.
+/// What a task leaves behind: bytes behind its status page, where they outlive its process.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Left {
     Value(#[serde(with = "serde_bytes")] Vec<u8>),
@@ -47,12 +47,12 @@ pub(crate) enum Left {
     Codec(String),
 }
 
-/// Runs a function that answers a value.
+/// Runs a function that returns a value.
 pub(crate) fn value<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(start: Start) -> i32 {
     run::<F, A>(start, |function, args| left(Left::Value, function(args)))
 }
 
-/// Runs a function that answers a `Result`.
+/// Runs a function that returns a `Result`.
 pub(crate) fn result<F, A, T, E>(start: Start) -> i32
 where
     F: FnOnce(A) -> Result<T, E> + Copy + 'static,
@@ -66,7 +66,7 @@ where
     })
 }
 
-/// The result outlives this process, so there is nobody to keep a descriptor open for it.
+/// The result outlives this process, so no process would keep a descriptor in it open.
 fn left<T: Portable>(kind: fn(Vec<u8>) -> Left, value: T) -> Left {
     codec::encode_plain_away(value, bounds::here()).map_or_else(Left::Codec, kind)
 }
@@ -98,7 +98,7 @@ fn run<F: Copy + 'static, A: Portable>(start: Start, call: impl FnOnce(F, A) -> 
         }
     };
     status_page.finish();
-    // What a main program does at its end, a task does too: its own children first.
+    // A task ends as a program does: its own children first.
     tree::shut_down(StopMode::Drain);
     let _ = std::io::stdout().flush();
     let keep = |left: &Left| {

@@ -25,7 +25,7 @@ struct Details {
 }
 
 impl At {
-    /// `process` is its pid and which incarnation of the actor it is; 0 where there has been none.
+    /// `process` is its pid and its incarnation; 0 where there has been none.
     pub(crate) fn new(
         actor: &Arc<str>,
         process: (u32, u64),
@@ -41,13 +41,14 @@ impl At {
         &self.0.actor
     }
 
-    /// The process that the error is about: of [`CallError::Died`] the one that died, else the one that the actor had at the time of the error. `None` if it
-    /// never had one.
+    /// The process that the error is about: for [`CallError::Died`] the one that died, else the actor's
+    /// process at the time of the error. `None` if it never had one.
     pub fn pid(&self) -> Option<u32> {
         Some(self.0.pid).filter(|&pid| pid != 0)
     }
 
-    /// The how many-th process of the actor that was, counted from 1; `None` if it never had one.
+    /// The number of that process among all processes of the actor, counted from 1; `None` if it never had
+    /// one.
     pub fn incarnation(&self) -> Option<u64> {
         Some(self.0.incarnation).filter(|&incarnation| incarnation != 0)
     }
@@ -76,7 +77,7 @@ impl fmt::Display for At {
     }
 }
 
-/// The error of a handler that cannot fail: there is no value of it.
+/// The error of a handler that cannot fail: it has no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Never {}
 
@@ -98,17 +99,17 @@ impl<'de> Deserialize<'de> for Never {
     }
 }
 
-/// Why a call has no answer. `E` is the handler's own error.
+/// Why a call has no reply. `E` is the handler's own error.
 ///
-/// Each variant that is not the handler's says actor, process and method (see [`At`]).
+/// Each variant but [`App`](Self::App) says actor, process and method (see [`At`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError<E = Never> {
-    /// The handler answered `Err`. The actor is well.
+    /// The handler returned `Err`. The actor is well.
     App(E),
-    /// The actor died, with this call in its mailbox or in its hands.
+    /// The actor died, with this call in its mailbox or in progress.
     Died(ExitReason, At),
-    /// No answer within the deadline. The call may still run, its answer is dropped.
+    /// No reply within the deadline. The call may still run; its reply is dropped.
     Timeout(At),
     /// The mailbox stayed full until the deadline. The call was not sent.
     Full(At),
@@ -116,34 +117,34 @@ pub enum CallError<E = Never> {
     Stopped(At),
     /// The actor does not exist any more, and will not come back. The call was not sent.
     Gone(At),
-    /// The actor has no process at the moment, there will be one, and the caller did not want to wait ([`if_up`](crate::ActorRef::if_up)).
-    /// The call was not sent.
+    /// The actor has no process at the moment, there will be one, and the caller did not want to wait
+    /// ([`if_up`](crate::ActorRef::if_up)). The call was not sent.
     Unavailable(At),
-    /// Arguments or answer could not be encoded or decoded; the actor is well.
+    /// Arguments or reply could not be encoded or decoded; the actor is well.
     Codec(String, At),
     /// An actor called itself: its handler would wait for itself. Call the method on `self`, or tell.
     CallingSelf(At),
-    /// The handler left the answer for later, and then dropped it (see [`Answer`](crate::Answer)); the actor is well.
+    /// The handler deferred its reply and then dropped it (see [`Answer`](crate::Answer)); the actor is well.
     Unanswered(At),
     /// The actor is on another host, and the link to it is lost. It comes back by itself.
     Disconnected {
-        /// Whether the call has been executed all the same.
+        /// Whether the call was executed.
         executed: Executed,
         /// How the link was lost, or why there is none.
         why: String,
         /// Where the call was going.
         at: At,
     },
-    /// The operating system refused (no descriptors, no memory), or the answer was lost.
+    /// The operating system refused (no descriptors, no memory), or the reply was lost.
     Unreachable(String, At),
 }
 
-/// Whether a call has been executed whose link was lost.
+/// Whether a call was executed although its link was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Executed {
     /// It has not, and will not be: it never left this host. It can be made again.
     No,
-    /// Nobody here can know: it was sent, and then the link was lost, with it or with its answer.
+    /// Unknown here: it was sent, and then the link was lost, with it or with its reply.
     Unknown,
 }
 
@@ -184,7 +185,7 @@ impl<E> CallError<E> {
         })
     }
 
-    /// Why the actor ended, if that is why there is no answer.
+    /// Why the actor ended, if that is why there is no reply.
     pub fn exit_reason(&self) -> Option<&ExitReason> {
         match self {
             CallError::Died(reason, _) => Some(reason),
@@ -245,7 +246,8 @@ pub enum SendError {
     Unavailable(At),
     /// An argument could not be encoded.
     Codec(String, At),
-    /// An actor wants to wait for itself: for its own end (it can ask for it without waiting: `terminate`), or for room in its own mailbox, which is full.
+    /// An actor would wait for itself: for its own end (which it can request without waiting, by
+    /// `terminate`), or for room in its own mailbox, which is full.
     CallingSelf(At),
     /// The operating system refused: no descriptors, no memory, no permission.
     Unreachable(String, At),
@@ -319,7 +321,7 @@ impl<A> std::error::Error for TrySendError<A> {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// Its `#[init]` answered an error.
+    /// Its `#[init]` returned an error.
     InitFailed {
         /// The actor's name.
         actor: String,
@@ -339,7 +341,8 @@ pub enum SpawnError {
         actor: String,
         /// The limit.
         after: Duration,
-        /// What it waited for, and the last line that it wrote, if it is a [`Command`](crate::Command); else empty.
+        /// What it waited for, and the last line that it wrote, if it is a [`Command`](crate::Command); else
+        /// empty.
         awaited: String,
     },
     /// Its state or arguments could not be encoded or decoded.
@@ -354,10 +357,11 @@ pub enum SpawnError {
         /// The actor's name.
         actor: String,
     },
-    /// This process has other rights now than its supervisor, which has those that the process had at its first spawn: what it starts would have them too.
+    /// This process now has other rights than its supervisor, which has those that the process had at its
+    /// first spawn and passes them on.
     ///
-    /// A program that gives up rights (by `setuid` and the like) does so before its first spawn, or calls [`shutdown`](crate::shutdown) first: then the next
-    /// spawn starts a tree with the rights of that moment.
+    /// A program that gives up rights (by `setuid` and the like) must do so before its first spawn, or call
+    /// [`shutdown`](crate::shutdown) first: then the next spawn starts a tree with the rights of that moment.
     Credentials {
         /// The actor's name.
         actor: String,
@@ -378,34 +382,34 @@ pub enum SpawnError {
         /// What the system said.
         error: String,
     },
-    /// An option has a value that cannot be.
+    /// An option has an invalid value.
     Option {
         /// The actor's name.
         actor: String,
         /// Which, and what it may be.
         error: String,
     },
-    /// An actor of that name is there already (see [`registered`](crate::ActorBuilder::registered)), or the supervisor has a child of that id,
-    /// which runs.
+    /// An actor of that name exists already (see [`registered`](crate::ActorBuilder::registered)), or the
+    /// supervisor has a running child of that id.
     AlreadyStarted {
         /// The name by which it is registered, or the id.
         actor: String,
         /// Its process id.
         pid: u32,
     },
-    /// It could not have the name by which it was to be found. If it had been started, it was killed.
+    /// It could not get the name under which it was to be registered. If it had been started, it was killed.
     Name {
         /// That name.
         actor: String,
         /// Why.
         error: NameError,
     },
-    /// There is a child of this id, without a process: it can be started again, or deleted.
+    /// A child of this id exists, without a process: it can be started again, or deleted.
     AlreadyPresent {
         /// The id.
         actor: String,
     },
-    /// The supervisor has as many children as it may have, those included that are being restarted.
+    /// The supervisor has as many children as it may have; those being restarted count too.
     MaxChildren {
         /// The actor's name.
         actor: String,
@@ -490,10 +494,10 @@ impl fmt::Display for SpawnError {
 
 impl std::error::Error for SpawnError {}
 
-/// Any error: what `main` and handlers answer that pass on the errors of others with `?`.
+/// Any error: for `main` and for handlers that pass on the errors of others with `?`.
 ///
-/// It is made from every [`std::error::Error`], keeps the text of the whole chain, and can travel
-/// between processes (as that text, on one line), so that a handler may answer `phalanx::Result<T>`.
+/// It is made from every [`std::error::Error`], keeps the text of the whole chain, and can travel between
+/// processes (as that text, on one line), so that a handler may return `phalanx::Result<T>`.
 ///
 /// ```
 /// fn port() -> phalanx::Result<u16> {
@@ -507,7 +511,7 @@ pub struct Error(String);
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of one's own words.
+    /// An error with a text of its own.
     pub fn new(text: impl fmt::Display) -> Error {
         Error(text.to_string())
     }
@@ -547,7 +551,8 @@ impl Serialize for Error {
 
 impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Error, D::Error> {
-        // It was said in another process, and is shown by whoever prints an error: `main`, to begin with.
+        // The text comes from another process, and code that prints errors will show it: `main`, to begin
+        // with.
         String::deserialize(deserializer).map(|text| Error(one_line(&text).into_owned()))
     }
 }

@@ -1,14 +1,15 @@
 //! Texts that come from other processes, where people read them.
 //!
-//! A panic's message, a name, the last line of a command: whoever wrote it may have put a line feed into it, or an escape code, by accident or not. On
-//! a terminal, or in a log, that would be a line that nobody has said. So everything of ours that shows such a text goes through here, and writes one
-//! line: control characters come out as Rust writes them, `\n` and `\u{1b}`. In the values themselves (fields, `Debug`, serde) the texts are as
-//! they were.
+//! The author of a panic's message, of a name, of the last line of a command may have put a line feed into
+//! it, or an escape code, by accident or not. On a terminal, or in a log, that would look like a line of its
+//! own. So all code of ours that shows such a text goes through here, and writes one line: control characters
+//! come out as Rust writes them, `\n` and `\u{1b}`. In the values themselves (fields, `Debug`, serde) the
+//! texts stay as they were.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Writes by `write` what is to be shown of a value: as one line, whatever the texts in it are.
+/// Shows a value, which `write` writes, on one line, whatever texts are in it.
 pub(crate) fn escaped(
     f: &mut fmt::Formatter<'_>,
     write: impl FnOnce(&mut Line<'_>) -> fmt::Result,
@@ -16,13 +17,13 @@ pub(crate) fn escaped(
     write(&mut Line(f))
 }
 
-/// A text on one line. Escaped twice, it is the same.
+/// A text on one line. Escaping it again changes nothing.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(breaks_out) {
         return Cow::Borrowed(text);
     }
     let mut line = String::with_capacity(text.len() + 8);
-    // A string takes everything.
+    // Writing to a string cannot fail.
     let _ = Line(&mut line).write_str(text);
     Cow::Owned(line)
 }
@@ -54,7 +55,8 @@ impl fmt::Write for Line<'_> {
     }
 }
 
-/// Control characters (C0, DEL, C1), the other two ends of a line that Unicode knows, and what turns the direction of what follows.
+/// Control characters (C0, DEL, C1), the other two line ends of Unicode, and characters that turn the writing
+/// direction.
 fn breaks_out(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -74,13 +76,13 @@ mod tests {
         assert!(matches!(one_line("приёмник"), Cow::Borrowed(_)));
     }
 
-    /// Everything that shows a text of another process, with one that breaks out: that it goes through here at all is what a test of the
-    /// architecture looks at.
+    /// Everything that shows a text of another process, with a text that breaks out. A test of the
+    /// architecture checks that all such code goes through here.
     #[test]
     fn all_that_is_shown_is_one_line() {
         use std::time::Duration;
 
-        use crate::reactor::monitor::{Down, InProgress, Who};
+        use crate::types::down::{Down, InProgress, Who};
         use crate::types::error::{At, CallError, Executed, SendError, SpawnError, TrySendError};
         use crate::types::exit::ExitReason;
         use crate::{ActorId, PipeError, QueueError, SpecError, StoreError, SupervisorError, SyncError};

@@ -26,17 +26,18 @@ pub enum ExitReason {
     Normal,
     /// A graceful stop: the message in progress was finished, `#[on_stop]` has run.
     Stopped(StoppedBy),
-    /// Code of its own called `exit` with this code, 0 included; or it is a [`Command`](crate::Command) that ended with it.
+    /// Its own code called `exit` with this code, 0 included; or it is a [`Command`](crate::Command) that
+    /// ended with it.
     Exited(i32),
-    /// It was killed by SIGKILL, on purpose: by [`kill`](crate::ActorRef::kill), as its `brutal_kill` says, with its owner, or since it did not stop in time.
-    /// A SIGKILL from elsewhere is [`Signaled`](Self::Signaled).
+    /// It was killed by SIGKILL, on purpose: by [`kill`](crate::ActorRef::kill), by `brutal_kill`, with its
+    /// owner, or because it did not stop in time. A SIGKILL from elsewhere is [`Signaled`](Self::Signaled).
     Killed {
-        /// Who had it killed.
+        /// What had it killed.
         by: StoppedBy,
         /// How long it had been given to stop, if it had been asked to.
         after: Option<Duration>,
     },
-    /// A signal ended it that nobody of the tree had sent.
+    /// A signal ended it that did not come from the tree.
     Signaled {
         /// The number, 1 to 64.
         signal: i32,
@@ -52,7 +53,7 @@ pub enum ExitReason {
         /// The method in progress, if it was handling a message.
         method: Option<String>,
     },
-    /// Its `#[init]` answered this error.
+    /// Its `#[init]` returned this error.
     InitFailed(String),
     /// A handler ran longer than the actor's deadline allows, and was killed.
     DeadlineExceeded {
@@ -70,8 +71,8 @@ pub enum ExitReason {
         /// How that one ended.
         reason: String,
     },
-    /// Something of its own that it cannot do without was broken: code in it has closed or shut down its mailbox, say, by a stale number. The text names
-    /// what, and what the system said.
+    /// Something of its own that it needs was broken: code in it closed or shut down its mailbox, say, by a
+    /// stale number. The text names what, and what the system said.
     Broken(String),
     /// It was replaced on purpose, after its current message.
     Recycled,
@@ -79,7 +80,8 @@ pub enum ExitReason {
     SupervisorDied,
     /// A supervisor that gave up: too many restarts in too short a time.
     IntensityReached,
-    /// It ended once more than it may be restarted, and stays dead. That of a child whose supervisor gave up for its sake, too.
+    /// It ended once more than it may be restarted, and stays dead. Also for a child whose supervisor gave up
+    /// because of it.
     GaveUp {
         /// How its last process ended.
         last: Box<ExitReason>,
@@ -89,13 +91,13 @@ pub enum ExitReason {
 /// The exit code of a process that has panicked: that of a Rust program.
 pub(crate) const PANIC_CODE: i32 = 101;
 
-/// Who asked for a graceful stop.
+/// What asked for a graceful stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StoppedBy {
     /// The end of the program (or of the actor that had spawned it).
     Program = 0,
-    /// Somebody who holds a ref: `terminate` or `stop`.
+    /// A holder of a ref: `terminate` or `stop`.
     Ref = 1,
     /// Its supervisor.
     Supervisor = 2,
@@ -108,8 +110,8 @@ pub enum StoppedBy {
 impl ExitReason {
     /// Python's exit code: the code of an exit, −N for signal N, 101 for a panic, 0 for an orderly end.
     ///
-    /// `exit_code()` of a handle answers what the operating system reported; for a process that was killed because of
-    /// its deadline, for instance, the signal.
+    /// `exit_code()` of a handle returns what the operating system reported: for a process that was killed
+    /// because of its deadline, for instance, the signal.
     pub fn code(&self) -> i32 {
         match self {
             ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Recycled => 0,
@@ -137,7 +139,8 @@ impl ExitReason {
         }
     }
 
-    /// Whether it ended without anything going wrong: [`Normal`](Self::Normal), [`Stopped`](Self::Stopped), [`Recycled`](Self::Recycled).
+    /// Whether it ended without anything going wrong: [`Normal`](Self::Normal), [`Stopped`](Self::Stopped),
+    /// [`Recycled`](Self::Recycled).
     pub fn is_orderly(&self) -> bool {
         matches!(self, ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Recycled)
     }

@@ -1,4 +1,4 @@
-//! What is known of a message before there is one.
+//! What is known of a message before it is sent: its method.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Method {
     pub(crate) name: &'static str,
     pub(crate) deadline: Option<Duration>,
-    /// How often a message of it may be begun.
+    /// How often a message of this method may be begun.
     pub(crate) attempts: u32,
     /// Its types, as its author wrote them: `(text: String) -> u64`.
     #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "other hosts are told"))]
@@ -32,7 +32,7 @@ impl Method {
         Method { deadline: Some(deadline), ..self }
     }
 
-    /// It may be handled again if the actor dies of it, so often in all.
+    /// A message may be handled again if the actor dies of it, so often in all.
     pub const fn idempotent(self, attempts: u32) -> Method {
         Method { attempts, ..self }
     }

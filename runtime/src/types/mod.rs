@@ -1,6 +1,8 @@
-//! Plain values that users see and that cross processes: exit reasons, errors, what is told of an end. Nothing here owns a descriptor, a lock, a thread or a
-//! static.
+//! Plain values that users see and that cross processes: exit reasons, errors, `Down`, ids, methods, options.
+//!
+//! Never import anything that owns a descriptor, a lock, a thread or a static.
 
+pub(crate) mod down;
 pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod exit;

@@ -4,23 +4,23 @@ use std::fmt;
 
 use crate::types::escape::escaped;
 
-/// Why a name or a group could not be used. Each says which.
+/// Why a name or a group could not be used. Each variant says which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Nobody has this name.
+    /// No actor has this name.
     NotFound {
         /// The name.
         name: String,
     },
-    /// Somebody has this name already.
+    /// An actor has this name already.
     AlreadyRegistered {
         /// The name.
         name: String,
-        /// Whose it is: the process id.
+        /// The process id of that actor.
         pid: u32,
     },
-    /// Somebody else is starting an actor that is to have this name, and had not finished in time.
+    /// Another caller is starting an actor for this name, and did not finish in time.
     Starting {
         /// The name.
         name: String,
@@ -29,12 +29,12 @@ pub enum NameError {
     WrongType {
         /// The name.
         name: String,
-        /// The type of those who are there.
+        /// The type of the actors that are there.
         is: String,
         /// The type that was asked for.
         asked: String,
     },
-    /// The actor that was to be entered is gone.
+    /// The actor to be entered is gone.
     Dead {
         /// The name.
         name: String,
@@ -51,7 +51,7 @@ pub enum NameError {
         /// Its first 255 bytes.
         name: String,
     },
-    /// The program did not answer, or could not be asked.
+    /// The program did not reply, or could not be asked.
     Unreachable {
         /// The name; empty if the question was about all of them.
         name: String,

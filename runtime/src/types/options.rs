@@ -1,4 +1,4 @@
-//! The options of an actor or a task, as its attribute or its builder says them.
+//! The options of an actor or a task, as its attribute or its builder sets them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::policy::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 
 const MAX_MAILBOX: u32 = 65_535;
 
-/// How deep a value may be, unless an option says otherwise.
+/// How deep a value may be, unless an option sets another limit.
 pub(crate) const DEPTH: u32 = 128;
 
 /// The options of an attribute.
@@ -59,13 +59,13 @@ impl Options {
 }
 
 impl Options {
-    /// How deep its messages, its state and its answers may be.
+    /// How deep its messages, its state and its replies may be.
     pub(crate) fn depth(&self) -> u32 {
         self.depth.unwrap_or(DEPTH)
     }
 
-    /// What the attributes refuse too (`macros/src/option_entry.rs`, `macros/src/options.rs`), in case that a builder has said it: values that cannot be,
-    /// and options that contradict each other.
+    /// Refuses what the attributes refuse too (`macros/src/options/`), because a builder may have set it:
+    /// invalid values, and options that contradict each other.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let zero = |option: Option<Duration>| option.is_some_and(|limit| limit.is_zero());
         if self.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
@@ -103,12 +103,12 @@ impl Options {
         Ok(())
     }
 
-    /// How it is stopped; `otherwise` if nothing is said about that.
+    /// How it is stopped; `otherwise` if no option says so.
     pub(crate) fn how_to_stop(&self, otherwise: Shutdown) -> Shutdown {
         self.shutdown.or(self.grace.map(Shutdown::Timeout)).unwrap_or(otherwise)
     }
 
-    /// How its supervisor treats it; `restart` if nothing is said about that.
+    /// How its supervisor treats it; `restart` if no option says so.
     pub(crate) fn rules(&self, restart: Restart) -> ChildRules {
         ChildRules {
             restart: self.restart.unwrap_or(restart),
@@ -136,7 +136,7 @@ pub struct Recycle {
 impl Recycle {
     pub const NEVER: Recycle = Recycle { messages: None, memory: None, age: None, jitter: 0 };
 
-    /// What was said before, to be added to.
+    /// The limits set so far, to be added to.
     pub const fn from(earlier: Option<Recycle>) -> Recycle {
         match earlier {
             Some(recycle) => recycle,

@@ -8,11 +8,11 @@ use crate::machine::{ChildRules, Key, Ticket};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It has no process, and gets none unless somebody asks for it.
+    /// It has no process, and gets none unless it is asked for.
     Down,
     /// It has no process, and gets one when its turn has come, but not before this time.
     Parked(Nanos),
-    /// `in_turn`: others wait for it.
+    /// `in_turn`: later children wait for it.
     Starting { in_turn: bool },
     /// Since when.
     Up(Nanos),
@@ -31,16 +31,16 @@ impl State {
     }
 }
 
-/// What becomes of a child that has to stop for a sibling's sake.
+/// What happens to a child that must stop because of a sibling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     /// It is started again.
     Park,
-    /// It stays down: the one it would have to wait for has been taken out.
+    /// It stays down: the sibling that it would wait for was removed.
     Down,
 }
 
-/// Who waits for a start.
+/// The request that waits for a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Add(Ticket),
@@ -64,11 +64,11 @@ pub(crate) struct Child {
     pub(crate) initial: bool,
     /// It ended by itself or could not be started, and has not been up since.
     pub(crate) trouble: bool,
-    /// It has to stop. Changed by [`Children::condemn`] and [`Children::set`] only.
+    /// It must stop. Changed by [`Children::condemn`] and [`Children::set`] only.
     pub(crate) condemned: Option<Then>,
-    /// Whose request its first start is.
+    /// The request for its first start.
     pub(crate) asked: Option<Asked>,
-    /// Who waits for its stop.
+    /// The requests that wait for its stop.
     pub(crate) terminated_by: Vec<Ticket>,
     /// The restarts that count against its own allowance.
     pub(crate) recent: Recent,
@@ -92,13 +92,14 @@ impl Child {
     }
 }
 
-/// All children, in the order of their starts, and who is in which state, so that an event need not look at everybody.
+/// All children, in the order of their starts, and which are in which state, so that an event need not look
+/// at every child.
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     all: BTreeMap<Key, Child>,
     parked: BTreeSet<(Nanos, Key)>,
     alive: BTreeSet<Key>,
-    /// Those among the living that have to stop for a sibling's sake.
+    /// Living children that must stop because of a sibling.
     condemned: BTreeSet<Key>,
     in_turn: usize,
     active: usize,
@@ -170,7 +171,7 @@ impl Children {
         &self.condemned
     }
 
-    /// Whether one is starting for which others wait.
+    /// Whether a child is starting that others wait for.
     pub(crate) fn is_one_in_turn(&self) -> bool {
         self.in_turn > 0
     }
@@ -200,7 +201,7 @@ impl Children {
         self.active += usize::from(state.is_active());
     }
 
-    /// Says what becomes of a child with a process once it has been stopped for a sibling's sake.
+    /// Sets what happens to a child with a process once it has been stopped because of a sibling.
     pub(crate) fn condemn(&mut self, key: Key, then: Then) {
         if let Some(child) = self.all.get_mut(&key).filter(|child| child.state.is_alive()) {
             child.condemned = Some(then);
@@ -208,7 +209,7 @@ impl Children {
         }
     }
 
-    /// The child's first start is over, however.
+    /// Ends the child's first start, whatever came of it.
     pub(crate) fn not_initial(&mut self, key: Key) {
         if let Some(child) = self.all.get_mut(&key).filter(|child| child.initial) {
             child.initial = false;

@@ -1,15 +1,15 @@
-//! What becomes of a child whose process has come up or gone.
+//! What happens to a child when its process comes up or ends.
 
 use crate::machine::children::{Asked, State, Then};
 use crate::machine::{Action, Answer, End, Exit, Key, Policy};
 use crate::{AutoShutdown, Nanos, Restart, Strategy, backoff, duration};
 
-/// What a restart that is due comes to.
+/// What a due restart leads to.
 enum Verdict {
     Bearable,
-    /// The child is done with.
+    /// The child stays down.
     ChildGivesUp,
-    /// The supervisor is.
+    /// The supervisor ends.
     Escalate,
 }
 
@@ -19,7 +19,8 @@ impl Policy {
         if !child.state.is_alive() {
             return;
         }
-        // Also if it became ready before the order to stop reached it: whoever asked for it has got it.
+        // Also if it became ready before the order to stop reached it: the request for its start is
+        // fulfilled.
         let asked = child.asked.take();
         if matches!(child.state, State::Starting { .. }) {
             child.trouble = false;
@@ -38,7 +39,7 @@ impl Policy {
         match child.state {
             State::Stopping { .. } => self.stopped(key),
             State::Starting { .. } if is_ordered => self.stopped(key),
-            // Only the policy tries again by itself. Who asked for a start is told, and decides.
+            // Only the policy tries again by itself. A caller that asked for a start is told, and decides.
             State::Starting { .. } if child.asked.is_some() => self.rest(key),
             State::Starting { .. } if child.initial => {
                 self.children.set(key, State::Down);
@@ -82,7 +83,7 @@ impl Policy {
                 let restarts = restarts(child.rules.restart, exit);
                 self.reset_if_healthy(key, now.saturating_sub(since));
                 match (restarts, is_condemned, exit) {
-                    // As good as a stop: it would have been next, and will be started with the others.
+                    // As good as a stop: its turn to stop would have come, and it is started with the others.
                     (true, true, _) => self.stopped(key),
                     (true, false, Exit::Recycled) => self.start_alone(key),
                     (true, false, _) => self.in_trouble(key, now),
@@ -93,7 +94,7 @@ impl Policy {
         }
     }
 
-    /// A stop that was ordered is over: by whatever end, for an ordered stop is ordered.
+    /// An ordered stop is over. How the process ended does not matter.
     fn stopped(&mut self, key: Key) {
         let Some(child) = self.children.get(key) else { return };
         let is_wanted = child.terminated_by.is_empty() && child.rules.restart != Restart::Temporary;
@@ -104,7 +105,7 @@ impl Policy {
         }
     }
 
-    /// It has ended by itself, and is not restarted.
+    /// The child has ended by itself, and is not restarted.
     fn is_done(&mut self, key: Key) {
         let is_significant = self.children.get(key).is_some_and(|child| child.rules.significant);
         self.rest(key);
@@ -120,8 +121,9 @@ impl Policy {
         }
     }
 
-    /// The child has no process, and gets none unless somebody asks for it. Where there is nobody to ask, it is forgotten: a temporary
-    /// child, one of a dynamic supervisor or of a process' own one, one whose addition failed.
+    /// The child has no process, and gets none unless it is asked for. It is forgotten where no request can
+    /// bring it back: a temporary child, one of a dynamic supervisor or of a process's own one, one whose
+    /// addition failed.
     pub(crate) fn rest(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(key) else { return };
         child.trouble = false;
@@ -140,7 +142,8 @@ impl Policy {
         terminated_by.into_iter().for_each(|ticket| self.answer(ticket, Answer::Done));
     }
 
-    /// It has ended, or could not be restarted, and is to be restarted if that is bearable, and its group with it.
+    /// The child has ended, or could not be restarted. Restarts it if its allowance permits, and its group
+    /// with it.
     fn in_trouble(&mut self, key: Key, now: Nanos) {
         match self.count(key, now) {
             Verdict::Bearable => {
@@ -195,7 +198,7 @@ impl Policy {
         }
     }
 
-    /// Those that come and go with this child have to stop. What is not running now stays as it is.
+    /// The siblings that stop and start with this child must stop. What is not running now stays as it is.
     fn condemn_group(&mut self, key: Key) {
         let first = match self.rules.strategy {
             Strategy::OneForOne | Strategy::Dynamic => return,
@@ -208,8 +211,8 @@ impl Policy {
         group.into_iter().for_each(|key| self.children.condemn(key, Then::Park));
     }
 
-    /// A child is taken out. If its group had to wait for it, those after it stay down, as in OTP: what they
-    /// depend on will not be there.
+    /// A child is removed. If its group had to wait for it, the children after it stay down, as in OTP: what
+    /// they depend on will not be there.
     pub(crate) fn leave_behind(&mut self, key: Key) {
         if !self.is_group() || !self.children.get(key).is_some_and(|child| child.trouble) {
             return;
@@ -227,7 +230,7 @@ impl Policy {
     }
 }
 
-/// OTP's table. By itself a child has ended; who was ordered to is not restarted.
+/// OTP's table, for a child that has ended by itself; one that was ordered to stop is not restarted.
 fn restarts(restart: Restart, exit: Exit) -> bool {
     match (restart, exit) {
         (_, Exit::Recycled) => true,

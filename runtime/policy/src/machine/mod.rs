@@ -1,9 +1,9 @@
 //! The machine: `(state, event, now) -> actions`.
 //!
-//! Nothing is planned ahead. Each event changes the states of children: one is up, one is condemned (it has to stop for a sibling's
-//! sake), one is parked (it has no process and will be started). Then the turn is worked out of these states (`turn`): what has
-//! to stop next, or else what may start next. So whatever happens in the middle of a restart of several children is just
-//! one more change of state, and there is no plan to be mended.
+//! Nothing is planned ahead. Each event changes the states of children: one is up, one is condemned (it must
+//! stop because of a sibling), one is parked (it has no process and will be started). Then the turn is worked
+//! out from these states (`turn`): what must stop next, or else what may start next. So an event in the
+//! middle of a restart of several children is just one more change of state, and no plan has to be mended.
 //!
 //! `children` has the states, `exits` what ends of processes do to them, `requests` what users ask.
 
@@ -21,65 +21,70 @@ use crate::backoff::Jitter;
 use crate::intensity::Recent;
 use crate::{AutoShutdown, Backoff, Intensity, Nanos, Restart, Strategy};
 
-/// A child. The hands give each a number of its own, greater than all before.
+/// Identifies a child. The supervisor assigns keys in increasing order.
 pub type Key = u64;
 
-/// A request that wants an answer.
+/// Identifies a request that wants an answer.
 pub type Ticket = u64;
 
-/// What holds for a supervisor as a whole.
+/// The rules of a supervisor as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     pub strategy: Strategy,
-    /// None: any number of restarts is bearable.
+    /// None: any number of restarts is allowed.
     pub intensity: Option<Intensity>,
     /// None: restarts are immediate.
     pub backoff: Option<Backoff>,
     pub auto_shutdown: AutoShutdown,
-    /// How many specs there may be, whatever becomes of them.
+    /// How many specs there may be, whatever their states.
     pub max_children: Option<u32>,
-    /// Nobody can ask it for a child that is down: what ends for good is forgotten, whatever its restart type.
+    /// No request can name a child that is down: one that ends for good is forgotten, whatever its restart
+    /// type.
     pub forgets: bool,
     /// For the jitter of the backoff.
     pub seed: u64,
 }
 
-/// What holds for one child.
+/// The rules of one child.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildRules {
     pub restart: Restart,
     pub significant: bool,
-    /// An allowance of its own: its restarts are counted apart from the supervisor's. Using it up ends the supervisor if
-    /// that has an intensity, and else only this child.
+    /// An allowance of its own: its restarts are counted apart from the supervisor's. Using it up ends the
+    /// supervisor if that has an intensity, and else only this child.
     pub intensity: Option<Intensity>,
     /// None: the supervisor's.
     pub backoff: Option<Backoff>,
 }
 
-/// How a process ended that was up and that nobody here had ordered to stop.
+/// How a process ended that was up and had no order to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Success,
     Crash,
-    /// "Do not restart me", or a stop that somebody ordered through a ref.
+    /// "Do not restart me", or a stop ordered through a ref.
     NoRestart,
-    /// It is to be replaced at once, whatever its restart type; it does not count, and nobody else is restarted.
+    /// It must be replaced at once, whatever its restart type; this does not count, and no sibling is
+    /// restarted.
     Recycled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Start the initial children: in order, each when the one before is up; in a dynamic supervisor all at once.
+    /// Start the initial children: in order, each when the one before is up; in a dynamic supervisor all at
+    /// once.
     Boot,
     /// start_child.
     Add(Ticket, Key, ChildRules),
-    /// A child that has been up below a supervisor that is gone. It is started as after a crash, which does not count.
+    /// A child that has been up below a supervisor that is gone. It is started as after a crash, which does
+    /// not count.
     Resume(Key, ChildRules),
     /// The process that `Start` asked for is ready.
     Up(Key),
-    /// It ended before it was ready, or could not be made. Nothing of it is left. Of a child that is up it is taken as its end.
+    /// It ended before it was ready, or could not be made. Nothing of it is left. For a child that is up,
+    /// this is its end.
     StartFailed(Key),
-    /// Its init answered "ignore": there is no process, and that is no error.
+    /// Its init returned "ignore": it has no process, and that is no error.
     Ignored(Key),
     /// A process that was up has ended, or one that was ordered to stop.
     Exited(Key, Exit),
@@ -99,11 +104,12 @@ pub enum Event {
 pub enum Action {
     /// Start a process; `Up`, `StartFailed` or `Ignored` follows.
     Start(Key),
-    /// End its process as its spec says, also one that is not ready yet. `Exited` follows (`StartFailed` and `Ignored` will do, too).
+    /// End its process as its spec says, also one that is not ready yet. `Exited` follows (`StartFailed` and
+    /// `Ignored` will do, too).
     Stop(Key),
     /// It will be started again, but not before then. For introspection.
     Waiting(Key, Nanos),
-    /// It has no process, and gets none unless somebody asks for it. The spec stays.
+    /// It has no process, and gets none unless it is asked for. The spec stays.
     Down(Key),
     /// Its spec is gone.
     Forget(Key),
@@ -136,17 +142,17 @@ pub enum Answer {
 pub enum End {
     /// The first start of this initial child failed.
     BootFailed(Key),
-    /// This child was to be restarted once too often.
+    /// This child would have been restarted once too often.
     Intensity(Key),
     /// Significant children have ended.
     Auto,
     Shutdown,
 }
 
-/// What a child is doing, for those who list children.
+/// What a child is doing, for lists of children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
-    /// It has no process: nobody wants one, or it has to wait for a sibling in trouble.
+    /// It has no process: none is wanted, or it must wait for a sibling in trouble.
     Down,
     /// Its first start (or first since it was down) is under way.
     Starting,
@@ -182,7 +188,7 @@ pub struct Policy {
     /// The restarts of all children without an allowance of their own.
     recent: Recent,
     jitter: Jitter,
-    /// What the event in hand has led to so far.
+    /// The actions of the current event so far.
     actions: Vec<Action>,
 }
 
@@ -198,8 +204,8 @@ impl Policy {
         }
     }
 
-    /// Takes an event, and answers what has to be done about it, in this order. An event that cannot be (about an unknown child, or a
-    /// process that is not there) leads to nothing.
+    /// Takes an event, and returns what must be done about it, in this order. An impossible event (about an
+    /// unknown child, or a process that does not exist) leads to nothing.
     pub fn handle(&mut self, event: Event, now: Nanos) -> Vec<Action> {
         match event {
             Event::Boot if self.mode == Mode::New => self.mode = Mode::Booting,
@@ -228,7 +234,7 @@ impl Policy {
         self.next_start().map(|(_, at)| at)
     }
 
-    /// Those that have no process and will be started.
+    /// The children that have no process and will be started.
     pub fn waiting(&self) -> impl Iterator<Item = Key> {
         let is_over = self.is_ending();
         self.children.parked().map(|(_, key)| key).filter(move |_| !is_over)
@@ -252,7 +258,7 @@ impl Policy {
         Counts { specs: self.children.len(), active: self.children.active() }
     }
 
-    /// What to answer to somebody who adds this child once more; None: it does not exist.
+    /// What to answer to a request that adds this child once more; None: it does not exist.
     pub fn presence(&self, key: Key) -> Option<Answer> {
         Some(match self.status(key)? {
             Status::Down | Status::Restarting => Answer::AlreadyPresent,
@@ -260,7 +266,7 @@ impl Policy {
         })
     }
 
-    /// Whether others wait until this child is up; and who has asked for it, if anybody has.
+    /// Whether others wait until this child is up; and the request that asked for it, if any.
     pub fn is_waited_for(&self, key: Key) -> (bool, Option<Ticket>) {
         let child = self.children.get(key);
         let in_turn = child.is_some_and(|child| child.state == State::Starting { in_turn: true });
@@ -273,7 +279,7 @@ impl Policy {
         matches!(self.rules.strategy, Strategy::OneForAll | Strategy::RestForOne)
     }
 
-    /// Whether it stops its children for good, on whosever behalf.
+    /// Whether it stops its children for good, for whatever reason.
     pub fn is_ending(&self) -> bool {
         matches!(self.mode, Mode::Ending(_) | Mode::Ended)
     }

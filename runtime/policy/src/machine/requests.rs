@@ -1,4 +1,5 @@
-//! What users ask of a supervisor. Nobody waits for a sibling's trouble: refusals come at once, and `Done` when it is done.
+//! What users ask of a supervisor. No request waits for a sibling's trouble: refusals come at once, and
+//! `Done` when it is done.
 
 use crate::machine::children::{Asked, Child, State, Then};
 use crate::machine::{Action, Answer, ChildRules, Key, Policy, Ticket};
@@ -51,7 +52,7 @@ impl Policy {
         }
         if let Some(child) = self.children.get_mut(key) {
             child.asked = Some(Asked::Restart(ticket));
-            // Whoever asks knows more than the past does.
+            // A request starts afresh: earlier failures do not count against it.
             child.attempts = 0;
             child.recent.forget();
         }
@@ -84,7 +85,7 @@ impl Policy {
         None
     }
 
-    /// It is not down, or not for good.
+    /// Refuses a request because the child is not down, or not for good.
     fn refuse(&mut self, ticket: Ticket, key: Key) {
         let is_restarting = self.children.get(key).is_some_and(|child| {
             let comes_back = child.condemned == Some(Then::Park) && child.terminated_by.is_empty();

@@ -1,4 +1,4 @@
-//! Whose turn it is: to stop, to start, or to end it all.
+//! What comes next: a stop, a start, or the end of all.
 
 use crate::machine::children::State;
 use crate::machine::{Action, Answer, End, Key, Mode, Policy};
@@ -39,7 +39,7 @@ impl Policy {
             Strategy::OneForOne => parked.find(|&(key, _)| !is_one_in_turn || !is_initial(key)),
             _ if is_one_in_turn || !self.children.condemned().is_empty() => None,
             Strategy::RestForOne => parked.min(),
-            // They start together: when the one that has to wait longest may.
+            // They start together: when the child with the longest wait may.
             Strategy::OneForAll => {
                 let longest = self.children.parked().map(|(at, _)| at).max()?;
                 parked.min().map(|(first, _)| (first, longest))
@@ -52,12 +52,12 @@ impl Policy {
         self.act(Action::Start(key));
     }
 
-    /// At once, and nobody waits for it.
+    /// Starts a child at once; no other child waits for it.
     pub(crate) fn start_alone(&mut self, key: Key) {
         self.start(key, false);
     }
 
-    /// Once is enough.
+    /// Stops a child, once.
     pub(crate) fn stop(&mut self, key: Key) {
         let was_up = match self.children.get(key).map(|child| child.state) {
             Some(State::Up(_)) => true,
@@ -68,7 +68,7 @@ impl Policy {
         self.act(Action::Stop(key));
     }
 
-    /// The supervisor ends, for the first reason that there is. From here on nothing starts.
+    /// Ends the supervisor, for the first reason given. From here on nothing starts.
     pub(crate) fn end(&mut self, end: End) {
         if self.is_ending() {
             return;

@@ -1,9 +1,9 @@
-//! The receiving side of an actor: messages in, answers out, one at a time.
+//! The receiving side of an actor: messages in, replies out, one at a time.
 //!
-//! Where there may be another process after this one (`durable`), a message stays in the mailbox, as its first one, until it has been
-//! handled. So a death loses nothing that was queued, and what was begun is still there, for the next process to say
-//! that it is lost, or to handle it again if its method allows that. Otherwise a message is taken out at once, which
-//! saves a system call.
+//! If another process may follow this one (`durable`), a message stays in the mailbox, as its first one,
+//! until it has been handled. So a death loses nothing that was queued. The message that was begun is still
+//! there: the next process reports it lost, or handles it again if its method allows that. Otherwise a
+//! message is taken out at once, which saves a system call.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use super::recycling::Recycling;
 use super::reply_channels::Callers;
+use crate::actor::answer::Answer;
+use crate::actor::call::Call;
 use crate::actor::links;
-use crate::actor::traits::{Actor, Answer, Call};
+use crate::actor::traits::Actor;
 use crate::control::fd_store::FdStore;
 use crate::ipc::capacity::{self, Correction};
 use crate::ipc::codec;
@@ -37,18 +39,19 @@ pub(super) struct Mailbox {
     methods: &'static [Method],
 }
 
-/// How long to wait for what passes and of which the kernel does not say when.
+/// How long to wait for a condition that passes without the kernel saying when.
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// More bells than a socket holds, and still a bound.
 const BELLS: usize = 4096;
 
-/// Receiving from the own mailbox has failed. Returns if trying again makes sense, and not at once where that would spin.
+/// Judges a failed receive from the own mailbox. Returns if trying again makes sense, after a pause where
+/// that would spin.
 fn weigh(error: &io::Error) {
     match Verdict::of(error) {
         Verdict::Passes if Verdict::passes_unseen(error) => poll::pause(MOMENT),
         Verdict::Passes => {}
-        // There is nobody else's end in a receive.
+        // A receive has no other side that could be at fault.
         Verdict::Ours | Verdict::Theirs | Verdict::Packet => last_words::leave_broken("its mailbox", error),
     }
 }
@@ -89,14 +92,15 @@ impl Mailbox {
         &self.receiver
     }
 
-    /// Handles messages until a stop is asked for, or a fresh process; in a drain also those that are queued at that moment.
+    /// Handles messages until a stop or a fresh process is due; in a drain also those that are queued at that
+    /// moment.
     pub(super) fn serve<A: Actor>(&mut self, actor: &mut A) {
         while let Some(message) = self.next() {
             self.handle(actor, message);
         }
         let drains = match self.drain {
             Drain::AtEnd => self.status_page.stop_requested() == Some(StopMode::Drain),
-            // What is queued is for the next process, if there is to be one.
+            // If a next process follows, the queued messages are for it.
             Drain::Always => !self.recycles(),
             Drain::Never => false,
         };
@@ -110,12 +114,12 @@ impl Mailbox {
         }
     }
 
-    /// Whether it ends to be replaced by a fresh process. A stop that was asked for counts before that.
+    /// Whether it ends to be replaced by a fresh process. A requested stop takes precedence.
     pub(super) fn recycles(&self) -> bool {
         self.recycling.is_due() && !signal::is_noted(process::SIGTERM)
     }
 
-    /// Waits for the next message; `None` when the actor is to end.
+    /// Waits for the next message; `None` when the actor must end.
     fn next(&mut self) -> Option<Message> {
         loop {
             if signal::is_noted(process::SIGTERM) || self.recycling.is_due() {
@@ -123,7 +127,7 @@ impl Mailbox {
             }
             self.callers.flush();
             self.publish_unanswered();
-            // Usually nothing is known to wait, and one blocking receive is all there is to do.
+            // Usually nothing else is pending, and one blocking receive is enough.
             let idle = self.status_page.depth().load(SeqCst) == 0
                 && !self.callers.are_blocked()
                 && self.recycling.due_in().is_none();
@@ -137,7 +141,7 @@ impl Mailbox {
         }
     }
 
-    /// Waits for a message, for callers that have no room for their answers, and for what is to be done at a certain time.
+    /// Waits for a message, for room in callers' reply channels, and for what is due at a certain time.
     fn wait(&mut self) {
         let counting = self.correction.queue_is_empty(self.status_page);
         let limits = [counting, self.recycling.due_in(), self.callers.try_again_in()];
@@ -155,12 +159,14 @@ impl Mailbox {
         }
     }
 
-    /// Gets the first message, if there is one, or waits for it. `None` too for a wake-up and for what is not a message.
+    /// Takes the first message, and waits for it if `wait`. Also `None` for a wake-up and for what is not a
+    /// message.
     fn take(&mut self, wait: bool) -> Option<Message> {
         loop {
             let packet = match self.first(wait) {
                 Ok(Some(packet)) => packet,
-                // Nobody closes the mailbox of a process that lives but code that does not know whose it is.
+                // Only code that does not know whose descriptor it closes shuts the mailbox of a living
+                // process.
                 Ok(None) if fd::has_ended(self.receiver.as_fd()) => {
                     last_words::leave_broken("its mailbox", "it has been shut down")
                 }
@@ -175,7 +181,8 @@ impl Mailbox {
                 }
             };
             if packet.len <= 1 {
-                // Our own signal handler, or a sender that finds no room, which wakes us. Who does not wait is awake.
+                // A wake-up by our own signal handler, or by a sender that finds no room. Without `wait`, look
+                // further.
                 self.done_with_first();
                 if wait {
                     return None;
@@ -184,7 +191,7 @@ impl Mailbox {
             }
             match self.read(packet) {
                 Some(message) => return Some(message),
-                // Not from one of us. Dropped, and counted as handled, so that it can be seen.
+                // Not from this crate. Dropped, and counted as handled, so that it can be seen.
                 None => {
                     capacity::release(self.status_page);
                     self.status_page.finish();
@@ -194,8 +201,8 @@ impl Mailbox {
         }
     }
 
-    /// The first packet. Where it stays in the mailbox it is looked at again if there was no descriptor for what comes with it: the kernel then has
-    /// to allow more of them.
+    /// The first packet. One that stays in the mailbox is looked at again if no descriptor was free for what
+    /// comes with it, with a raised limit on descriptors.
     fn first(&mut self, wait: bool) -> io::Result<Option<seqpacket::Packet>> {
         let socket = self.receiver.as_fd();
         if !self.durable {
@@ -235,7 +242,8 @@ impl Mailbox {
         }
         let mut fds = packet.fds.into_iter();
         let channel = if announce { fds.next() } else { None };
-        // A caller that says that it sends its channel and does not is none of ours; unless there was no descriptor left for it here.
+        // A caller that says that it sends its channel and does not is none of ours; unless no descriptor was
+        // free for it here.
         let is_whole = channel.is_some() == announce && !packet.truncated;
         if !is_whole && !packet.truncated {
             return None;
@@ -245,7 +253,8 @@ impl Mailbox {
             self.publish_unanswered();
         }
         if purges < self.status_page.purges() {
-            // On its way while the mailbox was swept. Its caller is told that it is lost, so it is.
+            // It was on its way while the mailbox was swept. Its caller is told that it is lost, so it must
+            // be.
             return None;
         }
         let envelope = Envelope {
@@ -275,7 +284,7 @@ impl Mailbox {
         }
     }
 
-    /// What came with a message did not fit into this process' table of descriptors: the message is lost, and its caller is told so.
+    /// Drops a message whose descriptors did not fit into this process's table, and tells its caller so.
     fn refuse(&mut self, envelope: &Envelope<()>) {
         let error = format!(
             "no descriptor is free in the actor's process for what comes with this message ({} are allowed)",
@@ -293,16 +302,17 @@ impl Mailbox {
         let Envelope { session, seq, method, .. } = envelope;
         let ask = envelope.ask;
         if envelope.deadline != 0 && envelope.deadline <= clock::now() {
-            // Nobody waits any more. The caller's clock says so too; the answer is for one that did not look at it.
+            // The caller no longer waits: its clock says so too. The reply is for one that did not look at
+            // it.
             capacity::release(self.status_page);
             self.status_page.finish();
             self.answer(&envelope, Answer::empty(Status::Expired));
             return self.done_with_first();
         }
-        // Begun by a process that died of it: it has left the queue before.
+        // Begun by an earlier process that died of it, and counted out of the queue then.
         let again = self.durable && self.status_page.has_begun(session, seq);
         self.status_page.count_attempt(again);
-        // In this order: whoever sees that it has left the queue can rely on its being in progress.
+        // In this order: a reader that sees it out of the queue can rely on its being in progress.
         self.status_page.begin(session, seq, method, envelope.limit);
         if again {
             self.status_page.settle_interrupted();
@@ -320,7 +330,7 @@ impl Mailbox {
         }
         self.status_page.count_handled();
         if self.durable {
-            // As long as the answer is not out, a death costs this call, and its caller is told so.
+            // Until the reply is out, a death costs this call, and its caller is told so.
             self.status_page.enter(Phase::Answering);
             self.answer(&envelope, answer);
             self.status_page.enter(Phase::Idle);
@@ -362,7 +372,7 @@ impl Mailbox {
         }
         let (session, seq, incarnation) = (envelope.session, envelope.seq, self.status_page.incarnation());
         if !self.callers.knows(session) {
-            // Its channel did not come in, or it is gone. In its place the status page says so, and the bell.
+            // Its channel did not come in, or is gone. The status page and the bell tell the caller instead.
             self.status_page.leave_unheard(session, seq);
             self.ring();
             return;
@@ -384,13 +394,14 @@ impl Mailbox {
         if rung().is_err()
             && let Some(sender) = own::own_mailbox()
         {
-            // Full of bells, or broken, which the next receive finds. What matters is that one comes after what has just been written.
+            // Full of bells, or broken, which the next receive finds. One bell must come after what was just
+            // written.
             poll::drain_bell(sender, BELLS);
             let _ = rung();
         }
     }
 
-    /// Keeps up to date who would miss answers if this process died.
+    /// Publishes which callers would miss replies if this process died.
     fn publish_unanswered(&mut self) {
         if self.durable && self.callers.unanswered_have_changed() {
             self.status_page.forsake(self.callers.unanswered());
@@ -422,14 +433,16 @@ impl Mailbox {
                 self.give_up(&message.envelope, methods, interrupted);
                 self.done_with_first();
             } else {
-                // Not dealt with before it is begun again: should we die until then, it is still to be repeated.
+                // Not settled before it is begun again: if this process dies until then, it must still be
+                // repeated.
                 return;
             }
         }
         self.status_page.settle_interrupted();
     }
 
-    /// The caller of a lost message has been told by the supervisor's word in the status page, if it looked in time. This it cannot miss.
+    /// Reports a message as lost. The supervisor's exit record told its caller only if the caller looked in
+    /// time; this reply cannot be missed.
     fn give_up(&mut self, envelope: &Envelope<()>, methods: &'static [Method], incarnation: u64) {
         let exit_record = self.status_page.death_of(incarnation).unwrap_or_else(ExitRecord::orphaned);
         let reason = &exit_record.reason;

@@ -1,4 +1,6 @@
-//! The main loop of an actor: take a message, handle it, answer; until it is to stop.
+//! The message loop of an actor: take a message, handle it, reply, until it must stop.
+//!
+//! Like `actor`, it must never import `task`, `supervision` or any service.
 
 pub(crate) mod inbox;
 mod recycling;
@@ -34,7 +36,7 @@ impl<A: Actor> OfActor<A> {
 /// Makes the actor, handles its messages, stops it. Returns the exit code.
 pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     let Start { init, fds, receiver, status_page, fd_store, recycle, drain, buffer } = start;
-    // Even if its init fails: a caller is not to wait for what has been lost already.
+    // Before the init, which may fail: a caller must not wait for what is already lost.
     let mut mailbox =
         Mailbox::new(receiver, buffer, status_page, fd_store, drain, Recycling::new(recycle.as_ref()));
     mailbox.recover(A::METHODS);
@@ -53,7 +55,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     context::leave_if_copy();
     if let Err(payload) = served {
         panic::correct(status_page, &*payload);
-        // The state may be half-changed: it is not dropped, nobody runs code on it.
+        // The state may be half-changed: it is not dropped, so no code runs on it.
         std::mem::forget(actor);
         return exit_notice(status_page, ExitNotice::Panicked, PANIC_CODE);
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::sys::{clock, process, procfs};
 use crate::types::options::Recycle;
 
-/// How often the size is looked at, at most.
+/// The least time between two looks at the size, in nanoseconds.
 const LOOK: u64 = 10_000_000;
 
-/// The limits of one process, with their jitter, so that actors which were started together do not all pause together.
+/// The limits of one process, with their jitter, so that actors which were started together do not all pause
+/// together.
 #[derive(Default)]
 pub(super) struct Recycling {
     messages_left: Option<u64>,
@@ -17,8 +18,8 @@ pub(super) struct Recycling {
     age: Option<u64>,
     /// When it is too old; not known before it is ready.
     at: Option<u64>,
-    /// It has handled a message. Before that no limit counts: a process that is replaced without having served one would be started for
-    /// nothing, and so would all that follow it.
+    /// Whether it has handled a message. Before that no limit counts: a process that is replaced without
+    /// having served one would be started for nothing, and so would all that follow it.
     has_served: bool,
     look_at: u64,
     due: bool,

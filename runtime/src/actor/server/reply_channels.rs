@@ -1,8 +1,9 @@
-//! The reply channels of those who call an actor.
+//! The reply channels of an actor's callers.
 //!
-//! An actor never waits for a caller: an answer that does not fit into a caller's channel is kept, up to a bound, and
-//! sent when there is room; beyond the bound only the fact that it was lost is. A caller is forgotten when it is gone, and for no other reason: what
-//! passes (no memory, too many descriptors under way) is tried again, and if it does not pass, said in the answer's place.
+//! An actor never waits for a caller. A reply that does not fit into a caller's channel is kept, up to a
+//! bound, and sent when there is room; beyond the bound only the fact that it was lost is kept. A caller is
+//! forgotten only when it is gone. What passes (no memory, too many descriptors under way) is tried again; if
+//! it does not pass, the caller is told so in place of the reply.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
@@ -12,7 +13,8 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::actor::traits::Answer;
+use crate::actor::answer::Answer;
+
 use crate::control::fd_store::FdStore;
 use crate::ipc::envelope::{Answered, Outgoing, Sealed, Status, packet};
 use crate::ipc::uplink;
@@ -21,26 +23,26 @@ use crate::reactor::{last_words, own};
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, rlimit};
 
-/// How many answers are kept for one caller that does not get to read them: as many as may be under way to it.
+/// How many replies are kept for one caller that does not read: as many as it may have calls under way.
 const KEPT: usize = UNDER_WAY as usize;
 
-/// How many bytes of answers are kept for one caller. What goes beyond is lost, and it is told so: a caller that never reads may not use up the actor's
-/// memory.
+/// How many bytes of replies are kept for one caller. A reply beyond that is lost, and its caller is told so:
+/// a caller that never reads must not use up the actor's memory.
 const KEPT_BYTES: usize = 64 << 20;
 
 /// How many more are remembered as lost.
 const REMEMBERED: usize = 16 * 1024;
 
-/// How long an actor that ends tries to hand out the answers it has kept, since somebody has taken the last of them.
+/// How long an ending actor tries to hand out kept replies, since a caller last took one.
 const LAST_TRY: Duration = Duration::from_millis(200);
 
-/// How soon an answer is tried again that was refused for a reason of which the kernel does not say when it passes.
+/// How soon a reply is tried again if the kernel does not say when what holds it back has passed.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// How long an answer with descriptors in it may be refused for such a reason, before its caller is told that instead.
+/// How long a reply with descriptors may be held back like that, before its caller is told so instead.
 const STUCK: Duration = Duration::from_secs(1);
 
-/// An answer that is not out yet.
+/// A reply that is not out yet.
 struct Kept {
     seq: u64,
     sealed: Sealed,
@@ -51,10 +53,10 @@ struct Caller {
     kept: VecDeque<Kept>,
     /// How much memory those take.
     bytes: usize,
-    /// Until when the first of them is tried, if what keeps it back is not that there is no room.
+    /// Until when the first of them is tried, if something other than a lack of room holds it back.
     stuck_until: Option<u64>,
-    /// Calls whose answers were not kept. They do not count against the bound: a caller that has dropped its replies and
-    /// then reads again gets its next answer.
+    /// Calls whose replies were not kept. They do not count against the bound: a caller that has dropped its
+    /// replies and then reads again gets its next reply.
     lost: VecDeque<u64>,
 }
 
@@ -68,25 +70,25 @@ impl Caller {
     }
 }
 
-/// All of them, by the number with which each signs its calls.
+/// All callers, by the number with which each signs its calls.
 #[derive(Default)]
 pub(super) struct Callers {
     known: HashMap<u64, Caller>,
     /// Where their channels are kept for the next process, if there may be one.
     fd_store: Option<FdStore>,
-    /// Those for whom there was no room.
+    /// Callers whose channels found no room in the store.
     unparked: HashSet<u64>,
-    /// Whether those two kinds have changed since somebody asked.
+    /// Whether the callers that would miss replies have changed since this was last asked.
     changed: bool,
-    /// Those who wait for an answer that was left for later.
+    /// Callers that wait for a deferred reply.
     owed: Arc<Owed>,
-    /// How many of them have not got all their answers.
+    /// How many callers have not got all their replies.
     blocked: usize,
     sweep_at: usize,
 }
 
 impl Callers {
-    /// Those whom an earlier process of this actor has left.
+    /// Takes over the callers that an earlier process of this actor has left.
     pub(super) fn inherit(fd_store: Option<FdStore>, incarnation: u64) -> Callers {
         let left = fd_store.as_ref().filter(|_| incarnation > 1).map(|fd_store| fd_store.channels());
         let mut callers = Callers { fd_store, ..Callers::default() };
@@ -110,8 +112,8 @@ impl Callers {
         is_new
     }
 
-    /// Whether this number is that of something here, or of a line to the program. The kernel gives none away that is taken: what has just come in by it shows that
-    /// code in this process has closed what was there.
+    /// Whether this number is that of a descriptor here, or of an uplink to the program. The kernel never
+    /// gives out a number in use: if one has just come in, code in this process has closed what was there.
     pub(super) fn have(&self, number: RawFd) -> bool {
         // Descriptors come in seldom, and each has cost more than this.
         let channels = self.known.values().map(|caller| caller.channel.as_raw_fd());
@@ -122,7 +124,7 @@ impl Callers {
     /// A caller has sent its reply channel.
     pub(super) fn announce(&mut self, session: u64, channel: OwnedFd) {
         if self.known.len() >= self.sweep_at {
-            // Those who are gone do not say so; now and then, in proportion to how many there are, we look.
+            // Callers do not say that they are gone: we look now and then, in proportion to their number.
             self.known.retain(|_, caller| !fd::hung_up(caller.channel.as_fd()));
             self.unparked.retain(|session| self.known.contains_key(session));
             self.sweep_at = (2 * self.known.len()).max(16);
@@ -131,9 +133,9 @@ impl Callers {
         let fd_store = self.fd_store.as_ref().filter(|_| !self.known.contains_key(&session));
         if let Some(Err(error)) = fd_store.map(|fd_store| fd_store.park(session, channel.as_fd())) {
             match Verdict::of(&error) {
-                // Nobody but the processes of this actor has its ends.
+                // Only the processes of this actor have its ends.
                 Verdict::Ours | Verdict::Theirs => last_words::leave_broken("its descriptor store", error),
-                // No room: if this process dies, that caller is told that its answers are lost.
+                // No room: if this process dies, that caller is told that its replies are lost.
                 Verdict::Passes | Verdict::Packet => {
                     self.unparked.insert(session);
                     self.changed = true;
@@ -147,7 +149,7 @@ impl Callers {
         std::mem::take(&mut self.changed) | self.owed.changed.swap(false, Relaxed)
     }
 
-    /// Those who would miss answers if this process ended now.
+    /// The callers that would miss replies if this process ended now, each with the last call concerned.
     pub(super) fn unanswered(&self) -> impl Iterator<Item = (u64, u64)> {
         let blocked =
             self.known.iter().filter(|(_, caller)| caller.is_blocked()).map(|(&session, _)| session);
@@ -157,7 +159,7 @@ impl Callers {
         all.chain(owed)
     }
 
-    /// Where the answer goes that a handler has left for later; `None` if its caller is gone.
+    /// Where a deferred reply goes; `None` if its caller is gone.
     pub(super) fn origin(&self, session: u64, seq: u64, incarnation: u64, deadline: u64) -> Option<Origin> {
         let channel = Arc::clone(&self.known.get(&session)?.channel);
         let debt = self.fd_store.is_some().then(|| Owed::note(&self.owed, session, seq));
@@ -169,7 +171,7 @@ impl Callers {
         self.known.contains_key(&session)
     }
 
-    /// Sends an answer, or keeps it.
+    /// Sends a reply, or keeps it.
     pub(super) fn answer(&mut self, session: u64, seq: u64, incarnation: u64, answer: Answer) {
         let Some(caller) = self.known.get_mut(&session) else { return };
         let Some(mut sealed) = seal(session, seq, incarnation, answer) else { return };
@@ -177,7 +179,7 @@ impl Callers {
             match hand_out(caller.channel.as_fd(), &mut sealed) {
                 Ok(()) => return,
                 Err(Hindrance::Gone) => return self.forget(session),
-                // What is to be done about these is for `flush` to find out.
+                // `flush` decides what to do about these.
                 Err(Hindrance::NoRoom | Hindrance::Passing(_) | Hindrance::Packet(_)) => {}
             }
         }
@@ -208,19 +210,19 @@ impl Callers {
         self.blocked = self.known.values().filter(|caller| caller.is_blocked()).count();
     }
 
-    /// Whether answers wait for room.
+    /// Whether replies wait for room.
     pub(super) fn are_blocked(&self) -> bool {
         self.blocked > 0
     }
 
-    /// The channels in which answers wait for room.
+    /// The channels in which replies wait for room.
     pub(super) fn blocked(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let blocked =
             self.known.values().filter(|caller| caller.is_blocked() && caller.stuck_until.is_none());
         blocked.map(|caller| caller.channel.as_fd())
     }
 
-    /// When to try again what waits for something else than room.
+    /// When to try again the replies that wait for something other than room.
     pub(super) fn try_again_in(&self) -> Option<Duration> {
         let is_stuck = self.blocked > 0 && self.known.values().any(|caller| caller.stuck_until.is_some());
         is_stuck.then_some(AGAIN)
@@ -240,7 +242,7 @@ impl Callers {
         self.count_blocked();
     }
 
-    /// The last chance of the answers that are kept.
+    /// The last chance of the kept replies.
     pub(super) fn flush_before_exit(&mut self) {
         let mut deadline = clock::after(LAST_TRY);
         self.flush();
@@ -265,7 +267,7 @@ impl Caller {
         self.bytes = self.bytes.saturating_sub(first.map_or(0, |kept| kept.sealed.size()));
     }
 
-    /// Sends what is kept, as far as it goes; returns whether there is still somebody to send it to.
+    /// Sends what is kept, as far as it goes; returns whether the caller is still there.
     fn flush(&mut self, session: u64) -> bool {
         while let Some(kept) = self.kept.front_mut() {
             let hindrance = match hand_out(self.channel.as_fd(), &mut kept.sealed) {
@@ -284,10 +286,10 @@ impl Caller {
                 }
                 Hindrance::Passing(error) => {
                     let until = *self.stuck_until.get_or_insert_with(|| clock::after(STUCK));
-                    // Without descriptors in it, what would stand in its place would be kept back as well.
+                    // If it has no descriptors, a text in its place would be held back as well.
                     (until <= clock::now() && kept.sealed.has_descriptors(), error)
                 }
-                // What cannot be sent even as a text goes to nobody.
+                // If not even a text can be sent, the caller is forgotten.
                 Hindrance::Packet(_) if !kept.sealed.has_descriptors() => return false,
                 Hindrance::Packet(error) => (true, error),
             };
@@ -318,7 +320,7 @@ impl Caller {
     }
 }
 
-/// Why an answer is not out.
+/// Why a reply is not out.
 enum Hindrance {
     /// Its caller's channel is full.
     NoRoom,
@@ -326,11 +328,12 @@ enum Hindrance {
     Passing(io::Error),
     /// The caller is gone, or reads another channel by now.
     Gone,
-    /// This answer cannot go this way.
+    /// This reply cannot go this way.
     Packet(io::Error),
 }
 
-/// Sends one answer into a caller's channel. Does not return if the channel is not what this process has been given.
+/// Sends one reply into a caller's channel. Does not return if the channel is not what this process was
+/// given.
 fn hand_out(channel: BorrowedFd<'_>, sealed: &mut Sealed) -> Result<(), Hindrance> {
     let mut sent = sealed.send(channel, &[]);
     if sent.as_ref().is_err_and(Verdict::passes_unseen) && sealed.has_descriptors() {
@@ -343,13 +346,13 @@ fn hand_out(channel: BorrowedFd<'_>, sealed: &mut Sealed) -> Result<(), Hindranc
         Verdict::Passes if Verdict::passes_unseen(&error) => Hindrance::Passing(error),
         Verdict::Passes => Hindrance::NoRoom,
         Verdict::Packet => Hindrance::Packet(error),
-        // What is broken may be a descriptor that the handler has put into its answer.
+        // What is broken may be a descriptor that the handler has put into its reply.
         Verdict::Ours if sealed.has_descriptors() && fd::is_seqpacket(channel) => Hindrance::Packet(error),
         Verdict::Ours => last_words::leave_broken("the reply channel of a caller", error),
     })
 }
 
-/// Whose call it was whose answer was left for later.
+/// The call that a deferred reply belongs to.
 pub(crate) struct Origin {
     channel: Arc<OwnedFd>,
     session: u64,
@@ -365,12 +368,12 @@ impl Origin {
         self.deadline != 0 && self.deadline <= clock::now()
     }
 
-    /// Whether there is somebody who may wait for it.
+    /// Whether its caller may still wait for it.
     pub(crate) fn is_wanted(&self) -> bool {
         !self.is_late() && !fd::hung_up(self.channel.as_fd())
     }
 
-    /// Sends the answer, from whichever thread; returns whether there was somebody to send it to.
+    /// Sends the reply, from any thread; returns whether there was a caller to send it to.
     pub(crate) fn answer(self, answer: Answer) -> bool {
         let Some(mut sealed) = seal(self.session, self.seq, self.incarnation, answer) else { return false };
         match hand_out(self.channel.as_fd(), &mut sealed) {
@@ -387,18 +390,19 @@ impl Origin {
     }
 }
 
-/// Answers for which there was no room when they were sent by another hand than the main thread's, which keeps them from now on.
+/// Replies that other threads sent and that found no room. The main thread takes them over and keeps them.
 static OVERFLOW: Mutex<Vec<(u64, Kept)>> = Mutex::new(Vec::new());
 static OVERFLOWS: AtomicBool = AtomicBool::new(false);
 
-/// What is owed to each caller, where there may be another process of this actor, which knows nothing of it.
+/// What is owed to each caller if another process of this actor may follow, which knows nothing of it.
 #[derive(Default)]
 struct Owed {
     calls: Mutex<HashMap<u64, Debts>>,
     changed: AtomicBool,
 }
 
-/// How many answers, and to which calls at most: those that were made later are in the mailbox, and the next process handles them.
+/// How many replies, and the last call that they belong to: later calls are in the mailbox, and the next
+/// process handles them.
 #[derive(Default)]
 struct Debts {
     count: usize,
@@ -421,7 +425,7 @@ impl Owed {
     }
 }
 
-/// One of them.
+/// One owed reply.
 struct Debt {
     owed: Arc<Owed>,
     session: u64,

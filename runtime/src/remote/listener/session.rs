@@ -5,8 +5,8 @@ use std::thread;
 
 use super::writer::{self, Answers};
 use super::{STACK, Shared};
-use crate::actor::actor_ref::RawRef;
 use crate::actor::forwarded::{Failure, Outcome};
+use crate::actor::raw_ref::RawRef;
 use crate::ipc::user_code::Thrown;
 use crate::queue::QueueError;
 use crate::queue::remote::Desk;

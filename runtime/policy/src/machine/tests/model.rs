@@ -1,6 +1,8 @@
-//! The plain model of supervisors whose children are independent: no index, no turn, everything looked up in full lists.
+//! The plain model of supervisors whose children are independent: no index, no turn, everything looked up in
+//! full lists.
 //!
-//! It predicts each action. The length of waits is chance; the model takes what the policy said, and `world` checks the bounds.
+//! It predicts each action. The length of waits is chance; the model takes what the policy said, and `world`
+//! checks the bounds.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +27,7 @@ struct One {
     is_initial: bool,
     /// Is being restarted by the policy.
     is_restarting: bool,
-    /// Who asked for its start, and whether by adding it.
+    /// The request for its start, and whether that added it.
     asked: Option<(Ticket, bool)>,
     terminated_by: Vec<Ticket>,
     restarts: Vec<Nanos>,
@@ -58,7 +60,7 @@ impl Model {
         }
     }
 
-    /// What the policy should do, which has said `said`.
+    /// What the policy, which has returned `said`, should have returned.
     pub(crate) fn handle(&mut self, event: Event, now: Nanos, said: &[Action]) -> Vec<Action> {
         self.now = now;
         match event {
@@ -88,7 +90,7 @@ impl Model {
         if one.stage == Stage::Starting {
             (one.stage, one.is_initial, one.is_restarting) = (Stage::Up, false, false);
         }
-        // Also while it is being stopped: whoever asked for it has got it.
+        // Also while it is being stopped: the request for its start is fulfilled.
         let asked = one.asked.take();
         self.actions.extend(asked.map(|(ticket, _)| Action::Answer(ticket, Answer::Done)));
     }

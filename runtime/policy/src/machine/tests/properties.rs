@@ -1,4 +1,5 @@
-//! Random histories: what `world` checks holds throughout, all ends, and independent children do what the plain model says.
+//! Random histories: what `world` checks holds throughout, every history ends, and independent children do
+//! what the plain model says.
 
 use std::time::Duration;
 
@@ -174,7 +175,7 @@ impl World {
         self.feed(Event::Tick);
     }
 
-    /// Ends it, with every process getting on with what it does.
+    /// Ends the supervisor, with every process getting on with what it does.
     fn finish(&mut self) {
         if self.end.is_none() {
             self.feed(Event::Shutdown);

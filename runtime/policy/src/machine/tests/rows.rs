@@ -52,7 +52,7 @@ fn each_starts_when_the_one_before_is_up_and_stops_when_the_one_behind_is_gone()
     assert_eq!(world.feed(Exited(1, Exit::Success)), [Down(1), End(End::Shutdown)]);
 }
 
-/// Its former supervisor is gone: the next one goes on with the restart, and nobody waits for an answer.
+/// Its former supervisor is gone: the next one goes on with the restart, and no request waits for an answer.
 #[test]
 fn a_child_that_is_resumed_is_restarted_within_its_allowance() {
     let allowance = Some(Intensity::new(2, Duration::from_secs(1)));
@@ -69,7 +69,7 @@ fn a_child_that_is_resumed_is_restarted_within_its_allowance() {
     assert_eq!(feed(Event::Resume(8, resumed)), []);
 }
 
-/// Whatever made somebody think so: nobody is left `Up` without a process.
+/// Whatever the cause of such a report: no child is left `Up` without a process.
 #[test]
 fn a_failed_start_of_a_child_that_is_up_is_its_end() {
     let mut world = World::new(rules(Strategy::OneForOne, 1), &[PERMANENT, child(Restart::Temporary)]);
@@ -452,7 +452,7 @@ fn a_child_that_gives_up_while_its_group_waits_leaves_those_behind_it_down() {
     let mut world = World::booted(alone, &[PERMANENT, own, PERMANENT]);
     world.failing.insert(2, 1);
     assert_eq!(world.crash(2), [Stop(3), Start(2), Down(3), GiveUp(2), Down(2)]);
-    // With nobody waiting for it, it gives up alone.
+    // If no sibling waits for it, it gives up alone.
     let mut world = World::booted(alone, &[PERMANENT, own, PERMANENT]);
     assert_eq!(world.crash(2), [Stop(3), Start(2), Start(3)]);
     assert_eq!(world.crash(2), [GiveUp(2), Down(2)]);
@@ -541,7 +541,7 @@ fn a_child_that_is_ready_before_it_is_told_to_stop_has_been_added() {
     let (key, added): (Key, _) = (world.key(), world.ticket());
     assert_eq!(world.feed(Event::Add(added, key, PERMANENT)), [Start(key)]);
     assert_eq!(deeds(&world.feed(Exited(1, Exit::Crash))), [Stop(key)]);
-    // Whoever has added it knows already that it is ready.
+    // The request that added it is fulfilled, although the order to stop came first.
     assert_eq!(world.feed(Event::Up(key)), [Answer(added, Answer::Done)]);
     let terminated = world.ticket();
     assert_eq!(world.feed(Event::Terminate(terminated, key)), []);

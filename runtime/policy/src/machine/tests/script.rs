@@ -1,7 +1,8 @@
-//! The plain model of supervisors whose children come and go together: OTP's own way, which does one thing after the other and
-//! calls itself again when a start fails.
+//! The plain model of supervisors whose children come and go together: OTP's own way, which does one thing
+//! after the other and calls itself again when a start fails.
 //!
-//! It holds for processes that start, fail to start and stop in no time; what happens in between is for `properties`.
+//! It holds for processes that start, fail to start and stop in no time; what happens in between is for
+//! `properties`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Simulated time and processes around a policy, with a plain account of what it may do. Everything that must never happen is
-//! checked here, on every event of every test.
+//! Simulated time and processes around a policy, with a plain account of what it may do. Everything that must
+//! never happen is checked here, on every event of every test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,15 +33,15 @@ pub(crate) struct World {
     pub(crate) end: Option<End>,
     /// All keys that there ever were.
     pub(crate) keys: Vec<Key>,
-    /// Down, and nobody wants them.
+    /// Down, and not wanted.
     at_rest: BTreeSet<Key>,
     /// Up when a sibling got into trouble, and to be restarted with it.
     doomed: BTreeSet<Key>,
-    /// Somebody wants their end.
+    /// A request wants their end.
     terminated: BTreeSet<Key>,
     /// Initial children that have not been up.
     fresh: BTreeSet<Key>,
-    /// Those whose start somebody asked for.
+    /// Those whose start a request asked for.
     asked: BTreeSet<Key>,
     not_before: BTreeMap<Key, Nanos>,
     /// All restarts there ever were: by child, if it has an allowance of its own.
@@ -50,7 +50,7 @@ pub(crate) struct World {
     booted: bool,
     tickets: Ticket,
     unanswered: BTreeSet<Ticket>,
-    /// What was handed over when, and what came of it.
+    /// Each event, its time, and the actions that it led to.
     pub(crate) log: Vec<(Event, Nanos, Vec<Action>)>,
 }
 
@@ -132,7 +132,7 @@ impl World {
         }
         if let Event::Up(key) = event {
             self.processes.get_mut(&key).expect("a process that is up is there").is_up = true;
-            // Whoever asked for it has got it, also if it is being stopped by now.
+            // The request for its start is fulfilled, also if it is being stopped by now.
             self.asked.remove(&key);
         }
         let actions = self.policy.handle(event, self.now);
@@ -147,7 +147,8 @@ impl World {
         actions
     }
 
-    /// What the event must lead to: the end it brings about is noted, a child that has to give up is answered.
+    /// What the event must lead to: notes the end that it brings about, and returns a child that has to give
+    /// up.
     fn foresee(&mut self, event: Event) -> Option<Key> {
         match event {
             Event::Exited(key, _) if !self.processes[&key].is_up && !self.processes[&key].is_stopping => {
@@ -187,7 +188,7 @@ impl World {
         None
     }
 
-    /// Nobody has ordered its stop.
+    /// Whether no stop of it was ordered.
     fn is_free(&self, key: Key) -> bool {
         let is_ordered = self.processes[&key].is_stopping || self.terminated.contains(&key);
         !is_ordered && self.expected_end.is_none()

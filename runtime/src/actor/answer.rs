@@ -1,0 +1,53 @@
+//! The outcome of a message, encoded.
+
+use std::sync::Arc;
+
+use crate::actor::deferred::Promise;
+use crate::ipc::bounds;
+use crate::ipc::codec::{self, Encoded, Portable};
+use crate::ipc::envelope::Status;
+
+/// The outcome of a message, encoded.
+#[doc(hidden)]
+pub struct Answer {
+    pub(crate) status: Status,
+    pub(crate) encoded: Encoded,
+    /// Set if the answer comes later: then the two above say nothing.
+    pub(crate) later: Option<Arc<Promise>>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: Status, encoded: Encoded) -> Answer {
+        Answer { status, encoded, later: None }
+    }
+
+    pub(crate) fn empty(status: Status) -> Answer {
+        Answer::new(status, Encoded::default())
+    }
+
+    pub(crate) fn codec(text: &str) -> Answer {
+        Answer::text(Status::Codec, text)
+    }
+
+    pub(crate) fn text(status: Status, text: &str) -> Answer {
+        Answer::new(status, Encoded::of_bytes(text.as_bytes().to_vec()))
+    }
+
+    /// The handler's own error.
+    pub(crate) fn app<E: Portable>(error: E) -> Answer {
+        Answer::of(Status::App, error)
+    }
+
+    pub(crate) fn of<T: Portable>(status: Status, value: T) -> Answer {
+        codec::encode_away(value, bounds::here())
+            .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
+    }
+
+    /// Like [`Answer::of`], but borrows the value; also returns the number of its levels.
+    pub(crate) fn of_ref<T: Portable>(status: Status, value: &T) -> (Answer, u32) {
+        let (encoded, levels) = codec::encode_within(value, bounds::here());
+        let answer =
+            encoded.map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded));
+        (answer, levels)
+    }
+}

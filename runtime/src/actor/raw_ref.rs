@@ -1,0 +1,255 @@
+//! A ref without its type: how a message is encoded and sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actor::reply::{Address, Reply, died};
+use crate::ipc::codec::{self, Encoded, Portable};
+use crate::ipc::envelope::Outgoing;
+use crate::reactor::context;
+use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::{Call, Endpoint, Failure};
+use crate::reactor::waiter::Waiter;
+use crate::status::State;
+use crate::sys::clock;
+use crate::types::error::{At, CallError, SendError, TrySendError};
+use crate::types::method::{Method, method_name};
+
+/// A ref without the type: what generated methods send through.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct RawRef {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(super) methods: &'static [Method],
+    pub(super) within: Option<Duration>,
+    /// For how long the handler may run.
+    pub(super) kill_after: Option<Duration>,
+    /// Whether sending fails while the actor is being restarted.
+    pub(super) only_if_up: bool,
+}
+
+/// What a call needs before it is sent.
+struct Prepared {
+    reactor: &'static Reactor,
+    outgoing: Outgoing,
+    deadline: u64,
+}
+
+impl RawRef {
+    fn address(&self, method: u32) -> Address {
+        Address { endpoint: Arc::clone(&self.endpoint), method: method_name(self.methods, method) }
+    }
+
+    fn at(&self, method: u32) -> At {
+        self.address(method).at()
+    }
+
+    /// Whether there is a process that is ready.
+    fn is_up(&self) -> bool {
+        self.endpoint.status_page.state() == State::Ready
+    }
+
+    fn limit(&self) -> u64 {
+        self.kill_after.map_or(0, |limit| clock::nanos(limit).max(1))
+    }
+
+    fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
+        let (encoded, _) = codec::encode_within(args, self.endpoint.card.depth);
+        encoded.map_err(|error| SendError::Codec(error, self.at(method)))
+    }
+
+    /// Encodes arguments that are not given back to the caller.
+    fn encode_away<A: Portable>(&self, method: u32, args: A) -> Result<Encoded, SendError> {
+        let encoded = codec::encode_away(args, self.endpoint.card.depth);
+        encoded.map_err(|error| SendError::Codec(error, self.at(method)))
+    }
+
+    fn prepare(&self, method: u32, encoded: Encoded) -> Result<Prepared, SendError> {
+        let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
+        let reactor = Reactor::get().map_err(unreachable)?;
+        reactor.know(&self.endpoint).map_err(unreachable)?;
+        let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
+        let deadline = clock::after(self.within.unwrap_or(self.endpoint.card.timeout));
+        Ok(Prepared { reactor, outgoing, deadline })
+    }
+
+    fn failure(&self, method: u32, failure: Failure) -> SendError {
+        match failure {
+            Failure::Full => SendError::Full(self.at(method)),
+            Failure::Gone | Failure::Died => SendError::Gone(self.address(method).at_gone()),
+            Failure::Io(error) => SendError::Unreachable(error.to_string(), self.at(method)),
+        }
+    }
+
+    /// An actor must not wait for itself.
+    fn check_call<E>(&self, method: u32) -> Result<(), CallError<E>> {
+        if context::is_handling(self.endpoint.card.id) {
+            return Err(CallError::CallingSelf(self.at(method)));
+        }
+        #[cfg(debug_assertions)]
+        context::warn_of_cycle(&self.endpoint, method_name(self.methods, method));
+        Ok(())
+    }
+
+    /// Sends a call, waiting for room in the mailbox.
+    fn call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, CallError<E>> {
+        self.check_call(method)?;
+        self.call_encoded(method, self.encode_away(method, args)?, true)
+    }
+
+    fn call_encoded<T, E>(
+        &self,
+        method: u32,
+        encoded: Encoded,
+        patient: bool,
+    ) -> Result<Reply<T, E>, CallError<E>> {
+        let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
+        let waiter = Arc::new(Waiter::default());
+        let Some(place) = reactor.start_call(&self.endpoint, if patient { deadline } else { 0 }) else {
+            return Err(CallError::Full(self.at(method)));
+        };
+        let purges = self.endpoint.status_page.purges();
+        let (seq, reception) = reactor.expect(&self.endpoint, &waiter, place, purges, deadline);
+        if self.endpoint.status_page.purges() != purges {
+            // The actor went down just now. Its exit may have been reported before this call was registered.
+            reactor.withdraw(seq);
+            return Err(CallError::Gone(self.address(method).at_gone()));
+        }
+        if self.only_if_up && !self.is_up() {
+            reactor.withdraw(seq);
+            return Err(CallError::Unavailable(self.at(method)));
+        }
+        let reply = Reply::sent(reactor, waiter, seq, deadline, self.address(method));
+        let call = Call { seq, ask: true, method, deadline, limit: self.limit(), purges };
+        let sent = self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 });
+        if sent.is_err() {
+            reactor.withdraw(seq);
+        }
+        match sent {
+            Ok(()) => Ok(reply),
+            Err(Failure::Died) => Err(died(self.endpoint.exit_record().as_deref(), &self.address(method))),
+            Err(failure) => Err(self.failure(method, failure).into()),
+        }
+    }
+
+    fn send<A: Portable>(&self, method: u32, args: &A, patient: bool) -> Result<(), SendError> {
+        self.send_encoded(method, self.encode(method, args)?, patient)
+    }
+
+    fn send_encoded(&self, method: u32, encoded: Encoded, patient: bool) -> Result<(), SendError> {
+        let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
+        if self.only_if_up && !self.is_up() {
+            return Err(SendError::Unavailable(self.at(method)));
+        }
+        // A tell has no deadline unless `within` gave it one: no caller waits for it.
+        let expires = if self.within.is_some() { deadline } else { 0 };
+        let (limit, purges) = (self.limit(), self.endpoint.status_page.purges());
+        let call = Call { seq: reactor.number(), ask: false, method, deadline: expires, limit, purges };
+        // The thread that makes room must not wait for room.
+        let waits_for_itself = patient && context::serves(self.endpoint.card.id);
+        let patient = patient && !waits_for_itself;
+        let reception = reactor.reception();
+        match self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 }) {
+            Err(Failure::Full) if waits_for_itself => Err(SendError::CallingSelf(self.at(method))),
+            sent => sent.map_err(|failure| self.failure(method, failure)),
+        }
+    }
+
+    /// Sends a message of the runtime to the actor's process; it takes its turn in the mailbox.
+    pub(crate) fn tell_runtime<A: Portable>(&self, method: u32, args: &A) -> Result<(), SendError> {
+        self.send(method, args, true)
+    }
+
+    /// A ref without methods, for messages of the runtime.
+    pub(crate) fn bare(endpoint: Arc<Endpoint>) -> RawRef {
+        RawRef { endpoint, methods: &[], within: None, kill_after: None, only_if_up: false }
+    }
+
+    /// This ref, with limits that another ref has.
+    #[cfg(feature = "remote")]
+    pub(crate) fn limited(self, within: Option<Duration>, kill_after: Option<Duration>) -> RawRef {
+        RawRef { within, kill_after, ..self }
+    }
+
+    /// A call with arguments that are already encoded.
+    #[cfg(feature = "remote")]
+    pub(crate) fn ask_encoded(&self, method: u32, args: Vec<u8>) -> Reply<()> {
+        let encoded = Encoded { bytes: args, ..Encoded::default() };
+        self.call_encoded(method, encoded, true)
+            .unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    #[cfg(feature = "remote")]
+    pub(crate) fn tell_encoded(&self, method: u32, args: Vec<u8>) -> Result<(), SendError> {
+        self.send_encoded(method, Encoded { bytes: args, ..Encoded::default() }, true)
+    }
+
+    pub fn ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Reply<T> {
+        self.call(method, args).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    pub fn ask_result<A: Portable, T: Portable, E: Portable>(&self, method: u32, args: A) -> Reply<T, E> {
+        self.call(method, args).unwrap_or_else(|error| Reply::failed(error, self.address(method)))
+    }
+
+    /// For a method that returns a `Later<Result<T, E>>`.
+    pub fn ask_later_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Reply<T, E> {
+        self.ask_result(method, args).nested()
+    }
+
+    pub fn try_ask_later_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T, E>, TrySendError<A>> {
+        self.try_call(method, args).map(Reply::nested)
+    }
+
+    pub fn try_ask<A: Portable, T: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T>, TrySendError<A>> {
+        self.try_call(method, args)
+    }
+
+    pub fn try_ask_result<A: Portable, T: Portable, E: Portable>(
+        &self,
+        method: u32,
+        args: A,
+    ) -> Result<Reply<T, E>, TrySendError<A>> {
+        self.try_call(method, args)
+    }
+
+    fn try_call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, TrySendError<A>> {
+        let sent = self.check_call(method).and_then(|()| {
+            let encoded = self.encode(method, &args)?;
+            self.call_encoded(method, encoded, false)
+        });
+        match sent {
+            Ok(reply) => Ok(reply),
+            Err(CallError::Full(at)) => Err(TrySendError { args, error: SendError::Full(at) }),
+            Err(CallError::Gone(at)) => Err(TrySendError { args, error: SendError::Gone(at) }),
+            Err(CallError::Codec(error, at)) => {
+                Err(TrySendError { args, error: SendError::Codec(error, at) })
+            }
+            Err(CallError::Unreachable(error, at)) => {
+                Err(TrySendError { args, error: SendError::Unreachable(error, at) })
+            }
+            // Also for an actor that calls itself: the reply says so.
+            Err(error) => Ok(Reply::failed(error, self.address(method))),
+        }
+    }
+
+    pub fn tell<A: Portable>(&self, method: u32, args: A) -> Result<(), SendError> {
+        self.send_encoded(method, self.encode_away(method, args)?, true)
+    }
+
+    pub fn try_tell<A: Portable>(&self, method: u32, args: A) -> Result<(), TrySendError<A>> {
+        self.send(method, &args, false).map_err(|error| TrySendError { args, error })
+    }
+}
