@@ -1,14 +1,16 @@
-//! The one place of a process where answers and deaths arrive.
+//! The reactor: the one place of a process where replies and exits arrive.
 //!
-//! There is no thread for it: of those who wait, one *leads*. It waits in the kernel for everything that concerns this
-//! process, hands out what comes, and passes the lead on when it has what it came for; the others sleep on their
-//! waiters. So a call of a lone caller is three system calls (send, wait, receive), and nobody is woken for somebody else's answer. Only when an
-//! executor waits (a future was polled), a background thread takes part, and leads for as long as futures wait.
+//! It has no thread of its own: of the threads that wait, one *leads*. The leader waits in the kernel for
+//! everything that concerns this process, hands out what comes, and passes the lead on when it has its own
+//! outcome; the others sleep on their waiters. So a call of a lone caller is three system calls (send, wait,
+//! receive), and no thread is woken for another's reply. Only when an executor waits (a future was polled), a
+//! background thread takes part, and leads for as long as futures wait.
 //!
-//! Nothing of the user's runs under a lock of this module, or while somebody leads: wakers are collected, and woken when the lead has been passed on.
-//! One that panics, blocks or comes back here holds up nobody but the thread that wakes it.
+//! User code never runs under a lock of this module, or while a thread leads: wakers are collected, and woken
+//! when the lead has been passed on. A waker that panics, blocks or calls back into the reactor holds up only
+//! the thread that wakes it.
 //!
-//! A copy of this process (a fork without exec) has a reactor of its own, with sessions and a reply channel that nobody else has.
+//! A copy of this process (a fork without exec) has a reactor with sessions and a reply channel of its own.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -26,20 +28,20 @@ use crate::reactor::waiter::{Outcome, Waiter, Wakers};
 use crate::sys::per_process::Own;
 use crate::sys::{clock, poll, rlimit, seqpacket};
 
-/// From how many pending calls on to look for those that nobody waits for.
+/// From how many pending calls on to look for abandoned ones.
 const SWEEP: usize = 1024;
 
-/// After how many calls a sender looks for answers by itself, also for those that nobody waits for any more.
+/// Every so many calls, a sender reads replies by itself, also those of abandoned calls.
 const DRAIN_EVERY: u64 = 64;
 
-/// How often a sender that waits until fewer of its calls are under way looks for those that nobody waits for any more.
+/// How often a sender at the limit of calls under way looks for abandoned ones.
 const SLICE: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// How often is looked at those that have hung up and of whom it is not known why.
+/// How often to look at endpoints that have hung up for a reason not known yet.
 const DOUBT: std::time::Duration = std::time::Duration::from_millis(10);
 
 pub(crate) struct Reactor {
-    /// Locked for a moment only, and after `inner` where both are.
+    /// Locked only for a moment, and after `inner` where both are.
     reception: Mutex<Arc<Reception>>,
     next: AtomicU64,
     inner: Mutex<Inner>,
@@ -49,33 +51,35 @@ pub(crate) struct Reactor {
 #[derive(Default)]
 struct Inner {
     pending: HashMap<u64, Pending>,
-    /// More than one of the same actor only where a copy of a process has one that it was copied with, and has been given another.
+    /// More than one of an actor only in a copy of a process: one that it was copied with, and one that it
+    /// was given.
     endpoints: HashMap<u64, Vec<Weak<Endpoint>>>,
-    /// Somebody waits in the kernel.
+    /// A thread waits in the kernel.
     leading: bool,
-    /// Those who wait and do not lead.
+    /// Waiters of threads that wait and do not lead.
     followers: Vec<Arc<Waiter>>,
     /// Futures that wait: their deadlines, and a number of their own.
     futures: BTreeSet<(u64, u64)>,
     future_waiters: HashMap<u64, Arc<Waiter>>,
     background: Option<Arc<Waiter>>,
-    /// Peers that have hung up, of whom it is not known why.
+    /// Endpoints that have hung up for a reason not known yet.
     doubtful: Vec<Weak<Endpoint>>,
-    /// At how many pending calls to look for those that will have no answer and that nobody waits for.
+    /// At how many pending calls to look for abandoned ones that will get no reply.
     sweep_at: usize,
 }
 
 struct Pending {
-    /// `None`: nobody waits for it any more. It counts until its answer has come, or its deadline has passed.
+    /// `None`: abandoned, no caller waits for it. It counts until its reply has come, or its deadline has
+    /// passed.
     waiter: Option<Arc<Waiter>>,
     deadline: u64,
-    /// Among the calls of this process to that actor that are under way.
+    /// Its place among the calls of this process to that actor that are under way.
     _place: InFlight,
     endpoint: u64,
     session: u64,
     /// The actor's incarnation when the call was made.
     incarnation: u64,
-    /// How often its mailbox had been swept.
+    /// How often the mailbox had been purged when the call was made.
     purges: u64,
 }
 
@@ -94,7 +98,7 @@ impl Reactor {
         REACTOR.here().get()
     }
 
-    /// Whether this is the reactor of this process, and not that of one that this process is a copy of.
+    /// Whether this is the reactor of this process, and not of one that this process is a copy of.
     pub(crate) fn is_here(&self) -> bool {
         Reactor::existing().is_some_and(|here| std::ptr::eq(here, self))
     }
@@ -109,14 +113,14 @@ impl Reactor {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where answers come in now.
+    /// Where replies come in now.
     pub(crate) fn reception(&self) -> Arc<Reception> {
         Arc::clone(&self.reception.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    // Peers.
+    // Endpoints.
 
-    /// Makes an endpoint known, or finds the one that is known by this id already.
+    /// Makes an endpoint known, or returns the one that is known by its id.
     pub(crate) fn intern(&self, endpoint: Endpoint) -> io::Result<Arc<Endpoint>> {
         // Dropped after the lock is released: dropping an endpoint takes the lock.
         let endpoint = Arc::new(endpoint);
@@ -129,7 +133,8 @@ impl Reactor {
         Ok(Arc::clone(&endpoint))
     }
 
-    /// Makes an endpoint known that this process has, if it is not: in a copy, those that it was copied with.
+    /// Makes an endpoint of this process known, if it is not. In a copy, those that it was copied with are
+    /// not.
     pub(crate) fn know(&self, endpoint: &Arc<Endpoint>) -> io::Result<()> {
         if endpoint.is_known() {
             return Ok(());
@@ -150,7 +155,7 @@ impl Reactor {
         // By hand: the kernel forgets a member only when the last process that shares the socket closes it.
         self.reception().set().remove(endpoint.mailbox());
         let mut inner = self.inner();
-        // A duplicate that `meet` did not take was never a member; the one that is known lives on.
+        // A duplicate that `intern` did not keep was never a member; the known endpoint lives on.
         if let Some(known) = inner.endpoints.get_mut(&endpoint.card.id) {
             known.retain(|known| known.strong_count() > 0);
             if known.is_empty() {
@@ -159,7 +164,7 @@ impl Reactor {
         }
     }
 
-    /// Looks at an actor's facts: hands out what is new, its deaths above all.
+    /// Looks at an actor's status page, and hands out what is new, its deaths above all.
     pub(crate) fn visit(&self, endpoint: &Endpoint) {
         self.look_at(endpoint, &mut Wakers::default());
     }
@@ -167,7 +172,7 @@ impl Reactor {
     fn look_at(&self, endpoint: &Endpoint, woken: &mut Wakers) {
         let lost = endpoint.look(&self.reception(), woken);
         if !lost.is_empty() {
-            // What it answered before it died is in our channel already, and counts.
+            // Replies that it sent before it died are in our channel already, and count.
             self.read_answers(None, woken);
             lost.into_iter().for_each(|lost| self.fail_calls_to(endpoint, &lost, woken));
         }
@@ -183,24 +188,25 @@ impl Reactor {
         }
     }
 
-    /// Looks again at those who have hung up: somebody may have written down why, meanwhile.
+    /// Looks again at endpoints that have hung up: the reason may have been recorded meanwhile.
     fn visit_doubtful(&self, woken: &mut Wakers) {
         let doubtful = std::mem::take(&mut self.inner().doubtful);
         doubtful.iter().filter_map(Weak::upgrade).for_each(|endpoint| self.look_at(&endpoint, woken));
     }
 
-    /// The reception is broken: a new one, which every actor is told of with the next call to it. Those that are under way have no answer.
+    /// Replaces a broken reception. Actors are told of the new one with the next call to them. Calls that are
+    /// under way get no reply.
     fn renew(&self, broken: &Arc<Reception>, fault: Fault, woken: &mut Wakers) {
         let why = match fault {
             Fault::Ended => {
                 "the reply channel of this process has been shut down, and replaced: has code in it, or in an actor, shut down a socket that was not its own?".to_owned()
             }
-            // A process that has a supervisor is better off as a fresh one.
+            // A process that has a supervisor is better replaced by a fresh one.
             Fault::Broken(error) if last_words::are_heard() => {
                 last_words::leave_broken("the reply channel of this process", error)
             }
             Fault::Broken(error) => {
-                // Its numbers may be somebody else's by now: they are not closed.
+                // Its descriptor numbers may belong to other code by now, so they are not closed.
                 std::mem::forget(Arc::clone(broken));
                 format!("the reply channel of this process is broken, and was replaced: {error}; has code in it closed a descriptor that was not its own?")
             }
@@ -231,7 +237,8 @@ impl Reactor {
             }
         }
         for endpoint in endpoints {
-            // Without a descriptor for it (a set needs none) or memory its death is seen when it is called.
+            // If that fails (for want of memory, a set needs no descriptor), its death is seen when it is
+            // called.
             let _ = self.reception().set().add_edge(endpoint.mailbox(), endpoint.card.id);
             self.look_at(&endpoint, woken);
         }
@@ -240,7 +247,7 @@ impl Reactor {
 
     fn fail_calls_to(&self, endpoint: &Endpoint, lost: &Lost, woken: &mut Wakers) {
         let mut inner = self.inner();
-        // One that there has not been yet: when the call was made, the page lied.
+        // A later incarnation than the last: the page lied when the call was made.
         let last = endpoint.status_page.incarnation();
         let is_lost = |seq: u64, call: &Pending| {
             call.endpoint == endpoint.card.id
@@ -266,7 +273,8 @@ impl Reactor {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A place among the calls to this actor that are under way. If there is none, waits until `deadline` (0: not at all).
+    /// Takes a place among the calls to this actor that are under way; waits for one until `deadline` (0: not
+    /// at all).
     pub(crate) fn start_call(&self, endpoint: &Endpoint, deadline: u64) -> Option<InFlight> {
         if let Some(place) = endpoint.start_call() {
             return Some(place);
@@ -287,7 +295,7 @@ impl Reactor {
         }
     }
 
-    /// Registers a call before it is sent; returns its number, and where its answer comes in.
+    /// Registers a call before it is sent; returns its number, and where its reply comes in.
     pub(crate) fn expect(
         &self,
         endpoint: &Endpoint,
@@ -299,7 +307,8 @@ impl Reactor {
         let seq = self.number();
         let incarnation = endpoint.status_page.incarnation();
         let mut inner = self.inner();
-        // Under the lock: when this reception is replaced, the call is either ended with it, or registered with the next one.
+        // Under the lock: if this reception is replaced, the call either ends with it, or is registered with
+        // the next one.
         let reception = self.reception();
         let session = endpoint.session(&reception);
         let waiter = Some(Arc::clone(waiter));
@@ -324,20 +333,20 @@ impl Reactor {
         (seq, reception)
     }
 
-    /// Nobody waits for this call any more; a late answer is dropped.
+    /// Abandons a call, because its caller waits no more. A late reply is dropped.
     pub(crate) fn abandon(&self, seq: u64) {
         let waiter = self.inner().pending.get_mut(&seq).and_then(|call| call.waiter.take());
-        // Not under the lock: who waited may have left a waker there.
+        // Dropped without the lock: the caller may have left a waker in it.
         drop(waiter);
     }
 
-    /// This call was not sent.
+    /// Forgets a call that was not sent.
     pub(crate) fn withdraw(&self, seq: u64) {
         let call = self.inner().pending.remove(&seq);
         drop(call);
     }
 
-    /// Forgets the calls that nobody waits for and that nobody will answer any more, since their deadlines have passed.
+    /// Forgets abandoned calls whose deadlines have passed, because no reply comes to those.
     fn forget_late(&self) {
         let mut inner = self.inner();
         let now = clock::now();
@@ -345,7 +354,8 @@ impl Reactor {
         inner.sweep_at = (2 * inner.pending.len()).max(SWEEP);
     }
 
-    /// Hands out what has arrived, without waiting; does nothing if somebody leads (who does it).
+    /// Hands out what has arrived, without waiting; does nothing while another thread leads, because that one
+    /// does it.
     pub(crate) fn look_around(&self) {
         let mut woken = Wakers::default();
         if let Some(_lead) = self.take_lead() {
@@ -381,7 +391,7 @@ impl Reactor {
 
     // The lead.
 
-    /// Has the leader come back from the kernel and look around.
+    /// Makes the leader return from the kernel and look around.
     pub(crate) fn wake_leader() {
         if let Some(reactor) = Reactor::existing() {
             reactor.reception().wake();
@@ -390,11 +400,11 @@ impl Reactor {
 
     fn take_lead(&self) -> Option<Lead<'_>> {
         let led = std::mem::replace(&mut self.inner().leading, true);
-        // A lead that is dropped is passed on, so none is made for one who has it not.
+        // A `Lead` is passed on when it is dropped, so none is made for a thread that does not lead.
         (!led).then(|| Lead(self))
     }
 
-    /// Takes the lead, or joins those who will be offered it.
+    /// Takes the lead, or joins the followers, which will be offered it.
     fn lead_or_follow(&self, waiter: &Arc<Waiter>) -> Option<Lead<'_>> {
         let mut inner = self.inner();
         if inner.leading {
@@ -405,9 +415,9 @@ impl Reactor {
         Some(Lead(self))
     }
 
-    /// Leaves those who follow; returns the lead, if it has it now. An offer is taken here or not at all, even by one who has what it
-    /// came for and only passes the lead on: an offer that was taken note of and then forgotten would leave the others
-    /// asleep with nobody in the kernel for them.
+    /// Leaves the followers; returns the lead, if this thread has it now. An offer is taken here or not at
+    /// all, even by a thread that has its outcome and only passes the lead on: an offer taken and then
+    /// forgotten would leave the others asleep with no thread in the kernel for them.
     fn stop_following(&self, waiter: &Arc<Waiter>) -> Option<Lead<'_>> {
         let mut inner = self.inner();
         inner.followers.retain(|other| !Arc::ptr_eq(other, waiter));
@@ -416,7 +426,7 @@ impl Reactor {
         leads.then(|| Lead(self))
     }
 
-    /// One wait in the kernel, and everything that came of it. Returns early once `own` is done.
+    /// Waits once in the kernel, and hands out everything that came. Returns early once `own` is done.
     fn serve(&self, limit: Option<std::time::Duration>, own: Option<&Waiter>, woken: &mut Wakers) {
         let (mut events, reception) = (poll::no_events(), self.reception());
         let in_doubt = !self.inner().doubtful.is_empty();
@@ -443,7 +453,7 @@ impl Reactor {
         }
     }
 
-    /// Hands out the answers that are here, or those up to the one for `own`.
+    /// Hands out the replies that are here, or those up to the one for `own`.
     fn read_answers(&self, own: Option<&Waiter>, woken: &mut Wakers) {
         let reception = self.reception();
         if let Err(fault) = self.read_answers_from(&reception, own, woken) {
@@ -458,7 +468,7 @@ impl Reactor {
         woken: &mut Wakers,
     ) -> Result<(), Fault> {
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        // The number of answers that can be in a socket is bounded, and so is this loop.
+        // The number of replies that can be in a socket is bounded, and so is this loop.
         for _ in 0..4096 {
             match reception.receive(&mut buffer)? {
                 Some(packet) => self.hand_out(&buffer[..packet.len], packet.fds, packet.truncated, woken),
@@ -472,7 +482,8 @@ impl Reactor {
     }
 
     fn hand_out(&self, packet: &[u8], fds: Vec<OwnedFd>, truncated: bool, woken: &mut Wakers) {
-        // What is not an answer, or not signed with the number that we gave this actor alone, is not for us.
+        // A packet that is no reply, or not signed with the session that only this actor was given, is not
+        // for us.
         let Some(answer) = parse::<Answered>(packet) else { return };
         let mut inner = self.inner();
         if inner.pending.get(&answer.seq).is_none_or(|call| call.session != answer.session) {
@@ -480,7 +491,7 @@ impl Reactor {
         }
         let Some(call) = inner.pending.remove(&answer.seq) else { return };
         drop(inner);
-        // The answer to a call that nobody waits for goes with what came with it.
+        // The reply to an abandoned call is dropped with its descriptors.
         let Some(waiter) = &call.waiter else { return };
         if truncated {
             let most = rlimit::descriptors();
@@ -499,7 +510,8 @@ impl Reactor {
 
     // Futures.
 
-    /// A future waits on `waiter` until `deadline`; returns the number by which [`Reactor::release_future`] knows it.
+    /// Registers a future that waits on `waiter` until `deadline`; returns its key for
+    /// [`Reactor::release_future`].
     pub(crate) fn attend_future(
         &'static self,
         waiter: &Arc<Waiter>,
@@ -533,7 +545,7 @@ impl Reactor {
         drop(waiter);
     }
 
-    /// Leads for as long as futures wait and nobody else does, and tells those whose deadline passes.
+    /// Leads for as long as futures wait and no other thread leads, and tells those whose deadline passes.
     fn run_background(&self, own: &Arc<Waiter>) {
         loop {
             // Dropped last, when the lead has been passed on.
@@ -544,7 +556,7 @@ impl Reactor {
             }
             let lead = next.and_then(|_| self.take_lead()).or_else(|| {
                 own.sleep(next);
-                // As in `stop_following`: what was offered is taken, or passed on.
+                // As in `stop_following`: an offer is taken, or passed on.
                 if own.take_lead() { self.take_lead() } else { None }
             });
             while lead.is_some()
@@ -574,7 +586,7 @@ impl Reactor {
     }
 }
 
-/// Being the one who waits in the kernel for all; passed on however that ends.
+/// Held by the one thread that waits in the kernel for all. The lead is passed on however that ends.
 struct Lead<'a>(&'a Reactor);
 
 impl Drop for Lead<'_> {
@@ -585,8 +597,8 @@ impl Drop for Lead<'_> {
     }
 }
 
-/// Offers the lead to the background thread if futures wait, else to the one who has followed for the shortest time (whose
-/// memory is warm). It stays on the list until it answers.
+/// Offers the lead to the background thread if futures wait, else to the newest follower (whose memory is
+/// warm). The follower stays on the list until it takes the offer.
 fn offer_lead(inner: &Inner) {
     let background = inner.background.as_ref().filter(|_| !inner.futures.is_empty());
     if let Some(heir) = background.or(inner.followers.last()) {

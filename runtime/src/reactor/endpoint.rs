@@ -31,7 +31,7 @@ pub(crate) struct Card {
     pub(crate) daemon: bool,
     /// How long a call waits by default.
     pub(crate) timeout: Duration,
-    /// How deep its messages and answers may be.
+    /// How deep its messages and replies may be.
     pub(crate) depth: u32,
 }
 
@@ -43,19 +43,20 @@ pub(crate) struct Endpoint {
     local: Own<Local>,
 }
 
-/// What is this process' alone. A copy of it is another sender, which others know by a session and a reply channel of its own.
+/// What is this process's alone. A copy of it is another sender, with a session and a reply channel of its
+/// own.
 struct Local {
     /// What this process signs its calls to this actor with: see [`Endpoint::session`].
     session: u64,
     /// How many of its calls are under way.
     under_way: Arc<UnderWay>,
-    /// At which stage of its life it was sent our reply channel: see [`current`]. At a later one it may not have it: a message
-    /// that is thrown away with its mailbox takes the channel with it.
+    /// At which stage of its life the actor was sent our reply channel: see [`current`]. At a later stage it
+    /// may lack it: a message that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
     /// The reactor of this process watches it.
     known: AtomicBool,
     lifecycle: Mutex<Lifecycle>,
-    /// Made when somebody wants to poll for the death.
+    /// Made when a caller first wants to poll for the death.
     sentinel: OnceCell<Sentinel>,
 }
 
@@ -72,42 +73,43 @@ impl Default for Local {
     }
 }
 
-/// What this process knows of the actor's deaths, and who wants to hear of them.
+/// What this process knows of the actor's deaths, and which waiters want to hear of them.
 #[derive(Default)]
 pub(crate) struct Lifecycle {
-    /// `Some(None)`: it went with its supervisor, which left no word.
+    /// `Some(None)`: its supervisor died with it, and left no exit record.
     dead: Option<Option<Arc<ExitRecord>>>,
     /// The last incarnation whose death has been handed out.
     seen: u64,
-    /// How many purges of its mailbox have been.
+    /// How many purges of its mailbox have been seen.
     purges: u64,
-    /// How many calls it could not answer.
+    /// How many calls it could not reply to.
     unheard: u64,
-    /// Until when is waited for somebody to write down why it has hung up; 0: it has not.
+    /// Until when the reason for its hang-up may still be recorded; 0: it has not hung up.
     doubt_until: u64,
     until_ready: Vec<Arc<Waiter>>,
     until_dead: Vec<Arc<Waiter>>,
-    /// Those who watch one incarnation.
+    /// Waiters for the end of one incarnation.
     until_down: Vec<(u64, Arc<Waiter>)>,
-    /// By which number the reactor hears of it for the sentinel, as if a future waited.
+    /// Its key in the reactor, which hears of it for the sentinel as if a future waited.
     attended: Option<(u64, u64)>,
 }
 
-/// Calls that get no answer.
+/// Calls that get no reply.
 pub(crate) struct Lost {
-    /// The first and the last of them, as far as they were made while this incarnation was the last, or earlier.
+    /// The first and the last of them, as far as they were made while this incarnation was the last, or
+    /// earlier.
     pub(crate) seqs: RangeInclusive<u64>,
     pub(crate) incarnation: u64,
-    /// Only those that were made before the mailbox was swept so often.
+    /// Only those that were made before the mailbox was purged so often.
     pub(crate) before: u64,
     pub(crate) end: End,
 }
 
-/// Why they get none.
+/// Why calls get no reply.
 pub(crate) enum End {
-    /// The process died. `None`: with its supervisor, which left no word.
+    /// The process died. `None`: its supervisor died with it, and left no exit record.
     Died(Option<Arc<ExitRecord>>),
-    /// The actor has not got the reply channel that they were sent with.
+    /// The actor lacks the reply channel that they were sent with.
     Unheard,
 }
 
@@ -123,18 +125,18 @@ impl End {
 /// Why a message was not sent.
 pub(crate) enum Failure {
     Full,
-    /// It was gone before.
+    /// The actor was gone before.
     Gone,
-    /// It died while the message waited for room.
+    /// The actor died while the message waited for room.
     Died,
     Io(io::Error),
 }
 
-/// How long is waited for a word on why a mailbox has hung up whose process is still there.
+/// How long to wait for a reason if a mailbox has hung up and its process still exists.
 const DOUBT: Duration = Duration::from_secs(1);
 
-/// How many calls of one process to one actor may be under way: sent, and neither answered nor known to be lost. An actor keeps that many answers for
-/// a caller that does not get to read them.
+/// How many calls of one process to one actor may be under way: sent, and neither replied to nor known to be
+/// lost. An actor keeps that many replies for a caller that does not get to read them.
 pub(crate) const UNDER_WAY: u32 = 16 * 1024;
 
 /// The calls of this process to one actor that are under way.
@@ -150,14 +152,14 @@ impl UnderWay {
     }
 }
 
-/// One of them; given back when it is dropped.
+/// A place among the calls that are under way; given back when it is dropped.
 pub(crate) struct InFlight(Arc<UnderWay>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
             let waiting = std::mem::take(&mut *self.0.waiting());
-            // Whoever waits for a place is a thread that sends: there are no wakers of anybody in these.
+            // Only sending threads wait for a place, so these waiters have no wakers of user code.
             waiting.iter().for_each(|waiter| waiter.complete(Outcome::Ready, &mut Wakers::default()));
         }
     }
@@ -190,13 +192,16 @@ impl Endpoint {
         self.mailbox.as_fd()
     }
 
-    /// A descriptor that can be read once the death is known, and not before, for however many who look at it.
+    /// A descriptor that can be read once the death is known, and not before, however many threads look at
+    /// it.
     pub(crate) fn sentinel(self: &Arc<Endpoint>) -> io::Result<BorrowedFd<'_>> {
         let reactor = Reactor::get()?;
         reactor.know(self)?;
         let sentinel = self.local().sentinel.get_or_try_init(|| {
-            // The mailbox of one that is gone for good hangs up, which the kernel sees. That of a supervisor's child that has ended stays open, for
-            // that may be started again: it is for this process to hear of it, whoever waits for what. A page that lies about it harms its own actor.
+            // The mailbox of an actor that is gone for good hangs up, which the kernel sees. That of a
+            // supervisor's child that has ended stays open, because the child may be started again: then this
+            // process has to hear of the end, whatever waits for it. A page that lies about it harms its own
+            // actor.
             let stays_open = self.status_page.above() != 0;
             let sentinel = Sentinel::of(self.mailbox(), stays_open)?;
             if stays_open {
@@ -209,12 +214,13 @@ impl Endpoint {
         Ok(sentinel.as_fd())
     }
 
-    /// Another one with each reply channel: an actor knows one channel by it.
+    /// The session of this process with the actor. Each reply channel has another one, because an actor knows
+    /// the channel by it.
     pub(crate) fn session(&self, reception: &Reception) -> u64 {
         self.local().session.wrapping_add(reception.number())
     }
 
-    /// A place among the calls that are under way, if there is one.
+    /// Takes a place among the calls that are under way, if there is one.
     pub(crate) fn start_call(&self) -> Option<InFlight> {
         let count = &self.local().under_way.count;
         let taken = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
@@ -223,11 +229,11 @@ impl Endpoint {
         taken.is_ok().then(|| InFlight(Arc::clone(&self.local().under_way)))
     }
 
-    /// Has `waiter` completed when there is one.
+    /// Has `waiter` completed when a place among the calls under way is free.
     pub(crate) fn await_place(&self, waiter: &Arc<Waiter>) {
         self.local().under_way.waiting().push(Arc::clone(waiter));
         if self.local().under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
-            // Given back just now.
+            // A place was given back just now.
             waiter.complete(Outcome::Ready, &mut Wakers::default());
         }
     }
@@ -279,11 +285,11 @@ impl Endpoint {
         }
     }
 
-    /// A full mailbox of an actor that does nothing: senders that were killed may have left the count too high while it slept. Awake,
-    /// it sees that its queue is empty, and corrects the count.
+    /// Wakes an actor that sleeps while its mailbox counts as full: senders that were killed may have left
+    /// the count too high. Awake, it sees that its queue is empty, and corrects the count.
     fn wake_if_idle(&self) {
         if self.status_page.phase() == Phase::Idle {
-            // No room for it means that there is something to wake up for.
+            // If there is no room, there is a message to wake up for.
             let _ = seqpacket::send_raw(self.mailbox(), b"w", &[]);
         }
     }
@@ -294,7 +300,7 @@ impl Endpoint {
         sealed: &mut Sealed,
         announcing: Option<u64>,
     ) -> Result<(), Failure> {
-        // What its supervisor could not write down any more, the socket says when we send.
+        // If its supervisor could not record the death, the socket reports it when we send.
         if matches!(self.status_page.state(), State::Dead | State::Down) {
             return Err(Failure::Gone);
         }
@@ -305,7 +311,7 @@ impl Endpoint {
         let mut send = || sealed.send(self.mailbox(), if announcing.is_some() { &channel } else { &[] });
         let mut sent = send();
         if sent.as_ref().is_err_and(Verdict::passes_unseen) {
-            // The kernel counts descriptors on their way against the soft limit of whoever sends.
+            // The kernel counts descriptors on their way against the sender's soft limit.
             sent = rlimit::with_raised_descriptors(send);
         }
         match sent {
@@ -320,14 +326,15 @@ impl Endpoint {
                 Err(match Verdict::of(&error) {
                     Verdict::Passes if !Verdict::passes_unseen(&error) => Failure::Full,
                     Verdict::Theirs => Failure::Gone,
-                    // What passes is said, and not waited for: the arguments are still there. What is broken is one ref of this process, or an argument.
+                    // An error that passes is returned and not waited for: the arguments are still there. If
+                    // something is broken, it is one ref of this process, or an argument.
                     Verdict::Passes | Verdict::Packet | Verdict::Ours => Failure::Io(error),
                 })
             }
         }
     }
 
-    /// Whether it is gone for good, by what lies in the status page and by what the kernel says of the socket.
+    /// Whether it is gone for good, by the status page and by what the kernel says of the socket.
     pub(crate) fn is_dead(&self) -> bool {
         self.status_page.state() == State::Dead || fd::hung_up(self.mailbox())
     }
@@ -337,7 +344,8 @@ impl Endpoint {
         matches!(self.status_page.state(), State::Starting | State::Ready) && !fd::hung_up(self.mailbox())
     }
 
-    /// What is known of its end. One whose page said that it was gone for good, and whose supervisor has written since that it is not, was never gone.
+    /// What is known of its end. If the page said that it was gone for good, and its supervisor has written
+    /// since that it is not, it was never gone.
     fn end_in<'a>(&self, lifecycle: &'a mut Lifecycle) -> Option<&'a Option<Arc<ExitRecord>>> {
         if lifecycle.dead.is_some() && !self.is_dead() {
             lifecycle.dead = None;
@@ -357,7 +365,8 @@ impl Endpoint {
             .then(|| self.own_words().unwrap_or_else(|| Arc::new(ExitRecord::orphaned())))
     }
 
-    /// What a process of it has said of its mailbox, which is broken for good, before its supervisor could write down anything.
+    /// What a process of the actor noted about its mailbox, broken for good, before its supervisor could
+    /// record anything.
     fn own_words(&self) -> Option<Arc<ExitRecord>> {
         let last = self.status_page.last_death().map(|last| last.1);
         if let Some(last) = last.filter(|last| matches!(last.reason, ExitReason::Broken(_))) {
@@ -370,16 +379,17 @@ impl Endpoint {
         })
     }
 
-    /// Whether it has hung up, and there is hope that somebody writes down why.
+    /// Whether it has hung up, and the reason may still be recorded.
     pub(crate) fn is_doubtful(&self) -> bool {
         let lifecycle = self.lifecycle();
         lifecycle.dead.is_none() && lifecycle.doubt_until != 0
     }
 
-    /// It has hung up, and nobody has written down that it is dead. If it was its supervisor that died, its process ends at the same moment. If its
-    /// mailbox was shut down, that will be written down: by its process, and then by its supervisor.
+    /// Decides about an actor that has hung up without a record of its death; `None` while that is in doubt.
+    /// If its supervisor died, its process ends at the same moment. If its mailbox was shut down, its process
+    /// notes that, and then its supervisor records it.
     fn doubt(&self, lifecycle: &mut Lifecycle) -> Option<Option<Arc<ExitRecord>>> {
-        // Before its words: one that has ended since has said all that it had to say.
+        // Before its words: a process that has ended since has said all that it had to say.
         let is_there = process::exists(self.status_page.pid()) && self.status_page.state() != State::New;
         if let Some(said) = self.own_words() {
             return Some(Some(said));
@@ -393,7 +403,7 @@ impl Endpoint {
     /// The process that it has, or had last: its pid, and which incarnation it is.
     pub(crate) fn process(&self) -> (u32, u64) {
         let incarnation = self.status_page.incarnation();
-        // Read before the pid: what is named is never a process that came later than the number says.
+        // Read before the pid: the named process never came later than the number says.
         (self.status_page.pid(), incarnation)
     }
 
@@ -401,12 +411,12 @@ impl Endpoint {
         self.exit_record().map(|exit_record| exit_record.end_reason())
     }
 
-    /// Has `waiter` completed when the actor is ready or gone; [`Reactor::visit`] comes next.
+    /// Has `waiter` completed when the actor is ready or gone; call [`Reactor::visit`] next.
     pub(crate) fn on_ready(&self, waiter: &Arc<Waiter>) {
         self.lifecycle().until_ready.push(Arc::clone(waiter));
     }
 
-    /// Has `waiter` completed when the actor is gone; [`Reactor::visit`] comes next.
+    /// Has `waiter` completed when the actor is gone; call [`Reactor::visit`] next.
     pub(crate) fn on_death(&self, waiter: &Arc<Waiter>) {
         let mut woken = Wakers::default();
         let mut lifecycle = self.lifecycle();
@@ -416,10 +426,10 @@ impl Endpoint {
         }
     }
 
-    /// Has `waiter` completed when the process that the actor has now is gone (at once if that is so already); returns its
-    /// incarnation. [`Reactor::visit`] comes next.
+    /// Has `waiter` completed when the process that the actor has now is gone (at once if it is already);
+    /// returns its incarnation. Call [`Reactor::visit`] next.
     pub(crate) fn on_down(&self, waiter: &Arc<Waiter>) -> u64 {
-        // One that has not been started yet is watched from its first process on.
+        // An actor that has not been started yet is watched from its first process on.
         let incarnation = self.status_page.incarnation().max(1);
         self.on_down_of(incarnation, waiter);
         incarnation
@@ -442,14 +452,15 @@ impl Endpoint {
         lifecycle.until_down.retain(|(_, other)| !Arc::ptr_eq(other, waiter));
     }
 
-    /// Its bell rang: looks at the facts. Returns the calls that are lost, as far as that is news.
+    /// Looks at the status page, because its bell rang. Returns the calls that are lost, as far as that is
+    /// news.
     pub(crate) fn look(&self, reception: &Reception, woken: &mut Wakers) -> Vec<Lost> {
         let open = !fd::hung_up(self.mailbox());
-        // The purges first: why it went down is written before.
+        // The purges first: the death that led to a purge is written before it.
         let purges = self.status_page.purges();
         let (state, last) = (self.status_page.state(), self.status_page.last_death());
         let mut lifecycle = self.lifecycle();
-        // One of its processes has been: that may have been stopped since, for a sibling's sake.
+        // One of its processes has been ready, and may have been stopped since for a sibling's sake.
         if state == State::Ready || self.status_page.has_been_ready() {
             for waiter in lifecycle.until_ready.drain(..) {
                 waiter.complete(Outcome::Ready, woken);
@@ -468,9 +479,10 @@ impl Endpoint {
             news.push(Lost { seqs: 0..=up_to, incarnation: u64::MAX, before: u64::MAX, end: End::Unheard });
         }
         let latest = last.as_ref().map_or(0, |(incarnation, _)| *incarnation);
-        // The last one that is known is looked at again: it may have been written anew. And no more of them than are remembered, whatever the page says.
+        // The last known death is looked at again, because its record may have been rewritten. No more are
+        // read than are remembered, whatever the page says.
         let oldest = latest.saturating_sub(HISTORY).max(1);
-        // More have been seen than there are: the page has lied about their number, before or now.
+        // If more have been seen than there are, the page has lied about their number, before or now.
         let from = if lifecycle.seen > latest { oldest } else { lifecycle.seen.max(oldest) };
         for incarnation in from..=latest {
             if let Some(exit_record) = self.status_page.death_of(incarnation).map(Arc::new) {
@@ -502,7 +514,7 @@ impl Endpoint {
         news
     }
 
-    /// Tells those who watch what has happened.
+    /// Completes the waiters of what has happened.
     pub(crate) fn announce(&self, woken: &mut Wakers) {
         let mut lifecycle = self.lifecycle();
         let without_process = match self.status_page.state() {
@@ -524,7 +536,8 @@ impl Endpoint {
         }
         let (seen, last) = (lifecycle.seen, self.status_page.incarnation());
         for (incarnation, waiter) in std::mem::take(&mut lifecycle.until_down) {
-            // One that there has not been yet is one that the page has lied about: who watches it hears of the next death.
+            // The page has lied about an incarnation that did not exist yet: its watcher hears of the next
+            // death.
             let was_a_lie = incarnation > last.max(1) && seen > 0;
             if incarnation <= seen || was_a_lie || dead.is_some() {
                 let known =
@@ -542,7 +555,7 @@ impl Endpoint {
     }
 }
 
-/// Which calls that are signed like this ended with that incarnation.
+/// The calls of session `own` that ended with that incarnation.
 fn lost_with(own: u64, incarnation: u64, exit_record: &Arc<ExitRecord>) -> Vec<Lost> {
     let unanswered = exit_record.unanswered.iter().filter(|(session, _)| [0, own].contains(session));
     let busy = exit_record.in_progress.as_ref().filter(|busy| busy.session == own && !busy.again);
@@ -571,7 +584,7 @@ fn envelope(session: u64, call: Call, outgoing: &Outgoing, announce: bool) -> En
     }
 }
 
-/// The message's place among others: everything in the header that is not the payload.
+/// The header of a message, without the payload.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) seq: u64,
@@ -579,7 +592,7 @@ pub(crate) struct Call {
     pub(crate) method: u32,
     pub(crate) deadline: u64,
     pub(crate) limit: u64,
-    /// How often the mailbox has been swept.
+    /// How often the mailbox had been purged.
     pub(crate) purges: u64,
 }
 
@@ -593,15 +606,15 @@ impl Drop for Endpoint {
     }
 }
 
-/// The reactor need not hear of it any more for the sake of a sentinel.
+/// Tells the reactor that no sentinel needs to hear of this actor any more.
 fn release(attended: Option<(u64, u64)>) {
     if let (Some(key), Some(reactor)) = (attended, Reactor::existing()) {
         reactor.release_future(key);
     }
 }
 
-/// A number for the stage of an actor's life, and of ours, never 0: its incarnation, how often its mailbox has been swept, which of our reply channels
-/// this is.
+/// A number, never 0, for the stage of an actor's life and of ours: its incarnation, how often its mailbox
+/// has been purged, and which of our reply channels this is.
 fn current(incarnation: u64, purges: u64, channel: u64) -> u64 {
     let stage = (channel << 48) | ((purges & 0xffff) << 32) | (incarnation & u64::from(u32::MAX));
     stage.wrapping_add(1)
@@ -616,7 +629,7 @@ mod tests {
     fn a_sender_that_finds_a_sleeping_actor_full_wakes_it() {
         let (sender, receiver) = channel::pair::<Envelope>().unwrap();
         let status_page = StatusPage::create(1, false).unwrap();
-        // As a sender leaves it that is killed between counting and sending.
+        // A sender that is killed between counting and sending leaves the page so.
         assert!(capacity::reserve(&status_page));
         let card =
             Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
