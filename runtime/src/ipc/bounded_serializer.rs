@@ -1,4 +1,5 @@
-//! A serializer around another one, which minds the [`Bounds`](super::bounds::Bounds); and where the bytes go.
+//! A serializer around another one, which enforces the [`Bounds`](super::bounds::Bounds), and the output for
+//! the bytes.
 
 use std::fmt::Display;
 
@@ -180,7 +181,7 @@ compounds! {
     SerializeStructVariant { serialize_field(name: Name), false; }
 }
 
-/// The bytes, as many as there may be.
+/// The encoded bytes, as many as there may be.
 pub(super) struct Output<'b> {
     bytes: Vec<u8>,
     bounds: &'b Bounds,
