@@ -89,7 +89,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Reader<'_, D> {
     }
 
     level! {
-        deserialize_seq(), true; deserialize_map(), true; deserialize_any(), true; deserialize_ignored_any(), true;
+        deserialize_seq(), true; deserialize_map(), true;
+        deserialize_any(), true; deserialize_ignored_any(), true;
         deserialize_tuple(len: usize), false;
         deserialize_tuple_struct(name: &'static str, len: usize), false;
         deserialize_struct(name: &'static str, fields: Names), false;

@@ -31,7 +31,9 @@ pub(crate) use crate::ipc::raw_value::RawValue;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel between processes",
     label = "has to be serde's `Serialize` and `Deserialize`, and own its data",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it; a resource that cannot travel (a file, a thread, a connection) is made in the actor's process by an `#[init]`"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it; \
+            a resource that cannot travel (a file, a thread, a connection) is made in the actor's process \
+            by an `#[init]`"
 )]
 pub trait Portable: Serialize + DeserializeOwned + 'static {}
 
@@ -211,7 +213,10 @@ pub(crate) fn encode_plain_away<T: Portable>(value: T, depth: u32) -> Result<Vec
 fn check_round_trip<T: Portable>(bytes: &[u8], depth: u32) -> Result<(), String> {
     let decoded = decode_within::<T>(bytes, Vec::new(), depth);
     decoded.map(|value| bounds::drop_deep(value, depth)).map_err(|error| {
-        format!("{error}, although it was encoded by the same type: `flatten`, `untagged` and `skip_serializing_if` do not work here")
+        format!(
+            "{error}, although it was encoded by the same type: \
+             `flatten`, `untagged` and `skip_serializing_if` do not work here"
+        )
     })
 }
 
@@ -269,7 +274,8 @@ pub(crate) fn takes_descriptors() -> bool {
 }
 
 /// The error for refs and descriptors where they cannot travel.
-const NOT_BYTES: &str = "refs and descriptors travel in messages of phalanx and in the state of new processes only: they are not bytes, and so cannot be in a task's result, which outlives it";
+const NOT_BYTES: &str = "refs and descriptors travel in messages of phalanx and in the state of new \
+    processes only: they are not bytes, and so cannot be in a task's result, which outlives it";
 
 /// Puts the descriptors of a ref beside the message that is being serialised.
 pub(crate) fn put_ref<E: serde::ser::Error>(carried: Arc<dyn Carried>) -> Result<(), E> {

@@ -104,7 +104,8 @@ impl Outgoing {
             let text = match others {
                 0 => format!("{refs} refs in one message, at most {} fit", room / 2),
                 _ => format!(
-                    "{refs} refs (of two descriptors each) and {others} descriptors in one message, at most {room} fit"
+                    "{refs} refs (of two descriptors each) and {others} descriptors in one message, \
+                     at most {room} fit"
                 ),
             };
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

@@ -127,8 +127,8 @@ impl Inbox {
                         tracing::error!(
                             target: "phalanx::logging",
                             %error,
-                            "the log of the tree cannot be read any more, and nothing more is heard of it: has code in this program closed \
-                             a descriptor that was not its own?"
+                            "the log of the tree cannot be read any more, and nothing more is heard of it: \
+                             has code in this program closed a descriptor that was not its own?"
                         );
                         return;
                     }

@@ -70,7 +70,8 @@ pub(crate) fn leave_if_copy() {
     let Some((own, _)) = IDENTITY.get().filter(|(_, home)| !home.is_here()) else { return };
     let (name, pid) = (&own.name, std::process::id());
     process::say(&format!(
-        "phalanx: process {pid} is a copy of `{name}`, made by fork, and has come back from its code: it ends here, and the original goes on\n"
+        "phalanx: process {pid} is a copy of `{name}`, made by fork, and \
+         has come back from its code: it ends here, and the original goes on\n"
     ));
     process::exit_now(COPY_LEFT);
 }
@@ -114,7 +115,8 @@ pub(crate) fn warn_of_cycle(endpoint: &Endpoint, method: &'static str) {
         tracing::warn!(
             actor,
             method,
-            "call cycle: this actor is still in the handler that has led to this call; if each waits for the other, both wait until a deadline"
+            "call cycle: this actor is still in the handler that has led to this call; \
+             if each waits for the other, both wait until a deadline"
         );
     }
 }

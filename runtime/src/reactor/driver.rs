@@ -198,9 +198,9 @@ impl Reactor {
     /// under way get no reply.
     fn renew(&self, broken: &Arc<Reception>, fault: Fault, woken: &mut Wakers) {
         let why = match fault {
-            Fault::Ended => {
-                "the reply channel of this process has been shut down, and replaced: has code in it, or in an actor, shut down a socket that was not its own?".to_owned()
-            }
+            Fault::Ended => "the reply channel of this process has been shut down, and replaced: \
+                 has code in it, or in an actor, shut down a socket that was not its own?"
+                .to_owned(),
             // A process that has a supervisor is better replaced by a fresh one.
             Fault::Broken(error) if last_words::are_heard() => {
                 last_words::leave_broken("the reply channel of this process", error)
@@ -208,7 +208,10 @@ impl Reactor {
             Fault::Broken(error) => {
                 // Its descriptor numbers may belong to other code by now, so they are not closed.
                 std::mem::forget(Arc::clone(broken));
-                format!("the reply channel of this process is broken, and was replaced: {error}; has code in it closed a descriptor that was not its own?")
+                format!(
+                    "the reply channel of this process is broken, and was replaced: {error}; \
+                     has code in it closed a descriptor that was not its own?"
+                )
             }
         };
         let mut reception = self.reception.lock().unwrap_or_else(PoisonError::into_inner);

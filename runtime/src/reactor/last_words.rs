@@ -53,7 +53,8 @@ pub(crate) fn leave_linked(to: &str, reason: &str) -> ! {
 pub(crate) fn leave_broken(what: &str, error: impl fmt::Display) -> ! {
     if let Some(status_page) = OWN.get() {
         let text = format!(
-            "{what} is broken: {error}; has code in this process closed or shut down a descriptor that was not its own?"
+            "{what} is broken: {error}; \
+             has code in this process closed or shut down a descriptor that was not its own?"
         );
         status_page.last_words(&text, "", None);
         status_page.note_exit(ExitNotice::Broken);

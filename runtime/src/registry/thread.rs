@@ -114,7 +114,8 @@ fn passes(error: &io::Error) -> bool {
             tracing::error!(
                 target: "phalanx::names",
                 %error,
-                "names cannot be asked for any more: has code in this program closed a descriptor that was not its own?"
+                "names cannot be asked for any more: \
+                 has code in this program closed a descriptor that was not its own?"
             );
             return false;
         }
