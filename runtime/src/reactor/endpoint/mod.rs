@@ -1,14 +1,17 @@
 //! An actor as its callers see it: the sending end of its mailbox, its status page, and what became of it.
 
+mod under_way;
+
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
+use under_way::UnderWay;
 
 use crate::ipc::capacity;
 use crate::ipc::envelope::{Envelope, Outgoing, Sealed, packet};
@@ -22,6 +25,8 @@ use crate::sys::poll::Sentinel;
 use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, process, rlimit, seqpacket};
 use crate::types::exit::ExitReason;
+
+pub(crate) use under_way::{InFlight, UNDER_WAY};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,36 +140,6 @@ pub(crate) enum Failure {
 /// How long to wait for a reason if a mailbox has hung up and its process still exists.
 const DOUBT: Duration = Duration::from_secs(1);
 
-/// How many calls of one process to one actor may be under way: sent, and neither replied to nor known to be
-/// lost. An actor keeps that many replies for a caller that does not get to read them.
-pub(crate) const UNDER_WAY: u32 = 16 * 1024;
-
-/// The calls of this process to one actor that are under way.
-#[derive(Default)]
-struct UnderWay {
-    count: AtomicU32,
-    waiting: Mutex<Vec<Arc<Waiter>>>,
-}
-
-impl UnderWay {
-    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Waiter>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A place among the calls that are under way; given back when it is dropped.
-pub(crate) struct InFlight(Arc<UnderWay>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
-            let waiting = std::mem::take(&mut *self.0.waiting());
-            // Only sending threads wait for a place, so these waiters have no wakers of user code.
-            waiting.iter().for_each(|waiter| waiter.complete(Outcome::Ready, &mut Wakers::default()));
-        }
-    }
-}
-
 impl Endpoint {
     pub(crate) fn new(card: Card, mailbox: OwnedFd, status_page: StatusPage) -> Endpoint {
         Endpoint { card, mailbox, status_page, local: Own::new() }
@@ -218,28 +193,6 @@ impl Endpoint {
     /// the channel by it.
     pub(crate) fn session(&self, reception: &Reception) -> u64 {
         self.local().session.wrapping_add(reception.number())
-    }
-
-    /// Takes a place among the calls that are under way, if there is one.
-    pub(crate) fn start_call(&self) -> Option<InFlight> {
-        let count = &self.local().under_way.count;
-        let taken = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
-            (count < UNDER_WAY).then_some(count + 1)
-        });
-        taken.is_ok().then(|| InFlight(Arc::clone(&self.local().under_way)))
-    }
-
-    /// Has `waiter` completed when a place among the calls under way is free.
-    pub(crate) fn await_place(&self, waiter: &Arc<Waiter>) {
-        self.local().under_way.waiting().push(Arc::clone(waiter));
-        if self.local().under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
-            // A place was given back just now.
-            waiter.complete(Outcome::Ready, &mut Wakers::default());
-        }
-    }
-
-    pub(crate) fn forget_waiting(&self, waiter: &Arc<Waiter>) {
-        self.local().under_way.waiting().retain(|other| !Arc::ptr_eq(other, waiter));
     }
 
     fn lifecycle(&self) -> MutexGuard<'_, Lifecycle> {
