@@ -1,5 +1,6 @@
 //! An actor as its callers see it: the sending end of its mailbox, its status page, and what became of it.
 
+mod send;
 mod under_way;
 
 use std::io;
@@ -13,19 +14,16 @@ use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
 use under_way::UnderWay;
 
-use crate::ipc::capacity;
-use crate::ipc::envelope::{Envelope, Outgoing, Sealed, packet};
-use crate::reactor::context;
 use crate::reactor::driver::Reactor;
 use crate::reactor::reception::Reception;
 use crate::reactor::waiter::{Outcome, Waiter, Wakers};
-use crate::status::{ExitNotice, ExitRecord, HISTORY, Phase, State, StatusPage};
+use crate::status::{ExitNotice, ExitRecord, HISTORY, State, StatusPage};
 use crate::sys::per_process::Own;
 use crate::sys::poll::Sentinel;
-use crate::sys::verdict::Verdict;
-use crate::sys::{clock, fd, process, rlimit, seqpacket};
+use crate::sys::{clock, fd, process};
 use crate::types::exit::ExitReason;
 
+pub(crate) use send::{Call, Failure};
 pub(crate) use under_way::{InFlight, UNDER_WAY};
 
 /// What a ref says about its actor, wherever it travels.
@@ -55,8 +53,8 @@ struct Local {
     session: u64,
     /// How many of its calls are under way.
     under_way: Arc<UnderWay>,
-    /// At which stage of its life the actor was sent our reply channel: see [`current`]. At a later stage it
-    /// may lack it: a message that is thrown away with its mailbox takes the channel with it.
+    /// At which stage of its life the actor was sent our reply channel: see `current` in `send`. At a later
+    /// stage it may lack it: a message that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
     /// The reactor of this process watches it.
     known: AtomicBool,
@@ -127,16 +125,6 @@ impl End {
     }
 }
 
-/// Why a message was not sent.
-pub(crate) enum Failure {
-    Full,
-    /// The actor was gone before.
-    Gone,
-    /// The actor died while the message waited for room.
-    Died,
-    Io(io::Error),
-}
-
 /// How long to wait for a reason if a mailbox has hung up and its process still exists.
 const DOUBT: Duration = Duration::from_secs(1);
 
@@ -197,94 +185,6 @@ impl Endpoint {
 
     fn lifecycle(&self) -> MutexGuard<'_, Lifecycle> {
         self.local().lifecycle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sends one message, and waits for room until `deadline` (0: not at all).
-    pub(crate) fn send(
-        &self,
-        reception: &Reception,
-        call: Call,
-        outgoing: Outgoing,
-        deadline: u64,
-    ) -> Result<(), Failure> {
-        let current = current(self.status_page.incarnation(), call.purges, reception.number());
-        let session = self.session(reception);
-        let is_announced = || self.local().announced.load(Ordering::Acquire) == current;
-        let mut announcing = call.ask && !is_announced();
-        let bytes = packet(&envelope(session, call, &outgoing, announcing)).map_err(Failure::Io)?;
-        let mut sealed = Sealed::new(outgoing, bytes);
-        let mut has_waited = false;
-        loop {
-            let seen = self.status_page.depth().load(Ordering::SeqCst);
-            if announcing && is_announced() {
-                // Another thread was first while we waited for room.
-                announcing = false;
-                let outgoing = sealed.into_outgoing();
-                let packet = packet(&envelope(session, call, &outgoing, false)).map_err(Failure::Io)?;
-                sealed = Sealed::new(outgoing, packet);
-            }
-            let sent = self.send_now(reception, &mut sealed, announcing.then_some(current));
-            if matches!(sent, Err(Failure::Full)) && !has_waited {
-                self.wake_if_idle();
-            }
-            match sent {
-                Err(Failure::Full) if deadline > clock::now() => {
-                    capacity::wait_for_change(&self.status_page, seen, deadline);
-                    has_waited = true;
-                }
-                Err(Failure::Gone) if has_waited => return Err(Failure::Died),
-                other => return other,
-            }
-        }
-    }
-
-    /// Wakes an actor that sleeps while its mailbox counts as full: senders that were killed may have left
-    /// the count too high. Awake, it sees that its queue is empty, and corrects the count.
-    fn wake_if_idle(&self) {
-        if self.status_page.phase() == Phase::Idle {
-            // If there is no room, there is a message to wake up for.
-            let _ = seqpacket::send_raw(self.mailbox(), b"w", &[]);
-        }
-    }
-
-    fn send_now(
-        &self,
-        reception: &Reception,
-        sealed: &mut Sealed,
-        announcing: Option<u64>,
-    ) -> Result<(), Failure> {
-        // If its supervisor could not record the death, the socket reports it when we send.
-        if matches!(self.status_page.state(), State::Dead | State::Down) {
-            return Err(Failure::Gone);
-        }
-        if !capacity::reserve(&self.status_page) {
-            return Err(Failure::Full);
-        }
-        let channel = [reception.sender()];
-        let mut send = || sealed.send(self.mailbox(), if announcing.is_some() { &channel } else { &[] });
-        let mut sent = send();
-        if sent.as_ref().is_err_and(Verdict::passes_unseen) {
-            // The kernel counts descriptors on their way against the sender's soft limit.
-            sent = rlimit::with_raised_descriptors(send);
-        }
-        match sent {
-            Ok(()) => {
-                if let Some(current) = announcing {
-                    self.local().announced.store(current, Ordering::Release);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                capacity::release(&self.status_page);
-                Err(match Verdict::of(&error) {
-                    Verdict::Passes if !Verdict::passes_unseen(&error) => Failure::Full,
-                    Verdict::Theirs => Failure::Gone,
-                    // An error that passes is returned and not waited for: the arguments are still there. If
-                    // something is broken, it is one ref of this process, or an argument.
-                    Verdict::Passes | Verdict::Packet | Verdict::Ours => Failure::Io(error),
-                })
-            }
-        }
     }
 
     /// Whether it is gone for good, by the status page and by what the kernel says of the socket.
@@ -520,35 +420,6 @@ fn lost_with(own: u64, incarnation: u64, exit_record: &Arc<ExitRecord>) -> Vec<L
     unanswered.chain(busy.map(|busy| lost(busy.seq..=busy.seq))).collect()
 }
 
-fn envelope(session: u64, call: Call, outgoing: &Outgoing, announce: bool) -> Envelope<&serde_bytes::Bytes> {
-    Envelope {
-        session,
-        seq: call.seq,
-        ask: call.ask,
-        method: call.method,
-        deadline: call.deadline,
-        limit: call.limit,
-        purges: call.purges,
-        #[cfg(debug_assertions)]
-        via: context::chain(),
-        announce,
-        large: outgoing.is_large(),
-        payload: outgoing.bytes(),
-    }
-}
-
-/// The header of a message, without the payload.
-#[derive(Clone, Copy)]
-pub(crate) struct Call {
-    pub(crate) seq: u64,
-    pub(crate) ask: bool,
-    pub(crate) method: u32,
-    pub(crate) deadline: u64,
-    pub(crate) limit: u64,
-    /// How often the mailbox had been purged.
-    pub(crate) purges: u64,
-}
-
 impl Drop for Endpoint {
     fn drop(&mut self) {
         let attended = self.lifecycle().attended.take();
@@ -563,35 +434,5 @@ impl Drop for Endpoint {
 fn release(attended: Option<(u64, u64)>) {
     if let (Some(key), Some(reactor)) = (attended, Reactor::existing()) {
         reactor.release_future(key);
-    }
-}
-
-/// A number, never 0, for the stage of an actor's life and of ours: its incarnation, how often its mailbox
-/// has been purged, and which of our reply channels this is.
-fn current(incarnation: u64, purges: u64, channel: u64) -> u64 {
-    let stage = (channel << 48) | ((purges & 0xffff) << 32) | (incarnation & u64::from(u32::MAX));
-    stage.wrapping_add(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ipc::channel;
-
-    #[test]
-    fn a_sender_that_finds_a_sleeping_actor_full_wakes_it() {
-        let (sender, receiver) = channel::pair::<Envelope>().unwrap();
-        let status_page = StatusPage::create(1, false).unwrap();
-        // A sender that is killed between counting and sending leaves the page so.
-        assert!(capacity::reserve(&status_page));
-        let card =
-            Card { id: 6, name: "full".into(), daemon: false, timeout: Duration::from_secs(1), depth: 128 };
-        let endpoint = Endpoint::new(card, sender, status_page);
-        let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, purges: 0 };
-        let sent = endpoint.send(&Reactor::get().unwrap().reception(), call, Outgoing::text(""), 0);
-        assert!(matches!(sent, Err(Failure::Full)));
-        let mut buffer = [0; 16];
-        let woken = seqpacket::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();
-        assert_eq!(&buffer[..woken.len], b"w");
     }
 }
