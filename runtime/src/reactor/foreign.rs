@@ -60,7 +60,8 @@ fn await_end(pidfd: &OwnedFd, inner_end: &OwnedFd) {
     fd::shut_down(inner_end.as_fd());
 }
 
-/// Opens the process if it is older than this one: another process with its number would be younger.
+/// Opens the process unless it is younger than this one: then it only has the number of the one that was
+/// there.
 fn pidfd_of(pid: i32) -> Option<OwnedFd> {
     let pidfd = process::pidfd(pid).ok()?;
     let (theirs, ours) = (procfs::started(pid)?, procfs::started(process::pid())?);
