@@ -1,4 +1,4 @@
-//! A deserializer around another one, which minds the [`Bounds`](super::bounds::Bounds).
+//! A deserializer around another one, which enforces the [`Bounds`](super::bounds::Bounds).
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ pub(super) struct Reader<'b, D> {
     pub(super) place: Place<'b>,
 }
 
-/// What is with parts is told of them through this.
+/// A visitor whose parts are read within the bounds.
 struct Seen<'b, V> {
     visitor: V,
-    /// That of the parts.
+    /// The place of the parts.
     place: Place<'b>,
-    /// Whether their number is one that was read.
+    /// Whether the number of parts is one that was read.
     counted: bool,
 }
 
@@ -89,7 +89,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Reader<'_, D> {
     }
 
     level! {
-        deserialize_seq(), true; deserialize_map(), true; deserialize_any(), true; deserialize_ignored_any(), true;
+        deserialize_seq(), true; deserialize_map(), true;
+        deserialize_any(), true; deserialize_ignored_any(), true;
         deserialize_tuple(len: usize), false;
         deserialize_tuple_struct(name: &'static str, len: usize), false;
         deserialize_struct(name: &'static str, fields: Names), false;

@@ -1,4 +1,5 @@
-//! A serializer around another one, which minds the [`Bounds`](super::bounds::Bounds); and where the bytes go.
+//! A serializer around another one, which enforces the [`Bounds`](super::bounds::Bounds), and the output for
+//! the bytes.
 
 use std::fmt::Display;
 
@@ -73,11 +74,12 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
     type SerializeStructVariant = Parts<'b, S::SerializeStructVariant>;
 
     plain! {
-        serialize_bool(value: bool); serialize_char(value: char); serialize_f32(value: f32); serialize_f64(value: f64);
-        serialize_i8(value: i8); serialize_i16(value: i16); serialize_i32(value: i32); serialize_i64(value: i64);
-        serialize_i128(value: i128);
-        serialize_u8(value: u8); serialize_u16(value: u16); serialize_u32(value: u32); serialize_u64(value: u64);
-        serialize_u128(value: u128);
+        serialize_bool(value: bool); serialize_char(value: char);
+        serialize_f32(value: f32); serialize_f64(value: f64);
+        serialize_i8(value: i8); serialize_i16(value: i16); serialize_i32(value: i32);
+        serialize_i64(value: i64); serialize_i128(value: i128);
+        serialize_u8(value: u8); serialize_u16(value: u16); serialize_u32(value: u32);
+        serialize_u64(value: u64); serialize_u128(value: u128);
         serialize_str(value: &str); serialize_bytes(value: &[u8]);
         serialize_unit(); serialize_unit_struct(name: Name);
     }
@@ -156,7 +158,11 @@ macro_rules! compounds {
             type Error = C::Error;
 
             $(#[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, $($name: $argument,)? value: &T) -> Result<(), C::Error> {
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $($name: $argument,)?
+                value: &T,
+            ) -> Result<(), C::Error> {
                 if $counted && !self.place.bounds.item() {
                     return too_much();
                 }
@@ -180,7 +186,7 @@ compounds! {
     SerializeStructVariant { serialize_field(name: Name), false; }
 }
 
-/// The bytes, as many as there may be.
+/// The encoded bytes, as many as there may be.
 pub(super) struct Output<'b> {
     bytes: Vec<u8>,
     bounds: &'b Bounds,

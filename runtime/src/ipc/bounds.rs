@@ -1,8 +1,10 @@
-//! How much a value may be: how deep, how long, and how many items that are no bytes.
+//! Bounds of a value: how deep it may be, how many bytes it may have, and how many items without bytes.
 //!
-//! The format has no bounds of its own, and a decoder believes what it reads: a few bytes can stand for 2^40 items, and a megabyte for a value so
-//! deep that no stack bears it. So each value goes through [`read`](super::bounded_deserializer) on its way in, and through [`write`](super::bounded_serializer) on its way out,
-//! which look at the same bounds: who sends too much is told, and who receives it is not hurt.
+//! The format has no bounds of its own, and a decoder believes what it reads: a few bytes can stand for 2^40
+//! items, and a megabyte for a value too deep for any stack. So each value goes through
+//! [`bounded_deserializer`](super::bounded_deserializer) on its way in, and through
+//! [`bounded_serializer`](super::bounded_serializer) on its way out, which enforce one set of bounds: a
+//! sender of too much gets an error, and a receiver is not hurt.
 
 use std::cell::Cell;
 use std::fmt;
@@ -13,22 +15,24 @@ use crate::sys::stack;
 /// How deep a value may be, unless an actor says otherwise.
 pub(crate) const DEPTH: u32 = 128;
 
-/// As many bytes can a message have.
+/// How many bytes a message may have.
 pub(crate) const BYTES: u64 = 1 << 30;
 
-/// So many items may be there that have no bytes.
+/// How many items without bytes a value may have.
 const EMPTY: u64 = 1 << 20;
 
-/// What code has that is given such a value, beside what it takes to drop it.
+/// The stack for code that is given a deep value, beside what it takes to drop it.
 const ROOM: usize = 8 << 20;
 
-/// How deep a value may be at most; and how deep it is looked into one that is too deep, to say how deep it is, and to drop it.
+/// The largest depth that an actor may choose. A value that is too deep is looked into down to here, to say
+/// how deep it is, and to drop it.
 pub(crate) const SOUNDED: u32 = 100_000;
 
-/// What is said of another one.
+/// The error for any other depth.
 pub(crate) const DEPTHS: &str = "the option `depth` is between 1 and 100000 levels";
 
-/// How much stack it takes to drop one level, amply: 300 bytes for a box in an enum in a struct, in builds without optimisation.
+/// How much stack it takes to drop one level, amply: 300 bytes for a box in an enum in a struct, in builds
+/// without optimisation.
 const TO_DROP: usize = 1024;
 
 /// How deep the messages of this process may be, if it is an actor or a task.
@@ -38,13 +42,14 @@ pub(crate) fn here() -> u32 {
     HERE.load(Relaxed)
 }
 
-/// Runs an actor or a task whose messages may be so deep.
+/// Runs an actor or a task whose messages may be `depth` levels deep.
 pub(crate) fn live<T>(depth: u32, run: impl FnOnce() -> T) -> T {
     HERE.store(depth, Relaxed);
     with_stack_for(depth, run)
 }
 
-/// Runs code that is given values of so many levels: with as much stack as it takes to drop them, if there is memory for it.
+/// Runs code that is given values of `depth` levels, with as much stack as it takes to drop them, if there is
+/// memory for it.
 pub(crate) fn with_stack_for<T>(depth: u32, run: impl FnOnce() -> T) -> T {
     if depth <= DEPTH {
         return run();
@@ -55,7 +60,7 @@ pub(crate) fn with_stack_for<T>(depth: u32, run: impl FnOnce() -> T) -> T {
     ran.unwrap_or_else(|| unreachable!("it runs once, on the one stack or on the other"))
 }
 
-/// What a value is too much of.
+/// Which bound a value exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Excess {
     Depth,
@@ -64,7 +69,7 @@ pub(super) enum Excess {
     Stack,
 }
 
-/// What is looked at in one value on its way.
+/// The bounds of one value on its way, and what has been seen of it.
 pub(super) struct Bounds {
     depth: u32,
     /// How deep it is, as far as it has been seen.
@@ -75,12 +80,13 @@ pub(super) struct Bounds {
     excess: Cell<Option<Excess>>,
 }
 
-/// Where in a value somebody is.
+/// A position in a value.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'b> {
     pub(super) bounds: &'b Bounds,
     level: u32,
-    /// Directly in an option or a newtype, which is no level unless it is directly in another one: then they could go on for ever.
+    /// Directly in an option or a newtype. That is no level, unless it is directly in another one: otherwise
+    /// they could go on for ever.
     thin: bool,
 }
 
@@ -106,7 +112,7 @@ impl Bounds {
         self.deepest.get()
     }
 
-    /// Another item of a sequence. `false` if there are too many that have no bytes.
+    /// Counts another item of a sequence. `false` if there are too many that have no bytes.
     #[inline(always)]
     pub(super) fn item(&self) -> bool {
         let items = self.items.get() + 1;
@@ -118,12 +124,13 @@ impl Bounds {
         few
     }
 
-    /// Whether there can be so many items, each with a byte at least: what is claimed beyond that is no reason to make room.
+    /// Whether there can be so many items, each with at least one byte. A larger claim is no reason to make
+    /// room.
     pub(super) fn may_have(&self, items: usize) -> bool {
         items as u64 <= self.bytes.get()
     }
 
-    /// What is too much, in words; `found` of it.
+    /// The error for this excess; `found` is how deep the value is, if that is known.
     pub(super) fn words(&self, excess: Excess, found: Option<u32>) -> String {
         let Bounds { depth, .. } = self;
         match excess {
@@ -146,13 +153,13 @@ pub(crate) fn too_deep(found: u32, depth: u32) -> String {
 }
 
 impl<'b> Place<'b> {
-    /// The parts of what is here.
+    /// The position of the parts of what is here.
     #[inline(always)]
     pub(super) fn inside(self) -> Place<'b> {
         Place { level: self.level + 1, thin: false, ..self }
     }
 
-    /// What is in an option or newtype here.
+    /// The position of what is in an option or newtype here.
     #[inline(always)]
     pub(super) fn through(self) -> Place<'b> {
         Place { level: self.level + u32::from(self.thin), thin: true, ..self }
@@ -178,7 +185,7 @@ impl<'b> Place<'b> {
         !self.thin || self.has_level()
     }
 
-    /// Goes into what is here, on a stack that has room for it. `None` if there is no such stack.
+    /// Runs `act` on a stack that has room for it. `None` if there is no such stack.
     #[inline(always)]
     pub(super) fn go<T>(self, act: impl FnOnce() -> T) -> Option<T> {
         // The reserve is for more than four levels.
@@ -193,7 +200,8 @@ impl<'b> Place<'b> {
     }
 }
 
-/// What an impl of serde is told of it, and does not see: the words are those of the bounds.
+/// The error that serde carries through the value's own code. Its text is not shown: [`Bounds::words`] has
+/// the words.
 pub(super) struct Silent;
 
 impl fmt::Display for Silent {
@@ -202,18 +210,19 @@ impl fmt::Display for Silent {
     }
 }
 
-/// Bounds with which one finds out how deep a value is that is too deep.
+/// Bounds for finding out how deep a value is that is too deep.
 pub(super) fn sounding() -> Bounds {
     Bounds::new(SOUNDED, BYTES)
 }
 
-/// Drops a value of so many levels: by recursion, like everything, but not on whatever stack there is.
+/// Drops a value of so many levels. That is recursive, as for every value, so it runs on a stack that is
+/// large enough.
 pub(crate) fn drop_deep<T>(value: T, levels: u32) {
     if levels <= DEPTH {
         return;
     }
     let mut value = Some(value);
-    // Without memory for such a stack, and if nobody knows how deep it is, a leak is what hurts least.
+    // Without memory for such a stack, and if the depth is not known, a leak hurts least.
     let dropped =
         levels <= SOUNDED && stack::with(levels as usize * TO_DROP, || drop(value.take())).is_some();
     if !dropped {

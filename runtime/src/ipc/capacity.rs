@@ -1,8 +1,8 @@
-//! The bound of a mailbox: who may put a message in, and who waits.
+//! Mailbox capacity: reserving a place, and waiting for one.
 //!
-//! The depth lies in the status page. A sender raises it before it sends, the actor lowers it when it takes the message out, so it
-//! never exceeds the capacity. A sender that is killed between the two leaves the count too high; the actor knows
-//! better whenever its queue is empty, and corrects it (see [`Correction`]).
+//! The depth lies in the status page. A sender raises it before it sends, and the actor lowers it when it
+//! takes the message out, so it never exceeds the capacity. A sender that is killed between the two leaves
+//! the count too high; the actor sees that when its queue is empty, and corrects it (see [`Correction`]).
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::status::StatusPage;
 use crate::sys::{clock, futex};
 
-/// No sleep for room is longer than this, so that a lost wake-up or a peer that vanished costs at most this much.
+/// The longest sleep for room, so that a lost wake-up or a vanished peer costs at most this much.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// How long the queue must have been empty and the count unchanged before the count is corrected.
@@ -48,7 +48,8 @@ pub(crate) struct Correction {
 }
 
 impl Correction {
-    /// The queue is empty. Returns how long to wait for a message before looking again, if the count needs it.
+    /// Called when the queue is empty. Returns how long to wait for a message before looking again, if the
+    /// count needs it.
     pub(crate) fn queue_is_empty(&mut self, status_page: &StatusPage) -> Option<Duration> {
         let depth = status_page.depth().load(SeqCst);
         if depth == 0 {
@@ -56,7 +57,7 @@ impl Correction {
             return None;
         }
         if self.seen == Some(depth) {
-            // Nobody has come or gone for a while: what is counted does not exist.
+            // No message has come or gone for a while: what is counted does not exist.
             if status_page.depth().compare_exchange(depth, 0, SeqCst, SeqCst).is_ok() {
                 futex::wake(status_page.depth(), i32::MAX);
             }
@@ -67,7 +68,7 @@ impl Correction {
         Some(SETTLED)
     }
 
-    /// A message came.
+    /// Called when a message came.
     pub(crate) fn queue_moved(&mut self) {
         self.seen = None;
     }

@@ -2,7 +2,7 @@
 //!
 //! ipc-channel makes and types the pairs; it has no way to send without blocking, to receive descriptors of
 //! another kind or to hand out its own (servo/ipc-channel#112, #214, #275). So the pair is made there, and
-//! its packets are moved by `sys::frame`, in ipc-channel's format.
+//! its packets are moved by `sys::seqpacket`, in ipc-channel's format.
 
 use std::fmt::Debug;
 use std::io;
@@ -29,22 +29,23 @@ where
 /// More messages than any mailbox holds.
 pub(crate) const MOST: usize = 1 << 17;
 
-/// Rings a mailbox from its inner side: there is something new in the status page. Everybody who has a sending end sees this, and nobody takes it away but who
-/// rings, by one of those: when there is no room for another ring, those that were not read go.
+/// Rings a mailbox from its inner side: there is something new in the status page. All holders of a sending
+/// end see this. Only the ringing process takes rings away, through `sender`: when there is no room for
+/// another ring, those that were not read go.
 pub(crate) fn ring(receiver: BorrowedFd<'_>, sender: Option<BorrowedFd<'_>>) {
     let rung = || seqpacket::send_raw(receiver, b"r", &[]);
     if rung().is_err() {
-        // Full: the actor has been at it.
+        // Full: the actor itself has written there.
         sender.map(|sender| poll::drain_bell(sender, MOST));
-        // One that has been shut down is seen without a bell.
+        // A mailbox that has been shut down is seen without a bell.
         let _ = rung();
     }
 }
 
 /// A descriptor of our own for an end of an ipc-channel.
 ///
-/// The API does not give it away, but `Debug` prints it, as `SharedFileDescriptor(3)` or `Cell { value: 4 }`. The version
-/// is pinned, a test watches the format, and what we find must be a sequenced-packet socket.
+/// The API does not give it away, but `Debug` prints it, as `SharedFileDescriptor(3)` or `Cell { value: 4 }`.
+/// The version is pinned, a test watches the format, and the number found must be a sequenced-packet socket.
 pub(crate) fn descriptor(end: &impl Debug) -> io::Result<OwnedFd> {
     let text = format!("{end:?}");
     let copy = fd::duplicate(printed_number(&text).ok_or_else(|| unexpected(&text))?)?;
@@ -116,7 +117,8 @@ mod tests {
     #[test]
     fn a_channel_switched_to_non_blocking_is_waited_for_all_the_same() {
         let (sender, receiver) = ipc::channel::<u32>().unwrap();
-        // `try_recv` switches the shared description; a process killed in between leaves it so. Here for good:
+        // `try_recv` switches the shared description; a process killed in between leaves it so. Here for
+        // good:
         let end = descriptor(&receiver).unwrap();
         std::os::unix::net::UnixStream::from(end.try_clone().unwrap()).set_nonblocking(true).unwrap();
         let reader = std::thread::spawn(move || {

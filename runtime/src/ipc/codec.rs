@@ -1,7 +1,8 @@
 //! Values to bytes and back, with the refs and descriptors that travel in them.
 //!
-//! An `ActorRef` in a message is two descriptors beside it, and a file or shared memory is one. Their serde implementations put them
-//! aside here, in a thread-local that is set up for exactly one encode or decode: a failing one leaves nothing behind for the next.
+//! An `ActorRef` in a message is two descriptors beside it, and a file or shared memory is one. Their serde
+//! implementations put them aside here, in a thread-local that is set up for exactly one encode or decode: a
+//! failing one leaves nothing behind for the next.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,22 +22,25 @@ use crate::sys::stack;
 
 pub(crate) use crate::ipc::raw_value::RawValue;
 
-/// What can travel between processes: arguments, answers, errors, state.
+/// What can travel between processes: arguments, replies, errors, state.
 ///
-/// Implemented for every type that is `Serialize + DeserializeOwned + 'static`; nothing to do but
-/// `#[derive(Serialize, Deserialize)]`. The encoding is postcard's, which is not self-describing: the serde attributes
-/// `flatten`, `untagged` and `skip_serializing_if` do not survive it (debug builds say so at the sender).
+/// Implemented for every type that is `Serialize + DeserializeOwned + 'static`:
+/// `#[derive(Serialize, Deserialize)]` is all it takes. The encoding is postcard's, which is not
+/// self-describing: the serde attributes `flatten`, `untagged` and `skip_serializing_if` do not survive it
+/// (debug builds say so at the sender).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel between processes",
     label = "has to be serde's `Serialize` and `Deserialize`, and own its data",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it; a resource that cannot travel (a file, a thread, a connection) is made in the actor's process by an `#[init]`"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it; \
+            a resource that cannot travel (a file, a thread, a connection) is made in the actor's process \
+            by an `#[init]`"
 )]
 pub trait Portable: Serialize + DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Portable for T {}
 
-/// A process that a ref in a message is of.
+/// The process that a ref in a message refers to.
 pub(crate) trait Carried: Send + Sync {
     /// Its mailbox, and its status page.
     fn descriptors(&self) -> [BorrowedFd<'_>; 2];
@@ -89,11 +93,11 @@ thread_local! {
     static INCOMING: Local<VecDeque<OwnedFd>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
-/// Nothing that is dropped with its thread, so that it can be used in destructors of thread-locals and in exit functions too: it is empty
-/// whenever no scope is open.
+/// A value that is not dropped with its thread, so that destructors of thread-locals and exit functions can
+/// use it too. It is empty whenever no scope is open.
 type Local<T> = RefCell<ManuallyDrop<Option<T>>>;
 
-/// In a supervisor, for its children: what a thread does before it uses these for the first time costs each of them copies of pages.
+/// In a supervisor, for its children: first use in each child would cost each of them copies of pages.
 pub(crate) fn prepare() {
     OUTGOING.with(|_| ());
     INCOMING.with(|_| ());
@@ -130,7 +134,7 @@ impl<T: 'static> Drop for Scope<T> {
 /// Encodes a value.
 ///
 /// # Errors
-/// What its `Serialize` said, or what of the [`bounds`] it does not keep.
+/// What its `Serialize` said, or which of the [`bounds`] it exceeds.
 pub(crate) fn encode<T: Portable>(value: &T) -> Result<Encoded, String> {
     encode_within(value, DEPTH).0
 }
@@ -182,13 +186,13 @@ fn to_bytes<T: Portable>(value: &T, depth: u32) -> (Result<Vec<u8>, String>, u32
     (Err(format!("cannot encode {}: {text}", std::any::type_name::<T>())), levels)
 }
 
-/// Encodes a value that outlives this process, or leaves this machine: into bytes alone.
+/// Encodes a value that outlives this process, or leaves this machine, into bytes alone.
 ///
 /// # Errors
 /// What its `Serialize` said; refs and descriptors are refused.
 #[cfg(feature = "remote")]
 pub(crate) fn encode_plain<T: Portable>(value: &T) -> Result<Vec<u8>, String> {
-    // A message may be on its way to be encoded on this thread.
+    // This thread may be encoding a message already.
     let _scope = Scope(&OUTGOING, swap(&OUTGOING, None));
     to_bytes(value, DEPTH).0
 }
@@ -204,18 +208,22 @@ pub(crate) fn encode_plain_away<T: Portable>(value: T, depth: u32) -> Result<Vec
     bytes
 }
 
-/// Some serde attributes write what cannot be read back in a format without field names; better here than over there.
+/// Some serde attributes write what cannot be read back in a format without field names. The sender should
+/// hear of it, not the receiver.
 fn check_round_trip<T: Portable>(bytes: &[u8], depth: u32) -> Result<(), String> {
     let decoded = decode_within::<T>(bytes, Vec::new(), depth);
     decoded.map(|value| bounds::drop_deep(value, depth)).map_err(|error| {
-        format!("{error}, although it was encoded by the same type: `flatten`, `untagged` and `skip_serializing_if` do not work here")
+        format!(
+            "{error}, although it was encoded by the same type: \
+             `flatten`, `untagged` and `skip_serializing_if` do not work here"
+        )
     })
 }
 
 /// Decodes a value; `fds` are those of the refs and descriptors in it.
 ///
 /// # Errors
-/// If the bytes are not exactly one `T`, do not keep the [`bounds`], or its `Deserialize` fails or panics.
+/// If the bytes are not exactly one `T`, exceed the [`bounds`], or its `Deserialize` fails or panics.
 pub(crate) fn decode<T: Portable>(bytes: &[u8], fds: Vec<OwnedFd>) -> Result<T, String> {
     decode_within(bytes, fds, DEPTH)
 }
@@ -265,8 +273,9 @@ pub(crate) fn takes_descriptors() -> bool {
     OUTGOING.with_borrow(|outgoing| outgoing.is_some())
 }
 
-/// What is said where they cannot.
-const NOT_BYTES: &str = "refs and descriptors travel in messages of phalanx and in the state of new processes only: they are not bytes, and so cannot be in a task's result, which outlives it";
+/// The error for refs and descriptors where they cannot travel.
+const NOT_BYTES: &str = "refs and descriptors travel in messages of phalanx and in the state of new \
+    processes only: they are not bytes, and so cannot be in a task's result, which outlives it";
 
 /// Puts the descriptors of a ref beside the message that is being serialised.
 pub(crate) fn put_ref<E: serde::ser::Error>(carried: Arc<dyn Carried>) -> Result<(), E> {
@@ -291,7 +300,7 @@ pub(crate) fn put_aside<E: serde::ser::Error>(aside: &Aside) -> Result<(), E> {
     if put(aside.clone()) { Ok(()) } else { Err(E::custom(NOT_BYTES)) }
 }
 
-/// The other direction.
+/// Takes the next descriptor that came beside the message being decoded.
 pub(crate) fn take_fd<E: serde::de::Error>() -> Result<OwnedFd, E> {
     take().ok_or_else(|| E::custom("without its descriptor"))
 }

@@ -1,7 +1,7 @@
 //! What lies in the packets, and how they are moved.
 //!
-//! One message is one packet. A payload that is too large for that travels as a sealed memory file beside it, and so
-//! a sender that is killed anywhere has either sent a message or not.
+//! One message is one packet. A payload that is too large for that travels as a sealed memory file beside it,
+//! so a sender that is killed anywhere has either sent a message or not.
 
 use std::io;
 use std::ops::Deref;
@@ -21,21 +21,23 @@ const INLINE: usize = 32 * 1024;
 /// A packet in a mailbox; `P` is bytes, borrowed while writing.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Envelope<P = ByteBuf> {
-    /// Who calls: a random number that this caller uses with this actor only.
+    /// The caller: a random number that it uses with this actor only.
     pub(crate) session: u64,
     /// Which of its messages; never 0.
     pub(crate) seq: u64,
-    /// Whether an answer is expected.
+    /// Whether a reply is expected.
     pub(crate) ask: bool,
     /// The method's index.
     pub(crate) method: u32,
-    /// After this moment nobody waits for the answer (nanoseconds of the monotonic clock); 0 for never.
+    /// After this moment no caller waits for the reply (nanoseconds of the monotonic clock); 0 for never.
     pub(crate) deadline: u64,
-    /// For how long its handler may run before it is killed (nanoseconds); 0 for as long as the actor's own limits say.
+    /// For how long its handler may run before it is killed (nanoseconds); 0 for as long as the actor's own
+    /// limits say.
     pub(crate) limit: u64,
-    /// How often the mailbox had been swept when this was sent.
+    /// How often the mailbox had been purged when this was sent.
     pub(crate) purges: u64,
-    /// The actors that wait for this one while they handle a message: the one that calls, the one that has called that, and so on.
+    /// The actors that wait for this message while they handle one: the caller, the caller's caller, and so
+    /// on.
     #[cfg(debug_assertions)]
     pub(crate) via: Vec<u64>,
     /// The first descriptor is the caller's reply channel.
@@ -56,24 +58,24 @@ pub(crate) struct Answered<P = ByteBuf> {
     pub(crate) payload: P,
 }
 
-/// What an answer is.
+/// What a reply is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     /// The value.
     Value,
     /// The handler's `Err`.
     App,
-    /// Text: the arguments could not be decoded, or the answer could not be encoded.
+    /// Text: the arguments could not be decoded, or the reply could not be encoded.
     Codec,
     /// The deadline had passed before the message's turn came, and it was not run.
     Expired,
-    /// Text: the message could not be received as a whole, or its answer could not be sent or kept.
+    /// Text: the message could not be received as a whole, or its reply could not be sent or kept.
     Dropped,
     /// An exit reason: the process that handled it died of it.
     Lost,
-    /// The handler left the answer for later, and then it was dropped.
+    /// The handler left the reply for later, and then it was dropped.
     Unanswered,
-    /// A [`Failure`](crate::actor::forwarded::Failure): the call was handed on, and this came of it.
+    /// A [`Failure`](crate::actor::forwarded::Failure): the call was forwarded, and this came of it.
     Relayed,
 }
 
@@ -86,8 +88,8 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// # Errors
-    /// If there is no memory (or no descriptor) for a large payload, or there are too many descriptors in it for one message;
-    /// `others` descriptors travel beside it.
+    /// If there is no memory (or no descriptor) for a large payload, or there are too many descriptors in it
+    /// for one message; `others` descriptors travel beside it.
     pub(crate) fn new(encoded: Encoded, others: usize) -> io::Result<Outgoing> {
         let Encoded { bytes, aside, .. } = encoded;
         if bytes.len() as u64 > BYTES {
@@ -102,7 +104,8 @@ impl Outgoing {
             let text = match others {
                 0 => format!("{refs} refs in one message, at most {} fit", room / 2),
                 _ => format!(
-                    "{refs} refs (of two descriptors each) and {others} descriptors in one message, at most {room} fit"
+                    "{refs} refs (of two descriptors each) and {others} descriptors in one message, \
+                     at most {room} fit"
                 ),
             };
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -161,7 +164,7 @@ impl Sealed {
         self.packet.len()
     }
 
-    /// For one that has to wait: no more memory than the packet needs. It cannot be sealed anew after this.
+    /// For a packet that has to wait: no more memory than it needs. It cannot be sealed anew after this.
     pub(crate) fn slim(&mut self) {
         self.outgoing.inline = Vec::new();
         self.packet.shrink_to_fit();

@@ -1,7 +1,7 @@
 //! What a `Serialize` said when it refused.
 //!
-//! postcard's error does not keep the text, so a value that could not be encoded is serialised once more, into nothing,
-//! with an error type that does.
+//! postcard's error does not keep the text, so a value that could not be encoded is serialised once more,
+//! into nothing, with an error type that does.
 
 use serde::Serialize;
 use serde::ser::{self, Serializer};
@@ -12,14 +12,16 @@ use super::bounds::{self, Bounds, Excess};
 /// Keeps the text it is made of.
 type Told = serde::de::value::Error;
 
-/// The text of the error with which this value refuses to be serialised, if it does and is not too much of anything.
+/// The text of the error with which this value refuses to be serialised; `None` if it does not refuse, or
+/// exceeds a bound.
 pub(super) fn refusal<T: Serialize>(value: &T) -> Option<String> {
     let bounds = bounds::sounding();
     let refused = walk(value, &bounds);
     refused.filter(|_| bounds.excess().is_none())
 }
 
-/// How many levels it has; more than [`SOUNDED`](bounds::SOUNDED) if it has more. Nobody knows if it refuses to be looked at to its end.
+/// How many levels it has; more than [`SOUNDED`](bounds::SOUNDED) if it has more. `None` if it refuses to be
+/// looked at to its end.
 pub(super) fn levels<T: Serialize>(value: &T) -> Option<u32> {
     let bounds = bounds::sounding();
     match (walk(value, &bounds), bounds.excess()) {
@@ -98,7 +100,7 @@ impl Serializer for Nowhere {
     }
 
     fn is_human_readable(&self) -> bool {
-        // As postcard: types that look different to people are to be serialised in the same way.
+        // As postcard does: types with a human-readable form must be serialised in the other one.
         false
     }
 }

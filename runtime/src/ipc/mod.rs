@@ -1,6 +1,6 @@
-//! Bytes and descriptors between processes: the codec and its bounds, envelopes, channels, the capacity of a mailbox, and the uplinks to the program.
-//!
-//! Nothing here knows actors, refs, supervisors, or who waits for what.
+//! Bytes and descriptors between processes: the codec and its bounds, envelopes, channels, the capacity of a
+//! mailbox, and the uplinks to the program. It must never import anything that knows actors, refs,
+//! supervisors or routing.
 
 pub(crate) mod bounded_deserializer;
 pub(crate) mod bounded_serializer;

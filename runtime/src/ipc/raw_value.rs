@@ -1,4 +1,4 @@
-//! An encoded value on its way through others, who do not decode it.
+//! An encoded value that passes through processes without being decoded.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -8,9 +8,11 @@ use serde_bytes::ByteBuf;
 
 use super::codec::{Aside, Encoded, Portable, decode_within, encode_away, encode_within, put_aside, take_fd};
 
-/// Bytes of a value, and what belongs beside them. It travels in messages like any other value, as often as one likes.
+/// The bytes of a value, and what belongs beside them. It travels in messages like any other value, any
+/// number of times.
 ///
-/// The bytes lie in each message, or, as a [`Blob`](crate::Blob), in one memory file from the first hand to the last.
+/// The bytes lie in each message or, as a [`Blob`](crate::Blob), in one memory file from the first process to
+/// the last.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RawValue<B = ByteBuf> {
     pub(crate) bytes: B,
@@ -25,7 +27,8 @@ impl RawValue {
 }
 
 impl<B: From<Vec<u8>> + AsRef<[u8]>> RawValue<B> {
-    /// Packs a value of at most `depth` levels; returns how many it has, too. The error is what its `Serialize` said.
+    /// Packs a value of at most `depth` levels; returns how many it has, too. The error is what its
+    /// `Serialize` said.
     pub(crate) fn pack<T: Portable>(value: &T, depth: u32) -> (Result<RawValue<B>, String>, u32) {
         let (encoded, levels) = encode_within(value, depth);
         (encoded.map(RawValue::from), levels)
@@ -63,6 +66,8 @@ impl<B: From<Vec<u8>> + AsRef<[u8]>> RawValue<B> {
         all.map(|fd| fd.try_clone_to_owned().map_err(|error| error.to_string())).collect()
     }
 
+    /// Decodes the value.
+    ///
     /// # Errors
     /// If it is not exactly one `T` of at most `depth` levels, or at a limit on descriptors.
     pub(crate) fn open<T: Portable>(&self, depth: u32) -> Result<T, String> {

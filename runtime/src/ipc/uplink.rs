@@ -1,11 +1,13 @@
-//! The lines of the tree: one-way sockets from every process of it to the program.
+//! The uplinks of a tree: one-way sockets from every process of it to the program.
 //!
-//! There are two. On `log` everything says what happens to it; on `names` it says by which name it can be found. The program makes both
-//! once, reads them, and hands the sending ends to its root supervisor; everything below inherits those by being forked. So a process has
-//! two descriptors for them, however large the tree, and what was sent is in the socket when its sender is gone. A tree that follows another
-//! one uses the same lines.
+//! There are two. On `log`, a process says what happens to it; on `names`, by which name it can be found. The
+//! program makes both once, reads them, and hands the sending ends to its root supervisor; every process
+//! below inherits them by being forked. So a process has two descriptors for them, however large the tree,
+//! and what was sent is in the socket when its sender is gone. A tree that follows another one uses the
+//! uplinks of that one.
 //!
-//! Nobody may wait for room in one, and the program must trust nothing that comes out: every process of the tree can write there.
+//! No process may wait for room in one without a limit, and the program must trust nothing that comes out:
+//! every process of the tree can write there.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -15,12 +17,12 @@ use once_cell::sync::OnceCell;
 use crate::sys::per_process::Own;
 use crate::sys::{fd, seqpacket};
 
-/// How much may lie in a line, in packets of the smallest kind; see [`fd::widen`].
+/// How much may lie in an uplink, in packets of the smallest kind; see [`fd::widen`].
 const ROOM: u32 = 4096;
 
-/// The ends that are written to, in the processes of a tree, which get them from their supervisors.
+/// The sending ends, in the processes of a tree, which get them from their supervisors.
 static INHERITED: OnceCell<Ends> = OnceCell::new();
-/// Both ends, in the program. A copy of it has lines of its own, as it has a tree of its own.
+/// Both ends, in the program. A copy of it has uplinks of its own, as it has a tree of its own.
 static MADE: Own<OnceCell<Lines>> = Own::new();
 
 struct Lines {
@@ -33,7 +35,7 @@ struct Ends {
     names: OwnedFd,
 }
 
-/// The ends that are written to, of this process.
+/// The sending ends of this process.
 fn sending() -> Option<&'static Ends> {
     INHERITED.get().or_else(|| MADE.here().get().map(|lines| &lines.sending))
 }
@@ -63,8 +65,8 @@ pub(crate) fn descriptors() -> impl Iterator<Item = RawFd> {
     log().into_iter().chain(names()).map(|end| end.as_raw_fd())
 }
 
-/// In the program: puts the sending ends into the control channel of a root supervisor that does not exist yet, where they are the first
-/// thing that it finds, beside this word. Makes the lines, if there are none.
+/// In the program: puts the sending ends and `word` into the control channel of a root supervisor that does
+/// not exist yet, which finds them there first. Makes the uplinks, if there are none.
 ///
 /// # Errors
 /// `EMFILE` and the like.
@@ -79,7 +81,7 @@ impl Ends {
     }
 }
 
-/// Makes both lines: the ends that are written to, and those that are read.
+/// Makes both uplinks: the sending and the receiving ends.
 fn open() -> io::Result<(Ends, Ends)> {
     let ((log, log_sender), (names, names_sender)) = (fd::seqpacket_pair()?, fd::seqpacket_pair()?);
     fd::widen(&log_sender, ROOM);
@@ -109,7 +111,7 @@ mod tests {
         let (sending, receiving) = open().unwrap();
         sending.put_into(ours.as_fd(), b"word").unwrap();
         sending.put_into(ours.as_fd(), b"word").unwrap();
-        // What a root supervisor would find, twice: the same lines.
+        // A root supervisor and its successor would find this: ends of one pair of uplinks.
         let mut buffer = [0; 16];
         for word in [b"first ", b"second"] {
             let packet = seqpacket::receive(theirs.as_fd(), &mut buffer, false).unwrap().unwrap();

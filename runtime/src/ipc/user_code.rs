@@ -1,17 +1,19 @@
 //! Code of users that runs on the library's stack: wakers, hooks, subscribers.
 //!
-//! It may panic, and it may come back into the library. So it runs under no lock of ours, and a panic in it ends no more than itself.
+//! It may panic, and it may call back into the library. So it must not run under a lock of ours, and a panic
+//! in it ends no more than itself.
 
 use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// What a panic has thrown. It may throw again when it is dropped, on a stack where nobody expects that: so it is kept.
+/// What a panic has thrown. It may panic again when it is dropped, where no code expects that, so it is never
+/// dropped.
 pub(crate) struct Thrown(ManuallyDrop<Box<dyn Any + Send>>);
 
 impl Thrown {
-    /// Of a thread, too, that somebody has waited for.
+    /// Also for what a thread has thrown that was joined.
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Thrown {
         Thrown(ManuallyDrop::new(payload))
     }
@@ -30,7 +32,7 @@ impl Deref for Thrown {
     }
 }
 
-/// Calls it. The one place where a panic is caught.
+/// Calls `code`. The one place where a panic is caught.
 ///
 /// # Errors
 /// What it has thrown.
@@ -38,7 +40,7 @@ pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, Thrown> {
     catch_unwind(AssertUnwindSafe(code)).map_err(Thrown::new)
 }
 
-/// Calls it; `None` if it panics, which is said in the log as a panic of `what`.
+/// Calls `code`; `None` if it panics, which is logged as a panic of `what`.
 pub(crate) fn call<T>(what: &'static str, code: impl FnOnce() -> T) -> Option<T> {
     let called = caught(code).ok();
     if called.is_none() {

@@ -1,4 +1,4 @@
-//! The lines of [`init`](super::init): the usual ones, behind process and actor.
+//! The lines of [`init`](super::init): the usual ones of `tracing`, behind process and actor.
 
 use std::error::Error;
 use std::fmt::{self, Debug};
@@ -23,7 +23,8 @@ use crate::logging::sites::is_forwarded;
 use crate::reactor::context;
 use crate::types::escape::one_line;
 
-/// Makes it the program's subscriber; returns its filter if there was none, as text that this process' children can read.
+/// Makes it the program's subscriber. Returns its filter as text for this process's children; `None` if there
+/// was a subscriber already.
 pub(super) fn install(filter: &str) -> Option<String> {
     let chosen = EnvFilter::builder().parse_lossy(filter);
     let filter = chosen.to_string();
@@ -33,11 +34,12 @@ pub(super) fn install(filter: &str) -> Option<String> {
     tracing_subscriber::registry().with(lines).try_init().is_ok().then_some(filter)
 }
 
-/// Lets those events in that have passed the same filter elsewhere, where the spans are that it may speak of.
+/// Lets events in that have passed this filter in their own process, which has the spans that the filter may
+/// name.
 struct Chosen;
 
 impl Chosen {
-    /// Supervisors know of levels only.
+    /// Whether an event has passed it. Supervisors check levels only.
     fn has_passed(metadata: &Metadata<'_>) -> bool {
         metadata.target() != record::TARGET && is_forwarded(metadata)
     }
@@ -53,7 +55,7 @@ impl<S> Filter<S> for Chosen {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        // It wants nothing on its own account.
+        // It wants no events itself.
         Some(LevelFilter::OFF)
     }
 }
@@ -73,7 +75,7 @@ where
     ) -> fmt::Result {
         match super::origin() {
             Some(origin) => {
-                // It comes from another process, and is to stay where it belongs.
+                // The name comes from another process, and must stay on this line.
                 write!(writer, "[{} {}] ", origin.pid, one_line(&origin.actor))?;
             }
             None => {
@@ -99,7 +101,8 @@ impl FormatTime for Clock {
     }
 }
 
-/// Year, month and day of a day since 1970, after Howard Hinnant's `civil_from_days`: years that begin in March have their odd day last.
+/// Year, month and day of a day since 1970, after Howard Hinnant's `civil_from_days`: years that begin in
+/// March have their odd day last.
 fn date(day: u64) -> (u64, u64, u64) {
     let day = day + 719_468;
     let (era, day) = (day / 146_097, day % 146_097);
@@ -125,7 +128,8 @@ impl<'a> FormatFields<'a> for Fields {
     }
 }
 
-/// Which of the fields of a forwarded event say what is said in front. If the event has one of such a name itself, ours has another.
+/// The fields of a forwarded event that repeat what stands in front. If the event has a field of such a name
+/// itself, ours has another name.
 #[derive(Default)]
 struct InFront(Vec<&'static str>);
 

@@ -22,7 +22,7 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    /// For this actor: everything up to this level.
+    /// Forwards events of this actor up to the level `most`.
     pub(crate) fn new(actor: String, incarnation: u64, most: LevelFilter) -> Forward {
         Forward { actor, incarnation, most, spans: Spans::default() }
     }

@@ -1,6 +1,8 @@
-//! The program's end of the log: a thread that reads what its tree says, and hands it to the program's subscriber.
+//! The program's end of the log: a thread that reads what its tree says, and hands it to the program's
+//! subscriber.
 //!
-//! It takes one packet at a time and keeps nothing of it. So the line is the only queue, and its senders see when it is full.
+//! It takes one packet at a time and keeps nothing of it. So the uplink is the only queue, and its senders
+//! see when it is full.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -27,7 +29,7 @@ use crate::types::escape::{escaped, one_line};
 /// How long the end of a program waits for what it has not read yet.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How often it is said that there was something that cannot be read.
+/// The least time between two reports of unreadable packets (nanoseconds).
 const COMPLAINTS: u64 = 1_000_000_000;
 
 /// The fields of an event as it is handed on: at most so many.
@@ -47,12 +49,12 @@ fn progress() -> MutexGuard<'static, Progress> {
     PROGRESS.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// In the program: makes sure that what its tree says is read.
+/// In the program: makes sure that a thread reads the log of its tree.
 pub(crate) fn open() {
     let Some(line) = uplink::incoming_log() else { return };
     let mut progress = progress();
     if !progress.has_reader {
-        // Without a thread, what is said stays in the line; the next spawn tries again.
+        // Without a thread, what is said stays in the uplink; the next spawn tries again.
         let thread = std::thread::Builder::new().name("phalanx-log".into());
         let reader = thread.spawn(move || {
             READS.set(true);
@@ -62,7 +64,7 @@ pub(crate) fn open() {
     }
 }
 
-/// Waits until everything has been handed to the subscriber that was in the line when this was called, 1 s at most.
+/// Waits until everything that lay in the uplink at the call has been handed to the subscriber, 1 s at most.
 pub(crate) fn settle() {
     let has_reader = progress().has_reader;
     let Some(line) = uplink::log().filter(|_| has_reader && !READS.get()) else { return };
@@ -89,7 +91,7 @@ pub(crate) fn settle() {
 
 struct Inbox {
     places: Places,
-    /// What could not be read since that was last said.
+    /// Unreadable packets since the last report.
     unreadable: u64,
     complained: u64,
 }
@@ -119,13 +121,14 @@ impl Inbox {
                         poll::pause(Duration::from_millis(10))
                     }
                     Verdict::Passes => {}
-                    // The number is not the line's any more. What else the program does is not ours to end.
+                    // The descriptor is not the uplink's any more. What else the program does is not ours to
+                    // end.
                     Verdict::Ours | Verdict::Theirs | Verdict::Packet => {
                         tracing::error!(
                             target: "phalanx::logging",
                             %error,
-                            "the log of the tree cannot be read any more, and nothing more is heard of it: has code in this program closed \
-                             a descriptor that was not its own?"
+                            "the log of the tree cannot be read any more, and nothing more is heard of it: \
+                             has code in this program closed a descriptor that was not its own?"
                         );
                         return;
                     }
@@ -165,7 +168,7 @@ impl Inbox {
         Some(())
     }
 
-    /// Says how much could not be read, but not more often than once a second, lest somebody flood the log with that.
+    /// Reports unreadable packets, but at most once a second, so that no process floods the log with that.
     fn note(&mut self, readable: bool) {
         self.unreadable += u64::from(!readable);
         if self.unreadable > 0 && clock::now().saturating_sub(self.complained) >= COMPLAINTS {
@@ -179,9 +182,9 @@ impl Inbox {
 }
 
 thread_local! {
-    /// Whether this thread is the one that reads.
+    /// Whether this thread reads the log.
     static READS: Cell<bool> = const { Cell::new(false) };
-    /// Where the event comes from that this thread hands on.
+    /// The origin of the event that this thread hands on.
     static ORIGIN: RefCell<Option<Origin>> = const { RefCell::new(None) };
 }
 
@@ -189,7 +192,7 @@ pub(crate) fn origin() -> Option<Origin> {
     ORIGIN.try_with(|origin| origin.borrow().clone()).ok().flatten()
 }
 
-/// Says where an event comes from, for as long as it lives.
+/// Keeps the origin of an event for this thread, for as long as it lives.
 struct Noted;
 
 impl Noted {
@@ -212,7 +215,7 @@ impl Drop for Noted {
     }
 }
 
-/// Hands an event to the program's subscriber, if that wants it.
+/// Hands an event to the program's subscriber, if it wants the event.
 fn hand_on(places: &mut Places, record: &Record<'_>, number: u64, dropped: u64) {
     let (place, own) = match places.find(record.level, record.site, &record.fields) {
         Found::Own(place) => (place, record.fields.iter().map(|(name, value)| shown(name, value)).collect()),
@@ -245,7 +248,7 @@ fn emit(place: &'static Place, shown: Vec<Shown<'_>>) {
     Event::child_of(None, metadata, &metadata.fields().value_set(&values));
 }
 
-/// The fields of an event from a place that is not known by itself.
+/// The fields of an event from a place without a callsite of its own.
 fn generic<'a>(record: &'a Record<'_>) -> Vec<Shown<'a>> {
     let message = record.fields.iter().find(|(name, _)| *name == "message");
     let mut rest = String::new();
@@ -264,7 +267,7 @@ fn generic<'a>(record: &'a Record<'_>) -> Vec<Shown<'a>> {
     ]
 }
 
-/// A message is shown as it is, without the quotes that other texts get: so it has to be a line as it is.
+/// A message is shown without the quotes that other texts get, so it must be a single line.
 fn shown<'a>(name: &str, value: &'a Value<'_>) -> Shown<'a> {
     match value {
         Value::Str(text) if name == "message" => Shown::Text(one_line(text).into_owned()),
@@ -344,7 +347,7 @@ impl Debug for Raw<'_> {
     }
 }
 
-/// What an error has said elsewhere, and what it said was the cause.
+/// The text of an error in another process, and its cause.
 #[derive(Debug)]
 struct Told {
     text: String,

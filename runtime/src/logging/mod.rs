@@ -1,37 +1,45 @@
+// Events from every process of the tree, on their way to the program's subscriber. This folder must never
+// import `control` or a folder above it.
+
 //! One log for the whole tree: what its processes say through `tracing` arrives in the program's subscriber.
 //!
-//! A program that has set a global subscriber gets, beside its own events, those of everything that it spawns from then on, at whatever
-//! depth; [`init`] sets one for programs that have none. A subscriber that is only set for a thread, or for a scope, gets nothing of it. Actors
-//! and tasks need not do anything: they have a subscriber of ours, as of before their own code runs, which sends what is said to the program,
-//! where the thread `phalanx-log` hands it on. In a program that wants nothing there is neither.
+//! A program that has set a global subscriber gets, beside its own events, those of every process that it
+//! spawns from then on, at whatever depth; [`init`] sets one for programs that have none. A subscriber that
+//! is only set for a thread, or for a scope, gets none of them. Actors and tasks need not do anything: before
+//! their own code runs, they get a subscriber of ours that sends their events to the program, where the
+//! thread `phalanx-log` hands them on. In a program that wants no events, neither is installed.
 //!
 //! # What arrives
 //!
-//! Level, target, name, place in the code, and all fields with their types (what is neither number, bool, text nor error comes as the text that
-//! its `Debug` has written); so filters by level, target or name do what they do for events of the program. Beside its own, each event has these fields:
+//! Level, target, name, place in the code, and all fields with their types (a value that is neither number,
+//! bool, text nor error arrives as the text that its `Debug` wrote). So filters by level, target or name work
+//! as for events of the program. Beside its own, each event has these fields:
 //!
 //! | field | what |
 //! |---|---|
 //! | `actor` | the name of the actor or task |
 //! | `pid` | its process id |
 //! | `incarnation` | how often it had been started by then, 1 for the first time |
-//! | `spans` | the spans it was in, outermost first, as `order{id=7}:payment`; absent outside of spans. The spans themselves do not travel |
+//! | `spans` | its spans as text, outermost first, as `order{id=7}:payment`; absent outside of spans |
 //! | `dropped` | how many events of that process were dropped right before this one; absent if none |
 //!
-//! A text of another process never makes a line of its own: control characters come out escaped (`\n`, `\u{1b}`) in messages, in what `Debug` and
-//! `Display` have written, in spans and names. Texts that are values (`field = "text"`) are handed on as they are; subscribers quote those. An event whose target, name
-//! or field names have control characters is one from elsewhere (below).
+//! A text of another process never makes a line of its own: control characters are escaped (`\n`, `\u{1b}`)
+//! in messages, in what `Debug` and `Display` wrote, in spans and names. Texts that are values
+//! (`field = "text"`) are handed on unchanged; subscribers quote those. An event whose target, name or field
+//! names have control characters is one from elsewhere (below).
 //!
-//! An event that has a field of such a name itself keeps it, and ours is called `phalanx.actor`, and so on. When it was said, and which number it
-//! has, is what [`origin`] tells. An event that has more than 48 fields or names of more than 4 KiB, or comes from one more than 4096 places in the code,
-//! has the target `phalanx::forwarded`, and in the fields `target`, `name` and `fields` what is else in fields of its own.
+//! An event that has a field of such a name itself keeps it, and ours is called `phalanx.actor`, and so on.
+//! [`origin`] tells when an event was said, and its number. An event from elsewhere has more than 48 fields
+//! or names of more than 4 KiB, or comes from a place in the code beyond the first 4096. Its target is
+//! `phalanx::forwarded`, and the fields `target`, `name` and `fields` have what is else in fields of its own.
 //!
-//! Events of one process arrive in the order in which they were said. The process that says one makes the system call that sends it, so it
-//! arrives even if that process dies in its next instruction.
+//! Events of one process arrive in the order in which they were said. The process that says one makes the
+//! system call that sends it, so it arrives even if that process dies in its next instruction.
 //!
 //! # What happens to actors
 //!
-//! Supervisors say it, under the target `phalanx::supervisor`, with `actor`, `pid` and `incarnation` of the process they speak of:
+//! Supervisors say it, under the target `phalanx::supervisor`, with the `actor`, `pid` and `incarnation` of
+//! the process that it is about:
 //!
 //! | message | level | further fields |
 //! |---|---|---|
@@ -40,7 +48,7 @@
 //! | `killed` | DEBUG; WARN if it did not stop within its grace | `reason` |
 //! | `not started` | DEBUG; WARN in a restart | `reason` |
 //! | `crashed` | WARN | `reason`: of a panic its message, place and method |
-//! | `suspended` | WARN | `signal`: an actor or a task has been stopped by it (SIGSTOP, SIGTSTP) and does nothing until it is continued |
+//! | `suspended` | WARN | `signal` that stopped it (SIGSTOP, SIGTSTP); idle until it is continued |
 //! | `killed by the watchdog` | WARN | `method`, `after_ms`; `#[init]` for a start that took too long |
 //! | `dead letters` | WARN | `messages`: how many lay in the mailbox |
 //! | `waiting` before a restart | WARN | `delay_ms` |
@@ -48,19 +56,22 @@
 //! | `gave up`: it has used up its restarts, and stays dead | ERROR | `reason` |
 //! | `escalated`: it has used up those of its supervisor, which ends | ERROR | `reason` |
 //!
-//! `the root supervisor died` (ERROR, with `reason`) is said by the program itself: everything that it had started has ended with it.
+//! `the root supervisor died` (ERROR, with `reason`) is said by the program itself: everything that it had
+//! started has ended with it.
 //!
-//! What ends because its owner has ended is no crash of its own, and `stopped`.
+//! A process that ends because its owner has ended is `stopped`: that is no crash of its own.
 //!
 //! # How much it costs
 //!
-//! Which level the program wants is found out when something is spawned, and events beyond it are not sent. Under [`init`] the filter travels too. An event costs its
-//! process a system call. If the program does not read as fast as its tree writes, who logs waits for room, 100 ms at most (a line of a [command](crate::Command) 5 s); then the event
-//! is dropped, and those after it at once, until there is room again. An event of more than 32 KiB waits too while another one of the same process
-//! has not been read. Texts are cut at 16 MiB per event. Supervisors never wait.
+//! The level that the program wants is found out when a process is spawned, and events beyond it are not
+//! sent. Under [`init`] the filter travels too. An event costs its process a system call. If the program does
+//! not read as fast as its tree writes, a process that logs waits for room, 100 ms at most (a line of a
+//! [command](crate::Command) 5 s); then the event is dropped, and those after it at once, until there is room
+//! again. An event of more than 32 KiB waits too while another one of its process has not been read. Texts
+//! are cut at 16 MiB per event. Supervisors never wait.
 //!
-//! The end of `#[phalanx::main]`, and [`shutdown`](crate::shutdown), wait until everything has been handed to the subscriber, 1 s at most.
-//! What has not been read when the program is killed is lost.
+//! The end of `#[phalanx::main]`, and [`shutdown`](crate::shutdown), wait until everything has been handed to
+//! the subscriber, 1 s at most. What has not been read when the program is killed is lost.
 
 #[cfg(feature = "logging")]
 mod format;
@@ -84,7 +95,7 @@ use crate::reactor::context;
 
 pub(crate) use inbox::settle;
 
-/// What a program wants to have of its tree.
+/// Which events a program wants from its tree.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Wish {
     most: Severity,
@@ -98,13 +109,13 @@ impl Wish {
     }
 }
 
-/// What this process was born with; in the program, nothing.
+/// The wish that this process was born with; in the program, none.
 static INHERITED: OnceCell<Option<Wish>> = OnceCell::new();
 
 /// The filter of [`init`], if that has set the subscriber.
 static FILTER: OnceCell<String> = OnceCell::new();
 
-/// What is wanted of a process that is spawned now; makes sure that somebody reads it.
+/// The wish for a process that is spawned now; makes sure that a thread reads its events.
 pub(crate) fn wish() -> Option<Wish> {
     if let Some(inherited) = INHERITED.get() {
         return inherited.clone();
@@ -114,7 +125,7 @@ pub(crate) fn wish() -> Option<Wish> {
     Some(Wish { most: most.into(), filter: FILTER.get().cloned() })
 }
 
-/// In a new process: what it says goes to the program, if that wants it.
+/// In a new process: sends its events to the program, if the program wants them.
 pub(crate) fn inherit(wish: Option<Wish>) {
     if let Some(wish) = &wish {
         let own = context::identity();
@@ -126,7 +137,7 @@ pub(crate) fn inherit(wish: Option<Wish>) {
     let _ = INHERITED.set(wish);
 }
 
-/// An initialiser before `main` may have set a subscriber; then that one stays.
+/// Sets the subscriber, unless an initialiser before `main` has set one.
 fn forward(all: Forward, wish: &Wish) {
     #[cfg(feature = "logging")]
     if let Some(Ok(filter)) = wish.filter.as_ref().map(tracing_subscriber::EnvFilter::try_new) {
@@ -137,7 +148,7 @@ fn forward(all: Forward, wish: &Wish) {
     let _ = (tracing::subscriber::set_global_default(all), wish);
 }
 
-/// Where an event comes from that was said in another process of the tree.
+/// The origin of an event that was said in another process of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Origin {
@@ -149,13 +160,15 @@ pub struct Origin {
     pub incarnation: u64,
     /// When it was said.
     pub time: SystemTime,
-    /// Which event of its process it is, counted from 1. A supervisor counts what it says of all its actors together.
+    /// Which event of its process it is, counted from 1. A supervisor counts the events of all its actors
+    /// together.
     pub number: u64,
 }
 
-/// For subscribers: where the event comes from that this thread is being handed; `None` if it is one of the program itself.
+/// For subscribers: the origin of the event that this thread is being handed; `None` if it is one of the
+/// program itself.
 ///
-/// Never blocks. Only says something while the subscriber is in its `event` (a layer: in its `on_event`).
+/// Never blocks. Returns an origin only while the subscriber is in its `event` (a layer: in its `on_event`).
 ///
 /// ```
 /// assert_eq!(phalanx::logging::origin(), None); // the program itself
@@ -164,11 +177,14 @@ pub fn origin() -> Option<Origin> {
     inbox::origin()
 }
 
-/// Writes the events of `tracing` to standard error, those of this process and of everything that it spawns from now on.
+/// Writes the events of `tracing` to standard error, those of this process and of every process that it
+/// spawns from now on.
 ///
-/// Each line is one write and names time, level, process and actor, those that the event comes from. The lines are written by the program. What is written is chosen by the environment
-/// variable `RUST_LOG`, or else everything from `info` up; directives about spans or fields see those of the process that logs. Does nothing if the program has a
-/// subscriber already, and nothing in an actor or task of a program that has one. Needs the feature `logging` (on by default).
+/// The program writes the lines, each in one write. A line has time, level, process and actor of the event's
+/// origin. The environment variable `RUST_LOG` chooses what is written; without it, everything from `info`
+/// up. Directives about spans or fields see those of the process that logs. Does nothing if the program has a
+/// subscriber already, and nothing in an actor or task of a program that has one. Needs the feature `logging`
+/// (on by default).
 ///
 /// ```
 /// phalanx::logging::init();

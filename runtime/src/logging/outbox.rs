@@ -1,8 +1,10 @@
-//! The way of a process to the log of the program: bounded, in order, and never waited for without an end.
+//! The way of a process's events to the log of the program: bounded, in order, and with a limit on every
+//! wait.
 //!
-//! The thread that logs makes the system call that sends, so what was said before a crash is in the socket when the process is gone. When there is no
-//! room, the event that finds none waits 100 ms at most; then it is dropped, and so is at once what comes after it, until there is room
-//! again. The first event that gets through says how many did not. A thread that only hands on what it reads may wait for room first, see [`await_room`].
+//! The thread that logs makes the system call that sends, so what was said before a crash is in the socket
+//! when the process is gone. An event that finds no room waits 100 ms at most; then it is dropped, and later
+//! ones at once, until there is room again. The first event that gets through says how many did not. A thread
+//! that only hands on what it reads may wait for room first, see [`await_room`].
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,10 +22,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 /// How long [`await_room`] waits.
 const LONGER: Duration = Duration::from_secs(5);
 
-/// How often it looks whether it need not wait any more.
+/// How often it checks whether it must still wait.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// The kernel says that a socket is writable only when most of it is empty: it is tried more often than that.
+/// How long to wait between tries. The kernel reports a socket as writable only when most of it is empty, so
+/// it is tried more often than that.
 const BETWEEN_TRIES: Duration = Duration::from_millis(2);
 
 /// Events above this many bytes travel as memory files.
@@ -33,7 +36,7 @@ const INLINE: usize = 32 * 1024;
 pub(crate) const EVENT: u8 = b'e';
 /// As [`EVENT`]; the record lies in the first descriptor, and the second one is closed when it has been read.
 pub(crate) const LARGE: u8 = b'l';
-/// Something that the program says to itself, see [`crate::logging::inbox`].
+/// A mark that the program sends to itself, see [`crate::logging::inbox`].
 pub(crate) const MARK: u8 = b'm';
 
 /// In front of the record: kind, number, how many were dropped before it.
@@ -44,9 +47,10 @@ pub(crate) const FRONT: usize = 1 + 8 + 8;
 struct Outbox {
     number: u64,
     dropped: u64,
-    /// The last one found no room: nobody waits any more.
+    /// The last event found no room, so the next ones do not wait.
     blocked: bool,
-    /// Hangs up when the last large event has been read. Only one lies in the line at a time, for what it takes up is not in the socket's count.
+    /// Hangs up when the last large event has been read. Only one lies in the uplink at a time, because what
+    /// it takes up is not in the socket's count.
     large: Option<OwnedFd>,
 }
 
@@ -58,8 +62,9 @@ fn outbox() -> MutexGuard<'static, Outbox> {
     OUTBOX.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until the program has read most of what lies in the line: for a thread that only hands on what it reads, so that a slow subscriber holds up those who
-/// write that, as every slow reader does. At most 5 s, not while events are dropped, and not when `is_over`. Other threads of this process log meanwhile.
+/// Waits until the program has read most of what lies in the uplink. A thread that only hands on what it
+/// reads uses this, so that a slow subscriber holds up the writers, as every slow reader does. Waits 5 s at
+/// most, not while events are dropped, and not when `is_over`. Other threads of this process log meanwhile.
 pub(crate) fn await_room(is_over: impl Fn() -> bool) {
     let Some(line) = uplink::log() else { return };
     let until = clock::after(LONGER);
@@ -92,8 +97,9 @@ pub(crate) fn send(record: &Record<'_>, patience: Duration) {
         Ok(()) => (outbox.dropped, outbox.blocked) = (0, false),
         Err(error) => {
             outbox.dropped += 1;
-            // A refusal for another reason (no memory, no descriptor) says nothing of the next one. One for good (the line is shut down, or its number is
-            // not the line's any more) is met by each event, at once: a process does not end because nobody hears it.
+            // A refusal for another reason (no memory, no descriptor) says nothing of the next event. A
+            // refusal for good (the uplink is shut down, or its descriptor is another's by now) meets each
+            // event, at once: a process does not end because its log is not read.
             outbox.blocked |= error.kind() == io::ErrorKind::WouldBlock;
         }
     }
@@ -107,7 +113,7 @@ impl Outbox {
             } else if clock::now() >= until {
                 return Err(io::ErrorKind::WouldBlock.into());
             } else {
-                // Readable means hung up: nobody writes there.
+                // Readable means hung up: no process writes there.
                 let _ = poll::readable(last.as_fd(), Some(clock::until(until)));
             }
         }

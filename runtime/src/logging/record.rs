@@ -1,7 +1,7 @@
-//! An event as it travels: everything that there is to know of it, and where it comes from.
+//! An event as it travels: everything that is known of it, and where it comes from.
 //!
-//! Who reads it does not trust who has written it. Reading allocates no more than a fixed number of entries, however many are claimed, and
-//! texts stay where they lie.
+//! The reader must not trust the writer. Reading allocates no more than a fixed number of entries, however
+//! many are claimed, and texts stay where they lie.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -149,7 +149,7 @@ impl Room {
         self.0 == 0
     }
 
-    /// As much of what it writes as there is room for.
+    /// Writes as much of `text` as there is room for.
     pub(crate) fn write(&mut self, text: impl fmt::Display) -> String {
         let mut taken = Taken { text: String::new(), room: self.0 };
         // It fails at the end of the room, and wherever the text itself refuses to be written.
@@ -161,7 +161,7 @@ impl Room {
         taken.text
     }
 
-    /// As much of it as there is room for.
+    /// Returns as much of `text` as there is room for.
     pub(crate) fn copy<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
         if text.len() <= self.0 {
             self.0 -= text.len();
@@ -170,7 +170,7 @@ impl Room {
         Cow::Owned(self.write(text))
     }
 
-    /// An error with its causes.
+    /// The texts of an error and its causes, as much of them as there is room for.
     pub(crate) fn explain(&mut self, error: &(dyn std::error::Error + 'static)) -> Vec<Cow<'static, str>> {
         let chain = std::iter::successors(Some(error), |error| error.source());
         chain.take(CAUSES).map(|error| Cow::Owned(self.write(error))).collect()
@@ -205,11 +205,11 @@ fn few_causes<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<Cow<'de, str>>
     Ok(few.into_iter().map(|Borrowed(text)| text).collect())
 }
 
-/// Inside of a sequence, serde would make a copy of a `Cow`.
+/// A text that stays where it lies: inside of a sequence, serde would make a copy of a `Cow`.
 #[derive(Deserialize)]
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A sequence of so many at most; a longer one is refused before it is read.
+/// A sequence of at most `MOST` items; a longer one is refused before it is read to its end.
 struct AtMost<T, const MOST: usize>(std::marker::PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for AtMost<T, MOST> {

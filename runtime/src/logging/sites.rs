@@ -1,8 +1,9 @@
-//! Where forwarded events come from, as `tracing` wants to know it: with callsites and metadata that live for ever.
+//! The places that forwarded events come from, in the form that `tracing` wants: callsites and metadata that
+//! live for ever.
 //!
-//! So a filter in the program works on them by target, level and name, and is asked once for each place in the code. What lives for ever has
-//! to be bounded: beyond 4096 places, and for places with names that are longer than any sensible one, events carry target, name and fields as
-//! fields.
+//! So a filter in the program works on them by target, level and name, and is asked once for each place in
+//! the code. What lives for ever must be bounded: beyond 4096 places, and for places with names longer than
+//! any sensible one, events carry target, name and fields as fields.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -36,16 +37,16 @@ pub(crate) const ADDED: [&str; 5] = ["actor", "pid", "incarnation", "spans", "dr
 const PREFIXED: [&str; 5] =
     ["phalanx.actor", "phalanx.pid", "phalanx.incarnation", "phalanx.spans", "phalanx.dropped"];
 
-/// The target of events from places that are not known by themselves.
+/// The target of events from places without a callsite of their own.
 pub(crate) const ELSEWHERE: &str = "phalanx::forwarded";
 
-/// The fields of such events.
+/// The fields of events with the target [`ELSEWHERE`].
 pub(crate) const GENERIC: [&str; 4] = ["message", "target", "name", "fields"];
 
 /// All places that have been made.
 static FORWARDED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
-/// Whether events from there come from another process.
+/// Whether events of this callsite come from another process.
 #[cfg(feature = "logging")]
 pub(crate) fn is_forwarded(metadata: &Metadata<'_>) -> bool {
     FORWARDED.lock().unwrap_or_else(PoisonError::into_inner).contains(&address(&metadata.callsite()))
@@ -121,7 +122,7 @@ impl Place {
         self.fields.get_or_init(|| self.known().fields().iter().collect())
     }
 
-    /// Whether somebody wants to have its events.
+    /// Whether the subscriber wants its events.
     pub(crate) fn is_enabled(&self) -> bool {
         *self.known().level() <= LevelFilter::current()
             && match self.interest.load(Ordering::Relaxed) {
@@ -160,7 +161,7 @@ pub(crate) struct Places {
     generic: HashMap<Severity, &'static Place>,
 }
 
-/// An event's place, or the one for those that have none.
+/// An event's own place, or the one for events that have none.
 pub(crate) enum Found {
     Own(&'static Place),
     Generic(&'static Place),
@@ -193,12 +194,12 @@ impl Places {
     }
 }
 
-/// How much would be kept for ever.
+/// How many bytes would be kept for ever.
 fn size(site: Site<'_>, own: &[(&str, Value<'_>)]) -> usize {
     names(site, own).map(str::len).sum()
 }
 
-/// Whether its names can be shown as they are: every subscriber does that with those of a place.
+/// Whether its names can be shown unchanged, because every subscriber shows those of a place so.
 fn is_plain(site: Site<'_>, own: &[(&str, Value<'_>)]) -> bool {
     names(site, own).all(|name| matches!(one_line(name), Cow::Borrowed(_)))
 }

@@ -19,7 +19,7 @@ const FIELDS: usize = 1024;
 /// The most bytes that an event's context has.
 const CONTEXT: usize = 8 * 1024;
 
-/// The spans that somebody holds.
+/// The spans that have holders.
 #[derive(Default)]
 pub(crate) struct Spans {
     next: AtomicU64,
@@ -31,7 +31,7 @@ struct Span {
     /// `name=value`, one after the other.
     fields: String,
     room: Room,
-    /// Held open by this one.
+    /// The parent is held open by this span.
     parent: Option<u64>,
     holders: usize,
 }
@@ -66,7 +66,7 @@ impl Spans {
     }
 
     pub(crate) fn record(&self, id: &Id, values: &Record<'_>) {
-        // Written without the lock: a `Debug` may log, or wait for somebody who does.
+        // Written without the lock: a `Debug` may log, or wait for a thread that does.
         let mut fields = Fields { text: String::new(), room: Room::new(FIELDS) };
         values.record(&mut fields);
         if let Some(span) = self.open().get_mut(&id.into_u64()).filter(|span| !span.room.is_full()) {
@@ -82,7 +82,7 @@ impl Spans {
         hold(&mut self.open(), id.into_u64());
     }
 
-    /// Returns whether nobody holds it any more.
+    /// Gives up one hold on a span; returns whether that was the last.
     pub(crate) fn release(&self, id: &Id) -> bool {
         let mut open = self.open();
         let mut next = Some(id.into_u64());
@@ -119,7 +119,8 @@ impl Spans {
         }
     }
 
-    /// Names and fields of this span (or the one that this thread is in) and of those around it, outermost first.
+    /// Names and fields of this span (or of the innermost of this thread) and of those around it, outermost
+    /// first.
     pub(crate) fn context(&self, of: Option<&Id>) -> String {
         let Some(leaf) = of.map(Id::into_u64).or_else(innermost) else { return String::new() };
         let open = self.open();

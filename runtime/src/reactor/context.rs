@@ -1,4 +1,4 @@
-//! Who this process is, and what its threads are doing: of an actor or a task; the program is nobody.
+//! Which actor or task this process is (the program is neither), and what its threads are doing.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,12 +18,12 @@ pub(crate) struct Identity {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) type_name: String,
-    /// The process that has spawned it.
+    /// The process that spawned it.
     pub(crate) parent: u32,
     pub(crate) daemon: bool,
-    /// For how long a caller waits if it does not say.
+    /// How long a caller waits by default.
     pub(crate) timeout: Duration,
-    /// How deep a value may be that it is sent.
+    /// How deep a value that is sent to it may be.
     pub(crate) depth: u32,
     pub(crate) incarnation: u64,
 }
@@ -42,7 +42,7 @@ thread_local! {
     static SERVING: AtomicBool = const { AtomicBool::new(false) };
 }
 
-/// Of an actor, a task, or a copy of one.
+/// The identity of this process: an actor, a task, or a copy of one; `None` in the program.
 pub(crate) fn identity() -> Option<&'static Identity> {
     IDENTITY.get().map(|(identity, _)| identity)
 }
@@ -52,25 +52,26 @@ pub(crate) fn deadline() -> u64 {
     DEADLINE.load(Ordering::Relaxed)
 }
 
-/// In a new process, by the thread that is to take its messages.
+/// In a new process: sets what it is. Called by the thread that will take its messages.
 pub(crate) fn set_identity(identity: Identity) {
     // Set once, by the runtime, before user code.
     let _ = IDENTITY.set((identity, Home::here()));
     SERVING.with(|serving| serving.store(true, Ordering::Relaxed));
 }
 
-/// Whether this process is a copy, by a fork without exec, of an actor or a task, and neither.
+/// Whether this process is a copy (by a fork without exec) of an actor or a task, and so neither of them.
 pub(crate) fn is_copy() -> bool {
     IDENTITY.get().is_some_and(|(_, home)| !home.is_here())
 }
 
-/// Ends this process, at once and with words, if it is a copy that has come out of code of the user's: the mailbox, the status page and the answer
-/// to the message in progress are the original's.
+/// Ends this process at once and with a message, if it is a copy that has returned from user code: the
+/// mailbox, the status page and the reply to the message in progress belong to the original.
 pub(crate) fn leave_if_copy() {
     let Some((own, _)) = IDENTITY.get().filter(|(_, home)| !home.is_here()) else { return };
     let (name, pid) = (&own.name, std::process::id());
     process::say(&format!(
-        "phalanx: process {pid} is a copy of `{name}`, made by fork, and has come back from its code: it ends here, and the original goes on\n"
+        "phalanx: process {pid} is a copy of `{name}`, made by fork, and \
+         has come back from its code: it ends here, and the original goes on\n"
     ));
     process::exit_now(COPY_LEFT);
 }
@@ -91,11 +92,11 @@ const LONGEST_CHAIN: usize = 32;
 #[cfg(debug_assertions)]
 pub(crate) fn set_chain(via: &[u64]) {
     let kept = via.iter().copied().take(LONGEST_CHAIN).collect();
-    // Where the thread's locals are gone, so is the handler.
+    // If the thread's locals are gone, so is the handler.
     let _ = CHAIN.try_with(|chain| chain.replace(kept));
 }
 
-/// Who waits if this thread calls somebody now, and waits for the answer.
+/// The actors that wait if this thread calls one now, and waits for the reply.
 #[cfg(debug_assertions)]
 pub(crate) fn chain() -> Vec<u64> {
     let Some(own) = identity().filter(|own| is_handling(own.id)) else { return Vec::new() };
@@ -105,7 +106,7 @@ pub(crate) fn chain() -> Vec<u64> {
     CHAIN.try_with(longer).unwrap_or_default()
 }
 
-/// Says so if the actor that is about to be called is itself in a handler that led to this call.
+/// Warns if the actor about to be called is itself in a handler that led to this call.
 #[cfg(debug_assertions)]
 pub(crate) fn warn_of_cycle(endpoint: &Endpoint, method: &'static str) {
     let calls_back = CHAIN.try_with(|chain| chain.borrow().contains(&endpoint.card.id)).unwrap_or_default();
@@ -114,12 +115,14 @@ pub(crate) fn warn_of_cycle(endpoint: &Endpoint, method: &'static str) {
         tracing::warn!(
             actor,
             method,
-            "call cycle: this actor is still in the handler that has led to this call; if each waits for the other, both wait until a deadline"
+            "call cycle: this actor is still in the handler that has led to this call; \
+             if each waits for the other, both wait until a deadline"
         );
     }
 }
 
-/// Whether this is the thread that takes that actor's messages, whatever it is doing now: `init`, `on_start`, a handler, `on_stop`.
+/// Whether this is the thread that takes that actor's messages, whatever it runs now: `init`, `on_start`, a
+/// handler, `on_stop`.
 pub(crate) fn serves(id: u64) -> bool {
     SERVING.with(|serving| serving.load(Ordering::Relaxed)) && identity().is_some_and(|own| own.id == id)
 }

@@ -1,8 +1,10 @@
-//! The program as others see it, and the parent as its children do: processes that no status page is about.
+//! Endpoints for the two processes that have no status page of a supervisor: the program, and a process's own
+//! parent.
 //!
-//! Both are told by an end of a socket pair. That of the program is held by the program alone, so it hangs up when that dies. That of a
-//! parent is held by the child itself, by a thread that waits for the parent's pidfd: a parent's ref would cost each of its
-//! children two more descriptors in their supervisor, for what hardly anybody wants to know, since children do not outlive their parents for long.
+//! A socket pair tells their ends by hanging up. The program alone holds the inner end of its own pair. For a
+//! parent, the child itself holds it, in a thread that waits for the parent's pidfd: a ref to each parent
+//! would cost every child two more descriptors in its supervisor, and is rarely used, because children do not
+//! outlive their parents for long.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,7 +25,7 @@ use crate::sys::{fd, poll, process, procfs};
 static PROGRAM: Own<OnceCell<(Arc<Endpoint>, OwnedFd)>> = Own::new();
 static PARENT: Own<OnceCell<Arc<Endpoint>>> = Own::new();
 
-/// In the program: what others know it by.
+/// In the program: the endpoint that other processes know it by.
 pub(crate) fn program() -> io::Result<Arc<Endpoint>> {
     PROGRAM
         .here()
@@ -31,7 +33,7 @@ pub(crate) fn program() -> io::Result<Arc<Endpoint>> {
         .map(|(endpoint, _)| Arc::clone(endpoint))
 }
 
-/// In a child: the process that has spawned it.
+/// In a child: the endpoint of the process that spawned it.
 pub(crate) fn parent(pid: u32) -> io::Result<Arc<Endpoint>> {
     let watch = || {
         let (parent, inner_end) = endpoint(&procfs::name_of(pid as i32).unwrap_or_default(), pid as i32)?;
@@ -58,14 +60,16 @@ fn await_end(pidfd: &OwnedFd, inner_end: &OwnedFd) {
     fd::shut_down(inner_end.as_fd());
 }
 
-/// Opens the process if it is the one that was there when this one came into being: another one with its number would be younger.
+/// Opens the process unless it is younger than this one: then it only has the number of the one that was
+/// there.
 fn pidfd_of(pid: i32) -> Option<OwnedFd> {
     let pidfd = process::pidfd(pid).ok()?;
     let (theirs, ours) = (procfs::started(pid)?, procfs::started(process::pid())?);
     (theirs <= ours).then_some(pidfd)
 }
 
-/// A process that lives, and the end of the socket that says so for as long as it is open.
+/// Makes an endpoint for a living process; the returned end of the socket says that it lives for as long as
+/// it is open.
 fn endpoint(name: &str, pid: i32) -> io::Result<(Arc<Endpoint>, OwnedFd)> {
     let (sender, receiver) = channel::pair::<Envelope>()?;
     let status_page = StatusPage::create(1, false)?;

@@ -8,7 +8,7 @@ use crate::sys::poll;
 
 static INTERRUPTED: Own<AtomicBool> = Own::new();
 
-/// Notes that it has been; returns whether it had been before.
+/// Notes the interrupt; returns whether there had been one before.
 pub(crate) fn interrupt() -> bool {
     INTERRUPTED.here().swap(true, Ordering::SeqCst)
 }
@@ -17,7 +17,7 @@ pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.here().load(Ordering::SeqCst)
 }
 
-/// In a program that was interrupted, a wait that the end of the tree has ended does not return: what it would
+/// In a program that was interrupted, a wait ended by the end of the tree does not return: what it would
 /// report is not an error, and the program is about to end by the signal.
 pub(crate) fn park_if_interrupted() {
     while is_interrupted() {

@@ -1,4 +1,4 @@
-//! What a process leaves on its page, where it outlives the process, when it ends for a reason of its own.
+//! What a process that ends for a reason of its own leaves on its status page, which outlives it.
 
 use std::fmt;
 
@@ -15,24 +15,24 @@ pub(crate) fn page() -> Option<&'static StatusPage> {
     OWN.get().copied()
 }
 
-/// In the place of a panic: the words are no panic's, but say what an init waits for.
+/// In place of the location of a panic: the words are no panic's, but say what an init waits for.
 pub(crate) const AWAITED: &str = "(awaited)";
 
-/// An init that may be ended by its limit says what it waits for, and with no words that it does not any more.
+/// Notes what an init waits for, because its time limit may end it. Empty text: it waits no more.
 pub(crate) fn expect(what: &str) {
     if let Some(status_page) = OWN.get() {
         status_page.last_words(what, if what.is_empty() { "" } else { AWAITED }, None);
     }
 }
 
-/// Which status page that is.
+/// Sets the status page of this process.
 pub(crate) fn keep(status_page: &'static StatusPage) {
     let _ = OWN.set(status_page);
 }
 
-/// Ends this process in order, at once, and says why.
+/// Ends this process in order, at once, and notes why.
 pub(crate) fn leave(exit_notice: ExitNotice) -> ! {
-    // A copy of the process ends for itself.
+    // A copy must not write to the page of the original.
     if let Some(status_page) = OWN.get().filter(|_| !context::is_copy()) {
         status_page.note_exit(exit_notice);
     }
@@ -48,17 +48,18 @@ pub(crate) fn leave_linked(to: &str, reason: &str) -> ! {
     std::process::exit(1)
 }
 
-/// Ends this process because something of its own is broken that it cannot do without, and that no trying again brings back. Only a fresh process has it
-/// again, so this is for processes that have a supervisor.
+/// Ends this process because something that it cannot do without is broken for good. Only a fresh process has
+/// it again, so this is for processes that have a supervisor.
 pub(crate) fn leave_broken(what: &str, error: impl fmt::Display) -> ! {
     if let Some(status_page) = OWN.get() {
         let text = format!(
-            "{what} is broken: {error}; has code in this process closed or shut down a descriptor that was not its own?"
+            "{what} is broken: {error}; \
+             has code in this process closed or shut down a descriptor that was not its own?"
         );
         status_page.last_words(&text, "", None);
         status_page.note_exit(ExitNotice::Broken);
     }
-    // No destructors: what would be closed may be somebody else's by now.
+    // No destructors: the descriptors that they would close may belong to other code by now.
     std::process::exit(1)
 }
 

@@ -1,6 +1,5 @@
-//! Waiting inside one process: the reactor (leader and followers), endpoints, waiters, monitors, `select`, process handles.
-//!
-//! Nothing here knows a typed actor, and nothing imports `control` or a folder above it.
+//! Waiting inside one process: the reactor (leader and followers), endpoints, waiters, monitors, `select`,
+//! process handles. It must never import `control` or a folder above it, or know a typed actor.
 
 pub(crate) mod context;
 pub(crate) mod driver;

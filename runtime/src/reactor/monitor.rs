@@ -17,8 +17,8 @@ use crate::types::down::{Down, InProgress, Who};
 use crate::types::escape::escaped;
 use crate::types::id::ActorId;
 
-/// Watches the process that an actor has now; exactly one [`Down`] comes out of it, when that process ends, whether there will be another or
-/// not (OTP's `monitor`). At once if it has ended already. Also a future of that `Down`.
+/// Watches the process that an actor has now. Exactly one [`Down`] comes when that process ends, whether
+/// another follows or not (OTP's `monitor`); at once if it has ended already. Also a future of that `Down`.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -59,19 +59,20 @@ impl Monitor {
         let reactor = Reactor::get().ok();
         let incarnation = endpoint.on_down(&waiter);
         if let Some(reactor) = reactor {
-            // In a copy, one that it was copied with. If that cannot be watched, what is known is all there is.
+            // In a copy, it may be an endpoint that the copy was made with. If it cannot be watched, what is
+            // known is all there is.
             let _ = reactor.know(endpoint);
             reactor.visit(endpoint);
         }
         Monitor { endpoint: Arc::clone(endpoint), reactor, waiter, incarnation, future: None, down: None }
     }
 
-    /// In a copy of the process that has made it: watches the same process from here.
+    /// In a copy of the process that made this monitor: watches the actor's process from the copy.
     fn settle_here(&mut self) {
         if self.reactor.is_none_or(Reactor::is_here) {
             return;
         }
-        // What it had there is left alone.
+        // What belongs to the original's reactor is left alone.
         (self.waiter, self.reactor, self.future) = (Arc::default(), Reactor::get().ok(), None);
         self.endpoint.on_down_of(self.incarnation, &self.waiter);
         if let Some(reactor) = self.reactor {
@@ -80,7 +81,7 @@ impl Monitor {
         }
     }
 
-    /// Blocks until the actor has ended. Asked again, answers the same again.
+    /// Blocks until the actor has ended. Each further call returns that report again.
     pub fn recv(&mut self) -> Down {
         self.recv_until(None).unwrap_or_else(|| self.report(&ExitRecord::orphaned()))
     }
@@ -99,8 +100,9 @@ impl Monitor {
 
     /// Has `act` called when the report comes, at once if the actor has ended already. Does not block.
     ///
-    /// It is called on a thread of phalanx, one per process, which it should not hold up: others wait for the same thread. An actor
-    /// sends itself a message there, and deals with it in its turn. A panic in it is logged.
+    /// `act` runs on a thread of phalanx, one per process, and should not hold it up, because others wait for
+    /// that thread. An actor sends itself a message there, and deals with it in its turn. A panic in `act` is
+    /// logged.
     ///
     /// ```
     /// use phalanx::prelude::*;
@@ -108,7 +110,7 @@ impl Monitor {
     /// # #[actor] struct Desk { guests: u32 }
     /// #[actor]
     /// impl Desk {
-    ///     /// Somebody comes, and stays until their process ends.
+    ///     /// A guest comes, and stays until its process ends.
     ///     fn welcome(&mut self, guest: AnyRef) {
     ///         self.guests += 1;
     ///         let desk = phalanx::myself::<Desk>();
@@ -147,12 +149,13 @@ impl Monitor {
         on_down::attend(self, Box::new(act));
     }
 
-    /// Has `waker` woken when the process has ended, by the thread that leads the reactor; returns whether it has ended already.
+    /// Has `waker` woken when the process has ended, by the thread that leads the reactor; returns whether it
+    /// has ended already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         self.down.is_some() || self.waiter.watch(waker)
     }
 
-    /// The report, if the end has been handed out. Looks for none itself.
+    /// The report, if the end has been handed out. Does not look for one itself.
     pub(crate) fn handed_out(&mut self) -> Option<Down> {
         self.settle_here();
         if self.down.is_none() {

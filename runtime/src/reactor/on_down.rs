@@ -1,4 +1,5 @@
-//! What is to be done when somebody ends: by one thread for all, because most of the time it has nothing to do.
+//! Runs the callbacks of [`Monitor::on_down`], on one thread per process, because it is idle most of the
+//! time.
 
 use std::pin::Pin;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -15,13 +16,13 @@ use crate::types::down::Down;
 
 type Action = Box<dyn FnOnce(Down) + Send>;
 
-/// A monitor, and what it is for. It is kept alive by what will wake it.
+/// A monitor and its callback, kept alive by what will wake it.
 struct Watch(Mutex<Option<(Monitor, Action)>>);
 
-/// The way to the thread.
+/// Sends to the thread.
 static THREAD: Own<OnceCell<Sender<Arc<Watch>>>> = Own::new();
 
-/// Has `action` done when the monitor reports.
+/// Has `action` called when the monitor reports.
 pub(crate) fn attend(monitor: Monitor, action: Action) {
     send(Arc::new(Watch(Mutex::new(Some((monitor, action))))));
 }

@@ -1,4 +1,4 @@
-//! The actor of this process, as it is for itself: its page, and the sending end of its own mailbox.
+//! This process's own actor: its status page, and the sending end of its own mailbox.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,7 +27,7 @@ pub(crate) fn set_own_endpoint(status_page: &'static StatusPage, mailbox: &'stat
     let _ = OWN.set(Own { status_page, mailbox, endpoint: OnceCell::new() });
 }
 
-/// Whether somebody has ordered that this actor stop.
+/// Whether this actor has been ordered to stop.
 pub(crate) fn is_to_stop() -> bool {
     OWN.get().is_some_and(|own| own.status_page.stop_requested().is_some())
 }
@@ -37,10 +37,10 @@ pub(crate) fn is_some() -> bool {
     OWN.get().is_some()
 }
 
-/// The actor of this process, as others see it.
+/// The endpoint of this process's own actor.
 ///
 /// # Errors
-/// At limits, and in a copy, which nobody can address. `NotFound` in the program.
+/// At limits, and in a copy, which has no address. `NotFound` in the program.
 pub(crate) fn endpoint() -> io::Result<Arc<Endpoint>> {
     match OWN.get() {
         Some(_) if context::is_copy() => Err(io::Error::other(COPY)),
@@ -49,7 +49,7 @@ pub(crate) fn endpoint() -> io::Result<Arc<Endpoint>> {
     }
 }
 
-/// The actor of this process, as others see it, if it is of that type.
+/// The endpoint of this process's own actor, if it is of that type.
 pub(crate) fn own_endpoint(type_name: &str) -> Option<Arc<Endpoint>> {
     context::identity().filter(|own| own.type_name == type_name).and_then(|_| endpoint().ok())
 }
@@ -59,10 +59,10 @@ pub(crate) fn own_mailbox() -> Option<BorrowedFd<'static>> {
     OWN.get().map(|own| own.mailbox.as_fd())
 }
 
-/// In an actor: its main thread looks around, should it sleep over an empty mailbox.
+/// In an actor: wakes its main thread if it sleeps over an empty mailbox.
 pub(crate) fn wake_main_thread() {
     if let Some(own) = OWN.get() {
-        // No room for it means that there is something to wake up for.
+        // If there is no room, there is a message to wake up for.
         let _ = seqpacket::send_raw(own.mailbox.as_fd(), b"w", &[]);
     }
 }

@@ -1,4 +1,4 @@
-//! The hand on a process, shared by refs of actors and by tasks.
+//! The handle of a process, shared by refs to actors and by tasks.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::types::error::{At, SendError};
 use crate::types::escape::escaped;
 use crate::types::exit::{ExitReason, StoppedBy};
 
-/// How long a supervisor may need to write down a death that the kernel knows of.
+/// How long a supervisor may need to record a death that the kernel knows of.
 const UNNOTED: Duration = Duration::from_secs(1);
 
-/// How often is looked, in a stop, whether the actor has been brought back in the meantime.
+/// How often a stop checks whether the actor has been restarted meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Endpoint>);
@@ -35,9 +35,9 @@ impl Handle<'_> {
         if self.0.has_process() { Ok(self.0.status_page.pid()) } else { Err(self.no_process("pid")) }
     }
 
-    /// Why it cannot be reached.
+    /// The error of an actor that has no process.
     fn no_process(&self, what: &'static str) -> SendError {
-        // One that is reserved, or being restarted.
+        // Reserved, or being restarted.
         let will_be =
             matches!(self.0.status_page.state(), State::New | State::Restarting) && !self.0.is_dead();
         if will_be { SendError::Unavailable(self.at(what)) } else { SendError::Gone(self.at(what)) }
@@ -60,10 +60,10 @@ impl Handle<'_> {
         self.record_until(deadline).map(|exit_record| exit_record.end_reason())
     }
 
-    /// Waits for the death; everything that is known of it.
+    /// Waits for the death; returns its exit record.
     ///
-    /// The supervisor reaps first and rings then, so once this answers there is no zombie either. When the program is
-    /// interrupted, a wait that this ends stays asleep: what comes next is the end of the program.
+    /// The supervisor reaps before it rings, so once this returns there is no zombie either. In an
+    /// interrupted program, a wait that this death ends never returns, because the program is about to end.
     pub(crate) fn record_until(&self, deadline: Option<u64>) -> Option<Arc<ExitRecord>> {
         let reactor = Reactor::get().ok()?;
         reactor.know(self.0).ok()?;
@@ -113,7 +113,8 @@ impl Handle<'_> {
         }
     }
 
-    /// Has it end, by a signal to the process that it has; or calls off the start of the next one, if it waits for that. Returns which incarnation is told to end.
+    /// Ends the actor's process by a signal, or calls off the start of the next one if the actor waits for
+    /// that. Returns which incarnation is told to end.
     fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
         let status_page = &self.0.status_page;
         let patience = clock::after(UNNOTED);
@@ -143,12 +144,13 @@ impl Handle<'_> {
             } else if status_page.state() == State::Restarting && !self.0.is_dead() {
                 status_page.call_off_after(last);
                 ordered = Some(last.saturating_add(1));
-                // Its supervisor looks once more when the next process is ready: so either it sees this, or that process is seen here.
+                // Its supervisor looks once more when the next process is ready: either the supervisor sees
+                // this, or that process is seen here.
                 if status_page.state() == State::Restarting && status_page.incarnation() == last {
                     return Ok(last.saturating_add(1));
                 }
             } else {
-                // The order may have been heeded between two looks: then it is why there is no process.
+                // The order may have been carried out between two looks; then it is why there is no process.
                 return ordered.ok_or_else(|| self.no_process(what));
             }
         }
@@ -163,7 +165,8 @@ impl Handle<'_> {
         if let Some(reason) = self.end_of(incarnation, Some(deadline)) {
             return Ok(reason);
         }
-        // Its supervisor kills what is left of its group when it has gone. Another one has not been told to stop.
+        // Its supervisor kills what is left of its group once it is gone. A later process has not been told
+        // to stop.
         if let Some(known) = self.known("stop")?.filter(|known| known.incarnation == incarnation) {
             self.0.status_page.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
             self.0.status_page.note_kill(incarnation, Some(grace));
@@ -175,7 +178,8 @@ impl Handle<'_> {
         Ok(self.end_of(incarnation, None).unwrap_or(ExitReason::SupervisorDied))
     }
 
-    /// Waits for the end of the actor, or for a process after this incarnation, which somebody else has asked for; why that one ended.
+    /// Waits until the actor ends, or has a process after this incarnation because of another order; returns
+    /// why this incarnation ended.
     fn end_of(&self, incarnation: u64, deadline: Option<u64>) -> Option<ExitReason> {
         Reactor::get().ok()?;
         loop {
@@ -195,7 +199,8 @@ impl Handle<'_> {
         }
     }
 
-    /// The process that it has, as its supervisor knows it: its page may name any other. None: it has none, or not yet.
+    /// The actor's process as its supervisor knows it, because the page may name any other. `None`: no
+    /// process, or not yet.
     fn known(&self, what: &'static str) -> Result<Option<Known>, SendError> {
         let (id, place) = (self.0.card.id, self.0.status_page.voucher());
         // It takes three descriptors for a moment, and an order must not fail for want of them.
@@ -209,7 +214,7 @@ impl Handle<'_> {
             {
                 self.named(place.0)
             }
-            // That of a supervisor that is gone, or that the page does not name (any more).
+            // The supervisor is gone, or the page does not name it (any more).
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
             {
@@ -220,7 +225,8 @@ impl Handle<'_> {
         known.map_err(|error| SendError::Unreachable(error.to_string(), self.at(what)))
     }
 
-    /// Where this process has fewer rights than the supervisor, and may not read its list, the page is believed, but only about a process of this tree.
+    /// The process that the page names. For callers with fewer rights than the supervisor, which may not read
+    /// its list: they believe the page, but only about a process of this tree.
     fn named(&self, supervisor: i32) -> io::Result<Option<Known>> {
         let status_page = &self.0.status_page;
         let (pid, incarnation) = self.0.process();
@@ -229,7 +235,7 @@ impl Handle<'_> {
             Err(error) if error.raw_os_error() == Some(process::NO_SUCH_PROCESS) => return Ok(None),
             handle => handle?,
         };
-        // The handle first: the supervisor writes a death down before it reaps.
+        // The handle first: the supervisor records a death before it reaps.
         let is_child = procfs::parent_of(pid) == Some(supervisor);
         let is_it = is_child && self.0.has_process() && status_page.incarnation() == incarnation;
         Ok(is_it.then_some(Known { incarnation, handle }))
@@ -241,7 +247,7 @@ impl Handle<'_> {
             _ => SendError::Unreachable(error.to_string(), self.at(what)),
         };
         process::signal(known.handle.as_fd(), signal).map_err(refused)?;
-        // One that is stopped heeds no other signal than SIGKILL before it goes on. It may have ended by now.
+        // A stopped process heeds only SIGKILL until it is continued. It may have ended by now.
         let _ = process::signal(known.handle.as_fd(), process::SIGCONT);
         Ok(())
     }
@@ -255,7 +261,7 @@ impl Handle<'_> {
     }
 }
 
-/// What refs of actors and tasks alike offer of the process behind them.
+/// The methods that refs to actors and to tasks share, about the process behind them.
 macro_rules! process_methods {
     () => {
         /// Whether it was started as a daemon, and so does not keep the program alive.
@@ -263,21 +269,25 @@ macro_rules! process_methods {
             self.handle().0.card.daemon
         }
 
-        /// Whether the process exists: from its start until it is reaped, also while it is stopping. False after a join.
+        /// Whether the process exists: from its start until it is reaped, also while it is stopping. False
+        /// after a join.
         pub fn is_alive(&self) -> bool {
             self.handle().is_alive()
         }
 
-        /// Sends SIGTERM: an actor finishes the message in progress, runs `#[on_stop]` and exits; a task ends unless its function
-        /// handles the signal. One that is stopped (SIGSTOP) is continued. One that waits for its restart is not restarted. Does not wait.
+        /// Sends SIGTERM: an actor finishes the message in progress, runs `#[on_stop]` and exits; a task ends
+        /// unless its function handles the signal. A process that is stopped (SIGSTOP) is continued. One that
+        /// waits for its restart is not restarted. Does not wait.
         ///
         /// # Errors
-        /// [`SendError::Gone`] if it has ended; no other process is ever signalled instead, whatever the actor has written into the memory that it shares.
+        /// [`SendError::Gone`] if it has ended. No other process is ever signalled instead, whatever the
+        /// actor has written into the memory that it shares.
         pub fn terminate(&self) -> Result<(), SendError> {
             self.handle().terminate()
         }
 
-        /// Sends SIGKILL: the process ends at once, without `#[on_stop]`. One that waits for its restart is not restarted. Does not wait.
+        /// Sends SIGKILL: the process ends at once, without `#[on_stop]`. One that waits for its restart is
+        /// not restarted. Does not wait.
         ///
         /// # Errors
         /// [`SendError::Gone`] if it has ended.
@@ -285,7 +295,8 @@ macro_rules! process_methods {
             self.handle().kill()
         }
 
-        /// Sends SIGINT, which ends the process at once unless it handles the signal, and is no ordered end: what may be restarted is. Does not wait.
+        /// Sends SIGINT, which ends the process at once unless it handles the signal. That is no ordered end:
+        /// what may be restarted is. Does not wait.
         ///
         /// # Errors
         /// [`SendError::Gone`] if it has ended.
@@ -293,10 +304,12 @@ macro_rules! process_methods {
             self.handle().interrupt()
         }
 
-        /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill) of that very process; blocks until it has ended, and answers why.
+        /// [`terminate`](Self::terminate), and after `grace` [`kill`](Self::kill) of that very process;
+        /// blocks until it has ended, and returns why.
         ///
         /// # Errors
-        /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a handler of this very actor.
+        /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a handler of this very
+        /// actor.
         pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
             self.handle().stop(grace)
         }
@@ -311,12 +324,15 @@ macro_rules! process_methods {
             self.handle().exit_reason()
         }
 
-        /// A descriptor that can be read from the moment at which the death is known (Python's `sentinel`): for `poll` and its relatives, also by
-        /// [`wait_any`](crate::wait_any). Made when it is first asked for, and kept as long as the handle.
+        /// A descriptor that can be read once the death is known (Python's `sentinel`), for `poll` and its
+        /// relatives and for [`wait_any`](crate::wait_any). Made when it is first asked for, and kept as long
+        /// as the handle.
         ///
-        /// It cannot be read before that, however many look at it, and looking takes nothing away: not after a start, nor while there will be another process
-        /// without anybody's doing. A supervisor's child that has ended, and is started again by [`restart_child`](crate::SupervisorRef::restart_child), lives again: until the next
-        /// end, the descriptor cannot be read. For such a child, a background thread of phalanx (one per process) takes part.
+        /// It cannot be read before that, however many threads look at it, and looking takes nothing away:
+        /// not after a start, nor while its supervisor will restart it unasked. An ended child of a
+        /// supervisor that [`restart_child`](crate::SupervisorRef::restart_child) starts again lives again:
+        /// until the next end, the descriptor cannot be read. For such a child, a background thread of
+        /// phalanx (one per process) takes part.
         ///
         /// # Errors
         /// At the limit on descriptors (`RLIMIT_NOFILE`).
@@ -324,7 +340,8 @@ macro_rules! process_methods {
             self.handle().0.sentinel()
         }
 
-        /// Watches it: exactly one [`Down`](crate::Down) comes when it ends, or at once if it has ended (OTP's `monitor/2`).
+        /// Watches it: exactly one [`Down`](crate::Down) comes when it ends, or at once if it has ended
+        /// (OTP's `monitor/2`).
         pub fn monitor(&self) -> Monitor {
             self.handle().monitor()
         }
@@ -351,7 +368,7 @@ impl fmt::Display for Handle<'_> {
             let reason = exit_record.end_reason();
             write!(f, "{reason}")?;
             match (&reason, exit_record.code) {
-                // They have said it.
+                // The reason says it already.
                 (ExitReason::Exited(_) | ExitReason::Signaled { .. } | ExitReason::Killed { .. }, _) => {
                     Ok(())
                 }

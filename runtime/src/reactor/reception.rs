@@ -1,7 +1,9 @@
-//! Where answers, deaths and wake-ups come in: the reply channel of a process, and the set of descriptors in which one waits for all.
+//! The reply channel of a process, and the set of descriptors in which one thread waits for replies, exits
+//! and wake-ups.
 //!
-//! A process has one at a time. It can be broken from outside: whoever has the sending end of a reply channel can shut it down, and so can code in this
-//! process that takes a number for its own. Then there is a new one, which actors are told of with the next call.
+//! A process has one reception at a time. It can be broken from outside: any process with the sending end of
+//! a reply channel can shut it down, and code in this process can close a descriptor that is not its own.
+//! Then there is a new one, which actors are told of with the next call.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,11 +20,11 @@ use crate::sys::verdict::Verdict;
 pub(super) const ANSWERS: u64 = 0;
 pub(super) const WAKE: u64 = 1;
 
-/// How long to wait for what passes and of which the kernel does not say when.
+/// How long to wait for a condition to pass if the kernel does not report when it does.
 const MOMENT: Duration = Duration::from_millis(1);
 
 pub(crate) struct Reception {
-    /// How many there were before it.
+    /// How many receptions there were before it.
     number: u64,
     sender: OwnedFd,
     receiver: OwnedFd,
@@ -35,7 +37,7 @@ pub(crate) struct Reception {
 pub(super) enum Fault {
     /// The reply channel has been shut down.
     Ended,
-    /// A number is not what this process has made of it.
+    /// A descriptor is no longer what this process opened.
     Broken(io::Error),
 }
 
@@ -54,7 +56,7 @@ impl Reception {
         self.number
     }
 
-    /// What actors send their answers through.
+    /// The descriptor through which actors send their replies.
     pub(super) fn sender(&self) -> BorrowedFd<'_> {
         self.sender.as_fd()
     }
@@ -63,7 +65,7 @@ impl Reception {
         &self.epoll
     }
 
-    /// Has the leader come back from the kernel.
+    /// Makes the leader return from the kernel.
     pub(super) fn wake(&self) {
         self.wake.set();
     }
@@ -72,7 +74,7 @@ impl Reception {
         self.wake.clear();
     }
 
-    /// The one wait.
+    /// Waits in the kernel for everything.
     pub(super) fn wait<'a>(
         &self,
         events: &'a mut Events,
@@ -81,11 +83,11 @@ impl Reception {
         self.epoll.wait(events, limit).map_err(Fault::Broken)
     }
 
-    /// The next answer, without waiting; `None` if there is none for now.
+    /// Returns the next reply, without waiting; `None` if there is none for now.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Result<Option<Packet>, Fault> {
         match seqpacket::receive(self.receiver.as_fd(), buffer, false) {
             Ok(None) if fd::has_ended(self.receiver.as_fd()) => Err(Fault::Ended),
-            // None: an empty packet, which is nobody's answer.
+            // None: an empty packet, which is no reply.
             Ok(packet) => Ok(packet),
             Err(error) => match Verdict::of(&error) {
                 Verdict::Passes => {
@@ -94,7 +96,7 @@ impl Reception {
                     }
                     Ok(None)
                 }
-                // There is nobody else's end in a receive.
+                // No other process has a part in a receive.
                 Verdict::Ours | Verdict::Theirs | Verdict::Packet => Err(Fault::Broken(error)),
             },
         }

@@ -1,7 +1,7 @@
-//! A place to wait for whichever of several things comes first: answers, ends, and what other threads of this process have to say.
+//! Waits for the first of several events: a reply, an exit, or a wake-up from another thread.
 //!
-//! A future would do too, but each future wakes its executor by way of a thread of its own. Who waits in a select leads the reactor meanwhile, as
-//! one does who waits for a single answer.
+//! A future would do too, but each future wakes its executor by way of another thread. A thread that waits in
+//! a select leads the reactor meanwhile, like one that waits for a single reply.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
@@ -20,7 +20,7 @@ pub(crate) struct Select {
 #[derive(Default)]
 struct Inner {
     rung: bool,
-    /// Where somebody waits.
+    /// Where a thread waits.
     waiting: Option<Arc<Waiter>>,
 }
 
@@ -34,7 +34,7 @@ impl Select {
         Waker::from(Arc::clone(self))
     }
 
-    /// Ends the wait of whoever waits here, or else the next one. From any thread.
+    /// Ends the wait in progress, or else the next one. From any thread.
     pub(crate) fn ring(&self) {
         let mut inner = self.lock();
         let waiting = if inner.rung { None } else { inner.waiting.take() };
@@ -45,7 +45,7 @@ impl Select {
         }
     }
 
-    /// Blocks until it is rung, or has been since the last wait, or until `deadline`.
+    /// Blocks until it is rung (or was since the last wait), or until `deadline`.
     pub(crate) fn wait(&self, deadline: Option<Instant>) {
         let waiter = Arc::new(Waiter::default());
         let mut inner = self.lock();
@@ -57,7 +57,7 @@ impl Select {
         let limit = |at: Instant| clock::after(at.saturating_duration_since(Instant::now()));
         match Reactor::get() {
             Ok(reactor) => drop(reactor.wait(&waiter, deadline.map(limit))),
-            // Nothing to lead: what can come, comes from threads.
+            // Without a reactor to lead, only other threads can ring.
             Err(_) => {
                 waiter.sleep(Some(deadline.map_or_else(|| clock::after(Duration::from_millis(100)), limit)))
             }
@@ -74,13 +74,13 @@ impl Wake for Select {
     }
 }
 
-/// A moment so much later; a very late one if there is none.
+/// The moment `by` after `from`, at most 30 years later.
 pub(crate) fn later(from: Instant, by: Duration) -> Instant {
     const LONG: Duration = Duration::from_secs(30 * 365 * 86_400);
     from.checked_add(by.min(LONG)).unwrap_or(from)
 }
 
-/// A number on the clock that all processes of a tree share, in nanoseconds.
+/// Now, in nanoseconds of the clock that all processes of a tree share.
 pub(crate) fn clock() -> u64 {
     clock::now()
 }

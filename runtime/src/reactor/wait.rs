@@ -1,4 +1,4 @@
-//! Waiting for several things at a time, whatever they are.
+//! Waiting for several descriptors at a time, of whatever kind.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use crate::sys::{clock, poll};
 
-/// Waits until at least one of these can be read, or has hung up; returns the places of all that are so, in order (Python's `connection.wait`).
+/// Waits until at least one of these can be read, or has hung up; returns the indices of all that are so, in
+/// order (Python's `connection.wait`).
 ///
-/// Anything that is [`AsFd`] can be waited for: an end of a [`pipe`](crate::pipe()) with a message, a [`Process`](crate::Process) that has ended, a socket, a timer. Different
-/// ones go together as `&dyn AsFd`. After `limit`, the answer is empty; without one, it waits for as long as it takes. Nothing at all is waited for until the limit has passed.
-/// Signals do not end the wait early.
+/// Anything that is [`AsFd`] can be waited for: an end of a [`pipe`](crate::pipe()) with a message, a
+/// [`Process`](crate::Process) that has ended, a socket, a timer. Different kinds go together as `&dyn AsFd`.
+/// After `limit`, the result is empty; without a limit, the wait takes as long as it takes. With no things at
+/// all, it lasts until the limit has passed. Signals do not end the wait early.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -35,12 +37,14 @@ use crate::sys::{clock, poll};
 /// ```
 ///
 /// # Errors
-/// `InvalidInput` for more things than the limit on descriptors, and for nothing without a limit, which would never end.
+/// `InvalidInput` for more things than the limit on descriptors, and for no things without a limit, because
+/// that wait would never end.
 pub fn wait_any<T: AsFd>(things: &[T], limit: Option<Duration>) -> io::Result<Vec<usize>> {
     wait(things, limit, |ready, _| ready > 0)
 }
 
-/// As [`wait_any`], but waits until each of them has been ready; answers those that have, which is all of them unless the limit has passed.
+/// Like [`wait_any`], but waits until each of them has been ready. Returns those that have been, which is all
+/// of them unless the limit has passed.
 ///
 /// # Errors
 /// As [`wait_any`].

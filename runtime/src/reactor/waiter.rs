@@ -1,4 +1,4 @@
-//! One thing that somebody waits for: an answer, a start, a death.
+//! One outcome that a thread or a future waits for: a reply, a start, an exit.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,22 +12,22 @@ use crate::status::ExitRecord;
 use crate::sys::clock;
 use crate::sys::per_process::thread;
 
-/// What comes of waiting.
+/// What a wait ends with.
 pub(crate) enum Outcome {
     Answer {
         status: Status,
         body: Body,
         fds: Vec<OwnedFd>,
     },
-    /// A packet that should have been an answer and was not.
+    /// A packet that should have been a reply and was not.
     Garbled(String),
     /// The actor has no reply channel of this process.
     Unheard,
     /// The actor is ready to work.
     Ready,
-    /// It is gone. `None`: with its supervisor, which left no word.
+    /// It is gone. `None`: its supervisor died with it, and left no exit record.
     Dead(Option<Arc<ExitRecord>>),
-    /// The deadline passed (said to async waiters; others look at the clock themselves).
+    /// The deadline passed. For futures only: threads look at the clock themselves.
     Late,
 }
 
@@ -35,19 +35,21 @@ pub(crate) enum Outcome {
 struct Inner {
     outcome: Option<Outcome>,
     waker: Option<Waker>,
-    /// The reactor's lead has been handed to whoever waits here.
+    /// The reactor's lead has been handed to the thread that waits here.
     lead: bool,
-    /// How many threads sleep here. Usually none: the one who waits is who leads, and waking nobody is a system call too.
+    /// How many threads sleep here. Usually none, because the thread that waits also leads; then waking would
+    /// be a wasted system call.
     sleepers: usize,
     /// The thread that waits here, while it leads: it sleeps in the kernel and not on this waiter.
     leader: Option<usize>,
 }
 
-/// Wakers of those who have what they wait for. They are the user's code: woken on drop, which is to come after all locks are released.
+/// Wakers of completed waiters, woken on drop. They are user code, so the drop must come after all locks are
+/// released.
 #[derive(Default)]
 pub(crate) struct Wakers {
     wakers: Vec<Waker>,
-    /// What is to be said in the log: so is its subscriber.
+    /// What to log: the subscriber is user code too.
     said: Vec<String>,
 }
 
@@ -72,7 +74,7 @@ impl Drop for Wakers {
     }
 }
 
-/// A place for one outcome, with whoever waits for it.
+/// A place for one outcome, and for the thread or future that waits for it.
 #[derive(Default)]
 pub(crate) struct Waiter {
     inner: Mutex<Inner>,
@@ -84,7 +86,8 @@ impl Waiter {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts the outcome in, unless there is one, and wakes the waiter, or leaves that to `woken`.
+    /// Puts the outcome in, unless there is one. Wakes a sleeping thread, and leaves the waker of a future to
+    /// `woken`.
     pub(crate) fn complete(&self, outcome: Outcome, woken: &mut Wakers) {
         let mut inner = self.lock();
         if inner.outcome.is_none() {
@@ -95,7 +98,8 @@ impl Waiter {
         if sleepers > 0 {
             self.changed.notify_all();
         }
-        // Usually it is the leader itself that hands this out. If not, the event may be gone that would wake it.
+        // Usually the leader itself completes its waiter. If another thread does, the event that would wake
+        // the leader may be gone.
         if leader.is_some_and(|leader| leader != thread()) {
             Reactor::wake_leader();
         }
@@ -110,7 +114,7 @@ impl Waiter {
         self.lock().outcome.take()
     }
 
-    /// Takes the outcome, or remembers whom to wake when there is one.
+    /// Takes the outcome, or keeps `waker` until there is one.
     pub(crate) fn poll(&self, waker: &Waker) -> Option<Outcome> {
         self.watch(waker);
         self.take()
@@ -118,7 +122,7 @@ impl Waiter {
 
     /// Has `waker` woken when there is an outcome; returns whether there is one already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
-        // Cloned, and dropped, without the lock: both are code of the executor's.
+        // Cloned and dropped without the lock: both run the executor's code.
         let mut kept = Some(waker.clone());
         let mut inner = self.lock();
         if inner.outcome.is_none() {
@@ -130,14 +134,14 @@ impl Waiter {
         done
     }
 
-    /// The thread that waits here is about to lead; `None` if there is nothing left to wait for.
+    /// Notes that this thread leads while it waits here; `None` if there is nothing left to wait for.
     pub(crate) fn begin_to_lead(&self) -> Option<Leading<'_>> {
         let mut inner = self.lock();
         inner.leader = Some(thread()).filter(|_| inner.outcome.is_none());
         inner.leader.map(|_| Leading(self))
     }
 
-    /// Hands the lead over to whoever waits here.
+    /// Hands the lead over to the thread that waits here.
     pub(crate) fn hand_lead(&self) {
         let mut inner = self.lock();
         inner.lead = true;
@@ -171,7 +175,7 @@ impl Waiter {
     }
 }
 
-/// The thread that waits at this waiter leads.
+/// While this lives, the thread that waits at the waiter leads.
 pub(crate) struct Leading<'a>(&'a Waiter);
 
 impl Drop for Leading<'_> {

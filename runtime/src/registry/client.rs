@@ -17,21 +17,21 @@ use crate::sys::verdict::Verdict;
 use crate::sys::{clock, fd, poll, seqpacket};
 use crate::types::name_error::NameError;
 
-/// How long the program may take to answer.
+/// How long the program may take to reply.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why there is no answer, or not the one that was hoped for.
+/// Why there is no reply, or not the one that was hoped for.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Refused(Refusal),
     BadName,
-    /// Somebody else is starting an actor of this name, and was still at it when the time was up.
+    /// Another process is starting an actor of this name, and was still at it when the time was up.
     Starting,
     Unreachable(String),
 }
 
 impl Trouble {
-    /// The error of who has asked for `name`, of a type `asked`.
+    /// The error for the caller that asked for `name`, of type `asked`.
     pub(crate) fn named(self, name: &str, asked: &str) -> NameError {
         let name = cut(name, protocol::NAME).to_owned();
         match self {
@@ -58,7 +58,7 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// What came back.
+/// A reply of the registry.
 pub(crate) struct Answered {
     pub(crate) answer: Answer,
     fds: std::vec::IntoIter<OwnedFd>,
@@ -66,11 +66,11 @@ pub(crate) struct Answered {
     conversation: OwnedFd,
 }
 
-/// A name that is kept for whoever has this.
+/// A name that is kept for the holder of this.
 pub(crate) struct Reservation {
     name: String,
     ticket: u64,
-    /// As long as it is open.
+    /// The name is kept for as long as this is open.
     _conversation: OwnedFd,
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn ask(name: &str, wanted: Wanted, refs: &[BorrowedFd<'_>]) -> Result
         return Err(Trouble::BadName);
     }
     let Some(line) = uplink::names() else {
-        // A program without a tree has no actors, and whoever is in a tree has the line.
+        // A program without a tree has no actors, and every process in a tree has the uplink.
         return Err(Trouble::Refused(Refusal::NotFound));
     };
     thread::start_registry()?;
@@ -92,12 +92,13 @@ pub(crate) fn ask(name: &str, wanted: Wanted, refs: &[BorrowedFd<'_>]) -> Result
     }
     let fds: Vec<BorrowedFd<'_>> = std::iter::once(theirs.as_fd()).chain(refs.iter().copied()).collect();
     send(line, &mut bytes, &fds, deadline)?;
-    // From now on the only other end is in the line or in the program: if it is lost, we see it.
+    // From now on the only other end is in the uplink or in the program: if it is lost, we see it.
     drop(theirs);
     receive(ours, deadline)
 }
 
-/// The line may be full for a moment: everybody writes there, and the program reads as fast as it can.
+/// Sends the request. The uplink may be full for a moment: every process writes there, and the program reads
+/// as fast as it can.
 fn send(
     line: BorrowedFd<'_>,
     bytes: &mut [u8],
@@ -113,7 +114,7 @@ fn send(
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
                 return Err(Trouble::Unreachable("the name registry is gone".to_owned()));
             }
-            // So many descriptors under way that the system wants some to arrive first.
+            // Full, or so many descriptors are under way that the system wants some to arrive first.
             _ if Verdict::of(&error) == Verdict::Passes => {
                 if clock::now() >= deadline {
                     return Err(Trouble::Unreachable(format!("not sent within {PATIENCE:?}: {error}")));
@@ -143,7 +144,7 @@ fn receive(conversation: OwnedFd, deadline: u64) -> Result<Answered, Trouble> {
     }
 }
 
-/// Waits until there is something or a hang-up; returns whether that came in time.
+/// Waits until `socket` can be read or hangs up; returns whether that came in time.
 fn await_readable(socket: BorrowedFd<'_>, deadline: u64) -> io::Result<bool> {
     loop {
         match poll::readable(socket, Some(clock::until(deadline))) {
@@ -156,7 +157,8 @@ fn await_readable(socket: BorrowedFd<'_>, deadline: u64) -> io::Result<bool> {
     }
 }
 
-/// As [`ask`], but while somebody else starts an actor of this name, waits for the outcome and asks again, until `deadline`.
+/// Like [`ask`], but while another process starts an actor of this name, waits for the outcome and asks
+/// again, until `deadline`.
 fn ask_patiently(
     name: &str,
     mut wanted: impl FnMut() -> Wanted,
@@ -180,7 +182,7 @@ fn garbled() -> Trouble {
 }
 
 impl Answered {
-    /// Whether it was different before.
+    /// Whether the request changed anything.
     pub(crate) fn has_changed(self) -> Result<bool, Trouble> {
         match self.answer {
             Answer::Done(changed) => Ok(changed),
@@ -188,7 +190,7 @@ impl Answered {
         }
     }
 
-    /// The actors in it; and the place behind which there are more, or 0.
+    /// The actors in the reply, and the place behind which there are more, or 0.
     pub(crate) fn actors(mut self) -> Result<(Vec<Arc<Endpoint>>, u64), Trouble> {
         let Answer::Actors { cards, more } = self.answer else { return Err(garbled()) };
         let fds = &mut self.fds;
@@ -212,7 +214,8 @@ fn enter(name: &str, type_name: &str, endpoint: &Endpoint, ticket: u64) -> Resul
     ask_patiently(name, wanted, &endpoint.descriptors(), clock::after(PATIENCE))?.has_changed().map(drop)
 }
 
-/// Reserves a name for an actor that is about to be started; waits until `deadline` while others do the same.
+/// Reserves a name for an actor that is about to be started; waits until `deadline` while other processes do
+/// that.
 pub(crate) fn reserve(name: &str, deadline: u64) -> Result<Reservation, Trouble> {
     let answered = ask_patiently(name, || Wanted::Reserve, &[], deadline)?;
     match answered.answer {
@@ -224,7 +227,7 @@ pub(crate) fn reserve(name: &str, deadline: u64) -> Result<Reservation, Trouble>
 }
 
 impl Reservation {
-    /// The actor is there, and has the name. Dropped without this, the name is free again.
+    /// Gives the name to the actor, which has started. If this is dropped instead, the name is free again.
     pub(crate) fn confirm(self, type_name: &str, endpoint: &Endpoint) -> Result<(), Trouble> {
         enter(&self.name, type_name, endpoint, self.ticket)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::sys::poll::{self, Epoll};
 
-/// What is waited for; costs nothing while that is nothing.
+/// Descriptors whose hang-up is waited for; costs nothing while there are none.
 #[derive(Default)]
 pub(super) struct Watch {
     epoll: Option<Epoll>,
@@ -28,7 +28,8 @@ impl Watch {
         Ok(())
     }
 
-    /// By hand and before it is closed: a membership ends with the last descriptor of the socket, in whichever process that is.
+    /// Call this before the descriptor is closed: a membership ends only with the last descriptor of the
+    /// socket, in whichever process that is.
     pub(super) fn remove(&mut self, fd: BorrowedFd<'_>) {
         if let Some(epoll) = &self.epoll {
             epoll.remove(fd);
@@ -44,7 +45,7 @@ impl Watch {
         let mut events = poll::no_events();
         self.epoll
             .iter()
-            // A set that is broken reports nothing: who is in it is found dead when somebody asks for it.
+            // A broken set reports nothing: its members are found dead when they are asked for.
             .filter_map(|epoll| epoll.wait(&mut events, Some(Duration::ZERO)).map(Vec::from_iter).ok())
             .flatten()
             .collect()

@@ -1,7 +1,8 @@
-//! What is asked of the registry, and what it answers: one packet each way.
+//! Requests to the registry, and its replies: one packet each way.
 //!
-//! With a request travels, first of all, one end of a socket pair of which the asker keeps the other: that is where the answer
-//! goes. So a request that nobody will answer is a hang-up, whether it was dropped or the program is gone.
+//! The first descriptor of a request is one end of a socket pair of which the asker keeps the other: that is
+//! where the reply goes. So a request that gets no reply is a hang-up, whether it was dropped or the program
+//! is gone.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +17,15 @@ pub(crate) const TYPE_NAME: usize = 4096;
 /// How many names there can be, and how many memberships of groups.
 pub(crate) const ENTRIES: usize = 65_536;
 
-/// How many refs are in one answer.
+/// How many refs are in one reply.
 pub(crate) const REFS: usize = 30;
 
-/// How many bytes of names (about) are in one answer.
+/// How many bytes of names (about) are in one reply.
 pub(crate) const LIST: usize = 16 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
-    /// Of an actor or of a group: two worlds.
+    /// Of an actor or of a group: the two have separate name spaces.
     pub(crate) name: String,
     pub(crate) wanted: Wanted,
 }
@@ -41,7 +42,8 @@ pub(crate) enum Wanted {
         ticket: u64,
     },
     Unregister,
-    /// The name is for somebody whom the asker is about to start, for as long as it keeps its end of the socket pair open.
+    /// Keeps the name for an actor that the asker is about to start, for as long as the asker keeps its end
+    /// of the socket pair open.
     Reserve,
     /// The names behind this one.
     List,
@@ -66,21 +68,22 @@ pub(crate) enum Wanted {
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// So it is now; and whether it was different before.
+    /// It is done; `true` if that changed anything.
     Done(bool),
     /// Descriptors: two for each. If `more` is not 0, there are others behind that place.
     Actors {
         cards: Vec<Card>,
         more: u64,
     },
-    /// In order; if there are `more`, behind the last one.
+    /// In order; if there are `more`, they are behind the last one.
     Names {
         list: Vec<Listing>,
         more: bool,
     },
     /// The number of the reservation.
     Reserved(u64),
-    /// Somebody else starts an actor of this name. Descriptor: hangs up when that has come to an end, good or bad.
+    /// Another process is starting an actor of this name. Descriptor: hangs up when that has come to an end,
+    /// good or bad.
     Wait,
     Refused(Refusal),
 }
@@ -104,11 +107,11 @@ pub(crate) enum Refusal {
     /// The actor that was to be entered is gone.
     Dead,
     Full(Limit),
-    /// What was asked cannot be.
+    /// The request cannot be served by any registry.
     Nonsense,
 }
 
-/// What is used up.
+/// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Limit {
     Names,

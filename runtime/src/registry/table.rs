@@ -1,8 +1,9 @@
-//! Who has which name, and who is in which group.
+//! The table of names and groups: which actor has which name, and which actors are in which group.
 //!
-//! An entry is an actor's mailbox and status page: enough to hand out refs, and to see whether it is dead. That is looked at whenever an
-//! entry is read, and supervisors write a death down before anybody is told; so whoever has heard of a death finds
-//! the name free. What nobody reads goes when its mailbox hangs up.
+//! An entry is an actor's mailbox and status page: enough to hand out refs, and to see whether it is dead.
+//! That is checked whenever an entry is read, and supervisors record a death before they report it; so a
+//! caller that has heard of a death finds the name free. An entry that is never read goes when its mailbox
+//! hangs up.
 
 pub(crate) mod reservations;
 
@@ -27,7 +28,7 @@ pub(super) struct Registry {
     tickets: HashMap<u64, String>,
     /// In all groups together.
     memberships: usize,
-    /// The place of the last one who joined any group.
+    /// The place of the last actor that joined any group.
     last_place: u64,
     watch: Watch,
 }
@@ -48,12 +49,12 @@ enum Entry {
     Reserved(Reservation),
 }
 
-/// A group with members; without any there is none.
+/// A group. It exists only while it has members.
 struct Members {
     type_name: String,
     /// In the order of joining.
     by_place: BTreeMap<u64, u64>,
-    /// The place of the one who was picked last.
+    /// The place of the member that was picked last.
     picked: u64,
 }
 
@@ -65,7 +66,7 @@ enum Found {
     Reserved(u64),
 }
 
-/// An answer with its descriptors, or why not.
+/// A reply with its descriptors, or why not.
 pub(super) type Served<'a> = Result<(Answer, Vec<BorrowedFd<'a>>), Refusal>;
 
 impl Listed {
@@ -75,7 +76,7 @@ impl Listed {
 }
 
 impl Registry {
-    /// Does what is asked; `reply` is the asker's, `fds` came with it.
+    /// Serves a request; `reply` is the asker's socket, `fds` came with the request.
     pub(super) fn serve(
         &mut self,
         request: Request,
@@ -101,14 +102,14 @@ impl Registry {
         }
     }
 
-    /// What can be read when something has hung up; `None` if there is nothing that could.
+    /// Can be read when something has hung up; `None` if there is nothing that could.
     pub(super) fn hang_ups(&self) -> Option<BorrowedFd<'_>> {
         self.watch.as_fd()
     }
 
     /// Removes what has hung up.
     pub(super) fn sweep(&mut self) {
-        // The numbers may be anybody's invention, so each is only a reason to look.
+        // Any process may have made these numbers up, so each is only a reason to look.
         for number in self.watch.reported() {
             self.is_alive(number);
             if let Some(name) = self.tickets.get(&number).cloned() {
@@ -119,7 +120,7 @@ impl Registry {
 
     // Actors.
 
-    /// Whether it is listed and lives. One that does not is not listed any more.
+    /// Whether it is listed and lives. A dead actor is removed.
     fn is_alive(&mut self, id: u64) -> bool {
         match self.actors.get(&id) {
             None => false,
@@ -143,7 +144,7 @@ impl Registry {
         }
     }
 
-    /// Makes an actor known, or finds that it is.
+    /// Lists an actor, if it is not listed yet.
     fn enter(
         &mut self,
         type_name: &str,
@@ -190,7 +191,7 @@ impl Registry {
         }
     }
 
-    /// An answer with refs.
+    /// A reply with refs.
     fn refs(&self, ids: &[u64], more: u64) -> Served<'_> {
         let listed: Vec<&Listed> = ids.iter().filter_map(|id| self.actors.get(id)).collect();
         let cards = listed.iter().map(|listed| listed.card.clone()).collect();
@@ -255,7 +256,7 @@ impl Registry {
         done(true)
     }
 
-    /// A name that is only reserved stays so: nobody has it yet.
+    /// Frees the name of an actor. A name that is only reserved stays so: no actor has it yet.
     fn unregister(&mut self, name: &str) -> bool {
         let Found::Actor(id) = self.find(name) else { return false };
         self.names.remove(name);
@@ -285,7 +286,7 @@ impl Registry {
 
     // Groups.
 
-    /// A group with at least one member that lives; those who do not are removed on the way, up to `most` of the living.
+    /// Up to `most` living members of a group, behind the place `after`; dead ones are removed on the way.
     fn living(
         &mut self,
         group: &str,
@@ -295,7 +296,7 @@ impl Registry {
     ) -> Result<Vec<(u64, u64)>, Refusal> {
         let Some(members) = self.groups.get(group) else { return Ok(Vec::new()) };
         if members.type_name != type_name {
-            // Whoever made it so may all be dead.
+            // The members that gave it this type may all be dead.
             let ids: Vec<u64> = members.by_place.values().copied().collect();
             let is = members.type_name.clone();
             let inhabited = ids.into_iter().any(|id| self.is_alive(id));
@@ -350,7 +351,7 @@ impl Registry {
         place.is_some()
     }
 
-    /// Takes one out of a group, and with the last one the group.
+    /// Takes a member out of a group; with the last member, the group goes.
     fn take_place(&mut self, group: &str, place: u64) {
         let Some(members) = self.groups.get_mut(group) else { return };
         if members.by_place.remove(&place).is_some() {
@@ -370,7 +371,7 @@ impl Registry {
         self.refs(&ids, more)
     }
 
-    /// One after the other, in the order of joining, and from the beginning again.
+    /// Picks one member after the other, in the order of joining, and then from the beginning again.
     fn pick(&mut self, group: &str, type_name: &str) -> Served<'_> {
         let picked = self.groups.get(group).map_or(0, |members| members.picked);
         let mut next = self.living(group, type_name, picked, 1)?;

@@ -1,7 +1,8 @@
-//! The thread `phalanx-names` of the program: reads the line of names, and keeps the registry.
+//! The thread `phalanx-names` of the program: reads the uplink of names, and keeps the registry.
 //!
-//! It starts when the first name is asked for, and never waits for anybody: what comes out of the line is bounded, checked and
-//! dropped if it is nonsense, and an answer that does not fit into its socket is dropped as well.
+//! It starts when the first name is asked for, and never waits for another process: what comes out of the
+//! uplink is bounded, checked and dropped if it is nonsense, and a reply that does not fit into its socket is
+//! dropped as well.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,20 +19,20 @@ use crate::sys::seqpacket::{self, Packet};
 use crate::sys::verdict::Verdict;
 use crate::sys::{fd, poll};
 
-/// How many requests are taken before the dead have their turn.
+/// How many requests are served before dead entries are swept.
 const AT_A_TIME: usize = 64;
 
 static STARTED: Own<OnceCell<()>> = Own::new();
 
-/// The line of names, if this is the program and nobody reads it yet.
+/// The uplink of names, if this is the program and no thread reads it yet.
 pub(crate) fn unread_line() -> Option<BorrowedFd<'static>> {
     if STARTED.here().get().is_some() { None } else { uplink::incoming_names() }
 }
 
-/// Makes sure that the thread runs, if this is the program and there is a line.
+/// Makes sure that the thread runs, if this is the program and there is an uplink.
 ///
 /// # Errors
-/// If no thread can be had.
+/// If the thread cannot be started.
 pub(crate) fn start_registry() -> io::Result<()> {
     let Some(line) = uplink::incoming_names() else { return Ok(()) };
     STARTED.here().get_or_try_init(|| {
@@ -52,14 +53,14 @@ impl<L: AsFd> Keeper<L> {
         while self.turn() {}
     }
 
-    /// One wait, and everything that came of it. Returns whether there will be more.
+    /// Waits once, and handles everything that came. Returns whether there will be more.
     fn turn(&mut self) -> bool {
         let mut fds = vec![(self.line.as_fd(), false)];
         fds.extend(self.registry.hang_ups().map(|hang_ups| (hang_ups, false)));
         let ready = match poll::wait(&fds, None, None) {
             Ok(ready) => ready,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
-            // No memory. What is broken is seen when it is read.
+            // No memory. A broken uplink is seen when it is read.
             Err(_) => {
                 poll::pause(Duration::from_millis(10));
                 return true;
@@ -71,12 +72,12 @@ impl<L: AsFd> Keeper<L> {
         !ready[0] || self.take_requests()
     }
 
-    /// Returns whether the line is still one.
+    /// Returns whether the uplink still works.
     fn take_requests(&mut self) -> bool {
         for _ in 0..AT_A_TIME {
             match seqpacket::receive(self.line.as_fd(), &mut self.buffer, false) {
                 Ok(Some(packet)) => self.answer(packet),
-                // An empty packet; or somebody has shut the line down, and it stays so.
+                // An empty packet; or a process has shut the uplink down, and it stays so.
                 Ok(None) if fd::has_ended(self.line.as_fd()) => return false,
                 Ok(None) => {}
                 Err(error) => return passes(&error),
@@ -96,23 +97,25 @@ impl<L: AsFd> Keeper<L> {
         };
         let (answer, refs) = served.unwrap_or_else(|refusal| (Answer::Refused(refusal), Vec::new()));
         if let Ok(mut bytes) = self::packet(&answer) {
-            // One who has given up, or has filled its own socket, gets none.
+            // An asker that has given up, or has filled its own socket, gets no reply.
             let _ = seqpacket::send(reply.as_fd(), &mut bytes, &refs);
         }
     }
 }
 
-/// The line could not be read; returns whether there is any use in trying again, and not before there is.
+/// The uplink could not be read; returns whether to try again, once there is any use in it.
 fn passes(error: &io::Error) -> bool {
     match Verdict::of(error) {
         Verdict::Passes if Verdict::passes_unseen(error) => poll::pause(Duration::from_millis(10)),
         Verdict::Passes => {}
-        // The number is not the line's any more. Who asks is told by the hang-up, or by the deadline if the line is still open somewhere.
+        // The descriptor is not the uplink's any more. Askers see a hang-up, or their deadline if the uplink
+        // is still open somewhere.
         Verdict::Ours | Verdict::Theirs | Verdict::Packet => {
             tracing::error!(
                 target: "phalanx::names",
                 %error,
-                "the name registry cannot be reached any more: has code in this program closed a descriptor that was not its own?"
+                "the name registry cannot be reached any more: \
+                 has code in this program closed a descriptor that was not its own?"
             );
             return false;
         }
@@ -120,7 +123,7 @@ fn passes(error: &io::Error) -> bool {
     true
 }
 
-/// Whether somebody waits at the other end. One who has given up does not want it done either.
+/// Whether an asker waits at the other end. One that has given up does not want its request served either.
 fn is_open(reply: &OwnedFd) -> bool {
     fd::is_seqpacket(reply.as_fd()) && !fd::hung_up(reply.as_fd())
 }

@@ -1,7 +1,8 @@
 //! Names for actors that are about to be started.
 //!
-//! A reservation is held by keeping a socket open: it ends with the process that has made it, at the latest, and by
-//! construction before anybody can hear of that. Others who want the name are given the registry's end of that socket to wait at.
+//! A reservation is held by keeping a socket open. It ends with the process that has made it, at the latest,
+//! and before any other process can hear of that. Others that want the name are given the registry's end of
+//! that socket to wait at.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -10,7 +11,7 @@ use crate::sys::{fd, process};
 
 pub(super) struct Reservation {
     pub(super) ticket: u64,
-    /// Hangs up when whoever starts the actor has done so, has given up or has died.
+    /// Hangs up when the process that starts the actor has done so, has given up or has died.
     holder: OwnedFd,
 }
 
@@ -44,7 +45,7 @@ impl Registry {
         }
     }
 
-    /// Ends the reservation of a name, if it is only that.
+    /// Frees a name that is only reserved.
     pub(super) fn cancel(&mut self, name: &str) {
         if let Some(Entry::Reserved(reservation)) = self.names.get(name) {
             self.watch.remove(reservation.holder.as_fd());

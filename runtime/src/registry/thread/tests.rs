@@ -7,7 +7,7 @@ use crate::registry::protocol::{ENTRIES, NAME, REFS, Wanted};
 use crate::status::{ExitRecord, Process, State, StatusPage};
 use crate::types::exit::ExitReason;
 
-/// Everything but the thread, and the sending end of its line.
+/// Everything but the thread, and the sending end of its uplink.
 struct Case {
     keeper: Keeper<OwnedFd>,
     line: OwnedFd,
@@ -59,7 +59,7 @@ fn members(after: u64) -> Wanted {
 }
 
 impl Case {
-    /// Asks; the answer, its descriptors, and the asker's end of the conversation.
+    /// Asks; returns the reply, its descriptors, and the asker's end of the conversation.
     fn ask(&mut self, name: &str, wanted: Wanted, fds: &[BorrowedFd<'_>]) -> (Answer, Vec<OwnedFd>, OwnedFd) {
         let (ours, theirs) = fd::seqpacket_pair().unwrap();
         let mut bytes = packet(&Request { name: name.to_owned(), wanted }).unwrap();
@@ -76,7 +76,7 @@ impl Case {
         self.ask(name, wanted, fds).0
     }
 
-    /// Takes whatever lies in the line.
+    /// Takes everything that lies in the uplink.
     fn digest(&mut self) {
         while poll::readable(self.keeper.line.as_fd(), Some(Duration::ZERO)).unwrap() {
             assert!(self.keeper.take_requests());
