@@ -18,7 +18,7 @@ use crate::queue::Queue;
 use crate::remote::secret::Secret;
 use crate::types::exit::ExitReason;
 
-/// How long the manager's own processes may take, beyond the limits of the user.
+/// How long the manager's own processes may take, beyond the time limits of the user.
 const REACTION: Duration = Duration::from_secs(10);
 
 /// How many restarts of the listener per minute are allowed; one more ends the manager.

@@ -22,7 +22,7 @@ use crate::task::Process;
 #[allow(unused_imports, reason = "for the docs")]
 use crate::types::error::CallError;
 
-/// How long a process of this host may take, beyond the limits of the user.
+/// How long a process of this host may take, beyond the time limits of the user.
 const REACTION: Duration = Duration::from_secs(5);
 
 /// A manager on another host, as its clients see it; made by [`connect`](super::connect). (Python's
