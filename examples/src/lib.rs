@@ -1,11 +1,12 @@
-//! What the examples have in common: a unit of time, so that the same program can be watched by people and run quickly by a test.
+//! What the examples have in common: a unit of time, so that a person can watch the program that a test runs
+//! quickly.
 
 use std::time::Duration;
 use std::{env, process};
 
-/// The first argument: `50ms`, `2s`. A second if there is none.
+/// The first argument: `50ms`, `2s`. A second if it is missing.
 ///
-/// In the program only: in an actor there are no arguments, so it is handed on like everything else.
+/// In the program only: an actor has no arguments, so the unit is passed on like any other value.
 pub fn unit() -> Duration {
     match env::args().nth(1) {
         None => Duration::from_secs(1),
@@ -18,7 +19,7 @@ pub fn unit() -> Duration {
     }
 }
 
-/// The number of units that this time is, with one digit after the point.
+/// The number of units in this time, with one digit after the point.
 pub fn in_units(time: Duration, unit: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() / unit.as_secs_f64())
 }

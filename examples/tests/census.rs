@@ -39,7 +39,7 @@ fn json(args: &[&str]) -> Value {
     value
 }
 
-/// The reason for which the file whose name ends so was not surveyed.
+/// Why the file whose name ends like this was not surveyed.
 #[track_caller]
 fn reason(value: &Value, ending: &str) -> String {
     let failed = value["failed"].as_array().expect("a list");
@@ -106,7 +106,7 @@ fn a_real_file_that_overflows_the_stack_costs_itself_only() {
     assert!(reason(&value, "/deep.rs").contains("SIGSEGV"), "{value}");
 }
 
-/// More crashes than a supervisor bears that was told nothing else.
+/// More crashes than a supervisor allows by default.
 #[test]
 fn a_parser_that_dies_of_every_second_file_comes_back_each_time() {
     let dir = small();

@@ -24,7 +24,7 @@ fn no_promise_breaks_while_everything_is_killed_at_random() {
     let report = report(&["--seconds", "3", "--seed", "1"]);
     assert_eq!((report["seed"].as_u64(), report["seconds"].as_u64()), (Some(1), Some(3)));
     assert!(report["kills"].as_u64() > Some(0) && report["replies"].as_u64() > Some(0), "{report}");
-    // With those that blunder, too.
+    // With the bunglers, too.
     let bungled = &report["bungled"];
     assert!(bungled["blunders"].as_u64() > Some(0) && bungled["replies"].as_u64() > Some(0), "{report}");
     assert_eq!(bungled["unexplained"], serde_json::json!({}), "{report}");
@@ -45,7 +45,7 @@ fn each_task_of_a_pool_whose_workers_are_killed_has_one_outcome() {
     let number = |key: &str| report[key].as_u64().expect("a number");
     assert!(number("kills") > 0, "{report}");
     assert_eq!(number("calls"), 20_000, "{report}");
-    // What the callers were told, and what the workers had noted where it outlives them.
+    // The callers' errors, and the workers' notes where they outlive the workers.
     let died = report["errors"]["died"].as_u64().unwrap_or(0);
     assert_eq!(died, number("lost_in_progress") + number("cut_answers"), "{report}");
     assert_eq!(number("replies") + died, 20_000, "{report}");

@@ -11,7 +11,7 @@ use support::{Dir, run, run_and_kill};
 
 const CENSUS: &str = env!("CARGO_BIN_EXE_census");
 
-/// At how many moments.
+/// The number of moments.
 const MOMENTS: u64 = 100;
 
 /// Two hundred files with something to parse.

@@ -6,7 +6,7 @@ mod support;
 
 use support::run;
 
-/// What the program printed; it must have ended well and said nothing else.
+/// The program's output; it must have ended well and written nothing else.
 #[track_caller]
 fn output_of(program: &str) -> String {
     let output = run(program, &[]);

@@ -30,7 +30,7 @@ use proc_macro::TokenStream;
 /// impl WordCount {
 ///     fn add(&mut self, text: String) -> u64 { .. }    // ask: `count.add(text)` returns a `Reply<u64>`
 ///     #[tell]
-///     fn reset(&mut self) { .. }                       // tell: `count.reset()` returns when it is in the mailbox
+///     fn reset(&mut self) { .. }                       // tell: `count.reset()` only waits for room
 /// }
 ///
 /// let count = WordCount { total: 0 }.spawn()?;         // a new process
@@ -53,15 +53,15 @@ use proc_macro::TokenStream;
 /// | `grace = "5s"` | how long a graceful stop may take before the process is killed |
 /// | `timeout = "60s"` | how long a call waits for its reply if it sets no limit itself |
 /// | `memory = "64MiB"` | limit of the process |
-/// | `restart = permanent` | when it is started again: `permanent` always, `transient` after a crash, `temporary` never. Default: `temporary` for what is spawned, `permanent` for the child of a supervisor |
-/// | `intensity = "5 in 10s"` | how many restarts within which time are bearable. Default: 1 in 10 s for what is spawned, what the supervisor says for its children |
+/// | `restart = permanent` | when it is started again: `permanent` always, `transient` after a crash, `temporary` never. Default: `temporary` for a spawned actor, `permanent` for the child of a supervisor |
+/// | `intensity = "5 in 10s"` | how many restarts within which time are allowed. Default: 1 in 10 s for a spawned actor, the supervisor's for its children |
 /// | `backoff = "100ms..30s"` | the shortest and the longest wait before a restart. Default: none |
 /// | `shutdown = "5s"` | how it is stopped: like `grace`; or `brutal_kill`, by SIGKILL at once; or `infinity`, however long it takes |
 /// | `significant` | its end by itself may end its supervisor. Default: no |
-/// | `recycle_after = 1000` | a fresh process after so many messages; nothing is lost. Default: never |
-/// | `recycle_above = "500MiB"` | a fresh process when more than that is resident |
-/// | `recycle_at_age = "1h"` | a fresh process when it is so old |
-/// | `recycle_jitter = 10` | up to so many percent earlier, at random. Default: 0 |
+/// | `recycle_after = 1000` | a fresh process after this many messages; nothing is lost. Default: never |
+/// | `recycle_above = "500MiB"` | a fresh process when more than this is resident |
+/// | `recycle_at_age = "1h"` | a fresh process when it is this old |
+/// | `recycle_jitter = 10` | up to this many percent earlier, at random. Default: 0 |
 /// | `drain = at_end` | when queued messages are handled at an orderly stop: `always`, `never`, or `at_end` of the program only. Default: `at_end` |
 /// | `spare` | its next process is always kept ready, at the price of one idle process. Default: for a second after each crash |
 /// | `nice = 10` | its niceness, from -20 (first) to 19 (last). Default: that of the program |
@@ -107,7 +107,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     db: Db,                                         // an `#[actor]`
 ///     #[child(restart = transient)] mailer: Mailer,   // one with an `#[init]`
 ///     billing: Billing,                               // another `#[supervisor]`
-///     workers: Dynamic<Worker>,                       // as many as one likes, added as one goes
+///     workers: Dynamic<Worker>,                       // any number, added at run time
 /// }
 ///
 /// let shop = Shop::start(ShopArgs {
@@ -117,25 +117,25 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     workers: Supervisor::dynamic().max_children(10),
 /// })?;
 /// shop.db.get("key".into()).wait()?;                  // `shop.db` is an `ActorRef<Db>`
-/// shop.billing.status page.total().wait()?;
+/// shop.billing.ledger.total().wait()?;
 /// ```
 ///
 /// The words, rules and defaults are those of OTP's `supervisor`; the methods of these names of
 /// `SupervisorBuilder` and `ActorBuilder` explain each of them. The struct itself stays a declaration, of
-/// which no value is made. Beside it there are
+/// which no value is made. The macro adds:
 ///
-/// * `ShopArgs`: what each child is made of. For an actor that is its state, or its builder if it has an
+/// * `ShopArgs`: the arguments of each child. For an actor that is its state, or its builder if it has an
 ///   `#[init]` or the field has `#[child(builder)]`; for a supervisor its own `..Args`; a
-///   `Supervisor::dynamic()` for a `Dynamic<..>`; a `phalanx::Command` for one.
+///   `Supervisor::dynamic()` for a `Dynamic<..>`; a `phalanx::Command` for a command.
 /// * `ShopRef`: a handle with a ref for each child. It derefs to a `SupervisorRef`, is cheap to clone, and
 ///   travels in messages, as long as it has at most 31 refs in it.
 /// * `Shop::start(args)`: blocks until all children are ready, each started when the one before was. If one
-///   fails, those before it are stopped again, and the error says which it was, below which supervisors, and
-///   why.
+///   fails, those before it are stopped again, and the error says which child it was, below which
+///   supervisors, and why.
 /// * `Shop::start_with(|shop| args)`: starts children that know each other, in cycles too. `shop` is the
-///   `ShopRef`, whose refs exist before any of the children does: put clones of them into their states. What
-///   is sent meanwhile waits. (A child's name, `mailbox`, `timeout` and `daemon` are then those of the
-///   attributes, and those of its builder are ignored: its mailbox exists already.)
+///   `ShopRef`, whose refs exist before any of the children does: put clones of them into their states.
+///   Messages sent to them meanwhile wait. (A child's name, `mailbox`, `timeout` and `daemon` are then those
+///   of the attributes, and those of its builder are ignored: its mailbox exists already.)
 /// * `Shop::builder(args)`: a `SupervisorBuilder`, to change options, or to make it the child of a supervisor
 ///   that is made by builder.
 ///
@@ -148,7 +148,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | meaning | default |
 /// |---|---|---|
 /// | `strategy = one_for_one` | which children are restarted when one ends: `one_for_one` that one, `one_for_all` all, `rest_for_one` it and those after it, `dynamic` that one, and all are stopped at once | `one_for_one` |
-/// | `intensity = "5 in 10s"` | how many restarts within which time are bearable; one more, and it gives up | `"1 in 10s"` |
+/// | `intensity = "5 in 10s"` | how many restarts within which time are allowed; one more, and it gives up | `"1 in 10s"` |
 /// | `backoff = "100ms..30s"` | the shortest and the longest wait before a restart | none |
 /// | `auto_shutdown = any_significant` | whether it ends with its significant children: `never`, `any_significant`, `all_significant` | `never` |
 /// | `max_children = 10` | how many children there may be, with those added later | no limit |

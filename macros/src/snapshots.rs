@@ -10,7 +10,7 @@ use quote::quote;
 
 use crate::{actor, main_fn, supervisor, task};
 
-/// Compares the expansion, printed as a source file, with what is kept under `name`.
+/// Compares the expansion, printed as a source file, with the one kept under `name`.
 fn check(name: &str, expansion: TokenStream) {
     let file = syn::parse2(expansion).expect("an expansion is a list of items");
     let printed = prettyplease::unparse(&file);

@@ -29,7 +29,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let starter = errors.none_in(|errors| check(&function.sig, errors)).then(|| starter(&function, &options));
     let errors = errors.into_tokens();
     quote! {
-        // What a task takes comes from another process, so it cannot be borrowed.
+        // The arguments of a task come from another process, so they cannot be borrowed.
         #[allow(clippy::needless_pass_by_value)]
         #function
         #starter

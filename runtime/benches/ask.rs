@@ -1,4 +1,4 @@
-//! An ask and its answer, beside the same struct going to and fro over plain ipc-channels.
+//! An ask and its reply, beside the same struct going to and fro over plain ipc-channels.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod support;
@@ -42,10 +42,10 @@ impl Clerk {
     }
 }
 
-/// Where the other process of the plain channels reports.
+/// The name under which the other process of the plain channels reports.
 const SERVER: &str = "PHALANX_BENCH_SERVER";
 
-/// The two ends of one side: what it sends into, what it receives from.
+/// The two ends of one side: where it sends, and where it receives.
 type Ends = (IpcSender<Order>, IpcReceiver<Order>);
 
 fn main() -> phalanx::Result<()> {
@@ -100,7 +100,7 @@ fn start() -> phalanx::Result<(Child, Ends)> {
     Ok((child, (sender, receiver)))
 }
 
-/// The other process: sends back what comes, until nobody sends any more.
+/// The other process: sends back each order, until the sender is gone.
 fn serve(server: String) -> phalanx::Result<()> {
     let first = IpcSender::connect(server)?;
     let (sender, receiver) = ipc::channel()?;

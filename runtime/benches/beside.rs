@@ -1,6 +1,8 @@
-//! Pools and queues, in the units in which `beside_python.py` measures those of Python: run by that script, which compares.
+//! Pools and queues, in the units of `beside_python.py`, which measures those of Python, runs this benchmark
+//! and compares.
 //!
-//! The words `pools`, `task`, `queues` and `memory` as arguments choose parts of it: `cargo bench -p phalanx --bench beside queues`.
+//! The words `pools`, `task`, `queues` and `memory` as arguments choose parts of it: `cargo bench -p phalanx
+//! --bench beside queues`.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::time::{Duration, Instant};
@@ -42,7 +44,7 @@ type Part = (&'static str, fn(u64) -> phalanx::Result<()>);
 const PARTS: [Part; 4] = [("pools", pools), ("task", one_task), ("queues", queues), ("memory", memory)];
 
 fn main() -> phalanx::Result<()> {
-    // Everything under `cargo bench`, else just enough to see that it works.
+    // Everything under `cargo bench`, else just enough to show that it works.
     let full = std::env::args().any(|argument| argument == "--bench");
     let only: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for (name, part) in PARTS {
@@ -65,7 +67,7 @@ fn pools(scale: u64) -> phalanx::Result<()> {
     finish(pool)
 }
 
-/// One task at a time, beside a call of an actor: what a pool adds to it.
+/// One task at a time, beside a call of an actor: the pool's share of the cost.
 fn one_task(scale: u64) -> phalanx::Result<()> {
     let pool = Pool::builder().workers(2).start(increment)?;
     let echo = Echo.spawn()?;
@@ -88,7 +90,7 @@ fn queues(scale: u64) -> phalanx::Result<()> {
     queue("queue, the same, 100 items a call", 10 * count, 100)
 }
 
-/// What goes from another process by way of a queue to this one, so many items a call.
+/// Items that another process sends to this one through a queue, `per_call` at a time.
 fn queue(what: &str, count: u64, per_call: u64) -> phalanx::Result<()> {
     let queue = Queue::<u64>::bounded(1000)?;
     let start = Instant::now();
@@ -104,7 +106,8 @@ fn queue(what: &str, count: u64, per_call: u64) -> phalanx::Result<()> {
     Ok(())
 }
 
-/// A stream of many items that are made as they are wanted: how far this process and the workers grow from the first tenth to the end.
+/// A stream of many items, made on demand: how much this process and the workers grow from the first tenth to
+/// the end.
 fn memory(scale: u64) -> phalanx::Result<()> {
     let items = 1_000_000 / scale;
     for (what, ordered) in [("in order", true), ("as they come", false)] {

@@ -3,15 +3,17 @@
 
     python3 runtime/benches/beside_python.py [--rounds N] [--binary PATH] [pools] [task] [queues]
 
-Everything takes turns for some rounds (5 by default), and medians are compared, because only ratios from one run mean anything. Without words all three parts are measured,
-in about two minutes. The script has cargo build the Rust side (`cargo bench -p phalanx --bench beside --no-run`) and asks it where that is; `--binary` names one that has been built.
+All rivals take turns for some rounds (5 by default), and medians are compared, because only ratios from one
+run mean anything. Without words all three parts are measured, in about two minutes. The script lets cargo
+build the Rust side (`cargo bench -p phalanx --bench beside --no-run`), and learns its path from cargo;
+`--binary` names one that has been built.
 
 mpire and loky take part where they are installed, for instance by
 
     python3 -m venv /tmp/peers && /tmp/peers/bin/pip install mpire loky
     /tmp/peers/bin/python runtime/benches/beside_python.py
 
-The exit code is 1, with a line that says why, if the Rust side is not there or does not work.
+The exit code is 1, with a line that says why, if the Rust side is missing or fails.
 """
 import argparse
 import concurrent.futures
@@ -58,7 +60,8 @@ class Missing(Exception):
     """Something without which nothing can be compared."""
 
 
-# Each of these measures one rival in one part: {(what, who): value}. What is said first, by `what`, is what phalanx is compared with.
+# Each of these measures one rival in one part: {(what, who): value}. Phalanx is compared with the first rival
+# of each `what`.
 
 ONE_BY_ONE = "trivial task, chunk of 1 (tasks/s)"
 DEFAULT = "trivial task, default chunk (tasks/s)"
@@ -143,7 +146,7 @@ RIVALS = {
     "queues": {"multiprocessing": stdlib_queues},
 }
 
-# What the Rust side calls it: what it is compared with, and under which name.
+# Figures of the Rust side, by their names there: the part that they belong to, and the name in the report.
 OURS = {
     "pool of 2, trivial task, chunk of 1": (ONE_BY_ONE, PHALANX),
     "pool of 2, trivial task, default chunk": (DEFAULT, PHALANX),
@@ -223,7 +226,7 @@ def main():
         for part in wanted.parts or PARTS:
             turns = [lambda: ours(binary, part)]
             turns += [rival for name, rival in RIVALS[part].items() if name in installed]
-            # Nobody is always the first.
+            # Each is the first in some round.
             turns = turns[number % len(turns):] + turns[:number % len(turns)]
             for turn in turns:
                 for what, who, value in turn():

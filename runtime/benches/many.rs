@@ -24,7 +24,7 @@ impl Idle {
 
 fn main() -> phalanx::Result<()> {
     baseline::serve_if_asked();
-    // Everything under `cargo bench`, else just enough to see that it works.
+    // Everything under `cargo bench`, else just enough to show that it works.
     let full = std::env::args().any(|argument| argument == "--bench");
     let (actors, supervisors, children) = if full { (2000, 10, 1000) } else { (20, 2, 10) };
     below_one_supervisor(actors)?;
@@ -33,7 +33,7 @@ fn main() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// What the system does with as many: some slow down by themselves.
+/// As many plain forks: some systems slow down by themselves.
 fn below_a_zygote(portions: usize, portion: usize) -> phalanx::Result<()> {
     let zygote = Zygote::start()?;
     let (mut children, mut rates) = (Vec::new(), Vec::new());
@@ -55,7 +55,7 @@ fn below_a_zygote(portions: usize, portion: usize) -> phalanx::Result<()> {
 
 fn below_one_supervisor(count: usize) -> phalanx::Result<()> {
     let start = Instant::now();
-    // As a program does that wants many: it does not wait for one before it asks for the next.
+    // Like a program that wants many: it does not wait for one before it asks for the next.
     let spawners: Vec<_> = (0..SPAWNERS)
         .map(|_| {
             let spawn = move || (0..count / SPAWNERS).map(|_| Idle.spawn()).collect::<Result<Vec<_>, _>>();
@@ -67,7 +67,7 @@ fn below_one_supervisor(count: usize) -> phalanx::Result<()> {
         actors.extend(spawner.join().expect("a thread that spawns")?);
     }
     let taken = start.elapsed();
-    // Each has handled a message: it is as warm as it gets while it is idle.
+    // Each has handled a message: an idle actor gets no warmer.
     let pids = actors.iter().map(|actor| actor.here().wait()).collect::<Result<Vec<_>, _>>()?;
     let memory: u64 = pids.iter().map(|&pid| private_kib(pid)).sum();
     println!(
@@ -87,7 +87,7 @@ fn below_nested_supervisors(supervisors: usize, children: usize) -> phalanx::Res
         let supervisor = Supervisor::dynamic().name(format!("group-{number}")).start()?;
         let begun = Instant::now();
         for child in 0..children {
-            // Its ref is dropped: ten thousand of them would be more descriptors than most programs may have.
+            // Its ref is dropped: ten thousand refs would take more descriptors than most programs may have.
             supervisor.start_child(format!("idle-{child}"), Idle.builder())?;
         }
         rates.push(begun.elapsed() / children as u32);
@@ -105,7 +105,7 @@ fn below_nested_supervisors(supervisors: usize, children: usize) -> phalanx::Res
     Ok(())
 }
 
-/// What is this process' own, and not shared with the supervisor that it was forked from.
+/// The memory of this process alone, not shared with the supervisor that it was forked from.
 fn private_kib(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let dirty = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));

@@ -1,4 +1,5 @@
-//! From a crash to the first reply of the next process, and to the news of it, beside the least that each costs.
+//! From a crash to the first reply of the next process, and to the news of the crash, beside the least that
+//! each costs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod baseline;
@@ -21,10 +22,10 @@ impl Echo {
     }
 }
 
-/// Before each kill, on either side: a process that has just come up still has its supervisor's or its zygote's attention.
+/// The pause before each kill, on either side: a new process still occupies its supervisor or its zygote.
 const REST: Duration = Duration::from_micros(200);
 
-/// The same for a new actor that is to have a spare: its supervisor looks 2 ms after a start whether it is up.
+/// The pause for a new actor with a spare: its supervisor checks 2 ms after a start whether it is up.
 const WITH_SPARE: Duration = Duration::from_millis(4);
 
 fn main() -> phalanx::Result<()> {
@@ -116,7 +117,7 @@ fn first_crash(echo: ActorBuilder<Echo>, rest: Duration) -> Duration {
     taken
 }
 
-/// The first reply; the call that the kill has hit is made again.
+/// The first reply; a call lost in the kill is repeated.
 fn until_answered(echo: &ActorRef<Echo>) -> u64 {
     loop {
         if let Ok(answer) = echo.echo(1).wait() {

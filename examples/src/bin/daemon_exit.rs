@@ -26,7 +26,7 @@ fn main() -> phalanx::Result<()> {
     let unit = phalanx_examples::unit();
     let which = env::args().nth(2).unwrap_or_else(|| "both".to_owned());
     if which != "normal" {
-        // Whether it is a daemon is said before it starts; what runs cannot become one.
+        // Whether it is a daemon is said before it starts; a running process cannot become one.
         shine::builder("daemon".into(), 1000, unit).daemon(true).spawn()?;
     }
     if which != "daemon" {

@@ -25,7 +25,7 @@ fn work(time: Duration) {
     println!("work ends");
 }
 
-/// The same as an actor: it can be asked, and it comes back.
+/// The heart as an actor: it can be asked, and it comes back after a crash.
 #[actor]
 struct Worker;
 
@@ -47,7 +47,8 @@ fn main() -> phalanx::Result<()> {
     let worker = Worker.builder().restart(Restart::Permanent).spawn()?;
     println!("worked, in process {} of the worker", worker.work(2 * unit).wait()?);
     let mut monitor = worker.monitor();
-    // Somebody kills it. (`worker.kill()` would be an order, and what is stopped on purpose is not started again.)
+    // Another process kills it. (`worker.kill()` would be an order, and an actor stopped on purpose is not
+    // started again.)
     Command::shell(format!("kill -KILL {}", worker.pid()?)).spawn()?.join();
     println!("the worker was {}", monitor.recv().reason);
     println!("worked, in process {} of the worker", worker.work(2 * unit).wait()?);

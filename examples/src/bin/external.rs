@@ -1,8 +1,9 @@
-//! A program that is not ours, as a child: started and awaited, watched, started again, stopped.
+//! A program of other authors as a child: started and awaited, watched, started again, stopped.
 //!
 //! `cargo run --bin external`
 //!
-//! A line for the shell stands for the server, so that it runs anywhere; `Command::new("redis-server").arg("--port")..` is the same.
+//! A line for the shell stands for the server, so that the example runs anywhere;
+//! `Command::new("redis-server").arg("--port")..` works alike.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -16,13 +17,13 @@ const SERVER: &str = r#"
     while :; do sleep 0.1 & wait; done
 "#;
 
-/// Ready when it says so. A real one is better asked at its address: `Ready::port("127.0.0.1:6379")`.
+/// Ready when it says so. For a real server, test its address: `Ready::port("127.0.0.1:6379")`.
 fn start() -> phalanx::Result<CommandRef> {
     let server = Command::shell(SERVER).name("server").ready(Ready::line("accepts connections"));
     Ok(server.output(Output::Inherit).start(Duration::from_secs(30)).spawn()?)
 }
 
-/// Something bad happens to it.
+/// Makes it crash.
 fn crash(server: &CommandRef) -> phalanx::Result<()> {
     Command::shell(format!("kill -SEGV {}", server.command_pid()?)).spawn()?.join();
     Ok(())
@@ -30,7 +31,7 @@ fn crash(server: &CommandRef) -> phalanx::Result<()> {
 
 #[phalanx::main]
 fn main() -> phalanx::Result<()> {
-    // Each way not to start is an error of the start, with the reason.
+    // Each failure to start is an error of the start, with the reason.
     for mistake in [Command::new("no-such-server"), Command::shell("echo 'no licence' >&2; exit 2")] {
         let error = mistake.name("mistake").ready(Ready::line("ready")).spawn().expect_err("it cannot start");
         println!("{error}");

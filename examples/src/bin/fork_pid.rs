@@ -2,13 +2,14 @@
 //!
 //! `cargo run --bin fork_pid`
 //!
-//! A process has two parents: who spawned it (here the program), and who forked it (its supervisor, which is its parent for the system).
+//! A process has two parents: the spawner (here the program), and its supervisor, which forked it and is its
+//! parent for the system.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
 use phalanx::prelude::*;
 
-/// What a process knows of itself: its pid, who spawned it, who forked it.
+/// A process's own view: its pid, its spawner, its supervisor.
 #[task]
 fn introduce() -> (u32, Option<u32>, Option<u32>) {
     let me = phalanx::current();

@@ -1,4 +1,4 @@
-//! Calls from async code: a reply is a future, whatever the executor.
+//! Calls from async code: a reply is a future, for any executor.
 //!
 //! `cargo run --bin from_tokio`
 
@@ -11,7 +11,7 @@ use phalanx::prelude::*;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Stands for a library that blocks: bad company for async code, but at home in a process of its own.
+/// Stands for a library that blocks: it would stall async code, but does no harm in a process of its own.
 #[actor]
 struct Blocking;
 
@@ -53,7 +53,7 @@ async fn calls() -> phalanx::Result<()> {
     }
     println!("100 answers, their sum is {sum}");
 
-    // A call that is given up harms nobody: its answer is dropped when it comes, and the actor serves on.
+    // Giving up a call is safe: its reply is dropped when it comes, and the actor serves on.
     let late = timeout(Duration::from_millis(50), left.sleep(second)).await;
     println!("given up: {}", late.is_err());
     println!("and the next answer is {}", left.double(21).await?);

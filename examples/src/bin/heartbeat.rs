@@ -1,8 +1,9 @@
-//! A daemon that beats beside a worker, below one supervisor: how each comes back, and how each ends with the program.
+//! A daemon that beats beside a worker, below one supervisor: how each comes back, and how each ends with the
+//! program.
 //!
 //! `cargo run --bin heartbeat`
 //!
-//! A daemon is there for the others: it keeps no program alive, and ends first. The worker may finish what it has been told.
+//! A daemon exists for the others: it keeps no program alive, and ends first. The worker may finish its work.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use phalanx::Command;
 use phalanx::prelude::*;
 
-/// Beats for as long as somebody else lives.
+/// Beats for as long as another process lives.
 #[actor(daemon)]
 struct Heart {
     beats: u64,
@@ -20,7 +21,7 @@ struct Heart {
 
 #[actor]
 impl Heart {
-    /// An actor does one thing at a time. What happens by itself comes from a thread, as a message to itself.
+    /// An actor does one thing at a time. Its periodic work comes from a thread, as messages to itself.
     #[on_start]
     fn start(&mut self) {
         let Some(own) = phalanx::myself::<Heart>() else { return };
@@ -83,7 +84,8 @@ fn main() -> phalanx::Result<()> {
     Supervisor::one_for_one().name("service").child("heart", heart).child("worker", worker).start()?;
     println!("{}", working.work(5).wait()?);
 
-    // Somebody kills the worker. (`working.kill()` would be an order: whoever is stopped on purpose is not started again.)
+    // Another process kills the worker. (`working.kill()` would be an order, and an actor stopped on purpose
+    // is not started again.)
     let mut monitor = working.monitor();
     Command::shell(format!("kill -KILL {}", working.pid()?)).spawn()?.join();
     println!("the worker was {}", monitor.recv().reason);
@@ -92,7 +94,7 @@ fn main() -> phalanx::Result<()> {
 
     working.finish()?;
     println!("main ends");
-    // As the end of `main` does; so there is something left to be said afterwards.
+    // As the end of `main` does; called here, so that main can still print a line afterwards.
     phalanx::shutdown();
     println!("nobody is left");
     Ok(())

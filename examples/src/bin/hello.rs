@@ -14,13 +14,13 @@ struct WordCount {
 
 #[actor]
 impl WordCount {
-    /// Adds the words of `text`, and answers the new total.
+    /// Adds the words of `text`, and returns the new total.
     fn add(&mut self, text: String) -> u64 {
         self.total += text.split_whitespace().count() as u64;
         self.total
     }
 
-    /// Starts again from nothing. Nobody waits for an answer.
+    /// Starts again from nothing. The caller waits for no reply.
     #[tell]
     fn reset(&mut self) {
         self.total = 0;
@@ -29,14 +29,14 @@ impl WordCount {
 
 #[phalanx::main]
 fn main() -> phalanx::Result<()> {
-    // The value moves into a new process; what stays here is a reference to send messages with.
+    // The value moves into a new process; a reference stays here, to send messages with.
     let counter = WordCount { total: 0 }.spawn()?;
 
-    // An ask: calling the method sends, `wait` blocks until the answer is here or cannot come any more.
+    // An ask: calling the method sends, `wait` blocks until the reply is here or cannot come any more.
     let total = counter.add("to be or not to be".into()).wait()?;
     println!("{total} words, counted by process {}", counter.pid()?);
 
-    // A tell: there is nothing to wait for. Messages of one sender are handled in order.
+    // A tell: it has no reply to wait for. Messages of one sender are handled in order.
     counter.reset()?;
 
     // Calls can be sent ahead and collected later.

@@ -1,4 +1,4 @@
-//! Processes that share a file: a lock for those who write, a rename for those who read (001-T3).
+//! Processes that share a file: a lock for writers, a rename for readers (001-T3).
 //!
 //! `cargo run --bin ipc_file`
 
@@ -10,7 +10,7 @@ use std::{env, io, process};
 
 use phalanx::prelude::*;
 
-/// Adds a line to the file, so many times.
+/// Adds `times` lines to the file.
 #[task]
 fn write(name: String, directory: PathBuf, times: u32) -> phalanx::Result<()> {
     for time in 1..=times {
@@ -19,7 +19,7 @@ fn write(name: String, directory: PathBuf, times: u32) -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Whoever reads meanwhile sees the old file or the new one, and never a half of it.
+/// A reader sees the old file or the new one, never a half of it.
 fn append(directory: &Path, line: &str) -> io::Result<()> {
     let lock = File::create(directory.join("lock"))?;
     // Held until the file is closed; by a process that is killed too.

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --bin ipc_socket`
 //!
-//! For what speaks a protocol of its own. Whoever dies, its sockets hang up with it, so nobody waits in vain.
+//! For programs with a protocol of their own. The sockets of a dead process hang up, so its peer never waits
+//! in vain.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -11,7 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use phalanx::prelude::*;
 
-/// Answers lines in capitals.
+/// Replies to lines in capitals.
 #[actor]
 struct Loud {
     listener: TcpListener,
@@ -29,7 +30,7 @@ impl Loud {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Serves so many clients.
+    /// Serves this many clients.
     fn serve(&self, clients: usize) -> phalanx::Result<()> {
         for stream in self.listener.incoming().take(clients) {
             let stream = stream?;

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --bin nested`
 //!
-//! An actor that spawns gets a supervisor process of its own, and its fate is tied to the actor's: when the
-//! actor ends, so does everything that it started.
+//! An actor that spawns gets a supervisor process of its own, whose fate is tied to the actor's: when the
+//! actor ends, everything that it started ends too.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -37,13 +37,13 @@ struct Team {
 
 #[actor]
 impl Team {
-    /// Starts one more worker, and answers how many there are. A failed start is an error of this call.
+    /// Starts one more worker, and returns how many it has. A failed start is an error of this call.
     fn hire(&mut self, number: u64) -> phalanx::Result<usize> {
         self.workers.push(Worker { number }.builder().name(format!("worker-{number}")).spawn()?);
         Ok(self.workers.len())
     }
 
-    /// References can also be sent: whoever has one can talk to the worker directly.
+    /// References can also be sent: each process with a copy can talk to the worker directly.
     fn workers(&self) -> Vec<ActorRef<Worker>> {
         self.workers.clone()
     }

@@ -1,8 +1,9 @@
-//! Shell commands, three at a time, and a log of who ran what for how long (002-P2).
+//! Shell commands, three at a time, and a log of which worker ran what for how long (002-P2).
 //!
 //! `cargo run --bin pool_commands`
 //!
-//! The log goes to standard error. It is one log for all processes, whole lines with time, level, name and pid, and does not depend on how a process is started.
+//! The log goes to standard error. It is one log for all processes: whole lines with time, level, name and
+//! pid, however a process is started.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -15,7 +16,7 @@ use phalanx::prelude::*;
 use phalanx_examples::in_units;
 use serde::{Deserialize, Serialize};
 
-/// How a command ended that did not end well.
+/// A command that failed.
 #[derive(Debug, Serialize, Deserialize)]
 struct Failed {
     code: Option<i32>,

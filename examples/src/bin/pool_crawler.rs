@@ -17,7 +17,7 @@ fn fetch(page: u32) -> String {
     }
 }
 
-/// Puts the rows of a page into the queue. A page that it does not understand is one panic, and nothing else.
+/// Puts the rows of a page into the queue. A page that it cannot parse costs one panic, and no other page.
 #[task]
 fn parse(page: u32, rows: Queue<String>) -> phalanx::Result<u32> {
     let html = fetch(page);
@@ -28,7 +28,7 @@ fn parse(page: u32, rows: Queue<String>) -> phalanx::Result<u32> {
     Ok(page)
 }
 
-/// Stores rows until there are no more: the queue is closed, and empty.
+/// Stores rows until the queue is closed and empty.
 #[task]
 fn insert(rows: Queue<String>) -> phalanx::Result<Vec<String>> {
     Ok(rows.iter().collect::<Result<_, _>>()?)
@@ -51,7 +51,7 @@ fn main() -> phalanx::Result<()> {
     pool.close();
     pool.join()?;
 
-    // Nobody puts anything in any more; only main knows that.
+    // No parser is left to put a row in; only main knows that.
     rows.close()?;
     let stored = inserter.join()?;
     println!("{} rows are stored", stored.len());

@@ -1,4 +1,4 @@
-//! A pool that grows while there is work, shrinks when there is none, and refuses what is too much (001-T4).
+//! A pool that grows with its work, shrinks when idle, and refuses what is too much (001-T4).
 //!
 //! `cargo run --bin pool_elastic`
 
@@ -13,7 +13,7 @@ fn work(time: Duration) {
     thread::sleep(time);
 }
 
-/// How many workers there are now.
+/// How many workers the pool has now.
 fn workers<W>(pool: &Pool<W>) -> usize {
     pool.insights().workers.iter().filter(|worker| worker.pid.is_some()).count()
 }
@@ -24,7 +24,7 @@ fn main() -> phalanx::Result<()> {
     let pool = Pool::builder().workers(1..=3).idle_timeout(unit).queue(4).start(work)?;
     println!("at first: {} worker", workers(&pool));
 
-    // As many as can be taken: by three workers, and by the queue.
+    // As many tasks as it takes: with three workers, and the queue.
     let (mut taken, mut most) = (Vec::new(), 0);
     let refused = loop {
         match pool.try_submit(4 * unit) {

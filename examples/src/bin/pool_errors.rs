@@ -1,4 +1,4 @@
-//! Errors in a pool: each is a value, and one that nobody looks at is said all the same (001-T5).
+//! Errors in a pool: each is a value, and an unread one is reported all the same (001-T5).
 //!
 //! `cargo run --bin pool_errors`
 
@@ -19,7 +19,7 @@ fn root(number: i64) -> Result<f64, String> {
 
 #[phalanx::main]
 fn main() -> phalanx::Result<()> {
-    // To standard error, where the last of it can be read: an unread task error.
+    // Logs to standard error, where the last line of this example appears: the unread error.
     phalanx::logging::init();
     let pool = Pool::builder().workers(2).start(root::task())?;
 
@@ -32,7 +32,7 @@ fn main() -> phalanx::Result<()> {
         }
     }
 
-    // In the style of one who does not care.
+    // A careless caller drops the handles.
     for number in [9, -9, -16] {
         drop(pool.submit(number));
     }

@@ -17,7 +17,7 @@ fn greet(name: String, time: Duration) -> String {
     format!("hello {name}")
 }
 
-/// Its `Err` is an error like any other: `reciprocal::task()` says that it is meant as one, and not as a value.
+/// Its `Err` is an error like any other: `reciprocal::task()` marks it as one, and not as a value.
 #[task]
 fn reciprocal(number: u32, time: Duration) -> Result<f64, String> {
     thread::sleep(time);
@@ -40,12 +40,12 @@ fn greetings(pool: &Pool, unit: Duration) -> phalanx::Result<()> {
 fn main() -> phalanx::Result<()> {
     let unit = phalanx_examples::unit();
 
-    // When the scope is left, everything is done, also what nobody has waited for.
+    // At the end of the scope all tasks are done, also those without a waiting caller.
     let start = Instant::now();
     Pool::builder().workers(2).scope(|pool| greetings(pool, unit))??;
     println!("five tasks by two took {} units", in_units(start.elapsed(), unit));
 
-    // Results come in the order of the input, whoever was first. One that fails is seen when its turn comes.
+    // Results come in the order of the input, whichever was done first. A failed one is seen in its turn.
     let start = Instant::now();
     let pool = Pool::builder().workers(3).build()?;
     for result in pool.stream(reciprocal::task(), (1..10).map(|number| (number, unit))).ordered().chunk(1) {

@@ -27,7 +27,7 @@ fn main() -> phalanx::Result<()> {
     let pool = Pool::builder().workers(8).build()?;
     let start = Instant::now();
     for number in 1..=12 {
-        // Nobody waits for this one: what has become of it is counted in the report.
+        // No caller waits for this one: the report counts its outcome.
         drop(pool.submit(job, (number, 3 * unit)));
     }
     pool.close();
@@ -39,7 +39,7 @@ fn main() -> phalanx::Result<()> {
         in_units(start.elapsed(), unit)
     );
 
-    // Jobs of any length: whoever is free takes the next one.
+    // Jobs of any length: each free worker takes the next one.
     let pool = Pool::builder().workers(3).build()?;
     let start = Instant::now();
     let mut lengths = 0;

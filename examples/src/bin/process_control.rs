@@ -18,12 +18,12 @@ fn sleep(time: Duration) {
 fn main() -> phalanx::Result<()> {
     let unit = phalanx_examples::unit();
 
-    // A builder is no process yet: there is nothing to ask whether it is alive.
+    // A builder is no process yet, so it cannot be asked whether it is alive.
     let builder = sleep::builder(1000 * unit).name("sleeper");
     let child = builder.spawn()?;
     println!("started: alive {}, exit code {:?}", child.is_alive(), child.exit_code());
 
-    // A wait that is given up ends the wait, and nothing else.
+    // A `join` with a limit ends the wait, and nothing else.
     let joined = child.join_timeout(unit);
     println!("not joined within a unit: {}; alive {}", joined.is_none(), child.is_alive());
 

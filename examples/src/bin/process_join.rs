@@ -32,7 +32,7 @@ fn main() -> phalanx::Result<()> {
     child.join()?;
     println!("main: the child has ended");
 
-    // What has been joined has ended: nothing of it comes later.
+    // A joined process has ended: no output of it comes later.
     for _ in 0..100 {
         send::spawn("the first".into())?.join()?;
         send::spawn("the second".into())?.join()?;

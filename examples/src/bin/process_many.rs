@@ -1,4 +1,4 @@
-//! Ten processes at once, a handle in words, and why not to join in the loop that starts them (004-P6, 004-P8).
+//! Ten processes at once, a handle in words, and why not to join in the starting loop (004-P6, 004-P8).
 //!
 //! `cargo run --bin process_many`
 
@@ -42,5 +42,5 @@ fn main() -> phalanx::Result<()> {
     println!("one after the other: {} units", in_units(in_turn, unit));
     println!("main ends");
     Ok(())
-    // Had it not joined, the end of main would wait for all of them: there are no zombies.
+    // Without that join, the end of main would wait for all of them: no zombies are left.
 }

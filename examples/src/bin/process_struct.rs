@@ -43,7 +43,7 @@ struct Sleeper {
 
 #[actor]
 impl Sleeper {
-    /// Answers how long it took.
+    /// Returns how long it took.
     fn run(&self) -> Duration {
         let start = Instant::now();
         thread::sleep(self.time);
@@ -57,7 +57,7 @@ fn main() -> phalanx::Result<()> {
 
     println!("not in main: {}", Hello.spawn()?.run().wait()? != phalanx::current().pid());
 
-    // All ten are asked before the first answer is waited for: in which order they run is up to the scheduler.
+    // All ten are asked before the first reply is waited for: the scheduler decides in which order they run.
     let workers = (1..=10).map(|number| Worker { number }.spawn()).collect::<Result<Vec<_>, _>>()?;
     let runs: Vec<_> = workers.iter().map(|worker| worker.run()).collect();
     let mut sum = 0;

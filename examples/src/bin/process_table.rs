@@ -1,4 +1,4 @@
-//! What is known of each process: phalanx's table of them, beside the system's (000-T1).
+//! The facts about each process: phalanx's table of them, beside the system's (000-T1).
 //!
 //! `cargo run --bin process_table`
 
@@ -53,7 +53,7 @@ fn main() -> phalanx::Result<()> {
     let agree = tree.children.iter().all(|node| node.supervisor == parent_by_the_system(node));
     println!("the system has the same parents: {agree}");
 
-    // The same as a tree.
+    // The table as a tree.
     println!("{tree}");
     Ok(())
 }
@@ -76,7 +76,7 @@ fn row(node: &Node) -> String {
     )
 }
 
-/// From the block of control data that the kernel keeps for each process.
+/// From the control block that the kernel keeps for each process.
 fn parent_by_the_system(node: &Node) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{}/status", node.pid?)).ok()?;
     status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())

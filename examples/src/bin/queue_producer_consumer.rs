@@ -1,4 +1,4 @@
-//! One puts items into a queue, another one takes them out, and both come to an end (000-P8, 003-P5).
+//! One process fills a queue, another one empties it, and both come to an end (000-P8, 003-P5).
 //!
 //! `cargo run --bin queue_producer_consumer`
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use phalanx::Queue;
 use phalanx::prelude::*;
 
-/// Whoever has put the last item closes the queue.
+/// After the last item the producer closes the queue.
 #[task]
 fn produce(queue: Queue<u32>, items: u32) -> phalanx::Result<()> {
     for item in 1..=items {
@@ -20,7 +20,7 @@ fn produce(queue: Queue<u32>, items: u32) -> phalanx::Result<()> {
     Ok(queue.close()?)
 }
 
-/// Slower than the other one. Ends when the queue is closed and has nothing left.
+/// Slower than the producer. Ends when the queue is closed and empty.
 #[task]
 fn consume(queue: Queue<u32>, pause: Duration) -> phalanx::Result<u32> {
     let mut items = 0;
@@ -37,7 +37,7 @@ fn write(queue: Queue<String>) -> phalanx::Result<()> {
     for text in ["A", "B", "C"] {
         queue.put(text.to_owned())?;
     }
-    // Nobody reads yet, and it is not to be waited for: what has been put is stored.
+    // No process reads yet, and none need be waited for: the items are stored.
     queue.put("x".repeat(1 << 20))?;
     Ok(queue.close()?)
 }

@@ -1,4 +1,4 @@
-//! To end when nothing comes any more: by a timeout, which is a guess, and by a close, which is none (001-P2).
+//! How a consumer ends: by a timeout, which is a guess, or by a close, which is none (001-P2).
 //!
 //! `cargo run --bin queue_timeout`
 
@@ -21,7 +21,7 @@ fn write(queue: Queue<u32>, unit: Duration, pause: Duration) -> phalanx::Result<
     Ok(())
 }
 
-/// Ends when nothing has come for two units.
+/// Ends when no item has come for two units.
 #[task]
 fn read_until_timeout(queue: Queue<u32>, unit: Duration) -> Vec<u32> {
     let mut items = Vec::new();
@@ -38,7 +38,7 @@ fn read_until_timeout(queue: Queue<u32>, unit: Duration) -> Vec<u32> {
     }
 }
 
-/// Ends when there is nothing to come.
+/// Ends when the queue is closed and empty.
 #[task]
 fn read_until_closed(queue: Queue<u32>) -> phalanx::Result<Vec<u32>> {
     Ok(queue.iter().collect::<Result<_, _>>()?)

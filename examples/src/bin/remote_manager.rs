@@ -1,8 +1,9 @@
 //! Serves a queue of tasks to other hosts, and collects their results (000-P9).
 //!
-//! `PHALANX_SECRET=.. cargo run --bin remote_manager [UNIT [ADDRESS]]`, and `remote_worker` on as many hosts as one likes
+//! `PHALANX_SECRET=.. cargo run --bin remote_manager [UNIT [ADDRESS]]`, and `remote_worker` on any number of
+//! hosts
 //!
-//! Without an address it listens on this machine only, at a port that is free.
+//! Without an address it listens on this machine only, at a free port.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -30,7 +31,8 @@ fn main() -> phalanx::Result<()> {
     for task in 1..=100 {
         tasks.put(task)?;
     }
-    // What a worker takes is on lease: if its host dies, another one gets it. So a result may come twice, and counts once.
+    // A worker takes tasks on lease: if its host dies, another one gets them. So a result may come twice, and
+    // counts once.
     let mut squares = BTreeMap::new();
     while squares.len() < 100 {
         let (task, square) = results.get()?;
@@ -40,7 +42,7 @@ fn main() -> phalanx::Result<()> {
     }
     println!("the sum of all squares is {}", squares.values().sum::<u64>());
 
-    // The workers are told that there is nothing more to come, and leave.
+    // The workers learn that the queue is closed and empty, and leave.
     tasks.close()?;
     let closed = Instant::now();
     while manager.clients()? > 0 && closed.elapsed() < 10 * unit {

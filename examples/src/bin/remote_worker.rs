@@ -1,6 +1,6 @@
 //! A worker host: takes tasks from a manager elsewhere until there are no more (000-P10).
 //!
-//! `PHALANX_SECRET=.. cargo run --bin remote_worker UNIT ADDRESS`, where ADDRESS is what `remote_manager` prints
+//! `PHALANX_SECRET=.. cargo run --bin remote_worker UNIT ADDRESS`, where `remote_manager` prints ADDRESS
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -25,7 +25,7 @@ fn main() -> phalanx::Result<()> {
         println!("takes {}", *task);
         thread::sleep(unit / 10);
         results.put((*task, *task * *task))?;
-        // Now it is done, and nobody else will get it.
+        // Now it is done, and no other worker gets it.
         task.ack()?;
         count += 1;
     }

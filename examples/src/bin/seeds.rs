@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, Command};
 
-/// Names, and the sources that say in their first line what they are about.
+/// Names, and the sources, whose first line says what they show.
 macro_rules! programs {
     ($($name:literal in $file:literal,)*) => {
         const PROGRAMS: &[(&str, &str)] = &[$(($name, include_str!($file))),*];
@@ -60,12 +60,12 @@ fn list() {
     }
 }
 
-/// Becomes that program.
+/// Replaces this process by that program.
 fn run(name: &str, args: impl Iterator<Item = String>) {
     let Ok(own) = env::current_exe() else { fail("cannot find my own executable") };
     let directory = own.parent().unwrap_or(Path::new("."));
     let mut command = match env::var("CARGO") {
-        // Cargo has started this one, and makes that one, unless it is there already.
+        // Cargo has started this one, and builds that one if need be.
         Ok(cargo) if !cargo.is_empty() => by_cargo(&cargo, directory, name),
         _ => Command::new(directory.join(name)),
     };

@@ -1,4 +1,4 @@
-//! Threads beside processes. How fast they are is for people to read.
+//! Threads beside processes. The speeds are for the user to read.
 
 use crate::ran::{numbers, ran};
 

@@ -1,4 +1,4 @@
-//! The list of them.
+//! The list of these programs.
 
 use phalanx_tests::Program;
 

@@ -26,7 +26,8 @@ fn more_jobs_than_workers_take_waves_and_a_pool_is_closed_before_it_is_joined() 
             "a pool that is open cannot be joined: true",
             "a pool that is closed takes no more: true",
         ]);
-        // Whoever is free takes the next one: nobody is idle while there is a job, so only the last job of all can be alone.
+        // A free worker takes the next job: none is idle while jobs wait, so only the very last job can run
+        // alone.
         let last = ran.lines.last().expect("a last line");
         let work = f64::from(numbers(last)[0]);
         let took = units(last.split_once("three, in").expect("two numbers").1);
@@ -34,7 +35,7 @@ fn more_jobs_than_workers_take_waves_and_a_pool_is_closed_before_it_is_joined() 
     });
 }
 
-/// The numbers in lines of jobs that start or end: which, and in which process; in the order of the jobs.
+/// The numbers in lines of jobs that start or end: job and process, in the order of the jobs.
 fn jobs(lines: &[String], what: &str) -> Vec<Vec<u32>> {
     sorted(
         lines
@@ -74,7 +75,7 @@ fn commands_run_three_at_a_time_and_the_log_has_whole_lines() {
         assert_eq!(ran.lines[..3], ["said: slow", "said: quick", "failed: code Some(3), no such luck"]);
         let took = units(&ran.lines[3]);
         assert!((4.0..6.0).contains(&took), "{took}");
-        // Process and worker, time, level, and what it says.
+        // Process and worker, time, level, and message.
         let log: Vec<_> = ran.said.iter().filter(|line| line.contains("pool_commands: ")).collect();
         assert_eq!(log.len(), 6, "{:#?}", ran.said);
         let workers: BTreeSet<_> =
@@ -86,7 +87,7 @@ fn commands_run_three_at_a_time_and_the_log_has_whole_lines() {
             assert!(words[2].ends_with('Z') && words[3] == "INFO" && line.contains("line=\"sleep"), "{line}");
             assert!(line.contains("begins") != (line.contains("ends") && line.contains("took=")), "{line}");
         }
-        // All of them have begun before any has ended, the quickest of which takes a unit.
+        // All of them have begun before the quickest has ended, which takes a unit.
         assert!(log[..3].iter().all(|line| line.contains("begins")), "{log:#?}");
     });
 }

@@ -1,4 +1,4 @@
-//! Processes and what they are told.
+//! Processes and their arguments.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ fn ten_children_run_at_once_and_have_names_and_ends() {
         }
         let pids: BTreeSet<_> = both.iter().flatten().map(|child| child[1]).collect();
         assert_eq!(pids.len(), 20);
-        // The handle in words: name, pid, and what has become of it.
+        // The handle in words: name, pid, and state.
         for child in &both[0] {
             let (number, pid) = (child[0].to_string(), child[1].to_string());
             let words = |line: &&String| {
@@ -140,7 +140,8 @@ fn the_table_of_processes_says_what_the_system_says() {
         let row = |name: &str| -> Vec<String> {
             ran.lines[ran.at(name)].split_ascii_whitespace().map(str::to_owned).collect()
         };
-        // Name, pid, parent, supervisor, state, incarnation, age, queue, memory and its unit, processor time, method, last end.
+        // Name, pid, parent, supervisor, state, incarnation, age, queue, memory and its unit, processor time,
+        // method, last end.
         let (idle, fallen, busy) = (row("idle "), row("fallen "), row("busy "));
         for row in [&idle, &fallen, &busy] {
             assert_eq!((&*row[4], &row[2], &row[3]), ("Up", &idle[2], &idle[3]));

@@ -1,11 +1,12 @@
-//! A run of one of the programs, and what can be said of its lines without asking who was faster.
+//! A run of one of the programs, and checks of its lines that do not depend on speed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 use crate::support::run;
 
-/// The unit of time of a run, in milliseconds. The others are for what depends on time: on a busy machine starts take longer, but not ten times longer.
+/// The units of time of a run, in milliseconds. The longer ones are for checks that depend on time: on a busy
+/// machine starts take longer, but not ten times longer.
 const UNITS: [u64; 3] = [50, 250, 1000];
 
 /// A program that has ended well.
@@ -17,24 +18,25 @@ pub struct Ran {
     pub units: f64,
 }
 
-/// Runs a program with a short unit of time. It must end with 0, say nothing on standard error, and leave nothing.
+/// Runs a program with a short unit of time. It must end with 0, write nothing to standard error, and leave
+/// nothing.
 #[track_caller]
 pub fn ran(program: &str, args: &[&str]) -> Ran {
     ran_aloud(program, args).quiet()
 }
 
-/// The same for one that may say something there.
+/// Runs a program as [`ran`] does, but lets it write to standard error.
 #[track_caller]
 pub fn ran_aloud(program: &str, args: &[&str]) -> Ran {
     ran_with(program, UNITS[0], args)
 }
 
-/// The same as [`ran`] for what is to be seen of its pace: where it is not so with a short unit, it has to be with a longer one.
+/// Runs a program and checks its pace; if the check fails with a short unit, it must pass with a longer one.
 pub fn paced(program: &str, args: &[&str], check: impl Fn(&Ran)) {
     in_units(|unit| ran_with(program, unit, args).quiet(), check);
 }
 
-/// The same for one that may say something on standard error.
+/// Checks the pace as [`paced`] does, but lets the program write to standard error.
 pub fn paced_aloud(program: &str, args: &[&str], check: impl Fn(&Ran)) {
     in_units(|unit| ran_with(program, unit, args), check);
 }
@@ -67,7 +69,7 @@ impl Ran {
         self
     }
 
-    /// Where the one line is that begins like this.
+    /// The place of the one line that begins like this.
     #[track_caller]
     pub fn at(&self, start: &str) -> usize {
         let places: Vec<_> = (0..self.lines.len()).filter(|&at| self.lines[at].starts_with(start)).collect();

@@ -10,7 +10,7 @@ const MANAGER: &str = env!("CARGO_BIN_EXE_remote_manager");
 const WORKER: &str = env!("CARGO_BIN_EXE_remote_worker");
 const SECRET: &str = "PHALANX_SECRET";
 
-/// A manager, and where it serves.
+/// A manager, and its address.
 fn manager() -> (Run, String) {
     let run = Program::new(MANAGER).args(["50ms"]).env(SECRET, "right").start();
     let line = run.line();
@@ -21,7 +21,7 @@ fn worker(unit: &str, address: &str, secret: &str) -> Run {
     Program::new(WORKER).args([unit, address]).env(SECRET, secret).start()
 }
 
-/// Asserts that each task has exactly one result, and answers what else the manager says.
+/// Asserts that each task has exactly one result, and returns the manager's other lines.
 #[track_caller]
 fn hundred_results(manager: Run) -> Vec<String> {
     let lines = manager.rest();
@@ -36,7 +36,7 @@ fn hundred_results(manager: Run) -> Vec<String> {
     lines.into_iter().skip(101).collect()
 }
 
-/// How many tasks a worker has done that ended well.
+/// How many tasks a worker did; it must have ended well.
 #[track_caller]
 fn count(worker: Run) -> u32 {
     let lines = worker.rest();

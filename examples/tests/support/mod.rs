@@ -1,4 +1,4 @@
-//! What the tests of the programs share: runs that leave nothing behind, a directory that goes away.
+//! The parts that tests of the programs share: runs that leave nothing behind, a directory that goes away.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use phalanx_tests::Program;
 
-/// How a program ended, and what it wrote.
+/// How a program ended, and its output.
 pub struct Ended {
     /// Its exit code, or minus the signal.
     pub code: i32,
@@ -17,7 +17,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// Runs a program to its end, and makes sure that nothing of it outlives it.
+/// Runs a program to its end, and makes sure that no process of it is left.
 #[track_caller]
 pub fn run(program: &str, args: &[&str]) -> Ended {
     let run = Program::new(program).args(args.iter().copied()).start();
@@ -26,8 +26,8 @@ pub fn run(program: &str, args: &[&str]) -> Ended {
     Ended { code: run.finish(), stdout, stderr }
 }
 
-/// Runs a program, kills it with SIGKILL after `moment` unless it has ended before, and makes sure that nothing of it is
-/// left.
+/// Runs a program, kills it with SIGKILL after `moment` unless it has ended before, and makes sure that no
+/// process of it is left.
 #[track_caller]
 pub fn run_and_kill(program: &str, args: &[&str], moment: Duration) {
     let mut run = Program::new(program).args(args.iter().copied()).start();
@@ -48,7 +48,7 @@ impl Dir {
         Dir(path)
     }
 
-    /// Writes a file, and the folders that it needs.
+    /// Writes a file, and creates the folders that it needs.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Dir {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder");

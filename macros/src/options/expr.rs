@@ -9,7 +9,7 @@ use syn::{LitStr, Path};
 use super::supervision::{Backoff, Drain, Intensity, Recycle, Restart, Shutdown, ToExpr};
 use super::units::duration_expr;
 
-/// What an expression is completed with.
+/// The parts that complete an expression.
 pub(super) struct Base<'a> {
     /// The path that everything in the expansion comes from.
     pub(super) private: &'a Path,

@@ -1,5 +1,5 @@
-//! Options of an annotation, `#[actor(name = "cache", mailbox = 64, daemon)]`: how the list is read and
-//! checked, and how the runtime is told.
+//! Options of an annotation, `#[actor(name = "cache", mailbox = 64, daemon)]`: reading the list, checking it,
+//! and passing it to the runtime.
 
 mod entry;
 mod expr;
@@ -90,8 +90,7 @@ impl Options {
         self.to_expr_over(&quote!(#private::Options::DEFAULT), &quote!(#private::Recycle::NEVER))
     }
 
-    /// Returns the options as `to_expr` does, with `base` and `recycle` as the expressions of what is not
-    /// set.
+    /// Returns the options as `to_expr` does, with `base` and `recycle` as the expressions of the unset ones.
     pub(crate) fn to_expr_over(&self, base: &TokenStream, recycle: &TokenStream) -> TokenStream {
         let private = self.private();
         let fields = self.to_fields(&Base { private: &private, recycle });

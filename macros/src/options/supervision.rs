@@ -1,7 +1,8 @@
 //! Values of the options about supervision: when a child is restarted, how it is stopped, when it is
 //! recycled.
 //!
-//! The words, the grammars and the errors are those of `phalanx-policy`, by which the runtime reads such values too.
+//! The words, the grammars and the errors are those of `phalanx-policy`, by which the runtime reads such
+//! values too.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub(crate) struct Recycle {
     pub(crate) jitter: Option<u8>,
 }
 
-/// Reads `"5 in 10s"`. The error says what is wrong with the time, if that is it.
+/// Reads `"5 in 10s"`. If the time is wrong, the error says why.
 pub(crate) fn intensity(text: &str) -> Result<Intensity, String> {
     text.parse().map_err(|error| {
         let window = text
@@ -34,7 +35,7 @@ pub(crate) fn intensity(text: &str) -> Result<Intensity, String> {
     })
 }
 
-/// Reads `"100ms..30s"`. The error says what is wrong with the first of the times that is wrong.
+/// Reads `"100ms..30s"`. If a time is wrong, the error says why, of the first wrong one.
 pub(crate) fn backoff(text: &str) -> Result<Backoff, String> {
     text.parse().map_err(|error| {
         let times =
@@ -122,7 +123,7 @@ impl ToExpr for Backoff {
 }
 
 impl Recycle {
-    /// Returns a constant expression that takes what is not set from `base`, or `None` if nothing is set.
+    /// Returns a constant expression with the unset limits from `base`, or `None` if no limit is set.
     pub(crate) fn to_expr(self, private: &Path, base: &TokenStream) -> Option<TokenStream> {
         let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
         let fields: Vec<TokenStream> = [

@@ -68,7 +68,7 @@ macro_rules! options {
             $($key:literal [$($place:ident)+] $(.$part:ident)? = $read:ident($($words:expr)?);)+
         } $(=> $to_field:ident)?
     )+) => {
-        /// What an annotation says. The builder and the defaults of the runtime decide what it leaves out.
+        /// The options that an annotation sets. The builder and the runtime's defaults decide the others.
         #[derive(Default)]
         pub(crate) struct Options {
             $($(#[$doc])* pub(crate) $field: $type,)+

@@ -288,8 +288,8 @@ impl Output {
         }
     }
 
-    /// Returns the carrier's name where the message is handled. The value of a later reply tells whether it is
-    /// an error.
+    /// Returns the carrier's name where the message is handled. The value of a later reply tells whether it
+    /// is an error.
     pub(crate) fn handler(&self, plain: &str) -> Ident {
         match &self.kind {
             Kind::Plain(ty) | Kind::Result { ok: ty, .. } if self.later => {

@@ -139,7 +139,8 @@ fn starters(declaration: &Declaration, names: &Names, private: &Path) -> TokenSt
     let clause = clause(declaration, private);
     quote! {
         impl #ident #clause {
-            /// Starts the supervisor and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
+            /// Starts the supervisor and its children, in order, each when the one before is ready. Blocks until
+            /// all are ready, or one has failed.
             ///
             /// # Errors
             ///
@@ -147,7 +148,8 @@ fn starters(declaration: &Declaration, names: &Names, private: &Path) -> TokenSt
             #vis fn start(args: #args) -> #result {
                 #private::start::<Self>(args)
             }
-            /// As `start`, for children that know each other: the refs are there before any of the children runs, and what is sent to them waits.
+            /// As `start`, for children that know each other: the refs exist before any child runs, and messages
+            /// sent to them wait.
             ///
             /// # Errors
             ///

@@ -1,4 +1,4 @@
-//! The model of a supervisor: what the struct and the `#[child]` of each field say.
+//! The model of a supervisor: the struct, and the `#[child]` of each field.
 
 use syn::{Attribute, Fields, Ident, ItemStruct, Meta, Type, Visibility};
 

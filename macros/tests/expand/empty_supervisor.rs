@@ -25,7 +25,8 @@ struct WorkersRef {
 )]
 const _: () = {
     impl Workers {
-        /// Starts the supervisor and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
+        /// Starts the supervisor and its children, in order, each when the one before is ready. Blocks until
+        /// all are ready, or one has failed.
         ///
         /// # Errors
         ///
@@ -35,7 +36,8 @@ const _: () = {
         ) -> ::core::result::Result<WorkersRef, ::phalanx::__private::SpawnError> {
             ::phalanx::__private::start::<Self>(args)
         }
-        /// As `start`, for children that know each other: the refs are there before any of the children runs, and what is sent to them waits.
+        /// As `start`, for children that know each other: the refs exist before any child runs, and messages
+        /// sent to them wait.
         ///
         /// # Errors
         ///

@@ -54,7 +54,8 @@ const _: () = {
         for<'__p> Db: ::phalanx::__private::Supervised,
         for<'__p> Mailer: ::phalanx::__private::Supervised,
     {
-        /// Starts the supervisor and its children, in order, each when the one before is ready; blocks until all are, or one has failed.
+        /// Starts the supervisor and its children, in order, each when the one before is ready. Blocks until
+        /// all are ready, or one has failed.
         ///
         /// # Errors
         ///
@@ -64,7 +65,8 @@ const _: () = {
         ) -> ::core::result::Result<ShopRef, ::phalanx::__private::SpawnError> {
             ::phalanx::__private::start::<Self>(args)
         }
-        /// As `start`, for children that know each other: the refs are there before any of the children runs, and what is sent to them waits.
+        /// As `start`, for children that know each other: the refs exist before any child runs, and messages
+        /// sent to them wait.
         ///
         /// # Errors
         ///

@@ -1,24 +1,24 @@
-//! What the benchmarks share: rounds in which everything that is compared takes turns, medians, ratios.
+//! What the benchmarks share: rounds in which all rivals take turns, medians, ratios.
 
 use std::time::{Duration, Instant};
 
-/// How much is measured: a full run under `cargo bench`, else just enough to see that it works.
+/// How much is measured: a full run under `cargo bench`, else just enough to show that it works.
 pub(crate) struct Size {
-    /// How often everything takes its turn.
+    /// How many times every rival takes its turn.
     pub(crate) rounds: usize,
-    /// How often each thing is done in a turn.
+    /// How many times each thing is done in a turn.
     pub(crate) times: usize,
 }
 
 impl Size {
-    /// `times` of `cargo bench`.
+    /// The size of a full run, or of a short one without `cargo bench`.
     pub(crate) fn of(times: usize) -> Size {
         let full = std::env::args().any(|argument| argument == "--bench");
         if full { Size { rounds: 7, times } } else { Size { rounds: 1, times: times.div_ceil(100) } }
     }
 }
 
-/// One thing that is measured: the medians of its rounds.
+/// One measured thing: the medians of its rounds.
 pub(crate) struct Row {
     name: &'static str,
     medians: Vec<Duration>,
@@ -37,10 +37,10 @@ impl Row {
         self.measure(times, || (), |()| measured(), undo);
     }
 
-    /// The same where each time needs a preparation, which is not measured.
+    /// Measures a round as [`round`](Self::round) does, with a preparation each time, which is not measured.
     ///
     /// # Panics
-    /// If a preparation or what is measured fails.
+    /// If a preparation or a measured call fails.
     #[allow(dead_code, reason = "not every benchmark prepares")]
     pub(crate) fn prepared<P, T, E: std::fmt::Debug, F: std::fmt::Debug>(
         &mut self,
@@ -52,7 +52,7 @@ impl Row {
         self.measure(times, prepare, |prepared| measured(prepared).expect("what is measured"), drop);
     }
 
-    /// Measures `once` so many times, which says itself how long it took.
+    /// Measures `times` calls of `once`, which returns its own duration.
     #[allow(dead_code, reason = "most times are from call to return")]
     pub(crate) fn timed(&mut self, times: usize, mut once: impl FnMut() -> Duration) {
         for _ in 0..times.div_ceil(10) {
@@ -86,7 +86,7 @@ impl Row {
         middle(&self.medians)
     }
 
-    /// The same for one of `count` that were measured together.
+    /// The row of one thing, if `count` of them were measured together.
     #[allow(dead_code, reason = "not every benchmark measures several at once")]
     pub(crate) fn divided_by(mut self, count: u32) -> Row {
         self.medians.iter_mut().chain(&mut self.tails).for_each(|taken| *taken /= count);

@@ -1,4 +1,4 @@
-//! A command to be.
+//! A command that has not been spawned yet.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -17,19 +17,25 @@ use crate::sys::process;
 use crate::types::error::SpawnError;
 use crate::types::options::Options;
 
-/// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then [`spawn`](Self::spawn).
+/// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then
+/// [`spawn`](Self::spawn).
 ///
-/// The setters are those of [`std::process::Command`], by value, and the options of an actor. Between the supervisor and the command stands a small
-/// process, the shim, which bears its name. It starts the command, waits until it is ready and reads its output; and it ends
-/// as the command has ended: with the same code, or of the same signal. So `join`, `monitor`, `exit_code` and [`ExitReason`](crate::ExitReason) speak of the command.
-/// (One thing they do not say is whether it has dumped core; a line in the log does.)
+/// The setters are those of [`std::process::Command`], by value, and the options of an actor. A small
+/// process, the shim, stands between the supervisor and the command and bears the command's name. It starts
+/// the command, waits until the command is ready, reads its output, and ends as the command has ended: with
+/// the same code, or of the same signal. So `join`, `monitor`, `exit_code` and
+/// [`ExitReason`](crate::ExitReason) speak of the command. (They do not say whether the command dumped core;
+/// a line in the log does.)
 ///
-/// A stop (`stop`, `terminate`, the end of the program) sends the [stop signal](Self::stop_signal) to the process group of the command, waits until every process of
-/// the group has ended, and is reported as [`Stopped`](crate::ExitReason::Stopped). What has not ended when the grace is over is killed. However the command
-/// or its shim ends, what is left of its descendants is killed too, those in other groups or sessions included.
+/// A stop (`stop`, `terminate`, the end of the program) sends the [stop signal](Self::stop_signal) to the
+/// process group of the command, waits until every process of the group has ended, and is reported as
+/// [`Stopped`](crate::ExitReason::Stopped). Processes that are left when the grace is over are killed.
+/// However the command or its shim ends, the rest of its descendants is killed too, also in other groups or
+/// sessions.
 ///
-/// The command starts with the null device as standard input, with no other descriptors than its standard output and error, with all signals at their
-/// defaults and none blocked, and with the environment and the directory that the spawning process has at that moment.
+/// The command starts with the null device as standard input, with no other descriptors than its standard
+/// output and error, with all signals at their defaults and none blocked, and with the environment and the
+/// directory that the spawning process has at that moment.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,7 +44,10 @@ use crate::types::options::Options;
 ///
 /// # #[phalanx::main]
 /// # fn main() -> phalanx::Result<()> {
-/// let server = Command::shell("echo listening; exec sleep 1000").name("server").ready(Ready::line("listening")).spawn()?;
+/// let server = Command::shell("echo listening; exec sleep 1000")
+///     .name("server")
+///     .ready(Ready::line("listening"))
+///     .spawn()?;
 /// assert!(server.command_pid()? != server.pid()?);
 /// assert!(server.stop(Duration::from_secs(5))?.is_orderly());
 ///
@@ -49,7 +58,7 @@ use crate::types::options::Options;
 /// ```
 #[must_use = "a command does nothing until `spawn`"]
 pub struct Command {
-    /// What has been asked for so far; without the environment.
+    /// The options set so far; without the environment.
     spec: CommandSpec,
     inherits: bool,
     variables: BTreeMap<OsString, Option<OsString>>,
@@ -57,7 +66,8 @@ pub struct Command {
 }
 
 impl Command {
-    /// The executable at this path or, if there is no slash in it, that of this name in `PATH` (the one in the environment of the command).
+    /// The executable at this path or, if there is no slash in it, that of this name in `PATH` (the one in
+    /// the environment of the command).
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         let spec = CommandSpec {
             program: program.as_ref().to_owned(),
@@ -76,8 +86,9 @@ impl Command {
 
     /// A line for the shell: `/bin/sh -c line`. Its name is `sh` unless it is given another one.
     ///
-    /// The command is the shell: it ends when the shell ends, and what the line has left in the background ends with it.
-    /// With `exec` in front of the last command of a line, that command takes the place of the shell.
+    /// The command is the shell: it ends when the shell ends, and processes that the line has left in the
+    /// background end with it. With `exec` in front of the last command of a line, that command takes the
+    /// place of the shell.
     ///
     /// ```
     /// # use phalanx::{Command, ExitReason};
@@ -116,7 +127,8 @@ impl Command {
     /// # use phalanx::{Command, ExitReason};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
-    /// let command = Command::shell("test -z \"$HOME\" && test $LEVEL = 3 && test $PWD = /").env_remove("HOME");
+    /// let command = Command::shell("test -z \"$HOME\" && test $LEVEL = 3 && test $PWD = /")
+    ///     .env_remove("HOME");
     /// assert_eq!(command.env("LEVEL", "3").current_dir("/").spawn()?.join(), ExitReason::Exited(0));
     /// # Ok(())
     /// # }
@@ -126,20 +138,23 @@ impl Command {
         self
     }
 
-    /// An empty environment, but for what is set after this and the mark of the tree (`PHALANX_TREE`), which every process has.
+    /// Empties the environment, except for variables set after this call and the mark of the tree
+    /// (`PHALANX_TREE`), which every process has.
     pub fn env_clear(mut self) -> Command {
         self.inherits = false;
         self.variables.clear();
         self
     }
 
-    /// The directory in which it starts; a relative one begins in that of the spawning process. A relative path of an executable begins in this directory.
+    /// The directory in which it starts; a relative one begins in that of the spawning process. A relative
+    /// path of an executable begins in this directory.
     pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Command {
         self.spec.directory = Some(directory.as_ref().as_os_str().to_owned());
         self
     }
 
-    /// The name of shim and command in logs and errors; that of the shim in `ps` and `top` too. Default: the file name of the executable.
+    /// The name of shim and command in logs and errors; that of the shim in `ps` and `top` too. Default: the
+    /// file name of the executable.
     pub fn name(mut self, name: impl Into<String>) -> Command {
         self.shim = self.shim.name(name);
         self
@@ -151,20 +166,23 @@ impl Command {
         self
     }
 
-    /// When it is started again after it has ended; an end with code 0 is none by crash. Default: [`Temporary`](Restart::Temporary), never, for what is
-    /// spawned; [`Permanent`](Restart::Permanent), always, for the child of a supervisor.
+    /// When it is started again after its end; an end with code 0 does not count as a crash. Default:
+    /// [`Temporary`](Restart::Temporary), never, for a spawned command; [`Permanent`](Restart::Permanent),
+    /// always, for the child of a supervisor.
     pub fn restart(mut self, restart: Restart) -> Command {
         self.shim = self.shim.restart(restart);
         self
     }
 
-    /// How many restarts within which time are bearable; as for an [actor](ActorBuilder::intensity). Default: 1 in 10 s, or that of the supervisor.
+    /// How many restarts are allowed within which time; as for an [actor](ActorBuilder::intensity). Default:
+    /// 1 in 10 s, or that of the supervisor.
     pub fn intensity(mut self, restarts: u32, window: Duration) -> Command {
         self.shim = self.shim.intensity(restarts, window);
         self
     }
 
-    /// How long to wait before a restart; as for an [actor](ActorBuilder::backoff). Default: not at all, or what the supervisor says.
+    /// How long to wait before a restart; as for an [actor](ActorBuilder::backoff). Default: not at all, or
+    /// the supervisor's setting.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Command {
         self.shim = self.shim.backoff(min, max);
         self
@@ -194,14 +212,16 @@ impl Command {
         self
     }
 
-    /// The number of the signal that asks it to end, 1 to 64: 2 for SIGINT, 3 for SIGQUIT. Default: 15, SIGTERM.
+    /// The number of the signal that asks it to end, 1 to 64: 2 for SIGINT, 3 for SIGQUIT. Default: 15,
+    /// SIGTERM.
     pub fn stop_signal(mut self, signal: i32) -> Command {
         self.spec.stop_signal = signal;
         self
     }
 
-    /// How readily the kernel kills it when memory runs out, -1000 (never) to 1000 (first of all): `oom_score_adj` in proc(5). Less than the program has
-    /// needs a privilege. Default: what the program has; actors have 300.
+    /// How readily the kernel kills it when memory runs out, -1000 (never) to 1000 (first of all):
+    /// `oom_score_adj` in proc(5). A value below the program's own needs a privilege. Default: the program's
+    /// value; actors have 300.
     ///
     /// ```
     /// # use phalanx::{Command, ExitReason};
@@ -232,17 +252,24 @@ impl Command {
     /// Starts the command, and waits until it is ready, has ended or is over its start limit.
     ///
     /// # Errors
-    /// See [`SpawnError`]; nothing of a failed start is left running. In particular [`InitFailed`](SpawnError::InitFailed), with the program and
-    /// the system's words, if it cannot be executed; the same, with its end and the last line that it wrote on standard error (or else on standard
-    /// output, where they are read: [`Output::Log`], [`Ready::Line`]), if it ended before it was ready, as a server does that puts itself into the
-    /// background; the same if somebody else listens already where it is to listen; and [`StartTimeout`](SpawnError::StartTimeout), with what was
-    /// waited for and the last line, if it was not ready in time.
+    /// See [`SpawnError`]; a failed start leaves no process behind. In particular:
+    /// * [`InitFailed`](SpawnError::InitFailed), with the program and the system's words, if the program
+    ///   cannot be executed;
+    /// * [`InitFailed`](SpawnError::InitFailed), with its end and its last line on standard error (or else on
+    ///   standard output, where they are read: [`Output::Log`], [`Ready::Line`]), if it ended before it was
+    ///   ready, as a server does that puts itself into the background;
+    /// * [`InitFailed`](SpawnError::InitFailed), if another process already listens at the command's address;
+    /// * [`StartTimeout`](SpawnError::StartTimeout), with what was waited for and the last line, if it was
+    ///   not ready in time.
     ///
     /// ```
     /// # use phalanx::{Command, Ready, SpawnError};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
-    /// let error = Command::shell("echo no database >&2; exit 1").ready(Ready::port("127.0.0.1:9")).spawn().unwrap_err();
+    /// let error = Command::shell("echo no database >&2; exit 1")
+    ///     .ready(Ready::port("127.0.0.1:9"))
+    ///     .spawn()
+    ///     .unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
     ///     "cannot start `sh`: init failed: `/bin/sh` exited with code 1 before it was ready: no database",
@@ -262,7 +289,7 @@ impl Command {
         shim
     }
 
-    /// What cannot be of what only a command has.
+    /// Checks the options that only a command has.
     fn fault(&self) -> Option<&'static str> {
         if !(1..=64).contains(&self.spec.stop_signal) {
             return Some("the option `stop_signal` is the number of a signal, 1 to 64");
@@ -276,7 +303,8 @@ impl Command {
         has_no_port.then_some("the option `ready` names a port as `host:port`, for instance `127.0.0.1:80`")
     }
 
-    /// With everything that the command has from this process, so that it is the same whenever and by whomever it is started.
+    /// The spec with everything that the command takes from this process, so that each start is the same, by
+    /// whichever process.
     fn completed(&self) -> CommandSpec {
         let mut environment: BTreeMap<OsString, OsString> = BTreeMap::new();
         if self.inherits {
@@ -297,7 +325,7 @@ impl Command {
     }
 }
 
-/// What is wrong with it is said when it is started, as for everything that the executable refuses.
+/// A fault in the options is reported when the command is started, like a refusal by the executable.
 impl IntoChild for Command {
     type Handle = CommandRef;
 

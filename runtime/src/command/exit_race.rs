@@ -1,4 +1,4 @@
-//! How things stand with a command, as the threads of its shim tell each other.
+//! The state of a command, as the threads of its shim share it.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::status::cut;
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;
 
-/// How much is kept of the last line that was heard, in bytes.
+/// How much is kept of the last line read, in bytes.
 const WORDS: usize = 512;
 
 pub(super) struct Course {
@@ -20,14 +20,14 @@ pub(super) struct Course {
 
 pub(super) struct Facts {
     stage: Stage,
-    /// The line that says so has been heard.
+    /// The line that means readiness has been read.
     pub(super) ready: bool,
     /// How the command has ended.
     pub(super) ended: Option<End>,
-    /// What it had written, and what its helpers had, is read; or enough time is over.
+    /// The output of the command and of its helpers has been read, or the time for it is over.
     pub(super) drained: bool,
     streams: [Reading; 2],
-    /// How often it has been asked for that a stream is read as far as it goes.
+    /// How many times [`Course::catch_up`] was called.
     asked: u64,
 }
 
@@ -44,13 +44,13 @@ pub(super) struct End {
 struct Reading {
     /// It is still read.
     is_open: bool,
-    /// The last time that it was asked for, and then empty.
+    /// The last call of [`Course::catch_up`] at which this stream was empty.
     caught_up: u64,
-    /// The last line that is not blank, as long as the command is not ready.
+    /// The last line that is not blank, while the command is not ready.
     words: String,
 }
 
-/// What the shim is about.
+/// The phase of the shim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Its init waits until the command is ready.
@@ -69,7 +69,7 @@ pub(super) enum Channel {
 }
 
 impl Course {
-    /// With or without streams that are read.
+    /// Creates the state; `is_read` says whether the shim reads the streams.
     pub(super) fn of(pid: i32, is_read: bool) -> Course {
         let streams = [(); 2].map(|()| Reading { is_open: is_read, ..Reading::default() });
         let facts =
@@ -86,7 +86,7 @@ impl Course {
         self.changed.wait_timeout(facts, limit).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// A line has been read. One that comes when the command has ended is somebody else's.
+    /// Notes a line. One that comes after the end is not the command's.
     pub(super) fn heard(&self, channel: Channel, line: &str, pattern: Option<&str>) {
         let mut facts = self.lock();
         if facts.stage != Stage::Starting || facts.ready || facts.ended.is_some() {
@@ -107,18 +107,19 @@ impl Course {
         self.changed.notify_all();
     }
 
-    /// How often it has been asked for that streams are read as far as they go.
+    /// How many times [`Course::catch_up`] was called.
     pub(super) fn asked(&self) -> u64 {
         self.lock().asked
     }
 
-    /// A stream was empty when this was asked for, or after it.
+    /// Notes that a stream was empty at or after call number `asked` of [`Course::catch_up`].
     pub(super) fn has_caught_up(&self, channel: Channel, asked: u64) {
         self.lock().streams[channel as usize].caught_up = asked;
         self.changed.notify_all();
     }
 
-    /// Waits until all that lies in the streams now has been read, at most until `deadline`. `ring` wakes those who read.
+    /// Waits until everything that lies in the streams now has been read, at most until `deadline`. `ring`
+    /// wakes the readers.
     pub(super) fn catch_up(&self, ring: impl Fn(), deadline: Instant) {
         let mut facts = self.lock();
         facts.asked += 1;
@@ -133,7 +134,7 @@ impl Course {
         }
     }
 
-    /// Whether somebody has a stream open that is still read.
+    /// Whether any process still holds a stream open that the shim reads.
     pub(super) fn is_reading(&self) -> bool {
         self.lock().streams.iter().any(|stream| stream.is_open)
     }
@@ -144,7 +145,7 @@ impl Course {
         self.changed.notify_all();
     }
 
-    /// What is to be read of it has been read. Does not return if the shim ends with it.
+    /// Its output has been read. Does not return if the shim ends with the command.
     pub(super) fn has_drained(&self) {
         let mut facts = self.lock();
         facts.drained = true;
@@ -152,14 +153,15 @@ impl Course {
         self.changed.notify_all();
     }
 
-    /// Whoever waits for it has been told that the command is ready. Does not return if it has ended since.
+    /// The waiting callers know that the command is ready. Does not return if it has ended since.
     pub(super) fn go_on(&self) {
         let mut facts = self.lock();
         facts.stage = Stage::Running;
         self.mirror(&facts);
     }
 
-    /// The command's pid; `None` if it has ended and the shim is about to end otherwise. Does not return if it has ended and the shim ends with it.
+    /// The command's pid; `None` if the command has ended and the shim is to end otherwise. Does not return
+    /// if the command has ended and the shim ends with it.
     pub(super) fn running_pid(&self) -> Option<i32> {
         let mut facts = self.lock();
         while process::has_ended(self.pid) {
@@ -171,19 +173,21 @@ impl Course {
         Some(self.pid)
     }
 
-    /// Whether somebody has it end.
+    /// Whether the command was told to stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.lock().stage == Stage::Stopping || signal::is_sent(process::SIGTERM)
     }
 
-    /// Ends this process as the command has ended, unless somebody else sees to its end. The lock is held, for good.
+    /// Ends this process as the command has ended, unless a stop was ordered. The lock is never released
+    /// then.
     fn mirror(&self, facts: &Facts) {
         let Some(end) = facts.ended.filter(|_| facts.drained) else { return };
         if facts.stage != Stage::Running || signal::is_sent(process::SIGTERM) {
             return;
         }
         if own::is_to_stop() {
-            // The order is written down before the signal is sent. That may be on its way to its handler now; or who gave the order has died before sending it.
+            // The stop order is on the status page before its signal is sent. The signal may be on its way to
+            // the handler now; or the process that gave the order died before it sent the signal.
             process::kill(process::pid(), process::SIGTERM);
             return;
         }
@@ -197,11 +201,11 @@ impl Course {
         }
     }
 
-    /// Tells the group of the command to end, and waits until the command has.
+    /// Tells the group of the command to end, and waits until the command has ended.
     pub(super) fn stop(&self, signal: i32) {
         let mut facts = self.lock();
         facts.stage = Stage::Stopping;
-        // It is reaped by this thread only, so the number is the group's.
+        // Only this thread reaps it, so the number is still the group's.
         process::kill_and_continue(-self.pid, signal);
         while !facts.drained {
             facts = self.changed.wait(facts).unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +214,7 @@ impl Course {
 }
 
 impl Facts {
-    /// The last that was heard: on standard error, or else on standard output.
+    /// The last line read from standard error, or else from standard output.
     pub(super) fn last_words(&self) -> Option<&str> {
         let [stdout, stderr] = &self.streams;
         [stderr, stdout].into_iter().map(|stream| stream.words.as_str()).find(|words| !words.is_empty())

@@ -1,4 +1,7 @@
-//! External commands as supervised children: any executable, with the start, the stop and the end of an actor.
+//! External commands as supervised children: any executable, with the start, the stop and the end of an
+//! actor.
+//!
+//! Imports no other service, and never `spawn`, `supervisor` or `child`.
 
 mod builder;
 pub(crate) mod exit_race;
@@ -13,5 +16,5 @@ pub use builder::Command;
 pub use shim::{CommandCalls, CommandRef, Shim};
 pub use spec::{Output, Ready};
 
-/// How often is looked for what wakes nobody: an address, and SIGTERM.
+/// How often the shim polls for what wakes no thread: a port that opens, and SIGTERM.
 const TICK: Duration = Duration::from_millis(10);

@@ -1,4 +1,4 @@
-//! The output of a command: lines, and what becomes of them.
+//! The output of a command: reading it in lines, and passing them on.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -23,11 +23,11 @@ pub(super) struct Stream {
     /// The command's name.
     command: String,
     output: Output,
-    /// The text by which the command is known to be ready.
+    /// The text that means the command is ready.
     pattern: Option<String>,
     course: Arc<Course>,
     lines: Mutex<Lines>,
-    /// Rung when somebody wants to know that all is read that lies in the pipe.
+    /// Set when [`Course::catch_up`] asks whether the pipe is empty.
     bell: Event,
 }
 
@@ -54,7 +54,7 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Has [`Course::catch_up`] hear of this stream.
+    /// Makes this stream report to [`Course::catch_up`].
     pub(super) fn ring(&self) {
         self.bell.set();
     }
@@ -66,7 +66,7 @@ impl Stream {
             match pipe.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(len) => {
-                    // Nobody reads it there any more: the command is to see that for itself, by a closed pipe.
+                    // The program's output has no reader any more: the command must see a closed pipe, too.
                     if self.pass_on(&chunk[..len]).is_err() {
                         break;
                     }
@@ -82,7 +82,8 @@ impl Stream {
         self.course.has_read(self.channel);
     }
 
-    /// Waits until there is something to read, or nobody left who writes; and says that there is nothing when somebody wants to know.
+    /// Waits until there is something to read, or no writer is left; meanwhile reports an empty pipe to each
+    /// [`Course::catch_up`].
     fn await_more(&self, pipe: &File) {
         loop {
             match poll::wait(&[(pipe.as_fd(), false), (self.bell.as_fd(), false)], None, None).as_deref() {
@@ -93,7 +94,7 @@ impl Stream {
                 Err(_) => return,
             }
             self.bell.clear();
-            // What was written before it was asked for is there by now.
+            // Bytes written before the call of `catch_up` are in the pipe by now.
             let asked = self.course.asked();
             if !poll::readable(pipe.as_fd(), Some(Duration::ZERO)).unwrap_or(true) {
                 self.course.has_caught_up(self.channel, asked);
@@ -111,7 +112,7 @@ impl Stream {
         out.flush()
     }
 
-    /// Delivers what there is of a last line, unless the thread that reads is in the middle of another.
+    /// Delivers an unfinished last line, unless the reading thread is in the middle of another.
     pub(super) fn finish_line(&self) {
         if let Ok(mut lines) = self.lines.try_lock() {
             lines.finish(|line| self.deliver(line));
@@ -120,7 +121,8 @@ impl Stream {
 
     fn deliver(&self, line: &str) {
         if self.output == Output::Log {
-            // A subscriber may panic, for instance when nobody reads its own output any more. The command does not depend on it.
+            // A subscriber may panic, for instance when its own output has no reader any more. The command
+            // does not depend on it.
             let _ = user_code::caught(|| self.log(line));
         }
         self.course.heard(self.channel, line, self.pattern.as_deref());
@@ -135,7 +137,7 @@ impl Stream {
         if !is_wanted {
             return;
         }
-        // The pipe holds up the command meanwhile, but not its end.
+        // A full pipe holds up the command meanwhile, but not its end.
         outbox::await_room(|| self.course.is_stopping());
         match self.channel {
             Channel::Stdout => tracing::info!(target: TARGET, command, stream, "{line}"),
@@ -144,7 +146,7 @@ impl Stream {
     }
 }
 
-/// What events about commands are filtered by.
+/// The target of events about commands, to filter by.
 pub(super) const TARGET: &str = "phalanx::command";
 
 impl Channel {
@@ -160,7 +162,7 @@ impl Channel {
 #[derive(Debug, Default)]
 struct Lines {
     line: Vec<u8>,
-    /// How many bytes of it there was no room for.
+    /// How many bytes of the line were dropped for lack of room.
     excess: usize,
 }
 
@@ -174,7 +176,7 @@ impl Lines {
         self.add(bytes);
     }
 
-    /// There will be no more: what has come without an end of line is a line too.
+    /// Ends the input: bytes without an end of line are a line too.
     fn finish(&mut self, deliver: impl FnMut(&str)) {
         if !self.line.is_empty() {
             self.end(deliver);

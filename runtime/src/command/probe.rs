@@ -1,4 +1,4 @@
-//! Whether somebody listens at an address.
+//! Whether a server listens at an address.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::TICK;
 use super::spec::{CommandSpec, Ready};
 
-/// How long one that has ended, in an incarnation before, may take to let go of the address.
+/// How long the previous incarnation may take to let go of the address.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long an address is tried at a time.
+/// How long one attempt to connect may take.
 const CONNECT: Duration = Duration::from_millis(200);
 
 pub(super) enum Probe {
@@ -21,10 +21,11 @@ pub(super) enum Probe {
 }
 
 impl Probe {
-    /// The address at which the command is to listen, if that is how it gets ready.
+    /// The address at which the command is to listen, if its readiness depends on one.
     ///
     /// # Errors
-    /// In words, if there is no such address, or if somebody listens there before the command does: nobody could tell one from the other.
+    /// In words, if the address does not resolve, or if another process listens there already: a probe could
+    /// not tell it from the command.
     pub(super) fn of(spec: &CommandSpec) -> Result<Option<Probe>, String> {
         let (probe, address) = match &spec.ready {
             Ready::Port(address) => (Probe::Port(resolve(address)?), address.clone()),
@@ -60,7 +61,7 @@ fn resolve(address: &str) -> Result<Vec<SocketAddr>, String> {
 
 fn is_open(address: &SocketAddr) -> bool {
     let connected = TcpStream::connect_timeout(address, CONNECT);
-    // Where nobody listens, a connection may come to be with itself, if the system happens to give it that very port.
+    // Without a listener, TCP can connect a socket to itself, if the system happens to assign that very port.
     connected.is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 

@@ -1,30 +1,36 @@
 //! The shim: the actor that runs a command as its child, and lives and dies as it does.
 //!
-//! A supervisor reads nothing that a child has written and has one wait, so it neither waits for a line of output nor for a port. The shim stands
-//! between it and the command: its parent, its reader, its mirror. For the supervisor it is an actor like any other.
+//! A supervisor reads nothing that a child has written and has one wait, so it neither waits for a line of
+//! output nor for a port. The shim stands between it and the command, as the command's parent, reader and
+//! mirror. For the supervisor it is an actor like any other.
 //!
-//! **Threads.** The main thread starts the command, waits in its init until it is ready, and from then on in its mailbox. One thread for each
-//! stream reads lines; another one waits for the command's end and, like an init, reaps the orphans that the command leaves to
-//! the shim.
+//! **Threads.** The main thread starts the command, waits in its init until the command is ready, and from
+//! then on in its mailbox. One thread for each stream reads lines; another one waits for the command's end
+//! and, like an init, reaps the orphans that the command leaves to the shim.
 //!
-//! **The end.** If the command ends by itself, the shim ends in the same way, without an exit notice, so that its wait status says how. If a stop has
-//! been ordered, it ends the command and says `Stopped`. Which of the two it is, is decided once, under the lock of [`Course`]:
+//! **The end.** If the command ends by itself, the shim ends in the same way, without an exit notice, so that
+//! its wait status says how. If a stop has been ordered, the shim ends the command and reports `Stopped`. The
+//! decision falls once, under the lock of [`Course`]:
 //!
-//! * An end is noted at once. What lies in the pipes at that moment is read before it counts, what helpers still write after it.
-//! * Before it is announced as ready, an end is only noted. The init reports it; or, where it comes after readiness, it is mirrored when those who
-//!   wait for the start have been told ([`Actor::on_start`]). So a command that is ready and ends at once has always been started.
-//! * Then the thread that has seen the end mirrors it, and never gives the lock back. A stop that is ordered meanwhile waits for that lock
-//!   until the process is gone, and writes no exit notice.
-//! * Unless SIGTERM has been sent by then, noted or not: the main thread is, or will be, on its way to `on_stop`, and the end is left to that.
+//! * An end is noted at once. Bytes in the pipes at that moment are read before it counts, bytes that helpers
+//!   still write are read after it.
+//! * Before the start is announced, an end is only noted. The init reports it; if it comes after readiness,
+//!   it is mirrored when the callers that wait for the start have been told ([`Actor::on_start`]). So a
+//!   command that is ready and ends at once has always been started.
+//! * Then the thread that has seen the end mirrors it, and never gives the lock back. A stop that is ordered
+//!   meanwhile waits for that lock until the process is gone, and writes no exit notice.
+//! * If SIGTERM has been sent by then, noted or not, the end is not mirrored: the main thread is, or will be,
+//!   on its way to `on_stop`, which ends the command.
 //! * `on_stop` takes the lock before it sends the stop signal. So an end that was ordered is never mirrored.
 //!
-//! The command is reaped last, by whoever ends the shim under that lock. Until then it is a zombie at least, and the number of its group is
-//! nobody else's.
+//! The command is reaped last, under that lock, by the thread that ends the shim. Until then it is at least a
+//! zombie, so no other process can have the number of its group.
 //!
-//! **Nothing is left.** The command has a process group of its own: what it sends to its group does not reach the shim, nor is
-//! the shim hit by the stop signal. When the shim is killed, the command dies by its death signal (`PR_SET_PDEATHSIG`, of the main thread,
-//! which has started it), and what is left below goes to the supervisor, which kills orphans with their groups. The tree's mark is in its
-//! environment whatever was asked for.
+//! **Nothing is left.** The command has a process group of its own: signals to that group do not reach the
+//! shim, and neither does the stop signal. When the shim is killed, the command dies by its death signal
+//! (`PR_SET_PDEATHSIG`, of the main thread, which has started it), and its descendants go to the supervisor,
+//! which kills orphans with their groups. The tree's mark is always in the command's environment, even after
+//! `env_clear`.
 
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
@@ -51,10 +57,10 @@ use crate::types::exit::ExitReason;
 use crate::types::method::Method;
 use crate::types::options::Options;
 
-/// How long is read on when the command has ended, for as long as somebody of its group has its pipes.
+/// How long the shim reads on after the end of the command, while processes of its group hold the pipes.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// How long is tried to end what does not end. The supervisor tries too.
+/// How long the shim tries to end the remaining processes. The supervisor tries too.
 const LAST: Duration = Duration::from_secs(1);
 
 /// A command that runs: a ref to its [`Shim`], with everything that a ref offers of a process, and
@@ -76,8 +82,8 @@ pub struct CommandCalls(RawRef);
 const COMMAND_PID: u32 = 0;
 
 impl CommandCalls {
-    /// The process id of the command itself; that of its shim is [`pid`](ActorRef::pid). Blocks until the shim has answered. Never that of a command that had
-    /// ended when it was asked for.
+    /// The process id of the command itself; that of its shim is [`pid`](ActorRef::pid). Blocks until the
+    /// shim has replied. Never returns the pid of a command that had ended before the call.
     ///
     /// # Errors
     /// [`CallError::Died`], [`CallError::Gone`] or [`CallError::Stopped`] if the command has ended.
@@ -150,7 +156,7 @@ impl Shim {
             streams: Vec::new(),
         };
         let pipes = pipes.into_iter().filter_map(|(channel, pipe)| Some((channel, File::from(pipe?))));
-        // What has been started so far ends with this process, which ends now if this fails.
+        // The command ends with this process, which ends now if this fails.
         shim.watch(spec, pipes).map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(shim)
     }
@@ -191,7 +197,7 @@ impl Shim {
             }
             drop(self.course.wait(facts, TICK));
             if said.as_ref() != Some(&words) {
-                // The supervisor says so when it ends this at the start limit.
+                // The supervisor reports this text if it ends the shim at the start limit.
                 let last = words.strip_prefix(": ").map(|words| format!("; its last line was: {words}"));
                 last_words::expect(&format!("{}{}", spec.awaited(), last.unwrap_or_default()));
                 said = Some(words);
@@ -200,7 +206,7 @@ impl Shim {
                 self.stop();
                 return Err(format!("`{}` was stopped before it was ready", spec.program()));
             }
-            // Not somebody whom it has left behind.
+            // The listener must be the command itself, not a process that it has left behind.
             if probe.is_some_and(Probe::is_open) && !process::has_ended(self.pid) {
                 last_words::expect("");
                 return Ok(());
@@ -211,7 +217,7 @@ impl Shim {
     /// Ends the command in order. If that takes too long, the supervisor ends both.
     fn stop(&self) {
         self.course.stop(self.stop_signal);
-        // What the command has started may need longer than itself.
+        // Processes that the command has started may need longer than itself.
         process::await_group(self.pid);
         catch_up(&self.course, &self.streams, Instant::now() + DRAIN);
         finish_lines(&self.streams);
@@ -222,15 +228,15 @@ impl Shim {
 /// The command's `oom_score_adj`, which is not that of its shim.
 ///
 /// # Errors
-/// In words, if it may not have the one that was asked for.
+/// In words, if the command may not have the value that was asked for.
 fn readiness_to_be_killed(spec: &CommandSpec) -> Result<Option<i32>, String> {
     let Some(asked) = spec.oom_score_adj else {
-        // The supervisor has that of the program.
+        // The supervisor has the program's value.
         let of_program = fs::read_to_string(format!("/proc/{}/oom_score_adj", process::parent()));
         return Ok(of_program.ok().and_then(|text| text.trim().parse().ok()));
     };
     let own = fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
-    // Tried here, since there are no words from where it is done.
+    // Tried here, because the child between fork and exec cannot report an error in words.
     fs::write("/proc/self/oom_score_adj", asked.to_string())
         .map_err(|error| format!("the option `oom_score_adj` cannot be {asked}: {error}"))?;
     let _ = fs::write("/proc/self/oom_score_adj", own);
@@ -244,7 +250,7 @@ fn await_end(pid: i32, course: &Course, streams: &[Arc<Stream>]) {
             process::reap(ended);
             continue;
         }
-        // It counts what was written before the end, and as the command's.
+        // Output written before the end counts as the command's.
         catch_up(course, streams, Instant::now() + DRAIN);
         course.has_ended(End { wait: end, left: left_behind(pid).len() });
         read_on(pid, course, streams);
@@ -253,24 +259,25 @@ fn await_end(pid: i32, course: &Course, streams: &[Arc<Stream>]) {
             tracing::warn!(target: TARGET, command = crate::actor::current::current().name(), "{}", leaves_behind(end, left));
         }
         if !course.is_stopping() {
-            // Before the command can be started again: servers do not bear another one beside the rest of the last.
+            // Before the command can be started again: many servers cannot run beside remains of their last
+            // incarnation.
             end_what_is_left(pid);
         }
         if let Wait::Signaled { core_dumped: true, .. } = end {
-            // The shim, which dies of the same signal, leaves none, and so its exit reason does not say it.
+            // The shim dies of the same signal without a core, so its exit reason does not report one.
             tracing::warn!(target: TARGET, command = crate::actor::current::current().name(), "core dumped");
         }
         return course.has_drained();
     }
 }
 
-/// Reads what lies in the pipes now.
+/// Reads everything that lies in the pipes now.
 fn catch_up(course: &Course, streams: &[Arc<Stream>], deadline: Instant) {
     course.catch_up(|| streams.iter().for_each(|stream| stream.ring()), deadline);
 }
 
-/// Reads what helpers of the command still write, those who are in its group; for whoever has put itself into the background is not waited. To the last
-/// line, whether that has an end or not.
+/// Reads what helpers of the command still write, up to the last line, finished or not. Helpers are in the
+/// command's group; a process that has put itself into the background is not waited for.
 fn read_on(pid: i32, course: &Course, streams: &[Arc<Stream>]) {
     let deadline = Instant::now() + DRAIN;
     let is_helper = |&left: &i32| process::group(left) == Some(pid);
@@ -285,14 +292,14 @@ fn finish_lines(streams: &[Arc<Stream>]) {
     streams.iter().for_each(|stream| stream.finish_line());
 }
 
-/// What has come to the shim by the end of the command, and runs.
+/// Processes that became the shim's children by the end of the command, and still run.
 fn left_behind(command: i32) -> Vec<i32> {
     let mut left = procfs::children_of_all_threads(process::pid());
     left.retain(|&pid| pid != command && !process::has_ended(pid));
     left
 }
 
-/// Ends what has come to the shim by the end of the command.
+/// Ends the processes that became the shim's children by the end of the command.
 fn end_what_is_left(command: i32) {
     let deadline = Instant::now() + LAST;
     loop {

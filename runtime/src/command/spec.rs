@@ -1,4 +1,4 @@
-//! What a command is, apart from its being started: what travels to its shim, and is kept for a restart.
+//! The description of a command that travels to its shim, and is kept for a restart.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::boot_env::TREE;
 
-/// A command, ready to be run by whoever gets this.
+/// A command that any process can run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandSpec {
     pub(super) program: OsString,
     pub(super) args: Vec<OsString>,
-    /// All of it: that of the process that has defined the command, with the changes asked for.
+    /// The complete environment: that of the defining process, with the changes asked for.
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) directory: Option<OsString>,
     pub(super) stop_signal: i32,
-    /// None: that of the program.
+    /// `None`: the program's value.
     pub(super) oom_score_adj: Option<i32>,
     pub(super) output: Output,
     pub(super) ready: Ready,
 }
 
-/// What becomes of the output of a [`Command`](crate::Command).
+/// Where the output of a [`Command`](crate::Command) goes.
 ///
 /// ```
 /// # use phalanx::{Command, ExitReason, Output};
@@ -38,13 +38,15 @@ pub struct CommandSpec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Output {
-    /// Each line is an event of `tracing`, with the target `phalanx::command` and the fields `command` (the name) and `stream`: standard
-    /// output at level INFO, standard error at level WARN. They arrive in the program's subscriber if it had one when the command was
-    /// spawned, see [`logging`](crate::logging).
+    /// Each line is an event of `tracing`, with the target `phalanx::command` and the fields `command` (the
+    /// name) and `stream`: standard output at level INFO, standard error at level WARN. The events arrive in
+    /// the program's subscriber if it had one when the command was spawned, see [`logging`](crate::logging).
     ///
-    /// Whoever writes more than the log takes, waits, 100 ms at most; then lines are dropped, and counted.
+    /// A command that writes more than the log takes waits, 100 ms at most; then lines are dropped, and
+    /// counted.
     ///
-    /// Bytes that are not UTF-8 are replaced; of a line of more than 64 KiB the beginning is kept, with a word on how much is missing.
+    /// Bytes that are not UTF-8 are replaced. Of a line of more than 64 KiB the beginning is kept, with a
+    /// note of how many bytes are missing.
     #[default]
     Log,
     /// Standard output and error are those of the program.
@@ -71,11 +73,13 @@ pub enum Ready {
     /// As soon as the executable runs.
     #[default]
     AtOnce,
-    /// With the first line, on standard output or error, in which this text occurs (a plain text, no regular expression).
+    /// With the first line, on standard output or error, in which this text occurs (a plain text, no regular
+    /// expression).
     Line(String),
-    /// As soon as somebody listens at this TCP address, `host:port`.
+    /// As soon as a server listens at this TCP address, `host:port`.
     Port(String),
-    /// As soon as somebody listens at the Unix socket of this path; a relative one begins in the directory of the command.
+    /// As soon as a server listens at the Unix socket of this path; a relative one begins in the directory of
+    /// the command.
     Socket(#[serde(with = "as_bytes")] PathBuf),
 }
 
@@ -97,16 +101,16 @@ impl Ready {
 }
 
 impl CommandSpec {
-    /// Whether the shim reads what the command writes, and does not just hand it its descriptors.
+    /// Whether the shim reads the output, instead of handing the command its own descriptors.
     pub(super) fn is_read(&self) -> bool {
         self.output == Output::Log || matches!(self.ready, Ready::Line(_))
     }
 
-    /// What is to be executed, by the means of the standard library.
+    /// The command, for the standard library to execute.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        // Whatever was asked for: by this mark the tree finds what is left of it.
+        // Also after `env_clear`: by this mark the tree finds remaining processes.
         command.envs(std::env::var_os(TREE).map(|tree| (TREE, tree)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
@@ -120,7 +124,7 @@ impl CommandSpec {
         command
     }
 
-    /// What is waited for before it counts as started, in words.
+    /// What must happen before the command counts as started, in words.
     pub(super) fn awaited(&self) -> String {
         match &self.ready {
             Ready::AtOnce => "the start of the executable".to_owned(),
@@ -134,7 +138,8 @@ impl CommandSpec {
         Path::new(&self.program).display()
     }
 
-    /// In words why it could not be executed. The system has one answer for a missing program and for a missing directory.
+    /// In words why it could not be executed. The system reports the same error for a missing program and for
+    /// a missing directory.
     pub(super) fn explain(&self, error: &io::Error) -> String {
         match self.directory.as_ref().map(Path::new).filter(|directory| !directory.is_dir()) {
             Some(directory) => {

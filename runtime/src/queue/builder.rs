@@ -1,4 +1,4 @@
-//! A queue to be.
+//! A queue that has not been spawned yet.
 
 use std::marker::PhantomData;
 
@@ -10,10 +10,10 @@ use crate::ipc::bounds::DEPTH;
 use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;
 
-/// For how many items there is room, unless it is said.
+/// The default capacity, in items.
 const CAPACITY: u64 = 1024;
 
-/// A queue to be: options, then [`spawn`](Self::spawn). From [`Queue::builder`].
+/// A queue that has not been spawned yet: options, then [`spawn`](Self::spawn). From [`Queue::builder`].
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct QueueBuilder<T> {
     capacity: u64,
@@ -28,13 +28,13 @@ impl<T: Portable> QueueBuilder<T> {
         QueueBuilder { capacity: CAPACITY, name: None, daemon: false, depth: DEPTH, kind: PhantomData }
     }
 
-    /// For how many items there is room, at least 1. Default: 1024.
+    /// The capacity in items, at least 1. Default: 1024.
     pub fn capacity(mut self, items: usize) -> Self {
         self.capacity = (items as u64).min(u64::MAX - 1);
         self
     }
 
-    /// As many items as there is memory for.
+    /// No bound: as many items as memory holds.
     pub fn unbounded(mut self) -> Self {
         self.capacity = u64::MAX;
         self
@@ -46,15 +46,15 @@ impl<T: Portable> QueueBuilder<T> {
         self
     }
 
-    /// A daemon is terminated first when the program ends, with the other daemons: before the tasks that may still use it have ended. Default: no. A queue does not keep the
-    /// program alive in either case.
+    /// A daemon is terminated first when the program ends, with the other daemons: before the tasks that may
+    /// still use it have ended. Default: no. A queue does not keep the program alive in either case.
     pub fn daemon(mut self, daemon: bool) -> Self {
         self.daemon = daemon;
         self
     }
 
-    /// How deep an item may be, as [`depth`](ActorBuilder::depth) counts. A deeper one is a `Codec` error where it is put. Default: 128; at most
-    /// 100,000.
+    /// How deep an item may be, as [`depth`](ActorBuilder::depth) counts. Putting a deeper one is a `Codec`
+    /// error. Default: 128; at most 100,000.
     pub fn depth(mut self, levels: u32) -> Self {
         self.depth = levels;
         self

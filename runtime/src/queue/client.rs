@@ -1,4 +1,4 @@
-//! A queue from the side of those who use it: calls to its process, and how long they may take.
+//! The client side of a queue: calls to its process, and how long they may take.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -18,12 +18,12 @@ use crate::ipc::codec::Portable;
 use crate::sys::per_process::Own;
 use crate::types::error::CallError;
 
-/// As long as it takes; the death of the queue's process ends it.
+/// No limit; the death of the queue's process ends such a call.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
-/// How much longer a call may be on its way than its caller waits.
+/// How much longer a call may be under way than its caller waits.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// How long a call may wait for what it wants.
+/// How long a call may wait.
 #[derive(Clone, Copy)]
 pub(super) enum Patience {
     None,
@@ -31,13 +31,13 @@ pub(super) enum Patience {
     Endless,
 }
 
-/// What all handles of a process share that were cloned from one another.
+/// The state that handles in one process share if they were cloned from one another.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Client {
     pub(super) server: ActorRef<Server>,
-    /// `u64::MAX`: it has no bound.
+    /// `u64::MAX`: no bound.
     pub(super) capacity: u64,
-    /// By which number this process holds leases.
+    /// The number under which this process holds leases.
     #[serde(skip)]
     holder: Own<OnceCell<u64>>,
 }
@@ -64,7 +64,7 @@ impl Client {
         self.wait(reply, ticket, patience)
     }
 
-    /// Takes up to so many items out, one at least.
+    /// Takes up to `most` items out, one at least.
     pub(super) fn take(
         &self,
         most: u32,
@@ -81,7 +81,7 @@ impl Client {
         self.wait(reply, ticket, patience)
     }
 
-    /// Returns whether nothing is left to do.
+    /// Returns whether the queue is idle.
     pub(super) fn join(&self, patience: Patience) -> Result<bool, QueueError> {
         let (ticket, limit) = (
             ticket(),
@@ -97,8 +97,9 @@ impl Client {
         }
     }
 
-    /// Waits for the answer to a call. One that has waited long enough is taken back: either the queue has not answered it and will not, or the answer is
-    /// there. So nothing is handed out to a caller who does not wait any more.
+    /// Waits for the reply to a call. After the limit the call is taken back: either the queue has not
+    /// replied and never will, or the reply is there. So no item is handed out to a caller that has stopped
+    /// waiting.
     fn wait<T: Portable, E: Portable>(
         &self,
         mut reply: Reply<T, E>,
@@ -113,13 +114,13 @@ impl Client {
         let limit = match self.server.within(SLACK).withdraw(ticket).wait() {
             Ok(true) => return Err(Fault::Late),
             Ok(false) => SLACK,
-            // It is gone, which the reply says too; or it hangs.
+            // The queue has ended, as the reply says too; or it hangs.
             Err(_) => Duration::ZERO,
         };
         reply.wait_timeout(limit).map_err(|error| self.fault(error))
     }
 
-    /// Why a call failed; of an end that was ordered, the call itself does not know whose order it was.
+    /// Why a call failed. The call itself does not know the reason of an ordered end; the exit record has it.
     fn fault<E>(&self, error: CallError<E>) -> Fault<E> {
         match Fault::from(error) {
             Fault::Queue(QueueError::Gone(None)) => Fault::Queue(QueueError::Gone(self.server.exit_reason())),
@@ -127,7 +128,7 @@ impl Client {
         }
     }
 
-    /// By which number this process holds leases; the queue is told who it is with the first one.
+    /// The number under which this process holds leases. The first call tells the queue which process it is.
     pub(super) fn holder(&self) -> Result<u64, QueueError> {
         let introduce = || {
             let own = current().any().map_err(|error| QueueError::Unreachable(error.to_string()))?;
@@ -146,13 +147,13 @@ impl Client {
     }
 }
 
-/// A number by which a call can be taken back, which no other call has, here or elsewhere.
+/// A number by which a call can be taken back; no other call of any process has it.
 fn ticket() -> u64 {
     static NUMBERS: Own<Numbers> = Own::new();
     NUMBERS.here().0.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Those of a process begin anywhere.
+/// The numbers of a process begin at a random one.
 struct Numbers(AtomicU64);
 
 impl Default for Numbers {

@@ -1,4 +1,4 @@
-//! Why an item could not be put or got: one small type per method, which gives the item back.
+//! Why a put or a get failed: one small error type per method; those of the puts give the item back.
 
 use std::fmt;
 
@@ -11,21 +11,23 @@ use crate::types::exit::ExitReason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// Its process has ended, with everything that lay in it; why, as far as that is known.
+    /// Its process has ended, with all its items; with the reason, if it is known.
     Gone(Option<ExitReason>),
-    /// The items that lie there hold as many refs, files and other descriptors as the queue's process may have (`RLIMIT_NOFILE`). The new one was not put.
+    /// The items in the queue hold as many refs, files and other descriptors as the queue's process may have
+    /// (`RLIMIT_NOFILE`). The new one was not put.
     Descriptors,
     /// It is on another host, and the link to it is lost. It comes back by itself.
     Disconnected {
-        /// Whether what was asked has been done all the same. An item that had not left the other host is in the queue again; one that had, and was
-        /// got and not leased, is lost.
+        /// Whether the call was executed all the same. An item that had not left the other host is in the
+        /// queue again; one that had, and was taken without a lease, is lost.
         executed: Executed,
-        /// How the link was lost, or why there is none.
+        /// How the link was lost, or why it does not exist.
         why: String,
     },
-    /// The call or its answer cannot be encoded or decoded; or it cannot go to another host, because of a descriptor that is in it, or its size.
+    /// The call or its result cannot be encoded or decoded; or it cannot go to another host, because it
+    /// contains a descriptor or is too large.
     Codec(String),
-    /// It does not answer within a minute, or the operating system refused.
+    /// No reply within a minute, or the operating system refused.
     Unreachable(String),
 }
 
@@ -48,11 +50,11 @@ impl fmt::Display for QueueError {
 
 impl std::error::Error for QueueError {}
 
-/// Why a call to the queue's process did not do what was asked.
+/// Why a call to the queue's process failed.
 pub(super) enum Fault<R = Refusal> {
     Refused(R),
     Queue(QueueError),
-    /// No answer in time.
+    /// No reply in time.
     Late,
 }
 
@@ -74,7 +76,7 @@ impl<R> From<CallError<R>> for Fault<R> {
     }
 }
 
-/// What it says; the handler's own error is not among these.
+/// The message of an error; never used for the handler's own error.
 fn text<R>(error: &CallError<R>) -> String {
     match error {
         CallError::Unreachable(text, _) => text.clone(),
@@ -96,7 +98,7 @@ impl<R> Fault<R> {
     }
 }
 
-/// The error types of the puts: each has the item in it.
+/// The error types of the puts: each contains the item.
 macro_rules! put_errors {
     ($($(#[$doc:meta])* $name:ident { $($(#[$own_doc:meta])* $own:ident $said:literal)? })*) => { $(
         $(#[$doc])*
@@ -106,7 +108,7 @@ macro_rules! put_errors {
             $($(#[$own_doc])* $own(T),)?
             /// The queue is closed.
             Closed(T),
-            /// The item cannot be encoded, and why. It has used no place.
+            /// The item cannot be encoded, and why. It takes no room in the queue.
             Codec(T, String),
             /// The queue cannot be used.
             Failed(T, QueueError),
@@ -154,12 +156,12 @@ put_errors! {
     PutError {}
     /// Why [`Queue::try_put`](crate::Queue::try_put) did not store an item; it is given back.
     TryPutError {
-        /// There is no place.
+        /// The queue has no room.
         Full "the queue is full"
     }
     /// Why [`Queue::put_timeout`](crate::Queue::put_timeout) did not store an item; it is given back.
     PutTimeoutError {
-        /// There was no place for that long.
+        /// The queue had no room for that long.
         Timeout "the queue stayed full"
     }
 }
@@ -170,7 +172,7 @@ pub struct PutAllError<T> {
     pub stored: usize,
     /// The others, in order.
     pub rest: Vec<T>,
-    /// What is wrong: with the first of them, or with the queue.
+    /// The error: of the first of them, or of the queue.
     pub error: PutError<()>,
 }
 
@@ -190,7 +192,7 @@ impl<T> fmt::Debug for PutAllError<T> {
 
 impl<T> std::error::Error for PutAllError<T> {}
 
-/// The error types of what takes items out.
+/// The error types of the gets and leases.
 macro_rules! get_errors {
     ($($(#[$doc:meta])* $name:ident { $($(#[$own_doc:meta])* $own:ident $said:literal)? })*) => { $(
         $(#[$doc])*
@@ -198,7 +200,7 @@ macro_rules! get_errors {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$own_doc])* $own,)?
-            /// The queue is closed, everything has been taken, and nothing is leased that could come back.
+            /// The queue is closed, all items have been taken, and no lease could come back.
             Closed,
             /// The item cannot be decoded, and why. It is taken all the same.
             Codec(String),
@@ -222,16 +224,19 @@ macro_rules! get_errors {
 }
 
 get_errors! {
-    /// Why [`Queue::get`](crate::Queue::get), [`Queue::lease`](crate::Queue::lease) and the iterators have no item.
+    /// Why [`Queue::get`](crate::Queue::get), [`Queue::lease`](crate::Queue::lease) and the iterators have no
+    /// item.
     GetError {}
-    /// Why [`Queue::try_get`](crate::Queue::try_get) and [`Queue::try_lease`](crate::Queue::try_lease) have no item.
+    /// Why [`Queue::try_get`](crate::Queue::try_get) and [`Queue::try_lease`](crate::Queue::try_lease) have
+    /// no item.
     TryGetError {
-        /// There is none now.
+        /// The queue is empty now.
         Empty "the queue is empty"
     }
-    /// Why [`Queue::get_timeout`](crate::Queue::get_timeout) and [`Queue::lease_timeout`](crate::Queue::lease_timeout) have no item.
+    /// Why [`Queue::get_timeout`](crate::Queue::get_timeout) and
+    /// [`Queue::lease_timeout`](crate::Queue::lease_timeout) have no item.
     GetTimeoutError {
-        /// There was none for that long.
+        /// The queue was empty for that long.
         Timeout "the queue stayed empty"
     }
 }

@@ -15,7 +15,7 @@ impl<T: Portable> Queue<T> {
     /// Takes the first item out, and waits for one as long as it takes.
     ///
     /// # Errors
-    /// See [`GetError`]. [`GetError::Closed`] says that there will never be one again.
+    /// See [`GetError`]. [`GetError::Closed`] says that no item will ever come again.
     pub fn get(&self) -> Result<T, GetError> {
         match self.receive(Patience::Endless) {
             Ok(item) => item.map_err(GetError::Codec),
@@ -24,7 +24,7 @@ impl<T: Portable> Queue<T> {
         }
     }
 
-    /// Takes the first item out, if there is one now.
+    /// Takes the first item out, if the queue has one now.
     ///
     /// # Errors
     /// See [`TryGetError`].
@@ -50,11 +50,11 @@ impl<T: Portable> Queue<T> {
         }
     }
 
-    /// Takes out what is there, up to `most` items, in order, with one message; waits until there is one at least. It may be fewer than there
-    /// are: large items are not sent all at once.
+    /// Takes up to `most` items out, in order, with one message; waits until there is at least one. May take
+    /// fewer than the queue has: large items are not sent all at once.
     ///
     /// # Errors
-    /// See [`GetError`]. If one of them cannot be decoded, none is had.
+    /// See [`GetError`]. If one of the items cannot be decoded, the others are lost with it.
     pub fn get_up_to(&self, most: usize) -> Result<Vec<T>, GetError> {
         if most == 0 {
             return Ok(Vec::new());
@@ -70,12 +70,13 @@ impl<T: Portable> Queue<T> {
         }
     }
 
-    /// The item, if it can be decoded.
+    /// Takes the first item, and decodes it.
     fn receive(&self, patience: Patience) -> Result<Result<T, String>, Fault> {
         one(self.client.take(1, None, patience)?).map(|given| given.raw_value.open(self.client.depth()))
     }
 
-    /// Borrows the first item, and waits for one as long as it takes. It comes back if this process dies, or drops the lease without [`Lease::ack`].
+    /// Borrows the first item, and waits for one as long as it takes. The item goes back if this process
+    /// dies, or drops the lease without [`Lease::ack`].
     ///
     /// ```
     /// # use phalanx::prelude::*;
@@ -104,7 +105,7 @@ impl<T: Portable> Queue<T> {
         }
     }
 
-    /// Borrows the first item, if there is one now.
+    /// Borrows the first item, if the queue has one now.
     ///
     /// # Errors
     /// See [`TryGetError`].
@@ -136,9 +137,10 @@ impl<T: Portable> Queue<T> {
         Ok(Lease::open(Arc::clone(&self.client), holder, given))
     }
 
-    /// Takes items out one after the other, waiting for each, until the queue is closed and nothing is left.
+    /// Takes items out one after the other, waiting for each, until the queue is closed and empty.
     ///
-    /// An item that cannot be decoded is an `Err` among others; when the queue has ended, the iterator ends after the `Err` that says so. A `&Queue` in a `for` does the same.
+    /// An item that cannot be decoded is one `Err` among the items. When the queue has ended, the iterator
+    /// ends after the `Err` that says so. A `&Queue` in a `for` loop iterates in this way.
     pub fn iter(&self) -> Items<'_, T> {
         Items::new(self)
     }
@@ -149,7 +151,7 @@ impl<T: Portable> Queue<T> {
     }
 }
 
-/// The one item that was asked for.
+/// The one item of a reply.
 fn one(given: Vec<Given>) -> Result<Given, Fault> {
     let none = || Fault::Queue(QueueError::Unreachable("a reply without an item".to_owned()));
     given.into_iter().next().ok_or_else(none)

@@ -3,19 +3,19 @@
 use crate::ipc::codec;
 use crate::resources::shared::{Blob, SMALL};
 
-/// How many descriptors are in one message at most; a few more fit, which are for others.
+/// How many descriptors are in one message at most; a few more fit, which are for other uses.
 pub(super) const MOST_DESCRIPTORS: usize = 48;
-/// How many bytes of small items are in one message at most (but for one item, which is of any size).
+/// How many bytes of small items are in one message at most (a single item may have any size).
 pub(super) const MOST_BYTES: usize = 256 * 1024;
 /// How many items are in one message at most.
 pub(super) const MOST_ITEMS: usize = 1024;
 
-/// An encoded item. It is encoded once, where it is put, and decoded once, where it is taken. What is large is a memory file from the first hand to
-/// the last: in between only its descriptor is passed on, and clones share the bytes.
+/// An encoded item. It is encoded once, where it is put, and decoded once, where it is taken. A large one is
+/// a memory file all the way: only its descriptor is passed on, and clones share the bytes.
 pub(super) type RawValue = codec::RawValue<Blob>;
 
 impl RawValue {
-    /// Whether its bytes are a file, in messages and where they have arrived.
+    /// Whether its bytes are in a file, in messages and after their arrival.
     pub(super) fn is_file(&self) -> bool {
         self.bytes.len() > SMALL
     }
@@ -26,32 +26,32 @@ impl RawValue {
         self.with_bytes(bytes)
     }
 
-    /// What it takes of a message.
+    /// The room that it takes in a message.
     fn size(&self) -> Size {
         let file = usize::from(self.is_file());
         Size { descriptors: file + self.beside(), bytes: if file == 1 { 0 } else { self.bytes.len() } }
     }
 }
 
-/// What is taken of a message.
+/// Room in a message.
 struct Size {
     descriptors: usize,
     bytes: usize,
 }
 
-/// How much room there is left in a message.
+/// The room left in a message.
 pub(super) struct Room {
     items: usize,
     left: Size,
 }
 
 impl Room {
-    /// In a message of up to so many items.
+    /// The room of a message with at most this many items.
     pub(super) fn for_items(items: usize) -> Room {
         Room { items: items.min(MOST_ITEMS), left: Size { descriptors: MOST_DESCRIPTORS, bytes: MOST_BYTES } }
     }
 
-    /// Takes the room for a raw value; returns `false` if there is none. The first one always fits.
+    /// Takes the room for a raw value; returns `false` if it does not fit. The first one always fits.
     pub(super) fn take(&mut self, raw_value: &RawValue, is_first: bool) -> bool {
         let size = raw_value.size();
         let fits = size.descriptors <= self.left.descriptors && size.bytes <= self.left.bytes;

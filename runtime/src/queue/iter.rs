@@ -1,4 +1,4 @@
-//! Taking items out until there will be no more.
+//! Iterators that take items out until the queue is closed and empty.
 
 use std::iter::FusedIterator;
 
@@ -43,7 +43,7 @@ macro_rules! iterators {
 iterators! {
     /// The items of a queue; see [`Queue::iter`].
     Items T = get;
-    /// Its items on lease; see [`Queue::leases`].
+    /// The items of a queue, on lease; see [`Queue::leases`].
     Leases Lease<T> = lease;
 }
 

@@ -1,4 +1,4 @@
-//! An item that is lent.
+//! An item on lease.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -13,14 +13,15 @@ use crate::types::error::{CallError, Never, SendError};
 
 /// An item that is borrowed from a [`Queue`](crate::Queue), until it is [acknowledged](Self::ack).
 ///
-/// It goes back, as the first in line, when the lease is [given back](Self::nack) or dropped, and when the process that holds it dies, whichever way. So each
-/// item is handled at least once; more than once if its holder dies between having done the work and saying so.
+/// The item goes back, as the first in line, when the lease is [given back](Self::nack) or dropped, and when
+/// the process that holds it dies, however that happens. So each item is handled at least once; more than
+/// once if its holder dies between the work and the `ack`.
 ///
 /// ```
 /// use phalanx::prelude::*;
 /// use phalanx::Queue;
 ///
-/// /// Dies of the first job that nobody has died of before.
+/// /// Dies of the first job that no worker has died of before.
 /// #[task]
 /// fn work(jobs: Queue<u64>) -> phalanx::Result<()> {
 ///     for job in jobs.leases() {
@@ -50,7 +51,7 @@ pub struct Lease<T> {
     held: Held,
 }
 
-/// What the queue knows of it.
+/// The queue's record of the lease.
 struct Held {
     client: Arc<Client>,
     holder: u64,
@@ -58,13 +59,13 @@ struct Held {
     deliveries: u32,
     /// It has been acknowledged.
     is_done: bool,
-    /// Who has borrowed it; a copy of that process has not.
+    /// The process that borrowed it; a forked copy of that process does not hold the lease.
     home: Home,
 }
 
 impl<T: Portable> Lease<T> {
     /// # Errors
-    /// If the item is not a `T`. It is not given back then: the next one could not read it either.
+    /// If the item is not a `T`. It is not given back then: the next consumer could not read it either.
     pub(super) fn open(client: Arc<Client>, holder: u64, given: Given) -> Result<Lease<T>, String> {
         let Given { number, deliveries, raw_value } = given;
         let depth = client.depth();
@@ -72,7 +73,7 @@ impl<T: Portable> Lease<T> {
         match raw_value.open(depth) {
             Ok(item) => Ok(Lease { item, held }),
             Err(error) => {
-                // If the queue has ended there is nothing left to be said.
+                // An error says that the queue has ended: nothing to acknowledge.
                 let _ = held.ack();
                 Err(error)
             }
@@ -81,7 +82,8 @@ impl<T: Portable> Lease<T> {
 }
 
 impl<T> Lease<T> {
-    /// The work is done: the item is gone from the queue, and here it is. Does not wait for the queue, which takes note in its turn, also if this process ends now.
+    /// The work is done: removes the item from the queue for good, and returns it. Does not wait for the
+    /// queue, which takes note in its turn, even if this process ends now.
     ///
     /// # Errors
     /// [`QueueError`] if the queue has ended.
@@ -90,7 +92,7 @@ impl<T> Lease<T> {
         held.ack().map(|()| item)
     }
 
-    /// The work is not done: the item is the first in line again. The same as dropping the lease.
+    /// The work is not done: the item is the first in line again, as after a drop of the lease.
     ///
     /// # Errors
     /// [`QueueError`] if the queue has ended.
@@ -99,7 +101,8 @@ impl<T> Lease<T> {
         held.nack()
     }
 
-    /// How often the item has been handed out, this time included: above 1, somebody has given it back, or died with it.
+    /// How often the item has been handed out, this time included. Above 1, an earlier holder has given it
+    /// back, or died with it.
     pub fn deliveries(&self) -> u32 {
         self.held.deliveries
     }
@@ -142,7 +145,7 @@ impl<T> Deref for Lease<T> {
     }
 }
 
-/// What is changed here stays here: if the item goes back, it is what was put.
+/// A change stays in this process: if the item goes back, it is as it was put.
 impl<T> DerefMut for Lease<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.item

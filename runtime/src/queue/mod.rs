@@ -1,7 +1,11 @@
-//! Queues between processes: many who put, many who take, one order; a [`Queue`] is a process that holds encoded items.
+//! Queues between processes: many producers, many consumers, one order; a [`Queue`] is a process that holds
+//! encoded items.
 //!
-//! On the public actor API alone: the process is an actor ([`server`]), waiting calls are answers that it gives later, and whoever holds a lease is known to it
-//! by an [`AnyRef`](crate::AnyRef), which it watches. `docs/queues.md` is for users.
+//! Imports no other service, and never `spawn`, `supervisor` or `child`.
+//!
+//! The process is an actor ([`server`]), and a waiting call is one with a deferred reply. The actor knows
+//! each process that holds a lease by an [`AnyRef`](crate::AnyRef), which it watches. `docs/queues.md` is for
+//! users.
 
 mod builder;
 mod client;
@@ -35,29 +39,37 @@ pub use error::{
 pub use iter::{Items, Leases};
 pub use lease::Lease;
 
-/// A queue that any number of processes put into and take out of; Python's `multiprocessing.Queue`, `JoinableQueue` and `SimpleQueue` in one.
+/// A queue that any number of processes put into and take out of; Python's `multiprocessing.Queue`,
+/// `JoinableQueue` and `SimpleQueue` in one.
 ///
-/// It is a process of its own that holds the items as they were encoded. A handle is cheap to clone, can be used from any thread, and travels: as an
-/// argument of tasks and pools, in messages and state, through other queues. The order is one for all: items come out in the order in which they were put in, those of each
-/// producer in its own.
+/// It is a process of its own that holds the items as they were encoded. A handle is cheap to clone, can be
+/// used from any thread, and travels: as an argument of tasks and pools, in messages and state, through other
+/// queues. All consumers see one order: items come out as they were put in, those of each producer in its own
+/// order.
 ///
-/// **What was put is there.** [`put`](Self::put) returns when the item lies in the queue: the producer may end at once. No thread feeds anything in the background, so nothing of a
-/// queue delays the end of a process that uses it, and joining a child before what it has put is read does no harm.
+/// **After a put.** [`put`](Self::put) returns when the item lies in the queue: the producer may end at once.
+/// No thread feeds anything in the background, so a queue never delays the end of a process that uses it, and
+/// a child may be joined before its items are read.
 ///
-/// **What is taken.** [`get`](Self::get) gives an item away: if its process dies with it, it is lost. A [`lease`](Self::lease) lends it until it is
-/// [acknowledged](Lease::ack): if the holder's process dies before, or drops it, the item is the first in line again, for another one. [`join`](Self::join) waits until nothing is
-/// queued and nothing leased.
+/// **After a get.** [`get`](Self::get) gives an item away: if the consumer's process dies with it, it is
+/// lost. A [`lease`](Self::lease) lends it until it is [acknowledged](Lease::ack): if the holder's process
+/// dies before that, or drops the lease, the item is the first in line again, for another consumer.
+/// [`join`](Self::join) waits until nothing is queued and nothing leased.
 ///
-/// **Encoding** happens in `put`, so that an item that cannot be encoded fails there and uses no place. The queue never decodes an item. One of more than 8 KiB is a sealed memory
-/// file, of which only the descriptor is passed on; a [`Blob`](crate::Blob) is not even copied for that.
+/// **Encoding** happens in `put`: an item that cannot be encoded fails there and takes no room. The queue
+/// never decodes an item. One of more than 8 KiB is a sealed memory file, of which only the descriptor is
+/// passed on; a [`Blob`](crate::Blob) is not even copied for that.
 ///
-/// **Its life.** A queue is started by whoever makes it, as an actor is, and ends with that process, or by [`stop`](Self::stop); dropping handles ends nothing. What still lies in it is
-/// lost with it, and all calls end with [`QueueError::Gone`], also those that wait. It does not keep the program alive: at the end of `main` it is there until the daemons have been
-/// terminated and all tasks have ended, and is then stopped with the actors, those first that were started after it. It is not restarted: an empty one behind
-/// the old handles would look like the old one.
+/// **Its life.** A queue is started by the process that makes it, like an actor, and ends with that process,
+/// or by [`stop`](Self::stop); dropping handles ends nothing. Items still in it are lost with it, and all
+/// calls end with [`QueueError::Gone`], also waiting ones. It does not keep the program alive: at the end of
+/// `main` it is there until the daemons have been terminated and all tasks have ended, and is then stopped
+/// with the actors, in the reverse order of their starts. It is not restarted: an empty one behind the old
+/// handles would look like the old one.
 ///
-/// **Blocking.** `put` waits for room and `get` for an item, as long as it takes; the others wait for the queue's answer, a minute at most. An
-/// actor whose handler waits in here handles no other message meanwhile.
+/// **Blocking.** `put` waits for room and `get` for an item, as long as it takes; the other calls wait for
+/// the queue's reply, a minute at most. An actor whose handler waits in a call handles no other message
+/// meanwhile.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -75,7 +87,8 @@ pub use lease::Lease;
 /// #[phalanx::main]
 /// fn main() -> phalanx::Result<()> {
 ///     let (jobs, results) = (Queue::bounded(16)?, Queue::bounded(100)?);
-///     let workers = [square::spawn(jobs.clone(), results.clone())?, square::spawn(jobs.clone(), results.clone())?];
+///     let start = || square::spawn(jobs.clone(), results.clone());
+///     let workers = [start()?, start()?];
 ///     for job in 1..=10 {
 ///         jobs.put(job)?;
 ///     }
@@ -96,7 +109,7 @@ pub struct Queue<T> {
 }
 
 impl<T: Portable> Queue<T> {
-    /// A new queue for so many items. Waits until its process is ready.
+    /// A new queue with room for `capacity` items. Waits until its process is ready.
     ///
     /// # Errors
     /// See [`SpawnError`]; a capacity of 0 is [`SpawnError::Option`].
@@ -104,7 +117,8 @@ impl<T: Portable> Queue<T> {
         Queue::builder().capacity(capacity).spawn()
     }
 
-    /// A new queue that takes as many items as there is memory for: `put` never waits, and a consumer that is too slow is not noticed.
+    /// A new queue without a bound, as large as memory allows: `put` never waits, and nothing slows down
+    /// producers that are faster than the consumers.
     ///
     /// # Errors
     /// See [`SpawnError`].
@@ -134,8 +148,8 @@ impl<T> Queue<T> {
         Queue { client: Arc::new(client), kind: PhantomData }
     }
 
-    /// Closes it: nothing can be put in any more, what waits to be is refused, and when everything has been taken and acknowledged, whoever takes is told so. As often as you
-    /// like.
+    /// Closes it. Later puts and puts that wait are refused; when every item has been taken and acknowledged,
+    /// gets and leases fail with `Closed`. Can be called more than once.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -143,8 +157,9 @@ impl<T> Queue<T> {
         self.client.close()
     }
 
-    /// Blocks until nothing is queued and nothing leased, as long as it takes (`JoinableQueue.join`, where an `ack` is a `task_done`). What was taken by
-    /// [`get`](Self::get) does not count. Not in a process that holds a lease itself: it would wait for itself.
+    /// Blocks until nothing is queued and nothing leased, as long as it takes (`JoinableQueue.join`, where an
+    /// `ack` is a `task_done`). Items taken by [`get`](Self::get) do not count. Must not be called in a
+    /// process that holds a lease itself: it would wait for itself.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -152,7 +167,7 @@ impl<T> Queue<T> {
         self.client.join(Patience::Endless).map(drop)
     }
 
-    /// As [`join`](Self::join), for `limit` at most; returns whether it has come to that.
+    /// As [`join`](Self::join), for `limit` at most; returns whether the queue became idle.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -160,7 +175,8 @@ impl<T> Queue<T> {
         self.client.join(Patience::For(limit))
     }
 
-    /// How many items lie in it, at the instant of the answer; those that are leased are not among them (see [`leased`](Self::leased)).
+    /// How many items lie in it, at the instant of the reply, without leased ones (see
+    /// [`leased`](Self::leased)).
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -168,7 +184,7 @@ impl<T> Queue<T> {
         Ok(self.client.facts()?.len as usize)
     }
 
-    /// Whether nothing lies in it, at the instant of the answer.
+    /// Whether it has no items, at the instant of the reply.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -176,7 +192,8 @@ impl<T> Queue<T> {
         Ok(self.len()? == 0)
     }
 
-    /// Whether there is no room in it, at the instant of the answer. Items that are leased take no room; when they come back, there may be more in it than its capacity.
+    /// Whether it has no room, at the instant of the reply. Leased items take no room; when they come back,
+    /// the queue may hold more than its capacity.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -184,7 +201,7 @@ impl<T> Queue<T> {
         Ok(self.client.facts()?.len >= self.client.capacity)
     }
 
-    /// How many items are leased, at the instant of the answer.
+    /// How many items are leased, at the instant of the reply.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -192,7 +209,7 @@ impl<T> Queue<T> {
         Ok(self.client.facts()?.leased as usize)
     }
 
-    /// Whether it has been closed. What lies in it can still be taken.
+    /// Whether it has been closed. Items in it can still be taken.
     ///
     /// # Errors
     /// See [`QueueError`].
@@ -200,25 +217,25 @@ impl<T> Queue<T> {
         Ok(self.client.facts()?.is_closed)
     }
 
-    /// For how many items there is room; `None` if there is no bound.
+    /// The capacity in items; `None` without a bound.
     pub fn capacity(&self) -> Option<usize> {
         (self.client.capacity != u64::MAX).then_some(self.client.capacity as usize)
     }
 
-    /// Its name, and that of its process.
+    /// Its name, which is also that of its process.
     pub fn name(&self) -> &str {
         self.client.server.name()
     }
 
-    /// Its process: to be watched, and to be known again.
+    /// Its process: to watch it, and to compare it with others.
     pub fn process(&self) -> AnyRef {
         self.client.server.any()
     }
 
-    /// Ends it, with everything that lies in it: all calls end with [`QueueError::Gone`], also those that wait. Blocks until its process has ended. That it had
-    /// ended before is no error.
+    /// Ends it, with all its items: all calls end with [`QueueError::Gone`], also waiting ones. Blocks until
+    /// its process has ended. No error if it had ended before.
     pub fn stop(&self) {
-        // What keeps it from ending has to be over after so long; then it is killed.
+        // A process that has not ended within this grace is killed.
         let _ = self.client.server.stop(Duration::from_secs(5));
     }
 }
@@ -229,7 +246,7 @@ impl<T> Clone for Queue<T> {
     }
 }
 
-/// Equal if both are of one queue.
+/// Two handles are equal if they are of one queue.
 impl<T> PartialEq for Queue<T> {
     fn eq(&self, other: &Queue<T>) -> bool {
         self.client.server == other.client.server

@@ -11,10 +11,12 @@ use crate::ipc::bounds;
 use crate::ipc::codec::Portable;
 
 impl<T: Portable> Queue<T> {
-    /// Puts an item in, and waits for room as long as it takes. When this returns, the item lies there, whatever becomes of this process.
+    /// Puts an item in, and waits for room as long as it takes. When this returns, the item lies in the
+    /// queue, even if this process ends.
     ///
     /// # Errors
-    /// [`PutError`], with the item: the queue is closed (before, or while this waits), the item cannot be encoded, or the queue cannot be used.
+    /// [`PutError`], with the item: the queue is closed (before the call or during it), the item cannot be
+    /// encoded, or the queue cannot be used.
     pub fn put(&self, item: T) -> Result<(), PutError<T>> {
         match self.send(&item, Patience::Endless) {
             Ok(()) => {
@@ -27,7 +29,7 @@ impl<T: Portable> Queue<T> {
         }
     }
 
-    /// Puts an item in if there is room now.
+    /// Puts an item in if the queue has room now.
     ///
     /// ```
     /// # use phalanx::prelude::*;
@@ -60,7 +62,7 @@ impl<T: Portable> Queue<T> {
     /// As [`put`](Self::put), but waits for room for `limit` at most, and never gives up earlier.
     ///
     /// # Errors
-    /// [`PutTimeoutError`], with the item. After `Timeout` it does not lie in the queue and never will.
+    /// [`PutTimeoutError`], with the item. After `Timeout` it is not in the queue and never will be.
     pub fn put_timeout(&self, item: T, limit: Duration) -> Result<(), PutTimeoutError<T>> {
         match self.send(&item, Patience::For(limit)) {
             Ok(()) => {
@@ -74,9 +76,11 @@ impl<T: Portable> Queue<T> {
         }
     }
 
-    /// Puts several items in, in this order, with one message for many of them; waits for room as long as it takes.
+    /// Puts several items in, in this order, with one message for many of them; waits for room as long as it
+    /// takes.
     ///
-    /// Items of others may come in between where it has to wait. On an error the rest of the iterator is collected, so it has to have an end.
+    /// Items of other producers may come in between where it has to wait. On an error the rest of the
+    /// iterator is collected, so it must be finite.
     ///
     /// ```
     /// # use phalanx::prelude::*;
@@ -120,7 +124,7 @@ impl<T: Portable> Queue<T> {
         }
     }
 
-    /// An item that lies in the queue is not needed here any more.
+    /// Drops an item that lies in the queue and is not needed here any more.
     fn drop_item(&self, item: T) {
         bounds::drop_deep(item, self.client.depth());
     }
@@ -144,7 +148,7 @@ enum Unput {
 }
 
 impl Unput {
-    /// What has nothing to do with the item, or with how the queue stands.
+    /// The error of a put that depends neither on the item nor on the queue's state.
     fn other(self) -> QueueError {
         match self {
             Unput::Queue(error) => error,
@@ -154,7 +158,7 @@ impl Unput {
     }
 }
 
-/// How many of a batch are stored after all, and what is wrong with the others.
+/// How many items of a batch are stored after all, and the error of the others.
 fn unstored(fault: Fault<Unstored>) -> (usize, PutError<()>) {
     match fault {
         Fault::Refused(Unstored { stored, why: Refusal::Closed }) => (stored as usize, PutError::Closed(())),
@@ -170,12 +174,12 @@ fn unstored(fault: Fault<Unstored>) -> (usize, PutError<()>) {
 struct Batch<T> {
     items: Vec<T>,
     parcels: Vec<RawValue>,
-    /// The one that does not go with them: there is no room, or it cannot be encoded.
+    /// An item left out of the batch, because it does not fit or cannot be encoded.
     next: Option<(T, Result<RawValue, String>)>,
 }
 
 impl<T: Portable> Batch<T> {
-    /// As many as get into a message; `carried` was left over from the last one.
+    /// As many items as fit into a message; `carried` was left over from the last one.
     fn gather(items: &mut impl Iterator<Item = T>, carried: Option<(T, RawValue)>, depth: u32) -> Batch<T> {
         let mut batch = Batch { items: Vec::new(), parcels: Vec::new(), next: None };
         let mut room = Room::for_items(usize::MAX);

@@ -1,8 +1,10 @@
-//! A queue of another host: what has to be said in other words when it goes over the wire.
+//! A queue of another host: how its messages are changed for the wire.
 //!
-//! On the way are bytes alone: large items leave their memory files, what travels beside an item has to stay, and nobody can be sent along to be watched. So each side watches whom it
-//! can: the proxy the processes of its host that hold leases, and the manager the connection. What is on its way to a
-//! client is leased by the connection until it has been sent, also where it is given away: an item is not lost with a link.
+//! Only bytes go over the wire: large items leave their memory files, descriptors beside an item cannot
+//! travel, and no process of one host can be watched from another. So each side watches what it can: the
+//! proxy watches the processes of its host that hold leases, the manager watches the connection. Items on
+//! their way to a client are leased by the connection until they have been sent, even if they are given away:
+//! so no item is lost with a link.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -24,24 +26,24 @@ use crate::types::method::Method;
 use crate::types::options::Options;
 
 impl<T: Portable> Queue<T> {
-    /// The queue that a proxy stands for.
+    /// The queue behind a proxy.
     pub(crate) fn elsewhere(proxy: AnyRef, capacity: u64) -> Queue<T> {
         Queue::of(Client::new(ActorRef::of(proxy.into_endpoint()), capacity))
     }
 
-    /// `u64::MAX`: it has no bound.
+    /// `u64::MAX`: no bound.
     pub(crate) fn bound(&self) -> u64 {
         self.client.capacity
     }
 }
 
-/// What a queue's process understands, and with which options it is started.
+/// The methods of a queue's process, and its options.
 pub(crate) const METHODS: &[Method] = Server::METHODS;
 pub(crate) const OPTIONS: Options = <Server as ActorStruct>::OPTIONS;
 
 const BESIDE: &str = "a ref, a blob or another descriptor is in the item: it means nothing to another host";
 
-/// A call, by its meaning for the way.
+/// A call, by how it is changed for the wire.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Matter {
     Put,
@@ -51,7 +53,7 @@ enum Matter {
     Return,
     Introduce,
     Other,
-    /// Not for those who are elsewhere.
+    /// Not for other hosts.
     Internal,
 }
 
@@ -67,19 +69,19 @@ fn matter(method: u32) -> Matter {
     }
 }
 
-/// What a call of this host becomes on its way out.
+/// An outgoing call, as changed for the wire.
 pub(crate) enum Outward {
     AsItIs,
-    /// As it travels between hosts: in bytes alone.
+    /// In the form between hosts: bytes alone.
     Plain(Vec<u8>),
-    /// A process of this host wants to hold leases.
+    /// A process of this host asks to hold leases.
     Introduce(AnyRef),
 }
 
-/// In the proxy.
+/// Changes a call for the wire, in the proxy.
 ///
 /// # Errors
-/// If there is something in it that means nothing to another host.
+/// If it contains something that means nothing to another host.
 pub(crate) fn outward(method: u32, args: &[u8], fds: Vec<OwnedFd>) -> Result<Outward, String> {
     match matter(method) {
         Matter::Introduce => {
@@ -94,29 +96,29 @@ pub(crate) fn outward(method: u32, args: &[u8], fds: Vec<OwnedFd>) -> Result<Out
     }
 }
 
-/// In the manager's gate: one connection to a queue, which leases for all who are behind it.
+/// In the manager's listener: one connection to a queue, which leases for the processes behind it.
 pub(crate) struct Desk {
     queue: ActorRef<Server>,
-    /// As whom the gate is known to the queue. With it, everybody behind it ends.
+    /// The listener's number as a holder. When it ends, all holders behind it end.
     gate: u64,
-    /// As whom this connection is.
+    /// This connection's number as a holder.
     own: u64,
-    /// As whom the processes of the client's host are, by the numbers that it has given them.
+    /// The queue's numbers of the client's processes, by the numbers that the client has given them.
     holders: Mutex<HashMap<u64, u64>>,
 }
 
-/// What has to be known of a call until it is answered.
+/// Facts about a call that are kept until its reply.
 #[derive(Clone, Copy)]
 pub(crate) struct Care {
-    /// By which it can be taken back.
+    /// Takes the call back.
     ticket: u64,
-    /// For a call that takes items: as whom they are leased.
+    /// For a call that takes items: the holder that leases them.
     takes: Option<u64>,
-    /// They are given away: the lease ends when they have been sent.
+    /// The items are given away: the lease ends when they have been sent.
     gives: bool,
 }
 
-/// The items of an answer.
+/// The items of a reply.
 pub(crate) struct Sent {
     holder: u64,
     numbers: Vec<u64>,
@@ -138,26 +140,27 @@ impl Desk {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process of the client's host will hold leases.
+    /// Notes that a process of the client's host will hold leases.
     pub(crate) fn introduce(&self, number: u64) {
-        // Said twice if the connection was made anew in the middle of it. If it fails, the queue has ended, and all calls say so.
+        // Comes twice if the connection was replaced in between. If the call fails, the queue has ended, and
+        // all calls report that.
         let is_known = self.holders().contains_key(&number);
         if !is_known && let Ok(holder) = self.queue.part(self.gate).wait() {
             self.holders().insert(number, holder);
         }
     }
 
-    /// It has ended.
+    /// The process with this number has ended.
     pub(crate) fn has_ended(&self, number: u64) {
         if let Some(holder) = self.holders().remove(&number) {
             let _ = self.queue.has_ended(holder);
         }
     }
 
-    /// A call as it has come, and as the queue is to get it.
+    /// A call as the client sent it, changed for the queue.
     ///
     /// # Errors
-    /// If it is not one.
+    /// If it is not a valid call.
     pub(crate) fn inward(&self, method: u32, args: Vec<u8>) -> Result<(Vec<u8>, Option<Care>), String> {
         let unknown = || "the lease holder is unknown".to_owned();
         match matter(method) {
@@ -178,7 +181,8 @@ impl Desk {
             }
             Matter::Return => {
                 let (number, item) = codec::decode::<(u64, u64)>(&args, Vec::new())?;
-                // Of a process that has ended, or whose leases went with an earlier connection: nobody's.
+                // Of a process that has ended, or whose leases went with an earlier connection: number 0,
+                // which no holder has.
                 let holder = self.holders().get(&number).copied().unwrap_or_default();
                 Ok((codec::encode_plain(&(holder, item))?, None))
             }
@@ -189,10 +193,11 @@ impl Desk {
         }
     }
 
-    /// An answer of the queue, in bytes alone, and which items it gives out.
+    /// A reply of the queue, in bytes alone, and the items that it gives out.
     ///
     /// # Errors
-    /// If there is something in an item that means nothing to another host. What was leased for it is given back.
+    /// If an item contains something that means nothing to another host. Its items are given back to the
+    /// queue.
     pub(crate) fn outward(
         &self,
         care: Care,
@@ -212,22 +217,22 @@ impl Desk {
         }
     }
 
-    /// They have left: what was given away is gone.
+    /// The items were sent: those given away are gone.
     pub(crate) fn was_sent(&self, sent: &Sent) {
         if sent.gives {
             sent.numbers.iter().for_each(|&number| drop(self.queue.ack(sent.holder, number)));
         }
     }
 
-    /// They could not: they are the first in line again.
+    /// The items could not be sent: they are the first in line again.
     pub(crate) fn was_not_sent(&self, sent: Sent) {
         sent.numbers.iter().for_each(|&number| drop(self.queue.nack(sent.holder, number)));
     }
 
-    /// The client has gone: takes back its calls that have not been answered, and gives back what it has leased.
+    /// The client has gone: takes back its unanswered calls, and gives back its leases.
     pub(crate) fn close(&self, unanswered: impl Iterator<Item = Care>) {
         for care in unanswered {
-            // The answer says nothing that anybody still wants to know.
+            // No caller needs the result.
             drop(self.queue.withdraw(care.ticket));
         }
         for holder in std::mem::take(&mut *self.holders()).into_values().chain([self.own]) {

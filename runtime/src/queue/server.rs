@@ -1,8 +1,8 @@
-//! The process of a queue: what lies in it, who holds what, and who waits.
+//! The process of a queue: its items, their holders, and the waiting calls.
 //!
-//! It decodes no item. Whoever waits is a call whose answer is given later; so the death of those who wait, and its own, are dealt with as for all calls.
-//! An item has a number from its put to its end, and that is the order of the queue: what is given back goes to where it was, before everything that
-//! has not been handed out.
+//! It decodes no item. A waiting call is one with a deferred reply, so the death of a caller or of the queue
+//! is handled as for every call. An item has a number from its put to its end, and that is the order of the
+//! queue: an item that is given back returns to its place, before all items that were never handed out.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -20,9 +20,9 @@ use crate::types::id::ActorId;
 
 /// How many descriptors this process may have if the system does not say.
 const DESCRIPTORS: usize = 1024;
-/// How many of them are for other things than items: mailbox, status page, the channels of callers.
+/// How many of them are kept for other uses: mailbox, status page, the channels of callers.
 const RESERVED: usize = 256;
-/// How many waiting calls there are before somebody looks whether they are still wanted.
+/// From how many waiting calls on the list is searched for unwanted ones.
 const PRUNE: usize = 64;
 
 /// The actor behind a [`Queue`](super::Queue).
@@ -30,31 +30,31 @@ const PRUNE: usize = 64;
 pub(super) struct Server {
     capacity: u64,
     is_closed: bool,
-    /// Never handed out, in their order.
+    /// Items that were never handed out, in their order.
     fresh: VecDeque<Stored>,
-    /// Handed out and given back; all of them are older than those above.
+    /// Items that were handed out and given back; all of them are older than the fresh ones.
     returned: BTreeMap<u64, Stored>,
     leased: HashMap<u64, Stored>,
     takers: Waiting<Taker>,
     putters: Waiting<Putter>,
     joiners: Waiting<Joiner>,
     holders: HashMap<u64, Holder>,
-    /// How many items and holders there have been.
+    /// The last number given to an item or a holder.
     last: u64,
     held: Rc<Held>,
 }
 
-/// What was asked cannot be done.
+/// Why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Refusal {
     Full,
     Empty,
     Closed,
-    /// Too many descriptors in what lies there.
+    /// The items in the queue hold too many descriptors.
     Descriptors,
 }
 
-/// What became of a put that was not done: so many of its items were stored before.
+/// A put that was refused, after `stored` of its items were stored.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Unstored {
     pub(super) stored: u32,
@@ -65,24 +65,24 @@ pub(super) struct Unstored {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Given {
     pub(super) number: u64,
-    /// How often it has been, this time included.
+    /// How often it has been handed out, this time included.
     pub(super) deliveries: u32,
     pub(super) raw_value: RawValue,
 }
 
-/// Who is to get what.
+/// What a caller wants to take.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Wish {
-    /// By which the call can be taken back.
+    /// Takes the call back.
     pub(super) ticket: u64,
     /// How many items at most.
     pub(super) most: u32,
-    /// For whom they are held; `None`: they are given away.
+    /// The holder that leases them; `None`: they are given away.
     pub(super) holder: Option<u64>,
     pub(super) waits: bool,
 }
 
-/// How things stand.
+/// The state of the queue, for its handles.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Facts {
     pub(super) len: u64,
@@ -103,7 +103,7 @@ struct Stored {
 /// A process that holds leases, and what it holds.
 struct Holder {
     who: (ActorId, u32),
-    /// It stands for somebody else, and ends with them.
+    /// The holder that it is a part of, and ends with.
     of: Option<u64>,
     items: BTreeSet<u64>,
 }
@@ -177,13 +177,13 @@ impl Server {
         later
     }
 
-    /// Takes back a call that waits; returns `false` if it does not, because it has been answered.
+    /// Takes back a waiting call; returns `false` if it does not wait, because it has its reply.
     pub(super) fn withdraw(&mut self, ticket: u64) -> bool {
         self.takers.remove(ticket) || self.putters.remove(ticket) || self.joiners.remove(ticket)
     }
 
-    /// Answers by which number a process holds leases. It said its pid itself: if its ref knows another one by now, it is gone, and watching that
-    /// ref would be watching its successor.
+    /// Returns the number under which a process holds leases. The process sends its own pid: if its ref has
+    /// another pid by now, that process is gone, and a monitor of the ref would watch its successor.
     pub(super) fn introduce(&mut self, process: AnyRef, pid: u32) -> u64 {
         let who = (process.id(), pid);
         if let Some((number, _)) =
@@ -197,14 +197,14 @@ impl Server {
             self.holders.insert(number, Holder { who, of: None, items: BTreeSet::new() });
             let own = myself::<Server>();
             monitor.on_down(move |_| {
-                // As long as it takes: what is not said here is never given back.
+                // Retries without limit: otherwise these leases would never be given back.
                 while let Some(Err(SendError::Full(_))) = own.as_ref().map(|own| own.has_ended(number)) {}
             });
         }
         number
     }
 
-    /// Another holder in the process of that one: its leases can be given back apart from the others.
+    /// Adds a part to a holder, whose leases can be given back separately.
     pub(super) fn part(&mut self, of: u64) -> u64 {
         let number = self.number();
         if let Some(&Holder { who, .. }) = self.holders.get(&of) {
@@ -259,7 +259,7 @@ impl Server {
     }
 }
 
-/// Answers at once.
+/// Replies at once.
 fn answered<T: crate::ipc::codec::Portable>(later: Later<T>, answer: Answer<T>, value: T) -> Later<T> {
     let _ = answer.send(value);
     later
@@ -279,22 +279,22 @@ impl Server {
         self.last
     }
 
-    /// Whether there is nothing left to do for anybody but to put something in.
+    /// Whether the queue has no items, neither queued nor leased.
     fn is_idle(&self) -> bool {
         self.len() == 0 && self.leased.is_empty()
     }
 
-    /// Whether nothing will ever come out of it again.
+    /// Whether no item will ever come out again.
     fn is_finished(&self) -> bool {
         self.is_closed && self.is_idle()
     }
 
-    /// Whether this holder holds this item; it does not any more.
+    /// Releases an item; returns whether this holder held it.
     fn release(&mut self, holder: u64, number: u64) -> bool {
         self.holders.get_mut(&holder).is_some_and(|holder| holder.items.remove(&number))
     }
 
-    /// A holder has ended: gives back what it holds.
+    /// A holder has ended: gives its items back.
     fn forget(&mut self, holder: u64) {
         self.takers.retain(|taker| taker.wish.holder != Some(holder));
         for number in self.holders.remove(&holder).map(|holder| holder.items).unwrap_or_default() {
@@ -308,7 +308,8 @@ impl Server {
         }
     }
 
-    /// Does everything that can be done: puts in what there is room for, hands out what there is, and tells those who wait for the end.
+    /// Does everything possible: stores items while there is room, hands items out, and replies to calls that
+    /// wait for the end.
     fn settle(&mut self) {
         loop {
             self.fill();
@@ -330,7 +331,7 @@ impl Server {
         }
     }
 
-    /// Stores what waits, as far as there is room.
+    /// Stores items of waiting puts, as far as there is room.
     fn fill(&mut self) {
         while self.room() > 0 {
             let Some(putter) = self.putters.all.front_mut() else { return };
@@ -344,7 +345,8 @@ impl Server {
         }
     }
 
-    /// Returns the first of those who put if all that it brought is stored, and drops what nobody waits for.
+    /// Replies to the first waiting put if all its items are stored; drops it if its caller has stopped
+    /// waiting.
     fn finish_first_putter(&mut self) {
         let is_done = |putter: &Putter| putter.parcels.is_empty() || !putter.answer.is_wanted();
         if self.putters.all.front().is_some_and(is_done)
@@ -354,10 +356,10 @@ impl Server {
         }
     }
 
-    /// Hands out as much as this one wants and gets into a message. There is at least one item.
+    /// Hands out as many items as this call wants and a message takes. The queue must not be empty.
     fn serve(&mut self, Taker { wish, answer }: Taker) {
         if wish.holder.is_some_and(|holder| !self.holders.contains_key(&holder)) {
-            // It has ended, and its end has been dealt with.
+            // The holder has ended, and its leases have been given back.
             return;
         }
         let items = self.pick(wish.most as usize);
@@ -377,7 +379,7 @@ impl Server {
         }
     }
 
-    /// The first ones, at most so many, and no more than get into a message.
+    /// The first items, at most `most`, and no more than fit into a message.
     fn pick(&mut self, most: usize) -> Vec<Stored> {
         let mut room = Room::for_items(most.max(1));
         let mut items = Vec::new();
@@ -411,7 +413,7 @@ impl<W> Default for Waiting<W> {
 impl<W: Waits> Waiting<W> {
     fn push(&mut self, call: W) {
         if self.all.len() >= self.prune_at {
-            // Those who are gone do not say so; now and then, in proportion to how many wait, we look.
+            // Callers that are gone do not say so. The list is searched for them each time it has doubled.
             self.all.retain(W::is_wanted);
             self.prune_at = (2 * self.all.len()).max(PRUNE);
         }
@@ -448,20 +450,21 @@ waits! {
     Joiner: ticket;
 }
 
-/// How many descriptors the items of this process hold. Small items hold none; large ones are copied into memory before there are too many.
+/// How many descriptors the items of this process hold. Small items hold none; when many are in use, large
+/// ones are copied into memory.
 struct Held {
     most: usize,
     now: Cell<usize>,
 }
 
-/// What one item holds of them, until it is dropped.
+/// The descriptors that one item holds, until it is dropped.
 struct Charge {
     held: Rc<Held>,
     count: usize,
 }
 
 impl Held {
-    /// `None` if there would be too many.
+    /// `None` if the limit would be exceeded.
     fn charge(self: &Rc<Held>, raw_value: RawValue) -> Option<(RawValue, Charge)> {
         let (mut raw_value, mut count) = (raw_value, 0);
         if raw_value.is_file() {

@@ -1,4 +1,4 @@
-//! What can go wrong between hosts.
+//! Errors between hosts.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,28 +8,29 @@ use serde::{Deserialize, Serialize};
 use crate::types::error::{CallError, Never, SpawnError};
 use crate::types::escape::escaped;
 
-/// Why there is no connection, no service, or no ref to a remote actor.
+/// Why a connection, a service or a ref to a remote actor failed.
 ///
-/// Those that concern the handshake are the same on both sides: the client's is the error of its call, the manager's is in its log and in
-/// [`Manager::refusals`](super::Manager::refusals). (Python's `AuthenticationError` and `RemoteError`.)
+/// Errors of the handshake are equal on both sides: the client's is the error of its call, the manager's is
+/// in its log and in [`Manager::refusals`](super::Manager::refusals). (Python's `AuthenticationError` and
+/// `RemoteError`.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RemoteError {
-    /// One cannot listen at this address.
+    /// The manager cannot listen at this address.
     Address {
         /// The address.
         address: String,
-        /// What the system said.
+        /// The operating system's error.
         error: String,
     },
-    /// Nobody answers at this address.
+    /// No connection to this address.
     Unreachable {
         /// The address.
         address: String,
-        /// What the system said.
+        /// The operating system's error.
         error: String,
     },
-    /// The two sides do not have the same secret, or somebody sits between them.
+    /// The two sides do not have the same secret, or an attacker sits between them.
     WrongSecret {
         /// The other side.
         peer: String,
@@ -38,12 +39,12 @@ pub enum RemoteError {
     Version {
         /// The other side.
         peer: String,
-        /// Our version line.
+        /// The version line of this side.
         ours: String,
-        /// Theirs.
+        /// The version line of the other side.
         theirs: String,
     },
-    /// What the other side said makes no sense, or somebody has tampered with it.
+    /// A message of the other side makes no sense, or was tampered with.
     Garbage {
         /// The other side.
         peer: String,
@@ -57,7 +58,7 @@ pub enum RemoteError {
         /// The limit.
         after: Duration,
     },
-    /// The other side has given no sign of life, or not the rest of a message.
+    /// The other side gave no sign of life, or not the rest of a message.
     Silent {
         /// The other side.
         peer: String,
@@ -69,16 +70,16 @@ pub enum RemoteError {
         /// The other side.
         peer: String,
     },
-    /// The manager has as many connections as it takes.
+    /// The manager is at its limit of connections.
     Busy {
         /// The manager.
         peer: String,
     },
-    /// A message that is larger than the limit. Nothing was allocated for it.
+    /// A message larger than the limit. Nothing was allocated for it.
     TooLarge {
         /// The other side.
         peer: String,
-        /// How large it was said to be.
+        /// The announced size.
         bytes: u64,
         /// The limit.
         limit: u64,
@@ -88,22 +89,23 @@ pub enum RemoteError {
         /// The name.
         name: String,
     },
-    /// What the manager serves under this name is of another type.
+    /// The manager serves something of another type under this name.
     OtherType {
         /// The name.
         name: String,
-        /// What was asked for.
+        /// The type that the client expects.
         expected: String,
-        /// What it is.
+        /// The type that the manager serves.
         found: String,
     },
-    /// The actor is of that type, but of another version of it: this method is not there, or is another one.
+    /// The actor is of that type, but of another version of it: this method is missing, or has another
+    /// signature.
     OtherVersion {
         /// The name.
         name: String,
         /// The method, as the client knows it.
         expected: String,
-        /// The method of that name, as the manager knows it, if there is one.
+        /// The manager's method of that name, if it exists.
         found: Option<String>,
     },
     /// The manager serves something under this name already.
@@ -113,9 +115,9 @@ pub enum RemoteError {
     },
     /// The manager has ended, or is about to.
     Ended,
-    /// A process of this host that is needed for it died, or does not answer.
+    /// A process of this host that is needed for it died, or does not reply.
     Local {
-        /// What happened to it.
+        /// The error of that process.
         error: String,
     },
     /// A process of this host that is needed for it could not be started.
@@ -177,7 +179,7 @@ impl From<Never> for RemoteError {
 }
 
 impl RemoteError {
-    /// The error of a call to a process of our own.
+    /// The error of a call to a process of this host.
     pub(super) fn of<E: Into<RemoteError> + fmt::Display>(error: CallError<E>) -> RemoteError {
         match error {
             CallError::App(error) => error.into(),

@@ -1,9 +1,12 @@
-//! The actor that strangers talk to: it listens, lets those in who know the secret, and hands their calls on to the actors that are served.
+//! The actor that strangers connect to: it listens, admits clients that know the secret, and forwards their
+//! calls to the served actors.
 //!
-//! It is a process of its own, so that nothing that anybody sends is ever read by the program or by a supervisor. When it dies, its clients are told
-//! by the kernel; another one listens at the same address, and they connect again.
+//! It is a process of its own, so neither the program nor a supervisor ever reads a byte from the network.
+//! When it dies, the kernel closes its connections; another listener takes the same address, and the clients
+//! connect again.
 //!
-//! **Threads.** The main thread answers the manager. One accepts. Each connection has one that reads, and, once it is let in, one that writes.
+//! **Threads.** The main thread replies to the manager. One accepts. Each connection has one that reads and,
+//! once it is admitted, one that writes.
 
 pub(crate) mod connections;
 mod session;
@@ -32,13 +35,13 @@ use crate::sys::poll;
 use crate::types::method::Method;
 use crate::types::options::Options;
 
-/// How long is waited when a connection cannot be accepted, for instance for want of descriptors.
+/// How long to wait when a connection cannot be accepted, for instance for want of descriptors.
 const BREATH: Duration = Duration::from_millis(50);
 
 /// Room for the thread of a connection. It holds no message on its stack.
 const STACK: usize = 256 * 1024;
 
-/// What a listener is made from.
+/// The parameters of a listener.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Plan {
     pub(super) address: String,
@@ -47,7 +50,7 @@ pub(super) struct Plan {
     pub(super) registry: ActorRef<Registry>,
 }
 
-/// How much of everything there may be.
+/// Limits of a listener.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Bounds {
     pub(super) clients: usize,
@@ -60,7 +63,7 @@ pub(super) struct Listener {
     shared: Arc<Shared>,
 }
 
-/// What all its threads know.
+/// The state that all its threads share.
 struct Shared {
     terms: Terms,
     bounds: Bounds,
@@ -117,7 +120,7 @@ impl Actor for Listener {
 
     fn init(plan: Plan) -> Result<Listener, InitFailure> {
         let Plan { address, terms, bounds, registry } = plan;
-        // The one before has listened there, and the clients know it.
+        // The previous listener used this address, and the clients know it.
         let known = registry.address().wait().map_err(InitFailure::new)?;
         let shared = Arc::new(Shared { terms, bounds, registry, table: Table::default() });
         let listener = Listener { address: known.clone().unwrap_or(address), shared };
@@ -161,7 +164,7 @@ fn accept(shared: &Arc<Shared>, port: &dyn Port) {
     loop {
         match port.accept() {
             Ok(visitor) => receive(shared, visitor),
-            // It went away before its turn came.
+            // The connection was closed before it was accepted.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -171,7 +174,7 @@ fn accept(shared: &Arc<Shared>, port: &dyn Port) {
     }
 }
 
-/// Lets a visitor in and serves it, if there is room.
+/// Admits a visitor and serves it, if the limit of clients allows.
 fn meet(shared: &Arc<Shared>, visitor: Box<dyn Visitor>, place: &Place) -> Result<(), RemoteError> {
     let busy = RemoteError::Busy { peer: visitor.who().to_owned() };
     if shared.table.clients() >= shared.bounds.clients {
@@ -182,12 +185,12 @@ fn meet(shared: &Arc<Shared>, visitor: Box<dyn Visitor>, place: &Place) -> Resul
     if shared.table.admit(place, shared.bounds.clients) {
         session::serve(shared, link)
     } else {
-        // Others were faster.
+        // Other clients were admitted meanwhile.
         session::refuse(link, busy)
     }
 }
 
-/// Somebody has connected.
+/// Gives a new connection its thread.
 fn receive(shared: &Arc<Shared>, visitor: Box<dyn Visitor>) {
     let bounds = shared.bounds;
     let Some(place) = shared.table.enter(visitor.cut(), bounds.strangers) else { return };
@@ -204,7 +207,7 @@ fn receive(shared: &Arc<Shared>, visitor: Box<dyn Visitor>) {
         shared.table.leave(place);
     });
     if let Err(error) = spawned {
-        // The visitor went with the closure, and its place is found empty by the next one.
+        // The visitor went with the closure. Its row is replaced when the limit of strangers is reached.
         tracing::warn!(%error, "cannot serve a connection");
     }
 }

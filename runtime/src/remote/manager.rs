@@ -18,16 +18,17 @@ use crate::queue::Queue;
 use crate::remote::secret::Secret;
 use crate::types::exit::ExitReason;
 
-/// How long the manager's own processes have, beyond what they were given.
+/// How long the manager's own processes may take, beyond the time limits of the user.
 const REACTION: Duration = Duration::from_secs(10);
 
-/// How often the listener may die before that is it.
+/// How many restarts of the listener per minute are allowed; one more ends the manager.
 const RESTARTS: u32 = 10;
 
-/// Serves actors and queues to other hosts; made by [`serve`](super::serve). (Python's `BaseManager`, its `start` and `get_server`.)
+/// Serves actors and queues to other hosts; made by [`serve`](super::serve). (Python's `BaseManager`, its
+/// `start` and `get_server`.)
 ///
-/// It is two processes: one that listens, and reads what others send, and one that knows the names. If the former dies, it is started again at the
-/// same address, ten times in a minute at most, and its clients connect again.
+/// It is two processes: one listens, and reads the bytes of other hosts; one keeps the names. If the former
+/// dies, it is started again at the same address, at most ten times a minute, and its clients connect again.
 ///
 /// Dropping it ends nothing: it serves until [`shutdown`](Self::shutdown), or until the program ends.
 pub struct Manager {
@@ -50,21 +51,25 @@ impl Manager {
         Ok(Manager { listener, registry, address })
     }
 
-    /// Serves an actor under a name, to clients that ask for an actor of this type. Blocks until that is known to those who ask.
+    /// Serves an actor under a name, to clients that ask for an actor of this type. Blocks until clients can
+    /// find it.
     ///
-    /// What it is asked from another host comes into its mailbox like any other message. It is not served any more when it has ended for good: then its
-    /// name can be given to another one.
+    /// Messages from other hosts come into its mailbox like any others. When the actor has ended for good, it
+    /// is not served any more, and its name can be given to another one.
     ///
     /// # Errors
-    /// [`RemoteError::NameTaken`], also if the name is empty or has more than 255 bytes; [`RemoteError::Ended`].
+    /// [`RemoteError::NameTaken`], also if the name is empty or has more than 255 bytes;
+    /// [`RemoteError::Ended`].
     pub fn actor<A: Actor>(&self, name: &str, actor: &ActorRef<A>) -> Result<&Manager, RemoteError> {
         self.add(name, Entry { actor: actor.any(), shape: Shape::of::<A>(), capacity: None })
     }
 
-    /// Serves a queue under a name, to clients that ask for a queue of such items. Blocks until that is known to those who ask.
+    /// Serves a queue under a name, to clients that ask for a queue of such items. Blocks until clients can
+    /// find it.
     ///
-    /// Clients use it as it is used here. What a client has leased is given back when its process, its host or the link to it goes away, and what is on its way to a client
-    /// is in the queue again if it cannot be sent.
+    /// Clients use it like a queue of their own host. Items that a client has leased are given back when its
+    /// process, its host or the link to it goes away. An item on its way to a client is in the queue again if
+    /// it cannot be sent.
     ///
     /// # Errors
     /// As [`actor`](Self::actor).
@@ -78,12 +83,13 @@ impl Manager {
         Ok(self)
     }
 
-    /// Where it listens. Port 0 has become the port that was chosen.
+    /// The address at which it listens. Port 0 has been replaced by the chosen port.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many connections there are whose other end knows the secret. Each ref to an actor of this manager is one.
+    /// How many connections have proved that they know the secret. Each ref to an actor of this manager is
+    /// one.
     ///
     /// # Errors
     /// [`RemoteError::Ended`].
@@ -91,7 +97,7 @@ impl Manager {
         self.listener.clients().wait().map_err(RemoteError::of)
     }
 
-    /// Those who were not let in or not served, and why: the last 64.
+    /// Why connections were refused or not served: the last 64 errors.
     ///
     /// # Errors
     /// [`RemoteError::Ended`].
@@ -99,25 +105,27 @@ impl Manager {
         self.listener.refusals().wait().map_err(RemoteError::of)
     }
 
-    /// Blocks until it has ended: by [`shutdown`](Self::shutdown), or because its process could not be kept alive. Returns why. (Python's `serve_forever`.)
+    /// Blocks until it has ended: by [`shutdown`](Self::shutdown), or because its process could not be kept
+    /// alive. Returns why. (Python's `serve_forever`.)
     pub fn join(&self) -> ExitReason {
         self.listener.join()
     }
 
-    /// As [`join`](Self::join), for `limit` at most: then `None`.
+    /// As [`join`](Self::join), for `limit` at most; `None` if it has not ended by then.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
         self.listener.join_timeout(limit)
     }
 
-    /// Ends it: lets nobody in any more, waits for `grace` at most until the calls that have come are answered, and hangs up. The actors and queues that it has
-    /// served go on. Blocks until it has ended. (Python's `shutdown`.)
+    /// Ends it: admits no more connections, waits at most `grace` until all received calls have their
+    /// replies, and hangs up. The actors and queues that it has served go on. Blocks until it has ended.
+    /// (Python's `shutdown`.)
     ///
     /// # Errors
     /// [`RemoteError::Ended`] if it had ended before.
     pub fn shutdown(&self, grace: Duration) -> Result<(), RemoteError> {
         self.listener.within(grace + REACTION).close(grace).wait().map_err(RemoteError::of)?;
         let stopped = self.listener.stop(REACTION);
-        // Not before the listener, which asks it.
+        // Only now: the listener asks the registry.
         let _ = self.registry.stop(REACTION);
         stopped.map(drop).map_err(|_| RemoteError::Ended)
     }

@@ -1,12 +1,16 @@
 //! Actors and queues of other hosts, over TCP, for hosts that trust each other and share a secret.
 //!
-//! A [`Manager`] serves what it is told to, under names; a [`Node`] asks a manager for it. What comes back is the same [`ActorRef`](crate::ActorRef) as
-//! at home, but for one more error: the link between two hosts can be lost, and then a call does not know whether it was executed
+//! Imports no service but `queue`, and never `spawn`, `supervisor` or `child`.
+//!
+//! A [`Manager`] serves actors and queues under names; a [`Node`] asks a manager for them and gets an
+//! [`ActorRef`](crate::ActorRef) or a queue, as at home. Calls have one more error: the link between two
+//! hosts can be lost, and then a call does not know whether it was executed
 //! ([`CallError::Disconnected`](crate::CallError::Disconnected)).
 //!
-//! Both sides prove to each other that they know the [`Secret`], without saying it, and what they say to each other is encrypted and cannot be changed
-//! on the way. What a stranger sends is read by a process of its own on either side. `docs/remote.md` has the threat model, all options, and the comparison with Python's
-//! remote managers, whose place this takes.
+//! Both sides prove to each other that they know the [`Secret`], without sending it. Their messages are
+//! encrypted and cannot be changed on the way. On either side a process of its own reads the bytes of
+//! strangers. `docs/remote.md` has the threat model, all options, and the comparison with Python's remote
+//! managers, whose place this takes.
 //!
 //! ```
 //! use phalanx::prelude::*;
@@ -36,7 +40,8 @@
 //! assert_eq!(counter.add(2).wait()?, 2);
 //!
 //! let stranger = Secret::from_bytes("something else")?;
-//! assert!(matches!(remote::connect(manager.addr(), &stranger), Err(remote::RemoteError::WrongSecret { .. })));
+//! let refused = remote::connect(manager.addr(), &stranger);
+//! assert!(matches!(refused, Err(remote::RemoteError::WrongSecret { .. })));
 //! # Ok(())
 //! # }
 //! ```
@@ -65,7 +70,7 @@ use crate::remote::secret::Secret;
 /// Serves actors and queues to other hosts: [`Node::serve`] by another name.
 ///
 /// # Errors
-/// As there.
+/// See [`Node::serve`].
 pub fn serve(address: impl fmt::Display, secret: &Secret) -> Result<Manager, RemoteError> {
     Node::serve(address, secret)
 }
@@ -73,7 +78,7 @@ pub fn serve(address: impl fmt::Display, secret: &Secret) -> Result<Manager, Rem
 /// Connects to a manager: [`Node::connect`] by another name.
 ///
 /// # Errors
-/// As there.
+/// See [`Node::connect`].
 pub fn connect(address: impl fmt::Display, secret: &Secret) -> Result<Node, RemoteError> {
     Node::connect(address, secret)
 }

@@ -22,34 +22,38 @@ use crate::task::Process;
 #[allow(unused_imports, reason = "for the docs")]
 use crate::types::error::CallError;
 
-/// How long a process of this host may take beyond what it was given.
+/// How long a process of this host may take, beyond the time limits of the user.
 const REACTION: Duration = Duration::from_secs(5);
 
-/// A manager on another host, as its clients see it; made by [`connect`](super::connect). (Python's `BaseManager.connect`.)
+/// A manager on another host, as its clients see it; made by [`connect`](super::connect). (Python's
+/// `BaseManager.connect`.)
 ///
-/// Each ref that it gives out has a connection and a process of its own, the *proxy*, which is kept for the next one who asks for the same. Dropping the node ends none
-/// of them: they end with the program, or by [`stop`](ActorRef::stop).
+/// Each ref has a connection and a process of its own, the *proxy*. A second request for the same name and
+/// type returns a ref to the same proxy. Dropping the node ends no proxy: proxies end with the program, or by
+/// [`stop`](ActorRef::stop).
 pub struct Node {
     address: String,
     terms: Terms,
     backoff: (Duration, Duration),
     depth: Option<u32>,
-    /// The proxies, by the name and the type that they stand for.
+    /// The proxies, by name and type of their services.
     known: Mutex<HashMap<(String, &'static str), Known>>,
 }
 
-/// A proxy, and what is known of what it stands for.
+/// A proxy, and facts about its service.
 #[derive(Clone)]
 struct Known {
     actor: AnyRef,
-    /// Of a queue.
+    /// For a queue.
     capacity: Option<u64>,
 }
 
 impl Node {
-    /// Serves actors and queues of this program to other hosts that know the secret; the default [`Options`] hold. See [`Manager`].
+    /// Serves actors and queues of this program to other hosts that know the secret, with the default
+    /// [`Options`]. See [`Manager`].
     ///
-    /// `address` is `host:port`, as text or as a [`SocketAddr`](std::net::SocketAddr); port 0 takes one that is free ([`Manager::addr`]). Blocks until it listens.
+    /// `address` is `host:port`, as text or as a [`SocketAddr`](std::net::SocketAddr); port 0 takes a free
+    /// one ([`Manager::addr`]). Blocks until it listens.
     ///
     /// ```
     /// use phalanx::Secret;
@@ -86,11 +90,12 @@ impl Node {
         Options::default().serve(address, secret)
     }
 
-    /// Connects to a manager; the default [`Options`] hold. Blocks until the handshake is done, 5 s at most, in a process that ends with it: the connection is not
-    /// kept, each ref has its own.
+    /// Connects to a manager, with the default [`Options`]. Blocks until the handshake is done, 5 s at most.
+    /// The handshake runs in a process that ends with it: the connection is not kept, each ref has its own.
     ///
     /// # Errors
-    /// [`RemoteError::Unreachable`], [`RemoteError::WrongSecret`], [`RemoteError::Version`], [`RemoteError::Busy`] and the others that concern the handshake.
+    /// [`RemoteError::Unreachable`], [`RemoteError::WrongSecret`], [`RemoteError::Version`],
+    /// [`RemoteError::Busy`] and the other errors of the handshake.
     pub fn connect(address: impl fmt::Display, secret: &Secret) -> Result<Node, RemoteError> {
         Options::default().connect(address, secret)
     }
@@ -106,26 +111,32 @@ impl Node {
         Ok(node)
     }
 
-    /// A ref to the actor that the manager serves under this name. Blocks until the manager has said that it is there and of this type.
+    /// A ref to the actor that the manager serves under this name. Blocks until the manager has confirmed
+    /// name and type.
     ///
-    /// Its methods are sent to the manager. Everything that concerns a process (`pid`, `stop`, `kill`, `monitor`, `join`, links and so on) is about the proxy, a process of
-    /// this host. While there is no connection, a call fails at once with [`CallError::Disconnected`], and the proxy tries to get one. Arguments and answers
-    /// cannot hold refs or other descriptors.
+    /// Its methods are sent to the manager. Everything about a process (`pid`, `stop`, `kill`, `monitor`,
+    /// `join`, links and so on) concerns the proxy, a process of this host. Without a connection a call fails
+    /// at once with [`CallError::Disconnected`], and the proxy tries to connect. Arguments and results must
+    /// not hold refs or other descriptors.
     ///
     /// # Errors
-    /// [`RemoteError::UnknownName`], [`RemoteError::OtherType`], [`RemoteError::OtherVersion`], and those of [`connect`](Self::connect).
+    /// [`RemoteError::UnknownName`], [`RemoteError::OtherType`], [`RemoteError::OtherVersion`], and those of
+    /// [`connect`](Self::connect).
     pub fn actor<A: Actor>(&self, name: &str) -> Result<ActorRef<A>, RemoteError> {
         let proxy = self.proxy(name, std::any::type_name::<A>(), Shape::of::<A>(), A::OPTIONS, false)?;
         Ok(ActorRef::of(proxy.actor.into_endpoint()))
     }
 
-    /// A handle on the queue that the manager serves under this name. Blocks until the manager has said that it is there, and of such items.
+    /// A handle of the queue that the manager serves under this name. Blocks until the manager has confirmed
+    /// name and item type.
     ///
-    /// It is used as it is at home, and can be handed to other processes of this host. What they have leased is given back when they die, and when the link is lost.
-    /// [`stop`](Queue::stop) ends the connection, and not the queue. While there is no connection, each use is [`QueueError::Disconnected`](crate::QueueError::Disconnected) at once.
+    /// It is used like any queue, and can be passed to other processes of this host. Items that they have
+    /// leased are given back when they die, and when the link is lost. [`stop`](Queue::stop) ends the
+    /// connection, not the queue. Without a connection every call fails at once with
+    /// [`QueueError::Disconnected`](crate::QueueError::Disconnected).
     ///
     /// # Errors
-    /// As [`actor`](Self::actor).
+    /// As those of [`actor`](Self::actor).
     pub fn queue<T: Portable>(&self, name: &str) -> Result<Queue<T>, RemoteError> {
         let shape = Shape::of_queue::<T>();
         let proxy = self.proxy(name, std::any::type_name::<Queue<T>>(), shape, remote::OPTIONS, true)?;
@@ -137,7 +148,7 @@ impl Node {
         &self.address
     }
 
-    /// One that is known and lives, or a new one.
+    /// The proxy that exists and is alive, or a new one.
     fn proxy(
         &self,
         name: &str,
@@ -164,7 +175,7 @@ impl Node {
         Plan { address, terms, request, queue, backoff: self.backoff }
     }
 
-    /// How long a connection may take until the manager has agreed.
+    /// How long a connection may take until the manager has confirmed it.
     fn limit(&self) -> Duration {
         self.terms.handshake + self.terms.silence + REACTION
     }
@@ -177,7 +188,7 @@ impl Node {
         queue: bool,
     ) -> Result<Known, RemoteError> {
         let plan = self.plan(Request::Bind(name.to_owned(), shape), queue);
-        // What is no name of a process is one here all the same.
+        // Some characters of a service's name are not allowed in the name of a process.
         let shown: String = name.chars().filter(|character| !character.is_control()).take(64).collect();
         let mut builder = ActorBuilder::<Proxy>::new(&plan).name(format!("{shown}@{}", self.address));
         builder.plan.options.mailbox = options.mailbox;

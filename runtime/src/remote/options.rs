@@ -1,4 +1,4 @@
-//! What one can say about a manager or a connection, and what holds otherwise.
+//! The options of a manager or a connection, and their defaults.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::remote::secret::Secret;
 
 /// Limits and times of one side of a connection; then [`serve`](Self::serve) or [`connect`](Self::connect).
 ///
-/// The two sides need not say the same, but for [`silence`](Self::silence): the side that waits less long must still hear the other's beats.
+/// The two sides need not agree, except for [`silence`](Self::silence): the side with the shorter limit must
+/// still hear the other's beats.
 ///
 /// ```
 /// use phalanx::Secret;
@@ -21,7 +22,8 @@ use crate::remote::secret::Secret;
 /// # #[phalanx::main]
 /// # fn main() -> phalanx::Result<()> {
 /// let secret = Secret::from_bytes("a long random text")?;
-/// let manager = Options::default().clients(4).handshake(Duration::from_secs(2)).serve("127.0.0.1:0", &secret)?;
+/// let options = Options::default().clients(4).handshake(Duration::from_secs(2));
+/// let manager = options.serve("127.0.0.1:0", &secret)?;
 /// assert_ne!(manager.addr().port(), 0);
 /// # Ok(())
 /// # }
@@ -55,58 +57,59 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How long a handshake may take in all, however slowly the other side says what. Default: 5 s.
+    /// How long a handshake may take in all, however slow the other side is. Default: 5 s.
     pub fn handshake(mut self, limit: Duration) -> Options {
         self.handshake = limit.max(Duration::from_millis(1));
         self
     }
 
-    /// After how long without a sign of life the other side counts as gone, and how long it may take to read a packet. Each side gives one every
-    /// third of its own. Default: 15 s.
+    /// After how long without a sign of life the other side counts as gone, and how long it may take to read
+    /// a packet. Each side sends a beat every third of its own limit. Default: 15 s.
     ///
-    /// It matters when a host or a network goes away without a word. A process that dies is known at once.
+    /// It matters when a host or a network goes away without a word. A process that dies is noticed at once.
     pub fn silence(mut self, limit: Duration) -> Options {
         self.silence = limit.max(Duration::from_millis(3));
         self
     }
 
-    /// The largest message, in bytes, that is sent or taken: arguments or answer, and a few bytes more. What is announced as larger is refused before
-    /// there is any memory for it. Default: 64 MiB.
+    /// The largest message, in bytes, that is sent or accepted: arguments or result, and a few bytes more. A
+    /// message announced as larger is refused before memory is allocated for it. Default: 64 MiB.
     pub fn message(mut self, bytes: u32) -> Options {
         self.message = bytes;
         self
     }
 
-    /// For a manager: how many connections it keeps; each ref to an actor and each handle on a queue is one. Others are turned away
-    /// ([`RemoteError::Busy`]). Default: 256.
+    /// For a manager: how many connections it keeps; each ref to an actor and each handle of a queue is one.
+    /// Further ones are refused ([`RemoteError::Busy`]). Default: 256.
     pub fn clients(mut self, connections: usize) -> Options {
         self.clients = connections;
         self
     }
 
-    /// For a manager: how many connections may be in their handshake at a time. One more, and the one that has taken longest is cut off, so that those who know
-    /// the secret get through between those who do not. Default: 64.
+    /// For a manager: how many connections may be in their handshake at a time. One more cuts off the oldest
+    /// of them, so that clients with the secret get through among strangers. Default: 64.
     pub fn strangers(mut self, connections: usize) -> Options {
         self.strangers = connections.max(1);
         self
     }
 
-    /// For a manager: how many calls of one connection may wait for their answers. What comes beyond is answered with
+    /// For a manager: how many calls of one connection may wait for their replies. Further ones fail with
     /// [`CallError::Full`](crate::CallError::Full). Default: 1,024.
     pub fn in_flight(mut self, calls: usize) -> Options {
         self.in_flight = calls.max(1);
         self
     }
 
-    /// For a client: how long it waits before it tries to connect again after its first attempt to do so has failed, and how long at most, as that
-    /// doubles. Default: 50 ms, 5 s.
+    /// For a client: the delay after the first failed attempt to connect again, and its limit; the delay
+    /// doubles with each attempt. Default: 50 ms, 5 s.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Options {
         self.backoff = (min.max(Duration::from_millis(1)), max.max(min));
         self
     }
 
-    /// For a client: how deep arguments and answers, and the items of queues may be, as [`depth`](crate::ActorBuilder::depth) counts; the builder that has made the actor or queue has to
-    /// allow it too. Default: what the actor's type says, or 128; at most 100,000.
+    /// For a client: how deep arguments, results and items of queues may be, as
+    /// [`depth`](crate::ActorBuilder::depth) counts. The builder of the actor or queue must allow it too.
+    /// Default: the depth of the actor's type, or 128; at most 100,000.
     pub fn depth(mut self, levels: u32) -> Options {
         self.depth = Some(levels);
         self
@@ -115,7 +118,7 @@ impl Options {
     /// Serves at an address; see [`Node::serve`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Node::serve`].
     pub fn serve(&self, address: impl fmt::Display, secret: &Secret) -> Result<Manager, RemoteError> {
         Manager::start(address.to_string(), secret, self)
     }
@@ -123,7 +126,7 @@ impl Options {
     /// Connects to a manager; see [`Node::connect`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Node::connect`].
     pub fn connect(&self, address: impl fmt::Display, secret: &Secret) -> Result<Node, RemoteError> {
         Node::reach(address.to_string(), secret, self)
     }

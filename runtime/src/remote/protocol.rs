@@ -1,7 +1,7 @@
-//! What lies in the messages between a client and a manager.
+//! The messages between a client and a manager.
 //!
-//! A connection is for one name. The client says which, and what it takes it for; if the manager agrees, calls go the one way and
-//! answers the other, and beats both ways.
+//! A connection is for one name. The client sends the name and the shape that it expects; if the manager
+//! agrees, calls go one way, replies the other, and beats both ways.
 
 use std::time::Duration;
 
@@ -19,32 +19,32 @@ use crate::types::method::Method;
 /// Longer names are not served.
 pub(super) const LONGEST_NAME: usize = 255;
 
-/// What the client says first.
+/// The client's first message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// Whether one would get in.
+    /// Asks whether the client is admitted, and for nothing else.
     Probe,
-    /// That name, which it takes to be this.
+    /// Asks for the service of this name, which must have this shape.
     Bind(String, Shape),
 }
 
-/// What the manager says to that.
+/// The manager's reply to the first message.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Response {
     Welcome(Welcome),
     Refused(RemoteError),
 }
 
-/// What is there under that name.
+/// Facts about the service of a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Welcome {
     /// The number that each of the client's methods has in the manager's actor.
     pub(super) methods: Vec<u32>,
-    /// For a queue: how many items it takes.
+    /// For a queue: its capacity in items.
     pub(super) capacity: Option<u64>,
 }
 
-/// What is served under a name, as far as the two sides have to agree about it.
+/// The shape of a service, as far as the two sides must agree on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Shape {
     /// The type, without the paths of its modules: they differ between programs that share a source file.
@@ -52,7 +52,7 @@ pub(super) struct Shape {
     pub(super) methods: Vec<Signature>,
 }
 
-/// A method, as its author wrote it.
+/// A method, as written in the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signature {
     pub(super) name: String,
@@ -60,28 +60,28 @@ pub(super) struct Signature {
     pub(super) types: String,
 }
 
-/// From the client, once it is bound.
+/// A message from the client, after the first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Outgoing<P = ByteBuf> {
     Call {
-        /// Its number; `None` for a tell.
+        /// The number of the call; `None` for a tell.
         answer_to: Option<u64>,
         /// In the manager's numbers.
         method: u32,
-        /// How long its caller will wait for the answer.
+        /// How long the caller waits for the reply.
         within: Option<Duration>,
-        /// For how long its handler may run.
+        /// How long the handler may run.
         kill_after: Option<Duration>,
         args: P,
     },
-    /// To a queue: a process of the client's host, which has this number, will hold leases.
+    /// To a queue: a process of the client's host, with this number, will hold leases.
     Introduce(u64),
-    /// It has ended.
+    /// The process with this number has ended.
     Ended(u64),
     Beat,
 }
 
-/// From the manager.
+/// A message from the manager, after the first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Incoming {
     Answer(u64, Outcome),
@@ -93,7 +93,7 @@ impl Shape {
         Shape::with(without_paths(std::any::type_name::<A>()), A::METHODS)
     }
 
-    /// Of a queue of such items.
+    /// The shape of a queue of such items.
     pub(super) fn of_queue<T: Portable>() -> Shape {
         Shape::with(format!("Queue<{}>", without_paths(std::any::type_name::<T>())), remote::METHODS)
     }
@@ -104,7 +104,8 @@ impl Shape {
         Shape { type_name, methods: methods.iter().map(signature).collect() }
     }
 
-    /// Where the client's methods are in this one, which is served as `name`. It may have others besides.
+    /// The numbers of the client's methods in this shape, which is served as `name`. It may have more
+    /// methods.
     pub(super) fn find(&self, name: &str, client: &Shape) -> Result<Vec<u32>, RemoteError> {
         if self.type_name != client.type_name {
             return Err(RemoteError::OtherType {
@@ -153,7 +154,7 @@ fn without_paths(type_name: &str) -> String {
 }
 
 pub(super) fn encode(message: &impl Serialize) -> Vec<u8> {
-    // Types of ours, without anything that could refuse; an empty message is one that nobody understands.
+    // Only types of this module, and none of them can fail to encode; no side accepts an empty message.
     postcard::to_stdvec(message).unwrap_or_default()
 }
 

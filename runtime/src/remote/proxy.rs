@@ -1,9 +1,12 @@
-//! The actor that stands for one of another host: its mailbox takes the messages of that actor's type, and it hands them on.
+//! The actor on this host that stands for one of another host: its mailbox takes the messages of that actor's
+//! type, and it forwards them.
 //!
-//! It is where the bytes of the manager are read. A call is sent when its turn comes, and its answer is given out when it comes back, in whichever order, so
-//! that many can be under way. Nothing is kept for a link that is not there: a call that was not sent says so, one that was cannot know.
+//! The proxy reads the bytes of the manager. It sends a call when its turn comes, and passes replies on in
+//! the order in which they come, so many calls can be under way. It keeps nothing for a lost link: a call
+//! that was not sent fails as not executed, a call that was sent as unknown.
 //!
-//! **Threads.** The main thread sends. One receives, and connects again when the link is lost. One sends beats.
+//! **Threads.** The main thread sends. One receives, and connects again when the link is lost. One sends
+//! beats.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -35,19 +38,19 @@ use crate::types::error::Executed;
 use crate::types::method::Method;
 use crate::types::options::Options;
 
-/// The message of a proxy's own, beyond all methods.
+/// The number of the proxy's own message, beyond all methods.
 const CONNECT: u32 = 1 << 30;
 
-/// How long a proxy that ends waits for the manager to have read what it has sent.
+/// How long an ending proxy waits until the manager has read all its messages.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// What a proxy is made from.
+/// The parameters of a proxy.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Plan {
     pub(super) address: String,
     pub(super) terms: Terms,
     pub(super) request: Request,
-    /// It is a queue that is asked for.
+    /// Whether the service is a queue.
     pub(super) queue: bool,
     pub(super) backoff: (Duration, Duration),
 }
@@ -56,7 +59,7 @@ pub(super) struct Proxy {
     client: Arc<Client>,
 }
 
-/// What its threads share.
+/// The state that its threads share.
 struct Client {
     plan: Plan,
     line: Mutex<Line>,
@@ -64,18 +67,18 @@ struct Client {
     gone: Condvar,
     calls: Mutex<HashMap<u64, Answer<()>>>,
     next: AtomicU64,
-    /// For a queue: the processes of this host that may hold leases, by our numbers of them.
+    /// For a queue: the processes of this host that may hold leases, by the proxy's numbers.
     holders: Mutex<HashMap<u64, AnyRef>>,
 }
 
-/// The way to the manager.
+/// The state of the link to the manager.
 enum Line {
     Up {
         outward: Box<dyn Outward>,
-        /// The manager's numbers of our methods.
+        /// The manager's numbers of this side's methods.
         methods: Vec<u32>,
     },
-    /// There is none, and why.
+    /// Not connected, and why.
     Down(String),
 }
 
@@ -85,12 +88,12 @@ struct Ends {
     cut: Arc<dyn Cut>,
 }
 
-/// Its messages: those of the actor that it stands for are sent by that one's own calls.
+/// Its own message; those of the remote actor are sent through that actor's calls.
 #[derive(Clone)]
 pub(super) struct ProxyCalls(RawRef);
 
 impl ProxyCalls {
-    /// Connects, and returns whether that actor is there.
+    /// Connects, and returns the manager's facts about the service.
     pub(super) fn connect(&self) -> Reply<Welcome, RemoteError> {
         self.0.ask_result(CONNECT, ())
     }
@@ -139,7 +142,7 @@ impl Actor for Proxy {
     }
 }
 
-/// Connects and asks for what the plan says, within the deadline of the handshake twice over.
+/// Connects, sends the plan's request, and waits for the reply: at most `handshake` and `silence` together.
 pub(super) fn bind(plan: &Plan) -> Result<(Link, Welcome), RemoteError> {
     let mut link = Tcp.connect(&plan.address, &plan.terms)?;
     link.outward.send(&encode(&plan.request))?;
@@ -162,7 +165,7 @@ impl Client {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first connection, and the threads that keep it.
+    /// Makes the first connection, and starts the threads that keep it.
     fn start(client: &Arc<Client>) -> Result<Welcome, RemoteError> {
         let (link, welcome) = bind(&client.plan)?;
         let ends = client.take_up(link, welcome.methods.clone());
@@ -174,11 +177,11 @@ impl Client {
         Ok(welcome)
     }
 
-    /// What the receiving thread needs of a new link.
+    /// Takes a new link into use; returns the ends for the receiving thread.
     fn take_up(&self, link: Link, methods: Vec<u32>) -> Ends {
         let Link { mut outward, inward, cut, .. } = link;
         let mut line = self.line();
-        // The manager has forgotten them with the last connection.
+        // The manager has forgotten the holders with the last connection.
         for number in self.holders().keys() {
             let _ = outward.send(&encode(&Outgoing::<ByteBuf>::Introduce(*number)));
         }
@@ -186,15 +189,15 @@ impl Client {
         Ends { inward, cut }
     }
 
-    /// Says something that is no call, if there is somebody to hear it.
+    /// Sends a message that is no call, if the link is up.
     fn say(&self, message: &Outgoing) {
         if let Line::Up { outward, .. } = &mut *self.line() {
-            // If it cannot be sent, the receiving thread knows.
+            // If it cannot be sent, the receiving thread notices.
             let _ = outward.send(&encode(message));
         }
     }
 
-    /// A process of this host will hold leases. Returns the number by which it does.
+    /// A process of this host will hold leases. Returns its number.
     fn introduce(client: &Arc<Client>, process: AnyRef) -> u64 {
         if let Some((number, _)) = client.holders().iter().find(|(_, known)| **known == process) {
             return *number;
@@ -213,7 +216,7 @@ impl Client {
 
     // Sending.
 
-    /// A message of the actor that is elsewhere.
+    /// Forwards a message to the remote actor.
     fn hand_on(client: &Arc<Client>, mut call: Call<'_>) -> answer::Answer {
         let fds = std::mem::take(&mut call.fds);
         let args = if client.plan.queue {
@@ -244,7 +247,8 @@ impl Client {
         }
     }
 
-    /// Sends a call, and keeps what its answer goes to. Who gives up a link waits for this: so what is known to wait has been sent.
+    /// Sends a call, and registers its reply. A thread that takes the link down waits for this lock, so every
+    /// registered call has been sent.
     fn send(&self, call: &Call<'_>, args: &[u8], answer: Answer<()>) -> Result<(), Failure> {
         let not_sent = |why: &str| Failure::Disconnected(Executed::No, why.to_owned());
         let mut line = self.line();
@@ -264,14 +268,14 @@ impl Client {
             args: Bytes::new(args),
         };
         if call.ask {
-            // Before it is sent: the answer may be there at once.
+            // Before sending: the reply may come at once.
             self.calls().insert(number, answer);
         }
         outward.send(&encode(&message)).map_err(|error| {
             drop(self.calls().remove(&number));
             match error {
                 RemoteError::TooLarge { .. } => Failure::Codec(error.to_string()),
-                // Not all of it has left this host, so nobody can have read it.
+                // The message has not left this host as a whole, so it cannot have been read.
                 error => not_sent(&error.to_string()),
             }
         })
@@ -286,14 +290,14 @@ impl Client {
 
     // Receiving.
 
-    /// Gives out the answers, and connects again whenever the link is lost.
+    /// Passes replies on, and connects again whenever the link is lost.
     fn keep_up(&self, mut ends: Ends) {
         loop {
             let lost = self.receive(&mut *ends.inward).to_string();
-            // Who is about to send on it does not wait any longer.
+            // Wakes a sender that waits on this link.
             ends.cut.cut();
             tracing::warn!(manager = self.plan.address, reason = lost, "the link to a manager is lost");
-            // First the line, so that nobody sends on a link that is counted as lost; then those who have sent.
+            // First the line, so that no call is sent on a lost link; then the calls that were sent.
             *self.line() = Line::Down(lost.clone());
             self.gone.notify_all();
             let calls = std::mem::take(&mut *self.calls());
@@ -304,12 +308,12 @@ impl Client {
         }
     }
 
-    /// Returns why it has ended.
+    /// Passes replies on until the link ends; returns why.
     fn receive(&self, inward: &mut dyn Inward) -> RemoteError {
         loop {
             match inward.receive().and_then(|message| decode(&self.plan.address, &message)) {
                 Ok(Incoming::Answer(number, outcome)) => {
-                    // Bound to a variable: sending must not hold up who registers the next call.
+                    // Bound to a variable, to release the lock: sending must not hold up the next call.
                     let answer = self.calls().remove(&number);
                     if let Some(answer) = answer {
                         answer.send_encoded(handed_out(outcome));
@@ -347,7 +351,7 @@ impl Client {
     }
 }
 
-/// As the caller reads it.
+/// A remote outcome in the caller's format.
 fn handed_out(outcome: Outcome) -> answer::Answer {
     let encoded = |bytes: ByteBuf| Encoded { bytes: bytes.into_vec(), ..Encoded::default() };
     match outcome {

@@ -1,4 +1,5 @@
-//! The actor that knows what a manager serves. It hears from the manager's own processes only, and outlives the one that strangers talk to.
+//! The actor that keeps the names of a manager's services. Only processes of the manager send to it, and it
+//! outlives the listener.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +16,19 @@ use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::types::method::Method;
 use crate::types::options::Options;
 
-/// Something that is served.
+/// A service.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) actor: AnyRef,
     pub(super) shape: Shape,
-    /// For a queue: how many items it takes.
+    /// For a queue: its capacity in items.
     pub(super) capacity: Option<u64>,
 }
 
 #[derive(Default)]
 pub(super) struct Registry {
     entries: BTreeMap<String, Entry>,
-    /// Where the listener listens, once it has listened: the next one has to do so at the same place.
+    /// The address of the first listener, for the next one.
     address: Option<String>,
 }
 

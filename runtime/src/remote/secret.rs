@@ -1,4 +1,4 @@
-//! What hosts know that strangers do not.
+//! The secret that hosts share and strangers do not know.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,14 +13,15 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::types::escape::escaped;
 
-/// No secret is longer; a file that is, is the wrong file.
+/// No secret is longer; a longer file is the wrong file.
 const LONGEST: usize = 64 * 1024;
 
 /// A secret that two hosts share, and by which they know each other (Python's `authkey`).
 ///
-/// At least 32 random bytes make a good one (`head -c 32 /dev/urandom | base64`): whoever gets a client to connect to an address of his choice
-/// can try guesses at it afterwards, as with every scheme of this kind. It says nothing of itself in `Debug`, is no serde type, so it cannot
-/// slip into a message or a file, and is wiped from memory when it is dropped.
+/// Use at least 32 random bytes (`head -c 32 /dev/urandom | base64`): an attacker that makes a client connect
+/// to an address of its own can try guesses at the secret afterwards, as with every scheme of this kind.
+/// `Debug` does not show it. It is no serde type, so it cannot slip into a message or a file. Its memory is
+/// wiped when it is dropped.
 ///
 /// ```
 /// use phalanx::Secret;
@@ -32,11 +33,11 @@ const LONGEST: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
-/// Why there is no secret.
+/// Why a secret cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// It has no bytes at all. (Python takes an empty `authkey`; here it is refused.)
+    /// It has no bytes at all. (Python accepts an empty `authkey`.)
     Empty,
     /// It has more than 64 KiB.
     TooLong,
@@ -49,7 +50,7 @@ pub enum SecretError {
     Unreadable {
         /// Its path.
         path: String,
-        /// What the system said.
+        /// The operating system's error.
         error: String,
     },
 }
@@ -68,7 +69,8 @@ impl fmt::Display for SecretError {
 impl std::error::Error for SecretError {}
 
 impl Secret {
-    /// The secret that is these bytes; text counts as its bytes. The caller's own copy is the caller's to wipe.
+    /// The secret with these bytes; text counts as its bytes. Wiping the caller's own copy is up to the
+    /// caller.
     ///
     /// # Errors
     /// [`SecretError::Empty`], [`SecretError::TooLong`].
@@ -80,7 +82,7 @@ impl Secret {
         }
     }
 
-    /// What is in a file, without the line end that editors and `echo` put behind it.
+    /// The content of a file, without the line end that editors and `echo` put behind it.
     ///
     /// # Errors
     /// [`SecretError::Unreadable`], [`SecretError::Empty`], [`SecretError::TooLong`].
@@ -97,8 +99,8 @@ impl Secret {
         Secret::from_bytes(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
-    /// The value of an environment variable. It stays in the environment, and whatever the program starts inherits it: a file is the better place where
-    /// that matters.
+    /// The value of an environment variable. It stays in the environment, and child processes inherit it; use
+    /// a file where that matters.
     ///
     /// # Errors
     /// [`SecretError::NotSet`], [`SecretError::Empty`], [`SecretError::TooLong`].
@@ -119,7 +121,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Which of the two proves that it knows the secret. What one has said is worth nothing in the mouth of the other.
+/// The side that proves that it knows the secret. A proof for one role is worthless for the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Role {
     Client,
@@ -135,30 +137,31 @@ impl Role {
     }
 }
 
-/// What the secret is made into before it leaves the program: enough to prove that one knows it, and not what the user typed.
+/// The key made of the secret before it leaves the program: enough for proofs, without the user's own words.
 ///
-/// Not `Serialize` for users, as nobody outside of the crate can name it: it travels to the processes that talk to other hosts.
+/// `Serialize` is not for users, since the type is private: the key travels to the processes that talk to
+/// other hosts.
 #[derive(Clone)]
 pub(crate) struct Key(Zeroizing<[u8; 32]>);
 
 impl Key {
-    /// What only those who know the secret can say about this conversation.
+    /// The proof, possible only with the secret, of knowing it in this conversation.
     pub(crate) fn proof(&self, role: Role, conversation: &[u8]) -> [u8; 32] {
         mac(&*self.0, &[role.label(), conversation]).finalize().into_bytes().into()
     }
 
-    /// Whether somebody has said it. Takes as long for a proof that is nearly right as for any other.
+    /// Whether this is the proof. Takes as long for a proof that is nearly right as for any other.
     pub(crate) fn accepts(&self, role: Role, conversation: &[u8], proof: &[u8]) -> bool {
         mac(&*self.0, &[role.label(), conversation]).verify_slice(proof).is_ok()
     }
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
-    // Keys of every length are taken.
+    // HMAC accepts keys of every length.
     #[allow(clippy::expect_used, reason = "HMAC has no length of key that it refuses")]
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes keys of every length");
     for part in parts {
-        // Each with its length, so that no two lists of parts say the same.
+        // Each with its length, so that no two lists of parts have the same bytes.
         mac.update(&(part.len() as u64).to_le_bytes());
         mac.update(part);
     }

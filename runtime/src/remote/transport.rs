@@ -1,7 +1,7 @@
-//! What carries messages between two hosts, whatever it is.
+//! The transport of messages between two hosts.
 //!
-//! Everything above this file knows of connections that are authenticated, encrypted and ordered, and of nothing else. There is one wire so far,
-//! [`tcp::Tcp`]; an engine that brings its own transport implements these five traits.
+//! Everything above this file works with connections that are authenticated, encrypted and ordered. The only
+//! wire so far is [`tcp::Tcp`]; another engine implements these five traits.
 
 pub(crate) mod framing;
 mod handshake;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::error::RemoteError;
 use crate::remote::secret::Key;
 
-/// What both sides of a connection go by.
+/// The parameters of a connection, on either side.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Terms {
     pub(crate) key: Key,
@@ -25,7 +25,8 @@ pub(crate) struct Terms {
     pub(crate) handshake: Duration,
     /// How large a message may be, in bytes.
     pub(crate) message: u32,
-    /// After how long without a packet the other side counts as gone. It sends something at least every third of that.
+    /// After how long without a packet the other side counts as gone. Each side sends a packet at least every
+    /// third of its own limit.
     pub(crate) silence: Duration,
 }
 
@@ -38,26 +39,27 @@ pub(crate) trait Wire: Send + Sync + 'static {
     fn connect(&self, address: &str, terms: &Terms) -> Result<Link, RemoteError>;
 }
 
-/// Where one listens.
+/// A listening socket.
 pub(crate) trait Port: Send {
     fn address(&self) -> SocketAddr;
 
-    /// Blocks until somebody connects.
+    /// Blocks until a connection comes.
     fn accept(&self) -> io::Result<Box<dyn Visitor>>;
 }
 
-/// Somebody who has connected and proved nothing yet.
+/// A connection that has proved nothing yet.
 pub(crate) trait Visitor: Send {
     fn who(&self) -> &str;
 
-    /// What ends the visit from outside, in the middle of the handshake too.
+    /// Ends the visit from outside, even during the handshake.
     fn cut(&self) -> Arc<dyn Cut>;
 
-    /// Says that there is no room, and sees to it that this is heard, within the deadline of the terms.
+    /// Tells the visitor that the manager is full, and waits until it has read that, within the deadline of
+    /// the terms.
     fn turn_away(self: Box<Self>, terms: &Terms);
 
-    /// Goes through the handshake, within the deadline of the terms. Nothing of what the visitor says until then is more than a few bytes
-    /// of fixed size.
+    /// Goes through the handshake, within the deadline of the terms. Until it is done, every message of the
+    /// visitor has a fixed size of a few bytes.
     fn admit(self: Box<Self>, terms: &Terms) -> Result<Link, RemoteError>;
 }
 
@@ -69,22 +71,23 @@ pub(crate) struct Link {
     pub(crate) cut: Arc<dyn Cut>,
 }
 
-/// Its sending half.
+/// The sending half of a link.
 pub(crate) trait Outward: Send {
-    /// Sends one message. Blocks while the other side does not read, until it counts as gone. After an error the other side has not got the message,
-    /// and gets nothing any more.
+    /// Sends one message. Blocks while the other side does not read, until it counts as gone. After an error
+    /// the other side has not got the message, and gets no more messages.
     fn send(&mut self, message: &[u8]) -> Result<(), RemoteError>;
 
     /// Whether the other side is known to have hung up. Does not block.
     fn is_cut(&self) -> bool;
 
-    /// Nothing more will be sent; what has been is delivered.
+    /// Ends the sending; messages that were sent are still delivered.
     fn finish(&mut self);
 }
 
-/// Its receiving half.
+/// The receiving half of a link.
 pub(crate) trait Inward: Send {
-    /// The next message. Blocks until the other side counts as gone; memory grows with what has arrived, and not with what has been announced.
+    /// The next message. Blocks until the other side counts as gone. Memory grows with the bytes that have
+    /// arrived, not with the announced size.
     fn receive(&mut self) -> Result<Vec<u8>, RemoteError>;
 }
 

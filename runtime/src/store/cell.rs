@@ -90,8 +90,9 @@ impl<T: Portable + Clone> Cell<T> {
         self.object.call(Operation::Swap, swap, (expected, new))
     }
 
-    /// Changes the value by a function, or a closure that captures nothing, which runs in the store; returns what it answers. No other operation comes in between. It works on
-    /// a copy: if it panics, the value is as it was.
+    /// Changes the value by a function, or a closure that captures nothing, which runs in the store; returns
+    /// the function's result. No other operation comes in between. The function works on a copy: if it
+    /// panics, the value is as it was.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -110,7 +111,7 @@ impl<T: Portable + Clone> Cell<T> {
         self.object.call(Operation::Update, update, args)
     }
 
-    /// What a function makes of the value, without the way of the whole value.
+    /// Returns the result of a function on the value, so that the whole value need not travel.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -4,9 +4,9 @@ use super::error::{StoreError, Swap};
 use super::object::{Object, handle};
 use super::server::Operation;
 
-/// A number in a [`Store`](crate::Store), counted there: what Python needs a `Value('q')` with its lock for.
+/// A number in a [`Store`](crate::Store), counted there; in Python this takes a `Value('q')` with its lock.
 ///
-/// Each operation is one message to the store. For counting at the speed of memory there is `Shared<AtomicU64>`.
+/// Each operation is one message to the store. To count at the speed of memory, use `Shared<AtomicU64>`.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -42,7 +42,7 @@ impl Counter {
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let tickets = Store::start()?.counter(100)?;
-    /// assert_eq!(tickets.add(-1)?, 99); // nobody else has got this number
+    /// assert_eq!(tickets.add(-1)?, 99); // no other process gets this number
     /// # Ok(())
     /// # }
     /// ```
@@ -65,7 +65,7 @@ impl Counter {
         self.object.call(Operation::Get, |count, (): ()| *count, ())
     }
 
-    /// Sets it; returns what it was.
+    /// Sets it; returns the old number.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -9,28 +9,30 @@ use crate::types::error::{At, CallError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
-/// Why an operation on an object of a [`Store`](crate::Store) has no answer.
+/// Why an operation on an object of a [`Store`](crate::Store) failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store has ended, and its data with it. An operation that was under way may or may not have been carried out; nobody will ever see it.
+    /// The store has ended, and its data with it. An operation that was under way may or may not have been
+    /// carried out; no process will ever see its effect.
     Lost {
         /// How it ended; `None` if it was stopped before this operation's turn came.
         reason: Option<ExitReason>,
         /// Which store, and which operation.
         at: At,
     },
-    /// The object has been deleted (by somebody's [`delete`](crate::Map::delete)). The store is well.
+    /// The object has been deleted by a [`delete`](crate::Map::delete). The store is well.
     Deleted,
-    /// The function panicked. What it was to change is as it was before; the store is well.
+    /// The function panicked. The object is as it was before; the store is well.
     Panicked {
-        /// The panic's message. Where it was is on standard error, as of any panic.
+        /// The panic's message. Its place in the source is on standard error, as of any panic.
         message: String,
     },
-    /// No answer within the time-out. If its turn had come by then, the operation is carried out all the same.
+    /// No reply within the time-out. The operation is carried out all the same if its turn had come by then.
     Timeout(At),
-    /// The call went wrong in another way, and was not carried out: see there. A function that runs in the store and uses the same store gets
-    /// [`CallError::CallingSelf`]. With [`CallError::Codec`] the *answer* may be what could not be encoded, after the operation was carried out.
+    /// The call failed in another way, and was not carried out; the [`CallError`] says why. A function that
+    /// runs in the store and uses this store gets [`CallError::CallingSelf`]. With [`CallError::Codec`] the
+    /// *result* may be what could not be encoded, after the operation was carried out.
     Call(CallError),
 }
 
@@ -66,13 +68,13 @@ impl From<CallError<Fault>> for StoreError {
     }
 }
 
-/// What a compare-and-swap has done.
+/// The outcome of a compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "it may not have been done"]
 pub enum Swap<T> {
-    /// What was there was what was expected; now the new value is.
+    /// The expected value was there; now the new one is.
     Done,
-    /// This was there instead, and still is.
+    /// Another value was there, and still is: this one.
     Found(T),
 }
 
@@ -84,7 +86,7 @@ impl<T> Swap<T> {
 }
 
 impl<T: PartialEq + Clone> Swap<T> {
-    /// In the store: exchanges what is there.
+    /// In the store: replaces the value if it is the expected one.
     pub(super) fn exchange(place: &mut T, expected: &T, new: T) -> Swap<T> {
         if place != expected {
             return Swap::Found(place.clone());

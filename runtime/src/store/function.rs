@@ -1,8 +1,8 @@
-//! Functions that travel: code that runs in another process, on what an actor there holds.
+//! Functions that travel: code that runs in another process, on an object that an actor there holds.
 //!
-//! What travels is the place of the code in the executable, as with the entries of processes, and the arguments. The code is a function that captures nothing, so
-//! that there is nothing else to send; it is made by the compiler for each combination of types that is used somewhere, so generics work
-//! and nothing is registered.
+//! A message carries the place of the code in the executable, as with the entries of processes, and the
+//! arguments. The function captures nothing, so nothing else need be sent. The compiler makes one for each
+//! combination of types in use, so generics work and nothing is registered.
 
 use std::any::{Any, type_name};
 use std::marker::PhantomData;
@@ -20,11 +20,11 @@ use crate::sys::executable::{self, Findable, Located};
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Place {
     offset: u64,
-    /// Says which function is meant, against what the offset of another build would hit.
+    /// Tells whether the offset leads to this function: in another build it leads elsewhere.
     check: u64,
 }
 
-/// What lies there.
+/// The code at a [`Place`].
 #[derive(Clone, Copy)]
 pub(crate) struct Code {
     run: fn(&mut dyn Any, Call<'_>) -> Answer,
@@ -35,7 +35,7 @@ impl Findable for Code {
     const MAGIC: u64 = 0x7068_616c_616e_7866;
 }
 
-/// Which object of its process a function is for.
+/// The actor that holds the objects which functions run on.
 pub(crate) trait Owner: 'static {
     /// How a request names the object.
     type Key: Portable + Copy;
@@ -45,14 +45,15 @@ pub(crate) trait Owner: 'static {
     /// The object of this key.
     ///
     /// # Errors
-    /// If there is none of this type.
+    /// If the actor holds no such object of this type.
     fn find<S: 'static>(&mut self, key: Self::Key) -> Result<&mut S, Self::Fault>;
 
-    /// What a panic of the function is for its caller.
+    /// Turns a panic of the function into an error for its caller.
     fn panicked(message: String) -> Self::Fault;
 }
 
-/// A request to run a function on an object, but for its arguments. It comes first in the message, so that the code is known before they are decoded.
+/// A request to run a function on an object, without its arguments. It comes first in the message, so that
+/// the code is known before the arguments are decoded.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Head<K> {
     code: Place,
@@ -90,7 +91,7 @@ impl<K> Head<K> {
     }
 }
 
-/// Runs the function that a message asks for. A panic in it, or in what its types do, is caught.
+/// Runs the function that a message asks for. Catches a panic in it, or in its types.
 pub(crate) fn answer<O: Owner>(owner: &mut O, call: Call<'_>) -> Answer {
     let code = call.front::<Place>().and_then(|place| {
         let code = &Located::<Code>::at(place.offset)?.value;
@@ -117,7 +118,7 @@ where
     })
 }
 
-/// FNV-1a: the same in every process of a build, and cheap for a short text.
+/// FNV-1a: equal in every process of a build, and cheap for a short text.
 fn checksum(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -10,7 +10,7 @@ use crate::ipc::codec::Portable;
 
 /// A list in a [`Store`](crate::Store): Python's `Manager().list()`.
 ///
-/// For passing work on there is a queue, which waits; a list is looked at.
+/// A list is only looked at; to pass work on, use a queue, which waits.
 ///
 /// ```
 /// use phalanx::Store;
@@ -42,7 +42,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Get, |list, index: usize| list.get(index).cloned(), index)
     }
 
-    /// The items of a range at one moment; what is behind the end is left out.
+    /// The items of a range at one moment; a range may reach beyond the end.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -73,7 +73,8 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Get, |list, range: (usize, usize)| part(list, range), (start, end))
     }
 
-    /// Puts an item in the place of that at this index; returns the old one, or `None` if there is no such index, and then nothing is done.
+    /// Replaces the item at this index; returns the old one. Without such an index it does nothing and
+    /// returns `None`.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -117,7 +118,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Insert, insert, (index, item))
     }
 
-    /// Takes the item at this index out, if there is one; those behind it move up.
+    /// Takes the item at this index out, if it exists; those behind it move up.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -169,7 +170,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Pop, |list, (): ()| (!list.is_empty()).then(|| list.remove(0)), ())
     }
 
-    /// Takes all out.
+    /// Takes all items out.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -177,7 +178,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Clear, |list, (): ()| list.clear(), ())
     }
 
-    /// Leaves the first `len` items.
+    /// Keeps the first `len` items only.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -193,7 +194,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Len, |list, (): ()| list.len(), ())
     }
 
-    /// Whether there are none.
+    /// Whether it has no items.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -212,7 +213,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Contains, |list, item: T| list.contains(&item), item)
     }
 
-    /// Where the first item is that equals this one (Python's `index`).
+    /// The index of the first item that equals this one (Python's `index`).
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -266,7 +267,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Arrange, |list, (): ()| list.sort(), ())
     }
 
-    /// Turns it round.
+    /// Reverses it.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -282,8 +283,9 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Snapshot, |list, (): ()| list.clone(), ())
     }
 
-    /// All items in pages of `size` (at least 1), for lists that are too large for one message. Each page is that of its moment, by index: where
-    /// items are put in or taken out meanwhile, some may come twice or not at all.
+    /// All items in pages of `size` (at least 1), for lists that are too large for one message. Each page
+    /// shows its own moment, by index: if items are put in or taken out meanwhile, some may come twice or not
+    /// at all.
     pub fn pages(&self, size: usize) -> Pages<T>
     where
         T: Send,
@@ -323,8 +325,9 @@ impl<T: Portable + Clone> List<T> {
         self.pages(PAGE).items()
     }
 
-    /// Changes the item at this index by a function, or a closure that captures nothing, which runs in the store; returns what it answers, `None` if there is
-    /// no such index. No other operation comes in between. It works on a copy of that item: if it panics, the item is as it was.
+    /// Changes the item at this index by a function, or a closure that captures nothing, which runs in the
+    /// store; returns the function's result, or `None` if the index does not exist. No other operation comes
+    /// in between. The function works on a copy of that item: if it panics, the item is as it was.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -356,7 +359,8 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Update, update, (index, args))
     }
 
-    /// Puts `new` at this index if what is there equals `expected`; [`Swap::Found`] with `None` if there is no such index.
+    /// Puts `new` at this index if the item there equals `expected`; [`Swap::Found`] with `None` if the index
+    /// does not exist.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -374,7 +378,8 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Swap, swap, (index, expected, new))
     }
 
-    /// What a function makes of an item, without the way of the whole item; `None` if there is no such index.
+    /// Returns the result of a function on an item, so that the whole item need not travel; `None` if the
+    /// index does not exist.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -389,8 +394,8 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::Read, read, (index, args))
     }
 
-    /// Changes several items in one step: a function on the whole list. It works on a copy of the whole list, which is slow for a large one; if it panics, the list is
-    /// as it was.
+    /// Changes several items in one step: a function on the whole list. It works on a copy of the whole list,
+    /// which is slow for a large one; if it panics, the list is as it was.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -421,7 +426,7 @@ impl<T: Portable + Clone> List<T> {
         self.object.call(Operation::UpdateAll, update, args)
     }
 
-    /// What a function makes of the whole list, in the store and without a copy.
+    /// Returns the result of a function on the whole list, in the store and without a copy.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -435,7 +440,7 @@ impl<T: Portable + Clone> List<T> {
     }
 }
 
-/// Copies from `start` to before `end`, as far as there are any.
+/// Copies the items from `start` to before `end`, as far as they exist.
 fn part<T: Clone>(list: &[T], (start, end): (usize, usize)) -> Vec<T> {
     let end = end.min(list.len());
     list.get(start.min(end)..end).unwrap_or_default().to_vec()

@@ -11,7 +11,8 @@ use crate::ipc::codec::Portable;
 
 /// A map in a [`Store`](crate::Store), in the order of its keys: Python's `Manager().dict()`.
 ///
-/// Keys to look for are borrowed in whatever form becomes a key: `map.get("alice")` with keys of type `String`, `map.get(&7)` with numbers.
+/// Keys to look for are borrowed, in any form that can be turned into a key: `map.get("alice")` with keys of
+/// type `String`, `map.get(&7)` with numbers.
 ///
 /// ```
 /// use phalanx::Store;
@@ -63,7 +64,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Get, get, keys.into_iter().collect())
     }
 
-    /// Whether there is this key.
+    /// Whether the map has this key.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -79,7 +80,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Insert, |map, (key, value): (K, V)| map.insert(key, value), (key, value))
     }
 
-    /// The value of this key, which is `value` if there was none (Python's `setdefault`).
+    /// The value of this key; inserts `value` first if the key had none (Python's `setdefault`).
     ///
     /// ```
     /// # use phalanx::Store;
@@ -127,7 +128,8 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     /// # fn main() -> phalanx::Result<()> {
     /// let due = Store::start()?.map()?;
     /// due.extend([(20, 'b'), (10, 'a')])?;
-    /// assert_eq!((due.pop_first()?, due.pop_last()?, due.pop_last()?), (Some((10, 'a')), Some((20, 'b')), None));
+    /// assert_eq!((due.pop_first()?, due.pop_last()?), (Some((10, 'a')), Some((20, 'b'))));
+    /// assert_eq!(due.pop_last()?, None);
     /// # Ok(())
     /// # }
     /// ```
@@ -146,7 +148,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Pop, |map, (): ()| map.pop_last(), ())
     }
 
-    /// Takes all out.
+    /// Takes all pairs out.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -162,7 +164,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Len, |map, (): ()| map.len(), ())
     }
 
-    /// Whether there are none.
+    /// Whether it has no pairs.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -194,8 +196,9 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Snapshot, |map, (): ()| map.clone(), ())
     }
 
-    /// All pairs in the order of the keys, in pages of `size` (at least 1), for maps that are too large for one message. Each page is that of its moment: a key that is there
-    /// all the time comes exactly once, one that is put in or taken out meanwhile may come or not.
+    /// All pairs in the order of the keys, in pages of `size` (at least 1), for maps that are too large for
+    /// one message. Each page shows its own moment: a key that stays in the map comes exactly once, one that
+    /// is put in or taken out meanwhile may come or not.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -203,7 +206,8 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     /// # fn main() -> phalanx::Result<()> {
     /// let squares = Store::start()?.map()?;
     /// squares.extend((0..250u32).map(|n| (n, n * n)))?;
-    /// let sizes: Result<Vec<usize>, _> = squares.pages(100).map(|page| page.map(|page| page.len())).collect();
+    /// let sizes = squares.pages(100).map(|page| page.map(|page| page.len()));
+    /// let sizes: Result<Vec<usize>, _> = sizes.collect();
     /// assert_eq!(sizes?, [100, 100, 50]);
     /// # Ok(())
     /// # }
@@ -237,8 +241,9 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.pages(PAGE).items()
     }
 
-    /// Changes the value of a key by a function, or a closure that captures nothing, which runs in the store; returns what it answers, `None` if there is no such key. No
-    /// other operation comes in between. It works on a copy of that value: if it panics, the value is as it was.
+    /// Changes the value of a key by a function, or a closure that captures nothing, which runs in the store;
+    /// returns the function's result, or `None` if the key does not exist. No other operation comes in
+    /// between. The function works on a copy of that value: if it panics, the value is as it was.
     ///
     /// ```
     /// # use phalanx::{Store, StoreError};
@@ -282,7 +287,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Update, update, (key.to_owned(), args))
     }
 
-    /// As [`update`](Self::update), with `initial` for a key that is not there.
+    /// As [`update`](Self::update), with `initial` for a key without a value.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -314,7 +319,8 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Update, update, (key.to_owned(), initial, args))
     }
 
-    /// The general form of [`update`](Self::update): the function sees whether there is a value, and leaves one or none.
+    /// The general form of [`update`](Self::update): the function sees whether the key has a value, and
+    /// leaves one or none.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -322,7 +328,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     /// # fn main() -> phalanx::Result<()> {
     /// let stock = Store::start()?.map::<String, u32>()?;
     /// stock.insert("apples".into(), 1)?;
-    /// // Takes one; what there is none left of is not listed.
+    /// // Takes one; an item with none left is not listed.
     /// let take = |count: &mut Option<u32>, ()| {
     ///     let had = count.take();
     ///     *count = had.map(|had| had - 1).filter(|&left| left > 0);
@@ -352,7 +358,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Update, alter, (key.to_owned(), args))
     }
 
-    /// Puts `new` under the key if `expected` is there now; `None` stands for no value.
+    /// Puts `new` under the key if its value is `expected` now; `None` stands for no value.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -389,7 +395,8 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Swap, swap, (key.to_owned(), expected, new))
     }
 
-    /// What a function makes of a value, without the way of the whole value; `None` if there is no such key.
+    /// Returns the result of a function on a value, so that the whole value need not travel; `None` if the
+    /// key does not exist.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -397,7 +404,8 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     /// # fn main() -> phalanx::Result<()> {
     /// let books = Store::start()?.map::<String, Vec<String>>()?;
     /// books.insert("Hamlet".into(), vec!["Who's there?".into(), "Nay, answer me.".into()])?;
-    /// assert_eq!(books.read("Hamlet", |lines, n| lines.get(n).cloned(), 0usize)?, Some(Some("Who's there?".into())));
+    /// let first = books.read("Hamlet", |lines, n| lines.get(n).cloned(), 0usize)?;
+    /// assert_eq!(first, Some(Some("Who's there?".into())));
     /// # Ok(())
     /// # }
     /// ```
@@ -416,8 +424,8 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::Read, read, (key.to_owned(), args))
     }
 
-    /// Changes several keys in one step: a function on the whole map. It works on a copy of the whole map, which is slow for a large one; if it
-    /// panics, the map is as it was.
+    /// Changes several keys in one step: a function on the whole map. It works on a copy of the whole map,
+    /// which is slow for a large one; if it panics, the map is as it was.
     ///
     /// ```
     /// # use phalanx::Store;
@@ -454,7 +462,7 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
         self.object.call(Operation::UpdateAll, update, args)
     }
 
-    /// What a function makes of the whole map, in the store and without a copy.
+    /// Returns the result of a function on the whole map, in the store and without a copy.
     ///
     /// ```
     /// # use phalanx::Store;

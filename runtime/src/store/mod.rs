@@ -1,4 +1,7 @@
-//! State that several processes share: objects in the process of a [`Store`], changed there, one operation at a time.
+//! State that several processes share: objects in the process of a [`Store`], changed there, one operation at
+//! a time.
+//!
+//! Imports no other service, and never `spawn`, `supervisor` or `child`.
 
 mod cell;
 mod counter;
@@ -36,24 +39,29 @@ pub use set::Set;
 
 /// A process that holds state for others: maps, lists, sets, counters, cells; Python's `Manager()`.
 ///
-/// It hands out typed handles ([`Map`], [`List`], [`Set`], [`Counter`], [`Cell`]), which are `Clone + Serialize + Deserialize`: they go into arguments, messages and state, into other
-/// objects of a store too. Every operation runs in the store's process, one after the other, each of them atomic. For what is read, changed and
-/// written back there is `update`: a function that captures nothing runs there, so that no update of others is lost in between.
+/// It hands out typed handles ([`Map`], [`List`], [`Set`], [`Counter`], [`Cell`]), which are `Clone +
+/// Serialize + Deserialize`: they go into arguments, messages and state, and into other objects of a store.
+/// Every operation runs in the store's process, one after the other, each of them atomic. To read a value,
+/// change it and write it back, use `update`: a function that captures nothing runs in the store, so no
+/// update by another process is lost in between.
 ///
-/// What a handle gives out are copies. Nested *handles* are shared, nested values are not: a `Map<String, List<u32>>` is a map of shared lists, a
-/// `Map<String, Vec<u32>>` holds values that are changed by `update` or replaced.
+/// Handles return copies. Nested *handles* are shared, nested values are not: a `Map<String, List<u32>>` is a
+/// map of shared lists, a `Map<String, Vec<u32>>` holds values that are changed by `update` or replaced.
 ///
-/// **Panics** of functions that are given to `update` and its like are caught, and so are those of the types' own `Ord`, `Clone` or `Serialize`: the caller gets
-/// [`StoreError::Panicked`], nobody else notices. Such a function works on a copy, which takes the place of the value when it has returned; so a panic
-/// leaves the old value.
+/// **Panics** in functions given to `update` and its like are caught, and so are panics in `Ord`, `Clone` or
+/// `Serialize` of the types: the caller gets [`StoreError::Panicked`], no other caller notices. Such a
+/// function works on a copy, which takes the place of the value when it has returned; so a panic leaves the
+/// old value.
 ///
-/// **Death.** The data lies in the memory of one process and is gone with it, as that of an Erlang process, or of Python's manager. All handles then answer
-/// [`StoreError::Lost`] with the reason. A store is not restarted: an empty one behind the old handles would look like the old one. Start another, and hand
-/// out its handles; for state that is made anew in place, write an actor with a [`restart`](crate::ActorBuilder::restart).
-/// Dropping handles ends nothing: a store ends by [`stop`](Self::stop), or with the process that has started it.
+/// **Death.** The data lies in the memory of one process and is gone with it, like that of an Erlang process,
+/// or of Python's manager. All handles then return [`StoreError::Lost`] with the reason. A store is not
+/// restarted: an empty one behind the old handles would look like the old one. Start another, and hand out
+/// its handles; for state that is made anew in place, write an actor with a
+/// [`restart`](crate::ActorBuilder::restart). Dropping handles ends nothing: a store ends by
+/// [`stop`](Self::stop), or with the process that has started it.
 ///
-/// **Blocking.** Every operation waits for its answer, 60 s at most ([`StoreBuilder::timeout`], or `within` of a handle). In async code, call them on a thread for
-/// blocking work.
+/// **Blocking.** Every operation waits for its reply, 60 s at most ([`StoreBuilder::timeout`], or `within` of
+/// a handle). In async code, call them on a thread for blocking work.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -70,7 +78,8 @@ pub use set::Set;
 /// fn main() -> phalanx::Result<()> {
 ///     let store = Store::start()?;
 ///     let words = store.map()?;
-///     let tasks: Vec<_> = (0..3).map(|_| count::spawn(words.clone(), "to be or not to be".into())).collect();
+///     let tasks: Vec<_> =
+///         (0..3).map(|_| count::spawn(words.clone(), "to be or not to be".into())).collect();
 ///     for task in tasks {
 ///         task?.join()?;
 ///     }
@@ -84,7 +93,7 @@ pub struct Store {
     server: ActorRef<StoreServer>,
 }
 
-/// A store to be: options, then [`start`](Self::start).
+/// A store that has not been started yet: options, then [`start`](Self::start).
 ///
 /// ```
 /// use std::time::Duration;
@@ -118,7 +127,7 @@ impl Store {
     /// A new, empty map.
     ///
     /// # Errors
-    /// As those of every operation: see [`StoreError`].
+    /// See [`StoreError`], as for every operation.
     pub fn map<K: Portable + Ord + Clone, V: Portable + Clone>(&self) -> Result<Map<K, V>, StoreError> {
         self.create(|(): ()| BTreeMap::<K, V>::new(), ()).map(Map::of)
     }
@@ -154,9 +163,10 @@ impl Store {
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let store = Store::start()?;
-    /// let (lists, tags, hits) = (store.map::<String, phalanx::List<u32>>()?, store.set::<String>()?, store.counter(0)?);
+    /// let lists = store.map::<String, phalanx::List<u32>>()?;
+    /// let (tags, hits) = (store.set::<String>()?, store.counter(0)?);
     /// let today = store.cell("Monday".to_owned())?;
-    /// lists.insert("primes".into(), store.list()?)?; // a handle: what it stands for is shared
+    /// lists.insert("primes".into(), store.list()?)?; // a handle: the list behind it is shared
     /// lists.get("primes")?.expect("just put there").extend([2, 3, 5])?;
     /// assert_eq!(lists.get("primes")?.expect("still there").len()?, 3);
     /// # assert!(tags.is_empty()? && hits.get()? == 0 && today.get()? == "Monday");
@@ -178,7 +188,7 @@ impl Store {
         self.shelf().call(Operation::Len, |server, (): ()| server.len(), ())
     }
 
-    /// Whether it holds none.
+    /// Whether it holds no objects.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -186,7 +196,7 @@ impl Store {
         self.len().map(|len| len == 0)
     }
 
-    /// The actor behind it, with all that a ref offers of a process: its pid, its end, a monitor.
+    /// The actor behind it, with everything that a ref offers of a process: its pid, its end, a monitor.
     ///
     /// ```
     /// # use phalanx::{Store, StoreError};
@@ -208,7 +218,8 @@ impl Store {
         self.server.is_alive()
     }
 
-    /// Ends it, and with it all its data: it finishes the operation in progress; after `grace` it is killed. Blocks until it has ended, and answers why.
+    /// Ends it, and with it all its data: it finishes the operation in progress; after `grace` it is killed.
+    /// Blocks until it has ended, and returns why.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -223,7 +234,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a function that runs in this very store.
+    /// [`SendError::Gone`] if it had ended before; [`SendError::CallingSelf`] in a function that runs in this
+    /// very store.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
         self.server.stop(grace)
     }
@@ -249,12 +261,13 @@ impl StoreBuilder {
         StoreBuilder(self.0.name(name))
     }
 
-    /// Whether it is a daemon: it is terminated at the beginning of the program's end, not after all who may still use it. Default: no.
+    /// Whether it is a daemon: terminated at the beginning of the program's end, before processes that may
+    /// still use it. Default: no.
     pub fn daemon(self, daemon: bool) -> Self {
         StoreBuilder(self.0.daemon(daemon))
     }
 
-    /// How long an operation waits for its answer. Default: 60 s.
+    /// How long an operation waits for its reply. Default: 60 s.
     pub fn timeout(self, timeout: Duration) -> Self {
         StoreBuilder(self.0.timeout(timeout))
     }
@@ -264,19 +277,21 @@ impl StoreBuilder {
         StoreBuilder(self.0.mailbox(operations))
     }
 
-    /// How long one operation may run before the store is killed, with all its data. Default: for ever, so that a function that does not return keeps the store
-    /// busy; its callers get [`StoreError::Timeout`].
+    /// How long one operation may run before the store is killed, with all its data. Default: for ever, so a
+    /// function that does not return keeps the store busy; its callers get [`StoreError::Timeout`].
     pub fn deadline(self, deadline: Duration) -> Self {
         StoreBuilder(self.0.deadline(deadline))
     }
 
-    /// How many bytes of private memory it may have; beyond, it ends, with all its data. Default: no limit.
+    /// How many bytes of private memory it may have. Beyond that it ends, with all its data. Default: no
+    /// limit.
     pub fn memory(self, bytes: u64) -> Self {
         StoreBuilder(self.0.memory(bytes))
     }
 
-    /// How deep the arguments and answers of operations may be, as [`depth`](ActorBuilder::depth) counts; an item or value has two levels less, for what an operation
-    /// puts around it. What is deeper is the [`StoreError`] of that operation. Default: 128; at most 100,000.
+    /// How deep the arguments and results of operations may be, as [`depth`](ActorBuilder::depth) counts. An
+    /// item or value has two levels less, since an operation wraps it. A deeper value is the [`StoreError`]
+    /// of that operation. Default: 128; at most 100,000.
     pub fn depth(self, levels: u32) -> Self {
         StoreBuilder(self.0.depth(levels))
     }

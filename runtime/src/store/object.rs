@@ -1,4 +1,4 @@
-//! A handle of an object in a store, without its type's own operations.
+//! A handle of an object in a store, without the operations of its type.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::types::error::{At, CallError};
 pub(super) struct Object<S> {
     server: ActorRef<StoreServer>,
     id: u64,
-    /// How long to wait for an answer, if that was said.
+    /// How long to wait for a reply, if set by [`within`](Object::within).
     within: Option<Duration>,
     kind: PhantomData<fn() -> S>,
 }
@@ -60,7 +60,7 @@ impl<S: 'static> Object<S> {
         Store { server: self.server.clone() }
     }
 
-    /// Returns whether it was there.
+    /// Deletes the object; returns whether it was there.
     pub(super) fn delete(&self) -> Result<bool, StoreError> {
         let shelf = Object::<StoreServer> { within: self.within, ..self.store().shelf() };
         shelf.call(Operation::Delete, |server, id| server.delete(id), self.id)
@@ -96,7 +96,7 @@ impl<'de, S: 'static> Deserialize<'de> for Object<S> {
     }
 }
 
-/// What all handles have in common, for `Handle<T, ..>` with an `object`.
+/// The methods and traits that all handles share, for a `Handle<T, ..>` with an `object`.
 macro_rules! handle {
     ($handle:ident<$($parameter:ident),*> of $object:ty, where $($bounds:tt)*) => {
         impl<$($parameter),*> $handle<$($parameter),*> where $($bounds)* {
@@ -104,7 +104,8 @@ macro_rules! handle {
                 $handle { object }
             }
 
-            /// This object, with a time-out of its own for the operations of this handle. It does not travel with it.
+            /// Another handle of this object, whose operations have a time-out of their own. The time-out
+            /// does not travel with it.
             pub fn within(&self, limit: std::time::Duration) -> Self {
                 $handle { object: self.object.within(limit) }
             }
@@ -114,7 +115,8 @@ macro_rules! handle {
                 self.object.store()
             }
 
-            /// Deletes it from its store; returns whether it was still there. All its handles answer [`StoreError::Deleted`] from then on.
+            /// Deletes it from its store; returns whether it was still there. All its handles return
+            /// [`StoreError::Deleted`] from then on.
             ///
             /// # Errors
             /// See [`StoreError`].

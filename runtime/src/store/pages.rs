@@ -1,19 +1,20 @@
-//! Reading something large in portions.
+//! Reading a large object in pages.
 
 use std::fmt;
 
 use super::error::StoreError;
 
-/// The portions of an object of a store, each asked for when the one before has been read; see [`Map::pages`](crate::store::Map::pages).
+/// The pages of an object of a store, each requested when the previous one has been read; see
+/// [`Map::pages`](crate::store::Map::pages).
 ///
 /// An error is the last item.
 pub struct Pages<T> {
-    /// The next page; empty behind the last one.
+    /// Fetches the next page; an empty one comes after the last.
     fetch: Box<dyn FnMut() -> Result<Vec<T>, StoreError> + Send>,
     done: bool,
 }
 
-/// How many items a page has where nobody says it.
+/// How many items a page has by default.
 pub(super) const PAGE: usize = 256;
 
 impl<T> Pages<T> {
@@ -21,7 +22,7 @@ impl<T> Pages<T> {
         Pages { fetch: Box::new(fetch), done: false }
     }
 
-    /// One by one.
+    /// Returns the items one by one.
     pub(super) fn items(self) -> impl Iterator<Item = Result<T, StoreError>> {
         self.flat_map(|page| match page {
             Ok(items) => items.into_iter().map(Ok).collect(),

@@ -1,4 +1,4 @@
-//! The process of a store: objects of any type, and functions that are run on them.
+//! The process of a store: objects of any type, and functions that run on them.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -13,27 +13,27 @@ use crate::store::function::{self, Owner};
 use crate::types::method::Method;
 use crate::types::options::Options;
 
-/// The actor behind a [`Store`](crate::Store). It has no messages for others than the handles.
+/// The actor behind a [`Store`](crate::Store). Only handles send messages to it.
 pub struct StoreServer {
     objects: HashMap<u64, Box<dyn Any>>,
-    /// Numbers are not given twice.
+    /// The last number given out. No number is given twice.
     last: u64,
 }
 
-/// The messages of a [`StoreServer`]: none that could be called.
+/// The messages of a [`StoreServer`]: none that can be called directly.
 #[derive(Clone)]
 pub struct StoreCalls(pub(super) RawRef);
 
 /// Why an operation was not carried out.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Fault {
-    /// There is no such object.
+    /// The object does not exist.
     Deleted,
     /// The function has panicked.
     Panicked(String),
 }
 
-/// One method for each name that is to be read in errors and reports. All of them do the same: they run a function.
+/// One method for each name in errors and reports. All of them run a function.
 macro_rules! operations {
     ($($operation:ident $name:literal),* $(,)?) => {
         #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ operations! {
 }
 
 impl StoreServer {
-    /// What stands for the table of objects where otherwise there is the number of an object.
+    /// Stands for the table of objects, in place of an object's number.
     pub(super) const ITSELF: u64 = 0;
 
     /// Takes an object in; returns its number.

@@ -105,7 +105,7 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.object.call(Operation::Pop, |set, (): ()| set.pop_last(), ())
     }
 
-    /// Takes all out.
+    /// Takes all items out.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -121,7 +121,7 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.object.call(Operation::Len, |set, (): ()| set.len(), ())
     }
 
-    /// Whether there are none.
+    /// Whether it has no items.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -137,8 +137,9 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.object.call(Operation::Snapshot, |set, (): ()| set.clone(), ())
     }
 
-    /// All items in their order, in pages of `size` (at least 1), for sets that are too large for one message. Each page is that of its moment: an item that is
-    /// there all the time comes exactly once, one that is put in or taken out meanwhile may come or not.
+    /// All items in their order, in pages of `size` (at least 1), for sets that are too large for one
+    /// message. Each page shows its own moment: an item that stays in the set comes exactly once, one that is
+    /// put in or taken out meanwhile may come or not.
     pub fn pages(&self, size: usize) -> Pages<T>
     where
         T: Send,
@@ -175,8 +176,9 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.pages(PAGE).items()
     }
 
-    /// Changes the set in one step by a function, or a closure that captures nothing, which runs in the store; returns what it answers. It works on a
-    /// copy of the set: if it panics, the set is as it was.
+    /// Changes the set in one step by a function, or a closure that captures nothing, which runs in the
+    /// store; returns the function's result. The function works on a copy of the set: if it panics, the set
+    /// is as it was.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -195,7 +197,7 @@ impl<T: Portable + Ord + Clone> Set<T> {
         self.object.call(Operation::UpdateAll, update, args)
     }
 
-    /// What a function makes of the whole set, in the store and without a copy.
+    /// Returns the result of a function on the whole set, in the store and without a copy.
     ///
     /// ```
     /// # use std::collections::BTreeSet;

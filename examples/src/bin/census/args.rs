@@ -33,7 +33,7 @@ Exit codes:
   2  the arguments are wrong, or a directory is missing or cannot be read
 ";
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
@@ -73,7 +73,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     let mut options = Options::default();
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
-        // Only options have to be UTF-8; a directory is whatever the system lets it be.
+        // Only options must be UTF-8; a directory may have any name that the system allows.
         let text = arg.to_str().unwrap_or_default();
         let (name, attached) = match text.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),

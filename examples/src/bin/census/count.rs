@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 use syn::visit::{self, Visit};
 
-/// What one file, one crate or a whole survey amounts to.
+/// The counts of one file, one crate or a whole survey.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Lines of text, empty ones and comments included.
@@ -36,7 +36,7 @@ impl AddAssign for Counts {
 /// the process. That is why this runs in a process of its own.
 ///
 /// # Errors
-/// If the text is not Rust, with the place and the parser's words.
+/// If the text is not Rust, with the place and the parser's message.
 pub(crate) fn count(text: &str) -> Result<Counts, String> {
     let parsed = syn::parse_file(text).map_err(|error| {
         let place = error.span().start();

@@ -50,20 +50,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why there is no report, for people; the kinds are the exit codes that `--help` lists.
+/// Why the survey failed, for the user; the kinds are the exit codes that `--help` lists.
 enum Failure {
     Survey(String),
     Usage(String),
 }
 
-/// Surveys and prints what was found.
+/// Surveys the directories, and prints the result.
 fn census(options: &Options) -> Result<(), Failure> {
     let start = Instant::now();
     let dirs = directories(options)?;
     let found = walk::walk(&dirs);
     let mut jobs: Vec<Job> = Vec::new();
     if options.demo_poison {
-        // First, so that the one that has to be waited for is waited for while others work.
+        // First, so that the main process waits for the slow one while the other parsers work.
         jobs.extend(Poison::ALL.map(Job::from));
     }
     jobs.extend(found.files.into_iter().map(Job::from));
@@ -83,12 +83,12 @@ fn survey(jobs: &[Job], options: &Options) -> Result<(Report, survey::Outcome), 
     let totals = Totals::empty().builder().name("totals").spawn().map_err(|error| error.to_string())?;
     let workers = options.workers.unwrap_or_else(phalanx::parallelism).min(jobs.len());
     let outcome = survey::run(jobs, workers, options.deadline, &totals, &Progress::new(jobs.len()))?;
-    // Whatever the parsers found was told to the totals before; messages are served in order.
+    // All counts were sent to the totals before; messages are handled in order.
     let report = totals.report().wait().map_err(|error| format!("the totals are lost: {error}"))?;
     Ok((report, outcome))
 }
 
-/// The directories to survey, each of them there and readable.
+/// The directories to survey; each exists and is readable.
 fn directories(options: &Options) -> Result<Vec<PathBuf>, Failure> {
     if options.dirs.is_empty() {
         return Ok(vec![default_directory()]);
@@ -111,7 +111,7 @@ fn default_directory() -> PathBuf {
     registry.or_else(repository).unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// Writes to stdout, and ends quietly if nobody reads it any more.
+/// Writes to stdout, and ends quietly if its reader has gone.
 fn print(
     write: impl FnOnce(&mut io::BufWriter<io::StdoutLock<'_>>) -> io::Result<()>,
 ) -> Result<(), Failure> {

@@ -25,7 +25,7 @@ pub(crate) enum Source {
 }
 
 /// Reads, parses and counts one file. A file that cannot be surveyed is an error with a plain reason; one
-/// that breaks the parser ends its process, and the caller hears how.
+/// that breaks the parser ends its process, and the caller learns how.
 #[task]
 pub(crate) fn survey(source: Source) -> Result<Counts, String> {
     match source {
@@ -34,7 +34,7 @@ pub(crate) fn survey(source: Source) -> Result<Counts, String> {
     }
 }
 
-/// The parsers, to be started; a file that takes longer than `deadline` will end one.
+/// The pool of parsers, not started yet; a file that takes longer than `deadline` ends its parser.
 pub(crate) fn pool(workers: usize, deadline: Duration) -> PoolBuilder {
     Pool::builder().name("parsers").workers(workers).deadline(deadline).memory(MEMORY)
 }

@@ -1,7 +1,6 @@
 //! Files that kill their parser, for `--demo-poison`.
-//!
-//! They exist by name only: what they do is generated inside the parser process, so that nothing has to be
-//! written to a disk, and nothing can be left on one.
+//! They exist by name only: the parser process generates the content, so nothing has to be written to a disk,
+//! and nothing can be left on one.
 
 use std::process;
 
@@ -16,9 +15,9 @@ pub(crate) enum Poison {
     DeepNesting,
     /// A handler that never returns.
     Spin,
-    /// What a failed assertion in a C library does.
+    /// Aborts, like a failed assertion in a C library.
     Abort,
-    /// A library that believes it owns the program.
+    /// Exits, like a library that takes the program for its own.
     Exit,
     /// A leak, quick enough to watch.
     Allocate,

@@ -1,4 +1,4 @@
-//! How far the survey has come: a bar on a terminal, a line now and then elsewhere. Always on stderr.
+//! Progress of the survey: a bar on a terminal, a line now and then elsewhere. Always on stderr.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Files between two lines.
 const STEP: usize = 500;
 
-/// Told of every file, from any thread.
+/// Counts every file, from any thread.
 pub(crate) enum Progress {
     Bar(ProgressBar),
     Lines { total: usize, done: AtomicUsize },
@@ -27,7 +27,7 @@ impl Progress {
         Progress::Bar(bar)
     }
 
-    /// One more file has been dealt with.
+    /// One more file is done.
     pub(crate) fn file_done(&self) {
         match self {
             Progress::Bar(bar) => bar.inc(1),
@@ -47,7 +47,7 @@ impl Progress {
         }
     }
 
-    /// Nothing more to come: takes the bar away.
+    /// The survey is over: removes the bar.
     pub(crate) fn finish(&self) {
         if let Progress::Bar(bar) = self {
             bar.finish_and_clear();
@@ -55,7 +55,7 @@ impl Progress {
     }
 }
 
-/// A line on stderr; whether anybody reads it is not our concern.
+/// Writes a line to stderr, which may have no reader.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "census: {line}");
 }

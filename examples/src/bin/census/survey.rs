@@ -40,7 +40,7 @@ impl From<Poison> for Job {
     }
 }
 
-/// How the survey went; what was counted is in [`Totals`].
+/// The outcome of the survey; the counts are in [`Totals`].
 #[derive(Default)]
 pub(crate) struct Outcome {
     /// In the order of the jobs.
@@ -66,13 +66,13 @@ pub(crate) fn run(
     let parsers = parsers.map_err(|error| error.to_string())?;
     let (sender, surveyed) = mpsc::channel::<Surveyed>();
     let done = thread::scope(|scope| {
-        // The pool's queue has an end, so somebody may have to wait before it.
+        // The pool's queue is bounded, so submitting may block.
         let parsers = &parsers;
         scope.spawn(move || {
             for (index, job) in jobs.iter().enumerate() {
                 let sender = sender.clone();
                 let task = parsers.submit(job.source.clone());
-                // Whoever listens has gone if the totals are lost; then this file does not matter either.
+                // The receiver has gone if the totals are lost; then this file does not matter either.
                 drop(task.on_done(move |result| drop(sender.send((index, result)))));
             }
         });
@@ -87,10 +87,10 @@ pub(crate) fn run(
     Ok(Outcome { failed, restarts: report.crashes as usize })
 }
 
-/// Takes what has come of each file, as it comes; answers those that have failed, with their places.
+/// Takes the results as they come; returns the failed files, with their indices.
 ///
 /// # Errors
-/// If the totals do not take it: then there is nowhere to go.
+/// If the totals do not take a result: the survey would be incomplete.
 fn collect(
     jobs: &[Job],
     surveyed: mpsc::Receiver<Surveyed>,
@@ -119,7 +119,7 @@ fn collect(
     Ok(failed)
 }
 
-/// Why a file was not surveyed, without saying what every line would say.
+/// Why a file was not surveyed, without the words that all lines share.
 fn reason(error: TaskError<String>) -> String {
     match error {
         TaskError::App(reason) => reason,

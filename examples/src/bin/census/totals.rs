@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::count::Counts;
 
-/// What was found in one crate, or in all of them.
+/// The counts of one crate, or of all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sum {
     /// Files that were surveyed.
     pub(crate) files: u64,
-    /// What is in them.
+    /// The sum of their counts.
     pub(crate) counts: Counts,
 }
 
-/// What the whole survey found.
+/// The result of the whole survey.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// All crates together.
@@ -39,7 +39,7 @@ impl Totals {
         self.include(krate, counts);
     }
 
-    /// What has been added up to now.
+    /// The report on everything added so far.
     pub(crate) fn report(&self) -> Report {
         self.sorted()
     }

@@ -1,7 +1,7 @@
 //! Finds the `.rs` files below some directories, and the crate that each belongs to.
 //!
-//! What lies in the directories themselves is found first, what symbolic links lead to afterwards, so that a
-//! file is known by its own name where it has one. No directory is entered twice, so no loop of links is
+//! Files in the directories themselves are found first, files behind symbolic links afterwards, so that a
+//! file is known by its own name if it has one. No directory is entered twice, so no loop of links is
 //! followed.
 
 use std::collections::{HashSet, VecDeque};
@@ -23,18 +23,18 @@ pub(crate) struct SourceFile {
     pub(crate) krate: Arc<Path>,
 }
 
-/// What a walk came across.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// In the order of their paths.
     pub(crate) files: Vec<SourceFile>,
-    /// What could not be looked at, in the order of its paths.
+    /// Paths that could not be read, in their order.
     pub(crate) failed: Vec<Failed>,
 }
 
-/// Walks all of `roots`; the same files give the same answer.
+/// Walks all of `roots`; the same files give the same result.
 ///
-/// A root that is missing or unreadable is an entry in `failed`, like anything else.
+/// A root that is missing or unreadable is an entry in `failed`, like any other path.
 pub(crate) fn walk(roots: &[PathBuf]) -> Found {
     let mut walker = Walker::default();
     for root in roots {

@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Pool(Load, Options),
 }
 
-/// What a pool is given to do.
+/// The load of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) tasks: u64,
@@ -56,7 +56,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let mut args = args;
     let mut load = Load { tasks: 100_000, workers: 4, idempotent: false };
     let (mut crashes, mut pool) = (None, false);
-    // The last of those that one kind of chaos alone knows.
+    // The last option that belongs to one kind of chaos only.
     let (mut timed, mut loaded) = (None, None);
     while let Some(arg) = args.next() {
         let mut number = |least: u64| -> Result<u64, String> {

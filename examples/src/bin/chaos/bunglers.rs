@@ -1,4 +1,4 @@
-//! Actors whose mistakes their callers notice, and what must hold all the same.
+//! Actors whose mistakes their callers notice, and the promises that hold all the same.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::thread;
@@ -14,13 +14,13 @@ use crate::worker::{Blunder, Worker};
 
 const BUNGLERS: usize = 4;
 
-/// How often one of them blunders.
+/// The pause between two blunders.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How many calls are under way.
 const WINDOW: usize = 16;
 
-/// How long a call may take; of those to an actor that has wiped its page some will.
+/// How long a call may take; some calls to an actor that has wiped its page take that long.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A handler that takes longer is stuck.
@@ -29,24 +29,26 @@ const STUCK: Duration = Duration::from_millis(250);
 /// Low, so that a table of descriptors is soon full.
 const DESCRIPTORS: u64 = 256;
 
-/// More restarts than blunders can cause; but each try to start an actor whose mailbox is shut down counts, too.
+/// More restarts than blunders can cause; but each attempt to start an actor whose mailbox is shut down
+/// counts, too.
 const INTENSITY: (u32, Duration) = (100, Duration::from_secs(1));
 
-/// How long one of them has to serve again, and how long one call may take then: the first may be lost with a process whose page says that it has not died.
+/// How long one of them may take to serve again, and how long one call may take then: the first may be lost
+/// with a process whose page denies its death.
 const RECOVERY: Duration = Duration::from_secs(15);
 const TRY: Duration = Duration::from_secs(1);
 
 /// How long an actor that has wiped its page is used after that: it dies, and comes back.
 const WIPED_FOR: Duration = Duration::from_secs(1);
 
-/// What became of them and of the calls to them.
+/// The outcome of their blunders and of the calls to them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Bungled {
     pub(crate) blunders: u64,
     pub(crate) account: Account,
     /// Errors that no blunder explains, and actors that did not serve again, in words.
     pub(crate) unexplained: BTreeMap<String, u64>,
-    /// How often the actor beside them that makes no mistakes had to be started anew.
+    /// How often their flawless neighbour had to be started anew.
     pub(crate) bystander_deaths: u64,
 }
 
@@ -79,21 +81,23 @@ impl Bungler {
         self.wiped.map_or(self.is_gone, |since| since.elapsed() > WIPED_FOR)
     }
 
-    /// Whether what it has done can end a call so. All of it is said in a type, and none later than the deadline.
+    /// Whether its blunders can end a call in this way. Each such end has a type, and none comes after the
+    /// deadline.
     fn explains(&self, error: &CallError) -> bool {
         match error {
             CallError::Died(..) => true,
-            // The reply channel is one for all actors: any of them may have shut it down. Or a descriptor is missing.
+            // The reply channel is one for all actors: any of them may have shut it down. Or a descriptor is
+            // missing.
             CallError::Unreachable(..) => true,
             CallError::Gone(_) => self.is_shut_down || self.wiped.is_some(),
-            // A page can say that there is no room, or that nobody has died.
+            // A wiped page can claim a full mailbox, or a living process.
             _ => self.wiped.is_some(),
         }
     }
 }
 
 struct Stage {
-    /// All that there have been; calls may be under way to those that are gone.
+    /// All of them so far; calls to replaced ones may still be under way.
     bunglers: Vec<Bungler>,
     on_stage: [usize; BUNGLERS],
     pending: VecDeque<(usize, Pending)>,
@@ -101,7 +105,8 @@ struct Stage {
     result: Bungled,
 }
 
-/// Calls actors that blunder until the time is up. They have one supervisor, with an actor that does not.
+/// Calls actors that blunder until the time is up. Their supervisor has another child, which does not
+/// blunder.
 #[task]
 pub(crate) fn bunglers(seed: u64, time: Duration) -> Bungled {
     let mut random = Random::new(!seed);
@@ -174,7 +179,7 @@ impl Stage {
         }
     }
 
-    /// Settles the oldest call; whether there was one.
+    /// Settles the oldest call; returns whether one was pending.
     fn settle(&mut self) -> bool {
         let Some((index, call)) = self.pending.pop_front() else { return false };
         let bungler = &mut self.bunglers[index];
@@ -187,17 +192,17 @@ impl Stage {
         true
     }
 
-    /// Has others in the places of those that are gone, and of those whose page has lied.
+    /// Replaces the bunglers that are gone, and those whose page has lied.
     fn replace(&mut self) {
         for place in 0..BUNGLERS {
             let index = self.on_stage[place];
             if !self.bunglers[index].has_had_its_time() {
                 continue;
             }
-            // Before that takes its time: each call's counts from its sending.
+            // First, because the replacement takes its time: the deadline of a call runs from its sending.
             while self.settle() {}
             self.look_at_the_end(index);
-            // It may be gone.
+            // It may be gone already.
             drop(self.bunglers[index].actor.stop(STUCK));
             match Bungler::spawn() {
                 Ok(other) => self.bunglers.push(other),
@@ -207,7 +212,7 @@ impl Stage {
         }
     }
 
-    /// Whatever it did to itself: it serves, or its end is known.
+    /// Checks that it serves or that its end is known, whatever its blunders were.
     fn look_at_the_end(&mut self, index: usize) {
         let bungler = &self.bunglers[index];
         let has_ended = || bungler.is_shut_down && bungler.actor.join_timeout(TRY).is_some();
@@ -219,7 +224,8 @@ impl Stage {
     }
 }
 
-/// Whether it does, soon: until its next process, a page that was wiped says what it likes; a reply channel that was shut down costs what is under way, and the next.
+/// Whether it serves soon. Until the next process starts, a wiped page contains anything; a reply channel
+/// that was shut down costs the calls under way, and the next one.
 fn serves(actor: &ActorRef<Worker>) -> bool {
     let end = Instant::now() + RECOVERY;
     loop {

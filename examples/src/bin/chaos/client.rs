@@ -1,4 +1,5 @@
-//! The load: a process that calls actors at random, several calls at a time, and keeps account of what became of each.
+//! The load: a process that calls actors at random, several calls at a time, and keeps account of their
+//! outcomes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::random::Random;
 use crate::worker::{Worker, WorkerCalls};
 
-/// How long a call may take; longer than anything that happens to an actor here.
+/// How long a call may take; longer than any delay of an actor here.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
 
 /// How much later than its deadline a call may end, on a machine that is busy with other things.
@@ -19,13 +20,13 @@ const SLACK: Duration = Duration::from_secs(2);
 /// How many calls are under way.
 const WINDOW: usize = 16;
 
-/// What became of the calls of a client.
+/// The outcomes of a client's calls.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) calls: u64,
     pub(crate) replies: u64,
     pub(crate) errors: BTreeMap<String, u64>,
-    /// Calls whose actor died of them, or in them.
+    /// Calls whose actor died in them.
     pub(crate) died: u64,
     pub(crate) order_violations: u64,
     pub(crate) hangs: u64,
@@ -51,7 +52,7 @@ pub(crate) struct Pending {
     pub(crate) deadline: Duration,
 }
 
-/// Calls the workers until the time is up, then waits for what is under way.
+/// Calls the workers until the time is up, then waits for the calls under way.
 #[task]
 pub(crate) fn client(workers: Vec<ActorRef<Worker>>, number: u32, seed: u64, time: Duration) -> Account {
     let end = Instant::now() + time;
@@ -86,7 +87,7 @@ fn load(workers: &[ActorRef<Worker>], number: u32, seed: u64, goes_on: impl Fn()
 }
 
 impl Account {
-    /// Waits for what becomes of a call.
+    /// Waits for the outcome of a call.
     pub(crate) fn settle(&mut self, call: Pending) -> Result<bool, CallError> {
         let Pending { reply, since, deadline } = call;
         let result = reply.wait();

@@ -1,4 +1,5 @@
-//! One actor that crashes again and again under load: each crash costs the message that caused it, and no other.
+//! One actor that crashes again and again under load: each crash costs the message that caused it, and no
+//! other.
 
 use phalanx::Restart;
 use phalanx::prelude::*;

@@ -1,4 +1,4 @@
-//! Whom it hits, and how.
+//! The killer: its victims, and its means.
 
 use std::collections::VecDeque;
 use std::process::{Command, Stdio};
@@ -11,16 +11,17 @@ use crate::client::{Account, DEADLINE, Pending};
 use crate::random::Random;
 use crate::worker::{Blunder, Worker};
 
-/// How often.
+/// The pause between two blows.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How many of its own calls it does not look after yet.
+/// How many of its own calls may be pending.
 const UNSETTLED: usize = 32;
 
-/// What is done to a process from outside: killed, crashed, stopped, told to end.
+/// The blows from outside: kill, crash, stop, terminate.
 const SIGNALS: [&str; 4] = ["KILL", "SEGV", "STOP", "TERM"];
 
-/// Kills below `top`, and has workers blunder, until the time is up; answers how often, and what became of the calls that this took.
+/// Kills below `top`, and has workers blunder, until the time is up; returns the number of blows, and the
+/// account of its own calls.
 pub(crate) fn rage(top: &str, workers: &[ActorRef<Worker>], seed: u64, time: Duration) -> (u64, Account) {
     let (mut random, mut kills) = (Random::new(seed), 0);
     let (mut account, mut pending) = (Account::default(), VecDeque::new());
@@ -35,7 +36,7 @@ pub(crate) fn rage(top: &str, workers: &[ActorRef<Worker>], seed: u64, time: Dur
             let since = Instant::now();
             let reply = worker.within(DEADLINE).blunder(blunder, random.below(1024));
             pending.push_back(Pending { reply, since, deadline: DEADLINE });
-            // Old enough to have ended, mostly, and no hold-up.
+            // Usually old enough to have ended, so the wait does not hold up the blows.
             if pending.len() > UNSETTLED
                 && let Some(oldest) = pending.pop_front()
             {
@@ -63,7 +64,8 @@ fn is_victim(node: &Node) -> bool {
     matches!(node.kind, NodeKind::Actor | NodeKind::Supervisor)
 }
 
-/// Sends a signal to a process. It may have ended by itself a moment ago; then nobody is hit, as pids are not given anew so quickly.
+/// Sends a signal to a process. If it ended by itself a moment ago, no process is hit, because pids are not
+/// reused that quickly.
 pub(crate) fn send(signal: &str, pid: u32) -> bool {
     let mut kill = Command::new("kill");
     kill.args(["-s", signal, &pid.to_string()]).stderr(Stdio::null()).stdout(Stdio::null());

@@ -1,19 +1,25 @@
-//! Kills what phalanx runs, at random, and looks whether its promises hold.
+//! Kills processes of phalanx at random, and checks whether its promises hold.
 //!
 //! `cargo run --release --bin chaos -- [--seconds 60] [--seed N] [--json]`
 //!
-//! A tree of supervisors, three levels deep, with 30 actors, under load from 4 clients. Every 20 ms one of its processes, actor or
-//! supervisor, is killed, crashed, stopped or told to end, or blunders. Then: no caller hung past its deadline; every call ended in exactly one answer or
-//! typed error; no message that was queued at a mailbox was lost, but those that a process died of; what one client sent came in its order; and nothing was left.
+//! A tree of supervisors, three levels deep, with 30 actors, is under load from 4 clients. Every 20 ms one of
+//! its processes, actor or supervisor, is killed, crashed, stopped, terminated, or blunders. The promises: no
+//! caller hung past its deadline; every call ended in exactly one reply or typed error; no message queued at
+//! a mailbox was lost, except those that a process died of; messages of one client came in their order; and
+//! no process was left.
 //!
-//! Some of the blows are dealt by the actors themselves, as careless C libraries do it: they close one of their descriptors or all, and fork in a handler that
-//! both processes return from. What has worse consequences by its nature is left to actors and clients apart from those: a socket that is shut down, a full table
-//! of descriptors, a wiped page. Calls to these end in an answer or in a typed error by their deadline, and an actor of the same supervisor notices nothing.
+//! Some of the blows are dealt by the actors themselves, as careless C libraries do: they close one of their
+//! descriptors or all, and fork in a handler that both processes return from. Blunders with worse
+//! consequences are left to actors and clients apart from those: a socket that is shut down, a full table of
+//! descriptors, a wiped page. Calls to these end in a reply or in a typed error by their deadline, and an
+//! actor of the same supervisor notices nothing.
 //!
-//! `--crashes 1000` instead crashes one actor so often, under load, and counts the lost calls on both sides.
+//! `--crashes 1000` instead crashes one actor that many times, under load, and counts the lost calls on both
+//! sides.
 //!
-//! `--pool` kills a worker of a pool every 50 ms while that does 100,000 tasks. Each of them has exactly one outcome; lost are those that the killed
-//! workers were at, by what the workers have noted in shared memory, and no other; with `--idempotent` all succeed.
+//! `--pool` kills a worker of a pool every 50 ms while it does 100,000 tasks. Each task has exactly one
+//! outcome. The lost tasks are those that the killed workers were at, by their own notes in shared memory,
+//! and no others; with `--idempotent` all succeed.
 //!
 //! The exit code is 1 if a promise broke.
 
@@ -64,6 +70,6 @@ fn main() -> ExitCode {
 }
 
 fn complain(message: &str) {
-    // Nowhere to complain about that.
+    // A failure to write to stderr cannot be reported.
     let _ = writeln!(io::stderr(), "chaos: {message}");
 }

@@ -20,10 +20,11 @@ use crate::traces::Traces;
 /// How often a worker is killed.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A pool in which nothing is done for so long hangs.
+/// A pool without progress for this long hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the workers note of each task, where it outlives them: how often it was begun, and above that how often it was finished.
+/// The workers' notes on each task, in memory that outlives them: how often it was begun, and above that how
+/// often it was finished.
 type Marks = Shared<[AtomicU32]>;
 const BEGUN: u32 = 1;
 const FINISHED: u32 = 1 << 16;
@@ -41,7 +42,7 @@ fn work(number: u64) -> u64 {
     answer(number)
 }
 
-/// The same, and it says that it may be repeated.
+/// [`work`], declared as repeatable.
 #[task(idempotent = 100)]
 fn repeatable(number: u64) -> u64 {
     work(number)
@@ -52,7 +53,7 @@ fn answer(number: u64) -> u64 {
 }
 
 pub(crate) fn run(load: Load, options: &Options) -> phalanx::Result<Report> {
-    // What every program keeps that has had a pool is not left behind by this one.
+    // Leftovers that every program with a pool keeps must not count.
     drop(Pool::builder().workers(1).build()?);
     phalanx::shutdown();
     let (start, before) = (Instant::now(), Traces::take());
@@ -63,7 +64,7 @@ pub(crate) fn run(load: Load, options: &Options) -> phalanx::Result<Report> {
     Ok(Report { options, ..tallied })
 }
 
-/// Everything of it is gone when it returns.
+/// Everything that it started is gone when it returns.
 fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
     let marks = Marks::zeroed(load.tasks as usize)?;
     let outcomes: Arc<[AtomicU8]> = (0..load.tasks).map(|_| AtomicU8::new(0)).collect();
@@ -114,7 +115,7 @@ fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
     })
 }
 
-/// Each outcome is counted where it comes, and looked at where it is waited for.
+/// Each outcome is counted where it comes, and checked where it is waited for.
 fn submit(pool: &Pool, load: Load, number: u64, outcomes: &Arc<[AtomicU8]>) -> Task<u64> {
     let outcomes = Arc::clone(outcomes);
     let task = if load.idempotent { pool.submit(repeatable, number) } else { pool.submit(work, number) };
@@ -123,7 +124,7 @@ fn submit(pool: &Pool, load: Load, number: u64, outcomes: &Arc<[AtomicU8]>) -> T
     })
 }
 
-/// What the caller has heard of the tasks, beside what their workers have noted of them.
+/// The caller's account of the tasks, beside the workers' notes.
 #[derive(Default)]
 struct Ledger {
     account: Account,
@@ -131,13 +132,13 @@ struct Ledger {
     interrupted: u64,
     /// Deaths in tasks whose own code had not begun, or was over.
     cut: u64,
-    /// How often a task was begun once more.
+    /// How many repetitions there were.
     repeated: u64,
-    /// Tasks whose outcome is not what the notes say.
+    /// Tasks whose outcome contradicts the notes.
     untrue: u64,
     /// The workers that died of tasks.
     victims: BTreeSet<u32>,
-    /// Deaths of anything else than a kill, or several for one kill.
+    /// Deaths from other causes than a kill, or several for one kill.
     unexplained: u64,
 }
 
@@ -146,7 +147,7 @@ impl Ledger {
         self.account.calls += 1;
         let patience = if self.account.hangs == 0 { PATIENCE } else { Duration::ZERO };
         let result = task.wait_timeout(patience);
-        // Nobody works on it any more.
+        // No worker is at this task any more.
         let mark = mark.load(Relaxed);
         let (begun, finished) = (mark % FINISHED, mark / FINISHED);
         self.repeated += u64::from(begun.saturating_sub(1));
@@ -192,7 +193,7 @@ fn kind(error: &TaskError) -> &'static str {
     }
 }
 
-/// Kills one worker after the other, as long as there is work; answers which.
+/// Kills one worker after the other, while there is work; returns their pids.
 fn rage(pool: &Pool, seed: u64, going: &AtomicBool) -> BTreeSet<u32> {
     let (mut random, mut killed) = (Random::new(seed), BTreeSet::new());
     while going.load(Relaxed) {
@@ -210,7 +211,7 @@ fn rage(pool: &Pool, seed: u64, going: &AtomicBool) -> BTreeSet<u32> {
     killed
 }
 
-/// Whether the pool is as it was: all deaths noticed, all workers there, and all tasks succeed.
+/// Whether the pool is as before: all deaths noticed, all workers there, and all tasks succeed.
 fn recover(pool: &Pool, killed: u64) -> bool {
     let end = Instant::now() + PATIENCE;
     while pool.report().crashes < killed || pool.insights().workers.iter().any(|worker| worker.pid.is_none())

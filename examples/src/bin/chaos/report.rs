@@ -1,4 +1,4 @@
-//! What came out, and whether it is what was promised.
+//! The results, and whether they are as promised.
 
 use std::io::{self, Write};
 
@@ -12,9 +12,9 @@ pub(crate) struct Report {
     pub(crate) options: Options,
     pub(crate) kills: u64,
     pub(crate) account: Account,
-    /// Messages that processes died in, as their supervisors have counted them.
+    /// Messages that processes died in, by the supervisors' counts.
     pub(crate) interrupted: u64,
-    /// Answers that were on their way when a process died: whether one got out, only its caller knows.
+    /// Replies under way when a process died: only the caller knows whether one got out.
     pub(crate) cut: u64,
     pub(crate) recovered: bool,
     pub(crate) leftovers: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Report {
     pub(crate) bungled: Option<Bungled>,
 }
 
-/// What became of the tasks of a pool.
+/// The outcomes of a pool's tasks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pooled {
     pub(crate) tasks: u64,
@@ -31,21 +31,21 @@ pub(crate) struct Pooled {
     /// Tasks without an outcome, and with more than one.
     pub(crate) missing: u64,
     pub(crate) twice: u64,
-    /// Tasks whose outcome is not what their workers have noted.
+    /// Tasks whose outcome contradicts their workers' notes.
     pub(crate) untrue: u64,
-    /// How often one was begun once more.
+    /// How many repetitions there were.
     pub(crate) repeated: u64,
     /// Deaths in tasks that no kill explains.
     pub(crate) unexplained: u64,
-    /// What the pool's own report has too much or too little of deaths and of tasks lost by them.
+    /// By how much the pool's own report differs, in deaths and in tasks lost by them.
     pub(crate) miscounted: u64,
 }
 
-/// The calls that were to crash the actor.
+/// The calls that were meant to crash the actor.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Crashes {
     pub(crate) ordered: u64,
-    /// Those that ended by the actor's death, as they should.
+    /// Calls that ended by the actor's death, as they should.
     pub(crate) lost: u64,
     pub(crate) other: u64,
     pub(crate) incarnation: u64,
@@ -57,7 +57,8 @@ impl Report {
         self.account.died + self.crashes.map_or(0, |crashes| crashes.lost)
     }
 
-    /// Messages that were lost without having been in progress: more deaths than can be explained, and what ended in any other error.
+    /// Messages that were lost without having been in progress: deaths beyond the counted ones, and calls
+    /// that ended in any other error.
     fn lost_queued(&self) -> u64 {
         let errors: u64 = self.account.errors.values().sum();
         let other = errors - self.account.died;
@@ -106,7 +107,7 @@ impl Report {
             && self.bungled.as_ref().is_none_or(Bungled::is_ok)
     }
 
-    /// Prints it; answers whether every promise held.
+    /// Prints the report; returns whether every promise held.
     pub(crate) fn print(&self, as_json: bool) -> phalanx::Result<bool> {
         let mut out = io::stdout().lock();
         if as_json {

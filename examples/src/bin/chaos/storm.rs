@@ -17,10 +17,10 @@ const GROUPS: usize = 3;
 const WORKERS: usize = 10;
 const CLIENTS: u32 = 4;
 
-/// A handler that takes longer is stuck: everything here takes microseconds, but for the machine's other work.
+/// A handler that takes longer is stuck: all handlers here take microseconds, but the machine has other work.
 const STUCK: Duration = Duration::from_millis(250);
 
-/// More restarts than there can be.
+/// More restarts than can happen.
 const ANY: (u32, Duration) = (u32::MAX, Duration::from_secs(1));
 
 /// How long the tree has to recover from the last blow.
@@ -70,7 +70,7 @@ fn supervisor(name: &str) -> SupervisorBuilder {
     Supervisor::one_for_one().name(name).intensity(ANY.0, ANY.1)
 }
 
-/// Whether every worker answers again, after the last blow.
+/// Whether every worker replies again, after the last blow.
 fn recover(workers: &[ActorRef<Worker>]) -> bool {
     let end = Instant::now() + RECOVERY;
     workers.iter().all(|worker| {
@@ -79,7 +79,7 @@ fn recover(workers: &[ActorRef<Worker>]) -> bool {
     })
 }
 
-/// What the supervisors have counted: messages that processes died of, and answers that were on their way then.
+/// The supervisors' counts: messages that processes died of, and replies that were under way then.
 pub(crate) fn interruptions() -> (u64, u64) {
     let tree = phalanx::tree();
     let actors = tree.iter().flat_map(Node::walk).filter(|node| node.kind == NodeKind::Actor);

@@ -1,18 +1,19 @@
-//! What a program has open, and what of it was not there before.
+//! The resources that a program has open, and the ones added since.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long the last of it may take to go.
+/// How long the last of them may take to go.
 const GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Traces {
     descriptors: usize,
     /// Shared memory that is mapped.
     mappings: usize,
-    /// Files in shared memory and in the temporary directory with this program's number in their names; other programs have theirs there.
+    /// Files in shared memory and in the temporary directory with this program's number in their names; other
+    /// programs have theirs there.
     files: BTreeSet<PathBuf>,
 }
 
@@ -28,7 +29,7 @@ impl Traces {
         }
     }
 
-    /// How many things there are that were not there then.
+    /// How many resources have been added since.
     pub(crate) fn left(&self) -> usize {
         let end = Instant::now() + GRACE;
         loop {

@@ -8,21 +8,21 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx_clumsy::{self as clumsy, forks, pages};
 
-/// Every so many messages of a client, one takes a while.
+/// One of this many messages of a client takes a while.
 const SLOW: u64 = 16;
 
 /// For how many messages a full table of descriptors stays full.
 const FULL_FOR: u32 = 50;
 
-/// How long a process lives on whose page has been wiped.
+/// How long a process lives on with a wiped page.
 const DAZED: Duration = Duration::from_millis(100);
 
-/// Handles numbered work, and notices what comes out of turn.
+/// Handles numbered work, and notices messages out of turn.
 #[actor]
 #[derive(Default)]
 pub(crate) struct Worker {
     last: HashMap<u32, u64>,
-    /// Descriptors that it hoards, and for how many messages more.
+    /// The descriptors that it hoards, and for how many more messages.
     #[serde(skip)]
     hoard: (Vec<File>, u32),
 }
@@ -42,27 +42,28 @@ impl Death {
         [Death::Abort, Death::Panic, Death::Exit, Death::Segfault, Death::Kill];
 }
 
-/// What an actor does to itself, as a careless C library would, and goes on.
+/// An actor's mistake, like one of a careless C library. The actor goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Blunder {
-    /// Closes one of its descriptors, whichever.
+    /// Closes one of its descriptors.
     CloseOne,
     CloseAll,
     /// Comes back from the handler in two processes.
     Fork,
-    /// Takes all descriptors that there are, for a while.
+    /// Takes all free descriptors, for a while.
     Fill,
-    /// Shuts one of its sockets down, whichever: its mailbox, or what it shares with a caller.
+    /// Shuts one of its sockets down: its mailbox, or one shared with a caller.
     ShutDown,
     /// Overwrites the page that it shares with its supervisor and its callers; dies of it a little later.
     Wipe(u8),
 }
 
 impl Blunder {
-    /// Those that cost no more than the process, and so the message that it is at.
+    /// Blunders that cost no more than the process, and so the message in progress.
     pub(crate) const LIGHT: [Blunder; 3] = [Blunder::CloseOne, Blunder::CloseAll, Blunder::Fork];
 
-    /// Those that its callers notice: what is shut down stays so, and a page that lies cannot say what has been lost.
+    /// Blunders that callers notice: a socket stays shut down, and a wiped page cannot tell which messages
+    /// are lost.
     pub(crate) const HEAVY: [Blunder; 7] = [
         Blunder::CloseOne,
         Blunder::CloseAll,
@@ -76,7 +77,7 @@ impl Blunder {
 
 #[actor]
 impl Worker {
-    /// Answers whether `number` is later than all that came from this client before.
+    /// Returns whether `number` is later than all earlier ones of this client.
     pub(crate) fn work(&mut self, client: u32, number: u64, payload: String) -> bool {
         std::hint::black_box(payload.len());
         if number.is_multiple_of(SLOW) {
@@ -94,10 +95,10 @@ impl Worker {
     /// Blunders; `pick` chooses among its descriptors.
     pub(crate) fn blunder(&mut self, what: Blunder, pick: usize) -> bool {
         let own = clumsy::descriptors();
-        // What it cannot close or shut down is no harm.
+        // A descriptor that it cannot close or shut down does no harm.
         match what {
             Blunder::CloseOne => {
-                // There may be none left to look with.
+                // There may be no descriptor left to list them with.
                 if let Some(&(number, _)) = own.get(pick % own.len().max(1)) {
                     let _ = clumsy::close(number);
                 }
@@ -132,7 +133,7 @@ impl Worker {
 
     /// Dies.
     pub(crate) fn die(&self, how: Death) {
-        // No core files, and no pages of panic on the terminal: they are ordered here by the thousand.
+        // No core files, and no pages of panic on the terminal: thousands of crashes are ordered here.
         std::panic::set_hook(Box::new(|_| ()));
         match how {
             Death::Abort => std::process::abort(),

@@ -10,14 +10,14 @@ use crate::sums::{self, Part};
 
 const ROLE: &str = "PROCESS_VS_THREAD_ROLE";
 
-/// The same program, to play a role.
+/// This program, to play a role.
 pub(crate) fn as_command(role: &str) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.env(ROLE, role).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     Ok(command)
 }
 
-/// The role that this process has, if it has one.
+/// The role of this process, if it has one.
 pub(crate) fn role() -> Option<String> {
     env::var(ROLE).ok()
 }
@@ -46,9 +46,9 @@ pub(crate) fn play(role: &str) -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Ends this process as a library in C would that writes where it may not: by SIGSEGV.
+/// Ends this process by SIGSEGV, like a C library that writes to a wrong address.
 pub(crate) fn crash() {
     let line = format!("kill -SEGV {}", std::process::id());
-    // The first one only takes away the handler by which Rust finds out that a stack has overflown.
+    // The first signal only removes the handler by which Rust detects a stack overflow.
     while Command::new("/bin/sh").args(["-c", &line]).status().is_ok() {}
 }

@@ -33,7 +33,7 @@ pub(crate) fn short(time: Duration) -> String {
     }
 }
 
-/// What a process has to itself and has written to, in KiB.
+/// The private memory of a process that it has written to, in KiB.
 pub(crate) fn private_memory(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));

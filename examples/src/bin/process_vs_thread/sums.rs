@@ -1,4 +1,4 @@
-//! The same sums, one after the other, by threads, by processes, and by the workers of a pool.
+//! Sums, computed one after the other, by threads, by processes, and by the workers of a pool.
 
 use std::hint::black_box;
 use std::thread;
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::short;
 
-/// What one worker is to do.
+/// The work of one worker.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Part {
     pub(crate) from: u64,
     pub(crate) to: u64,
-    /// Before it has its numbers.
+    /// How long it waits before it has its numbers.
     pub(crate) wait: Duration,
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn sum(part: Part) -> u64 {
     (part.from..part.to).fold(0, |sum, number| black_box(sum + number * number % 7))
 }
 
-/// How long it took until all had been started, and from then on until all had ended.
+/// How long it took to start all, and from then on until all had ended.
 struct Times {
     start: Duration,
     compute: Duration,
@@ -74,7 +74,7 @@ fn by_pool(parts: &[Part]) -> phalanx::Result<Times> {
     let begin = Instant::now();
     let pool = Pool::builder().workers(parts.len()).build()?;
     let start = begin.elapsed();
-    // One each: as many as there are workers.
+    // One part for each worker.
     let sums = pool.stream(sum, parts.iter().copied()).chunk(1).collect::<Result<Vec<_>, _>>()?;
     Ok(Times { start, compute: begin.elapsed() - start, result: sums.into_iter().sum() })
 }

@@ -15,13 +15,13 @@ use crate::command::{as_command, crash};
 use crate::figures::{Times, machine, private_memory};
 use crate::sums::{Part, sum};
 
-/// How many idle ones are weighed.
+/// How many idle ones are measured.
 const IDLE: usize = 16;
 const LARGE: usize = 64 << 20;
-/// How often a speed is measured of which the best counts.
+/// How many times a speed is measured; the best counts.
 const TRIES: usize = 3;
 
-/// A unit of work of ours.
+/// A process of phalanx for one unit of work.
 #[actor]
 struct Unit;
 
@@ -81,7 +81,7 @@ fn reason<T>(answer: Result<T, CallError>) -> String {
     }
 }
 
-/// In turns, so that each has the same machine.
+/// In turns, so that all kinds see the same state of the machine.
 fn starts(rounds: usize) -> phalanx::Result<[String; 3]> {
     let mut times = [(); 3].map(|()| Times::default());
     for _ in 0..rounds {
@@ -97,7 +97,7 @@ fn idle() -> phalanx::Result<[String; 3]> {
     let (before, barrier) = (private_memory(own), Arc::new(Barrier::new(IDLE + 1)));
     let wait = |_| {
         let barrier = Arc::clone(&barrier);
-        // Once to say that it is there, once to be let go.
+        // Once to report that it runs, once to be released.
         thread::spawn(move || (barrier.wait(), barrier.wait()))
     };
     let threads: Vec<_> = (0..IDLE).map(wait).collect();
@@ -141,7 +141,7 @@ fn round_trips(rounds: usize) -> phalanx::Result<[String; 3]> {
 fn hand_overs(rounds: usize) -> phalanx::Result<[String; 3]> {
     let (to, inbox) = mpsc::channel::<String>();
     let (back, outbox) = mpsc::channel();
-    // There and back, so that freeing it is not measured.
+    // There and back, so that freeing the text is not measured.
     let other = thread::spawn(move || inbox.iter().try_for_each(|text| back.send(text)));
     let unit = Unit.spawn()?;
     let mut times = [(); 4].map(|()| Times::default());
@@ -164,7 +164,7 @@ fn hand_overs(rounds: usize) -> phalanx::Result<[String; 3]> {
     Ok([format!("{thread}; by reference"), process, format!("{command}; copied")])
 }
 
-/// Through the standard input of a command that is started for it.
+/// Through the standard input of a command started for it.
 fn swallow(text: &str) -> phalanx::Result<()> {
     let mut command = as_command("swallow")?.spawn()?;
     // Dropped at the end of the statement, which is the end of the command's input.
@@ -173,7 +173,7 @@ fn swallow(text: &str) -> phalanx::Result<()> {
     Ok(())
 }
 
-/// How many times as much work gets done in the same time.
+/// How many times as much work is done in the same time.
 fn speed_ups(unit: Duration) -> phalanx::Result<[String; 3]> {
     let cores = phalanx::parallelism();
     let part = Part { from: 0, to: unit.as_micros() as u64 * 100, wait: Duration::ZERO };
@@ -197,7 +197,7 @@ fn speed_ups(unit: Duration) -> phalanx::Result<[String; 3]> {
     Ok([speed_up(cores, threads)?, speed_up(cores, processes)?, speed_up(cores, commands)?])
 }
 
-/// By the best of some tries, which the rest of the machine has disturbed least.
+/// By the best of several tries, the one least disturbed by the rest of the machine.
 fn speed_up(cores: usize, work: impl Fn(usize) -> phalanx::Result<()>) -> phalanx::Result<String> {
     let mut best = [f64::INFINITY; 2];
     for _ in 0..TRIES {
@@ -217,7 +217,7 @@ fn crashes() -> phalanx::Result<[String; 3]> {
     Ok([format!("ends all: {in_thread}"), process, format!("ends one: {command}")])
 }
 
-/// What becomes of the others, where a task has crashed among them.
+/// The fate of the other tasks when one has crashed among them.
 fn crash_in_pool() -> phalanx::Result<[String; 3]> {
     let pool = Pool::builder().workers(2).build()?;
     let task = |n: u64| if n == 50 { (crash(), n).1 } else { n };
@@ -231,7 +231,7 @@ fn crash_in_pool() -> phalanx::Result<[String; 3]> {
     Ok(["ends all", &ours, "there are no pools"].map(str::to_owned))
 }
 
-/// A command that answers what it is told.
+/// A command that echoes its input.
 struct Echo(Child);
 
 impl Echo {
@@ -252,7 +252,7 @@ impl Echo {
 
 impl Drop for Echo {
     fn drop(&mut self) {
-        // The end of its input is the end of it.
+        // It ends with its input.
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }

@@ -1,9 +1,11 @@
 //! A supervised shop: its parts crash, and it goes on.
 //!
-//! `cargo run --bin shop`; with `-- --tree` it shows its processes before it closes, and waits for a line, so that one can look for oneself.
+//! `cargo run --bin shop`; with `-- --tree` it shows its processes before it closes, and waits for a line, to
+//! leave time for a look.
 //!
-//! A supervisor with a database, a mailer that may be done with its work, a daemon, and another supervisor for billing. Everything that goes wrong here is
-//! ordered, so that the output is the same each time; `parts.rs` has the actors.
+//! A supervisor with a database, a mailer that may be done with its work, a daemon, and another supervisor
+//! for billing. All failures here are ordered, so that the output is the same each time; `parts.rs` has the
+//! actors.
 
 #![allow(clippy::print_stdout, reason = "an example prints what it shows")]
 
@@ -15,7 +17,8 @@ use phalanx::prelude::*;
 
 use parts::{Accounts, Db, Heartbeat, Invoices, Mailer, Trouble};
 
-/// The parts, in the order of their starts. A restart after 10 ms at the earliest, after a second at the latest; five within ten minutes are bearable.
+/// The parts, in the order of their starts. A restart comes after 10 ms at the earliest, after a second at
+/// the latest; five within ten minutes are allowed.
 #[supervisor(strategy = one_for_one, intensity = "5 in 10m", backoff = "10ms..1s")]
 struct Shop {
     db: Db,
@@ -33,7 +36,7 @@ struct Billing {
     invoices: Invoices,
 }
 
-/// The refs are there before the processes are: so parts can be given refs to each other.
+/// The refs exist before the processes do: so parts can be given refs to each other.
 fn open() -> Result<ShopRef, SpawnError> {
     Shop::start_with(|shop| ShopArgs {
         db: Db::default(),
@@ -74,7 +77,7 @@ fn main() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Nobody is asked for that: it is read where the supervisors hold it.
+/// No process is asked for that: the facts are read where the supervisors keep them.
 fn show_processes() -> phalanx::Result<()> {
     if let Some(tree) = phalanx::tree() {
         println!("{tree}");
@@ -97,21 +100,21 @@ fn a_bad_order(shop: &ShopRef) {
     }
 }
 
-/// A transient child is started again after a crash, and not after an end in order.
+/// A transient child is started again after a crash, and not after an orderly end.
 fn a_mailer_that_crashes_and_one_that_is_done(shop: &ShopRef) -> phalanx::Result<()> {
     let crash = shop.mailer.fail(Trouble::Exit(7)).wait().expect_err("it was told to crash");
     println!("the mailer {}; then: {}", reason(&crash), shop.mailer.report().wait()?);
     let _ = shop.mailer.fail(Trouble::Done).wait();
-    // A monitor tells the end of each process; this waits until there will be no other.
+    // A monitor would report the end of each process; this waits for the last one.
     println!("the mailer was {}", shop.mailer.join());
-    // It does not come back by itself; when somebody brings it back, the ref is good again.
+    // It does not come back by itself; after a restart by order, the ref is good again.
     let gone = matches!(shop.mailer.report().wait(), Err(CallError::Gone(_)));
     shop.restart_child("mailer")?;
     println!("it was gone: {gone}; back by order: {}", shop.mailer.report().wait()?);
     Ok(())
 }
 
-/// One for all: who crashes takes the other one along.
+/// One for all: one that crashes takes the other one along.
 fn accounts_and_invoices(shop: &ShopRef) -> phalanx::Result<()> {
     println!("{}", shop.billing.invoices.write("tea".into(), 3).wait()?);
     println!("{}", shop.billing.invoices.write("milk".into(), 2).wait()?);
@@ -132,7 +135,7 @@ fn billing_gives_up(shop: &ShopRef) -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Why a call has no answer; without the process id that the whole error names.
+/// Why a call failed; without the process id that the whole error names.
 fn reason(error: &CallError) -> String {
     error.exit_reason().map_or_else(|| "no crash".to_owned(), ExitReason::to_string)
 }

@@ -5,12 +5,12 @@ use std::process;
 use phalanx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// How a part ends that is told to.
+/// How a part ends on request.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Trouble {
     Abort,
     Exit(i32),
-    /// It has nothing more to do, which is no crash.
+    /// It has no work left, which is no crash.
     Done,
 }
 
@@ -24,7 +24,7 @@ impl Trouble {
     }
 }
 
-/// Keeps the orders, in memory only: a new process begins with what the first one began with.
+/// Keeps the orders, in memory only: a new process begins with the state of the first one.
 #[actor]
 #[derive(Default)]
 pub(crate) struct Db {
@@ -32,7 +32,7 @@ pub(crate) struct Db {
 }
 
 impl Db {
-    /// An order that it dies of.
+    /// The order that it dies of.
     pub(crate) const BAD: &str = "something bad";
 }
 
@@ -57,7 +57,7 @@ impl Db {
     }
 }
 
-/// Asks the database; has been given its ref before either of them ran.
+/// Asks the database, whose ref it was given before either of them ran.
 #[actor]
 pub(crate) struct Mailer {
     pub(crate) db: ActorRef<Db>,
@@ -79,7 +79,7 @@ impl Mailer {
     }
 }
 
-/// Is there for the others, and ends before them.
+/// Exists for the others, and ends before them.
 #[actor]
 pub(crate) struct Heartbeat;
 

@@ -1,4 +1,5 @@
-//! Who is connected: those who have proved that they know the secret, and those who have not yet.
+//! The table of connections: clients, which have proved that they know the secret, and strangers, which have
+//! not yet.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -12,28 +13,28 @@ use crate::sys::poll;
 /// How many refusals are remembered.
 const REMEMBERED: usize = 64;
 
-/// How often is looked whether all calls have been answered.
+/// How often to check whether all calls have their replies.
 const TICK: Duration = Duration::from_millis(2);
 
 #[derive(Default)]
 pub(super) struct Table {
     rows: Mutex<Rows>,
-    /// Calls of all connections that have not been answered.
+    /// Calls of all connections without a reply.
     calls: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Rows {
     next: u64,
-    /// By the order in which they came.
+    /// In the order of their arrival.
     strangers: BTreeMap<u64, Arc<dyn Cut>>,
     clients: BTreeMap<u64, Arc<dyn Cut>>,
     refusals: VecDeque<RemoteError>,
-    /// Nobody is let in any more.
+    /// No connection is admitted any more.
     closed: bool,
 }
 
-/// The place of one connection in the table. It is given back when its thread ends, however it ends.
+/// The place of one connection in the table. It is given back when its thread ends, however that happens.
 pub(super) struct Place {
     number: u64,
 }
@@ -43,14 +44,14 @@ impl Table {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for somebody who has just connected; `None` if nobody is let in any more.
+    /// A place for a new connection; `None` if the table is closed.
     pub(super) fn enter(&self, cut: Arc<dyn Cut>, strangers: usize) -> Option<Place> {
         let mut rows = self.rows();
         if rows.closed {
             return None;
         }
         while rows.strangers.len() >= strangers {
-            // Who knows the secret needs a few milliseconds, so it is usually not one of those.
+            // A client with the secret needs a few milliseconds, so the oldest stranger is rarely one.
             let (_, oldest) = rows.strangers.pop_first()?;
             oldest.cut();
         }
@@ -60,18 +61,18 @@ impl Table {
         Some(Place { number })
     }
 
-    /// It knows the secret. Returns whether there is room for it among so many.
+    /// Makes a stranger a client. Returns `false` if `clients` of them are connected.
     pub(super) fn admit(&self, place: &Place, clients: usize) -> bool {
         let mut rows = self.rows();
         let has_room = !rows.closed && rows.clients.len() < clients;
-        // If it is not there, it has been cut off meanwhile.
+        // A stranger that is not in the table has been cut off meanwhile.
         if has_room && let Some(cut) = rows.strangers.remove(&place.number) {
             rows.clients.insert(place.number, cut);
         }
         has_room
     }
 
-    /// It has gone.
+    /// The connection has ended.
     pub(super) fn leave(&self, place: Place) {
         let mut rows = self.rows();
         rows.strangers.remove(&place.number);
@@ -98,7 +99,7 @@ impl Table {
         &self.calls
     }
 
-    /// Lets nobody in any more, waits for so long until all calls are answered, and ends all connections.
+    /// Closes the table, waits at most `grace` until all calls have their replies, and ends all connections.
     pub(super) fn close(&self, grace: Duration) {
         let mut rows = self.rows();
         rows.closed = true;

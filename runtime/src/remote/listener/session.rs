@@ -1,4 +1,4 @@
-//! One client that has been let in: reads its calls, and puts them into the mailbox of the actor that it has asked for.
+//! One admitted client: reads its calls, and puts them into the mailbox of the actor that it asked for.
 
 use std::sync::Arc;
 use std::thread;
@@ -14,10 +14,11 @@ use crate::remote::error::RemoteError;
 use crate::remote::protocol::{Outgoing, Request, Response, Shape, Welcome, decode, encode};
 use crate::remote::transport::{Inward, Link};
 
-/// Serves it until it goes.
+/// Serves the client until it goes.
 ///
 /// # Errors
-/// If it was refused, or talks nonsense. That it hangs up, or is gone without a word, is the end of every connection and no error.
+/// If the client was refused, or sent garbage. A client that hangs up or falls silent is the normal end of a
+/// connection, and no error.
 pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError> {
     let Link { who, mut outward, mut inward, cut } = link;
     let (name, wanted) = match decode(&who, &inward.receive()?)? {
@@ -39,12 +40,13 @@ pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError>
         if let Err(error) = writer.run() {
             tracing::debug!(%error, "replies cannot be delivered");
         }
-        // The reader learns of it in this way.
+        // The reader learns of it by the cut.
         for_writer.cut();
     };
     let writing = writing.spawn(write).map_err(|error| RemoteError::Local { error: error.to_string() })?;
     let outcome = service.read(&who, &mut *inward, &answers, shared.bounds.in_flight);
-    // Who is not counted among the clients any more has given back what it had.
+    // Dropped before the client leaves the table: a client that is not counted any more has given everything
+    // back.
     drop(answers);
     cut.cut();
     let _ = writing.join().map_err(Thrown::new);
@@ -56,18 +58,18 @@ pub(super) fn serve(shared: &Arc<Shared>, link: Link) -> Result<(), RemoteError>
 
 /// Tells a client that knows the secret why it is not served.
 pub(super) fn refuse(mut link: Link, error: RemoteError) -> Result<(), RemoteError> {
-    // What it asks for is read first: otherwise the answer might be thrown away with it.
+    // Reads the request first: closing with unread bytes could discard the response.
     link.inward.receive()?;
     link.outward.send(&encode(&Response::Refused(error.clone())))?;
     Err(error)
 }
 
-/// What a connection is for.
+/// The service of a connection.
 struct Service {
     actor: RawRef,
-    /// Those of its methods that the client knows.
+    /// The numbers of the methods that the client knows.
     methods: Vec<u32>,
-    /// If it is a queue.
+    /// For a queue.
     desk: Option<Arc<Desk>>,
 }
 
@@ -103,7 +105,8 @@ impl Service {
         }
     }
 
-    /// A call. One that finds the mailbox full waits here, and all behind it in the connection: that is how the client learns of it.
+    /// Forwards a call. If the mailbox is full, this blocks, and with it all later calls of the connection:
+    /// the client feels the backpressure.
     fn hand_on(
         &self,
         who: &str,

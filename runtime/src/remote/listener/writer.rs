@@ -1,5 +1,5 @@
-//! The answers of one connection, in the order in which they come. One thread writes them, and nothing but this: whoever does not read its answers holds
-//! up nobody else.
+//! Writes the replies of one connection, in the order in which they come. One thread does nothing else, so a
+//! client that does not read its replies holds up no other client.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -21,54 +21,55 @@ use crate::remote::error::RemoteError;
 use crate::remote::protocol::{Incoming, encode};
 use crate::remote::transport::Outward;
 
-/// What the writer is told. Of each kind there is at most one per call that waits, and their number is bounded.
+/// An event for the writer. Each waiting call has at most one of each kind, and the number of calls is
+/// bounded.
 enum Event {
-    /// A call has been handed on.
+    /// A call has been forwarded.
     Expect(u64, Waiting),
-    /// The answer to one may be there.
+    /// A call may have its reply.
     Look(u64),
-    /// One was answered without the actor.
+    /// A call was replied to without the actor.
     Ready(u64, Outcome),
     /// The client has gone.
     End,
 }
 
-/// The reader's side of it.
+/// The reader's end of the channel.
 pub(super) struct Answers {
     events: Sender<Event>,
     waiting: Arc<AtomicUsize>,
     shared: Arc<Shared>,
 }
 
-/// The writer's.
+/// The writer's end of the channel.
 pub(super) struct Writer {
     events: Receiver<Event>,
     own: Sender<Event>,
     waiting: HashMap<u64, Waiting>,
     outward: Box<dyn Outward>,
-    /// If it is a queue whose answers these are.
+    /// For the replies of a queue.
     desk: Option<Arc<Desk>>,
     beat: Duration,
 }
 
-/// A call that waits for its answer.
+/// A call that waits for its reply.
 struct Waiting {
     reply: Reply<()>,
     care: Option<Care>,
     counted: Counted,
 }
 
-/// An answer that is there.
+/// A reply that has come.
 struct Found {
     number: u64,
     outcome: Outcome,
-    /// Of a queue.
+    /// For a queue: the items in the reply.
     items: Option<Sent>,
     _counted: Option<Counted>,
 }
 
-/// The counts that a call is in until its answer has been sent: of its connection, and of all that a shutdown waits for. That does not wait for those who wait in a
-/// queue, which may be for ever.
+/// Counts a call until its reply has been sent: for its connection, and for a shutdown, which waits for all
+/// counted calls. A shutdown does not wait for calls that wait in a queue, perhaps for ever.
 pub(super) struct Counted {
     here: Arc<AtomicUsize>,
     all: Option<Arc<Shared>>,
@@ -106,12 +107,12 @@ pub(super) fn channel(
 }
 
 impl Answers {
-    /// How many calls wait for their answers.
+    /// How many calls wait for their replies.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(SeqCst)
     }
 
-    /// Counts a call that is about to be handed on: before anybody can have begun with it.
+    /// Counts a call before it is forwarded, so before the actor can begin with it.
     pub(super) fn count(&self, care: Option<Care>) -> Counted {
         Counted::new(self, care.is_some())
     }
@@ -168,7 +169,7 @@ impl Writer {
         }
     }
 
-    /// The answer to a call, if it is there.
+    /// Takes the reply to a call, if it has come.
     fn look(&mut self, number: u64) -> Option<Found> {
         let waiting = self.waiting.get_mut(&number)?;
         let bell = Waker::from(Arc::new(Bell { number, events: self.own.clone() }));
@@ -216,7 +217,7 @@ impl Writer {
     }
 }
 
-/// Rung when an answer is there.
+/// Woken when a reply has come.
 struct Bell {
     number: u64,
     events: Sender<Event>,

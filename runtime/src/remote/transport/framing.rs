@@ -1,13 +1,13 @@
-//! Packets on a stream of bytes: two bytes that say how long it is, then so many. Noise has none longer than 65,535 bytes, so two bytes are
-//! all there is to lie with.
+//! Packets on a stream of bytes: a length of two bytes, then that many bytes. No packet of Noise is longer
+//! than 65,535 bytes, so a false length cannot claim more than that.
 
 use std::io::{self, ErrorKind, Read, Write};
 
-/// What encryption adds to a packet.
+/// How many bytes encryption adds to a packet.
 pub(super) const TAG: usize = 16;
 /// The largest packet, encrypted.
 pub(super) const LARGEST: usize = 65_535;
-/// What says how long it is.
+/// The size of the length before a packet.
 pub(super) const PREFIX: usize = 2;
 
 pub(super) fn write(stream: &mut impl Write, packet: &[u8]) -> io::Result<()> {

@@ -1,13 +1,15 @@
-//! How two strangers find out that they know the same secret, and nobody else hears what they say.
+//! How two strangers find out that they know the same secret, unheard by others.
 //!
-//! 1. Each says which protocol it speaks, in one line of text. The manager may say that it has no room instead.
-//! 2. `Noise_NN_25519_ChaChaPoly_SHA256`, by `snow`: an encrypted session with whoever it is, the version line bound into it.
-//! 3. Inside of it the client proves that it knows the secret: HMAC-SHA-256 over its role and the hash of the handshake. The manager says no, or proves the
-//!    same for its own role.
+//! 1. Each sends its protocol version, in one line of text. A manager at its limit sends a busy line instead.
+//! 2. `Noise_NN_25519_ChaChaPoly_SHA256`, by `snow`: an encrypted session with an unknown peer, the version
+//!    line bound into it.
+//! 3. Inside of it the client proves that it knows the secret: HMAC-SHA-256 over its role and the hash of the
+//!    handshake. The manager refuses, or proves the same for its own role.
 //!
-//! The hash covers both ephemeral keys, so neither side can choose it: it is the challenge. Somebody in the middle has two
-//! sessions with two hashes, and a proof that is passed on from the one is worth nothing in the other. The client goes first, so a stranger gets nothing from a
-//! manager with which guesses at the secret could be tried. All reads are of fixed size.
+//! The hash covers both ephemeral keys, so neither side can choose it: it is the challenge. An attacker in
+//! the middle has two sessions with two hashes, and a proof from one is worthless in the other. The client
+//! goes first, so a stranger gets nothing from a manager with which to try guesses at the secret. All reads
+//! are of fixed size.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -17,9 +19,9 @@ use super::framing::{self, TAG};
 use crate::remote::error::RemoteError;
 use crate::remote::secret::{Key, Role};
 
-/// What both sides have to say first.
+/// The first line of either side.
 pub(super) const VERSION: &str = "phalanx-remote 1";
-/// What a manager says instead when it takes no more connections.
+/// The line of a manager that accepts no more connections.
 pub(super) const BUSY: &str = "phalanx-remote busy";
 /// No version line is longer.
 const LONGEST_LINE: usize = 32;
@@ -48,7 +50,7 @@ impl From<io::Error> for Failed {
     }
 }
 
-/// Nothing of what a library says about why it could not decrypt is of use to anybody.
+/// Drops the library's reason for a failed decryption, which helps no user.
 impl From<snow::Error> for Failed {
     fn from(_: snow::Error) -> Failed {
         Failed::Garbage("a handshake that cannot be read")
@@ -91,7 +93,7 @@ pub(super) fn initiate(stream: &mut (impl Read + Write), key: &Key) -> Result<Tr
 pub(super) fn respond(stream: &mut (impl Read + Write), key: &Key) -> Result<TransportState, Failed> {
     let mut noise = builder()?.build_responder()?;
     let line = read_line(stream)?;
-    // Said to everybody, so that one of another version hears why it is not admitted.
+    // Sent to every client, so that one of another version learns why it is not admitted.
     write_line(stream, VERSION)?;
     check_version(&line)?;
     hear(&mut noise, &framing::read_exactly(stream, FIRST)?)?;
@@ -110,7 +112,7 @@ pub(super) fn respond(stream: &mut (impl Read + Write), key: &Key) -> Result<Tra
 }
 
 fn builder() -> Result<Builder<'static>, Failed> {
-    // The line is part of what is hashed: a session in which somebody has changed it does not come about.
+    // The line is part of the hash: if it is changed on the way, the session fails.
     Ok(Builder::new(PATTERN.parse()?).prologue(VERSION.as_bytes())?)
 }
 
@@ -142,7 +144,8 @@ pub(super) fn write_line(stream: &mut impl Write, line: &str) -> io::Result<()> 
     stream.write_all(format!("{line}\n").as_bytes())
 }
 
-/// Byte by byte: what comes behind the line is not ours to take. There are a few of them, once per connection.
+/// Reads byte by byte, because bytes behind the line belong to the next message. The line is short, and read
+/// once per connection.
 fn read_line(stream: &mut impl Read) -> Result<String, Failed> {
     let mut line = String::with_capacity(LONGEST_LINE);
     loop {
@@ -187,7 +190,7 @@ mod tests {
         (one, other)
     }
 
-    /// What comes of it on the client's side, and on the manager's.
+    /// The outcome on the client's side, and on the manager's.
     fn meet(
         client: &str,
         manager: &str,
@@ -202,7 +205,7 @@ mod tests {
         failed.explain("the peer", Duration::from_secs(5))
     }
 
-    /// What a manager says to somebody who says this and hangs up.
+    /// The manager's error for a client that sends these bytes and hangs up.
     fn says_to(bytes: &[u8]) -> RemoteError {
         let (mut near, mut far) = pair();
         let bytes = bytes.to_vec();
@@ -228,7 +231,7 @@ mod tests {
         assert_eq!((client.err().unwrap(), manager.err().unwrap()), (wrong.clone(), wrong));
     }
 
-    /// Two sessions, and everything inside of the one is said again in the other.
+    /// Two sessions; everything inside one is repeated in the other.
     #[test]
     fn somebody_in_the_middle_is_noticed_by_both() {
         let ((mut client, mut one), (mut other, mut manager)) = (pair(), pair());
@@ -253,7 +256,7 @@ mod tests {
         framing::write(&mut other, &seal(&mut right, &proof).ok().unwrap()).unwrap();
         let verdict = framing::read_exactly(&mut other, 1 + PROOF + TAG).unwrap();
         let mut verdict = unseal(&mut right, &verdict).ok().unwrap();
-        // It claims what it likes.
+        // The attacker changes the verdict.
         verdict[0] = WELCOME;
         framing::write(&mut one, &seal(&mut left, &verdict).ok().unwrap()).unwrap();
 
@@ -281,7 +284,8 @@ mod tests {
         assert!(matches!(says_to(&half), RemoteError::HungUp { .. }));
     }
 
-    /// A low-order point makes a shared secret of zeros. It does not help: the proof is over what each has heard.
+    /// A low-order point makes a shared secret of zeros. It does not help: the proof covers the bytes that
+    /// each side received.
     #[test]
     fn a_key_that_is_none_gets_nobody_in() {
         let mut zeros = b"phalanx-remote 1\n".to_vec();

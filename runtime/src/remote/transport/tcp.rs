@@ -1,7 +1,7 @@
 //! The wire over TCP.
 //!
-//! A message is a run of packets. The first one begins with the length of the whole message, which is compared with the limit before anything
-//! else is done about it.
+//! A message is a run of packets. The first one begins with the length of the whole message, which is checked
+//! against the limit before anything else.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -17,9 +17,9 @@ use super::{Cut, Inward, Link, Outward, Port, Terms, Visitor, Wire};
 use crate::remote::error::RemoteError;
 use crate::sys::fd::{self, raise};
 
-/// What of a message fits into one packet.
+/// How many bytes of a message fit into one packet.
 const PLAIN: usize = LARGEST - TAG;
-/// What says how long a message is.
+/// The size of the length before a message.
 const LENGTH: usize = 4;
 /// How much is read at once.
 const BUFFER: usize = PREFIX + LARGEST;
@@ -28,7 +28,7 @@ pub(crate) struct Tcp;
 
 impl Wire for Tcp {
     fn listen(&self, address: &str) -> Result<Box<dyn Port>, RemoteError> {
-        // With SO_REUSEADDR: a port whose last user has just ended can be had at once.
+        // With SO_REUSEADDR: the port of a process that has just ended is free at once.
         let listening = TcpListener::bind(address).and_then(|listener| {
             let listener = TcpListener::from(raise(listener.into())?);
             let address = listener.local_addr()?;
@@ -53,7 +53,7 @@ impl Wire for Tcp {
     }
 }
 
-/// Tries one address after the other.
+/// Tries the addresses of a name one after the other.
 fn reach(address: &str, deadline: Instant) -> io::Result<TcpStream> {
     let mut refused = io::Error::new(ErrorKind::NotFound, "no such address");
     for address in address.to_socket_addrs()? {
@@ -100,7 +100,8 @@ impl Visitor for Caller {
         let mut timed = Timed { stream: self.stream, deadline: Instant::now() + terms.handshake };
         if handshake::write_line(&mut timed, BUSY).is_ok() {
             let _ = timed.stream.shutdown(Shutdown::Write);
-            // Closing before everything is read would throw away what we have said, too. Others say a few bytes and hang up.
+            // Closing with unread bytes would discard the busy line. The visitor sends a few bytes and hangs
+            // up.
             let mut buffer = [0; 256];
             while let Ok(1..) = timed.read(&mut buffer) {}
         }
@@ -198,7 +199,7 @@ impl Outward for Sending {
             });
         }
         self.send_all(message).map_err(|_| {
-            // What is behind half a message could not be read.
+            // After half a message the stream cannot be read any more.
             let _ = self.stream.shutdown(Shutdown::Both);
             RemoteError::HungUp { peer: self.who.clone() }
         })
@@ -220,7 +221,7 @@ struct Receiving {
     limit: u32,
     silence: Duration,
     buffer: Vec<u8>,
-    /// What of the buffer has been filled and not used yet.
+    /// The part of the buffer that is filled and not consumed.
     filled: std::ops::Range<usize>,
 }
 
@@ -243,7 +244,7 @@ impl Receiving {
         opened.map_err(|_| self.garbage("a packet that cannot be decrypted"))
     }
 
-    /// Waits until so many bytes are there.
+    /// Waits until this many bytes are in the buffer.
     fn fill(&mut self, bytes: usize, deadline: Instant) -> Result<(), RemoteError> {
         if self.filled.start + bytes > self.buffer.len() {
             self.buffer.copy_within(self.filled.clone(), 0);
@@ -293,7 +294,7 @@ impl Inward for Receiving {
     }
 }
 
-/// A stream whose every read and write ends at one deadline, however slowly the other side goes.
+/// A stream whose reads and writes all end at one deadline, however slow the other side is.
 struct Timed {
     stream: Arc<TcpStream>,
     deadline: Instant,
@@ -326,7 +327,7 @@ fn read_until(mut stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -> i
     }
 }
 
-/// How long it is until then; never zero, which would mean for ever.
+/// The time left; never zero, which would mean no limit.
 fn remaining(deadline: Instant) -> io::Result<Duration> {
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(ErrorKind::TimedOut.into()),
@@ -429,7 +430,7 @@ mod tests {
         let mut near = near.join().unwrap();
         near.outward.send(b"well").unwrap();
         assert_eq!(far.inward.receive().unwrap(), b"well");
-        // Written past the encryption, as somebody on the way would.
+        // Written past the encryption, like an attacker on the way.
         let mut sealed = vec![24, 0];
         sealed.extend([7; 24]);
         (&raw).write_all(&sealed).unwrap();
