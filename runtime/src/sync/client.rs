@@ -1,11 +1,13 @@
 //! The caller's side of a lock server: asking, giving up, giving back.
 
 use std::collections::HashSet;
+use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clients::{self, Ticket};
+use super::error::{LockError, Poisoned};
 use super::lock_server::{Kept, LockServer, Poison, Taken};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::reply::Reply;
@@ -42,6 +44,15 @@ impl From<SendError> for Trouble {
     }
 }
 
+/// How long a caller waits for its turn.
+#[derive(Clone, Copy)]
+pub(super) enum Wait {
+    /// Not at all: it waits for the server's answer alone.
+    Never,
+    /// [`Duration::MAX`] stands for no limit.
+    AtMost(Duration),
+}
+
 /// How long a server is given for an answer that does not depend on others.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
@@ -68,13 +79,38 @@ pub(super) fn remaining(deadline: Option<Instant>) -> Duration {
     deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
-/// Waits for permits, if it has to and `waits` says so.
+/// A guard of a value: its type says how the value is taken.
+pub(super) trait LockGuard<T: Portable>: Sized {
+    /// How many permits of the lock's server it stands for.
+    const PERMITS: u32;
+
+    fn new(turn: Turn<T>, value: Kept<T>, mark: Mark) -> Self;
+
+    /// The guard, or the error that it is in, if the last holder has died.
+    fn granted((turn, value, poison): Granted<T>, mark: Mark) -> Result<Self, LockError<Self>> {
+        Poisoned::check(Self::new(turn, value, mark), poison)
+    }
+}
+
+/// Takes a lock, which this thread must not hold yet.
+pub(super) fn lock<T: Portable, G: LockGuard<T>>(
+    server: &ActorRef<LockServer<T>>,
+    wait: Wait,
+) -> Result<G, LockError<G>> {
+    let mark = Mark::set(server.id()).ok_or(LockError::HeldByThisThread)?;
+    G::granted(take(server, G::PERMITS, wait)?, mark)
+}
+
+/// Takes permits.
 pub(super) fn take<T: Portable>(
     server: &ActorRef<LockServer<T>>,
     permits: u32,
-    waits: bool,
-    deadline: Option<Instant>,
+    wait: Wait,
 ) -> Result<Granted<T>, Trouble> {
+    let (waits, deadline) = match wait {
+        Wait::Never => (false, deadline(ANSWER)),
+        Wait::AtMost(limit) => (true, deadline(limit)),
+    };
     let ticket = clients::ticket(server, deadline, |calls, party, who| calls.enter(party, who))?;
     let turn = Turn { server: server.clone(), ticket, is_over: false, home: Home::here() };
     let reply = server.within(remaining(deadline)).take(ticket, permits, waits);
@@ -185,13 +221,13 @@ fn held() -> MutexGuard<'static, HashSet<(ActorId, usize)>> {
     HELD.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says that this thread holds a lock, for as long as it lives.
-pub(super) struct Mark(ActorId);
+/// Says that this thread holds a lock, for as long as it lives. Not `Send`: it is taken back by the thread that has set it.
+pub(super) struct Mark(ActorId, PhantomData<*const ()>);
 
 impl Mark {
     /// `None` if it does already.
     pub(super) fn set(lock: ActorId) -> Option<Mark> {
-        held().insert((lock, per_process::thread())).then(|| Mark(lock))
+        held().insert((lock, per_process::thread())).then(|| Mark(lock, PhantomData))
     }
 }
 

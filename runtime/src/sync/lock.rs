@@ -1,15 +1,14 @@
 //! A lock with the value that it protects.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::{self, Granted, Mark, Trouble, Turn};
-use super::error::{LockError, Poisoned, SyncError};
-use super::lock_server::{Kept, LockServer};
+use super::client::{self, LockGuard, Mark, Trouble, Turn, Wait};
+use super::error::{LockError, SyncError};
+use super::lock_server::{ALL, Kept, LockServer};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
@@ -70,8 +69,6 @@ pub struct Guard<T: Portable> {
     /// It has been lent for changes since the last commit.
     dirty: bool,
     mark: Option<Mark>,
-    /// Not `Send`: which thread holds a lock is known.
-    thread: PhantomData<*const ()>,
 }
 
 impl<T: Portable> Lock<T> {
@@ -80,7 +77,7 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// See [`SpawnError`].
     pub fn new(value: T) -> Result<Lock<T>, SpawnError> {
-        let server = LockServer::builder(Kept::new(value), 1, true).name("lock").spawn()?;
+        let server = LockServer::builder(Kept::new(value), ALL, true).name("lock").spawn()?;
         Ok(Lock { server })
     }
 
@@ -89,7 +86,7 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// See [`LockError`]; for one, the guard is in it.
     pub fn lock(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take(true, None)
+        self.lock_timeout(Duration::MAX)
     }
 
     /// Waits as [`lock`](Self::lock) does, for `limit` at most. Never [`LockError::Timeout`] early.
@@ -112,7 +109,7 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// See [`LockError`].
     pub fn lock_timeout(&self, limit: Duration) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take(true, client::deadline(limit))
+        client::lock(&self.server, Wait::AtMost(limit))
     }
 
     /// Takes the lock if it is free. Waits for the answer of its server, not for the holder.
@@ -137,7 +134,7 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// [`LockError::Busy`] if it is held, or others wait for it; see [`LockError`].
     pub fn try_lock(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take(false, client::deadline(client::ANSWER))
+        client::lock(&self.server, Wait::Never)
     }
 
     /// Waits until the predicate holds of the value, `limit` at most ([`Duration::MAX`]: without a limit), and answers with the lock held: a condition variable. What has been changed
@@ -179,8 +176,7 @@ impl<T: Portable> Lock<T> {
         predicate: impl FnMut(&T) -> bool,
         limit: Duration,
     ) -> Result<Guard<T>, LockError<Guard<T>>> {
-        assert!(guard.server() == Some(&self.server), "the guard is that of another lock");
-        guard.wait_until(predicate, limit)
+        guard.wait_until(&self.server, predicate, limit)
     }
 
     /// Whoever keeps the lock: to look at, and to watch.
@@ -195,29 +191,27 @@ impl<T: Portable> Lock<T> {
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
         self.server.stop(grace)
     }
+}
 
-    fn take(&self, waits: bool, deadline: Option<Instant>) -> Result<Guard<T>, LockError<Guard<T>>> {
-        let mark = Mark::set(self.server.id()).ok_or(LockError::HeldByThisThread)?;
-        Guard::of(client::take(&self.server, 1, waits, deadline)?, mark)
+/// To change the value, which one holder at a time can.
+impl<T: Portable> LockGuard<T> for Guard<T> {
+    const PERMITS: u32 = ALL;
+
+    fn new(turn: Turn<T>, value: Kept<T>, mark: Mark) -> Self {
+        Guard { turn: Some(turn), value, dirty: false, mark: Some(mark) }
     }
 }
 
 impl<T: Portable> Guard<T> {
-    pub(super) fn of((turn, value, poison): Granted<T>, mark: Mark) -> Result<Guard<T>, LockError<Guard<T>>> {
-        let guard = Guard { turn: Some(turn), value, dirty: false, mark: Some(mark), thread: PhantomData };
-        Poisoned::check(guard, poison)
-    }
-
-    pub(super) fn server(&self) -> Option<&ActorRef<LockServer<T>>> {
-        self.turn.as_ref().map(Turn::server)
-    }
-
-    /// Waits until it may look again.
+    /// Waits until the predicate holds; see [`Lock::wait_until`].
     pub(super) fn wait_until(
         mut self,
+        server: &ActorRef<LockServer<T>>,
         mut predicate: impl FnMut(&T) -> bool,
         limit: Duration,
     ) -> Result<Guard<T>, LockError<Guard<T>>> {
+        let own = self.turn.as_ref().map(Turn::server);
+        assert!(own == Some(server), "the guard is that of another lock");
         let deadline = client::deadline(limit);
         while !predicate(&self) {
             // A request whose time is over would not be looked at.
@@ -236,7 +230,7 @@ impl<T: Portable> Guard<T> {
         if self.dirty {
             turn = turn.put(&self.value)?;
         }
-        Guard::of(turn.park(deadline)?, mark)
+        Guard::granted(turn.park(deadline)?, mark)
     }
 
     /// Makes the value as it is now the one that the next holder gets, whatever becomes of this one. The lock stays held. Blocks until the server has it.

@@ -14,6 +14,9 @@ use crate::ipc::codec::Portable;
 use crate::reactor::monitor::{Down, Who};
 use crate::types::exit::ExitReason;
 
+/// How many permits the server of a lock has: more than there can be readers. A writer takes all of them.
+pub(super) const ALL: u32 = u32::MAX;
+
 /// A value that the server keeps while copies of it travel. Encoded like the value itself.
 pub(super) struct Kept<T>(Arc<T>);
 

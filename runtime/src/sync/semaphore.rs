@@ -1,11 +1,11 @@
 //! A number of permits.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::{self, Turn};
+use super::client::{self, Trouble, Turn, Wait};
 use super::error::SyncError;
 use super::lock::handle;
 use super::lock_server::{Kept, LockServer};
@@ -77,7 +77,7 @@ impl Semaphore {
     /// # Errors
     /// See [`SyncError`].
     pub fn acquire(&self) -> Result<Permit, SyncError> {
-        self.take(1, true, None)
+        self.acquire_timeout(Duration::MAX)
     }
 
     /// Waits as [`acquire`](Self::acquire) does, for `limit` at most. Never [`SyncError::Timeout`] early.
@@ -99,7 +99,7 @@ impl Semaphore {
     /// # Errors
     /// See [`SyncError`].
     pub fn acquire_timeout(&self, limit: Duration) -> Result<Permit, SyncError> {
-        self.take(1, true, client::deadline(limit))
+        self.acquire_many(1, limit)
     }
 
     /// Takes a permit, if there is one and nobody waits for it.
@@ -107,7 +107,7 @@ impl Semaphore {
     /// # Errors
     /// [`SyncError::Busy`]; see [`SyncError`].
     pub fn try_acquire(&self) -> Result<Permit, SyncError> {
-        self.take(1, false, client::deadline(client::ANSWER))
+        self.take(1, Wait::Never)
     }
 
     /// Takes several permits at once, for `limit` at most ([`Duration::MAX`]: without a limit).
@@ -129,7 +129,7 @@ impl Semaphore {
     /// # Errors
     /// [`SyncError::TooMany`] if there are not so many in all; see [`SyncError`].
     pub fn acquire_many(&self, permits: u32, limit: Duration) -> Result<Permit, SyncError> {
-        self.take(permits, true, client::deadline(limit))
+        self.take(permits, Wait::AtMost(limit))
     }
 
     /// How many permits are free at this instant.
@@ -137,7 +137,7 @@ impl Semaphore {
     /// # Errors
     /// See [`SyncError`].
     pub fn available(&self) -> Result<u32, SyncError> {
-        Ok(self.server.free().wait().map_err(client::Trouble::from)?)
+        Ok(self.server.free().wait().map_err(Trouble::from)?)
     }
 
     /// Whoever keeps the permits: to look at, and to watch.
@@ -153,13 +153,11 @@ impl Semaphore {
         self.server.stop(grace)
     }
 
-    fn take(&self, permits: u32, waits: bool, deadline: Option<Instant>) -> Result<Permit, SyncError> {
-        match client::take(&self.server, permits, waits, deadline) {
+    fn take(&self, permits: u32, wait: Wait) -> Result<Permit, SyncError> {
+        match client::take(&self.server, permits, wait) {
             Ok((turn, _, _)) => Ok(Permit { turn, permits }),
             // What would never be free is not waited for: the server drops the request.
-            Err(client::Trouble::Call(CallError::Unanswered(_))) => {
-                Err(SyncError::TooMany { asked: permits })
-            }
+            Err(Trouble::Call(CallError::Unanswered(_))) => Err(SyncError::TooMany { asked: permits }),
             Err(trouble) => Err(trouble.into()),
         }
     }
