@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, ANSWER, Trouble};
 use super::clients::{self, Clients, Party, Ticket};
-use super::error;
+use super::error::handle_error;
 use super::lock::handle;
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
@@ -412,29 +412,13 @@ impl From<CallError<Broken>> for BarrierError {
     }
 }
 
-impl From<Trouble> for BarrierError {
-    fn from(trouble: Trouble) -> BarrierError {
-        match trouble {
-            Trouble::Gone { reason, at } => BarrierError::Gone { reason, at },
-            Trouble::Call(error) => BarrierError::Call(error),
-            Trouble::System(error) => BarrierError::System(error),
-            Trouble::Timeout | Trouble::Busy => {
-                BarrierError::System("no answer within the time-out".to_owned())
-            }
-        }
+handle_error! {
+    BarrierError
+    from {
+        Trouble::Timeout | Trouble::Busy => BarrierError::System("no answer within the time-out".to_owned()),
+    }
+    says {
+        BarrierError::Broken { by, why } => "{}", Broken { by: by.clone(), why: why.clone() };
+        BarrierError::Timeout => "the barrier's server does not answer";
     }
 }
-
-impl fmt::Display for BarrierError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| match self {
-            BarrierError::Broken { by, why } => write!(f, "{}", Broken { by: by.clone(), why: why.clone() }),
-            BarrierError::Timeout => f.write_str("the barrier's server does not answer"),
-            BarrierError::Gone { reason, at } => error::gone(f, reason.as_ref(), at),
-            BarrierError::Call(error) => write!(f, "{error}"),
-            BarrierError::System(error) => f.write_str(error),
-        })
-    }
-}
-
-impl std::error::Error for BarrierError {}

@@ -6,7 +6,7 @@ use super::client::Trouble;
 use super::lock_server::Poison;
 use crate::reactor::monitor::Who;
 use crate::types::error::{At, CallError};
-use crate::types::escape::{Line, escaped};
+use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
 /// Why an operation of a [`Semaphore`](crate::Semaphore) or an [`Event`](crate::Event) was not done, or what a guard could not do.
@@ -98,63 +98,68 @@ impl<G> LockError<G> {
     }
 }
 
-impl<G> From<Trouble> for LockError<G> {
-    fn from(trouble: Trouble) -> LockError<G> {
-        match trouble {
-            Trouble::Busy => LockError::Busy,
-            Trouble::Timeout => LockError::Timeout,
-            Trouble::Gone { reason, at } => LockError::Gone { reason, at },
-            Trouble::Call(error) => LockError::Call(error),
-            Trouble::System(error) => LockError::System(error),
+/// The conversion and the text of an error with the variants `Gone`, `Call` and `System`, which all errors here have.
+/// `from` says what it makes of a wait without success, `says` what its own variants tell.
+macro_rules! handle_error {
+    (
+        $error:ident $(<$guard:ident>)?
+        from { $($trouble:pat => $own:expr,)* }
+        says { $($variant:pat => $text:literal $(, $shown:expr)?;)* }
+    ) => {
+        impl$(<$guard>)? From<Trouble> for $error$(<$guard>)? {
+            fn from(trouble: Trouble) -> Self {
+                match trouble {
+                    $($trouble => $own,)*
+                    Trouble::Gone { reason, at } => $error::Gone { reason, at },
+                    Trouble::Call(error) => $error::Call(error),
+                    Trouble::System(error) => $error::System(error),
+                }
+            }
         }
-    }
-}
 
-impl From<Trouble> for SyncError {
-    fn from(trouble: Trouble) -> SyncError {
-        match trouble {
-            Trouble::Busy => SyncError::Busy,
-            Trouble::Timeout => SyncError::Timeout,
-            Trouble::Gone { reason, at } => SyncError::Gone { reason, at },
-            Trouble::Call(error) => SyncError::Call(error),
-            Trouble::System(error) => SyncError::System(error),
+        impl$(<$guard>)? fmt::Display for $error$(<$guard>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                escaped(f, |f| match self {
+                    $($variant => write!(f, $text $(, $shown)?),)*
+                    $error::Gone { reason: Some(reason), at } => {
+                        write!(f, "{at}: the server is gone: {reason}")
+                    }
+                    $error::Gone { reason: None, at } => write!(f, "{at}: the server is gone"),
+                    $error::Call(error) => write!(f, "{error}"),
+                    $error::System(error) => f.write_str(error),
+                })
+            }
         }
+
+        impl$(<$guard>)? std::error::Error for $error$(<$guard>)? {}
+    };
+}
+pub(super) use handle_error;
+
+handle_error! {
+    SyncError
+    from {
+        Trouble::Busy => SyncError::Busy,
+        Trouble::Timeout => SyncError::Timeout,
+    }
+    says {
+        SyncError::Busy => "none is free at the moment";
+        SyncError::Timeout => "the time was over first";
+        SyncError::TooMany { asked } => "there are fewer than {asked} permits";
     }
 }
 
-pub(super) fn gone(f: &mut Line<'_>, reason: Option<&ExitReason>, at: &At) -> fmt::Result {
-    match reason {
-        Some(reason) => write!(f, "{at}: the server is gone: {reason}"),
-        None => write!(f, "{at}: the server is gone"),
+handle_error! {
+    LockError<G>
+    from {
+        Trouble::Busy => LockError::Busy,
+        Trouble::Timeout => LockError::Timeout,
     }
-}
-
-impl fmt::Display for SyncError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| match self {
-            SyncError::Busy => f.write_str("none is free at the moment"),
-            SyncError::Timeout => f.write_str("the time was over first"),
-            SyncError::TooMany { asked } => write!(f, "there are fewer than {asked} permits"),
-            SyncError::Gone { reason, at } => gone(f, reason.as_ref(), at),
-            SyncError::Call(error) => write!(f, "{error}"),
-            SyncError::System(error) => f.write_str(error),
-        })
-    }
-}
-
-impl std::error::Error for SyncError {}
-
-impl<G> fmt::Display for LockError<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| match self {
-            LockError::Poisoned(poisoned) => write!(f, "{poisoned}"),
-            LockError::HeldByThisThread => f.write_str("this thread holds the lock already"),
-            LockError::Busy => f.write_str("the lock is held at the moment"),
-            LockError::Timeout => f.write_str("the lock was not free in time"),
-            LockError::Gone { reason, at } => gone(f, reason.as_ref(), at),
-            LockError::Call(error) => write!(f, "{error}"),
-            LockError::System(error) => f.write_str(error),
-        })
+    says {
+        LockError::Poisoned(poisoned) => "{poisoned}";
+        LockError::HeldByThisThread => "this thread holds the lock already";
+        LockError::Busy => "the lock is held at the moment";
+        LockError::Timeout => "the lock was not free in time";
     }
 }
 
@@ -164,8 +169,6 @@ impl<G> fmt::Debug for LockError<G> {
         write!(f, "LockError({self})")
     }
 }
-
-impl<G> std::error::Error for LockError<G> {}
 
 impl<G> fmt::Display for Poisoned<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
