@@ -1,4 +1,4 @@
-//! A lock for many who read, or one who writes.
+//! A lock for many readers or one writer.
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,11 +16,13 @@ use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 
-/// A value that many may read at the same time, or one may change; [`Lock`](crate::Lock) says the rest.
+/// A value that many holders may read at one time, or one may change; see also [`Lock`](crate::Lock).
 ///
-/// Everybody is served in the order of asking: readers that come after a waiting writer wait behind it, so neither side starves the other. The death of a reader is of no
-/// concern to anybody; that of a writer is told to the next holder, reader or writer, with the value as it was last committed (to several readers, if they get it
-/// together). A thread that holds it in either way and takes it again gets [`LockError::HeldByThisThread`], since a writer may be waiting in between.
+/// Callers get the lock in the order in which they asked: readers that come after a waiting writer wait
+/// behind it, so neither side starves the other. The death of a reader has no effect. After that of a writer
+/// the next holder, reader or writer, gets [`LockError::Poisoned`] with the value as it was last committed
+/// (several readers, if they get the lock together). A thread that holds it in either way and takes it again
+/// gets [`LockError::HeldByThisThread`], since a writer may be waiting in between.
 ///
 /// ```
 /// use phalanx::RwLock;
@@ -48,7 +50,7 @@ pub struct RwLock<T: Portable> {
 
 handle!(RwLock<T>);
 
-/// The right to read the value of a [`RwLock`], and a copy of it. Dropping it gives that right back.
+/// The right to read the value of a [`RwLock`], and a copy of it. Dropping it gives the right back.
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct ReadGuard<T: Portable> {
     /// For its drop.
@@ -68,7 +70,8 @@ impl<T: Portable> RwLock<T> {
         Ok(RwLock { server })
     }
 
-    /// Takes it for reading. Blocks until no writer has it or waits for it before this one, without a limit, but not beyond the death of its server.
+    /// Takes it for reading. Blocks while a writer has it, or waits since before this call; without a limit,
+    /// but not beyond the death of the server.
     ///
     /// # Errors
     /// See [`LockError`].
@@ -84,15 +87,15 @@ impl<T: Portable> RwLock<T> {
         client::lock(&self.server, Wait::AtMost(limit))
     }
 
-    /// Takes it for reading, if that can be now.
+    /// Takes it for reading, if that is possible at once.
     ///
     /// # Errors
-    /// [`LockError::Busy`] if a writer has it, or anybody waits for it; see [`LockError`].
+    /// [`LockError::Busy`] if a writer has it, or any caller waits for it; see [`LockError`].
     pub fn try_read(&self) -> Result<ReadGuard<T>, LockError<ReadGuard<T>>> {
         client::lock(&self.server, Wait::Never)
     }
 
-    /// Takes it for changes. Blocks until nobody has it, without a limit, but not beyond the death of its server.
+    /// Takes it for changes. Blocks until it is free, without a limit, but not beyond the server's death.
     ///
     /// # Errors
     /// See [`LockError`].
@@ -108,7 +111,7 @@ impl<T: Portable> RwLock<T> {
         client::lock(&self.server, Wait::AtMost(limit))
     }
 
-    /// Takes it for changes, if nobody has it.
+    /// Takes it for changes, if it is free.
     ///
     /// ```
     /// # use phalanx::{LockError, RwLock};
@@ -126,15 +129,16 @@ impl<T: Portable> RwLock<T> {
     /// ```
     ///
     /// # Errors
-    /// [`LockError::Busy`] if somebody has it, or waits for it; see [`LockError`].
+    /// [`LockError::Busy`] if it is held, or others wait for it; see [`LockError`].
     pub fn try_write(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
         client::lock(&self.server, Wait::Never)
     }
 
-    /// Waits, with a guard for changes, until the predicate holds of the value; see [`Lock::wait_until`](crate::Lock::wait_until).
+    /// Waits, with a guard for changes, until the predicate is true of the value; see
+    /// [`Lock::wait_until`](crate::Lock::wait_until).
     ///
     /// # Errors
-    /// See there.
+    /// See [`Lock::wait_until`](crate::Lock::wait_until).
     ///
     /// # Panics
     /// If the guard is that of another lock.
@@ -147,7 +151,7 @@ impl<T: Portable> RwLock<T> {
         guard.wait_until(&self.server, predicate, limit)
     }
 
-    /// Whoever keeps the lock: to look at, and to watch.
+    /// The server of the lock: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
         self.server.any()
     }
@@ -161,7 +165,7 @@ impl<T: Portable> RwLock<T> {
     }
 }
 
-/// To read the value, which many can together.
+/// Shared: it stands for one permit.
 impl<T: Portable> LockGuard<T> for ReadGuard<T> {
     const PERMITS: u32 = 1;
 
