@@ -229,8 +229,38 @@ macro_rules! __shared_impl {
         unsafe impl $crate::memfd::Shared for $name {}
     };
 }
+
+/// Declares an enum whose variants are numbers in shared memory.
+///
+/// Any process that maps the memory can write any number there: `from_word` returns `None` for an unknown one,
+/// and each caller decides what that stands for.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __word_enum {
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }
+    ) => {
+        $(#[$meta])*
+        $vis enum $name { $($(#[$variant_meta])* $variant = $word,)* }
+
+        impl $name {
+            pub(crate) const fn to_word(self) -> u32 {
+                self as u32
+            }
+
+            pub(crate) const fn from_word(word: u32) -> Option<$name> {
+                match word {
+                    $($word => Some($name::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
 pub use __shared_impl as shared_impl;
 pub use __shared_struct as shared_struct;
+pub use __word_enum as word_enum;
 
 /// Whether what is mapped here is to be kept out of the processes that this one forks: in a supervisor.
 static KEEPS: AtomicBool = AtomicBool::new(false);
@@ -378,6 +408,19 @@ impl<T: Shared> std::fmt::Debug for Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    word_enum! {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Answer { No = 3, Yes = 7, }
+    }
+
+    #[test]
+    fn a_number_that_is_no_variant_is_read_as_none() {
+        let read: Vec<_> = (0..10).filter_map(Answer::from_word).collect();
+        assert_eq!(read, [Answer::No, Answer::Yes]);
+        assert_eq!((Answer::No.to_word(), Answer::Yes.to_word()), (3, 7));
+        assert_eq!(Answer::from_word(u32::MAX), None);
+    }
 
     #[test]
     fn what_a_file_claims_and_does_not_have_is_not_mapped() {

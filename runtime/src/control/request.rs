@@ -19,6 +19,7 @@ use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::logging::Wish;
 use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
 use crate::status::{StatusPage, StopMode};
+use crate::sys::memfd::word_enum;
 use crate::sys::{clock, credentials, fd, poll, seqpacket};
 use crate::types::exit::ExitReason;
 use crate::types::options::Recycle;
@@ -108,15 +109,17 @@ pub(crate) struct Payload<P = ByteBuf> {
     bytes: P,
 }
 
-/// The kind of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Kind {
-    /// Handles messages until it is stopped.
-    Actor,
-    /// Runs a function and ends.
-    Task,
-    /// Supervises.
-    Supervisor,
+word_enum! {
+    /// The kind of a process.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub(crate) enum Kind {
+        /// Handles messages until it is stopped.
+        Actor = 0,
+        /// Runs a function and ends.
+        Task = 1,
+        /// Supervises.
+        Supervisor = 2,
+    }
 }
 
 /// All that a supervisor has to know of a process to start it.

@@ -244,10 +244,10 @@ impl Node {
     /// must be a child of this supervisor.
     fn of(status_page: &StatusPage, supervisor: i32) -> Node {
         let (name, kind, entry) = status_page.signature();
-        let kind = match kind {
-            kind if kind == Kind::Supervisor as u32 => NodeKind::Supervisor,
-            kind if kind == Kind::Task as u32 => NodeKind::Task,
-            _ => NodeKind::Actor,
+        let kind = match Kind::from_word(kind) {
+            Some(Kind::Supervisor) => NodeKind::Supervisor,
+            Some(Kind::Task) => NodeKind::Task,
+            Some(Kind::Actor) | None => NodeKind::Actor,
         };
         let state = match status_page.state() {
             State::New | State::Starting => NodeState::Starting,

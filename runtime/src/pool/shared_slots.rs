@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::resources::shared::Shared;
+use crate::sys::memfd::word_enum;
 
 /// How many batches can be on their way to a worker.
 pub(crate) const TRACKS: usize = 2;
@@ -41,18 +42,20 @@ const CONTROL: usize = 0;
 const RESULTS: usize = 8;
 const WORDS: usize = FIRST_TRACK + TRACKS * TRACK;
 
-/// Where a worker is with the item at its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// It has not begun with it.
-    Before = 0,
-    /// It decodes the arguments: no code of the task has run.
-    Reading = 1,
-    Running = 2,
-    /// The result is on its way in the answer, as there is no room for it here.
-    Handing = 3,
-    /// It is about to be killed for this item.
-    Condemned = 4,
+word_enum! {
+    /// Where a worker is with the item at its place.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Phase {
+        /// It has not begun with it.
+        Before = 0,
+        /// It decodes the arguments: no code of the task has run.
+        Reading = 1,
+        Running = 2,
+        /// The result is on its way in the answer, as there is no room for it here.
+        Handing = 3,
+        /// It is about to be killed for this item.
+        Condemned = 4,
+    }
 }
 
 /// The control word of a track.
@@ -74,7 +77,7 @@ impl Control {
         (u64::from(self.serial) << 48)
             | ((u64::from(self.limit) & PLACE_BITS) << 28)
             | ((u64::from(self.place) & PLACE_BITS) << 8)
-            | self.phase as u64
+            | u64::from(self.phase.to_word())
     }
 
     fn of_word(word: u64) -> Control {
@@ -82,41 +85,25 @@ impl Control {
             serial: (word >> 48) as u16,
             limit: ((word >> 28) & PLACE_BITS) as u32,
             place: ((word >> 8) & PLACE_BITS) as u32,
-            phase: match word & 0xff {
-                0 => Phase::Before,
-                1 => Phase::Reading,
-                2 => Phase::Running,
-                3 => Phase::Handing,
-                _ => Phase::Condemned,
-            },
+            phase: Phase::from_word((word & 0xff) as u32).unwrap_or(Phase::Condemned),
         }
     }
 }
 
-/// What kind of result lies in the shared slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Status {
-    /// A value.
-    Value = 0,
-    /// A value that is a `Result`, and an error.
-    ValueErr = 1,
-    /// The error of the task's own.
-    App = 2,
-    /// The arguments could not be decoded; a text.
-    Arguments = 3,
-    /// The result could not be encoded; a text.
-    Result = 4,
-}
-
-impl Status {
-    fn of_word(word: u64) -> Status {
-        match word & 0xff {
-            0 => Status::Value,
-            1 => Status::ValueErr,
-            2 => Status::App,
-            3 => Status::Arguments,
-            _ => Status::Result,
-        }
+word_enum! {
+    /// What kind of result lies in the shared slots.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub(crate) enum Status {
+        /// A value.
+        Value = 0,
+        /// A value that is a `Result`, and an error.
+        ValueErr = 1,
+        /// The error of the task's own.
+        App = 2,
+        /// The arguments could not be decoded; a text.
+        Arguments = 3,
+        /// The result could not be encoded; a text.
+        Result = 4,
     }
 }
 
@@ -269,7 +256,7 @@ impl Track<'_> {
         let end = at + 1 + bytes.len().div_ceil(8);
         let room = self.0.get(RESULTS + at..RESULTS + end)?;
         let (header, words) = room.split_first()?;
-        header.store(((bytes.len() as u64) << 8) | status as u64, Relaxed);
+        header.store(((bytes.len() as u64) << 8) | u64::from(status.to_word()), Relaxed);
         let mut chunks = bytes.chunks_exact(8);
         let mut words = words.iter();
         for (chunk, word) in chunks.by_ref().zip(words.by_ref()) {
@@ -323,7 +310,7 @@ impl Track<'_> {
         bytes.reserve(8 * words.len());
         words.iter().for_each(|word| bytes.extend_from_slice(&word.load(Relaxed).to_le_bytes()));
         bytes.truncate(start + len);
-        Some((Status::of_word(header), end))
+        Some((Status::from_word((header & 0xff) as u32).unwrap_or(Status::Result), end))
     }
 }
 

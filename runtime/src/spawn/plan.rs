@@ -106,7 +106,7 @@ impl Mailbox {
             timeout: options.timeout.unwrap_or(TIMEOUT),
             depth: options.depth(),
         };
-        status_page.sign(name, kind as u32, card.id, entry);
+        status_page.sign(name, kind.to_word(), card.id, entry);
         status_page.date(std::process::id(), options.daemon);
         let endpoint = reactor.intern(Endpoint::new(card, sender, status_page)).map_err(Failure::Io)?;
         Ok(Mailbox { endpoint, receiver })

@@ -8,40 +8,43 @@ use std::sync::atomic::{
 
 use super::layout::{PLACE, WORDS};
 use super::{StatusPage, cut, read_text, write_text};
+use crate::sys::memfd::word_enum;
 
-/// Why the runtime in an actor ended it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ExitNotice {
-    Stopped = 1,
-    /// A task that returned.
-    Returned = 2,
-    /// A panic that unwound to the runtime.
-    Panicked = 3,
-    /// Its `init` returned an error.
-    InitFailed = 4,
-    /// Its init arguments could not be decoded.
-    Undecodable = 5,
-    /// To be replaced by a fresh process.
-    Recycled = 6,
-    /// Ended by its own code, in order.
-    Itself = 7,
-    /// Ended by its own code, without a restart.
-    ForGood = 8,
-    /// Its `init` declined to start.
-    Ignored = 9,
-    /// A supervisor that exceeded its restart intensity.
-    Intensity = 10,
-    /// A linked actor crashed.
-    Linked = 11,
-    /// An option could not be applied: an environment, a limit.
-    NoOption = 12,
-    /// Its mailbox, or another descriptor that it cannot do without, was closed or shut down.
-    Broken = 13,
+word_enum! {
+    /// Why the runtime in an actor ended it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum ExitNotice {
+        Stopped = 1,
+        /// A task that returned.
+        Returned = 2,
+        /// A panic that unwound to the runtime.
+        Panicked = 3,
+        /// Its `init` returned an error.
+        InitFailed = 4,
+        /// Its init arguments could not be decoded.
+        Undecodable = 5,
+        /// To be replaced by a fresh process.
+        Recycled = 6,
+        /// Ended by its own code, in order.
+        Itself = 7,
+        /// Ended by its own code, without a restart.
+        ForGood = 8,
+        /// Its `init` declined to start.
+        Ignored = 9,
+        /// A supervisor that exceeded its restart intensity.
+        Intensity = 10,
+        /// A linked actor crashed.
+        Linked = 11,
+        /// An option could not be applied: an environment, a limit.
+        NoOption = 12,
+        /// Its mailbox, or another descriptor that it cannot do without, was closed or shut down.
+        Broken = 13,
+    }
 }
 
 impl StatusPage {
     pub(crate) fn note_exit(&self, exit_notice: ExitNotice) {
-        self.0.exit_notice.store(exit_notice as u32, SeqCst);
+        self.0.exit_notice.store(exit_notice.to_word(), SeqCst);
     }
 
     /// The word in which a failed allocation is noted. It lies in the page, so the page must never be
@@ -58,22 +61,7 @@ impl StatusPage {
     }
 
     pub(crate) fn exit_notice(&self) -> Option<ExitNotice> {
-        Some(match self.0.exit_notice.load(SeqCst) {
-            1 => ExitNotice::Stopped,
-            2 => ExitNotice::Returned,
-            3 => ExitNotice::Panicked,
-            4 => ExitNotice::InitFailed,
-            5 => ExitNotice::Undecodable,
-            6 => ExitNotice::Recycled,
-            7 => ExitNotice::Itself,
-            8 => ExitNotice::ForGood,
-            9 => ExitNotice::Ignored,
-            10 => ExitNotice::Intensity,
-            11 => ExitNotice::Linked,
-            12 => ExitNotice::NoOption,
-            13 => ExitNotice::Broken,
-            _ => return None,
-        })
+        ExitNotice::from_word(self.0.exit_notice.load(SeqCst))
     }
 
     pub(crate) fn ran_out_of_memory(&self) -> bool {

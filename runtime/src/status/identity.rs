@@ -9,23 +9,26 @@ use std::time::Duration;
 
 use super::layout::NAME;
 use super::{Process, StatusPage, cut, read_text, write_text};
+use crate::sys::memfd::word_enum;
 use crate::sys::{clock, futex};
 
-/// Where an actor is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub(crate) enum State {
-    /// No supervisor has taken it yet.
-    New = 0,
-    /// A process exists and prepares itself.
-    Starting = 1,
-    /// It handles messages.
-    Ready = 2,
-    /// Its process is gone, and there will be another.
-    Restarting = 3,
-    /// It has no process, and gets one only if its supervisor is asked for it.
-    Down = 4,
-    /// It is gone and does not come back.
-    Dead = 5,
+word_enum! {
+    /// Where an actor is in its life.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+    pub(crate) enum State {
+        /// No supervisor has taken it yet.
+        New = 0,
+        /// A process exists and prepares itself.
+        Starting = 1,
+        /// It handles messages.
+        Ready = 2,
+        /// Its process is gone, and there will be another.
+        Restarting = 3,
+        /// It has no process, and gets one only if its supervisor is asked for it.
+        Down = 4,
+        /// It is gone and does not come back.
+        Dead = 5,
+    }
 }
 
 impl StatusPage {
@@ -94,14 +97,8 @@ impl StatusPage {
 
     pub(crate) fn state(&self) -> State {
         // An unmapped page is looked at so rarely that a mapping is not worth it.
-        match self.0.first_word().unwrap_or_else(|| self.0.state.load(Acquire)) {
-            0 => State::New,
-            1 => State::Starting,
-            2 => State::Ready,
-            3 => State::Restarting,
-            4 => State::Down,
-            _ => State::Dead,
-        }
+        let word = self.0.first_word().unwrap_or_else(|| self.0.state.load(Acquire));
+        State::from_word(word).unwrap_or(State::Dead)
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -134,7 +131,7 @@ impl StatusPage {
         self.0.incarnation.store(incarnation, Release);
         self.0.pid.store(pid as u32, Release);
         // The child may have become ready before its parent gets here.
-        let without = |state: u32| (state != State::Ready as u32).then_some(State::Starting as u32);
+        let without = |state: u32| (state != State::Ready.to_word()).then_some(State::Starting.to_word());
         let _ = self.0.state.fetch_update(SeqCst, SeqCst, without);
     }
 
@@ -154,12 +151,12 @@ impl StatusPage {
     pub(crate) fn restore(&self, process: Process) {
         self.0.incarnation.store(process.incarnation, Release);
         self.0.pid.store(process.pid.cast_unsigned(), Release);
-        self.0.state.store(State::Ready as u32, SeqCst);
+        self.0.state.store(State::Ready.to_word(), SeqCst);
     }
 
     /// Publishes what the supervisor decided for an actor without a process.
     pub(crate) fn settle(&self, next: State) {
-        self.0.state.store(next as u32, SeqCst);
+        self.0.state.store(next.to_word(), SeqCst);
         if next == State::Dead || next == State::Down {
             futex::wake(&self.0.depth, i32::MAX);
         }
@@ -179,7 +176,7 @@ impl StatusPage {
     /// Marks the actor as ready. Returns whether this is its first process to become so.
     pub(crate) fn ready(&self) -> bool {
         let page = &self.0;
-        let starting = |state: u32| (state < State::Ready as u32).then_some(State::Ready as u32);
+        let starting = |state: u32| (state < State::Ready.to_word()).then_some(State::Ready.to_word());
         let _ = page.state.fetch_update(SeqCst, SeqCst, starting);
         page.risen.swap(1, SeqCst) == 0
     }

@@ -86,7 +86,7 @@ impl StatusPage {
             word.store(0, SeqCst);
         }
         page.forsaken_len.store(0, SeqCst);
-        page.phase.store(Phase::Idle as u32, SeqCst);
+        page.phase.store(Phase::Idle.to_word(), SeqCst);
         // A process that was killed while it wrote left an odd number.
         let odd = |count: u64| (!count.is_multiple_of(2)).then(|| count.wrapping_add(1));
         let _ = page.progress.fetch_update(SeqCst, SeqCst, odd);

@@ -5,15 +5,18 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use super::StatusPage;
 use super::layout::{FORSAKEN, UNHEARD};
 use crate::sys::clock;
+use crate::sys::memfd::word_enum;
 
-/// What an actor's main thread is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Idle = 0,
-    Handling = 1,
-    Stopping = 2,
-    /// The message is handled, and its reply is being sent.
-    Answering = 3,
+word_enum! {
+    /// What an actor's main thread is doing.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Phase {
+        Idle = 0,
+        Handling = 1,
+        Stopping = 2,
+        /// The message is handled, and its reply is being sent.
+        Answering = 3,
+    }
 }
 
 /// The message an actor was busy with.
@@ -56,7 +59,7 @@ impl StatusPage {
         page.method.store(method, Relaxed);
         page.since.store(clock::now(), Relaxed);
         page.words_len.store(0, Relaxed);
-        page.phase.store(Phase::Handling as u32, SeqCst);
+        page.phase.store(Phase::Handling.to_word(), SeqCst);
         // Stored last: whenever the process is killed, either it has not begun this message, or the page
         // shows that it has.
         page.seq.store(seq, SeqCst);
@@ -75,7 +78,7 @@ impl StatusPage {
     pub(crate) fn enter(&self, phase: Phase) {
         self.0.progress.fetch_add(1, SeqCst);
         self.0.since.store(clock::now(), Relaxed);
-        self.0.phase.store(phase as u32, Relaxed);
+        self.0.phase.store(phase.to_word(), Relaxed);
         self.0.progress.fetch_add(1, SeqCst);
     }
 
@@ -157,12 +160,7 @@ impl StatusPage {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match self.0.phase.load(Relaxed) {
-            1 => Phase::Handling,
-            2 => Phase::Stopping,
-            3 => Phase::Answering,
-            _ => Phase::Idle,
-        }
+        Phase::from_word(self.0.phase.load(Relaxed)).unwrap_or(Phase::Idle)
     }
 
     /// Since when the actor has been in its phase, or in this message.

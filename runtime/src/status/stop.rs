@@ -9,15 +9,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::StatusPage;
+use crate::sys::memfd::word_enum;
 use crate::types::exit::StoppedBy;
 
-/// How an actor is to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum StopMode {
-    /// After the message in progress.
-    Stop = 1,
-    /// After the messages that are queued.
-    Drain = 2,
+word_enum! {
+    /// How an actor is to end.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub(crate) enum StopMode {
+        /// After the message in progress.
+        Stop = 1,
+        /// After the messages that are queued.
+        Drain = 2,
+    }
 }
 
 /// An order as it lies in the page: the low bits of the incarnation, and what is ordered.
@@ -37,37 +40,30 @@ impl StatusPage {
             // The first requester counts; of the modes, the most urgent one does.
             let (old_mode, old_by) =
                 order(known, incarnation).map_or((0, 0), |known| (known >> 8, known & 255));
-            let mode = if old_mode == 0 || mode == StopMode::Stop { mode as u32 } else { old_mode };
-            let by = if old_by == 0 { by as u32 + 1 } else { old_by };
+            let mode = if old_mode == 0 || mode == StopMode::Stop { mode.to_word() } else { old_mode };
+            let by = if old_by == 0 { by.to_word() + 1 } else { old_by };
             Some(word(incarnation, mode << 8 | by))
         });
     }
 
     /// How the process that is there now, or was there last, is to end.
     pub(crate) fn stop_requested(&self) -> Option<StopMode> {
-        order(self.0.stop.load(SeqCst), self.incarnation()).map(|order| match order >> 8 {
-            2 => StopMode::Drain,
-            _ => StopMode::Stop,
-        })
+        let ordered = order(self.0.stop.load(SeqCst), self.incarnation())?;
+        Some(StopMode::from_word(ordered >> 8).unwrap_or(StopMode::Stop))
     }
 
-    fn asker(&self) -> Option<u32> {
-        order(self.0.stop.load(SeqCst), self.incarnation()).map(|order| order & 255)
+    fn asker(&self) -> Option<StoppedBy> {
+        let ordered = order(self.0.stop.load(SeqCst), self.incarnation())?;
+        (ordered & 255).checked_sub(1).and_then(StoppedBy::from_word)
     }
 
     /// Whether the program, a ref or the supervisor requested its end.
     pub(crate) fn was_ordered(&self) -> bool {
-        matches!(self.asker(), Some(1..=3))
+        matches!(self.asker(), Some(StoppedBy::Program | StoppedBy::Ref | StoppedBy::Supervisor))
     }
 
     pub(crate) fn stopped_by(&self) -> StoppedBy {
-        match self.asker() {
-            Some(1) => StoppedBy::Program,
-            Some(2) => StoppedBy::Ref,
-            Some(3) => StoppedBy::Supervisor,
-            Some(5) => StoppedBy::Itself,
-            _ => StoppedBy::Signal,
-        }
+        self.asker().unwrap_or(StoppedBy::Signal)
     }
 
     /// Notes that the holder of a ref is about to send SIGKILL to this incarnation; `after` is the grace that

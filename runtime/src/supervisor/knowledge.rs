@@ -95,7 +95,7 @@ impl Child {
     pub(super) fn renew_page(&self) {
         let (status_page, spec) = (self.status_page(), self.spec());
         status_page.renew();
-        status_page.sign(&spec.name, spec.kind as u32, spec.id, spec.entry);
+        status_page.sign(&spec.name, spec.kind.to_word(), spec.id, spec.entry);
         status_page.set_capacity(spec.mailbox);
     }
 

@@ -1,4 +1,4 @@
-//! A place where a number of parties wait for each other.
+//! A barrier: a number of parties wait for each other.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::client::{self, ANSWER, Trouble};
 use super::clients::{self, Clients, Party, Ticket};
-use super::error;
+use super::error::handle_error;
 use super::lock::handle;
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
@@ -22,14 +22,16 @@ use crate::types::id::ActorId;
 
 /// A barrier for a number of parties, processes or threads: Python's `Barrier`.
 ///
-/// Each of them [waits](Self::wait); when the last one has come, all go on, and it can be used for the next round. One that does not come would keep all others waiting, so
-/// the barrier **breaks**, for everybody and until it is [`reset`](Self::reset), when
+/// Each party [waits](Self::wait). When the last one has come, all go on, and the next round begins. A party
+/// that does not come would keep all others waiting, so the barrier **breaks**, for every party and until it
+/// is [`reset`](Self::reset), when
 ///
 /// * a party dies while it waits;
-/// * a party that was in the last round crashes before it comes again (one that ends in an orderly way does not count: it may have been its last round);
+/// * a party of the last round crashes before it comes again (an orderly end does not count: it may have come
+///   for the last time);
 /// * a process that is [expected](Self::expect) ends, whether it has ever come or not;
-/// * a party waits no longer than its time-out, as in Python;
-/// * somebody [aborts](Self::abort) it.
+/// * the time-out of a party ends while it waits, as in Python;
+/// * a process [aborts](Self::abort) it.
 ///
 /// ```
 /// use phalanx::Barrier;
@@ -56,24 +58,24 @@ pub struct Barrier {
 
 handle!(Barrier);
 
-/// Why a wait at a [`Barrier`] has ended without the others.
+/// Why a wait at a [`Barrier`] ended without the other parties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BarrierError {
-    /// The barrier is broken, until somebody resets it.
+    /// The barrier is broken, until a process resets it.
     Broken {
-        /// Who has broken it.
+        /// The process that broke it.
         by: Who,
-        /// By what.
+        /// How it broke it.
         why: Breakage,
     },
-    /// The server has not answered for 60 s. Whether this party was counted is not known.
+    /// The server has not replied for 60 s. Whether this party was counted is not known.
     Timeout,
     /// The server has ended.
     Gone {
         /// How it ended; `None` if it was stopped before this request's turn came.
         reason: Option<ExitReason>,
-        /// Which one, and in which of its methods.
+        /// Which server, and in which of its methods.
         at: At,
     },
     /// The request could not be made, for another reason.
@@ -82,17 +84,17 @@ pub enum BarrierError {
     System(String),
 }
 
-/// What breaks a [`Barrier`].
+/// How a process breaks a [`Barrier`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Breakage {
     /// Its process has ended.
     Ended(ExitReason),
-    /// It has waited no longer.
+    /// Its time-out ended.
     TimedOut,
-    /// It has called [`abort`](Barrier::abort).
+    /// It called [`abort`](Barrier::abort).
     Aborted,
-    /// It has called [`reset`](Barrier::reset) while others waited. The barrier is whole again.
+    /// It called [`reset`](Barrier::reset) while others waited. The barrier is whole again.
     Reset,
 }
 
@@ -122,22 +124,22 @@ impl fmt::Display for Broken {
 pub(super) struct Rounds {
     size: u32,
     waiting: Vec<Arrival>,
-    /// Those of the last complete round, in the order in which they came.
+    /// The parties of the last complete round, in the order in which they came.
     last: Vec<Ticket>,
-    /// Those whose end is never good news.
+    /// The processes whose end breaks the barrier in any case.
     expected: HashSet<ActorId>,
     clients: Clients,
     broken: Option<Broken>,
     dismissed: Option<Dismissed>,
 }
 
-/// Those who waited at the last reset.
+/// The parties that waited at the last reset.
 pub(super) struct Dismissed {
     by: Broken,
     tickets: Vec<Ticket>,
 }
 
-/// One who waits.
+/// A party that waits.
 pub(super) struct Arrival {
     ticket: Ticket,
     until: Option<Instant>,
@@ -159,7 +161,7 @@ impl Rounds {
         }
     }
 
-    /// A process is there, and wants to be watched.
+    /// Watches a process from now on.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
         if let Some(rounds) = crate::actor::links::myself::<Rounds>() {
             self.clients.enter(party, &who, move |down| rounds.gone(down));
@@ -169,7 +171,7 @@ impl Rounds {
     pub(super) fn arrive(&mut self, ticket: Ticket) -> Later<Result<u32, Broken>> {
         let (later, answer) = later();
         if let Some(broken) = self.broken.clone() {
-            // Whoever has gone does not want to know it.
+            // A caller that has gone needs no reply.
             let _ = answer.send(Err(broken));
             return later;
         }
@@ -180,7 +182,8 @@ impl Rounds {
         later
     }
 
-    /// One who waits does not wait any longer. Returns what has become of it: it may have been let go in time, and not have heard of it.
+    /// Ends the wait of a party. Returns what became of it: the party may have been let go in time, and not
+    /// have received that yet.
     pub(super) fn give_up(&mut self, ticket: Ticket) -> Result<u32, Broken> {
         if let Some(place) = self.last.iter().position(|other| *other == ticket) {
             return Ok(place as u32);
@@ -188,7 +191,7 @@ impl Rounds {
         if let Some(dismissed) = self.dismissed.iter().find(|dismissed| dismissed.tickets.contains(&ticket)) {
             return Err(dismissed.by.clone());
         }
-        // It waits, or its request came too late to be looked at.
+        // The party still waits, or its request came too late to be looked at.
         let broken = Broken { by: self.who(ticket), why: Breakage::TimedOut };
         self.break_up(broken.clone());
         Err(self.broken.clone().unwrap_or(broken))
@@ -242,7 +245,7 @@ impl Rounds {
         self.clients.who(ticket.party).cloned().unwrap_or_else(unknown)
     }
 
-    /// All are there: each gets its place, unless one of them is not there any more.
+    /// All parties have come: each gets its place, unless one has gone meanwhile.
     fn complete(&mut self) {
         let now = Instant::now();
         if let Some(late) =
@@ -251,18 +254,18 @@ impl Rounds {
             return self.break_up(Broken { by: self.who(late.ticket), why: Breakage::TimedOut });
         }
         if !self.waiting.iter().all(|arrival| arrival.answer.is_wanted()) {
-            // It is dead, and the report of that, which breaks the barrier, is on its way.
+            // It is dead. The report of its death, which breaks the barrier, is on its way.
             return;
         }
         self.last.clear();
         for (place, arrival) in self.waiting.drain(..).enumerate() {
             self.last.push(arrival.ticket);
-            // One whose time has ended just now asks, and is told that it has passed.
+            // A party whose time ended just now asks with `give_up`, and gets this place.
             let _ = arrival.answer.send(Ok(place as u32));
         }
     }
 
-    /// Nobody waits any more, and nobody will.
+    /// Ends all waits, and refuses new ones.
     fn break_up(&mut self, broken: Broken) {
         for arrival in self.waiting.drain(..) {
             let _ = arrival.answer.send(Err(broken.clone()));
@@ -273,10 +276,10 @@ impl Rounds {
 }
 
 impl Barrier {
-    /// A new barrier for so many parties, in a process of its own.
+    /// A new barrier for `parties` parties, in a process of its own.
     ///
     /// # Errors
-    /// [`SpawnError::Option`] if there are none; see [`SpawnError`].
+    /// [`SpawnError::Option`] if `parties` is 0; see [`SpawnError`].
     pub fn new(parties: u32) -> Result<Barrier, SpawnError> {
         if parties == 0 {
             let error = "a barrier has one party at least".to_owned();
@@ -286,7 +289,8 @@ impl Barrier {
         Ok(Barrier { server })
     }
 
-    /// Waits until all are there, without a limit, but not beyond the death of the server. Returns in which place it came, from 0, in the order of the calls.
+    /// Waits until all parties have come, without a limit, but not beyond the death of the server. Returns
+    /// the place of this party in the order of the calls, from 0.
     ///
     /// # Errors
     /// [`BarrierError::Broken`], at once if it is broken already; see [`BarrierError`].
@@ -294,7 +298,8 @@ impl Barrier {
         self.wait_timeout(Duration::MAX)
     }
 
-    /// Waits as [`wait`](Self::wait) does, for `limit` at most; then it breaks the barrier, for all others too. A party that is told so has not been counted.
+    /// Waits as [`wait`](Self::wait) does, for `limit` at most. Then it breaks the barrier, for all other
+    /// parties too. A party that gets that error has not been counted.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -319,14 +324,14 @@ impl Barrier {
     pub fn wait_timeout(&self, limit: Duration) -> Result<u32, BarrierError> {
         let ticket = self.ticket()?;
         match self.server.within(limit).arrive(ticket).wait() {
-            // It may have been let go in this very moment: the server knows.
+            // The server may have let this party go at this very moment, and knows whether it did.
             Err(CallError::Timeout(_) | CallError::Full(_)) => self.server.give_up(ticket).wait(),
             arrived => arrived,
         }
         .map_err(BarrierError::from)
     }
 
-    /// Breaks it: all who wait, and all who come until it is reset, get [`BarrierError::Broken`].
+    /// Breaks it: all waits, and all that begin before it is reset, end with [`BarrierError::Broken`].
     ///
     /// # Errors
     /// See [`BarrierError`].
@@ -334,7 +339,8 @@ impl Barrier {
         Ok(self.server.abort(self.ticket()?).wait().map_err(Trouble::from)?)
     }
 
-    /// Makes it whole again, and empty: those who wait now get [`BarrierError::Broken`] with [`Breakage::Reset`].
+    /// Makes it whole again, and empty: present waits end with [`BarrierError::Broken`] and
+    /// [`Breakage::Reset`].
     ///
     /// # Errors
     /// See [`BarrierError`].
@@ -342,7 +348,8 @@ impl Barrier {
         Ok(self.server.reset(self.ticket()?).wait().map_err(Trouble::from)?)
     }
 
-    /// Says that this process will be one of the parties: if it ends, for whatever reason and whether it has come by then or not, the barrier is broken.
+    /// Declares a process to be one of the parties: if it ends, for whatever reason, and before it has ever
+    /// come or later, the barrier breaks.
     ///
     /// ```
     /// # use phalanx::{Barrier, BarrierError};
@@ -369,7 +376,7 @@ impl Barrier {
         Ok(self.server.expect(party.clone()).wait().map_err(Trouble::from)?)
     }
 
-    /// How many wait at this instant.
+    /// How many parties wait at this instant.
     ///
     /// # Errors
     /// See [`BarrierError`].
@@ -385,12 +392,13 @@ impl Barrier {
         Ok(self.server.look().wait().map_err(Trouble::from)?.1.is_some())
     }
 
-    /// Whoever keeps the barrier: to look at, and to watch.
+    /// The server of the barrier: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
         self.server.any()
     }
 
-    /// Ends the server. Those who wait, and all who use it later, get [`BarrierError::Gone`]. Blocks for `grace` at most; then it is killed.
+    /// Ends the server. All present and later calls get [`BarrierError::Gone`]. Blocks for `grace` at most;
+    /// then the server is killed.
     ///
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
@@ -412,29 +420,13 @@ impl From<CallError<Broken>> for BarrierError {
     }
 }
 
-impl From<Trouble> for BarrierError {
-    fn from(trouble: Trouble) -> BarrierError {
-        match trouble {
-            Trouble::Gone { reason, at } => BarrierError::Gone { reason, at },
-            Trouble::Call(error) => BarrierError::Call(error),
-            Trouble::System(error) => BarrierError::System(error),
-            Trouble::Timeout | Trouble::Busy => {
-                BarrierError::System("no reply within the time-out".to_owned())
-            }
-        }
+handle_error! {
+    BarrierError
+    from {
+        Trouble::Timeout | Trouble::Busy => BarrierError::System("no reply within the time-out".to_owned()),
+    }
+    says {
+        BarrierError::Broken { by, why } => "{}", Broken { by: by.clone(), why: why.clone() };
+        BarrierError::Timeout => "the barrier's server does not reply";
     }
 }
-
-impl fmt::Display for BarrierError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| match self {
-            BarrierError::Broken { by, why } => write!(f, "{}", Broken { by: by.clone(), why: why.clone() }),
-            BarrierError::Timeout => f.write_str("the barrier's server does not reply"),
-            BarrierError::Gone { reason, at } => error::gone(f, reason.as_ref(), at),
-            BarrierError::Call(error) => write!(f, "{error}"),
-            BarrierError::System(error) => f.write_str(error),
-        })
-    }
-}
-
-impl std::error::Error for BarrierError {}

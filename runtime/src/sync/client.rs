@@ -1,11 +1,13 @@
-//! The caller's side of a lock server: asking, giving up, giving back.
+//! The caller's side of a lock server: taking, giving up, giving back.
 
 use std::collections::HashSet;
+use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clients::{self, Ticket};
+use super::error::{LockError, Poisoned};
 use super::lock_server::{Kept, LockServer, Poison, Taken};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::reply::Reply;
@@ -15,7 +17,7 @@ use crate::types::error::{At, CallError, SendError};
 use crate::types::exit::ExitReason;
 use crate::types::id::ActorId;
 
-/// Why nothing was got.
+/// Why a caller got nothing.
 #[derive(Debug)]
 pub(super) enum Trouble {
     Busy,
@@ -42,39 +44,73 @@ impl From<SendError> for Trouble {
     }
 }
 
-/// How long a server is given for an answer that does not depend on others.
+/// How long a caller waits for its turn.
+#[derive(Clone, Copy)]
+pub(super) enum Wait {
+    /// It does not wait for its turn, only for the server's reply.
+    Never,
+    /// [`Duration::MAX`] stands for no limit.
+    AtMost(Duration),
+}
+
+/// How long to wait for a reply that does not depend on other callers.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
-/// Something that was granted, and is given back exactly once.
+/// What the server has granted. It is given back exactly once.
 pub(super) struct Turn<T: Portable> {
     server: ActorRef<LockServer<T>>,
     ticket: Ticket,
-    /// There is nothing left to give back.
+    /// Nothing is left to give back.
     is_over: bool,
-    /// Whose it is.
+    /// The process that holds it. A copy of that process does not.
     home: Home,
 }
 
-/// A turn, the value as it came with it, and who had died over it.
+/// A turn, the value that came with it, and the death of the last holder, if it died.
 pub(super) type Granted<T> = (Turn<T>, Kept<T>, Option<Poison>);
 
-/// When it is too late; `None` if that is never.
+/// The end of a time limit; `None` if it is never.
 pub(super) fn deadline(limit: Duration) -> Option<Instant> {
     Instant::now().checked_add(limit)
 }
 
-/// How long that is from now.
+/// How long it is from now to a deadline.
 pub(super) fn remaining(deadline: Option<Instant>) -> Duration {
     deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
-/// Waits for permits, if it has to and `waits` says so.
+/// A guard of a value. Its type says how the value is taken.
+pub(super) trait LockGuard<T: Portable>: Sized {
+    /// How many permits of the lock's server it stands for.
+    const PERMITS: u32;
+
+    fn new(turn: Turn<T>, value: Kept<T>, mark: Mark) -> Self;
+
+    /// The guard, or the error that contains it, if the last holder died.
+    fn granted((turn, value, poison): Granted<T>, mark: Mark) -> Result<Self, LockError<Self>> {
+        Poisoned::check(Self::new(turn, value, mark), poison)
+    }
+}
+
+/// Takes a lock, which this thread must not hold yet.
+pub(super) fn lock<T: Portable, G: LockGuard<T>>(
+    server: &ActorRef<LockServer<T>>,
+    wait: Wait,
+) -> Result<G, LockError<G>> {
+    let mark = Mark::set(server.id()).ok_or(LockError::HeldByThisThread)?;
+    G::granted(take(server, G::PERMITS, wait)?, mark)
+}
+
+/// Takes permits.
 pub(super) fn take<T: Portable>(
     server: &ActorRef<LockServer<T>>,
     permits: u32,
-    waits: bool,
-    deadline: Option<Instant>,
+    wait: Wait,
 ) -> Result<Granted<T>, Trouble> {
+    let (waits, deadline) = match wait {
+        Wait::Never => (false, deadline(ANSWER)),
+        Wait::AtMost(limit) => (true, deadline(limit)),
+    };
     let ticket = clients::ticket(server, deadline, |calls, party, who| calls.enter(party, who))?;
     let turn = Turn { server: server.clone(), ticket, is_over: false, home: Home::here() };
     let reply = server.within(remaining(deadline)).take(ticket, permits, waits);
@@ -82,7 +118,8 @@ pub(super) fn take<T: Portable>(
 }
 
 impl<T: Portable> Turn<T> {
-    /// Waits for the grant. If anything goes wrong on the way, the ticket is given back as this is dropped: the server may have granted it.
+    /// Waits for the grant. If that fails, dropping `self` gives the ticket back, since the server may have
+    /// granted it.
     fn receive(self, reply: Reply<Taken<T>>) -> Result<Granted<T>, Trouble> {
         let grant = match reply.wait()? {
             Taken::Granted(grant) => grant,
@@ -94,26 +131,27 @@ impl<T: Portable> Turn<T> {
         Ok((self, grant.value, grant.poison))
     }
 
-    /// A copy of the process that holds it does not hold it: the turn is the original's.
+    /// Fails in a copy of the process that holds the turn.
     fn at_home(&self) -> Result<(), Trouble> {
         if self.home.is_here() { Ok(()) } else { Err(Trouble::System(COPY.to_owned())) }
     }
 
-    /// Gives it back, and gets it again when the value has been changed by somebody.
+    /// Gives the turn back, and takes it again when another holder has changed the value.
     pub(super) fn park(self, deadline: Option<Instant>) -> Result<Granted<T>, Trouble> {
         self.at_home()?;
         let reply = self.server.within(remaining(deadline)).park(self.ticket);
         self.receive(reply)
     }
 
-    /// Makes `value` the one that others will see. Waits until the server has it.
+    /// Makes `value` the one that later holders get. Waits until the server has it.
     pub(super) fn commit(&self, value: &Kept<T>) -> Result<(), Trouble> {
         self.at_home()?;
         self.server.commit(self.ticket, value.clone()).wait()?;
         Ok(())
     }
 
-    /// Gives back without waiting for the arrival. If it cannot be sent, the turn is over, and the next holder is told.
+    /// Sends `value` and does not wait for its arrival. If it cannot be sent, the turn is over, and the next
+    /// holder gets an error.
     pub(super) fn put(self, value: &Kept<T>) -> Result<Turn<T>, Trouble> {
         self.at_home()?;
         match self.server.put(self.ticket, value.clone()) {
@@ -126,7 +164,7 @@ impl<T: Portable> Turn<T> {
         }
     }
 
-    /// Gives it back. Waits until the server knows.
+    /// Gives the turn back. Waits until the server has it.
     pub(super) fn release(mut self) -> Result<(), Trouble> {
         self.at_home()?;
         self.server.release(self.ticket).wait()?;
@@ -134,7 +172,7 @@ impl<T: Portable> Turn<T> {
         Ok(())
     }
 
-    /// Gives it back as one who has not come to an end with it.
+    /// Gives the turn back as a holder that failed: the next one gets an error with `reason`.
     pub(super) fn abandon(mut self, reason: ExitReason) {
         self.is_over = true;
         if self.home.is_here() {
@@ -155,18 +193,18 @@ impl<T: Portable> Drop for Turn<T> {
     }
 }
 
-/// Ends a ticket, and does not lose that: whoever waits behind it would wait for ever.
+/// Ends a ticket. The message must arrive, or all callers behind it would wait for ever.
 fn give<T: Portable>(server: &ActorRef<LockServer<T>>, ticket: Ticket, broken: Option<ExitReason>) {
     if !needs_another_try(server.give(ticket, broken.clone())) {
         return;
     }
     let server = server.clone();
     let again = move || while needs_another_try(server.give(ticket, broken.clone())) {};
-    // Without threads this process is not long for this world, and its end gives everything back.
+    // If no thread can be made, this process will soon end, and its end gives everything back.
     let _ = thread::Builder::new().name("phalanx-release".to_owned()).spawn(again);
 }
 
-/// Whether a message was not sent to somebody who lives.
+/// Whether a message could not be sent although the server lives.
 fn needs_another_try(sent: Result<(), SendError>) -> bool {
     match sent {
         Ok(()) | Err(SendError::Gone(_)) => false,
@@ -178,20 +216,20 @@ fn needs_another_try(sent: Result<(), SendError>) -> bool {
     }
 }
 
-/// Which locks this process holds, and by which of its threads.
+/// The locks that this process holds, each with the thread that holds it.
 static HELD: Own<Mutex<HashSet<(ActorId, usize)>>> = Own::new();
 
 fn held() -> MutexGuard<'static, HashSet<(ActorId, usize)>> {
     HELD.here().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says that this thread holds a lock, for as long as it lives.
-pub(super) struct Mark(ActorId);
+/// Notes that this thread holds a lock. Not `Send`: the thread that sets it must also remove it.
+pub(super) struct Mark(ActorId, PhantomData<*const ()>);
 
 impl Mark {
-    /// `None` if it does already.
+    /// `None` if this thread holds the lock already.
     pub(super) fn set(lock: ActorId) -> Option<Mark> {
-        held().insert((lock, per_process::thread())).then(|| Mark(lock))
+        held().insert((lock, per_process::thread())).then(|| Mark(lock, PhantomData))
     }
 }
 
@@ -201,7 +239,7 @@ impl Drop for Mark {
     }
 }
 
-/// Why a lock is given back by a thread that panics.
+/// Why a thread that panics gives a lock back.
 pub(super) fn panicked() -> ExitReason {
     let thread = thread::current();
     ExitReason::Panicked {

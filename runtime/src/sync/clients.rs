@@ -1,4 +1,4 @@
-//! The processes that use a server: known to it by name, watched by it, and told apart over their incarnations.
+//! The processes that use a server: it knows their names, watches them, and tells incarnations apart.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,14 +18,14 @@ use crate::types::down::{Down, Who};
 use crate::types::error::SendError;
 use crate::types::id::ActorId;
 
-/// One process: an actor that is restarted is another one.
+/// One process. A restarted actor is another party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Party {
     id: ActorId,
     pub(super) incarnation: u64,
 }
 
-/// One request of a process, and what becomes of it.
+/// One request of a process, from asking to giving back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Ticket {
     pub(super) party: Party,
@@ -33,7 +33,7 @@ pub(super) struct Ticket {
 }
 
 impl Party {
-    /// Whether this end is its end. Which of two incarnations is meant does not matter if the later one has ended.
+    /// Whether this is the end of that process. If a later incarnation has ended, so has this one.
     pub(super) fn ends_with(self, down: &Down) -> bool {
         self.id == down.who.id && self.incarnation <= down.incarnation
     }
@@ -46,12 +46,13 @@ impl Ticket {
     }
 }
 
-/// In the server: those who have introduced themselves, and live.
+/// In the server: the living processes that have introduced themselves.
 #[derive(Debug, Default)]
 pub(super) struct Clients(HashMap<Party, Who>);
 
 impl Clients {
-    /// Watches a process from now on. It waits for the answer before it asks for anything, so that there is nothing of it that nobody watches.
+    /// Watches a process from now on. The process waits for the reply before it asks for anything, so nothing
+    /// is held by an unwatched process.
     pub(super) fn enter(
         &mut self,
         party: Party,
@@ -73,9 +74,9 @@ impl Clients {
     }
 }
 
-/// Has the server send itself a message when somebody ends.
+/// Makes the server send itself a message when a process ends.
 pub(super) fn watch(who: &AnyRef, report: impl Fn(Down) -> Result<(), SendError> + Send + 'static) {
-    // It reads its mailbox, so there will be room; what the dead held is not to be forgotten because others were faster.
+    // Retried while the mailbox is full: the server empties it, and must give back what the dead one held.
     who.monitor().on_down(move |down| while let Err(SendError::Full(_)) = report(down.clone()) {});
 }
 
@@ -84,7 +85,7 @@ struct Myself {
     any: AnyRef,
     party: Party,
     tickets: AtomicU64,
-    /// The servers that know it. They live as long as they live, and are not restarted.
+    /// The servers that know this process. A server is not restarted, so it knows it for its whole life.
     introduced: Mutex<HashSet<ActorId>>,
 }
 
@@ -101,7 +102,7 @@ fn myself() -> Result<&'static Myself, Trouble> {
     MYSELF.here().get_or_try_init(make).map_err(|error: std::io::Error| Trouble::System(error.to_string()))
 }
 
-/// A new ticket for a server that knows this process, after it has been introduced if need be.
+/// A new ticket for a server. Introduces this process first, if the server does not know it.
 pub(super) fn ticket<A: Actor>(
     server: &ActorRef<A>,
     deadline: Option<Instant>,

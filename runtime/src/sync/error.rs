@@ -1,4 +1,4 @@
-//! What can go wrong while one waits for others.
+//! The errors of waiting for other processes.
 
 use std::fmt;
 
@@ -6,27 +6,28 @@ use super::client::Trouble;
 use super::lock_server::Poison;
 use crate::types::down::Who;
 use crate::types::error::{At, CallError};
-use crate::types::escape::{Line, escaped};
+use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
-/// Why an operation of a [`Semaphore`](crate::Semaphore) or an [`Event`](crate::Event) was not done, or what a guard could not do.
+/// Why an operation of a [`Semaphore`](crate::Semaphore) or an [`Event`](crate::Event) failed, or a method of
+/// a guard did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyncError {
-    /// It would have to wait, and was asked not to.
+    /// The caller would have to wait, and asked not to.
     Busy,
-    /// The time was over first.
+    /// The time limit ended first.
     Timeout,
     /// More permits were asked for than there are.
     TooMany {
         /// How many.
         asked: u32,
     },
-    /// The server has ended: nobody holds or gets anything of it any more.
+    /// The server has ended: nothing of it is held or can be had any more.
     Gone {
         /// How it ended; `None` if it was stopped before this request's turn came.
         reason: Option<ExitReason>,
-        /// Which one, and in which of its methods.
+        /// Which server, and in which of its methods.
         at: At,
     },
     /// The request could not be made, for another reason.
@@ -35,22 +36,23 @@ pub enum SyncError {
     System(String),
 }
 
-/// Why there is no guard; `G` is that guard. Made by [`Lock`](crate::Lock) and [`RwLock`](crate::RwLock).
+/// Why there is no guard; `G` is the guard's type. Made by [`Lock`](crate::Lock) and
+/// [`RwLock`](crate::RwLock).
 #[non_exhaustive]
 pub enum LockError<G> {
-    /// The last holder died, and here is the guard all the same.
+    /// The last holder died. The guard is in the error.
     Poisoned(Box<Poisoned<G>>),
-    /// This thread holds it already, and would wait for itself.
+    /// This thread holds the lock already, and would wait for itself.
     HeldByThisThread,
-    /// It is held, and the caller did not want to wait.
+    /// The lock is held, and the caller asked not to wait.
     Busy,
-    /// The time was over first. This caller holds nothing.
+    /// The time limit ended first. This caller holds nothing.
     Timeout,
     /// The server has ended, and the value with it.
     Gone {
         /// How it ended; `None` if it was stopped before this request's turn came.
         reason: Option<ExitReason>,
-        /// Which one, and in which of its methods.
+        /// Which server, and in which of its methods.
         at: At,
     },
     /// The request could not be made, for another reason. This caller holds nothing.
@@ -59,21 +61,21 @@ pub enum LockError<G> {
     System(String),
 }
 
-/// The lock was last held by somebody who died; the value is as it was last committed. Told once, to the next holder.
+/// The last holder of the lock died; the value is as it was last committed. Only the next holder gets this.
 #[non_exhaustive]
 pub struct Poisoned<G> {
-    /// The guard: the lock is held. Dropping it gives it back, to somebody who will not be told any more.
+    /// The guard: the lock is held. The holder after this one does not get this error.
     pub guard: G,
-    /// Whose death it was.
+    /// The process that died.
     pub by: Who,
-    /// Which of its processes that was, counted from 1.
+    /// Which incarnation of it, counted from 1.
     pub incarnation: u64,
-    /// Why it died. If a thread panicked while it held the lock, and its process lives, this is [`ExitReason::Panicked`].
+    /// Why it died. If a thread panicked with the lock and its process lives: [`ExitReason::Panicked`].
     pub reason: ExitReason,
 }
 
 impl<G> Poisoned<G> {
-    /// The guard, if nobody has died.
+    /// The guard, or the error that contains it, if the last holder died.
     pub(super) fn check(guard: G, poison: Option<Poison>) -> Result<G, LockError<G>> {
         match poison {
             None => Ok(guard),
@@ -85,7 +87,7 @@ impl<G> Poisoned<G> {
 }
 
 impl<G> LockError<G> {
-    /// The guard of a poisoned lock, for those who go on with the value as it is:
+    /// The guard of a poisoned lock, for callers that go on with the value as it is:
     /// `lock.lock().or_else(LockError::into_guard)?`.
     ///
     /// # Errors
@@ -98,74 +100,78 @@ impl<G> LockError<G> {
     }
 }
 
-impl<G> From<Trouble> for LockError<G> {
-    fn from(trouble: Trouble) -> LockError<G> {
-        match trouble {
-            Trouble::Busy => LockError::Busy,
-            Trouble::Timeout => LockError::Timeout,
-            Trouble::Gone { reason, at } => LockError::Gone { reason, at },
-            Trouble::Call(error) => LockError::Call(error),
-            Trouble::System(error) => LockError::System(error),
+/// Writes the conversion and the text of an error that has the variants `Gone`, `Call` and `System`: all
+/// errors here. `from` turns a wait without success into the error, `says` has the texts of its own variants.
+/// `from` says what it makes of a wait without success, `says` what its own variants tell.
+macro_rules! handle_error {
+    (
+        $error:ident $(<$guard:ident>)?
+        from { $($trouble:pat => $own:expr,)* }
+        says { $($variant:pat => $text:literal $(, $shown:expr)?;)* }
+    ) => {
+        impl$(<$guard>)? From<Trouble> for $error$(<$guard>)? {
+            fn from(trouble: Trouble) -> Self {
+                match trouble {
+                    $($trouble => $own,)*
+                    Trouble::Gone { reason, at } => $error::Gone { reason, at },
+                    Trouble::Call(error) => $error::Call(error),
+                    Trouble::System(error) => $error::System(error),
+                }
+            }
         }
-    }
-}
 
-impl From<Trouble> for SyncError {
-    fn from(trouble: Trouble) -> SyncError {
-        match trouble {
-            Trouble::Busy => SyncError::Busy,
-            Trouble::Timeout => SyncError::Timeout,
-            Trouble::Gone { reason, at } => SyncError::Gone { reason, at },
-            Trouble::Call(error) => SyncError::Call(error),
-            Trouble::System(error) => SyncError::System(error),
+        impl$(<$guard>)? fmt::Display for $error$(<$guard>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                escaped(f, |f| match self {
+                    $($variant => write!(f, $text $(, $shown)?),)*
+                    $error::Gone { reason: Some(reason), at } => {
+                        write!(f, "{at}: the server is gone: {reason}")
+                    }
+                    $error::Gone { reason: None, at } => write!(f, "{at}: the server is gone"),
+                    $error::Call(error) => write!(f, "{error}"),
+                    $error::System(error) => f.write_str(error),
+                })
+            }
         }
+
+        impl$(<$guard>)? std::error::Error for $error$(<$guard>)? {}
+    };
+}
+pub(super) use handle_error;
+
+handle_error! {
+    SyncError
+    from {
+        Trouble::Busy => SyncError::Busy,
+        Trouble::Timeout => SyncError::Timeout,
+    }
+    says {
+        SyncError::Busy => "none is free at the moment";
+        SyncError::Timeout => "the time was over first";
+        SyncError::TooMany { asked } => "there are fewer than {asked} permits";
     }
 }
 
-pub(super) fn gone(f: &mut Line<'_>, reason: Option<&ExitReason>, at: &At) -> fmt::Result {
-    match reason {
-        Some(reason) => write!(f, "{at}: the server is gone: {reason}"),
-        None => write!(f, "{at}: the server is gone"),
+handle_error! {
+    LockError<G>
+    from {
+        Trouble::Busy => LockError::Busy,
+        Trouble::Timeout => LockError::Timeout,
+    }
+    says {
+        LockError::Poisoned(poisoned) => "{poisoned}";
+        LockError::HeldByThisThread => "this thread holds the lock already";
+        LockError::Busy => "the lock is held at the moment";
+        LockError::Timeout => "the lock was not free in time";
     }
 }
 
-impl fmt::Display for SyncError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| match self {
-            SyncError::Busy => f.write_str("none is free at the moment"),
-            SyncError::Timeout => f.write_str("the time was over first"),
-            SyncError::TooMany { asked } => write!(f, "there are fewer than {asked} permits"),
-            SyncError::Gone { reason, at } => gone(f, reason.as_ref(), at),
-            SyncError::Call(error) => write!(f, "{error}"),
-            SyncError::System(error) => f.write_str(error),
-        })
-    }
-}
-
-impl std::error::Error for SyncError {}
-
-impl<G> fmt::Display for LockError<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escaped(f, |f| match self {
-            LockError::Poisoned(poisoned) => write!(f, "{poisoned}"),
-            LockError::HeldByThisThread => f.write_str("this thread holds the lock already"),
-            LockError::Busy => f.write_str("the lock is held at the moment"),
-            LockError::Timeout => f.write_str("the lock was not free in time"),
-            LockError::Gone { reason, at } => gone(f, reason.as_ref(), at),
-            LockError::Call(error) => write!(f, "{error}"),
-            LockError::System(error) => f.write_str(error),
-        })
-    }
-}
-
-/// As `Display`: a guard may be in it.
+/// As `Display`: the error may contain a guard, which need not be `Debug`.
 impl<G> fmt::Debug for LockError<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LockError({self})")
     }
 }
-
-impl<G> std::error::Error for LockError<G> {}
 
 impl<G> fmt::Display for Poisoned<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Something that has happened or not.
+//! A flag that processes wait for.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::types::exit::ExitReason;
 
 /// A flag that processes wait for: Python's `Event`.
 ///
-/// Everybody who waits when it is set is let go, even if it is cleared right afterwards. Who dies while waiting leaves nothing behind.
+/// All processes that wait when it is set go on, even if it is cleared right afterwards. A process that dies
+/// while it waits leaves nothing behind.
 ///
 /// ```
 /// use phalanx::Event;
@@ -48,7 +49,7 @@ handle!(Event);
 pub(super) struct Flag {
     is_set: bool,
     waiting: Vec<Answer<()>>,
-    /// Those who have gone are forgotten when there are so many.
+    /// When more wait than this, callers that have gone are removed.
     crowd: usize,
 }
 
@@ -62,7 +63,7 @@ impl Flag {
     pub(super) fn set(&mut self) {
         self.is_set = true;
         for answer in self.waiting.drain(..) {
-            // Whoever has gone does not want to know it.
+            // A caller that has gone needs no reply.
             let _ = answer.send(());
         }
     }
@@ -91,7 +92,7 @@ impl Flag {
 }
 
 impl Flag {
-    /// Those whose time is over, and the dead.
+    /// Removes callers whose time limit has ended, or that have died.
     fn forget(&mut self) {
         self.waiting.retain(Answer::is_wanted);
         self.crowd = (self.waiting.len() * 2).max(8);
@@ -99,7 +100,7 @@ impl Flag {
 }
 
 impl Event {
-    /// A new event that has not happened, in a process of its own.
+    /// A new event that is not set, in a process of its own.
     ///
     /// # Errors
     /// See [`SpawnError`].
@@ -108,7 +109,7 @@ impl Event {
         Ok(Event { server })
     }
 
-    /// It has happened: lets everybody go who waits. Blocks until the server has done so.
+    /// Sets it: all waits end. Blocks until the server has done so.
     ///
     /// # Errors
     /// See [`SyncError`]; so for all methods.
@@ -116,7 +117,7 @@ impl Event {
         Ok(self.server.set().wait().map_err(Trouble::from)?)
     }
 
-    /// It has not happened: whoever waits from now on waits for the next time.
+    /// Clears it: later waits are for the next time that it is set.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -138,7 +139,7 @@ impl Event {
         Ok(self.server.clear().wait().map_err(Trouble::from)?)
     }
 
-    /// Whether it has happened, at this instant.
+    /// Whether it is set at this instant.
     ///
     /// # Errors
     /// See [`SyncError`].
@@ -146,7 +147,7 @@ impl Event {
         Ok(self.server.is_set().wait().map_err(Trouble::from)?)
     }
 
-    /// Waits until it is set, without a limit, but not beyond the death of its server.
+    /// Waits until it is set, without a limit, but not beyond the death of the server.
     ///
     /// # Errors
     /// See [`SyncError`].
@@ -154,7 +155,8 @@ impl Event {
         Ok(self.server.within(Duration::MAX).until_set().wait().map_err(Trouble::from)?)
     }
 
-    /// Waits as [`wait`](Self::wait) does, for `limit` at most. Returns whether it was set. Never `false` early.
+    /// Waits as [`wait`](Self::wait) does, for `limit` at most. Returns whether it was set. Never returns
+    /// `false` early.
     ///
     /// # Errors
     /// See [`SyncError`].
@@ -166,12 +168,13 @@ impl Event {
         }
     }
 
-    /// Whoever keeps the flag: to look at, and to watch.
+    /// The server of the event: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
         self.server.any()
     }
 
-    /// Ends the server. Those who wait, and all who use it later, get [`SyncError::Gone`]. Blocks for `grace` at most; then it is killed.
+    /// Ends the server. All present and later calls get [`SyncError::Gone`]. Blocks for `grace` at most; then
+    /// the server is killed.
     ///
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.

@@ -1,37 +1,40 @@
 //! A lock with the value that it protects.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::{self, Granted, Mark, Trouble, Turn};
-use super::error::{LockError, Poisoned, SyncError};
-use super::lock_server::{Kept, LockServer};
+use super::client::{self, LockGuard, Mark, Trouble, Turn, Wait};
+use super::error::{LockError, SyncError};
+use super::lock_server::{ALL, Kept, LockServer};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 
-/// A value that one holder at a time has, in whatever process: Python's `Lock` and `Condition`, with the value in it.
+/// A value for one holder at a time, in any process: Python's `Lock` and `Condition`, with the value inside.
 ///
-/// The value travels with the grant: a [`Guard`] holds a copy of it, and what is changed there is *committed* when the guard is dropped, or before by [`Guard::commit`]. Handles are
-/// `Clone + Serialize + Deserialize`. Those who wait are served in the order in which they have asked.
+/// The value travels with the grant: a [`Guard`] holds a copy of it. Dropping the guard *commits* what was
+/// changed there; [`Guard::commit`] does so before. Handles are `Clone + Serialize + Deserialize`. Callers
+/// get the lock in the order in which they asked.
 ///
-/// **Death of a holder.** It gives the lock back: the next one gets [`LockError::Poisoned`], with who it was and why, and with the guard; the value is as it was last committed. So it is
-/// when a thread panics while it has the guard. The kernel's robust futexes tell no more than `EOWNERDEAD`; Python's locks stay locked.
-/// Who dies while waiting leaves nothing behind.
+/// **Death of a holder.** It gives the lock back. The next caller gets [`LockError::Poisoned`] with the
+/// guard, the dead process and the reason; the value is as it was last committed. A thread that panics while
+/// it has the guard counts as a death. The kernel's robust futexes tell no more than `EOWNERDEAD`; Python's
+/// locks stay locked. A process that dies while it waits leaves nothing behind.
 ///
-/// **Twice.** A thread that holds the lock and takes it again gets [`LockError::HeldByThisThread`], not a deadlock; pass the guard on instead (Python's `RLock`). Two locks taken in
-/// different orders do deadlock, as everywhere: use [`lock_timeout`](Self::lock_timeout).
+/// **Twice.** A thread that holds the lock and takes it again gets [`LockError::HeldByThisThread`], not a
+/// deadlock; pass the guard on instead (Python's `RLock`). Two locks taken in different orders do deadlock,
+/// as everywhere: use [`lock_timeout`](Self::lock_timeout).
 ///
-/// **Server.** Each lock is a small process of its own, a child of the process that made it. If that dies, so does the value: everybody gets
-/// [`LockError::Gone`].
+/// **Server.** Each lock is a small process of its own, a child of the process that made it. If the server
+/// dies, the value is lost: all calls get [`LockError::Gone`].
 ///
-/// **Blocking.** Taking it costs a call and two messages without an answer.
+/// **Blocking.** Taking the lock and giving it back costs one call and two messages without a reply, a change
+/// one message more.
 ///
 /// ```
 /// use phalanx::Lock;
@@ -58,20 +61,20 @@ pub struct Lock<T: Portable> {
     server: ActorRef<LockServer<T>>,
 }
 
-/// The right to use and to change the value of a [`Lock`] or a [`RwLock`](crate::RwLock), and a copy of it. Dropping it commits what was changed and gives the lock back.
+/// The right to use and to change the value of a [`Lock`] or a [`RwLock`](crate::RwLock), and a copy of it.
+/// Dropping it commits what was changed and gives the lock back.
 ///
-/// It belongs to the thread that has taken the lock, as the standard library's does. If it is dropped because the thread panics, nothing is committed, and the next holder
-/// gets [`LockError::Poisoned`]. Dropping sends one or two messages and does not wait for their arrival; use [`release`](Self::release) to hear of it.
+/// It belongs to the thread that has taken the lock, like the standard library's. If the thread panics and
+/// drops it, nothing is committed, and the next holder gets [`LockError::Poisoned`]. Dropping sends one or
+/// two messages and does not wait for their arrival; [`release`](Self::release) does.
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct Guard<T: Portable> {
-    /// Gone only at the end of the guard's own methods.
+    /// `None` only at the end of the guard's own methods.
     turn: Option<Turn<T>>,
     value: Kept<T>,
-    /// It has been lent for changes since the last commit.
+    /// The value was borrowed for changes after the last commit.
     dirty: bool,
     mark: Option<Mark>,
-    /// Not `Send`: which thread holds a lock is known.
-    thread: PhantomData<*const ()>,
 }
 
 impl<T: Portable> Lock<T> {
@@ -80,19 +83,19 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// See [`SpawnError`].
     pub fn new(value: T) -> Result<Lock<T>, SpawnError> {
-        let server = LockServer::builder(Kept::new(value), 1, true).name("lock").spawn()?;
+        let server = LockServer::builder(Kept::new(value), ALL, true).name("lock").spawn()?;
         Ok(Lock { server })
     }
 
-    /// Takes the lock. Blocks until it is free, without a limit, but not beyond the death of its server.
+    /// Takes the lock. Blocks until it is free, without a limit, but not beyond the death of the server.
     ///
     /// # Errors
-    /// See [`LockError`]; for one, the guard is in it.
+    /// See [`LockError`]; [`LockError::Poisoned`] contains the guard.
     pub fn lock(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take(true, None)
+        self.lock_timeout(Duration::MAX)
     }
 
-    /// Waits as [`lock`](Self::lock) does, for `limit` at most. Never [`LockError::Timeout`] early.
+    /// Waits as [`lock`](Self::lock) does, for `limit` at most. Never returns [`LockError::Timeout`] early.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -102,7 +105,8 @@ impl<T: Portable> Lock<T> {
     /// let lock = Lock::new(())?;
     /// let other = lock.clone();
     /// let guard = lock.lock()?;
-    /// let late = std::thread::spawn(move || matches!(other.lock_timeout(Duration::from_millis(50)), Err(LockError::Timeout)));
+    /// let limit = Duration::from_millis(50);
+    /// let late = std::thread::spawn(move || matches!(other.lock_timeout(limit), Err(LockError::Timeout)));
     /// assert!(late.join().expect("it does not panic"));
     /// # drop(guard);
     /// # Ok(())
@@ -112,10 +116,10 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// See [`LockError`].
     pub fn lock_timeout(&self, limit: Duration) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take(true, client::deadline(limit))
+        client::lock(&self.server, Wait::AtMost(limit))
     }
 
-    /// Takes the lock if it is free. Waits for the answer of its server, not for the holder.
+    /// Takes the lock if it is free. Waits for the reply of the server, not for the holder.
     ///
     /// ```
     /// # use phalanx::{Lock, LockError};
@@ -123,7 +127,7 @@ impl<T: Portable> Lock<T> {
     /// # fn main() -> phalanx::Result<()> {
     /// let lock = Lock::new(5)?;
     /// let guard = lock.lock()?;
-    /// // By another thread; this one would be told that it has it already.
+    /// // In another thread; this one would get an error because it has it already.
     /// std::thread::scope(|scope| {
     ///     scope.spawn(|| assert!(matches!(lock.try_lock(), Err(LockError::Busy))));
     /// });
@@ -137,14 +141,15 @@ impl<T: Portable> Lock<T> {
     /// # Errors
     /// [`LockError::Busy`] if it is held, or others wait for it; see [`LockError`].
     pub fn try_lock(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take(false, client::deadline(client::ANSWER))
+        client::lock(&self.server, Wait::Never)
     }
 
-    /// Waits until the predicate holds of the value, `limit` at most ([`Duration::MAX`]: without a limit), and answers with the lock held: a condition variable. What has been changed
-    /// in the guard is committed, and the lock is given back while it waits. It looks first, and again whenever somebody has committed a value. None of these
-    /// is missed: giving back and waiting is one step for the server.
+    /// Waits until the predicate is true of the value, for `limit` at most ([`Duration::MAX`]: without a
+    /// limit), and returns with the lock held: a condition variable. Commits what was changed in the guard,
+    /// and gives the lock back while it waits. Calls the predicate first, and again after each commit by
+    /// another holder. It misses none of them: giving back and waiting is one step for the server.
     ///
-    /// If it is too late, the lock is not held.
+    /// If the limit ends first, the lock is not held.
     ///
     /// ```
     /// use std::time::Duration;
@@ -169,7 +174,8 @@ impl<T: Portable> Lock<T> {
     /// ```
     ///
     /// # Errors
-    /// [`LockError::Timeout`]; [`LockError::Poisoned`] if the last holder has died: who was to make it true may have died with it. See [`LockError`].
+    /// [`LockError::Timeout`]; [`LockError::Poisoned`] if the last holder died: it may have been the one to
+    /// make the predicate true. See [`LockError`].
     ///
     /// # Panics
     /// If the guard is that of another lock.
@@ -179,48 +185,46 @@ impl<T: Portable> Lock<T> {
         predicate: impl FnMut(&T) -> bool,
         limit: Duration,
     ) -> Result<Guard<T>, LockError<Guard<T>>> {
-        assert!(guard.server() == Some(&self.server), "the guard is that of another lock");
-        guard.wait_until(predicate, limit)
+        guard.wait_until(&self.server, predicate, limit)
     }
 
-    /// Whoever keeps the lock: to look at, and to watch.
+    /// The server of the lock: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
         self.server.any()
     }
 
-    /// Ends the server, and with it the value. Those who wait, and all who use it later, get [`LockError::Gone`]. Blocks for `grace` at most; then it is killed.
+    /// Ends the server, and with it the value. All present and later calls get [`LockError::Gone`]. Blocks
+    /// for `grace` at most; then the server is killed.
     ///
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
         self.server.stop(grace)
     }
+}
 
-    fn take(&self, waits: bool, deadline: Option<Instant>) -> Result<Guard<T>, LockError<Guard<T>>> {
-        let mark = Mark::set(self.server.id()).ok_or(LockError::HeldByThisThread)?;
-        Guard::of(client::take(&self.server, 1, waits, deadline)?, mark)
+/// Exclusive: it stands for all permits.
+impl<T: Portable> LockGuard<T> for Guard<T> {
+    const PERMITS: u32 = ALL;
+
+    fn new(turn: Turn<T>, value: Kept<T>, mark: Mark) -> Self {
+        Guard { turn: Some(turn), value, dirty: false, mark: Some(mark) }
     }
 }
 
 impl<T: Portable> Guard<T> {
-    pub(super) fn of((turn, value, poison): Granted<T>, mark: Mark) -> Result<Guard<T>, LockError<Guard<T>>> {
-        let guard = Guard { turn: Some(turn), value, dirty: false, mark: Some(mark), thread: PhantomData };
-        Poisoned::check(guard, poison)
-    }
-
-    pub(super) fn server(&self) -> Option<&ActorRef<LockServer<T>>> {
-        self.turn.as_ref().map(Turn::server)
-    }
-
-    /// Waits until it may look again.
+    /// Waits until the predicate holds; see [`Lock::wait_until`].
     pub(super) fn wait_until(
         mut self,
+        server: &ActorRef<LockServer<T>>,
         mut predicate: impl FnMut(&T) -> bool,
         limit: Duration,
     ) -> Result<Guard<T>, LockError<Guard<T>>> {
+        let own = self.turn.as_ref().map(Turn::server);
+        assert!(own == Some(server), "the guard is that of another lock");
         let deadline = client::deadline(limit);
         while !predicate(&self) {
-            // A request whose time is over would not be looked at.
+            // The server would not look at a request whose time is over.
             if client::remaining(deadline).is_zero() {
                 return Err(LockError::Timeout);
             }
@@ -236,10 +240,11 @@ impl<T: Portable> Guard<T> {
         if self.dirty {
             turn = turn.put(&self.value)?;
         }
-        Guard::of(turn.park(deadline)?, mark)
+        Guard::granted(turn.park(deadline)?, mark)
     }
 
-    /// Makes the value as it is now the one that the next holder gets, whatever becomes of this one. The lock stays held. Blocks until the server has it.
+    /// Commits the present value: the next holder gets it, whatever becomes of this one. The lock stays held.
+    /// Blocks until the server has the value.
     ///
     /// ```
     /// # use phalanx::Lock;
@@ -263,7 +268,8 @@ impl<T: Portable> Guard<T> {
     /// ```
     ///
     /// # Errors
-    /// [`SyncError::Gone`] if the server has ended; [`SyncError::Call`] if the value cannot be encoded. The lock stays held, and the change uncommitted.
+    /// [`SyncError::Gone`] if the server has ended; [`SyncError::Call`] if the value cannot be encoded. The
+    /// lock stays held, and the change uncommitted.
     pub fn commit(&mut self) -> Result<(), SyncError> {
         if let Some(turn) = &self.turn {
             turn.commit(&self.value)?;
@@ -272,7 +278,8 @@ impl<T: Portable> Guard<T> {
         Ok(())
     }
 
-    /// Commits what was changed and gives the lock back, like dropping the guard, but waits until the server has done so.
+    /// Commits what was changed and gives the lock back, like dropping the guard, but waits until the server
+    /// has done so.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -289,7 +296,8 @@ impl<T: Portable> Guard<T> {
     /// ```
     ///
     /// # Errors
-    /// [`SyncError::Gone`] if the server has ended; [`SyncError::Call`] if the value cannot be encoded: then it is not committed, and the next holder is told as of a death.
+    /// [`SyncError::Gone`] if the server has ended; [`SyncError::Call`] if the value cannot be encoded: then
+    /// it is not committed, and the next holder gets [`LockError::Poisoned`].
     pub fn release(mut self) -> Result<(), SyncError> {
         let Some(mut turn) = self.turn.take() else { return Ok(()) };
         if self.dirty {
@@ -339,7 +347,7 @@ impl<T: Portable + fmt::Display> fmt::Display for Guard<T> {
     }
 }
 
-/// What the handles of this module have in common: those of a server, `Handle<..> { server }`.
+/// The common traits of the handles of this module: `Handle<..> { server }`.
 macro_rules! handle {
     ($handle:ident $(<$parameter:ident>)?) => {
         impl$(<$parameter: Portable>)? Clone for $handle$(<$parameter>)? {
@@ -348,7 +356,7 @@ macro_rules! handle {
             }
         }
 
-        /// Whether both mean the same one.
+        /// Whether both are handles of one server.
         impl$(<$parameter: Portable>)? PartialEq for $handle$(<$parameter>)? {
             fn eq(&self, other: &Self) -> bool {
                 self.server == other.server

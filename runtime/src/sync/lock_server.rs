@@ -14,15 +14,18 @@ use crate::ipc::codec::Portable;
 use crate::types::down::{Down, Who};
 use crate::types::exit::ExitReason;
 
-/// A value that the server keeps while copies of it travel. Encoded like the value itself.
+/// How many permits a lock has: more than there can be readers. A writer takes all of them.
+pub(super) const ALL: u32 = u32::MAX;
+
+/// A value that the server keeps while copies of it travel. It is encoded like the value itself.
 pub(super) struct Kept<T>(Arc<T>);
 
-/// What becomes of a request.
+/// The reply to a request.
 #[derive(Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
 pub(super) enum Taken<T> {
     Granted(Grant<T>),
-    /// It would have to wait.
+    /// The caller would have to wait.
     Busy,
 }
 
@@ -31,24 +34,24 @@ pub(super) enum Taken<T> {
 pub(super) struct Grant<T> {
     pub(super) value: Kept<T>,
     pub(super) poison: Option<Poison>,
-    /// The server wants to hear that it has been received.
+    /// The holder must confirm that it has received the grant.
     pub(super) confirm: bool,
 }
 
-/// Who died, and how, while it held everything.
+/// The death of a process that held all permits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Poison {
     pub(super) by: Who,
-    /// Which of its processes.
+    /// Which incarnation of the process.
     pub(super) incarnation: u64,
     pub(super) reason: ExitReason,
 }
 
-/// Where the value is, and who may have it.
+/// The server: the value, and the processes that hold it or wait for it.
 #[actor]
 pub(super) struct LockServer<T: Portable> {
     value: Kept<T>,
-    /// Whether the death of one who holds all permits is to be told to the next.
+    /// Whether the death of a holder of all permits is reported to the next holder.
     poisons: bool,
     poison: Option<Poison>,
     clients: Clients,
@@ -68,29 +71,29 @@ impl<T: Portable> LockServer<T> {
         }
     }
 
-    /// A process is there, and wants to be watched.
+    /// Watches a process from now on.
     pub(super) fn enter(&mut self, party: Party, who: AnyRef) {
         if let Some(server) = crate::actor::links::myself::<LockServer<T>>() {
             self.clients.enter(party, &who, move |down| server.gone(down));
         }
     }
 
-    /// Asks for permits. One that does not want to wait is answered at once.
+    /// Asks for permits. A caller that does not want to wait gets a reply at once.
     pub(super) fn take(&mut self, ticket: Ticket, permits: u32, waits: bool) -> Later<Taken<T>> {
         let (later, answer) = later();
         if permits > self.wait_queue.total() {
-            // That will never be: dropping the answer says so.
+            // Those permits will never be free: dropping the answer ends the call.
         } else if waits || self.wait_queue.is_open_for(permits) {
             self.wait_queue.queue(Waiting { ticket, permits, answer });
             self.admit();
         } else {
-            // Whoever has gone meanwhile does not want to know it.
+            // A caller that has gone needs no reply.
             let _ = answer.send(Taken::Busy);
         }
         later
     }
 
-    /// The grant has been received; the holder's code goes on.
+    /// The holder has received the grant, and its code goes on.
     #[tell]
     pub(super) fn took(&mut self, ticket: Ticket) {
         if self.wait_queue.confirm(ticket) {
@@ -101,7 +104,7 @@ impl<T: Portable> LockServer<T> {
     /// Gives back what the ticket holds, and asks for it again when the value has changed.
     pub(super) fn park(&mut self, ticket: Ticket) -> Later<Taken<T>> {
         let (later, answer) = later();
-        // Without what it is to give back, it would never be answered: then the other half is dropped, and that is an answer.
+        // A caller that holds nothing would wait for ever. Its answer is dropped, which ends the call.
         if let Some(held) = self.wait_queue.give(ticket) {
             self.wait_queue.park(Waiting { ticket, permits: held.permits, answer });
             self.admit();
@@ -109,7 +112,7 @@ impl<T: Portable> LockServer<T> {
         later
     }
 
-    /// A new value, by a holder of all permits; returns whether it is one.
+    /// Stores a new value, if the ticket holds permits; returns whether it does.
     pub(super) fn commit(&mut self, ticket: Ticket, value: Kept<T>) -> bool {
         let holds = self.wait_queue.holds(ticket);
         if holds {
@@ -119,13 +122,14 @@ impl<T: Portable> LockServer<T> {
         holds
     }
 
-    /// Gives back, from a holder that cannot wait for the reply.
+    /// Stores a new value, for a holder that does not wait for the reply.
     #[tell]
     pub(super) fn put(&mut self, ticket: Ticket, value: Kept<T>) {
         self.commit(ticket, value);
     }
 
-    /// Ends a ticket, wherever it is: a holder gives back what it holds, one that waits does not want it any more. With a reason, the holder has not come to its end.
+    /// Ends a ticket: a holder gives back what it holds, a caller that waits leaves the queue. With a reason,
+    /// the holder failed.
     #[tell]
     pub(super) fn give(&mut self, ticket: Ticket, broken: Option<ExitReason>) {
         let by = self.clients.who(ticket.party).cloned();
@@ -136,7 +140,7 @@ impl<T: Portable> LockServer<T> {
         self.admit();
     }
 
-    /// Gives back, for a holder that wants to know that it has arrived. Returns whether anything was held.
+    /// Gives back, for a holder that waits for the reply. Returns whether the ticket held anything.
     pub(super) fn release(&mut self, ticket: Ticket) -> bool {
         let held = self.wait_queue.give(ticket).is_some();
         self.admit();
@@ -161,16 +165,16 @@ impl<T: Portable> LockServer<T> {
 }
 
 impl<T: Portable> LockServer<T> {
-    /// A holder did not come to its end. If it has not got the grant, it has not even begun.
+    /// Poisons the lock after a holder failed, unless that holder had not received the grant yet.
     fn poison(&mut self, held: Held, poison: Poison) {
         if self.poisons && held.confirmed && held.permits == self.wait_queue.total() {
             self.poison = Some(poison);
-            // What they wait for may have died with it.
+            // Parked callers get the error too: what they wait for may never come now.
             self.wait_queue.wake();
         }
     }
 
-    /// Lets in whoever may pass now.
+    /// Grants permits to all callers at the head of the queue for which there are enough.
     fn admit(&mut self) {
         while let Some(Waiting { ticket, permits, answer }) = self.wait_queue.admit() {
             let writes = self.poisons && permits == self.wait_queue.total();
@@ -179,7 +183,8 @@ impl<T: Portable> LockServer<T> {
                 poison: self.poison.clone(),
                 confirm: writes || self.poison.is_some(),
             };
-            // It has died, or its time is over: it has said so, or will, but nobody has to wait for that.
+            // The caller has died, or its time limit has ended. It gives the ticket back itself, but others
+            // need not wait for that.
             if !answer.is_wanted() || answer.send(Taken::Granted(grant)).is_err() {
                 self.wait_queue.give(ticket);
             }
@@ -192,7 +197,7 @@ impl<T> Kept<T> {
         Kept(Arc::new(value))
     }
 
-    /// To be changed, where there is no other one.
+    /// To be changed; `None` while there are other references to it.
     pub(super) fn get_mut(&mut self) -> Option<&mut T> {
         Arc::get_mut(&mut self.0)
     }

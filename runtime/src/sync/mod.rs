@@ -1,16 +1,20 @@
 //! Waiting for each other: locks, semaphores, events and barriers between processes.
 //!
-//! Each of them is an actor that decides, and handles that ask it. Who waits has sent a call that is answered later; who holds something is known to the server by a *ticket*,
-//! and by the process that has drawn it, which is watched. So there is nothing in shared memory that a dead process could leave locked.
+//! Each of them is an actor that decides, and handles that call it. A caller that waits has sent a call whose
+//! reply comes later. The server knows a holder by its *ticket* and watches the process that has drawn it. So
+//! nothing in shared memory can stay locked by a dead process.
 //!
-//! What may go wrong between a grant and its holder, and what is done about it:
+//! What can go wrong between a grant and its holder:
 //!
-//! * The caller's time is over while the grant is on its way: whoever stops waiting for an answer, for whatever reason, gives the ticket back. That message comes behind the
-//!   request, since both go the same way, so the server finds the ticket waiting or granted, and either is ended.
-//! * The holder dies before it has got the grant: it has not touched anything. It says when it has got it (`took`), before its code goes on; who dies before that
-//!   does not poison the lock. That word is in the mailbox before the report of the death, because it was sent before the death.
-//! * The message that gives something back cannot be sent because the server's mailbox is full: it is tried again, by a thread, for as long as the server lives.
-//! * The new value cannot be encoded: then it is not committed, the lock is given back as by a holder that died, and the next one is told.
+//! * The caller's time limit ends while the grant is on its way. A caller that stops waiting, for whatever
+//!   reason, gives the ticket back. That message arrives after the request, since both take the same way, so
+//!   the server finds the ticket waiting or granted, and ends it in either case.
+//! * The holder dies before it has received the grant: then it has not touched anything. A holder confirms
+//!   the grant (`took`) before its code goes on, and its death poisons the lock only after that. The
+//!   confirmation is in the mailbox before the report of the death, because it was sent before.
+//! * The mailbox of the server is full, so a turn cannot be given back: a thread tries again for as long as
+//!   the server lives.
+//! * The new value cannot be encoded: it is not committed, and the next holder gets the error of a death.
 
 mod barrier;
 mod client;

@@ -1,30 +1,28 @@
-//! A lock for many who read, or one who writes.
+//! A lock for many readers or one writer.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::{self, Mark, Turn};
-use super::error::{LockError, Poisoned};
+use super::client::{self, LockGuard, Mark, Turn, Wait};
+use super::error::LockError;
 use super::lock::{Guard, handle};
-use super::lock_server::{Kept, LockServer};
+use super::lock_server::{ALL, Kept, LockServer};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::any_ref::AnyRef;
 use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 
-/// More readers than there can be. Who writes takes the places of all of them.
-const PLACES: u32 = u32::MAX;
-
-/// A value that many may read at the same time, or one may change; [`Lock`](crate::Lock) says the rest.
+/// A value that many holders may read at one time, or one may change; see also [`Lock`](crate::Lock).
 ///
-/// Everybody is served in the order of asking: readers that come after a waiting writer wait behind it, so neither side starves the other. The death of a reader is of no
-/// concern to anybody; that of a writer is told to the next holder, reader or writer, with the value as it was last committed (to several readers, if they get it
-/// together). A thread that holds it in either way and takes it again gets [`LockError::HeldByThisThread`], since a writer may be waiting in between.
+/// Callers get the lock in the order in which they asked: readers that come after a waiting writer wait
+/// behind it, so neither side starves the other. The death of a reader has no effect. After that of a writer
+/// the next holder, reader or writer, gets [`LockError::Poisoned`] with the value as it was last committed
+/// (several readers, if they get the lock together). A thread that holds it in either way and takes it again
+/// gets [`LockError::HeldByThisThread`], since a writer may be waiting in between.
 ///
 /// ```
 /// use phalanx::RwLock;
@@ -52,7 +50,7 @@ pub struct RwLock<T: Portable> {
 
 handle!(RwLock<T>);
 
-/// The right to read the value of a [`RwLock`], and a copy of it. Dropping it gives that right back.
+/// The right to read the value of a [`RwLock`], and a copy of it. Dropping it gives the right back.
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct ReadGuard<T: Portable> {
     /// For its drop.
@@ -60,7 +58,6 @@ pub struct ReadGuard<T: Portable> {
     value: Kept<T>,
     /// For its drop.
     _mark: Mark,
-    thread: PhantomData<*const ()>,
 }
 
 impl<T: Portable> RwLock<T> {
@@ -69,16 +66,17 @@ impl<T: Portable> RwLock<T> {
     /// # Errors
     /// See [`SpawnError`].
     pub fn new(value: T) -> Result<RwLock<T>, SpawnError> {
-        let server = LockServer::builder(Kept::new(value), PLACES, true).name("rw-lock").spawn()?;
+        let server = LockServer::builder(Kept::new(value), ALL, true).name("rw-lock").spawn()?;
         Ok(RwLock { server })
     }
 
-    /// Takes it for reading. Blocks until no writer has it or waits for it before this one, without a limit, but not beyond the death of its server.
+    /// Takes it for reading. Blocks while a writer has it, or waits since before this call; without a limit,
+    /// but not beyond the death of the server.
     ///
     /// # Errors
     /// See [`LockError`].
     pub fn read(&self) -> Result<ReadGuard<T>, LockError<ReadGuard<T>>> {
-        self.take_to_read(true, None)
+        self.read_timeout(Duration::MAX)
     }
 
     /// Waits as [`read`](Self::read) does, for `limit` at most.
@@ -86,23 +84,23 @@ impl<T: Portable> RwLock<T> {
     /// # Errors
     /// See [`LockError`].
     pub fn read_timeout(&self, limit: Duration) -> Result<ReadGuard<T>, LockError<ReadGuard<T>>> {
-        self.take_to_read(true, client::deadline(limit))
+        client::lock(&self.server, Wait::AtMost(limit))
     }
 
-    /// Takes it for reading, if that can be now.
+    /// Takes it for reading, if that is possible at once.
     ///
     /// # Errors
-    /// [`LockError::Busy`] if a writer has it, or anybody waits for it; see [`LockError`].
+    /// [`LockError::Busy`] if a writer has it, or any caller waits for it; see [`LockError`].
     pub fn try_read(&self) -> Result<ReadGuard<T>, LockError<ReadGuard<T>>> {
-        self.take_to_read(false, client::deadline(client::ANSWER))
+        client::lock(&self.server, Wait::Never)
     }
 
-    /// Takes it for changes. Blocks until nobody has it, without a limit, but not beyond the death of its server.
+    /// Takes it for changes. Blocks until it is free, without a limit, but not beyond the server's death.
     ///
     /// # Errors
     /// See [`LockError`].
     pub fn write(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take_to_write(true, None)
+        self.write_timeout(Duration::MAX)
     }
 
     /// Waits as [`write`](Self::write) does, for `limit` at most.
@@ -110,10 +108,10 @@ impl<T: Portable> RwLock<T> {
     /// # Errors
     /// See [`LockError`].
     pub fn write_timeout(&self, limit: Duration) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take_to_write(true, client::deadline(limit))
+        client::lock(&self.server, Wait::AtMost(limit))
     }
 
-    /// Takes it for changes, if nobody has it.
+    /// Takes it for changes, if it is free.
     ///
     /// ```
     /// # use phalanx::{LockError, RwLock};
@@ -131,15 +129,16 @@ impl<T: Portable> RwLock<T> {
     /// ```
     ///
     /// # Errors
-    /// [`LockError::Busy`] if somebody has it, or waits for it; see [`LockError`].
+    /// [`LockError::Busy`] if it is held, or others wait for it; see [`LockError`].
     pub fn try_write(&self) -> Result<Guard<T>, LockError<Guard<T>>> {
-        self.take_to_write(false, client::deadline(client::ANSWER))
+        client::lock(&self.server, Wait::Never)
     }
 
-    /// Waits, with a guard for changes, until the predicate holds of the value; see [`Lock::wait_until`](crate::Lock::wait_until).
+    /// Waits, with a guard for changes, until the predicate is true of the value; see
+    /// [`Lock::wait_until`](crate::Lock::wait_until).
     ///
     /// # Errors
-    /// See there.
+    /// See [`Lock::wait_until`](crate::Lock::wait_until).
     ///
     /// # Panics
     /// If the guard is that of another lock.
@@ -149,11 +148,10 @@ impl<T: Portable> RwLock<T> {
         predicate: impl FnMut(&T) -> bool,
         limit: Duration,
     ) -> Result<Guard<T>, LockError<Guard<T>>> {
-        assert!(guard.server() == Some(&self.server), "the guard is that of another lock");
-        guard.wait_until(predicate, limit)
+        guard.wait_until(&self.server, predicate, limit)
     }
 
-    /// Whoever keeps the lock: to look at, and to watch.
+    /// The server of the lock: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
         self.server.any()
     }
@@ -165,20 +163,14 @@ impl<T: Portable> RwLock<T> {
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
         self.server.stop(grace)
     }
+}
 
-    fn take_to_read(
-        &self,
-        waits: bool,
-        deadline: Option<Instant>,
-    ) -> Result<ReadGuard<T>, LockError<ReadGuard<T>>> {
-        let mark = Mark::set(self.server.id()).ok_or(LockError::HeldByThisThread)?;
-        let (turn, value, poison) = client::take(&self.server, 1, waits, deadline)?;
-        Poisoned::check(ReadGuard { _turn: turn, value, _mark: mark, thread: PhantomData }, poison)
-    }
+/// Shared: it stands for one permit.
+impl<T: Portable> LockGuard<T> for ReadGuard<T> {
+    const PERMITS: u32 = 1;
 
-    fn take_to_write(&self, waits: bool, deadline: Option<Instant>) -> Result<Guard<T>, LockError<Guard<T>>> {
-        let mark = Mark::set(self.server.id()).ok_or(LockError::HeldByThisThread)?;
-        Guard::of(client::take(&self.server, PLACES, waits, deadline)?, mark)
+    fn new(turn: Turn<T>, value: Kept<T>, mark: Mark) -> Self {
+        ReadGuard { _turn: turn, value, _mark: mark }
     }
 }
 

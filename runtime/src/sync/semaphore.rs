@@ -1,11 +1,11 @@
-//! A number of permits.
+//! A semaphore: a number of permits.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::{self, Turn};
+use super::client::{self, Trouble, Turn, Wait};
 use super::error::SyncError;
 use super::lock::handle;
 use super::lock_server::{Kept, LockServer};
@@ -16,8 +16,9 @@ use crate::types::exit::ExitReason;
 
 /// A number of permits for processes of the tree: Python's `BoundedSemaphore`.
 ///
-/// A permit is a value ([`Permit`]) that gives itself back when it is dropped, and with the death of the process that has it. So there is no release that could
-/// be forgotten, or done once too often. Those who wait are served in the order in which they have asked, however many permits they want.
+/// A permit is a value ([`Permit`]). It is given back when it is dropped, or when the process that holds it
+/// dies. So a release can be neither forgotten nor done twice. Callers get permits in the order in which they
+/// asked, however many they want.
 ///
 /// ```
 /// use phalanx::Semaphore;
@@ -46,7 +47,7 @@ pub struct Semaphore {
 
 handle!(Semaphore);
 
-/// One or more permits of a [`Semaphore`]. Dropping it gives them back, from whichever thread.
+/// One or more permits of a [`Semaphore`]. Dropping it gives them back, in any thread.
 ///
 /// They are given back once; more does not compile:
 ///
@@ -63,7 +64,8 @@ pub struct Permit {
 }
 
 impl Semaphore {
-    /// A new semaphore with so many permits, in a process of its own. With none, asking for one is [`SyncError::TooMany`].
+    /// A new semaphore with `permits` permits, in a process of its own. With none, asking for one is
+    /// [`SyncError::TooMany`].
     ///
     /// # Errors
     /// See [`SpawnError`].
@@ -72,15 +74,16 @@ impl Semaphore {
         Ok(Semaphore { server })
     }
 
-    /// Takes a permit. Blocks until there is one, without a limit, but not beyond the death of the server.
+    /// Takes a permit. Blocks until one is free, without a limit, but not beyond the death of the server.
     ///
     /// # Errors
     /// See [`SyncError`].
     pub fn acquire(&self) -> Result<Permit, SyncError> {
-        self.take(1, true, None)
+        self.acquire_timeout(Duration::MAX)
     }
 
-    /// Waits as [`acquire`](Self::acquire) does, for `limit` at most. Never [`SyncError::Timeout`] early.
+    /// Waits as [`acquire`](Self::acquire) does, for `limit` at most. Never returns [`SyncError::Timeout`]
+    /// early.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -99,18 +102,18 @@ impl Semaphore {
     /// # Errors
     /// See [`SyncError`].
     pub fn acquire_timeout(&self, limit: Duration) -> Result<Permit, SyncError> {
-        self.take(1, true, client::deadline(limit))
+        self.acquire_many(1, limit)
     }
 
-    /// Takes a permit, if there is one and nobody waits for it.
+    /// Takes a permit, if one is free and no caller waits for it.
     ///
     /// # Errors
     /// [`SyncError::Busy`]; see [`SyncError`].
     pub fn try_acquire(&self) -> Result<Permit, SyncError> {
-        self.take(1, false, client::deadline(client::ANSWER))
+        self.take(1, Wait::Never)
     }
 
-    /// Takes several permits at once, for `limit` at most ([`Duration::MAX`]: without a limit).
+    /// Takes several permits at once. Waits for `limit` at most ([`Duration::MAX`]: without a limit).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -127,9 +130,9 @@ impl Semaphore {
     /// ```
     ///
     /// # Errors
-    /// [`SyncError::TooMany`] if there are not so many in all; see [`SyncError`].
+    /// [`SyncError::TooMany`] if there are fewer in all; see [`SyncError`].
     pub fn acquire_many(&self, permits: u32, limit: Duration) -> Result<Permit, SyncError> {
-        self.take(permits, true, client::deadline(limit))
+        self.take(permits, Wait::AtMost(limit))
     }
 
     /// How many permits are free at this instant.
@@ -137,15 +140,16 @@ impl Semaphore {
     /// # Errors
     /// See [`SyncError`].
     pub fn available(&self) -> Result<u32, SyncError> {
-        Ok(self.server.free().wait().map_err(client::Trouble::from)?)
+        Ok(self.server.free().wait().map_err(Trouble::from)?)
     }
 
-    /// Whoever keeps the permits: to look at, and to watch.
+    /// The server of the semaphore: to look at, and to watch.
     pub fn server(&self) -> AnyRef {
         self.server.any()
     }
 
-    /// Ends the server. Those who wait, and all who use it later, get [`SyncError::Gone`]. Blocks for `grace` at most; then it is killed.
+    /// Ends the server. All present and later calls get [`SyncError::Gone`]. Blocks for `grace` at most; then
+    /// the server is killed.
     ///
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.
@@ -153,20 +157,18 @@ impl Semaphore {
         self.server.stop(grace)
     }
 
-    fn take(&self, permits: u32, waits: bool, deadline: Option<Instant>) -> Result<Permit, SyncError> {
-        match client::take(&self.server, permits, waits, deadline) {
+    fn take(&self, permits: u32, wait: Wait) -> Result<Permit, SyncError> {
+        match client::take(&self.server, permits, wait) {
             Ok((turn, _, _)) => Ok(Permit { turn, permits }),
-            // What would never be free is not waited for: the server drops the request.
-            Err(client::Trouble::Call(CallError::Unanswered(_))) => {
-                Err(SyncError::TooMany { asked: permits })
-            }
+            // The server drops a request for more permits than there are.
+            Err(Trouble::Call(CallError::Unanswered(_))) => Err(SyncError::TooMany { asked: permits }),
             Err(trouble) => Err(trouble.into()),
         }
     }
 }
 
 impl Permit {
-    /// How many permits these are.
+    /// How many permits it holds.
     pub fn count(&self) -> u32 {
         self.permits
     }

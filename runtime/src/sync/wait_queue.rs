@@ -1,18 +1,18 @@
-//! Who may pass, and in which order: a number of permits, those who hold some, and a queue. Nothing here waits or sends.
+//! A fair FIFO queue for a number of permits. Pure data: it neither blocks nor sends.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::clients::Ticket;
 
-/// `A` is how somebody who waits is answered.
+/// `A` is how a caller that waits gets its reply.
 #[derive(Debug)]
 pub(super) struct WaitQueue<A> {
     total: u32,
     free: u32,
     held: HashMap<Ticket, Held>,
-    /// Strictly in order: whoever wants many permits is not overtaken by those who want few.
+    /// Strictly in order: a request for many permits is not overtaken by one for few.
     queue: VecDeque<Waiting<A>>,
-    /// Not before something has changed.
+    /// Callers that wait until something has changed.
     parked: Vec<Waiting<A>>,
 }
 
@@ -23,11 +23,11 @@ pub(super) struct Waiting<A> {
     pub(super) answer: A,
 }
 
-/// What somebody holds.
+/// What a ticket holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) permits: u32,
-    /// The holder has said that it has got them.
+    /// The holder has confirmed that it received them.
     pub(super) confirmed: bool,
 }
 
@@ -48,7 +48,7 @@ impl<A> WaitQueue<A> {
         self.held.contains_key(&ticket)
     }
 
-    /// Whether so many would be given at once.
+    /// Whether so many permits would be granted at once.
     pub(super) fn is_open_for(&self, permits: u32) -> bool {
         self.queue.is_empty() && permits <= self.free
     }
@@ -61,12 +61,12 @@ impl<A> WaitQueue<A> {
         self.parked.push(waiting);
     }
 
-    /// Those who are parked queue up again, behind those who wait.
+    /// Moves the parked callers to the end of the queue.
     pub(super) fn wake(&mut self) {
         self.queue.extend(self.parked.drain(..));
     }
 
-    /// The next one in the queue whose permits are free; it holds them from now on.
+    /// Grants the head of the queue its permits, if enough are free.
     pub(super) fn admit(&mut self) -> Option<Waiting<A>> {
         if self.queue.front()?.permits > self.free {
             return None;
@@ -77,7 +77,7 @@ impl<A> WaitQueue<A> {
         Some(waiting)
     }
 
-    /// Returns whether the ticket had been granted, and not confirmed.
+    /// Returns whether the ticket was granted and not confirmed before.
     pub(super) fn confirm(&mut self, ticket: Ticket) -> bool {
         self.held.get_mut(&ticket).is_some_and(|held| !std::mem::replace(&mut held.confirmed, true))
     }
@@ -95,7 +95,7 @@ impl<A> WaitQueue<A> {
         held
     }
 
-    /// Ends all tickets for which that is so. Returns what they held.
+    /// Ends all tickets for which `is_over` is true. Returns what they held.
     pub(super) fn give_all(&mut self, is_over: impl Fn(Ticket) -> bool) -> Vec<Held> {
         self.queue.retain(|waiting| !is_over(waiting.ticket));
         self.parked.retain(|waiting| !is_over(waiting.ticket));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys::memfd::word_enum;
 use crate::types::escape::escaped;
 
 /// Why an actor or a task ended, as exactly as the operating system and the status page can tell.
@@ -91,20 +92,22 @@ pub enum ExitReason {
 /// The exit code of a process that has panicked: that of a Rust program.
 pub(crate) const PANIC_CODE: i32 = 101;
 
-/// What asked for a graceful stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum StoppedBy {
-    /// The end of the program (or of the actor that had spawned it).
-    Program = 0,
-    /// A holder of a ref: `terminate` or `stop`.
-    Ref = 1,
-    /// Its supervisor.
-    Supervisor = 2,
-    /// SIGTERM from outside, for instance by `kill`.
-    Signal = 3,
-    /// Its own code.
-    Itself = 4,
+word_enum! {
+    /// What asked for a graceful stop.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[non_exhaustive]
+    pub enum StoppedBy {
+        /// The end of the program (or of the actor that had spawned it).
+        Program = 0,
+        /// A holder of a ref: `terminate` or `stop`.
+        Ref = 1,
+        /// Its supervisor.
+        Supervisor = 2,
+        /// SIGTERM from outside, for instance by `kill`.
+        Signal = 3,
+        /// Its own code.
+        Itself = 4,
+    }
 }
 
 impl ExitReason {
