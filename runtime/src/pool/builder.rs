@@ -44,7 +44,7 @@ impl Workers for Range<usize> {
 /// A pool to be: options, then [`build`](Self::build) or [`start`](Self::start). Made by [`Pool::builder`].
 #[must_use = "a builder does nothing until `build` or `start`"]
 pub struct PoolBuilder {
-    options: Options,
+    pub(super) options: Options,
     on_progress: Option<OnProgress>,
     preload: Option<Preload>,
 }

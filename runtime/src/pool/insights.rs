@@ -164,17 +164,10 @@ pub struct WorkerInsights {
 
 impl Core {
     pub(crate) fn insights(&self) -> Insights {
-        let state = self.lock();
+        let schedule = self.lock();
         let mut all = Record::default();
-        let mut pids = Vec::new();
         let mut workers = Vec::new();
-        for (index, seat) in state.seats.iter().enumerate().filter(|(_, seat)| seat.record.starts > 0) {
-            let mut record = seat.record.clone();
-            if let Some(handle) = &seat.handle {
-                record.leave(handle);
-            }
-            let pid = seat.handle.as_ref().map(|handle| handle.at.pid);
-            pids.push(pid);
+        for (index, record, pid) in schedule.records() {
             all.starts += record.starts - 1;
             all.crashes += record.crashes;
             all.startup += record.startup;

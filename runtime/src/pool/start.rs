@@ -69,7 +69,7 @@ impl Core {
         });
         let handles: Vec<WorkerHandle> = started.into_iter().collect::<Result<_, _>>()?;
         for (index, handle) in handles.into_iter().enumerate() {
-            self.lock().seats[index].record.starts = 1;
+            self.lock().count_start(index);
             self.seat(index, Ok(handle));
         }
         Ok(())
