@@ -13,15 +13,15 @@ use super::callbacks::Callbacks;
 use super::error::PoolError;
 use super::insights::Tally;
 use super::job::{Deliveries, Job, Outcome, Piece, Sink};
+use super::link::Failed;
 use super::losses::{fail, stopped};
 use super::schedule::{COURTESY, Retired, Schedule, Taken};
 use super::shared_slots::Phase;
-use super::worker_handle::{Failed, Verdict, Which, WorkerHandle};
+use super::worker_handle::{Verdict, Which, WorkerHandle};
 use crate::ipc::user_code;
 use crate::reactor::select::Select;
 use crate::supervision::SupervisorRef;
 use crate::sys::per_process::{COPY, Home, Own};
-use crate::types::error::SpawnError;
 
 /// How long an aborted task has to end by itself.
 const ABORT_GRACE: Duration = Duration::from_millis(100);
@@ -283,55 +283,6 @@ impl Core {
         schedule.overdue(now).for_each(|handle| handle.link.kill());
     }
 
-    /// Starts workers, as many as are missing, or as would have something to do.
-    fn hire(self: &Arc<Core>, schedule: &mut Schedule, now: Instant) {
-        for _ in 0..schedule.due_starts(now) {
-            let Some((index, incarnation)) = schedule.begin_start() else { return };
-            let core = Arc::clone(self);
-            let starter = std::thread::Builder::new().name("phalanx-start".to_owned());
-            let spawned = starter.spawn(move || {
-                let started = core.start_worker(index, incarnation);
-                core.seat(index, started);
-            });
-            if let Err(error) = spawned {
-                schedule.end_start(index);
-                let actor = self.options.worker_name(index);
-                self.note_failure(schedule, SpawnError::Io { actor, error: error.to_string() });
-                return;
-            }
-        }
-    }
-
-    /// A start has come to its end.
-    pub(super) fn seat(&self, index: usize, started: Result<WorkerHandle, SpawnError>) {
-        let mut schedule = self.lock();
-        schedule.end_start(index);
-        match started {
-            Ok(handle) if schedule.is_shutting_down() => handle.link.kill(),
-            Ok(handle) => {
-                let waker = self.select.waker();
-                handle.link.watch(&waker);
-                schedule.seat(index, handle);
-                self.dispatch(&mut schedule);
-            }
-            Err(error) => self.note_failure(&mut schedule, error),
-        }
-        drop(schedule);
-        self.select.ring();
-    }
-
-    fn note_failure(&self, schedule: &mut Schedule, error: SpawnError) {
-        if schedule.is_cut_off() || schedule.is_shutting_down() {
-            return;
-        }
-        let (pool, why) = (self.options.name.clone(), error.to_string());
-        schedule.log(move || tracing::error!(pool, error = %why, "worker not started"));
-        if let Some(failures) = schedule.note_failure(Instant::now()) {
-            let pool = self.options.name.clone();
-            self.break_down(schedule, PoolError::CannotStart { pool, failures, cause: Box::new(error) });
-        }
-    }
-
     /// The pool ends by itself.
     pub(super) fn break_down(&self, schedule: &mut Schedule, error: PoolError) {
         let (pool, why) = (self.options.name.clone(), error.to_string());
@@ -342,7 +293,7 @@ impl Core {
     }
 
     /// Gives those something to do who have nothing, and then those who have only one thing. Returns whether there is an answer (a refusal) already.
-    fn dispatch(&self, schedule: &mut Schedule) -> bool {
+    pub(super) fn dispatch(&self, schedule: &mut Schedule) -> bool {
         if schedule.is_cut_off() {
             return false;
         }

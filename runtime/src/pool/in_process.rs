@@ -4,8 +4,8 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::link::Failed;
 use super::worker::{Answered, Batch, Setup, WorkerLoop};
-use super::worker_handle::Failed;
 use crate::ipc::bounds::with_stack_for;
 use crate::ipc::user_code::{self, Thrown};
 use crate::reactor::select::Select;

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dispatcher::Core;
 use super::job::Outcome;
-use super::shared_slots::{Status, Times};
+use super::shared_slots::Status;
+use super::times::Times;
 use super::worker_handle::WorkerHandle;
 use crate::types::escape::one_line;
 

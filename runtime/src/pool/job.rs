@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::error::{Border, PoolError, WorkerAt};
+use super::error::{Border, PoolError, TaskAt, TaskError, WorkerAt};
 use super::shared_slots::Status;
 use crate::control::function::Function;
 use crate::ipc::codec::RawValue;
@@ -99,6 +99,28 @@ impl Outcome {
     pub(crate) fn is_error(&self) -> bool {
         !matches!(self, Outcome::Answer(Status::Value, ..))
     }
+}
+
+/// The error that an outcome is, of an item that has no cell.
+pub(crate) fn failed<E>(
+    outcome: &Outcome,
+    at: impl Fn(Option<&Arc<WorkerAt>>) -> TaskAt,
+) -> Option<TaskError<E>> {
+    Some(match outcome {
+        Outcome::Answer(Status::Value | Status::ValueErr | Status::App, ..) => return None,
+        Outcome::Answer(status, raw_value, worker) => {
+            let text = String::from_utf8_lossy(&raw_value.bytes).into_owned();
+            let border =
+                if *status == Status::Arguments { Border::DecodeArguments } else { Border::EncodeResult };
+            TaskError::Codec(border, text, at(Some(worker)))
+        }
+        Outcome::Died(reason, worker) => TaskError::Died(reason.clone(), at(Some(worker))),
+        Outcome::Cancelled(worker) => TaskError::Cancelled(at(worker.as_ref())),
+        Outcome::Codec(border, error) => TaskError::Codec(*border, error.clone(), at(None)),
+        Outcome::Broken(error) => TaskError::Broken(Arc::clone(error), at(None)),
+        Outcome::Unreachable(error) => TaskError::Unreachable(error.clone(), at(None)),
+        Outcome::Closed => TaskError::Closed(at(None)),
+    })
 }
 
 impl Job {

@@ -11,9 +11,11 @@ mod builder;
 mod callbacks;
 pub(crate) mod dispatcher;
 mod error;
+mod flight;
 pub(crate) mod in_process;
 mod insights;
 mod job;
+mod link;
 mod losses;
 mod progress;
 mod schedule;
@@ -21,8 +23,12 @@ pub(crate) mod shared_slots;
 mod start;
 mod stream;
 mod task;
+mod task_cell;
+mod times;
 pub(crate) mod wait;
+mod watch;
 mod worker;
+mod worker_context;
 pub(crate) mod worker_handle;
 
 use std::fmt;
@@ -41,14 +47,14 @@ pub use progress::Progress;
 pub use stream::Stream;
 pub use task::Task;
 pub use wait::{AsCompleted, Until, Waited, as_completed, wait};
-pub use worker::{WorkerContext, state, worker};
+pub use worker_context::{WorkerContext, state, worker};
 
-pub(crate) use worker::declare;
+pub(crate) use worker_context::declare;
 
 use self::dispatcher::Core;
 use self::job::{Job, Outcome};
 use self::stream::NOT_HERE;
-use self::task::Cell;
+use self::task_cell::Cell;
 use once_cell::sync::OnceCell;
 
 use crate::ipc::bounds;

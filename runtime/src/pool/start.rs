@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Init, Options, Preload};
 use super::dispatcher::Core;
-use super::error::WorkerAt;
+use super::error::{PoolError, WorkerAt};
 use super::in_process::ThreadWorker;
+use super::link::Link;
+use super::schedule::Schedule;
 use super::shared_slots::SharedSlots;
 use super::worker::{Setup, Worker};
-use super::worker_handle::{Link, WorkerHandle};
+use super::worker_handle::WorkerHandle;
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::builder::ActorBuilder;
 use crate::ipc::user_code::Thrown;
@@ -75,8 +77,57 @@ impl Core {
         Ok(())
     }
 
+    /// Starts workers, as many as are missing, or as would have something to do.
+    pub(super) fn hire(self: &Arc<Core>, schedule: &mut Schedule, now: Instant) {
+        for _ in 0..schedule.due_starts(now) {
+            let Some((index, incarnation)) = schedule.begin_start() else { return };
+            let core = Arc::clone(self);
+            let starter = std::thread::Builder::new().name("phalanx-start".to_owned());
+            let spawned = starter.spawn(move || {
+                let started = core.start_worker(index, incarnation);
+                core.seat(index, started);
+            });
+            if let Err(error) = spawned {
+                schedule.end_start(index);
+                let actor = self.options.worker_name(index);
+                self.note_failure(schedule, SpawnError::Io { actor, error: error.to_string() });
+                return;
+            }
+        }
+    }
+
+    /// A start has come to its end.
+    fn seat(&self, index: usize, started: Result<WorkerHandle, SpawnError>) {
+        let mut schedule = self.lock();
+        schedule.end_start(index);
+        match started {
+            Ok(handle) if schedule.is_shutting_down() => handle.link.kill(),
+            Ok(handle) => {
+                let waker = self.select.waker();
+                handle.link.watch(&waker);
+                schedule.seat(index, handle);
+                self.dispatch(&mut schedule);
+            }
+            Err(error) => self.note_failure(&mut schedule, error),
+        }
+        drop(schedule);
+        self.select.ring();
+    }
+
+    fn note_failure(&self, schedule: &mut Schedule, error: SpawnError) {
+        if schedule.is_cut_off() || schedule.is_shutting_down() {
+            return;
+        }
+        let (pool, why) = (self.options.name.clone(), error.to_string());
+        schedule.log(move || tracing::error!(pool, error = %why, "worker not started"));
+        if let Some(failures) = schedule.note_failure(Instant::now()) {
+            let pool = self.options.name.clone();
+            self.break_down(schedule, PoolError::CannotStart { pool, failures, cause: Box::new(error) });
+        }
+    }
+
     /// Starts one worker, and waits until it is ready.
-    pub(super) fn start_worker(&self, index: usize, incarnation: u64) -> Result<WorkerHandle, SpawnError> {
+    fn start_worker(&self, index: usize, incarnation: u64) -> Result<WorkerHandle, SpawnError> {
         let begun = Instant::now();
         let name = self.options.worker_name(index);
         let io = |error: String| SpawnError::Io { actor: name.clone(), error };

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::dispatcher::Core;
 use super::error::{Border, TaskAt, TaskError, WorkerAt};
-use super::job::{Job, Outcome, Sink};
+use super::job::{Job, Outcome, Sink, failed};
 use super::shared_slots::{MOST_ITEMS, Status};
-use super::task::failed;
 use crate::control::function::Function;
 use crate::ipc::codec::{Portable, RawValue};
 use crate::ipc::user_code::{self, Thrown};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::task::{Task, Watch};
+use super::task::Task;
+use super::watch::Watch;
 use crate::reactor::select::later;
 
 /// How many of several tasks are waited for.
@@ -76,7 +77,7 @@ pub fn wait<'a, T: 'a, E: 'a>(
     waited
 }
 
-fn is_pending(cell: &super::task::Cell) -> bool {
+fn is_pending(cell: &super::task_cell::Cell) -> bool {
     !cell.is_done()
 }
 

@@ -1,20 +1,18 @@
 //! What runs in a worker: batches, one item at a time.
 
-use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::shared_slots::{Halt, Phase, SharedSlots, Status, Track};
+use super::worker_context::{HERE, HERE_ON_THREAD, Here, SAID, STATE, Said, TASK};
 use crate::actor;
 use crate::control::function::{FunctionName, Ran, Runner};
 use crate::ipc::codec::{Encoded, RawValue};
 use crate::reactor::context;
 use crate::reactor::select::clock;
-use crate::types::escape::escaped;
 
 /// How often a worker looks how large it is, at most.
 const LOOK: Duration = Duration::from_millis(10);
@@ -91,130 +89,6 @@ impl Worker {
     #[on_stop]
     fn stop(&mut self) {
         self.desk.leave();
-    }
-}
-
-static HERE: OnceLock<Arc<Here>> = OnceLock::new();
-
-thread_local! {
-    /// Of a worker that is a thread.
-    static HERE_ON_THREAD: RefCell<Option<Arc<Here>>> = const { RefCell::new(None) };
-    static STATE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
-    /// The path of the function whose call has just begun.
-    static TASK: Cell<&'static str> = const { Cell::new("") };
-    /// What it has said of itself.
-    static SAID: Cell<Option<Said>> = const { Cell::new(None) };
-}
-
-/// What a function says of itself when it begins: how often it may be run, and how many nanoseconds it may take (0: no limit). It says the same each time.
-#[derive(Clone, Copy)]
-struct Said {
-    attempts: u32,
-    deadline: u64,
-}
-
-struct Here {
-    pool: String,
-    index: usize,
-    incarnation: u64,
-    shared_slots: SharedSlots,
-    soft: Option<Duration>,
-    item: AtomicU64,
-}
-
-fn here() -> Option<Arc<Here>> {
-    let on_thread = HERE_ON_THREAD.try_with(|here| here.borrow().clone()).ok().flatten();
-    on_thread.or_else(|| HERE.get().cloned())
-}
-
-/// The worker of a pool in which this code runs; `None` elsewhere.
-///
-/// ```
-/// # use phalanx::Pool;
-/// # #[phalanx::main]
-/// # fn main() -> phalanx::Result<()> {
-/// let pool = Pool::builder().workers(2).build()?;
-/// let index = pool.run(|| phalanx::pool::worker().map(|worker| worker.index()), ())?;
-/// assert!(index.is_some_and(|index| index < 2));
-/// assert!(phalanx::pool::worker().is_none()); // this is the program itself
-/// # Ok(())
-/// # }
-/// ```
-pub fn worker() -> Option<WorkerContext> {
-    here().map(WorkerContext)
-}
-
-/// What a task can know of its worker: see [`worker`].
-pub struct WorkerContext(Arc<Here>);
-
-impl WorkerContext {
-    /// The place of the worker in its pool, from 0. It is the same for the process that replaces it, so it can stand for a device, a port, a core.
-    pub fn index(&self) -> usize {
-        self.0.index
-    }
-
-    /// How many processes have had this place, this one included.
-    pub fn incarnation(&self) -> u64 {
-        self.0.incarnation
-    }
-
-    /// The name of the pool.
-    pub fn pool(&self) -> &str {
-        &self.0.pool
-    }
-
-    /// Whether the task in progress is wanted no more: it is over its soft deadline, or its pool is being aborted. A task that looks at this now and
-    /// then can end by itself before it is killed.
-    pub fn is_cancelled(&self) -> bool {
-        let item = self.0.item.load(Ordering::Relaxed);
-        let late =
-            |soft: Duration| clock().saturating_sub(self.0.shared_slots.since()) >= soft.as_nanos() as u64;
-        item != 0 && (self.0.shared_slots.cancelled() == item || self.0.soft.is_some_and(late))
-    }
-}
-
-impl std::fmt::Debug for WorkerContext {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        escaped(f, |f| {
-            let Here { pool, index, incarnation, .. } = &*self.0;
-            write!(f, "WorkerContext({pool}, {index}, incarnation {incarnation})")
-        })
-    }
-}
-
-/// Gives the state that [`init`](crate::pool::PoolBuilder::init) has made in this worker, to look at and to change.
-///
-/// ```
-/// # use phalanx::{Pool, pool};
-/// # #[phalanx::main]
-/// # fn main() -> phalanx::Result<()> {
-/// let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<String>>();
-/// let pool = Pool::builder().workers(1).init(words, "zero one two".to_owned()).build()?;
-/// let word = |n: usize| pool::state(|words: &mut Vec<String>| words[n].clone());
-/// assert_eq!(pool.run(word, 2)?, "two");
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Panics
-/// Outside of a worker's main thread, in a pool without `init`, and if its state is of another type.
-pub fn state<S: 'static, R>(use_it: impl FnOnce(&mut S) -> R) -> R {
-    STATE.with_borrow_mut(|state| match state.as_mut().and_then(|state| state.downcast_mut()) {
-        Some(state) => use_it(state),
-        None => panic!("this worker has no state of the type {}", std::any::type_name::<S>()),
-    })
-}
-
-/// The task in progress may be run so often, and may take so many nanoseconds (0: no limit), if it is the function of this path, or any.
-pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
-    let in_progress = TASK.get();
-    if !in_progress.is_empty()
-        && path.is_none_or(|path| path == in_progress)
-        && let Some(here) = here()
-    {
-        TASK.set("");
-        SAID.set(Some(Said { attempts, deadline }));
-        here.shared_slots.declare(attempts, deadline);
     }
 }
 
@@ -448,6 +322,7 @@ fn resident() -> u64 {
 mod tests {
     use super::*;
     use crate::ipc::bounds::DEPTH;
+    use crate::pool::worker_context::{declare, here};
     use crate::task::function::TaskFn;
 
     /// May be run seven times; returns how often the shared slots says so before the function does.

@@ -5,52 +5,18 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::error::{Border, PoolError, WorkerAt};
-use super::in_process::{Promise, ThreadWorker};
-use super::job::{Deliveries, Outcome, Piece, Sink};
-use super::shared_slots::{Control, Phase, SharedSlots, Status, TRACKS};
-use super::worker::{Answered, Batch, Worker, item};
-use crate::actor::actor_ref::ActorRef;
-use crate::actor::reply::Reply;
-use crate::control::function::Function;
-use crate::ipc::codec::RawValue;
-use crate::reactor::monitor::Monitor;
+use super::error::{PoolError, WorkerAt};
+use super::flight::{Flight, Rest, batch};
+use super::job::{Deliveries, Piece, Sink};
+use super::link::{Failed, Link};
+use super::shared_slots::{Control, Phase, SharedSlots, TRACKS};
+use super::worker::item;
 use crate::reactor::select::{clock, later};
-use crate::types::error::CallError;
-use crate::types::exit::{ExitReason, StoppedBy};
 
 /// When a batch that is not answered is looked at for the first time.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// How far apart these looks become.
 const LAST_LOOK: Duration = Duration::from_millis(16);
-/// How long a worker may take to begin with its next item before that goes to another one that is idle. Each item that has gone to another so is given twice as
-/// long there: what takes long to be read is not handed around for ever.
-const SLOW: Duration = Duration::from_millis(32);
-/// Batches wait for as long as it takes; what ends them is an answer or a death.
-const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
-
-/// The way to a worker.
-pub(crate) enum Link {
-    Process(Box<(ActorRef<Worker>, Monitor)>),
-    Thread(ThreadWorker),
-}
-
-/// The answer to a batch, before it is there.
-enum Pending {
-    Process(Reply<Answered>),
-    Thread(Promise),
-}
-
-/// What a worker has not done of a batch, and how many items it has.
-type Rest = (Vec<Piece>, u32);
-
-/// Why a batch has no answer.
-pub(crate) enum Failed {
-    Died(ExitReason),
-    /// It was not sent.
-    Unsent(String),
-}
-
 /// A worker.
 pub(crate) struct WorkerHandle {
     pub(crate) at: Arc<WorkerAt>,
@@ -107,27 +73,6 @@ pub(crate) enum Verdict {
     Broken(Arc<PoolError>),
 }
 
-/// A batch on its way.
-struct Flight {
-    serial: u16,
-    track: usize,
-    pieces: Vec<Piece>,
-    /// How many items are the worker's.
-    items: u32,
-    /// How many results have been read.
-    collected: u32,
-    /// The next result, in the shared slots.
-    at: usize,
-    /// The first item whose result has not been read: which piece, and which of its items.
-    cursor: (usize, u32),
-    pending: Pending,
-    sent: Instant,
-    look: Option<Instant>,
-    patience: Duration,
-    /// Which of its items was seen to run, and since when: the shared slots's own word on that may be a lie.
-    seen_running: Option<(u32, Instant)>,
-}
-
 /// What comes back from a worker that has died.
 #[derive(Default)]
 pub(crate) struct Remains {
@@ -145,69 +90,6 @@ pub(crate) struct Lost {
     /// How often the task may be run, as it has said itself; 0 if it has not.
     pub(crate) attempts: u32,
     pub(crate) verdict: Option<Verdict>,
-}
-
-impl Link {
-    fn send(&self, batch: Batch) -> Pending {
-        match self {
-            Link::Process(process) => Pending::Process(process.0.within(FOR_EVER).work(batch)),
-            Link::Thread(hand) => Pending::Thread(hand.send(batch)),
-        }
-    }
-
-    /// Has `waker` woken at its end; returns whether it has ended already.
-    pub(crate) fn watch(&self, waker: &Waker) -> bool {
-        match self {
-            Link::Process(process) => process.1.watch(waker),
-            Link::Thread(_) => false,
-        }
-    }
-
-    /// How it has ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitReason> {
-        match self {
-            Link::Process(process) => process.1.handed_out().map(|down| down.reason),
-            Link::Thread(hand) => hand.ended(),
-        }
-    }
-
-    /// Asks it to end after the item in progress.
-    pub(crate) fn terminate(&self) {
-        match self {
-            // One that is gone needs no asking.
-            Link::Process(process) => drop(process.0.terminate()),
-            Link::Thread(hand) => hand.terminate(),
-        }
-    }
-
-    pub(crate) fn kill(&self) {
-        match self {
-            Link::Process(process) => drop(process.0.kill()),
-            Link::Thread(hand) => hand.terminate(),
-        }
-    }
-}
-
-impl Pending {
-    fn watch(&self, waker: &Waker) -> bool {
-        match self {
-            Pending::Process(reply) => reply.watch(waker),
-            Pending::Thread(promise) => promise.is_done(),
-        }
-    }
-
-    fn take(&mut self) -> Option<Result<Answered, Failed>> {
-        let answer = match self {
-            Pending::Process(reply) => reply.handed_out()?,
-            Pending::Thread(promise) => return promise.take(),
-        };
-        Some(answer.map_err(|error| match error {
-            CallError::Died(reason, _) => Failed::Died(reason),
-            CallError::Stopped(_) => Failed::Died(ExitReason::Stopped(StoppedBy::Ref)),
-            CallError::Gone(at) => Failed::Died(at.ended().cloned().unwrap_or(ExitReason::SupervisorDied)),
-            error => Failed::Unsent(error.to_string()),
-        }))
-    }
 }
 
 impl WorkerHandle {
@@ -478,139 +360,4 @@ impl WorkerHandle {
         let spent = (spent as f64).min(passed.as_nanos() as f64);
         (items > 0).then(|| spent / f64::from(items))
     }
-}
-
-impl Flight {
-    /// What the shared slots says of this batch, if it does.
-    fn control(&self, shared_slots: &SharedSlots) -> Option<Control> {
-        Some(shared_slots.track(self.track).control()).filter(|control| control.serial == self.serial)
-    }
-
-    /// Takes back what others could do sooner: all that has not been begun, but what the worker is about to begin with (if this batch is the next, or in
-    /// progress). It may be stopped: then others do that too.
-    fn give_up_for_others(&mut self, shared_slots: &SharedSlots, is_next: bool, now: Instant) -> Vec<Piece> {
-        let moves = self.pieces.get(self.cursor.0).map_or(0, |piece| piece.job.moves());
-        let is_slow = now.saturating_duration_since(self.sent) >= SLOW.saturating_mul(1 << moves.min(20));
-        let returned = self.take_back(shared_slots, is_next && !is_slow);
-        if is_next && is_slow {
-            returned.iter().take(1).for_each(|piece| piece.job.count_move());
-        }
-        returned
-    }
-
-    /// Takes back what has not been begun, but `not_the_next` item. What has been delivered, or taken back before, is not given again, whatever the shared slots says.
-    fn take_back(&mut self, shared_slots: &SharedSlots, not_the_next: bool) -> Vec<Piece> {
-        let Some(from) = shared_slots.track(self.track).take_back(self.serial, not_the_next) else {
-            return Vec::new();
-        };
-        let from = from.clamp(self.collected, self.items);
-        let returned = self.rest(from);
-        self.items = from;
-        returned
-    }
-
-    /// Whether there is but one item left, whose result cannot be had before its answer.
-    fn is_alone(&self) -> bool {
-        self.items.saturating_sub(self.collected) <= 1
-    }
-
-    /// Reads the results before `place`.
-    fn collect(&mut self, place: u32, shared_slots: &SharedSlots, at: &Arc<WorkerAt>, out: &mut Deliveries) {
-        let track = shared_slots.track(self.track);
-        while self.collected < place.min(self.items) {
-            let mut bytes = Vec::new();
-            let outcome = match track.read(self.at, &mut bytes) {
-                Some((status, next)) => {
-                    self.at = next;
-                    Outcome::Answer(status, RawValue::of_bytes(bytes), Arc::clone(at))
-                }
-                None => {
-                    let error = "the worker has written over its results".to_owned();
-                    Outcome::Codec(Border::EncodeResult, error)
-                }
-            };
-            self.deliver(outcome, out);
-        }
-    }
-
-    /// The next result came in the answer.
-    fn hand(&mut self, status: Status, raw_value: RawValue, at: &Arc<WorkerAt>, out: &mut Deliveries) {
-        if self.collected < self.items {
-            self.deliver(Outcome::Answer(status, raw_value, Arc::clone(at)), out);
-        }
-    }
-
-    fn deliver(&mut self, outcome: Outcome, out: &mut Deliveries) {
-        let (piece, n) = self.cursor;
-        out.push(&self.pieces[piece].job.sink, self.pieces[piece].index(n), outcome);
-        self.collected += 1;
-        self.cursor = if n as usize + 1 < self.pieces[piece].len() { (piece, n + 1) } else { (piece + 1, 0) };
-    }
-
-    /// The piece and the item in it of the item at `place`, which is not before the cursor.
-    fn cursor_at(&self, place: u32) -> Option<(&Piece, u32)> {
-        let mut ahead = place.checked_sub(self.collected)?;
-        let (piece, mut n) = self.cursor;
-        for piece in self.pieces.get(piece..)? {
-            let left = piece.len() as u32 - n;
-            if ahead < left {
-                return Some((piece, n + ahead));
-            }
-            ahead -= left;
-            n = 0;
-        }
-        None
-    }
-
-    /// The item at the cursor, as a job of its own.
-    fn current(&self) -> Piece {
-        let (piece, n) = self.cursor;
-        let piece = &self.pieces[piece];
-        Piece::of(piece.job.single(piece.from + n))
-    }
-
-    /// The items from `place` on that are the worker's.
-    fn rest(&self, place: u32) -> Vec<Piece> {
-        let place = place.max(self.collected);
-        let mut wanted = self.items.saturating_sub(place);
-        let mut skip = place.saturating_sub(self.collected);
-        let (first, mut n) = self.cursor;
-        let mut rest = Vec::new();
-        for piece in self.pieces.get(first..).unwrap_or_default() {
-            let (from, len) = (piece.from + n, piece.to - piece.from - n);
-            n = 0;
-            let skipped = skip.min(len);
-            skip -= skipped;
-            let take = (len - skipped).min(wanted);
-            wanted -= take;
-            if take > 0 {
-                let from = from + skipped;
-                rest.push(Piece { job: Arc::clone(&piece.job), from, to: from + take });
-            }
-        }
-        rest
-    }
-}
-
-fn batch(serial: u16, track: usize, pieces: &[Piece]) -> Batch {
-    let mut known: Vec<Function> = Vec::new();
-    let mut functions = Vec::new();
-    let mut items = Vec::new();
-    let mut bytes = Vec::with_capacity(pieces.iter().map(Piece::bytes).sum());
-    for piece in pieces {
-        let function = piece.job.function;
-        let place = known.iter().rposition(|other| other.is(function)).unwrap_or_else(|| {
-            known.push(function);
-            functions.extend(function.name());
-            known.len() - 1
-        });
-        items.extend(piece.lengths().map(|len| (place as u16, len)));
-        if !piece.job.args.has_aside() {
-            bytes.extend_from_slice(piece.args());
-        }
-    }
-    // What has something beside its bytes is alone in its batch.
-    let aside = pieces.first().filter(|piece| piece.job.args.has_aside());
-    let args = aside.map_or_else(|| RawValue::of_bytes(bytes), |piece| piece.job.args.clone());
-    Batch { serial, track, functions, items, args }
 }

@@ -9,9 +9,9 @@ use crate::ipc::codec::RawValue;
 use crate::pool::builder::PoolBuilder;
 use crate::pool::in_process::ThreadWorker;
 use crate::pool::job::{Job, Sink};
+use crate::pool::link::Link;
 use crate::pool::shared_slots::SharedSlots;
 use crate::pool::worker::{Limits, Setup};
-use crate::pool::worker_handle::Link;
 use crate::task::function::TaskFn;
 
 /// Takes note of which items are queued again.
