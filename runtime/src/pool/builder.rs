@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::progress::{OnProgress, Progress};
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
@@ -361,8 +361,8 @@ impl PoolBuilder {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn start<A: Portable, M, F: TaskFn<A, M>>(self, function: F) -> Result<Started<A, M, F>, SpawnError> {
-        let core = self.open()?;
-        Ok(Pool::only(core, function.function()))
+        let dispatcher = self.open()?;
+        Ok(Pool::only(dispatcher, function.function()))
     }
 
     /// Starts a pool, lends it to `body`, and ends it in order: all that was submitted is done when this returns.
@@ -410,13 +410,13 @@ impl PoolBuilder {
         init.map_err(|error| SpawnError::Codec { actor: options.name.clone(), error })
     }
 
-    fn open(self) -> Result<Arc<Core>, SpawnError> {
+    fn open(self) -> Result<Arc<Dispatcher>, SpawnError> {
         self.check()?;
-        let core = Core::open(self.options, self.preload)?;
+        let dispatcher = Dispatcher::open(self.options, self.preload)?;
         if let Some(on_progress) = self.on_progress {
-            core.callbacks.report_to(on_progress);
+            dispatcher.callbacks.report_to(on_progress);
         }
-        Ok(core)
+        Ok(dispatcher)
     }
 }
 

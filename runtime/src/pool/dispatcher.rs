@@ -15,9 +15,9 @@ use super::insights::Tally;
 use super::job::{Deliveries, Job, Outcome, Piece, Sink};
 use super::link::Failed;
 use super::losses::{fail, stopped};
-use super::schedule::{COURTESY, Retired, Schedule, Taken};
+use super::schedule::{LINGER, Retired, Schedule, Taken};
 use super::shared_slots::Phase;
-use super::worker_handle::{Verdict, Which, WorkerHandle};
+use super::worker_handle::{KillReason, Target, WorkerHandle};
 use crate::ipc::user_code;
 use crate::reactor::select::Select;
 use crate::supervision::SupervisorRef;
@@ -27,7 +27,7 @@ use crate::sys::per_process::{COPY, Home, Own};
 const ABORT_GRACE: Duration = Duration::from_millis(100);
 
 /// See the [module](self).
-pub(crate) struct Core {
+pub(crate) struct Dispatcher {
     pub(crate) options: Options,
     pub(crate) supervisor: Option<SupervisorRef>,
     schedule: Mutex<Schedule>,
@@ -39,8 +39,8 @@ pub(crate) struct Core {
     pub(crate) select: Arc<Select>,
     pub(crate) callbacks: Callbacks,
     /// Items that were taken and have not been delivered.
-    open: AtomicUsize,
-    numbers: AtomicU64,
+    undelivered: AtomicUsize,
+    next_number: AtomicU64,
     pub(crate) tally: Tally,
 }
 
@@ -52,9 +52,9 @@ impl Default for Copied {
     }
 }
 
-impl Core {
-    pub(crate) fn new(options: Options, supervisor: Option<SupervisorRef>) -> Core {
-        Core {
+impl Dispatcher {
+    pub(crate) fn new(options: Options, supervisor: Option<SupervisorRef>) -> Dispatcher {
+        Dispatcher {
             callbacks: Callbacks::new(options.name.clone()),
             schedule: Mutex::new(Schedule::new(&options)),
             options,
@@ -63,8 +63,8 @@ impl Core {
             copied: Own::new(),
             changed: Condvar::new(),
             select: Arc::default(),
-            open: AtomicUsize::new(0),
-            numbers: AtomicU64::new(1),
+            undelivered: AtomicUsize::new(0),
+            next_number: AtomicU64::new(1),
             tally: Tally::default(),
         }
     }
@@ -81,16 +81,20 @@ impl Core {
 
     /// A number for a task.
     pub(crate) fn number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed)
+        self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     // Taking tasks.
 
-    /// Takes a job, and waits for room if `patient`.
+    /// Takes a job, and waits for room if `blocking`.
     ///
     /// # Errors
     /// What its items come to instead, or `None` if there is no room.
-    pub(crate) fn submit(self: &Arc<Core>, job: Arc<Job>, patient: bool) -> Result<(), Option<Outcome>> {
+    pub(crate) fn submit(
+        self: &Arc<Dispatcher>,
+        job: Arc<Job>,
+        blocking: bool,
+    ) -> Result<(), Option<Outcome>> {
         if !self.is_here() {
             return Err(Some(Outcome::Unreachable(COPY.to_owned())));
         }
@@ -104,19 +108,19 @@ impl Core {
             if schedule.has_room(&piece) {
                 break;
             }
-            if !patient {
+            if !blocking {
                 return Err(None);
             }
             schedule.begin_wait();
             schedule = self.changed.wait(schedule).unwrap_or_else(PoisonError::into_inner);
             schedule.end_wait();
         }
-        self.open.fetch_add(items, Ordering::Relaxed);
+        self.undelivered.fetch_add(items, Ordering::Relaxed);
         self.tally.submitted.fetch_add(items as u64, Ordering::Relaxed);
         schedule.enqueue(piece);
         let ring = if schedule.has_idle() {
             // Somebody has to look at the worker later, if it does not answer.
-            let soon = Instant::now() + COURTESY;
+            let soon = Instant::now() + LINGER;
             self.dispatch(&mut schedule) | !schedule.wakes_by(soon)
         } else {
             schedule.can_grow()
@@ -131,7 +135,7 @@ impl Core {
     // What the pool's thread does.
 
     /// Runs until the pool has ended.
-    pub(crate) fn run(self: Arc<Core>) {
+    pub(crate) fn run(self: Arc<Dispatcher>) {
         loop {
             let next = self.turn();
             if self.is_over() {
@@ -139,19 +143,19 @@ impl Core {
             }
             self.select.wait(next);
         }
-        self.leave();
+        self.shut_down();
     }
 
     /// Deals with all that has come; returns when there is something to do without anything coming.
-    fn turn(self: &Arc<Core>) -> Option<Instant> {
+    fn turn(self: &Arc<Dispatcher>) -> Option<Instant> {
         let mut out = Deliveries::default();
         let now = Instant::now();
         let mut schedule = self.lock();
-        self.hear(&mut schedule, &mut out);
-        self.look(&mut schedule, now, &mut out);
-        self.end_hard(&mut schedule, now);
+        self.read_answers(&mut schedule, &mut out);
+        self.check_workers(&mut schedule, now, &mut out);
+        self.kill_busy(&mut schedule, now);
         self.retire(&mut schedule, now);
-        self.hire(&mut schedule, now);
+        self.start_missing(&mut schedule, now);
         if schedule.is_cut_off() {
             let broken = schedule.broken();
             for piece in schedule.take_queue() {
@@ -201,7 +205,7 @@ impl Core {
                 first => sink.deliver_all(&mut first.into_iter().chain(items.by_ref().take(len - 1))),
             }
         }
-        if self.open.fetch_sub(count, Ordering::AcqRel) == count {
+        if self.undelivered.fetch_sub(count, Ordering::AcqRel) == count {
             // Whoever joins looks at the number under the lock.
             drop(self.lock());
             self.changed.notify_all();
@@ -211,7 +215,7 @@ impl Core {
     }
 
     /// Reads answers and ends.
-    fn hear(&self, schedule: &mut Schedule, out: &mut Deliveries) {
+    fn read_answers(&self, schedule: &mut Schedule, out: &mut Deliveries) {
         for index in 0..schedule.seats() {
             while let Some(answer) = schedule.handle_mut(index).and_then(|handle| handle.answer(out)) {
                 match answer {
@@ -233,7 +237,7 @@ impl Core {
     }
 
     /// Looks at those who have not answered for a while.
-    fn look(&self, schedule: &mut Schedule, now: Instant, out: &mut Deliveries) {
+    fn check_workers(&self, schedule: &mut Schedule, now: Instant, out: &mut Deliveries) {
         let limit = self.options.hard;
         let idle = schedule.has_idle();
         let mut returned = Vec::new();
@@ -244,21 +248,21 @@ impl Core {
                 handle.give_up();
             } else if let Some((place, after)) = seen.late {
                 // That one, and no later one that it has come to meanwhile.
-                handle.condemn(&Which::Seen(place), Verdict::Late(after));
+                handle.condemn(&Target::Seen(place), KillReason::Late(after));
             }
         }
         schedule.requeue(returned);
     }
 
     /// What is left when the time of an abort is over.
-    fn end_hard(&self, schedule: &mut Schedule, now: Instant) {
+    fn kill_busy(&self, schedule: &mut Schedule, now: Instant) {
         if !schedule.take_kill(now) {
             return;
         }
         let broken = schedule.broken();
         for handle in schedule.handles_mut().filter(|handle| handle.load() > 0) {
-            let verdict = broken.clone().map_or(Verdict::Cancelled, Verdict::Broken);
-            if !handle.condemn(&Which::Any, verdict) {
+            let kill_reason = broken.clone().map_or(KillReason::Cancelled, KillReason::Broken);
+            if !handle.condemn(&Target::Any, kill_reason) {
                 handle.link.kill();
             }
         }
@@ -321,7 +325,7 @@ impl Core {
         if piece.job.sink.is_silent() {
             self.tally.cancelled.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
-        self.open.fetch_sub(piece.len(), Ordering::AcqRel);
+        self.undelivered.fetch_sub(piece.len(), Ordering::AcqRel);
         self.changed.notify_all();
         self.select.ring();
     }
@@ -367,12 +371,12 @@ impl Core {
     /// Whether there is nothing left to do, and never will be.
     fn is_over(&self) -> bool {
         let schedule = self.lock();
-        let idle = self.open.load(Ordering::Acquire) == 0;
+        let idle = self.undelivered.load(Ordering::Acquire) == 0;
         schedule.is_ending() && idle
     }
 
     /// The last that the pool's thread does: ends the workers.
-    fn leave(&self) {
+    fn shut_down(&self) {
         let grace = self.options.grace;
         let handles = self.lock().begin_shutdown();
         handles.iter().for_each(|handle| handle.link.terminate());
@@ -411,7 +415,7 @@ impl Core {
         let mut schedule = self.lock();
         let mut returned = Vec::new();
         for handle in schedule.handles_mut() {
-            if handle.whereabouts(sink, index).is_some() {
+            if handle.phase_of(sink, index).is_some() {
                 returned.extend(handle.take_back());
             }
         }
@@ -430,22 +434,21 @@ impl Core {
     /// Kills the worker that is at this item, if one is; returns whether that is so.
     pub(crate) fn kill(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut schedule = self.lock();
-        let which = Which::Item(sink, index);
-        schedule.handles_mut().any(|handle| handle.condemn(&which, Verdict::Cancelled))
+        let target = Target::Item(sink, index);
+        schedule.handles_mut().any(|handle| handle.condemn(&target, KillReason::Cancelled))
     }
 
     /// Whether a worker is at this item.
     pub(crate) fn is_running(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let schedule = self.lock();
-        let begun = |handle: &WorkerHandle| {
-            handle.whereabouts(sink, index).is_some_and(|phase| phase != Phase::Before)
-        };
+        let begun =
+            |handle: &WorkerHandle| handle.phase_of(sink, index).is_some_and(|phase| phase != Phase::Before);
         schedule.handles().any(begun)
     }
 
     /// Items settle without having been delivered.
     pub(crate) fn settle(&self, items: usize) {
-        if self.open.fetch_sub(items, Ordering::AcqRel) == items {
+        if self.undelivered.fetch_sub(items, Ordering::AcqRel) == items {
             drop(self.lock());
             self.changed.notify_all();
             self.select.ring();

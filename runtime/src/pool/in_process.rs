@@ -39,8 +39,8 @@ impl ThreadWorker {
         let run = move || {
             let _on_end = on_end;
             let made = user_code::caught(|| WorkerLoop::new(setup));
-            let mut desk = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
-                Ok(desk) => desk,
+            let mut worker_loop = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
+                Ok(worker_loop) => worker_loop,
                 Err(error) => {
                     let _ = ready.send(Err(error));
                     return None;
@@ -48,7 +48,7 @@ impl ThreadWorker {
             };
             let _ = ready.send(Ok(()));
             for (batch, promise) in receiver {
-                match user_code::caught(|| desk.work(&batch)) {
+                match user_code::caught(|| worker_loop.work(&batch)) {
                     Ok(answered) => promise.keep(Ok(answered)),
                     Err(payload) => {
                         let reason = panicked(&*payload);
@@ -57,7 +57,7 @@ impl ThreadWorker {
                     }
                 }
             }
-            desk.leave();
+            worker_loop.leave();
             None
         };
         let thread = thread::Builder::new().name(name).spawn(move || with_stack_for(depth, run));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::job::Outcome;
 use super::shared_slots::Status;
 use super::times::Times;
@@ -163,7 +163,7 @@ pub struct WorkerInsights {
     pub crashes: u64,
 }
 
-impl Core {
+impl Dispatcher {
     pub(crate) fn insights(&self) -> Insights {
         let schedule = self.lock();
         let mut all = Record::default();

@@ -37,7 +37,7 @@ impl Link {
     pub(super) fn send(&self, batch: Batch) -> Pending {
         match self {
             Link::Process(process) => Pending::Process(process.0.within(FOR_EVER).work(batch)),
-            Link::Thread(hand) => Pending::Thread(hand.send(batch)),
+            Link::Thread(thread_worker) => Pending::Thread(thread_worker.send(batch)),
         }
     }
 
@@ -53,7 +53,7 @@ impl Link {
     pub(crate) fn ended(&mut self) -> Option<ExitReason> {
         match self {
             Link::Process(process) => process.1.handed_out().map(|down| down.reason),
-            Link::Thread(hand) => hand.ended(),
+            Link::Thread(thread_worker) => thread_worker.ended(),
         }
     }
 
@@ -62,14 +62,14 @@ impl Link {
         match self {
             // One that is gone needs no asking.
             Link::Process(process) => drop(process.0.terminate()),
-            Link::Thread(hand) => hand.terminate(),
+            Link::Thread(thread_worker) => thread_worker.terminate(),
         }
     }
 
     pub(crate) fn kill(&self) {
         match self {
             Link::Process(process) => drop(process.0.kill()),
-            Link::Thread(hand) => hand.terminate(),
+            Link::Thread(thread_worker) => thread_worker.terminate(),
         }
     }
 }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::OnLoss;
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::error::PoolError;
 use super::job::{Deliveries, Outcome, Piece};
 use super::schedule::{Schedule, Vacated};
-use super::worker_handle::{Lost, Verdict, WorkerHandle};
+use super::worker_handle::{KillReason, Lost, WorkerHandle};
 use crate::types::exit::ExitReason;
 
 /// How often an item is tried again whose arguments were being read when its worker died: none of its code had run.
 const READS: u32 = 3;
 
-impl Core {
+impl Dispatcher {
     /// A worker has ended: what it had not begun goes to others, what it was at is lost or tried again.
     pub(super) fn remove_worker(
         &self,
@@ -35,7 +35,7 @@ impl Core {
         }
         let mut untouched = Vec::new();
         for lost in &remains.lost {
-            match self.judge(schedule, lost, &reason, &handle) {
+            match self.outcome_of_loss(schedule, lost, &reason, &handle) {
                 Some(outcome) => fail(&lost.piece, out, outcome),
                 None => untouched.push(lost.piece.clone()),
             }
@@ -52,7 +52,7 @@ impl Core {
     }
 
     /// What becomes of an item that a worker has died of; `None`: it is tried again.
-    fn judge<'a>(
+    fn outcome_of_loss<'a>(
         &self,
         schedule: &mut Schedule,
         lost: &'a Lost,
@@ -67,17 +67,17 @@ impl Core {
         };
         let allowed = allowed.max(lost.attempts).max(if lost.unread { READS } else { 1 });
         let aborted = schedule.is_cut_off();
-        if lost.verdict.is_none() && !aborted && losses < allowed {
+        if lost.kill_reason.is_none() && !aborted && losses < allowed {
             return None;
         }
-        if self.options.on_loss == OnLoss::Break && lost.verdict.is_none() && !aborted {
+        if self.options.on_loss == OnLoss::Break && lost.kill_reason.is_none() && !aborted {
             let error = PoolError::Lost { pool: self.options.name.clone(), reason: reason.clone() };
             self.break_down(schedule, error);
         }
-        Some(move || match &lost.verdict {
-            Some(Verdict::Cancelled) => Outcome::Cancelled(Some(Arc::clone(&handle.at))),
-            Some(Verdict::Broken(error)) => Outcome::Broken(Arc::clone(error)),
-            Some(Verdict::Late(after)) => {
+        Some(move || match &lost.kill_reason {
+            Some(KillReason::Cancelled) => Outcome::Cancelled(Some(Arc::clone(&handle.at))),
+            Some(KillReason::Broken(error)) => Outcome::Broken(Arc::clone(error)),
+            Some(KillReason::Late(after)) => {
                 let reason = ExitReason::DeadlineExceeded { method: task.to_owned(), after: *after };
                 Outcome::Died(reason, Arc::clone(&handle.at))
             }

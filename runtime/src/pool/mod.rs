@@ -11,7 +11,6 @@ mod builder;
 mod callbacks;
 pub(crate) mod dispatcher;
 mod error;
-mod flight;
 pub(crate) mod in_process;
 mod insights;
 mod job;
@@ -19,6 +18,7 @@ mod link;
 mod losses;
 mod progress;
 mod schedule;
+mod sent_batch;
 pub(crate) mod shared_slots;
 mod start;
 mod stream;
@@ -51,7 +51,7 @@ pub use worker_context::{WorkerContext, state, worker};
 
 pub(crate) use worker_context::declare;
 
-use self::dispatcher::Core;
+use self::dispatcher::Dispatcher;
 use self::job::{Job, Outcome};
 use self::stream::NOT_HERE;
 use self::task_cell::Cell;
@@ -122,7 +122,7 @@ pub struct Only<A, T, E> {
 /// # }
 /// ```
 pub struct Pool<W = Any> {
-    core: Arc<Core>,
+    dispatcher: Arc<Dispatcher>,
     /// What it runs; `None` for any.
     function: Option<Function>,
     kind: PhantomData<fn() -> W>,
@@ -169,7 +169,7 @@ impl Pool {
     /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). What cannot be done (the pool is closed, the arguments
     /// cannot be encoded) the task says.
     pub fn submit<A: Portable, M, F: TaskFn<A, M>>(&self, function: F, args: A) -> Task<F::Value, F::Error> {
-        submit(&self.core, function.function(), args)
+        submit(&self.dispatcher, function.function(), args)
     }
 
     /// As [`submit`](Self::submit), and never blocks.
@@ -181,7 +181,7 @@ impl Pool {
         function: F,
         args: A,
     ) -> Result<Task<F::Value, F::Error>, TrySubmitError<A>> {
-        try_submit(&self.core, function.function(), args)
+        try_submit(&self.dispatcher, function.function(), args)
     }
 
     /// Runs `function` for each item, and blocks until all are done; results are in the order of the input. The input is pulled no further than the pool's
@@ -218,7 +218,7 @@ impl Pool {
         function: F,
         items: I,
     ) -> Stream<I::IntoIter, F::Value, F::Error> {
-        Stream::new(&self.core, function.function(), items.into_iter())
+        Stream::new(&self.dispatcher, function.function(), items.into_iter())
     }
 }
 
@@ -226,8 +226,8 @@ impl Pool {
 const MAP_BUFFER: usize = 16 * 1024;
 
 impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
-    fn only(core: Arc<Core>, function: Function) -> Self {
-        Pool { core, function: Some(function), kind: PhantomData }
+    fn only(dispatcher: Arc<Dispatcher>, function: Function) -> Self {
+        Pool { dispatcher, function: Some(function), kind: PhantomData }
     }
 
     fn function(&self) -> Function {
@@ -247,7 +247,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
 
     /// Gives the pool a task; see [`Pool::submit`](Pool::<Any>::submit).
     pub fn submit(&self, args: A) -> Task<T, E> {
-        submit(&self.core, self.function(), args)
+        submit(&self.dispatcher, self.function(), args)
     }
 
     /// As [`submit`](Self::submit), and never blocks.
@@ -255,7 +255,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
     /// # Errors
     /// [`TrySubmitError`], with the arguments, if the queue is full or the pool closed.
     pub fn try_submit(&self, args: A) -> Result<Task<T, E>, TrySubmitError<A>> {
-        try_submit(&self.core, self.function(), args)
+        try_submit(&self.dispatcher, self.function(), args)
     }
 
     /// Runs the function for each item; see [`Pool::map`](Pool::<Any>::map).
@@ -279,19 +279,19 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
 
     /// Runs the function for each item as results are taken; see [`Stream`].
     pub fn stream<I: IntoIterator<Item = A>>(&self, items: I) -> Stream<I::IntoIter, T, E> {
-        Stream::new(&self.core, self.function(), items.into_iter())
+        Stream::new(&self.dispatcher, self.function(), items.into_iter())
     }
 }
 
-fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: A) -> Task<T, E> {
-    let number = core.number();
-    let cell = Cell::new(core, number, function.short_name());
+fn submit<A: Portable, T, E>(dispatcher: &Arc<Dispatcher>, function: Function, args: A) -> Task<T, E> {
+    let number = dispatcher.number();
+    let cell = Cell::new(dispatcher, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let made = RawValue::pack_away(args, core.options.depth)
+    let made = RawValue::pack_away(args, dispatcher.options.depth)
         .map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
-    let submitted =
-        made.and_then(|job| core.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));
+    let submitted = made
+        .and_then(|job| dispatcher.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));
     if let Err(outcome) = submitted {
         cell.complete(outcome);
     }
@@ -299,18 +299,18 @@ fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: A) -> T
 }
 
 fn try_submit<A: Portable, T, E>(
-    core: &Arc<Core>,
+    dispatcher: &Arc<Dispatcher>,
     function: Function,
     args: A,
 ) -> Result<Task<T, E>, TrySubmitError<A>> {
-    let number = core.number();
-    let cell = Cell::new(core, number, function.short_name());
+    let number = dispatcher.number();
+    let cell = Cell::new(dispatcher, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let (packed, levels) = RawValue::pack(&args, core.options.depth);
+    let (packed, levels) = RawValue::pack(&args, dispatcher.options.depth);
     let made = packed.map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     match made.and_then(|packed| single(function, number, packed, Arc::clone(&cell))) {
         Err(outcome) => drop(cell.complete(outcome)),
-        Ok(job) => match core.submit(job, false) {
+        Ok(job) => match dispatcher.submit(job, false) {
             Ok(()) => {}
             Err(None) => return Err(TrySubmitError { args, full: true }),
             Err(Some(Outcome::Closed)) => return Err(TrySubmitError { args, full: false }),
@@ -332,38 +332,39 @@ fn single(function: Function, number: u64, args: RawValue, sink: Arc<Cell>) -> R
 }
 
 /// The pools of this process that have not been dropped: one in a static has pending work, too.
-static LIVE: Own<Mutex<Vec<Weak<Core>>>> = Own::new();
+static LIVE: Own<Mutex<Vec<Weak<Dispatcher>>>> = Own::new();
 
-fn register(core: &Arc<Core>) {
+fn register(dispatcher: &Arc<Dispatcher>) {
     shutdown::before_end(finish_all);
     let mut live = LIVE.here().lock().unwrap_or_else(PoisonError::into_inner);
-    live.retain(|core| core.strong_count() > 0);
-    live.push(Arc::downgrade(core));
+    live.retain(|dispatcher| dispatcher.strong_count() > 0);
+    live.push(Arc::downgrade(dispatcher));
 }
 
 /// What the end of the program does first: pools do what is pending, and end.
 fn finish_all() {
     let live = std::mem::take(&mut *LIVE.here().lock().unwrap_or_else(PoisonError::into_inner));
-    let cores: Vec<Arc<Core>> = live.iter().filter_map(Weak::upgrade).collect();
-    for core in &cores {
-        core.end(if core.options.daemon { End::Kill } else { End::Drain }, core.options.daemon);
+    let dispatchers: Vec<Arc<Dispatcher>> = live.iter().filter_map(Weak::upgrade).collect();
+    for dispatcher in &dispatchers {
+        dispatcher
+            .end(if dispatcher.options.daemon { End::Kill } else { End::Drain }, dispatcher.options.daemon);
     }
-    cores.iter().for_each(|core| drop(core.await_end()));
+    dispatchers.iter().for_each(|dispatcher| drop(dispatcher.await_end()));
 }
 
 impl<W> Pool<W> {
-    fn of(core: Arc<Core>) -> Self {
-        Pool { core, function: None, kind: PhantomData }
+    fn of(dispatcher: Arc<Dispatcher>) -> Self {
+        Pool { dispatcher, function: None, kind: PhantomData }
     }
 
     /// The name of the pool.
     pub fn name(&self) -> &str {
-        &self.core.options.name
+        &self.dispatcher.options.name
     }
 
     /// Takes no more tasks: who submits one is told [`TaskError::Closed`]. Those that it has are done. Does not block.
     pub fn close(&self) {
-        self.core.end(End::Drain, false);
+        self.dispatcher.end(End::Drain, false);
     }
 
     /// Blocks until everything is done and the workers have ended, after a [`close`](Self::close) or another end; returns what there was.
@@ -371,19 +372,19 @@ impl<W> Pool<W> {
     /// # Errors
     /// [`PoolError::Open`] if it is not closed; otherwise why the pool has ended by itself, if it has.
     pub fn join(&self) -> Result<Report, PoolError> {
-        if !self.core.is_ending() {
+        if !self.dispatcher.is_ending() {
             return Err(PoolError::Open { pool: self.name().to_owned() });
         }
-        match self.core.await_end() {
+        match self.dispatcher.await_end() {
             Some(error) => Err((*error).clone()),
-            None => Ok(self.core.report()),
+            None => Ok(self.dispatcher.report()),
         }
     }
 
     /// Ends it now: what nobody has begun is cancelled; tasks that run are asked to end, and killed with their workers 100 ms later. Every pending [`Task`] ends.
     /// Does not block; [`join`](Self::join) does.
     pub fn abort(&self) {
-        self.core.end(End::Kill, true);
+        self.dispatcher.end(End::Kill, true);
     }
 
     /// Ends it as said, and blocks until no worker is left.
@@ -391,7 +392,7 @@ impl<W> Pool<W> {
     /// # Errors
     /// As [`join`](Self::join).
     pub fn shutdown(&self, end: End) -> Result<Report, PoolError> {
-        self.core.end(end, false);
+        self.dispatcher.end(end, false);
         self.join()
     }
 
@@ -406,34 +407,34 @@ impl<W> Pool<W> {
             max > 0 && min <= max,
             "a pool has at least one worker, and a range begins with the smaller number"
         );
-        self.core.resize(min, max);
+        self.dispatcher.resize(min, max);
     }
 
     /// How the workers have spent their time so far. Read from memory: nobody is asked.
     pub fn insights(&self) -> Insights {
-        self.core.insights()
+        self.dispatcher.insights()
     }
 
     /// What there has been so far.
     pub fn report(&self) -> Report {
-        self.core.report()
+        self.dispatcher.report()
     }
 }
 
 impl<W> Drop for Pool<W> {
     fn drop(&mut self) {
-        if !self.core.is_here() {
+        if !self.dispatcher.is_here() {
             return;
         }
-        if self.core.options.daemon || std::thread::panicking() {
+        if self.dispatcher.options.daemon || std::thread::panicking() {
             self.abort();
         }
         self.close();
         if callbacks::is_running_one() {
             return;
         }
-        let _ = self.core.await_end();
-        let (unread, texts) = self.core.tally.unread();
+        let _ = self.dispatcher.await_end();
+        let (unread, texts) = self.dispatcher.tally.unread();
         if unread > 0 {
             let first = texts.first().map(String::as_str).unwrap_or_default();
             tracing::warn!(pool = self.name(), unread, first, "errors of tasks that nobody has looked at");

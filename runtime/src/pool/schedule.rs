@@ -27,7 +27,7 @@ use crate::reactor::select::later;
 use crate::types::exit::ExitReason;
 
 /// How long the pool's thread keeps looking around after an answer, so that callers that submit the next task need not wake it.
-pub(super) const COURTESY: Duration = Duration::from_millis(20);
+pub(super) const LINGER: Duration = Duration::from_millis(20);
 
 /// See the [module](self).
 pub(super) struct Schedule {
@@ -345,8 +345,8 @@ impl Schedule {
             tired.into_iter().chain(old)
         });
         let leaving = self.leaving.iter().map(|(_, kill_at)| *kill_at);
-        let courtesy = Some(self.last_answer + COURTESY).filter(|&at| at > now);
-        looks.chain(idle).chain(leaving).chain(courtesy).chain(self.next_start).chain(self.kill_at).min()
+        let linger = Some(self.last_answer + LINGER).filter(|&at| at > now);
+        looks.chain(idle).chain(leaving).chain(linger).chain(self.next_start).chain(self.kill_at).min()
     }
 
     /// The pool's thread is about to wait until then.

@@ -2,7 +2,7 @@
 //!
 //! It outlives the worker. So a worker that dies in the middle of a batch costs the one item that it was at, and the pool knows which that is.
 //!
-//! A shared slots has two *tracks*, as two batches can be on their way: one that is worked on, one that waits. Each has a control word that both sides
+//! A shared slots has two *slots*, as two batches can be on their way: one that is worked on, one that waits. Each has a control word that both sides
 //! change by compare-and-swap, and everything that has to be decided between them is decided there: an item is begun, or it has been taken back; it
 //! has been finished, or its worker is condemned for it. A worker that finds itself condemned begins nothing any more, so whatever kills it, and
 //! whenever, hits this item and no other.
@@ -21,8 +21,8 @@ use super::times::{BUCKETS, Times, bucket};
 use crate::resources::shared::Shared;
 
 /// How many batches can be on their way to a worker.
-pub(crate) const TRACKS: usize = 2;
-/// How many words of results a track holds: 32 KiB.
+pub(crate) const SLOTS: usize = 2;
+/// How many words of results a slot holds: 32 KiB.
 pub(crate) const ROOM: usize = 4096;
 /// How many items a batch can have.
 pub(crate) const MOST_ITEMS: usize = 4096;
@@ -35,11 +35,11 @@ const SINCE: usize = 4;
 const ATTEMPTS: usize = 5;
 const DEADLINE: usize = 6;
 const TIMES: usize = 8;
-const FIRST_TRACK: usize = TIMES + BUCKETS;
-const TRACK: usize = 8 + ROOM;
+const FIRST_SLOT: usize = TIMES + BUCKETS;
+const SLOT_WORDS: usize = 8 + ROOM;
 const CONTROL: usize = 0;
 const RESULTS: usize = 8;
-const WORDS: usize = FIRST_TRACK + TRACKS * TRACK;
+const WORDS: usize = FIRST_SLOT + SLOTS * SLOT_WORDS;
 
 /// Where a worker is with the item at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) enum Phase {
     Condemned = 4,
 }
 
-/// The control word of a track.
+/// The control word of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Control {
     /// Which batch.
@@ -134,9 +134,9 @@ impl SharedSlots {
         self.0.len() == WORDS
     }
 
-    pub(crate) fn track(&self, track: usize) -> Track<'_> {
-        let start = FIRST_TRACK + track % TRACKS * TRACK;
-        Track(&self.0[start..start + TRACK])
+    pub(crate) fn slot(&self, slot: usize) -> Slot<'_> {
+        let start = FIRST_SLOT + slot % SLOTS * SLOT_WORDS;
+        Slot(&self.0[start..start + SLOT_WORDS])
     }
 
     // What the worker writes.
@@ -209,7 +209,7 @@ impl SharedSlots {
 }
 
 /// One batch's part of a shared slots.
-pub(crate) struct Track<'a>(&'a [AtomicU64]);
+pub(crate) struct Slot<'a>(&'a [AtomicU64]);
 
 /// An item has been taken back, or the worker has been condemned for it.
 pub(crate) struct Refused;
@@ -223,7 +223,7 @@ pub(crate) enum Halt {
     Overwritten,
 }
 
-impl Track<'_> {
+impl Slot<'_> {
     pub(crate) fn control(&self) -> Control {
         Control::of_word(self.0[CONTROL].load(Acquire))
     }
@@ -342,68 +342,68 @@ mod tests {
     #[test]
     fn what_is_begun_cannot_be_taken_back_and_what_is_taken_back_is_not_begun() {
         let shared_slots = SharedSlots::new().unwrap();
-        let track = shared_slots.track(0);
-        track.open(1, 10);
-        assert!(track.begin(1, 0).is_ok());
-        assert_eq!((track.take_back(2, false), track.take_back(1, false)), (None, Some(1)));
-        assert!(track.enter((1, 0), Phase::Running).is_ok() && track.finish((1, 0)).is_ok());
-        assert!(track.begin(1, 1).is_err());
-        assert_eq!(track.control(), Control { serial: 1, limit: 1, place: 1, phase: Phase::Before });
+        let slot = shared_slots.slot(0);
+        slot.open(1, 10);
+        assert!(slot.begin(1, 0).is_ok());
+        assert_eq!((slot.take_back(2, false), slot.take_back(1, false)), (None, Some(1)));
+        assert!(slot.enter((1, 0), Phase::Running).is_ok() && slot.finish((1, 0)).is_ok());
+        assert!(slot.begin(1, 1).is_err());
+        assert_eq!(slot.control(), Control { serial: 1, limit: 1, place: 1, phase: Phase::Before });
     }
 
     #[test]
     fn the_next_item_can_be_left_to_the_worker_that_is_about_to_begin_it() {
         let shared_slots = SharedSlots::new().unwrap();
-        let track = shared_slots.track(0);
-        track.open(1, 10);
-        assert_eq!(track.take_back(1, true), Some(1));
-        assert!(track.begin(1, 0).is_ok());
-        assert_eq!(track.take_back(1, true), Some(1), "which it is at");
-        assert!(track.enter((1, 0), Phase::Running).is_ok() && track.finish((1, 0)).is_ok());
-        assert_eq!(track.take_back(1, true), Some(1), "no more than it had");
+        let slot = shared_slots.slot(0);
+        slot.open(1, 10);
+        assert_eq!(slot.take_back(1, true), Some(1));
+        assert!(slot.begin(1, 0).is_ok());
+        assert_eq!(slot.take_back(1, true), Some(1), "which it is at");
+        assert!(slot.enter((1, 0), Phase::Running).is_ok() && slot.finish((1, 0)).is_ok());
+        assert_eq!(slot.take_back(1, true), Some(1), "no more than it had");
     }
 
     #[test]
     fn a_worker_that_is_condemned_finishes_nothing_and_begins_nothing() {
         let shared_slots = SharedSlots::new().unwrap();
-        let track = shared_slots.track(1);
-        track.open(7, 2);
-        assert!(track.condemn(7, 0).is_err(), "not begun yet");
-        assert!(track.begin(7, 0).is_ok());
-        assert!(track.condemn(7, 1).is_err() && track.condemn(6, 0).is_err(), "not the item in progress");
-        assert!(track.condemn(7, 0).is_ok());
-        assert_eq!(track.finish((7, 0)), Err(Halt::Condemned));
-        assert_eq!(track.enter((7, 0), Phase::Running), Err(Halt::Condemned));
-        assert!(track.begin(7, 1).is_err());
-        assert_eq!((track.control().place, track.control().phase), (0, Phase::Condemned));
+        let slot = shared_slots.slot(1);
+        slot.open(7, 2);
+        assert!(slot.condemn(7, 0).is_err(), "not begun yet");
+        assert!(slot.begin(7, 0).is_ok());
+        assert!(slot.condemn(7, 1).is_err() && slot.condemn(6, 0).is_err(), "not the item in progress");
+        assert!(slot.condemn(7, 0).is_ok());
+        assert_eq!(slot.finish((7, 0)), Err(Halt::Condemned));
+        assert_eq!(slot.enter((7, 0), Phase::Running), Err(Halt::Condemned));
+        assert!(slot.begin(7, 1).is_err());
+        assert_eq!((slot.control().place, slot.control().phase), (0, Phase::Condemned));
     }
 
     #[test]
     fn results_are_read_as_they_were_written_until_there_is_no_room() {
         let shared_slots = SharedSlots::new().unwrap();
-        let track = shared_slots.track(0);
+        let slot = shared_slots.slot(0);
         let results: Vec<Vec<u8>> = (0..40).map(|len| (0..len).collect()).collect();
         let mut at = 0;
         for result in &results {
-            at = track.write(at, Status::App, result).unwrap();
+            at = slot.write(at, Status::App, result).unwrap();
         }
         let mut from = 0;
         for result in &results {
             let mut bytes = Vec::new();
-            let (status, next) = track.read(from, &mut bytes).unwrap();
+            let (status, next) = slot.read(from, &mut bytes).unwrap();
             assert_eq!((status, &bytes), (Status::App, result));
             from = next;
         }
-        assert_eq!(track.write(at, Status::Value, &vec![0; 8 * ROOM]), None);
-        assert!(track.write(0, Status::Value, &vec![1; 8 * (ROOM - 1)]).is_some());
+        assert_eq!(slot.write(at, Status::Value, &vec![0; 8 * ROOM]), None);
+        assert!(slot.write(0, Status::Value, &vec![1; 8 * (ROOM - 1)]).is_some());
     }
 
     #[test]
-    fn nonsense_in_a_lane_is_nothing() {
+    fn nonsense_in_a_slot_is_nothing() {
         let shared_slots = SharedSlots::new().unwrap();
-        let track = shared_slots.track(0);
-        track.0[RESULTS].store(u64::MAX, Relaxed);
-        assert!(track.read(0, &mut Vec::new()).is_none());
-        assert!(track.read(usize::MAX / 4, &mut Vec::new()).is_none());
+        let slot = shared_slots.slot(0);
+        slot.0[RESULTS].store(u64::MAX, Relaxed);
+        assert!(slot.read(0, &mut Vec::new()).is_none());
+        assert!(slot.read(usize::MAX / 4, &mut Vec::new()).is_none());
     }
 }

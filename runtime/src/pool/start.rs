@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::{Init, Options, Preload};
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::error::{PoolError, WorkerAt};
 use super::in_process::ThreadWorker;
 use super::link::Link;
@@ -23,12 +23,12 @@ use crate::types::exit::ExitReason;
 /// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.
 const MAILBOX: u32 = 8;
 
-impl Core {
+impl Dispatcher {
     /// Starts a pool with its first workers, all at the same time.
     ///
     /// # Errors
     /// If one of them could not be started: then none is left.
-    pub(super) fn open(options: Options, preload: Option<Preload>) -> Result<Arc<Core>, SpawnError> {
+    pub(super) fn open(options: Options, preload: Option<Preload>) -> Result<Arc<Dispatcher>, SpawnError> {
         let supervisor = if options.in_process {
             None
         } else {
@@ -37,28 +37,28 @@ impl Core {
             let supervisor = supervisor.restart(Restart::Permanent).own_intensity(5, Duration::from_secs(10));
             Some(preload.into_iter().fold(supervisor, |supervisor, load| load(supervisor)).start()?)
         };
-        let core = Arc::new(Core::new(options, supervisor));
-        let started = core.start_first();
-        let name = core.options.name.clone();
+        let dispatcher = Arc::new(Dispatcher::new(options, supervisor));
+        let started = dispatcher.start_first();
+        let name = dispatcher.options.name.clone();
         let thread = started.and_then(|()| {
-            let running = Arc::clone(&core);
+            let running = Arc::clone(&dispatcher);
             let thread = std::thread::Builder::new().name("phalanx-pool".to_owned());
             let io = |error: std::io::Error| SpawnError::Io { actor: name, error: error.to_string() };
             thread.spawn(move || running.run()).map_err(io)
         });
         match thread {
             Ok(_) => {
-                super::register(&core);
-                Ok(core)
+                super::register(&dispatcher);
+                Ok(dispatcher)
             }
             Err(error) => {
-                core.give_up();
+                dispatcher.give_up();
                 Err(error)
             }
         }
     }
 
-    fn start_first(self: &Arc<Core>) -> Result<(), SpawnError> {
+    fn start_first(self: &Arc<Dispatcher>) -> Result<(), SpawnError> {
         let indices = 0..self.options.min;
         let started: Vec<Result<WorkerHandle, SpawnError>> = std::thread::scope(|scope| {
             let threads: Vec<_> =
@@ -72,20 +72,20 @@ impl Core {
         let handles: Vec<WorkerHandle> = started.into_iter().collect::<Result<_, _>>()?;
         for (index, handle) in handles.into_iter().enumerate() {
             self.lock().count_start(index);
-            self.seat(index, Ok(handle));
+            self.finish_start(index, Ok(handle));
         }
         Ok(())
     }
 
     /// Starts workers, as many as are missing, or as would have something to do.
-    pub(super) fn hire(self: &Arc<Core>, schedule: &mut Schedule, now: Instant) {
+    pub(super) fn start_missing(self: &Arc<Dispatcher>, schedule: &mut Schedule, now: Instant) {
         for _ in 0..schedule.due_starts(now) {
             let Some((index, incarnation)) = schedule.begin_start() else { return };
-            let core = Arc::clone(self);
+            let dispatcher = Arc::clone(self);
             let starter = std::thread::Builder::new().name("phalanx-start".to_owned());
             let spawned = starter.spawn(move || {
-                let started = core.start_worker(index, incarnation);
-                core.seat(index, started);
+                let started = dispatcher.start_worker(index, incarnation);
+                dispatcher.finish_start(index, started);
             });
             if let Err(error) = spawned {
                 schedule.end_start(index);
@@ -97,7 +97,7 @@ impl Core {
     }
 
     /// A start has come to its end.
-    fn seat(&self, index: usize, started: Result<WorkerHandle, SpawnError>) {
+    fn finish_start(&self, index: usize, started: Result<WorkerHandle, SpawnError>) {
         let mut schedule = self.lock();
         schedule.end_start(index);
         match started {
@@ -154,8 +154,8 @@ impl Core {
         let (link, pid) = match &self.supervisor {
             None => {
                 let failed = |error| SpawnError::InitFailed { actor: name.clone(), error };
-                let hand = ThreadWorker::start(setup, &self.select).map_err(failed)?;
-                (Link::Thread(hand), std::process::id())
+                let thread_worker = ThreadWorker::start(setup, &self.select).map_err(failed)?;
+                (Link::Thread(thread_worker), std::process::id())
             }
             Some(supervisor) => {
                 let mut builder = ActorBuilder::<Worker>::new(&(setup,))

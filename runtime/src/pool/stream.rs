@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Job, Outcome, Sink, failed};
 use super::shared_slots::{MOST_ITEMS, Status};
@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// ```
 #[must_use = "a stream is lazy: nothing is done until its results are taken"]
 pub struct Stream<I: Iterator, T, E> {
-    core: Arc<Core>,
+    dispatcher: Arc<Dispatcher>,
     function: Function,
     input: Option<I>,
     /// How the input ended, if it panicked.
@@ -160,19 +160,19 @@ where
     T: Portable,
     E: Portable,
 {
-    pub(crate) fn new(core: &Arc<Core>, function: Function, input: I) -> Stream<I, T, E> {
+    pub(crate) fn new(dispatcher: &Arc<Dispatcher>, function: Function, input: I) -> Stream<I, T, E> {
         let (inner, changed, abandoned) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
         Stream {
-            core: Arc::clone(core),
+            dispatcher: Arc::clone(dispatcher),
             function,
             input: Some(input),
             panicked: None,
             sink: Arc::new(Collect { inner, changed, abandoned }),
             ready: VecDeque::new(),
-            number: core.number(),
+            number: dispatcher.number(),
             ordered: true,
             buffer: BUFFER,
-            chunk: core.options.chunk,
+            chunk: dispatcher.options.chunk,
             pulled: 0,
             taken: 0,
             bytes: VecDeque::new(),
@@ -219,7 +219,7 @@ where
     }
 
     fn window(&self) -> usize {
-        let chunks = self.chunk.map_or(0, |chunk| chunk.min(MOST_ITEMS) * (self.core.most() + 1));
+        let chunks = self.chunk.map_or(0, |chunk| chunk.min(MOST_ITEMS) * (self.dispatcher.most() + 1));
         self.buffer.max(chunks)
     }
 
@@ -273,7 +273,7 @@ where
                     break;
                 }
             };
-            match <RawValue>::pack_away(item, self.core.options.depth) {
+            match <RawValue>::pack_away(item, self.dispatcher.options.depth) {
                 Ok(raw_value) if raw_value.has_aside() => {
                     // Alone, and after those before it.
                     self.submit(args, ends, first);
@@ -281,7 +281,7 @@ where
                     let number = self.pulled - 1;
                     self.note_bytes(raw_value.bytes.len());
                     let ends = vec![raw_value.bytes.len() as u32];
-                    self.submit_parcel(raw_value, ends, number);
+                    self.submit_args(raw_value, ends, number);
                     return true;
                 }
                 Ok(raw_value) => {
@@ -314,10 +314,10 @@ where
     }
 
     fn submit(&mut self, args: Vec<u8>, ends: Vec<u32>, first: u64) {
-        self.submit_parcel(RawValue::of_bytes(args), ends, first);
+        self.submit_args(RawValue::of_bytes(args), ends, first);
     }
 
-    fn submit_parcel(&mut self, args: RawValue, ends: Vec<u32>, first: u64) {
+    fn submit_args(&mut self, args: RawValue, ends: Vec<u32>, first: u64) {
         let items = ends.len() as u64;
         if items == 0 {
             return;
@@ -337,7 +337,7 @@ where
             losses: AtomicU32::new(0),
             moves: AtomicU32::new(0),
         };
-        if let Err(outcome) = self.core.submit(Arc::new(job), true) {
+        if let Err(outcome) = self.dispatcher.submit(Arc::new(job), true) {
             let broken = match outcome {
                 Some(Outcome::Broken(error)) => Some(error),
                 _ => None,
@@ -374,9 +374,9 @@ where
         let codec = |error| TaskError::Codec(Border::DecodeResult, error, self.at(Some(worker)));
         match status {
             Status::App => {
-                Err(raw_value.open::<E>(self.core.options.depth).map_or_else(codec, TaskError::App))
+                Err(raw_value.open::<E>(self.dispatcher.options.depth).map_or_else(codec, TaskError::App))
             }
-            _ => raw_value.open::<T>(self.core.options.depth).map_err(codec),
+            _ => raw_value.open::<T>(self.dispatcher.options.depth).map_err(codec),
         }
     }
 }
@@ -396,7 +396,7 @@ where
     /// Blocks until there is a result, or the input has ended and all results have been taken. Until there is one, the input is pulled as far as the buffer
     /// has room: an input that waits for a result to be taken needs a buffer of 1.
     fn next(&mut self) -> Option<Self::Item> {
-        if !self.core.is_here() {
+        if !self.dispatcher.is_here() {
             // In a copy of the process that the pool belongs to, nobody puts anything in.
             let is_first = self.input.take().is_some();
             return is_first.then(|| Err(TaskError::Unreachable(COPY.to_owned(), self.at(None))));

@@ -9,7 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::error::TaskError;
 use super::job::Outcome;
 use super::task_cell::{Callback, Cell, Inner, State, read};
@@ -57,28 +57,33 @@ impl<T, E> Task<T, E> {
 
     /// Whether a worker is at it: from the moment at which the worker has begun, which it notes in shared memory, to its end. Does not block.
     pub fn is_running(&self) -> bool {
-        !self.is_done() && self.cell.core.upgrade().is_some_and(|core| core.is_running(&self.cell.sink(), 0))
+        !self.is_done()
+            && self
+                .cell
+                .dispatcher
+                .upgrade()
+                .is_some_and(|dispatcher| dispatcher.is_running(&self.cell.sink(), 0))
     }
 
     /// Cancels it, if no worker has begun with it: then none ever will, and its result is [`TaskError::Cancelled`]. Returns whether that is so. A task that runs,
     /// or has run, is left alone. Does not block.
     pub fn cancel(&self) -> bool {
-        let Some(core) = self.cell.core.upgrade() else { return false };
+        let Some(dispatcher) = self.cell.dispatcher.upgrade() else { return false };
         loop {
             let inner = self.cell.lock();
             match inner.state {
                 State::Done(_) | State::Taken => return false,
                 State::Queued => {
                     drop(inner);
-                    return self.cancel_queued(&core);
+                    return self.cancel_queued(&dispatcher);
                 }
                 State::Sent => {}
             }
             drop(inner);
             // It may be on its way, unread.
-            if core.withdraw(&self.cell.sink(), 0) {
-                self.complete_cancelled(&core);
-                core.settle(1);
+            if dispatcher.withdraw(&self.cell.sink(), 0) {
+                self.complete_cancelled(&dispatcher);
+                dispatcher.settle(1);
                 return true;
             }
             if !matches!(self.cell.lock().state, State::Queued) {
@@ -88,7 +93,7 @@ impl<T, E> Task<T, E> {
     }
 
     /// Whoever takes it from the queue later finds that it is not wanted any more.
-    fn cancel_queued(&self, core: &Arc<Core>) -> bool {
+    fn cancel_queued(&self, dispatcher: &Arc<Dispatcher>) -> bool {
         let mut inner = self.cell.lock();
         if !matches!(inner.state, State::Queued) {
             drop(inner);
@@ -96,20 +101,21 @@ impl<T, E> Task<T, E> {
         }
         inner.state = State::Sent;
         drop(inner);
-        self.complete_cancelled(core);
+        self.complete_cancelled(dispatcher);
         true
     }
 
-    fn complete_cancelled(&self, core: &Core) {
+    fn complete_cancelled(&self, dispatcher: &Dispatcher) {
         let outcome = Outcome::Cancelled(None);
-        core.tally.counter(&outcome).fetch_add(1, Ordering::Relaxed);
+        dispatcher.tally.counter(&outcome).fetch_add(1, Ordering::Relaxed);
         self.cell.complete(outcome);
     }
 
     /// Cancels it, also if it runs: then its worker is killed and replaced, and the result is [`TaskError::Cancelled`] once that process is gone. A worker that
     /// has just finished it is not killed for it, and none is while it does something else. Returns whether it will end as cancelled. Does not block.
     pub fn cancel_hard(&self) -> bool {
-        self.cancel() || self.cell.core.upgrade().is_some_and(|core| core.kill(&self.cell.sink(), 0))
+        self.cancel()
+            || self.cell.dispatcher.upgrade().is_some_and(|dispatcher| dispatcher.kill(&self.cell.sink(), 0))
     }
 
     /// Does what [`cancel_hard`](Self::cancel_hard) does; the name is that of Python's libraries.

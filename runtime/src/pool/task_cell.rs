@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::error::{Border, TaskAt, TaskError, WorkerAt};
 use super::job::{Outcome, Sink, failed};
 use super::shared_slots::Status;
@@ -20,7 +20,7 @@ pub(crate) struct Cell {
     /// In a copy, made by fork, of the process that waits for it.
     copied: Own<Copied>,
     pub(super) changed: Condvar,
-    pub(super) core: Weak<Core>,
+    pub(super) dispatcher: Weak<Dispatcher>,
     pub(crate) number: u64,
     pub(crate) name: &'static str,
     /// How deep its result may be.
@@ -63,11 +63,20 @@ pub(super) enum State {
 }
 
 impl Cell {
-    pub(crate) fn new(core: &Arc<Core>, number: u64, name: &'static str) -> Arc<Cell> {
+    pub(crate) fn new(dispatcher: &Arc<Dispatcher>, number: u64, name: &'static str) -> Arc<Cell> {
         let (inner, changed) = (Mutex::default(), Condvar::new());
         let (home, copied) = (Home::here(), Own::new());
-        let depth = core.options.depth;
-        Arc::new(Cell { inner, home, copied, changed, core: Arc::downgrade(core), number, name, depth })
+        let depth = dispatcher.options.depth;
+        Arc::new(Cell {
+            inner,
+            home,
+            copied,
+            changed,
+            dispatcher: Arc::downgrade(dispatcher),
+            number,
+            name,
+            depth,
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -91,8 +100,8 @@ impl Cell {
         let ordered = matches!(*outcome, Outcome::Cancelled(_) | Outcome::Closed);
         let mut unread = false;
         if outcome.is_error() && !ordered && callbacks.is_empty() {
-            if let Some(core) = self.core.upgrade() {
-                core.tally.note_error(self.number, || self.describe(&outcome));
+            if let Some(dispatcher) = self.dispatcher.upgrade() {
+                dispatcher.tally.note_error(self.number, || self.describe(&outcome));
                 inner.noted = true;
             }
             unread = inner.dropped;
@@ -130,8 +139,8 @@ impl Cell {
     pub(super) fn run_soon(self: &Arc<Cell>, callback: Callback, outcome: Arc<Outcome>) {
         let cell = Arc::clone(self);
         let call = move || callback(&cell, &outcome);
-        match self.core.upgrade() {
-            Some(core) => core.callbacks.call(Box::new(call)),
+        match self.dispatcher.upgrade() {
+            Some(dispatcher) => dispatcher.callbacks.call(Box::new(call)),
             None => call(),
         }
     }
@@ -164,9 +173,9 @@ impl Cell {
 
     pub(super) fn note_read(&self, inner: &mut Inner) {
         if std::mem::take(&mut inner.noted)
-            && let Some(core) = self.core.upgrade()
+            && let Some(dispatcher) = self.dispatcher.upgrade()
         {
-            core.tally.note_read(self.number);
+            dispatcher.tally.note_read(self.number);
         }
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::shared_slots::{Halt, Phase, SharedSlots, Status, Track};
-use super::worker_context::{HERE, HERE_ON_THREAD, Here, SAID, STATE, Said, TASK};
+use super::shared_slots::{Halt, Phase, SharedSlots, Slot, Status};
+use super::worker_context::{DECLARED, Declared, HERE, HERE_ON_THREAD, Here, STATE, TASK};
 use crate::actor;
 use crate::control::function::{FunctionName, Ran, Runner};
 use crate::ipc::codec::{Encoded, RawValue};
@@ -48,7 +48,7 @@ pub(crate) struct Limits {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Batch {
     pub(crate) serial: u16,
-    pub(crate) track: usize,
+    pub(crate) slot: usize,
     pub(crate) functions: Vec<FunctionName>,
     /// Which function, and how many bytes of the arguments are this item's.
     pub(crate) items: Vec<(u16, u32)>,
@@ -70,25 +70,25 @@ pub(crate) struct Answered {
 /// The actor in a worker's process.
 #[actor(crate = crate, no_derive, name = "worker")]
 pub(crate) struct Worker {
-    desk: WorkerLoop,
+    worker_loop: WorkerLoop,
 }
 
 #[actor(crate = crate)]
 impl Worker {
     #[init]
     fn new(setup: Setup) -> Result<Self, String> {
-        let desk = WorkerLoop::new(setup)?;
-        let _ = HERE.set(Arc::clone(&desk.here));
-        Ok(Worker { desk })
+        let worker_loop = WorkerLoop::new(setup)?;
+        let _ = HERE.set(Arc::clone(&worker_loop.here));
+        Ok(Worker { worker_loop })
     }
 
     pub(crate) fn work(&mut self, batch: Batch) -> Answered {
-        self.desk.work(&batch)
+        self.worker_loop.work(&batch)
     }
 
     #[on_stop]
     fn stop(&mut self) {
-        self.desk.leave();
+        self.worker_loop.leave();
     }
 }
 
@@ -113,7 +113,7 @@ struct Known {
     runner: &'static Runner,
     /// Known after its first run. From then on the shared slots says it before the function begins: then no kill finds one that runs and has not said yet that
     /// it may be repeated.
-    said: Option<Said>,
+    declared: Option<Declared>,
 }
 
 /// How an item ended that was begun.
@@ -174,21 +174,21 @@ impl WorkerLoop {
             return Some(place);
         }
         let runner = name.find()?;
-        self.known.push(Known { name: name.clone(), runner, said: None });
+        self.known.push(Known { name: name.clone(), runner, declared: None });
         Some(self.known.len() - 1)
     }
 
     pub(crate) fn work(&mut self, batch: &Batch) -> Answered {
         let functions: Vec<Option<usize>> = batch.functions.iter().map(|name| self.find(name)).collect();
         let shared_slots = self.shared_slots.clone();
-        let track = shared_slots.track(batch.track);
+        let slot = shared_slots.slot(batch.slot);
         let (mut from, mut at, mut handed, mut place) = (0, 0, None, 0);
         let mut began = clock();
         for &(function, len) in &batch.items {
             // Before it begins: from then on the pool looks at how long it takes.
             shared_slots.stamp(began);
             // One that is to be replaced begins nothing; what is left goes to others.
-            if self.retire.is_some() || track.begin(batch.serial, place).is_err() {
+            if self.retire.is_some() || slot.begin(batch.serial, place).is_err() {
                 break;
             }
             let to = (from + len as usize).min(batch.args.bytes.len());
@@ -199,7 +199,7 @@ impl WorkerLoop {
             let known = known.and_then(|place| self.known.get_mut(place));
             let which = (batch.serial, place);
             let worked =
-                run_one(&shared_slots, &track, which, &mut at, known, (args, &batch.args), self.depth);
+                run_one(&shared_slots, &slot, which, &mut at, known, (args, &batch.args), self.depth);
             self.here.item.store(0, Ordering::Relaxed);
             let ended = clock();
             shared_slots.count(ended.saturating_sub(began));
@@ -251,7 +251,7 @@ pub(crate) fn item(serial: u16, place: u32) -> u64 {
 
 fn run_one(
     shared_slots: &SharedSlots,
-    track: &Track<'_>,
+    slot: &Slot<'_>,
     which: (u16, u32),
     at: &mut usize,
     known: Option<&mut Known>,
@@ -259,20 +259,20 @@ fn run_one(
     depth: u32,
 ) -> Worked {
     let ran = match (known, raw_value.descriptors()) {
-        (Some(Known { runner, said, .. }), Ok(fds)) => {
+        (Some(Known { runner, declared, .. }), Ok(fds)) => {
             // Reading its arguments is a part of it.
-            if let Some(said) = said {
-                shared_slots.declare(said.attempts, said.deadline);
+            if let Some(declared) = declared {
+                shared_slots.declare(declared.attempts, declared.deadline);
             }
             let mut begins = || {
-                track.enter(which, Phase::Running).unwrap_or_else(|halt| give_up(halt));
+                slot.enter(which, Phase::Running).unwrap_or_else(|halt| give_up(halt));
                 TASK.set((runner.type_name)());
-                SAID.set(None);
+                DECLARED.set(None);
             };
             let ran = runner.run(args, fds, depth, &mut begins);
             // The shared slots has room for one answer, and one of them is the original.
             context::leave_if_copy();
-            *said = SAID.take().or(*said);
+            *declared = DECLARED.take().or(*declared);
             ran
         }
         (None, _) => Ran::Arguments("the function is not in this program".to_owned()),
@@ -287,13 +287,13 @@ fn run_one(
         Ran::Arguments(error) => (Status::Arguments, text(error)),
         Ran::Result(error) => (Status::Result, text(error)),
     };
-    let written = if encoded.aside.is_empty() { track.write(*at, status, &encoded.bytes) } else { None };
+    let written = if encoded.aside.is_empty() { slot.write(*at, status, &encoded.bytes) } else { None };
     let done = match written {
         Some(next) => {
             *at = next;
-            track.finish(which).map(|()| Worked::Finished)
+            slot.finish(which).map(|()| Worked::Finished)
         }
-        None => track.enter(which, Phase::Handing).map(|()| Worked::TooLarge(status, encoded)),
+        None => slot.enter(which, Phase::Handing).map(|()| Worked::TooLarge(status, encoded)),
     };
     done.unwrap_or_else(|halt| give_up(halt))
 }
@@ -350,16 +350,17 @@ mod tests {
             soft: None,
             depth: DEPTH,
         };
-        let mut desk = WorkerLoop::new(setup).unwrap();
+        let mut worker_loop = WorkerLoop::new(setup).unwrap();
         let functions = [hesitant.function(), plain.function()].map(|function| function.name().unwrap());
         let items = vec![(0, 1), (0, 1), (1, 1), (0, 1)];
         let args = RawValue::of_bytes(vec![0; items.len()]);
-        shared_slots.track(0).open(1, items.len() as u32);
-        let answered = desk.work(&Batch { serial: 1, track: 0, functions: functions.into(), items, args });
+        shared_slots.slot(0).open(1, items.len() as u32);
+        let answered =
+            worker_loop.work(&Batch { serial: 1, slot: 0, functions: functions.into(), items, args });
         assert_eq!(answered.place, 4);
         let (mut at, mut results) = (0, Vec::new());
         for _ in 0..4 {
-            at = shared_slots.track(0).read(at, &mut results).unwrap().1;
+            at = shared_slots.slot(0).read(at, &mut results).unwrap().1;
         }
         assert_eq!(results, [0, 7, 0, 7]);
     }

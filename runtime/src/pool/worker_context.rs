@@ -19,12 +19,12 @@ thread_local! {
     /// The path of the function whose call has just begun.
     pub(super) static TASK: Cell<&'static str> = const { Cell::new("") };
     /// What it has said of itself.
-    pub(super) static SAID: Cell<Option<Said>> = const { Cell::new(None) };
+    pub(super) static DECLARED: Cell<Option<Declared>> = const { Cell::new(None) };
 }
 
 /// What a function says of itself when it begins: how often it may be run, and how many nanoseconds it may take (0: no limit). It says the same each time.
 #[derive(Clone, Copy)]
-pub(super) struct Said {
+pub(super) struct Declared {
     pub(super) attempts: u32,
     pub(super) deadline: u64,
 }
@@ -129,7 +129,7 @@ pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
         && let Some(here) = here()
     {
         TASK.set("");
-        SAID.set(Some(Said { attempts, deadline }));
+        DECLARED.set(Some(Declared { attempts, deadline }));
         here.shared_slots.declare(attempts, deadline);
     }
 }

@@ -6,10 +6,10 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::error::{PoolError, WorkerAt};
-use super::flight::{Flight, Rest, batch};
 use super::job::{Deliveries, Piece, Sink};
 use super::link::{Failed, Link};
-use super::shared_slots::{Control, Phase, SharedSlots, TRACKS};
+use super::sent_batch::{Rest, SentBatch, message};
+use super::shared_slots::{Control, Phase, SLOTS, SharedSlots};
 use super::worker::item;
 use crate::reactor::select::{clock, later};
 
@@ -22,7 +22,7 @@ pub(crate) struct WorkerHandle {
     pub(crate) at: Arc<WorkerAt>,
     pub(crate) link: Link,
     pub(crate) shared_slots: SharedSlots,
-    flights: VecDeque<Flight>,
+    batches: VecDeque<SentBatch>,
     serial: u16,
     pub(crate) started: Instant,
     /// How long its start took.
@@ -33,7 +33,7 @@ pub(crate) struct WorkerHandle {
     /// It gets nothing more to do.
     pub(crate) retiring: Option<String>,
     /// Why it is being killed.
-    verdict: Option<(Place, Verdict)>,
+    kill_reason: Option<(Place, KillReason)>,
     was_cancelled: bool,
     /// It is being killed because its shared slots has been written over.
     pub(crate) is_overwritten: bool,
@@ -45,7 +45,7 @@ pub(crate) struct WorkerHandle {
 pub(crate) type Place = (u16, u32);
 
 /// For which item a worker is condemned.
-pub(crate) enum Which<'a> {
+pub(crate) enum Target<'a> {
     /// This one, by its number for the sink.
     Item(&'a Arc<dyn Sink>, u64),
     /// The one that was seen at this place.
@@ -67,7 +67,7 @@ pub(crate) struct Look {
 
 /// What becomes of the item that a worker is killed for.
 #[derive(Clone)]
-pub(crate) enum Verdict {
+pub(crate) enum KillReason {
     Cancelled,
     Late(Duration),
     Broken(Arc<PoolError>),
@@ -89,7 +89,7 @@ pub(crate) struct Lost {
     pub(crate) unread: bool,
     /// How often the task may be run, as it has said itself; 0 if it has not.
     pub(crate) attempts: u32,
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) kill_reason: Option<KillReason>,
 }
 
 impl WorkerHandle {
@@ -104,14 +104,14 @@ impl WorkerHandle {
             at: Arc::new(at),
             link,
             shared_slots,
-            flights: VecDeque::new(),
+            batches: VecDeque::new(),
             serial: 0,
             started: now,
             startup,
             idle_since: now,
             has_served: false,
             retiring: None,
-            verdict: None,
+            kill_reason: None,
             was_cancelled: false,
             is_overwritten: false,
             busy_seen: 0,
@@ -126,27 +126,27 @@ impl WorkerHandle {
 
     /// How many batches it has.
     pub(crate) fn load(&self) -> usize {
-        self.flights.len()
+        self.batches.len()
     }
 
     /// Whether it can be given another one.
     pub(crate) fn is_open(&self) -> bool {
-        self.retiring.is_none() && self.verdict.is_none() && self.flights.len() < TRACKS
+        self.retiring.is_none() && self.kill_reason.is_none() && self.batches.len() < SLOTS
     }
 
     /// Sends it a batch; returns whether there is an answer (a refusal) at once.
     pub(crate) fn send(&mut self, pieces: Vec<Piece>, waker: &Waker) -> bool {
         self.serial = self.serial.wrapping_add(1);
-        let busy = self.flights.front().map(|flight| flight.track);
-        let track = busy.map_or(0, |track| (track + 1) % TRACKS);
+        let busy = self.batches.front().map(|batch| batch.slot);
+        let slot = busy.map_or(0, |slot| (slot + 1) % SLOTS);
         let items = pieces.iter().map(Piece::len).sum::<usize>() as u32;
-        self.shared_slots.track(track).open(self.serial, items);
-        let pending = self.link.send(batch(self.serial, track, &pieces));
+        self.shared_slots.slot(slot).open(self.serial, items);
+        let pending = self.link.send(message(self.serial, slot, &pieces));
         let now_done = pending.watch(waker);
         let sent = Instant::now();
-        self.flights.push_back(Flight {
+        self.batches.push_back(SentBatch {
             serial: self.serial,
-            track,
+            slot,
             pieces,
             items,
             collected: 0,
@@ -163,25 +163,25 @@ impl WorkerHandle {
 
     /// The answer to the first of its batches, if it is there; the batch goes with it.
     pub(crate) fn answer(&mut self, out: &mut Deliveries) -> Option<Result<Rest, (Failed, Vec<Piece>)>> {
-        let flight = self.flights.front_mut()?;
-        let answer = flight.pending.take()?;
+        let batch = self.batches.front_mut()?;
+        let answer = batch.pending.take()?;
         match answer {
             Ok(answered) => {
-                let mut flight = self.flights.pop_front()?;
-                flight.collect(answered.place, &self.shared_slots, &self.at, out);
+                let mut batch = self.batches.pop_front()?;
+                batch.collect(answered.place, &self.shared_slots, &self.at, out);
                 if let Some((status, raw_value)) = answered.handed {
-                    flight.hand(status, raw_value, &self.at, out);
+                    batch.hand(status, raw_value, &self.at, out);
                 }
                 if self.retiring.is_none() {
                     self.retiring = answered.retire;
                 }
                 self.idle_since = Instant::now();
                 self.has_served = true;
-                Some(Ok((flight.rest(flight.collected), flight.collected)))
+                Some(Ok((batch.rest(batch.collected), batch.collected)))
             }
             Err(Failed::Unsent(error)) => {
-                let flight = self.flights.pop_front()?;
-                Some(Err((Failed::Unsent(error), flight.rest(0))))
+                let batch = self.batches.pop_front()?;
+                Some(Err((Failed::Unsent(error), batch.rest(0))))
             }
             Err(died) => Some(Err((died, Vec::new()))),
         }
@@ -197,48 +197,48 @@ impl WorkerHandle {
         let mut remains = Remains::default();
         // It begins with a batch when it is done with the one before.
         let mut may_have_begun = true;
-        while let Some(mut flight) = self.flights.pop_front() {
+        while let Some(mut batch) = self.batches.pop_front() {
             // What it has answered before, it has answered.
-            if let Some(Ok(answered)) = flight.pending.take() {
-                flight.collect(answered.place, &self.shared_slots, &self.at, out);
+            if let Some(Ok(answered)) = batch.pending.take() {
+                batch.collect(answered.place, &self.shared_slots, &self.at, out);
                 if let Some((status, raw_value)) = answered.handed {
-                    flight.hand(status, raw_value, &self.at, out);
+                    batch.hand(status, raw_value, &self.at, out);
                 }
-                remains.untouched.extend(flight.rest(flight.collected));
+                remains.untouched.extend(batch.rest(batch.collected));
                 continue;
             }
-            let verdict = self.verdict.take_if(|((serial, _), _)| *serial == flight.serial);
+            let kill_reason = self.kill_reason.take_if(|((serial, _), _)| *serial == batch.serial);
             // For what it was condemned, the pool knows without the shared slots.
-            let condemned = verdict.as_ref().map(|((_, place), _)| (*place, Phase::Condemned));
-            let seen = || flight.control(&self.shared_slots).map(|control| (control.place, control.phase));
+            let condemned = kill_reason.as_ref().map(|((_, place), _)| (*place, Phase::Condemned));
+            let seen = || batch.control(&self.shared_slots).map(|control| (control.place, control.phase));
             match condemned.or_else(seen) {
                 Some((place, phase)) => {
-                    flight.collect(place, &self.shared_slots, &self.at, out);
-                    let in_progress = phase != Phase::Before && flight.collected < flight.items;
+                    batch.collect(place, &self.shared_slots, &self.at, out);
+                    let in_progress = phase != Phase::Before && batch.collected < batch.items;
                     remains.lost.extend(in_progress.then(|| Lost {
-                        piece: flight.current(),
+                        piece: batch.current(),
                         unread: phase == Phase::Reading,
                         attempts: self.shared_slots.attempts(),
-                        verdict: verdict.map(|(_, verdict)| verdict),
+                        kill_reason: kill_reason.map(|(_, kill_reason)| kill_reason),
                     }));
-                    remains.untouched.extend(flight.rest(flight.collected + u32::from(in_progress)));
+                    remains.untouched.extend(batch.rest(batch.collected + u32::from(in_progress)));
                 }
                 // The shared slots does not say how far the worker has come: none of this is run twice.
                 None if may_have_begun => {
-                    let singles = flight.rest(flight.collected).into_iter().flat_map(Piece::singles);
-                    let lost = |piece| Lost { piece, unread: false, attempts: 0, verdict: None };
+                    let singles = batch.rest(batch.collected).into_iter().flat_map(Piece::singles);
+                    let lost = |piece| Lost { piece, unread: false, attempts: 0, kill_reason: None };
                     remains.lost.extend(singles.map(lost));
                 }
-                None => remains.untouched.extend(flight.rest(flight.collected)),
+                None => remains.untouched.extend(batch.rest(batch.collected)),
             }
-            may_have_begun &= flight.collected == flight.items;
+            may_have_begun &= batch.collected == batch.items;
         }
         remains
     }
 
     /// When somebody should look at it next.
     pub(crate) fn next_look(&self) -> Option<Instant> {
-        self.flights.iter().filter_map(|flight| flight.look).min()
+        self.batches.iter().filter_map(|batch| batch.look).min()
     }
 
     /// Looks at what it has not answered for a while: reads what is finished, takes back what others could do, if there are any, and sees whether the
@@ -254,62 +254,62 @@ impl WorkerHandle {
         if self.next_look().is_none_or(|look| look > now) {
             return seen;
         }
-        let many = self.flights.len() > 1;
-        for (ahead, flight) in self.flights.iter_mut().enumerate() {
+        let many = self.batches.len() > 1;
+        for (ahead, batch) in self.batches.iter_mut().enumerate() {
             if others_idle {
-                seen.returned.extend(flight.give_up_for_others(&self.shared_slots, ahead == 0, now));
+                seen.returned.extend(batch.give_up_for_others(&self.shared_slots, ahead == 0, now));
             }
-            flight.patience = (flight.patience * 2).min(LAST_LOOK);
-            let again = Some(now + flight.patience);
-            let control = flight.control(&self.shared_slots);
+            batch.patience = (batch.patience * 2).min(LAST_LOOK);
+            let again = Some(now + batch.patience);
+            let control = batch.control(&self.shared_slots);
             let Some(Control { place, phase, .. }) =
-                control.filter(|control| control.phase != Phase::Condemned || self.verdict.is_some())
+                control.filter(|control| control.phase != Phase::Condemned || self.kill_reason.is_some())
             else {
                 seen.is_overwritten = true;
-                flight.look = again;
+                batch.look = again;
                 continue;
             };
-            flight.collect(place, &self.shared_slots, &self.at, out);
+            batch.collect(place, &self.shared_slots, &self.at, out);
             let running = matches!(phase, Phase::Reading | Phase::Running);
             let limit = limit.into_iter().chain(self.shared_slots.deadline()).min().filter(|_| running);
-            let known = flight.seen_running.filter(|&(seen, _)| running && seen == place);
+            let known = batch.seen_running.filter(|&(seen, _)| running && seen == place);
             let then = limit.map(|limit| {
                 let said = Duration::from_nanos(clock().saturating_sub(self.shared_slots.since()));
                 let age = known.map_or(said, |(_, since)| said.max(now.saturating_duration_since(since)));
                 let left = limit.saturating_sub(age);
                 if left.is_zero() {
-                    seen.late = Some(((flight.serial, place), age));
+                    seen.late = Some(((batch.serial, place), age));
                 }
                 later(now, left.max(FIRST_LOOK))
             });
             // What it says of itself is known once it runs.
             let is_settled = phase == Phase::Running && known.is_some();
-            flight.look = match then {
-                then if is_settled && flight.is_alone() && !many => then,
+            batch.look = match then {
+                then if is_settled && batch.is_alone() && !many => then,
                 Some(then) => again.min(Some(then)),
                 None => again,
             };
             let running = Some((place, now)).filter(|_| phase == Phase::Running);
-            flight.seen_running = known.or(running);
+            batch.seen_running = known.or(running);
         }
         seen
     }
 
     /// Condemns it for an item, and has it killed, if that is in progress.
-    pub(crate) fn condemn(&mut self, which: &Which<'_>, verdict: Verdict) -> bool {
-        let Some(flight) = self.flights.front_mut() else { return false };
-        let track = self.shared_slots.track(flight.track);
-        let Some(Control { place, serial, .. }) = flight.control(&self.shared_slots) else { return false };
-        let wanted = flight.cursor_at(place).is_some_and(|(piece, n)| match *which {
-            Which::Item(sink, index) => Arc::ptr_eq(&piece.job.sink, sink) && piece.index(n) == index,
-            Which::Seen(seen) => seen == (serial, place),
-            Which::Any => true,
+    pub(crate) fn condemn(&mut self, target: &Target<'_>, kill_reason: KillReason) -> bool {
+        let Some(batch) = self.batches.front_mut() else { return false };
+        let slot = self.shared_slots.slot(batch.slot);
+        let Some(Control { place, serial, .. }) = batch.control(&self.shared_slots) else { return false };
+        let wanted = batch.cursor_at(place).is_some_and(|(piece, n)| match *target {
+            Target::Item(sink, index) => Arc::ptr_eq(&piece.job.sink, sink) && piece.index(n) == index,
+            Target::Seen(seen) => seen == (serial, place),
+            Target::Any => true,
         });
-        if !wanted || track.condemn(serial, place).is_err() {
+        if !wanted || slot.condemn(serial, place).is_err() {
             return false;
         }
-        self.was_cancelled = !matches!(verdict, Verdict::Late(_));
-        self.verdict = Some(((serial, place), verdict));
+        self.was_cancelled = !matches!(kill_reason, KillReason::Late(_));
+        self.kill_reason = Some(((serial, place), kill_reason));
         self.link.kill();
         true
     }
@@ -322,8 +322,8 @@ impl WorkerHandle {
 
     /// Asks the item in progress to end by itself.
     pub(crate) fn cancel_softly(&self) {
-        if let Some(flight) = self.flights.front() {
-            let control = self.shared_slots.track(flight.track).control();
+        if let Some(batch) = self.batches.front() {
+            let control = self.shared_slots.slot(batch.slot).control();
             self.shared_slots.cancel(item(control.serial, control.place));
         }
     }
@@ -331,19 +331,19 @@ impl WorkerHandle {
     /// Takes back all that has not been begun.
     pub(crate) fn take_back(&mut self) -> Vec<Piece> {
         let shared_slots = &self.shared_slots;
-        self.flights.iter_mut().flat_map(|flight| flight.take_back(shared_slots, false)).collect()
+        self.batches.iter_mut().flat_map(|batch| batch.take_back(shared_slots, false)).collect()
     }
 
     /// Whether an item is here, and whether it is in progress.
-    pub(crate) fn whereabouts(&self, sink: &Arc<dyn Sink>, index: u64) -> Option<Phase> {
-        for flight in &self.flights {
-            let control = flight.control(&self.shared_slots);
+    pub(crate) fn phase_of(&self, sink: &Arc<dyn Sink>, index: u64) -> Option<Phase> {
+        for batch in &self.batches {
+            let control = batch.control(&self.shared_slots);
             let is_it = |piece: &Piece| {
                 let (first, last) = (piece.index(0), piece.index(piece.len() as u32));
                 Arc::ptr_eq(&piece.job.sink, sink) && (first..last).contains(&index)
             };
-            if flight.pieces.iter().any(is_it) {
-                let current = control.and_then(|control| Some((control, flight.cursor_at(control.place)?)));
+            if batch.pieces.iter().any(is_it) {
+                let current = control.and_then(|control| Some((control, batch.cursor_at(control.place)?)));
                 let here = current.filter(|(_, (piece, n))| is_it(piece) && piece.index(*n) == index);
                 return Some(here.map_or(Phase::Before, |(control, _)| control.phase));
             }

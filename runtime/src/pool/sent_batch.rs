@@ -18,9 +18,9 @@ const SLOW: Duration = Duration::from_millis(32);
 pub(super) type Rest = (Vec<Piece>, u32);
 
 /// A batch on its way.
-pub(super) struct Flight {
+pub(super) struct SentBatch {
     pub(super) serial: u16,
-    pub(super) track: usize,
+    pub(super) slot: usize,
     pub(super) pieces: Vec<Piece>,
     /// How many items are the worker's.
     pub(super) items: u32,
@@ -38,10 +38,10 @@ pub(super) struct Flight {
     pub(super) seen_running: Option<(u32, Instant)>,
 }
 
-impl Flight {
+impl SentBatch {
     /// What the shared slots says of this batch, if it does.
     pub(super) fn control(&self, shared_slots: &SharedSlots) -> Option<Control> {
-        Some(shared_slots.track(self.track).control()).filter(|control| control.serial == self.serial)
+        Some(shared_slots.slot(self.slot).control()).filter(|control| control.serial == self.serial)
     }
 
     /// Takes back what others could do sooner: all that has not been begun, but what the worker is about to begin with (if this batch is the next, or in
@@ -63,7 +63,7 @@ impl Flight {
 
     /// Takes back what has not been begun, but `not_the_next` item. What has been delivered, or taken back before, is not given again, whatever the shared slots says.
     pub(super) fn take_back(&mut self, shared_slots: &SharedSlots, not_the_next: bool) -> Vec<Piece> {
-        let Some(from) = shared_slots.track(self.track).take_back(self.serial, not_the_next) else {
+        let Some(from) = shared_slots.slot(self.slot).take_back(self.serial, not_the_next) else {
             return Vec::new();
         };
         let from = from.clamp(self.collected, self.items);
@@ -85,10 +85,10 @@ impl Flight {
         at: &Arc<WorkerAt>,
         out: &mut Deliveries,
     ) {
-        let track = shared_slots.track(self.track);
+        let slot = shared_slots.slot(self.slot);
         while self.collected < place.min(self.items) {
             let mut bytes = Vec::new();
-            let outcome = match track.read(self.at, &mut bytes) {
+            let outcome = match slot.read(self.at, &mut bytes) {
                 Some((status, next)) => {
                     self.at = next;
                     Outcome::Answer(status, RawValue::of_bytes(bytes), Arc::clone(at))
@@ -167,7 +167,7 @@ impl Flight {
     }
 }
 
-pub(super) fn batch(serial: u16, track: usize, pieces: &[Piece]) -> Batch {
+pub(super) fn message(serial: u16, slot: usize, pieces: &[Piece]) -> Batch {
     let mut known: Vec<Function> = Vec::new();
     let mut functions = Vec::new();
     let mut items = Vec::new();
@@ -187,5 +187,5 @@ pub(super) fn batch(serial: u16, track: usize, pieces: &[Piece]) -> Batch {
     // What has something beside its bytes is alone in its batch.
     let aside = pieces.first().filter(|piece| piece.job.args.has_aside());
     let args = aside.map_or_else(|| RawValue::of_bytes(bytes), |piece| piece.job.args.clone());
-    Batch { serial, track, functions, items, args }
+    Batch { serial, slot, functions, items, args }
 }
