@@ -1,7 +1,9 @@
-//! A pool as it is in its owner's process: what is to be done, who does it, and the thread that sees to it.
+//! The dispatcher of a pool, in the process that owns the pool: its thread, waiting, and delivering of
+//! outcomes.
 //!
-//! Everything is decided here, under one lock that nobody holds while user code runs or while a process starts. One thread per pool waits in a
-//! select for the first thing that comes: answers, deaths, the time to look at somebody. Those who submit hand a task to an idle worker themselves.
+//! It keeps the schedule under one lock, which is never held while user code runs or while a process starts.
+//! One thread per pool waits in a select for the first event: an answer, a death, or the time to check a
+//! worker. A caller that submits a task hands it to an idle worker itself.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,9 +34,10 @@ pub(crate) struct Dispatcher {
     pub(crate) supervisor: Option<SupervisorRef>,
     schedule: Mutex<Schedule>,
     home: Home,
-    /// In a copy, made by fork, of the process that the pool belongs to: a pool that is over. Its thread and its workers are the original's.
+    /// The schedule in a forked copy of the process that the pool belongs to: there the pool is over. The
+    /// thread and the workers belong to the original.
     copied: Own<Copied>,
-    /// There is room in the queue, or nothing is left to do, or the end has come.
+    /// Notified when there is room in the queue, when no item is left, and when the pool ends.
     changed: Condvar,
     pub(crate) select: Arc<Select>,
     pub(crate) callbacks: Callbacks,
@@ -74,22 +77,22 @@ impl Dispatcher {
         schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this is the process that the pool belongs to, and no copy of it.
+    /// Whether this process is the one that the pool belongs to, and no forked copy.
     pub(crate) fn is_here(&self) -> bool {
         self.home.is_here()
     }
 
-    /// A number for a task.
+    /// Returns a number for a task.
     pub(crate) fn number(&self) -> u64 {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     // Taking tasks.
 
-    /// Takes a job, and waits for room if `blocking`.
+    /// Takes a job; waits for room if `blocking`.
     ///
     /// # Errors
-    /// What its items come to instead, or `None` if there is no room.
+    /// The outcome of its items instead, or `None` if there is no room.
     pub(crate) fn submit(
         self: &Arc<Dispatcher>,
         job: Arc<Job>,
@@ -119,7 +122,7 @@ impl Dispatcher {
         self.tally.submitted.fetch_add(items as u64, Ordering::Relaxed);
         schedule.enqueue(piece);
         let ring = if schedule.has_idle() {
-            // Somebody has to look at the worker later, if it does not answer.
+            // The pool's thread must check the worker later, in case it does not answer.
             let soon = Instant::now() + LINGER;
             self.dispatch(&mut schedule) | !schedule.wakes_by(soon)
         } else {
@@ -146,7 +149,8 @@ impl Dispatcher {
         self.shut_down();
     }
 
-    /// Deals with all that has come; returns when there is something to do without anything coming.
+    /// Handles all that has come. Returns the moment at which there is something to do even if nothing more
+    /// comes.
     fn turn(self: &Arc<Dispatcher>) -> Option<Instant> {
         let mut out = Deliveries::default();
         let now = Instant::now();
@@ -189,7 +193,7 @@ impl Dispatcher {
         }
         let mut items = items.into_iter();
         for (sink, len) in runs {
-            // Before somebody can have seen them.
+            // Counted before a caller can see them.
             let counters = items.as_slice()[..len].iter().map(|(_, outcome)| self.tally.counter(outcome));
             for counter in counters {
                 counter.fetch_add(1, Ordering::Relaxed);
@@ -198,7 +202,7 @@ impl Dispatcher {
                 Some((index, outcome)) if len == 1 => {
                     let counter = self.tally.counter(&outcome);
                     if !sink.deliver(index, outcome) {
-                        // Cancelled before, and counted then.
+                        // It was cancelled, and counted, before.
                         counter.fetch_sub(1, Ordering::Relaxed);
                     }
                 }
@@ -206,7 +210,7 @@ impl Dispatcher {
             }
         }
         if self.undelivered.fetch_sub(count, Ordering::AcqRel) == count {
-            // Whoever joins looks at the number under the lock.
+            // A caller that joins checks the number under the lock.
             drop(self.lock());
             self.changed.notify_all();
             self.select.ring();
@@ -214,7 +218,7 @@ impl Dispatcher {
         self.callbacks.progress(&self.tally);
     }
 
-    /// Reads answers and ends.
+    /// Reads answers of workers, and how workers ended.
     fn read_answers(&self, schedule: &mut Schedule, out: &mut Deliveries) {
         for index in 0..schedule.seats() {
             while let Some(answer) = schedule.handle_mut(index).and_then(|handle| handle.answer(out)) {
@@ -236,7 +240,7 @@ impl Dispatcher {
         schedule.forget_ended();
     }
 
-    /// Looks at those who have not answered for a while.
+    /// Checks workers that have not answered for a while.
     fn check_workers(&self, schedule: &mut Schedule, now: Instant, out: &mut Deliveries) {
         let limit = self.options.hard;
         let idle = schedule.has_idle();
@@ -247,14 +251,14 @@ impl Dispatcher {
             if seen.is_overwritten && !handle.is_overwritten {
                 handle.give_up();
             } else if let Some((place, after)) = seen.late {
-                // That one, and no later one that it has come to meanwhile.
+                // Only the item that was seen: by now the worker may be at a later one.
                 handle.condemn(&Target::Seen(place), KillReason::Late(after));
             }
         }
         schedule.requeue(returned);
     }
 
-    /// What is left when the time of an abort is over.
+    /// Kills the workers that are still busy when the time of an abort is over.
     fn kill_busy(&self, schedule: &mut Schedule, now: Instant) {
         if !schedule.take_kill(now) {
             return;
@@ -268,7 +272,7 @@ impl Dispatcher {
         }
     }
 
-    /// Sends away those who want to be replaced, who are too old, and who are not needed.
+    /// Ends idle workers that are to be replaced, that are too old, or that are not needed.
     fn retire(&self, schedule: &mut Schedule, now: Instant) {
         for Retired { index, at, recycled } in schedule.retire(now) {
             if let Some(why) = recycled {
@@ -296,7 +300,8 @@ impl Dispatcher {
         }
     }
 
-    /// Gives those something to do who have nothing, and then those who have only one thing. Returns whether there is an answer (a refusal) already.
+    /// Gives work to the workers that have none, and then to those that have only one batch. Returns whether
+    /// there is an answer (a refusal) already.
     pub(super) fn dispatch(&self, schedule: &mut Schedule) -> bool {
         if schedule.is_cut_off() {
             return false;
@@ -320,7 +325,7 @@ impl Dispatcher {
         refused
     }
 
-    /// Whoever cancelled it has told those who wait.
+    /// Counts items that were cancelled in the queue. The call that cancelled them has told the callers.
     fn drop_unwanted(&self, piece: &Piece) {
         if piece.job.sink.is_silent() {
             self.tally.cancelled.fetch_add(piece.len() as u64, Ordering::Relaxed);
@@ -332,7 +337,8 @@ impl Dispatcher {
 
     // The end.
 
-    /// Takes no more tasks; what becomes of those that it has, `end` says. A harder end counts, a softer one comes too late.
+    /// Takes no more tasks; `end` says what becomes of the tasks it has. A harder end replaces a softer one,
+    /// but not the other way round.
     pub(crate) fn end(&self, end: End, grace: bool) {
         let mut out = Deliveries::default();
         let mut schedule = self.lock();
@@ -362,26 +368,26 @@ impl Dispatcher {
         self.select.ring();
     }
 
-    /// Changes how many workers there are. Those who are too many get nothing more to do.
+    /// Changes how many workers there are. Surplus workers get nothing more to do.
     pub(crate) fn resize(&self, min: usize, max: usize) {
         self.lock().resize(min, max);
         self.select.ring();
     }
 
-    /// Whether there is nothing left to do, and never will be.
+    /// Whether no item is left and none can come.
     fn is_over(&self) -> bool {
         let schedule = self.lock();
         let idle = self.undelivered.load(Ordering::Acquire) == 0;
         schedule.is_ending() && idle
     }
 
-    /// The last that the pool's thread does: ends the workers.
+    /// The last step of the pool's thread: ends the workers.
     fn shut_down(&self) {
         let grace = self.options.grace;
         let handles = self.lock().begin_shutdown();
         handles.iter().for_each(|handle| handle.link.terminate());
         if let Some(supervisor) = &self.supervisor {
-            // One that is gone has taken its workers with it.
+            // A supervisor that is gone has taken its workers with it.
             let _ = supervisor.stop(grace);
         }
         drop(handles);
@@ -390,7 +396,7 @@ impl Dispatcher {
         self.changed.notify_all();
     }
 
-    /// Blocks until the pool has ended; returns why, if it was by itself.
+    /// Blocks until the pool has ended; returns why, if it ended by itself.
     pub(crate) fn await_end(&self) -> Option<Arc<PoolError>> {
         let mut schedule = self.lock();
         while !schedule.has_ended() {
@@ -410,7 +416,7 @@ impl Dispatcher {
 
     // Single tasks.
 
-    /// Takes an item back that nobody has begun; returns whether it could.
+    /// Takes back an item that no worker has begun; returns whether that was possible.
     pub(crate) fn withdraw(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut schedule = self.lock();
         let mut returned = Vec::new();
@@ -431,14 +437,14 @@ impl Dispatcher {
         found
     }
 
-    /// Kills the worker that is at this item, if one is; returns whether that is so.
+    /// Kills the worker that runs this item; returns whether there was one.
     pub(crate) fn kill(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let mut schedule = self.lock();
         let target = Target::Item(sink, index);
         schedule.handles_mut().any(|handle| handle.condemn(&target, KillReason::Cancelled))
     }
 
-    /// Whether a worker is at this item.
+    /// Whether a worker has begun this item.
     pub(crate) fn is_running(&self, sink: &Arc<dyn Sink>, index: u64) -> bool {
         let schedule = self.lock();
         let begun =
@@ -446,7 +452,7 @@ impl Dispatcher {
         schedule.handles().any(begun)
     }
 
-    /// Items settle without having been delivered.
+    /// Counts items as done that were not delivered.
     pub(crate) fn settle(&self, items: usize) {
         if self.undelivered.fetch_sub(items, Ordering::AcqRel) == items {
             drop(self.lock());

@@ -1,4 +1,5 @@
-//! Workers that are threads of this process, for debugging: the same API, arguments and results are encoded all the same.
+//! Workers that are threads of this process, for debugging. The API is that of processes: arguments and
+//! results are encoded all the same.
 
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +12,14 @@ use crate::ipc::user_code::{self, Thrown};
 use crate::reactor::select::Select;
 use crate::types::exit::{ExitReason, StoppedBy};
 
-/// The way to a thread.
+/// A worker that is a thread.
 pub(crate) struct ThreadWorker {
     sender: Mutex<Option<Sender<(Batch, Promise)>>>,
     thread: Option<JoinHandle<Option<ExitReason>>>,
     select: Arc<Select>,
 }
 
-/// The answer to a batch.
+/// The answer to a batch, filled in by the thread.
 #[derive(Clone)]
 pub(crate) struct Promise {
     answer: Arc<Mutex<Option<Result<Answered, Failed>>>>,
@@ -29,7 +30,7 @@ impl ThreadWorker {
     /// Starts a thread, and waits until it has made its state.
     ///
     /// # Errors
-    /// Why it has none.
+    /// Why there is none.
     pub(crate) fn start(setup: Setup, select: &Arc<Select>) -> Result<ThreadWorker, String> {
         let (sender, receiver) = mpsc::channel::<(Batch, Promise)>();
         let (ready, is_ready) = mpsc::channel();
@@ -80,7 +81,7 @@ impl ThreadWorker {
         promise
     }
 
-    /// Lets it end when it has done what it has.
+    /// Lets the thread end when it has done what it has.
     pub(crate) fn terminate(&self) {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -1,4 +1,4 @@
-//! How a pool reaches a worker, and how it ends one: an actor in a process, or a thread.
+//! How a pool reaches a worker and ends it: an actor in a process, or a thread.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::reactor::monitor::Monitor;
 use crate::types::error::CallError;
 use crate::types::exit::{ExitReason, StoppedBy};
 
-/// Batches wait for as long as it takes; what ends them is an answer or a death.
+/// A batch has no time limit: it ends with an answer or a death.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// The way to a worker.
+/// The connection to a worker.
 pub(crate) enum Link {
     Process(Box<(ActorRef<Worker>, Monitor)>),
     Thread(ThreadWorker),
 }
 
-/// The answer to a batch, before it is there.
+/// The pending answer to a batch.
 pub(super) enum Pending {
     Process(Reply<Answered>),
     Thread(Promise),
@@ -29,7 +29,7 @@ pub(super) enum Pending {
 /// Why a batch has no answer.
 pub(crate) enum Failed {
     Died(ExitReason),
-    /// It was not sent.
+    /// The batch was not sent.
     Unsent(String),
 }
 
@@ -41,7 +41,7 @@ impl Link {
         }
     }
 
-    /// Has `waker` woken at its end; returns whether it has ended already.
+    /// Has `waker` woken when the worker ends; returns whether it has ended already.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         match self {
             Link::Process(process) => process.1.watch(waker),
@@ -57,10 +57,10 @@ impl Link {
         }
     }
 
-    /// Asks it to end after the item in progress.
+    /// Asks the worker to end after the item in progress.
     pub(crate) fn terminate(&self) {
         match self {
-            // One that is gone needs no asking.
+            // A worker that is gone needs no asking.
             Link::Process(process) => drop(process.0.terminate()),
             Link::Thread(thread_worker) => thread_worker.terminate(),
         }

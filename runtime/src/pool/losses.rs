@@ -11,11 +11,13 @@ use super::schedule::{Schedule, Vacated};
 use super::worker_handle::{KillReason, Lost, WorkerHandle};
 use crate::types::exit::ExitReason;
 
-/// How often an item is tried again whose arguments were being read when its worker died: none of its code had run.
+/// How often an item is tried again if its worker died while it read the arguments: no code of the task had
+/// run.
 const READS: u32 = 3;
 
 impl Dispatcher {
-    /// A worker has ended: what it had not begun goes to others, what it was at is lost or tried again.
+    /// A worker has ended: items that it had not begun go to others, the item in progress is lost or tried
+    /// again.
     pub(super) fn remove_worker(
         &self,
         schedule: &mut Schedule,
@@ -51,7 +53,7 @@ impl Dispatcher {
         }
     }
 
-    /// What becomes of an item that a worker has died of; `None`: it is tried again.
+    /// The outcome of an item whose worker died while it ran; `None`: it is tried again.
     fn outcome_of_loss<'a>(
         &self,
         schedule: &mut Schedule,
@@ -86,12 +88,12 @@ impl Dispatcher {
     }
 }
 
-/// What items come to that are never begun, as the pool has ended.
+/// The outcome of items that are never begun, since the pool has ended.
 pub(super) fn stopped(broken: Option<&Arc<PoolError>>) -> Outcome {
     broken.map_or(Outcome::Cancelled(None), |error| Outcome::Broken(Arc::clone(error)))
 }
 
-/// Every item of a piece comes to this.
+/// Every item of `piece` gets this outcome.
 pub(super) fn fail(piece: &Piece, out: &mut Deliveries, outcome: impl Fn() -> Outcome) {
     let sink = &piece.job.sink;
     (0..piece.len() as u32).for_each(|n| out.push(sink, piece.index(n), outcome()));

@@ -1,9 +1,13 @@
-//! Pools: functions run in processes that are there already, and are replaced when they die of one.
+//! Pools: functions run in worker processes, and a worker that dies is replaced. Here stand the workers, the
+//! dispatcher and the memory that they share, on the public actor API; no other service, no `status`,
+//! `supervisor` or `child` is ever imported, and no system call is made.
 //!
-//! A [`Pool`] has a supervisor of its own and, below it, workers that are actors. The program keeps the tasks; a worker has what it works on, and
-//! a little more so that it need not wait. Memory that both share says at any time which task a worker is at, and holds the results of those it has finished,
-//! whatever becomes of the worker. So a worker that dies costs the task that it was at: its [`Task`] ends with a typed error, or is run again if it is `idempotent`. No other
-//! task is lost or run twice, and the pool goes on with another worker.
+//! A [`Pool`] has a supervisor of its own and, below it, workers that are actors. The program keeps the
+//! tasks; a worker has only what it works on, and a little more so that it need not wait. Shared memory says
+//! at any time which task a worker runs, and holds the results of those it has finished, even after the
+//! worker has died. So a worker that dies costs only the task that it ran: its [`Task`] ends with a typed
+//! error, or is run again if it is `idempotent`. No other task is lost or run twice, and the pool goes on
+//! with another worker.
 //!
 //! See the document `docs/pools.md` for all options, and for a comparison with others.
 
@@ -63,26 +67,26 @@ use crate::sys::per_process::Own;
 use crate::task::function::TaskFn;
 use crate::types::escape::escaped;
 
-/// What becomes of a task whose worker has died of it.
+/// What becomes of a task whose worker died while it ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnLoss {
-    /// It has an error, and the pool goes on.
+    /// The task has an error, and the pool goes on.
     #[default]
     Fail,
-    /// It is run again, up to so many times, by other workers. For tasks that may be run twice.
+    /// The task is run again by other workers, up to this many times. For tasks that may be run twice.
     Retry(u32),
-    /// It has an error, and the pool ends, with everything that is pending (Python's `BrokenProcessPool`).
+    /// The task has an error, and the pool ends with all that is pending (Python's `BrokenProcessPool`).
     Break,
 }
 
-/// How a pool is to end.
+/// How a pool ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
-    /// When all that was submitted is done.
+    /// When all submitted tasks are done.
     Drain,
-    /// When what runs is done; what nobody has begun is cancelled.
+    /// When running tasks are done; tasks that no worker has begun are cancelled.
     CancelPending,
-    /// Now: workers are killed, and all that is not done is cancelled.
+    /// Now: workers are killed, and all unfinished tasks are cancelled.
     Kill,
 }
 
@@ -96,11 +100,14 @@ pub struct Only<A, T, E> {
 
 /// Worker processes that run functions (Python's `multiprocessing.Pool` and `ProcessPoolExecutor`).
 ///
-/// One that was [built](PoolBuilder::build) is given a function with each task; one that was [started](PoolBuilder::start) with a function runs that one. Functions are plain
-/// functions, `#[task]`s and closures that capture nothing; several arguments are given as a tuple. What such a function answers is the task's value, a `Result` too; given as
-/// `name::task()`, a `#[task]` that answers a `Result` has its `Err` as [`TaskError::App`].
+/// A pool that was [built](PoolBuilder::build) is given a function with each task; one that was
+/// [started](PoolBuilder::start) with a function runs that one. Functions are plain functions, `#[task]`s and
+/// closures that capture nothing; several arguments are given as a tuple. What such a function returns is the
+/// task's value, a `Result` too. A `#[task]` that returns a `Result` and is given as `name::task()` has its
+/// `Err` as [`TaskError::App`].
 ///
-/// Dropping a pool closes it and blocks until everything that was submitted is done. (During a panic it is aborted instead.)
+/// Dropping a pool closes it and blocks until all submitted tasks are done. (During a panic it is aborted
+/// instead.)
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -123,14 +130,14 @@ pub struct Only<A, T, E> {
 /// ```
 pub struct Pool<W = Any> {
     dispatcher: Arc<Dispatcher>,
-    /// What it runs; `None` for any.
+    /// The function that it runs; `None` for any.
     function: Option<Function>,
     kind: PhantomData<fn() -> W>,
 }
 
 impl Pool {
-    /// One pool for the whole program, with default options, started when it is asked for first. The end of a [`phalanx::main`](macro@crate::main) does what is pending
-    /// in it. (loky's reusable executor.)
+    /// One pool for the whole program, with default options, started on the first call. The end of a
+    /// [`phalanx::main`](macro@crate::main) finishes what is pending in it. (loky's reusable executor.)
     ///
     /// ```
     /// use phalanx::Pool;
@@ -143,13 +150,13 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// As [`build`](PoolBuilder::build); it is tried again with the next call.
+    /// As [`build`](PoolBuilder::build); the next call tries again.
     pub fn global() -> Result<&'static Pool, SpawnError> {
         static GLOBAL: Own<OnceCell<Pool>> = Own::new();
         GLOBAL.here().get_or_try_init(|| Pool::builder().name("global").build())
     }
 
-    /// A pool to be.
+    /// Returns the options of a new pool.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::new()
     }
@@ -166,8 +173,8 @@ impl Pool {
         self.submit(function, args).wait()
     }
 
-    /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). What cannot be done (the pool is closed, the arguments
-    /// cannot be encoded) the task says.
+    /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). If the
+    /// task cannot be run (the pool is closed, the arguments cannot be encoded), its result is that error.
     pub fn submit<A: Portable, M, F: TaskFn<A, M>>(&self, function: F, args: A) -> Task<F::Value, F::Error> {
         submit(&self.dispatcher, function.function(), args)
     }
@@ -184,11 +191,11 @@ impl Pool {
         try_submit(&self.dispatcher, function.function(), args)
     }
 
-    /// Runs `function` for each item, and blocks until all are done; results are in the order of the input. The input is pulled no further than the pool's
-    /// queue reaches.
+    /// Runs `function` for each item, and blocks until all are done. Results are in the order of the input.
+    /// The input is pulled no further than the pool's queue reaches.
     ///
     /// # Errors
-    /// The first error in the order of the input; what nobody has begun by then is dropped.
+    /// The first error in the order of the input; items that no worker has begun by then are dropped.
     ///
     /// # Panics
     /// If the input does.
@@ -212,7 +219,7 @@ impl Pool {
         self.stream(function, items).buffer(MAP_BUFFER).collect()
     }
 
-    /// Runs `function` for each item as results are taken; see [`Stream`].
+    /// Runs `function` for each item while results are taken; see [`Stream`].
     pub fn stream<A: Portable, M, F: TaskFn<A, M>, I: IntoIterator<Item = A>>(
         &self,
         function: F,
@@ -222,7 +229,7 @@ impl Pool {
     }
 }
 
-/// How far a map pulls its input ahead of what is done.
+/// How far a map pulls its input ahead of the results.
 const MAP_BUFFER: usize = 16 * 1024;
 
 impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
@@ -277,7 +284,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
         self.stream(items).buffer(MAP_BUFFER).collect()
     }
 
-    /// Runs the function for each item as results are taken; see [`Stream`].
+    /// Runs the function for each item while results are taken; see [`Stream`].
     pub fn stream<I: IntoIterator<Item = A>>(&self, items: I) -> Stream<I::IntoIter, T, E> {
         Stream::new(&self.dispatcher, self.function(), items.into_iter())
     }
@@ -331,7 +338,7 @@ fn single(function: Function, number: u64, args: RawValue, sink: Arc<Cell>) -> R
     Ok(Arc::new(Job { function, number, args, ends, whole: true, sink, first: 0, losses, moves }))
 }
 
-/// The pools of this process that have not been dropped: one in a static has pending work, too.
+/// The pools of this process that have not been dropped: a pool in a static has pending work, too.
 static LIVE: Own<Mutex<Vec<Weak<Dispatcher>>>> = Own::new();
 
 fn register(dispatcher: &Arc<Dispatcher>) {
@@ -341,7 +348,7 @@ fn register(dispatcher: &Arc<Dispatcher>) {
     live.push(Arc::downgrade(dispatcher));
 }
 
-/// What the end of the program does first: pools do what is pending, and end.
+/// Runs first at the end of the program: pools finish what is pending, and end.
 fn finish_all() {
     let live = std::mem::take(&mut *LIVE.here().lock().unwrap_or_else(PoisonError::into_inner));
     let dispatchers: Vec<Arc<Dispatcher>> = live.iter().filter_map(Weak::upgrade).collect();
@@ -362,15 +369,17 @@ impl<W> Pool<W> {
         &self.dispatcher.options.name
     }
 
-    /// Takes no more tasks: who submits one is told [`TaskError::Closed`]. Those that it has are done. Does not block.
+    /// Takes no more tasks: a later one ends with [`TaskError::Closed`]. Tasks that were submitted before are
+    /// done. Does not block.
     pub fn close(&self) {
         self.dispatcher.end(End::Drain, false);
     }
 
-    /// Blocks until everything is done and the workers have ended, after a [`close`](Self::close) or another end; returns what there was.
+    /// Blocks until all tasks are done and the workers have ended, after a [`close`](Self::close) or another
+    /// end. Returns a summary.
     ///
     /// # Errors
-    /// [`PoolError::Open`] if it is not closed; otherwise why the pool has ended by itself, if it has.
+    /// [`PoolError::Open`] if the pool is not closed; otherwise why it has ended by itself, if it has.
     pub fn join(&self) -> Result<Report, PoolError> {
         if !self.dispatcher.is_ending() {
             return Err(PoolError::Open { pool: self.name().to_owned() });
@@ -381,13 +390,14 @@ impl<W> Pool<W> {
         }
     }
 
-    /// Ends it now: what nobody has begun is cancelled; tasks that run are asked to end, and killed with their workers 100 ms later. Every pending [`Task`] ends.
-    /// Does not block; [`join`](Self::join) does.
+    /// Ends the pool now. Tasks that no worker has begun are cancelled; running tasks are asked to end, and
+    /// killed with their workers 100 ms later. Every pending [`Task`] ends. Does not block;
+    /// [`join`](Self::join) does.
     pub fn abort(&self) {
         self.dispatcher.end(End::Kill, true);
     }
 
-    /// Ends it as said, and blocks until no worker is left.
+    /// Ends the pool as `end` says, and blocks until no worker is left.
     ///
     /// # Errors
     /// As [`join`](Self::join).
@@ -396,8 +406,8 @@ impl<W> Pool<W> {
         self.join()
     }
 
-    /// Changes how many workers there are, as [`workers`](PoolBuilder::workers) said first. Those that are too many end when they have done what they have. Does not
-    /// block.
+    /// Changes the number of workers that [`workers`](PoolBuilder::workers) set. Surplus workers end when
+    /// they have done what they have. Does not block.
     ///
     /// # Panics
     /// If that is no worker at all, or a range that begins with the larger number.
@@ -410,12 +420,12 @@ impl<W> Pool<W> {
         self.dispatcher.resize(min, max);
     }
 
-    /// How the workers have spent their time so far. Read from memory: nobody is asked.
+    /// How the workers have spent their time so far. Read from memory: no worker is asked.
     pub fn insights(&self) -> Insights {
         self.dispatcher.insights()
     }
 
-    /// What there has been so far.
+    /// A summary of the pool so far.
     pub fn report(&self) -> Report {
         self.dispatcher.report()
     }

@@ -1,7 +1,8 @@
-//! The schedule of a pool: what is queued, which workers there are, what a free worker gets, and how far the end of the pool has come.
+//! The schedule of a pool: the queued work, the workers, what a free worker gets, and how far the end of the
+//! pool has come.
 //!
-//! The dispatcher keeps it under its lock. Its methods take note of what has happened and return what is to be done. None of them blocks,
-//! starts a worker, ends one or sends it anything; time is an argument.
+//! The dispatcher keeps it under its lock. Its methods record events and return what is to be done. None of
+//! them blocks, starts or ends a worker, or sends anything; time is an argument.
 
 mod end;
 mod run_queue;
@@ -26,7 +27,8 @@ use super::worker_handle::{Remains, WorkerHandle};
 use crate::reactor::select::later;
 use crate::types::exit::ExitReason;
 
-/// How long the pool's thread keeps looking around after an answer, so that callers that submit the next task need not wake it.
+/// How long the pool's thread keeps looking around after an answer, so that callers that submit the next task
+/// need not wake it.
 pub(super) const LINGER: Duration = Duration::from_millis(20);
 
 /// See the [module](self).
@@ -35,27 +37,27 @@ pub(super) struct Schedule {
     /// How many callers wait for room in the queue.
     waiting: usize,
     seats: Vec<Seat>,
-    /// How many workers there are to be, at least and at most.
+    /// The least and the greatest number of workers.
     min: usize,
     max: usize,
     rules: Rules,
     /// Workers that get nothing more to do, and when each is killed if it has not ended by then.
     leaving: Vec<(WorkerHandle, Instant)>,
-    /// When starts have failed, as far as that counts.
+    /// The moments of failed starts, within the window of the intensity.
     failures: VecDeque<Instant>,
     /// No worker is started before this.
     next_start: Option<Instant>,
     end: Option<End>,
     kill_at: Option<Instant>,
     broken: Option<Arc<PoolError>>,
-    /// The pool's thread has begun to end the workers; it has ended them.
+    /// Two steps of the pool's thread: it has begun to end the workers, and it has ended them.
     is_shutting_down: bool,
     has_ended: bool,
     /// When a worker answered last.
     last_answer: Instant,
-    /// When the pool's thread looks around next at the latest; `None`: not before something happens.
+    /// When the pool's thread looks around next at the latest; `None`: not before an event.
     wakes_at: Option<Instant>,
-    /// Log events for later, without the lock: a subscriber is code of the program's.
+    /// Log events for later, without the lock: a subscriber is code of the program.
     log: Vec<LogEvent>,
 }
 
@@ -83,15 +85,15 @@ pub(super) struct Vacated {
     pub(super) handle: WorkerHandle,
     pub(super) reason: ExitReason,
     pub(super) remains: Remains,
-    /// It was not to end.
+    /// It ended unexpectedly.
     pub(super) is_crash: bool,
 }
 
-/// A worker that is to end, since it is not needed or is to be replaced.
+/// A worker that is to end, because it is not needed or is replaced.
 pub(super) struct Retired {
     pub(super) index: usize,
     pub(super) at: Arc<WorkerAt>,
-    /// Why another one takes its place, if one does.
+    /// Why another worker takes its place, if one does.
     pub(super) recycled: Option<String>,
 }
 
@@ -107,7 +109,7 @@ impl Schedule {
         Schedule { queue, rules, ..Schedule::of(options.min, options.max) }
     }
 
-    /// That of a pool that is over.
+    /// The schedule of a pool that is over.
     pub(super) fn over() -> Schedule {
         Schedule { end: Some(End::Kill), is_shutting_down: true, has_ended: true, ..Schedule::of(0, 0) }
     }
@@ -136,7 +138,7 @@ impl Schedule {
 
     // Work.
 
-    /// Why no more tasks are taken, if that is so.
+    /// Why the pool takes no more tasks, if that is so.
     pub(super) fn refusal(&self) -> Option<Outcome> {
         match &self.broken {
             Some(error) => Some(Outcome::Broken(Arc::clone(error))),
@@ -182,7 +184,8 @@ impl Schedule {
         self.queue.batches_per_worker()
     }
 
-    /// Takes a batch from the queue for the worker at `index`, if that has `load` batches and can be given one more.
+    /// Takes a batch from the queue for the worker at `index`, if it has `load` batches and can be given one
+    /// more.
     pub(super) fn take_batch(&mut self, index: usize, load: usize) -> Option<Taken> {
         let handle = self.seats[index].handle.as_ref()?;
         if self.queue.is_empty() || !handle.is_open() || handle.load() != load {
@@ -192,7 +195,7 @@ impl Schedule {
         Some(self.queue.take_batch(workers))
     }
 
-    /// The worker at `index` has answered for so many `items`; `rest` it has not done.
+    /// The worker at `index` has answered for `items` items of a batch, and has not done `rest`.
     pub(super) fn note_answer(&mut self, index: usize, rest: Vec<Piece>, items: u32, now: Instant) {
         self.last_answer = now;
         let average = self.handle_mut(index).and_then(|handle| handle.average(items));
@@ -224,7 +227,7 @@ impl Schedule {
         self.seats.iter_mut().filter_map(|seat| seat.handle.as_mut())
     }
 
-    /// What is known of each seat that has had a worker, by its index, and the process that is there now.
+    /// The record of each seat that has had a worker, with its index and the process that is there now.
     pub(super) fn records(&self) -> impl Iterator<Item = (usize, Record, Option<u32>)> {
         let used = self.seats.iter().enumerate().filter(|(_, seat)| seat.record.starts > 0);
         used.map(|(index, seat)| {
@@ -236,7 +239,7 @@ impl Schedule {
         })
     }
 
-    /// How many workers can be given something, now or later.
+    /// How many workers can be given work, now or later.
     fn live(&self) -> usize {
         self.handles().filter(|handle| handle.retiring.is_none()).count()
     }
@@ -246,7 +249,7 @@ impl Schedule {
         self.handles().any(|handle| handle.is_open() && handle.load() == 0)
     }
 
-    /// Takes the worker at `index` out of its seat, as it has ended.
+    /// Takes the worker at `index`, which has ended, out of its seat.
     pub(super) fn vacate(
         &mut self,
         index: usize,
@@ -256,7 +259,7 @@ impl Schedule {
         let is_cut_off = self.is_cut_off();
         let seat = &mut self.seats[index];
         let mut handle = seat.handle.take()?;
-        // Its own monitor knows best.
+        // The worker's own monitor knows the reason best.
         let mut reason = handle.link.ended().unwrap_or_else(|| reason.clone());
         if handle.is_overwritten {
             reason = ExitReason::Broken(OVERWRITTEN.to_owned());
@@ -268,7 +271,8 @@ impl Schedule {
         Some(Vacated { handle, reason, remains, is_crash })
     }
 
-    /// Which workers are to be ended: those that are to be replaced, that are too old, and that are not needed.
+    /// Chooses the workers that are to end: idle ones that are to be replaced, that are too old, or that are
+    /// not needed.
     pub(super) fn retire(&mut self, now: Instant) -> Vec<Retired> {
         let mut spare = self.live().saturating_sub(self.min);
         let mut retired = Vec::new();
@@ -306,7 +310,7 @@ impl Schedule {
         }
     }
 
-    /// Workers that were asked to end and have not in time.
+    /// The workers that were asked to end and have not ended in time.
     pub(super) fn overdue(&mut self, now: Instant) -> impl Iterator<Item = &WorkerHandle> {
         let grace = self.rules.grace;
         self.leaving.iter_mut().filter(move |(_, kill_at)| *kill_at <= now).map(move |(handle, kill_at)| {
@@ -320,7 +324,7 @@ impl Schedule {
         self.leaving.retain_mut(|(handle, _)| handle.link.ended().is_none());
     }
 
-    /// Changes how many workers there are. Surplus ones get nothing more to do.
+    /// Changes how many workers there are. Surplus workers get nothing more to do.
     pub(super) fn resize(&mut self, min: usize, max: usize) {
         (self.min, self.max) = (min, max);
         if self.seats.len() < max {
@@ -335,7 +339,7 @@ impl Schedule {
 
     // What the pool's thread waits for.
 
-    /// When something is to be done next although nothing happens.
+    /// When something is to be done next although no event comes.
     pub(super) fn next_moment(&self, now: Instant) -> Option<Instant> {
         let looks = self.handles().filter_map(WorkerHandle::next_look);
         let spare = self.live() > self.min && self.end.is_none();
@@ -354,7 +358,7 @@ impl Schedule {
         self.wakes_at = until;
     }
 
-    /// Whether the pool's thread looks around by `at`, whatever happens.
+    /// Whether the pool's thread looks around by `at`, even without an event.
     pub(super) fn wakes_by(&self, at: Instant) -> bool {
         self.wakes_at.is_some_and(|wakes_at| wakes_at <= at)
     }

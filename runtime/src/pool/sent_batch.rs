@@ -1,4 +1,4 @@
-//! A batch that is on its way to a worker or in progress there, as the pool sees it.
+//! A batch that was sent to a worker, as the pool sees it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use super::worker::Batch;
 use crate::control::function::Function;
 use crate::ipc::codec::RawValue;
 
-/// How long a worker may take to begin with its next item before that goes to another one that is idle. Each item that has gone to another so is given twice as
-/// long there: what takes long to be read is not handed around for ever.
+/// How long a worker may take to begin its next item before an idle worker gets it. The time doubles with
+/// each such move, so that an item whose arguments take long to read is not handed around for ever.
 const SLOW: Duration = Duration::from_millis(32);
-/// What a worker has not done of a batch, and how many items it has.
+/// What a worker has not done of a batch, and how many items it has done.
 pub(super) type Rest = (Vec<Piece>, u32);
 
-/// A batch on its way.
+/// A batch that was sent to a worker.
 pub(super) struct SentBatch {
     pub(super) serial: u16,
     pub(super) slot: usize,
     pub(super) pieces: Vec<Piece>,
-    /// How many items are the worker's.
+    /// How many items are still the worker's.
     pub(super) items: u32,
     /// How many results have been read.
     pub(super) collected: u32,
-    /// The next result, in the shared slots.
+    /// Where the next result is in the slot.
     pub(super) at: usize,
     /// The first item whose result has not been read: which piece, and which of its items.
     pub(super) cursor: (usize, u32),
@@ -34,18 +34,19 @@ pub(super) struct SentBatch {
     pub(super) sent: Instant,
     pub(super) look: Option<Instant>,
     pub(super) patience: Duration,
-    /// Which of its items was seen to run, and since when: the shared slots's own word on that may be a lie.
+    /// Which item was seen to run, and since when. The shared memory may lie about that.
     pub(super) seen_running: Option<(u32, Instant)>,
 }
 
 impl SentBatch {
-    /// What the shared slots says of this batch, if it does.
+    /// What the shared memory says of this batch, if it does.
     pub(super) fn control(&self, shared_slots: &SharedSlots) -> Option<Control> {
         Some(shared_slots.slot(self.slot).control()).filter(|control| control.serial == self.serial)
     }
 
-    /// Takes back what others could do sooner: all that has not been begun, but what the worker is about to begin with (if this batch is the next, or in
-    /// progress). It may be stopped: then others do that too.
+    /// Takes back what other workers could begin sooner: all items that are not begun. The item that the
+    /// worker is about to begin stays (if this batch is the next, or in progress), unless the worker is slow:
+    /// it may be stopped.
     pub(super) fn give_up_for_others(
         &mut self,
         shared_slots: &SharedSlots,
@@ -61,7 +62,8 @@ impl SentBatch {
         returned
     }
 
-    /// Takes back what has not been begun, but `not_the_next` item. What has been delivered, or taken back before, is not given again, whatever the shared slots says.
+    /// Takes back what has not been begun; `not_the_next` leaves one more item. Items that were delivered or
+    /// taken back before are not returned again, whatever the shared memory says.
     pub(super) fn take_back(&mut self, shared_slots: &SharedSlots, not_the_next: bool) -> Vec<Piece> {
         let Some(from) = shared_slots.slot(self.slot).take_back(self.serial, not_the_next) else {
             return Vec::new();
@@ -72,7 +74,7 @@ impl SentBatch {
         returned
     }
 
-    /// Whether there is but one item left, whose result cannot be had before its answer.
+    /// Whether only one item is left: its result comes no sooner than the answer.
     pub(super) fn is_alone(&self) -> bool {
         self.items.saturating_sub(self.collected) <= 1
     }
@@ -102,7 +104,7 @@ impl SentBatch {
         }
     }
 
-    /// The next result came in the answer.
+    /// The answer carried the next result.
     pub(super) fn hand(
         &mut self,
         status: Status,
@@ -122,7 +124,7 @@ impl SentBatch {
         self.cursor = if n as usize + 1 < self.pieces[piece].len() { (piece, n + 1) } else { (piece + 1, 0) };
     }
 
-    /// The piece and the item in it of the item at `place`, which is not before the cursor.
+    /// The item at `place`, which is not before the cursor: its piece, and its number there.
     pub(super) fn cursor_at(&self, place: u32) -> Option<(&Piece, u32)> {
         let mut ahead = place.checked_sub(self.collected)?;
         let (piece, mut n) = self.cursor;
@@ -144,7 +146,7 @@ impl SentBatch {
         Piece::of(piece.job.single(piece.from + n))
     }
 
-    /// The items from `place` on that are the worker's.
+    /// The worker's items from `place` on.
     pub(super) fn rest(&self, place: u32) -> Vec<Piece> {
         let place = place.max(self.collected);
         let mut wanted = self.items.saturating_sub(place);
@@ -184,7 +186,7 @@ pub(super) fn message(serial: u16, slot: usize, pieces: &[Piece]) -> Batch {
             bytes.extend_from_slice(piece.args());
         }
     }
-    // What has something beside its bytes is alone in its batch.
+    // Arguments with descriptors are alone in their batch.
     let aside = pieces.first().filter(|piece| piece.job.args.has_aside());
     let args = aside.map_or_else(|| RawValue::of_bytes(bytes), |piece| piece.job.args.clone());
     Batch { serial, slot, functions, items, args }

@@ -1,14 +1,17 @@
-//! The memory that a worker shares with its pool: which item it is at, what the finished ones have answered, and how it has spent its time.
+//! The memory that a worker shares with its pool: the item in progress, the results of finished items, and
+//! how the worker has spent its time.
 //!
-//! It outlives the worker. So a worker that dies in the middle of a batch costs the one item that it was at, and the pool knows which that is.
+//! It outlives the worker. So a worker that dies in the middle of a batch costs the one item in progress, and
+//! the pool knows which one that is.
 //!
-//! A shared slots has two *slots*, as two batches can be on their way: one that is worked on, one that waits. Each has a control word that both sides
-//! change by compare-and-swap, and everything that has to be decided between them is decided there: an item is begun, or it has been taken back; it
-//! has been finished, or its worker is condemned for it. A worker that finds itself condemned begins nothing any more, so whatever kills it, and
-//! whenever, hits this item and no other.
+//! It has two *slots*, because two batches can be with a worker: one in progress, one that waits. Each slot
+//! has a control word that both sides change by compare-and-swap, and all that must be decided between them
+//! is decided there: an item is begun, or it has been taken back; it is finished, or its worker is condemned
+//! for it. A worker that finds itself condemned begins nothing more, so the kill hits this item and no other,
+//! whenever it comes.
 //!
-//! The other side of this memory belongs to user code that may have run wild in it. What is read here is bounded, and a reader believes a
-//! number only as far as it makes sense.
+//! User code in the worker may write anywhere in this memory. Reads are bounded, and a reader trusts a number
+//! only as far as it makes sense.
 
 use std::io;
 use std::sync::atomic::AtomicU64;
@@ -20,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::times::{BUCKETS, Times, bucket};
 use crate::resources::shared::Shared;
 
-/// How many batches can be on their way to a worker.
+/// How many batches a worker can have.
 pub(crate) const SLOTS: usize = 2;
 /// How many words of results a slot holds: 32 KiB.
 pub(crate) const ROOM: usize = 4096;
@@ -41,15 +44,15 @@ const CONTROL: usize = 0;
 const RESULTS: usize = 8;
 const WORDS: usize = FIRST_SLOT + SLOTS * SLOT_WORDS;
 
-/// Where a worker is with the item at its place.
+/// How far a worker is with the item at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It has not begun with it.
+    /// It has not begun the item.
     Before = 0,
     /// It decodes the arguments: no code of the task has run.
     Reading = 1,
     Running = 2,
-    /// The result is on its way in the answer, as there is no room for it here.
+    /// The result comes in the answer, because there is no room for it here.
     Handing = 3,
     /// It is about to be killed for this item.
     Condemned = 4,
@@ -58,7 +61,7 @@ pub(crate) enum Phase {
 /// The control word of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Control {
-    /// Which batch.
+    /// The number of the batch.
     pub(crate) serial: u16,
     /// Items from here on have been taken back.
     pub(crate) limit: u32,
@@ -93,18 +96,18 @@ impl Control {
     }
 }
 
-/// What kind of result lies in the shared slots.
+/// What kind of result lies in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     /// A value.
     Value = 0,
     /// A value that is a `Result`, and an error.
     ValueErr = 1,
-    /// The error of the task's own.
+    /// The task's own error.
     App = 2,
-    /// The arguments could not be decoded; a text.
+    /// The arguments could not be decoded; the result is a text.
     Arguments = 3,
-    /// The result could not be encoded; a text.
+    /// The result could not be encoded; the result is a text.
     Result = 4,
 }
 
@@ -129,7 +132,7 @@ impl SharedSlots {
         Shared::zeroed(WORDS).map(SharedSlots)
     }
 
-    /// Whether it is one of ours, and not shorter.
+    /// Whether it has the size that this program expects.
     pub(crate) fn is_whole(&self) -> bool {
         self.0.len() == WORDS
     }
@@ -139,7 +142,7 @@ impl SharedSlots {
         Slot(&self.0[start..start + SLOT_WORDS])
     }
 
-    // What the worker writes.
+    // Written by the worker.
 
     /// An item begins.
     pub(crate) fn stamp(&self, now: u64) {
@@ -148,13 +151,14 @@ impl SharedSlots {
         self.0[SINCE].store(now, Release);
     }
 
-    /// The task in progress says that it may be run so often, and how long it may take (in nanoseconds; 0: as long as it likes).
+    /// The task in progress declares how often it may be run, and how many nanoseconds it may take (0: no
+    /// limit).
     pub(crate) fn declare(&self, attempts: u32, deadline: u64) {
         self.0[ATTEMPTS].store(u64::from(attempts), Relaxed);
         self.0[DEADLINE].store(deadline, Release);
     }
 
-    /// An item has taken so long.
+    /// An item has taken this long.
     pub(crate) fn count(&self, nanos: u64) {
         let add = |word: usize, by: u64| {
             self.0[word].store(self.0[word].load(Relaxed).wrapping_add(by), Relaxed);
@@ -167,12 +171,12 @@ impl SharedSlots {
         }
     }
 
-    /// What the pool wants cancelled softly; 0 for nothing.
+    /// The item that the pool wants cancelled softly; 0 for none.
     pub(crate) fn cancelled(&self) -> u64 {
         self.0[CANCEL].load(Acquire)
     }
 
-    // What the pool writes and reads.
+    // Written and read by the pool.
 
     /// Asks the task in progress to end by itself.
     pub(crate) fn cancel(&self, item: u64) {
@@ -183,12 +187,12 @@ impl SharedSlots {
         self.0[SINCE].load(Acquire)
     }
 
-    /// How often the task in progress may be run, as far as it says so itself.
+    /// How often the task in progress may be run, as it has declared; 0 if it has not.
     pub(crate) fn attempts(&self) -> u32 {
         self.0[ATTEMPTS].load(Relaxed) as u32
     }
 
-    /// How long the task in progress may take, as far as it says so itself.
+    /// How long the task in progress may take, if it has declared that.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         Some(self.0[DEADLINE].load(Acquire)).filter(|&nanos| nanos != 0).map(Duration::from_nanos)
     }
@@ -208,18 +212,18 @@ impl SharedSlots {
     }
 }
 
-/// One batch's part of a shared slots.
+/// The part of the memory that belongs to one batch.
 pub(crate) struct Slot<'a>(&'a [AtomicU64]);
 
-/// An item has been taken back, or the worker has been condemned for it.
+/// The item has been taken back, or the worker has been condemned for it.
 pub(crate) struct Refused;
 
 /// Why a worker cannot go on with its item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
-    /// It is condemned for it.
+    /// It is condemned for the item.
     Condemned,
-    /// The shared slots says neither that, nor that it is at this item: it has been written over.
+    /// The control word shows neither that nor the item in progress: user code has written over it.
     Overwritten,
 }
 
@@ -228,7 +232,8 @@ impl Slot<'_> {
         Control::of_word(self.0[CONTROL].load(Acquire))
     }
 
-    /// Changes the control word if `change` says to what; returns what it was before.
+    /// Replaces the control word by what `change` returns, if it returns one; returns what the word was
+    /// before.
     fn change(&self, change: impl Fn(Control) -> Option<Control>) -> Result<Control, Control> {
         let changed = |word: u64| change(Control::of_word(word)).map(Control::to_word);
         self.0[CONTROL].fetch_update(AcqRel, Acquire, changed).map(Control::of_word).map_err(Control::of_word)
@@ -236,7 +241,7 @@ impl Slot<'_> {
 
     // The worker's side.
 
-    /// Begins with the item at `place`, unless it has been taken back.
+    /// Begins the item at `place`, unless it has been taken back.
     pub(crate) fn begin(&self, serial: u16, place: u32) -> Result<(), Refused> {
         let begin = |now: Control| {
             let mine = now.serial == serial && now.place == place && now.phase == Phase::Before;
@@ -285,14 +290,14 @@ impl Slot<'_> {
 
     // The pool's side.
 
-    /// Before a batch of `items` is sent.
+    /// Called before a batch of `items` items is sent.
     pub(crate) fn open(&self, serial: u16, items: u32) {
         let control = Control { serial, limit: items, place: 0, phase: Phase::Before };
         self.0[CONTROL].store(control.to_word(), Release);
     }
 
-    /// Takes back everything of this batch that has not been begun, but `not_the_next` item; returns the first place that is the pool's again, if the shared slots speaks
-    /// of this batch.
+    /// Takes back all items of this batch that have not been begun; `not_the_next` leaves one more. Returns
+    /// the first place that is the pool's again, if the slot holds this batch.
     pub(crate) fn take_back(&self, serial: u16, not_the_next: bool) -> Option<u32> {
         let first = |now: Control| {
             let begun = now.place + u32::from(not_the_next || now.phase != Phase::Before);
@@ -302,7 +307,8 @@ impl Slot<'_> {
         self.change(|now| is_this(now).then(|| Control { limit: first(now), ..now })).map(first).ok()
     }
 
-    /// Condemns the worker for the item of this batch at `place`, if it is at that one and has not finished it.
+    /// Condemns the worker for the item of this batch at `place`, if it is at that item and has not finished
+    /// it.
     pub(crate) fn condemn(&self, serial: u16, place: u32) -> Result<(), Refused> {
         let condemn = |now: Control| {
             let at_it = now.serial == serial
@@ -313,7 +319,8 @@ impl Slot<'_> {
         self.change(condemn).map(drop).map_err(|_| Refused)
     }
 
-    /// Reads the result at the word `at` into `bytes`; returns its status and where the next one begins. `None` if there is none that makes sense.
+    /// Reads the result at the word `at` into `bytes`; returns its status and where the next one begins.
+    /// `None` if there is no valid one.
     pub(crate) fn read(&self, at: usize, bytes: &mut Vec<u8>) -> Option<(Status, usize)> {
         let header = self.0.get(RESULTS + at)?.load(Relaxed);
         let len = usize::try_from(header >> 8).ok().filter(|&len| len <= 8 * ROOM)?;

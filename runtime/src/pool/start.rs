@@ -20,19 +20,19 @@ use crate::supervision::Supervisor;
 use crate::types::error::SpawnError;
 use crate::types::exit::ExitReason;
 
-/// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.
+/// How many messages a worker's mailbox takes: two batches, and messages of the runtime.
 const MAILBOX: u32 = 8;
 
 impl Dispatcher {
     /// Starts a pool with its first workers, all at the same time.
     ///
     /// # Errors
-    /// If one of them could not be started: then none is left.
+    /// If one of them could not be started; then no worker is left.
     pub(super) fn open(options: Options, preload: Option<Preload>) -> Result<Arc<Dispatcher>, SpawnError> {
         let supervisor = if options.in_process {
             None
         } else {
-            // It has no rules to follow: the pool starts and ends the workers, as it knows what they die of.
+            // It restarts no worker: the pool starts and ends them, because it knows what they died of.
             let supervisor = Supervisor::dynamic().name(options.name.clone()).daemon(options.daemon);
             let supervisor = supervisor.restart(Restart::Permanent).own_intensity(5, Duration::from_secs(10));
             Some(preload.into_iter().fold(supervisor, |supervisor, load| load(supervisor)).start()?)
@@ -77,7 +77,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Starts workers, as many as are missing, or as would have something to do.
+    /// Starts workers: as many as are missing, or as would have something to do.
     pub(super) fn start_missing(self: &Arc<Dispatcher>, schedule: &mut Schedule, now: Instant) {
         for _ in 0..schedule.due_starts(now) {
             let Some((index, incarnation)) = schedule.begin_start() else { return };
@@ -96,7 +96,7 @@ impl Dispatcher {
         }
     }
 
-    /// A start has come to its end.
+    /// A start has ended, with a worker or an error.
     fn finish_start(&self, index: usize, started: Result<WorkerHandle, SpawnError>) {
         let mut schedule = self.lock();
         schedule.end_start(index);
@@ -181,7 +181,7 @@ impl Dispatcher {
         Ok(WorkerHandle::new(at, link, shared_slots, begun.elapsed()))
     }
 
-    /// If there is no supervisor any more, why that is so.
+    /// If the supervisor has died, the reason for that.
     fn explain(&self, error: SpawnError) -> SpawnError {
         let SpawnError::SupervisorDied { .. } = &error else { return error };
         let ended = self.supervisor.as_ref().and_then(|supervisor| supervisor.join_timeout(Duration::ZERO));
@@ -193,10 +193,10 @@ impl Dispatcher {
         }
     }
 
-    /// The pool could not be started: nothing of it is left.
+    /// The pool could not be started: leaves nothing of it.
     fn give_up(&self) {
         if let Some(supervisor) = &self.supervisor {
-            // It may be what could not be started.
+            // The supervisor itself may be what did not start.
             let _ = supervisor.stop(self.options.grace);
         }
     }

@@ -1,4 +1,4 @@
-//! A task that was given to a pool: its result, before it is there.
+//! The handle of a task in a pool.
 
 use std::fmt;
 use std::future::Future;
@@ -17,10 +17,11 @@ use crate::ipc::codec::Portable;
 use crate::reactor::select::later;
 use crate::types::error::Never;
 
-/// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it (Python's `AsyncResult` and `Future`).
+/// A task that a [`Pool`](crate::Pool) has taken: wait for its result, poll it, await it, or cancel it
+/// (Python's `AsyncResult` and `Future`).
 ///
-/// Dropping it lets the task run, and drops its value; an error that nobody has looked at is said in the log, and counted in the pool's
-/// [`Report`](crate::pool::Report).
+/// Dropping it lets the task run, and drops its value. An error that no caller has read is logged, and
+/// counted in the pool's [`Report`](crate::pool::Report).
 ///
 /// ```
 /// use phalanx::Pool;
@@ -45,7 +46,7 @@ impl<T, E> Task<T, E> {
         Task { cell, kind: PhantomData }
     }
 
-    /// Its number in the pool, from 1.
+    /// The number of the task in the pool, from 1.
     pub fn number(&self) -> u64 {
         self.cell.number
     }
@@ -55,7 +56,8 @@ impl<T, E> Task<T, E> {
         self.cell.is_done()
     }
 
-    /// Whether a worker is at it: from the moment at which the worker has begun, which it notes in shared memory, to its end. Does not block.
+    /// Whether a worker runs it: from the moment at which the worker notes in shared memory that it has
+    /// begun, to its end. Does not block.
     pub fn is_running(&self) -> bool {
         !self.is_done()
             && self
@@ -65,8 +67,9 @@ impl<T, E> Task<T, E> {
                 .is_some_and(|dispatcher| dispatcher.is_running(&self.cell.sink(), 0))
     }
 
-    /// Cancels it, if no worker has begun with it: then none ever will, and its result is [`TaskError::Cancelled`]. Returns whether that is so. A task that runs,
-    /// or has run, is left alone. Does not block.
+    /// Cancels the task if no worker has begun it: then none ever will, and its result is
+    /// [`TaskError::Cancelled`]. Returns whether that is so. A task that runs, or has run, is left alone.
+    /// Does not block.
     pub fn cancel(&self) -> bool {
         let Some(dispatcher) = self.cell.dispatcher.upgrade() else { return false };
         loop {
@@ -80,7 +83,7 @@ impl<T, E> Task<T, E> {
                 State::Sent => {}
             }
             drop(inner);
-            // It may be on its way, unread.
+            // It may have been sent, and not read yet.
             if dispatcher.withdraw(&self.cell.sink(), 0) {
                 self.complete_cancelled(&dispatcher);
                 dispatcher.settle(1);
@@ -92,7 +95,7 @@ impl<T, E> Task<T, E> {
         }
     }
 
-    /// Whoever takes it from the queue later finds that it is not wanted any more.
+    /// The dispatcher finds later that it is not wanted any more, when it takes it from the queue.
     fn cancel_queued(&self, dispatcher: &Arc<Dispatcher>) -> bool {
         let mut inner = self.cell.lock();
         if !matches!(inner.state, State::Queued) {
@@ -111,14 +114,15 @@ impl<T, E> Task<T, E> {
         self.cell.complete(outcome);
     }
 
-    /// Cancels it, also if it runs: then its worker is killed and replaced, and the result is [`TaskError::Cancelled`] once that process is gone. A worker that
-    /// has just finished it is not killed for it, and none is while it does something else. Returns whether it will end as cancelled. Does not block.
+    /// Cancels the task even if it runs: then its worker is killed and replaced, and the result is
+    /// [`TaskError::Cancelled`] once that process is gone. A worker that has just finished the task, or that
+    /// does something else, is not killed. Returns whether the task will end as cancelled. Does not block.
     pub fn cancel_hard(&self) -> bool {
         self.cancel()
             || self.cell.dispatcher.upgrade().is_some_and(|dispatcher| dispatcher.kill(&self.cell.sink(), 0))
     }
 
-    /// Does what [`cancel_hard`](Self::cancel_hard) does; the name is that of Python's libraries.
+    /// Alias of [`cancel_hard`](Self::cancel_hard), named as in Python's libraries.
     pub fn kill(&self) -> bool {
         self.cancel_hard()
     }
@@ -131,13 +135,14 @@ impl<T: Portable, E: Portable> Task<T, E> {
     /// See [`TaskError`].
     ///
     /// # Panics
-    /// If the result has been taken already, by [`try_get`](Self::try_get) or [`wait_timeout`](Self::wait_timeout).
+    /// If the result has been taken already, by [`try_get`](Self::try_get) or
+    /// [`wait_timeout`](Self::wait_timeout).
     pub fn wait(mut self) -> Result<T, TaskError<E>> {
         self.wait_until(None)
     }
 
-    /// As [`wait`](Self::wait), for `limit` at most, and never early. After [`TaskError::Timeout`] the task goes on, and can be waited for again; only
-    /// a deadline of the pool kills.
+    /// As [`wait`](Self::wait), for `limit` at most, and never early. After [`TaskError::Timeout`] the task
+    /// goes on, and can be waited for again; only a deadline of the pool kills it.
     ///
     /// # Errors
     /// See [`TaskError`].
@@ -148,7 +153,7 @@ impl<T: Portable, E: Portable> Task<T, E> {
         self.wait_until(Some(later(Instant::now(), limit)))
     }
 
-    /// The result, if it is there; `None` too if it has been taken already. Does not block.
+    /// The result, if it is ready; `None` too if it has been taken already. Does not block.
     pub fn try_get(&mut self) -> Option<Result<T, TaskError<E>>> {
         let inner = self.cell.lock();
         if !matches!(inner.state, State::Done(_)) {
@@ -183,7 +188,7 @@ impl<T: Portable, E: Portable> Task<T, E> {
     fn take(&self, mut inner: MutexGuard<'_, Inner>) -> Result<T, TaskError<E>> {
         let state = std::mem::replace(&mut inner.state, State::Taken);
         self.cell.note_read(&mut inner);
-        // Reading it runs code of the user's.
+        // Decoding it runs user code.
         drop(inner);
         match state {
             State::Done(outcome) => read(&self.cell, &outcome),
@@ -191,8 +196,9 @@ impl<T: Portable, E: Portable> Task<T, E> {
         }
     }
 
-    /// Runs `f` with the result when it is done, or soon, if it is done already; once, on a thread of the pool's that does nothing else, in the order in which
-    /// tasks end. If the worker was killed, it is gone by then. A panic in `f` is contained, and said in the log.
+    /// Runs `f` once with the result, when the task is done, or soon if it is done already. It runs on the
+    /// pool's thread for callbacks, in the order in which tasks end. If the worker was killed, it is gone by
+    /// then. A panic in `f` is contained and logged.
     ///
     /// The result can still be waited for.
     pub fn on_done(self, f: impl FnOnce(Result<T, TaskError<E>>) + Send + 'static) -> Self {
@@ -218,7 +224,7 @@ impl<T: Portable, E: Portable> Future for Task<T, E> {
     type Output = Result<T, TaskError<E>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Cloned, and dropped, without the lock: both are code of the executor's.
+        // Cloned and dropped without the lock: both run code of the executor.
         let mut kept = Some(context.waker().clone());
         let mut inner = self.cell.lock();
         if matches!(inner.state, State::Done(_)) {

@@ -1,4 +1,4 @@
-//! Where the outcome of a task arrives: who waits for it, and what is called then.
+//! The shared state of a task: its outcome, the callers that wait for it, and its callbacks.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
@@ -13,11 +13,11 @@ use crate::ipc::user_code;
 use crate::sys::per_process::{COPY, Home, Own};
 use crate::types::error::Never;
 
-/// Where the outcome arrives.
+/// Receives the outcome of one task.
 pub(crate) struct Cell {
     inner: Mutex<Inner>,
     home: Home,
-    /// In a copy, made by fork, of the process that waits for it.
+    /// The state in a forked copy of the process that waits for it.
     copied: Own<Copied>,
     pub(super) changed: Condvar,
     pub(super) dispatcher: Weak<Dispatcher>,
@@ -43,12 +43,12 @@ pub(super) struct Inner {
     pub(super) state: State,
     pub(super) waiting: usize,
     pub(super) waker: Option<Waker>,
-    /// Those who wait for whichever of several tasks comes first.
+    /// Callers that wait for the first of several tasks.
     watchers: Vec<Arc<Watch>>,
     pub(super) callbacks: Vec<Callback>,
-    /// Nobody can ask for the result any more.
+    /// The [`Task`](super::Task) was dropped: no caller can ask for the result any more.
     pub(super) dropped: bool,
-    /// Its error has been noted as one that nobody has looked at.
+    /// Its error has been counted as unread.
     pub(super) noted: bool,
 }
 
@@ -88,7 +88,7 @@ impl Cell {
         TaskAt::new(self.name, self.number, worker)
     }
 
-    /// Puts the outcome in; returns whether there was none.
+    /// Stores the outcome; returns whether there was none before.
     pub(crate) fn complete(self: &Arc<Cell>, outcome: Outcome) -> bool {
         let mut inner = self.lock();
         if matches!(inner.state, State::Done(_) | State::Taken) {
@@ -153,7 +153,7 @@ impl Cell {
         self.lock().watchers.retain(|other| !Arc::ptr_eq(other, watch));
     }
 
-    /// Has `watch` count it when it is done; returns whether it is already.
+    /// Has `watch` count this task when it is done; returns whether it is done already.
     pub(crate) fn watch(&self, watch: &Arc<Watch>) -> bool {
         let mut inner = self.lock();
         let done = matches!(inner.state, State::Done(_) | State::Taken);
@@ -202,7 +202,7 @@ impl Sink for Cell {
     }
 }
 
-/// What an outcome is for whoever waits for it.
+/// Decodes an outcome for the caller.
 pub(super) fn read<T: Portable, E: Portable>(cell: &Cell, outcome: &Outcome) -> Result<T, TaskError<E>> {
     if let Some(error) = failure(cell, outcome) {
         return Err(error);

@@ -5,11 +5,11 @@ use std::time::Duration;
 /// How many buckets the histogram has.
 pub(super) const BUCKETS: usize = 160;
 
-/// How a worker, or several, have spent their time.
+/// How one or several workers have spent their time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Times {
     pub(crate) tasks: u64,
-    /// In nanoseconds, as all times here.
+    /// In nanoseconds, like all times here.
     pub(crate) busy: u64,
     pub(crate) longest: u64,
     pub(super) buckets: Vec<u64>,
@@ -26,7 +26,7 @@ impl Times {
         }
     }
 
-    /// The time that so many percent of the tasks have not exceeded, by up to a fifth more.
+    /// The time that `percent` percent of the tasks have not exceeded; too long by a fifth at most.
     pub(crate) fn percentile(&self, percent: u64) -> Duration {
         let all = self.buckets.iter().fold(0_u64, |all, &count| all.saturating_add(count));
         let wanted = (u128::from(all) * u128::from(percent)).div_ceil(100) as u64;
@@ -49,7 +49,7 @@ pub(super) fn bucket(nanos: u64) -> usize {
     ((octave as usize - 6) * 4 + quarter as usize).min(BUCKETS - 1)
 }
 
-/// The longest time that is counted in this bucket.
+/// The longest time that this bucket counts.
 fn upper_end(bucket: usize) -> u64 {
     let (octave, quarter) = (bucket / 4 + 6, bucket % 4);
     ((5 + quarter as u64) << (octave - 2)) - 1

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-/// What somebody who waits for several tasks sleeps on.
+/// What a caller that waits for several tasks sleeps on.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     done: Mutex<u64>,
@@ -20,7 +20,7 @@ impl Watch {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until more than `seen` are done; returns whether that came before the deadline.
+    /// Sleeps until more than `seen` tasks are done; returns whether that came before the deadline.
     pub(crate) fn wait(&self, seen: u64, deadline: Option<Instant>) -> bool {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         while *done <= seen {

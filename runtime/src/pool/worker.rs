@@ -1,4 +1,4 @@
-//! What runs in a worker: batches, one item at a time.
+//! The loop of a worker: runs batches, one item at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,19 +14,19 @@ use crate::ipc::codec::{Encoded, RawValue};
 use crate::reactor::context;
 use crate::reactor::select::clock;
 
-/// How often a worker looks how large it is, at most.
+/// How often a worker measures its memory, at most.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What a worker is made of.
+/// The argument of a worker's start.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Setup {
     pub(crate) pool: String,
     pub(crate) index: usize,
     pub(crate) incarnation: u64,
     pub(crate) shared_slots: SharedSlots,
-    /// The function that makes its state, and the arguments of that.
+    /// The function that makes its state, and its argument.
     pub(crate) init: Option<(FunctionName, RawValue)>,
-    /// What it does last.
+    /// The function that it runs last.
     pub(crate) exit: Option<FunctionName>,
     pub(crate) limits: Limits,
     /// How long a task may take before it is asked to end.
@@ -35,7 +35,7 @@ pub(crate) struct Setup {
     pub(crate) depth: u32,
 }
 
-/// When a worker wants to be replaced.
+/// When a worker asks to be replaced.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Limits {
     pub(crate) tasks: Option<u64>,
@@ -50,18 +50,18 @@ pub(crate) struct Batch {
     pub(crate) serial: u16,
     pub(crate) slot: usize,
     pub(crate) functions: Vec<FunctionName>,
-    /// Which function, and how many bytes of the arguments are this item's.
+    /// For each item, its function (by its place in `functions`) and the length of its arguments.
     pub(crate) items: Vec<(u16, u32)>,
-    /// The arguments of all items, one behind the other. What lies beside them belongs to the only item.
+    /// The arguments of all items, one after the other. Descriptors beside them belong to the only item.
     pub(crate) args: RawValue,
 }
 
-/// What has come of a batch, beside what lies in the shared slots.
+/// The answer to a batch, beside the results in its slot.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answered {
     /// How many items have been finished.
     pub(crate) place: u32,
-    /// The result of the next one, for which there was no room in the shared slots.
+    /// The result of the next item, if its slot had no room for it.
     pub(crate) handed: Option<(Status, RawValue)>,
     /// Why the worker wants to be replaced, if it does.
     pub(crate) retire: Option<String>,
@@ -92,7 +92,7 @@ impl Worker {
     }
 }
 
-/// A worker's things, in a process or on a thread.
+/// The state of a worker, in a process or on a thread.
 pub(crate) struct WorkerLoop {
     here: Arc<Here>,
     shared_slots: SharedSlots,
@@ -107,25 +107,26 @@ pub(crate) struct WorkerLoop {
     known: Vec<Known>,
 }
 
-/// A function that this worker has been asked for.
+/// A function that this worker has been asked to run.
 struct Known {
     name: FunctionName,
     runner: &'static Runner,
-    /// Known after its first run. From then on the shared slots says it before the function begins: then no kill finds one that runs and has not said yet that
-    /// it may be repeated.
+    /// What the function declares, known after its first run. From then on the worker writes it before the
+    /// function begins, so that a kill never finds a task that runs and has not declared yet that it may be
+    /// repeated.
     declared: Option<Declared>,
 }
 
-/// How an item ended that was begun.
+/// How a begun item ended.
 enum Worked {
     Finished,
-    /// There is no room for the result in the shared slots.
+    /// The slot has no room for the result.
     TooLarge(Status, Encoded),
 }
 
 impl WorkerLoop {
     /// # Errors
-    /// That of the function that makes the state.
+    /// The error of the function that makes the state.
     pub(crate) fn new(setup: Setup) -> Result<WorkerLoop, String> {
         let Setup { pool, index, incarnation, shared_slots, init, exit, limits, soft, depth } = setup;
         if !shared_slots.is_whole() {
@@ -158,7 +159,7 @@ impl WorkerLoop {
         })
     }
 
-    /// The last that the worker does, if it ends in order.
+    /// The last step of a worker that ends in order.
     pub(crate) fn leave(&mut self) {
         let exit = self.exit.take();
         if let Some(runner) = exit.and_then(|function| function.find())
@@ -168,7 +169,7 @@ impl WorkerLoop {
         }
     }
 
-    /// Its place among those that are known.
+    /// Returns its place in `known`.
     fn find(&mut self, name: &FunctionName) -> Option<usize> {
         if let Some(place) = self.known.iter().position(|known| known.name == *name) {
             return Some(place);
@@ -185,9 +186,9 @@ impl WorkerLoop {
         let (mut from, mut at, mut handed, mut place) = (0, 0, None, 0);
         let mut began = clock();
         for &(function, len) in &batch.items {
-            // Before it begins: from then on the pool looks at how long it takes.
+            // Stamped before the item begins: from then on the pool checks how long it takes.
             shared_slots.stamp(began);
-            // One that is to be replaced begins nothing; what is left goes to others.
+            // A worker that is to be replaced begins nothing; the rest goes to others.
             if self.retire.is_some() || slot.begin(batch.serial, place).is_err() {
                 break;
             }
@@ -216,7 +217,7 @@ impl WorkerLoop {
         Answered { place, handed, retire: self.retire.clone() }
     }
 
-    /// Looks whether it is time to be replaced.
+    /// Counts a task, and checks whether the worker is to be replaced.
     fn count_one(&mut self) {
         self.tasks += 1;
         let Limits { tasks, rss, growth, age } = self.limits;
@@ -244,7 +245,7 @@ impl WorkerLoop {
     }
 }
 
-/// What names an item in a shared slots; not 0.
+/// A number for an item that is unique in the shared memory; never 0.
 pub(crate) fn item(serial: u16, place: u32) -> u64 {
     (u64::from(serial) << 32) | (u64::from(place) + 1)
 }
@@ -260,7 +261,7 @@ fn run_one(
 ) -> Worked {
     let ran = match (known, raw_value.descriptors()) {
         (Some(Known { runner, declared, .. }), Ok(fds)) => {
-            // Reading its arguments is a part of it.
+            // Reading its arguments is a part of the task.
             if let Some(declared) = declared {
                 shared_slots.declare(declared.attempts, declared.deadline);
             }
@@ -270,7 +271,7 @@ fn run_one(
                 DECLARED.set(None);
             };
             let ran = runner.run(args, fds, depth, &mut begins);
-            // The shared slots has room for one answer, and one of them is the original.
+            // A task may have forked: only the original process may write the answer.
             context::leave_if_copy();
             *declared = DECLARED.take().or(*declared);
             ran
@@ -298,7 +299,8 @@ fn run_one(
     done.unwrap_or_else(|halt| give_up(halt))
 }
 
-/// This process begins nothing any more. One that is condemned waits until it is killed; nobody will kill one whose shared slots has been written over.
+/// Begins nothing more. A condemned worker waits until it is killed; a worker whose slot has been written
+/// over is not going to be killed, so it panics.
 fn give_up(halt: Halt) -> ! {
     assert!(halt == Halt::Condemned, "{OVERWRITTEN}");
     loop {
@@ -306,11 +308,11 @@ fn give_up(halt: Halt) -> ! {
     }
 }
 
-/// What has become of a worker whose shared slots says nothing that makes sense.
+/// Why a worker ended whose shared memory makes no sense.
 pub(crate) const OVERWRITTEN: &str =
     "code in this worker has written over the memory that it shares with its pool";
 
-/// How many bytes of this process are in memory.
+/// How many bytes of this process are resident.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -325,7 +327,7 @@ mod tests {
     use crate::pool::worker_context::{declare, here};
     use crate::task::function::TaskFn;
 
-    /// May be run seven times; returns how often the shared slots says so before the function does.
+    /// May be run seven times; returns how often the shared memory said so before it ran.
     fn hesitant(_: u8) -> u32 {
         let before = here().unwrap().shared_slots.attempts();
         declare(Some(std::any::type_name_of_val(&hesitant)), 7, 0);

@@ -1,4 +1,5 @@
-//! What code that runs in a worker can know of it and say to it: its place, its state, whether its task is still wanted.
+//! What code in a worker can know of the worker and say to it: its place, its state, and whether its task is
+//! still wanted.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -13,16 +14,17 @@ use crate::types::escape::escaped;
 pub(super) static HERE: OnceLock<Arc<Here>> = OnceLock::new();
 
 thread_local! {
-    /// Of a worker that is a thread.
+    /// That of a worker that is a thread.
     pub(super) static HERE_ON_THREAD: RefCell<Option<Arc<Here>>> = const { RefCell::new(None) };
     pub(super) static STATE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
     /// The path of the function whose call has just begun.
     pub(super) static TASK: Cell<&'static str> = const { Cell::new("") };
-    /// What it has said of itself.
+    /// What that function has declared.
     pub(super) static DECLARED: Cell<Option<Declared>> = const { Cell::new(None) };
 }
 
-/// What a function says of itself when it begins: how often it may be run, and how many nanoseconds it may take (0: no limit). It says the same each time.
+/// What a function declares when it begins: how often it may be run, and how many nanoseconds it may take (0:
+/// no limit). It declares the same each time.
 #[derive(Clone, Copy)]
 pub(super) struct Declared {
     pub(super) attempts: u32,
@@ -43,7 +45,7 @@ pub(super) fn here() -> Option<Arc<Here>> {
     on_thread.or_else(|| HERE.get().cloned())
 }
 
-/// The worker of a pool in which this code runs; `None` elsewhere.
+/// Returns the pool's worker in which this code runs; `None` elsewhere.
 ///
 /// ```
 /// # use phalanx::Pool;
@@ -64,7 +66,8 @@ pub fn worker() -> Option<WorkerContext> {
 pub struct WorkerContext(Arc<Here>);
 
 impl WorkerContext {
-    /// The place of the worker in its pool, from 0. It is the same for the process that replaces it, so it can stand for a device, a port, a core.
+    /// The place of the worker in its pool, from 0. A process that replaces it has the same place, so it can
+    /// stand for a device, a port, a core.
     pub fn index(&self) -> usize {
         self.0.index
     }
@@ -79,8 +82,8 @@ impl WorkerContext {
         &self.0.pool
     }
 
-    /// Whether the task in progress is wanted no more: it is over its soft deadline, or its pool is being aborted. A task that looks at this now and
-    /// then can end by itself before it is killed.
+    /// Whether the task in progress is no longer wanted: it is over its soft deadline, or its pool is being
+    /// aborted. A task that checks this now and then can end by itself before it is killed.
     pub fn is_cancelled(&self) -> bool {
         let item = self.0.item.load(Ordering::Relaxed);
         let late =
@@ -98,7 +101,7 @@ impl std::fmt::Debug for WorkerContext {
     }
 }
 
-/// Gives the state that [`init`](crate::pool::PoolBuilder::init) has made in this worker, to look at and to change.
+/// Lends the state that [`init`](crate::pool::PoolBuilder::init) has made in this worker to `use_it`.
 ///
 /// ```
 /// # use phalanx::{Pool, pool};
@@ -113,7 +116,7 @@ impl std::fmt::Debug for WorkerContext {
 /// ```
 ///
 /// # Panics
-/// Outside of a worker's main thread, in a pool without `init`, and if its state is of another type.
+/// Outside of a worker's main thread, in a pool without `init`, and if the state has another type.
 pub fn state<S: 'static, R>(use_it: impl FnOnce(&mut S) -> R) -> R {
     STATE.with_borrow_mut(|state| match state.as_mut().and_then(|state| state.downcast_mut()) {
         Some(state) => use_it(state),
@@ -121,7 +124,8 @@ pub fn state<S: 'static, R>(use_it: impl FnOnce(&mut S) -> R) -> R {
     })
 }
 
-/// The task in progress may be run so often, and may take so many nanoseconds (0: no limit), if it is the function of this path, or any.
+/// The task in progress declares how often it may be run, and how many nanoseconds it may take (0: no limit),
+/// if it is the function of this path. `None` is any function.
 pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
     let in_progress = TASK.get();
     if !in_progress.is_empty()

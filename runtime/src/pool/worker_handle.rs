@@ -1,4 +1,4 @@
-//! A worker as its pool sees it: how it is reached, and the batches that are on their way to it.
+//! A worker as its pool sees it: the link to it, and the batches that were sent to it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use super::shared_slots::{Control, Phase, SLOTS, SharedSlots};
 use super::worker::item;
 use crate::reactor::select::{clock, later};
 
-/// When a batch that is not answered is looked at for the first time.
+/// When a batch without an answer is checked for the first time.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
-/// How far apart these looks become.
+/// The longest time between two checks.
 const LAST_LOOK: Duration = Duration::from_millis(16);
 /// A worker.
 pub(crate) struct WorkerHandle {
@@ -28,20 +28,21 @@ pub(crate) struct WorkerHandle {
     /// How long its start took.
     pub(crate) startup: Duration,
     pub(crate) idle_since: Instant,
-    /// It has answered for a batch. Before that it is not too old, however small its age may be: it would have been started for nothing.
+    /// It has answered for a batch. Before that it is never too old, however small its age limit: it would
+    /// have been started for nothing.
     has_served: bool,
-    /// It gets nothing more to do.
+    /// Why it gets nothing more to do, if that is so.
     pub(crate) retiring: Option<String>,
-    /// Why it is being killed.
+    /// Why it is being killed, and for which item.
     kill_reason: Option<(Place, KillReason)>,
     was_cancelled: bool,
-    /// It is being killed because its shared slots has been written over.
+    /// It is being killed because its shared memory has been written over.
     pub(crate) is_overwritten: bool,
     busy_seen: u64,
     busy_asked: Instant,
 }
 
-/// An item of a batch: the batch's number, and its place in that.
+/// An item of a batch: the number of the batch, and the item's place in it.
 pub(crate) type Place = (u16, u32);
 
 /// For which item a worker is condemned.
@@ -50,22 +51,22 @@ pub(crate) enum Target<'a> {
     Item(&'a Arc<dyn Sink>, u64),
     /// The one that was seen at this place.
     Seen(Place),
-    /// The one that it is at.
+    /// The one in progress.
     Any,
 }
 
-/// What a look at a worker has shown.
+/// The result of a check of a worker.
 #[derive(Default)]
 pub(crate) struct Look {
-    /// What others can do.
+    /// Items that other workers can do.
     pub(crate) returned: Vec<Piece>,
     /// An item that is over its time, and how long it has taken.
     pub(crate) late: Option<(Place, Duration)>,
-    /// Its shared slots does not speak of what it has been given.
+    /// Its slot does not hold the batch that it was given.
     pub(crate) is_overwritten: bool,
 }
 
-/// What becomes of the item that a worker is killed for.
+/// Why a worker is killed, which decides the outcome of its item.
 #[derive(Clone)]
 pub(crate) enum KillReason {
     Cancelled,
@@ -73,21 +74,22 @@ pub(crate) enum KillReason {
     Broken(Arc<PoolError>),
 }
 
-/// What comes back from a worker that has died.
+/// What a dead worker leaves.
 #[derive(Default)]
 pub(crate) struct Remains {
-    /// Not begun, in order.
+    /// Items that it had not begun, in order.
     pub(crate) untouched: Vec<Piece>,
-    /// The item in progress, if there was one; all that may have been begun, if the shared slots does not say.
+    /// The item in progress, if there was one. All that may have been begun, if the shared memory does not
+    /// say.
     pub(crate) lost: Vec<Lost>,
 }
 
-/// An item in whose progress a worker died.
+/// An item that was in progress when its worker died.
 pub(crate) struct Lost {
     pub(crate) piece: Piece,
     /// No code of the task had run.
     pub(crate) unread: bool,
-    /// How often the task may be run, as it has said itself; 0 if it has not.
+    /// How often the task may be run, as it has declared; 0 if it has not.
     pub(crate) attempts: u32,
     pub(crate) kill_reason: Option<KillReason>,
 }
@@ -119,7 +121,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Whether it is killed because somebody wants that: not for what its task has done.
+    /// Whether it is killed because a caller or the pool wants that, and not for what its task has done.
     pub(crate) fn is_killed_on_purpose(&self) -> bool {
         self.was_cancelled
     }
@@ -129,7 +131,7 @@ impl WorkerHandle {
         self.batches.len()
     }
 
-    /// Whether it can be given another one.
+    /// Whether it can be given another batch.
     pub(crate) fn is_open(&self) -> bool {
         self.retiring.is_none() && self.kill_reason.is_none() && self.batches.len() < SLOTS
     }
@@ -161,7 +163,7 @@ impl WorkerHandle {
         now_done
     }
 
-    /// The answer to the first of its batches, if it is there; the batch goes with it.
+    /// The answer to its first batch, if it is ready. The batch is removed.
     pub(crate) fn answer(&mut self, out: &mut Deliveries) -> Option<Result<Rest, (Failed, Vec<Piece>)>> {
         let batch = self.batches.front_mut()?;
         let answer = batch.pending.take()?;
@@ -192,13 +194,13 @@ impl WorkerHandle {
         age.filter(|_| self.has_served).map(|age| later(self.started, age))
     }
 
-    /// It has ended: reads what it has left.
+    /// Reads what the worker, which has ended, has left.
     pub(crate) fn take_remains(&mut self, out: &mut Deliveries) -> Remains {
         let mut remains = Remains::default();
-        // It begins with a batch when it is done with the one before.
+        // It begins a batch when it is done with the one before.
         let mut may_have_begun = true;
         while let Some(mut batch) = self.batches.pop_front() {
-            // What it has answered before, it has answered.
+            // Items that it had answered for are done.
             if let Some(Ok(answered)) = batch.pending.take() {
                 batch.collect(answered.place, &self.shared_slots, &self.at, out);
                 if let Some((status, raw_value)) = answered.handed {
@@ -208,7 +210,7 @@ impl WorkerHandle {
                 continue;
             }
             let kill_reason = self.kill_reason.take_if(|((serial, _), _)| *serial == batch.serial);
-            // For what it was condemned, the pool knows without the shared slots.
+            // For which item it was condemned, the pool knows without the shared memory.
             let condemned = kill_reason.as_ref().map(|((_, place), _)| (*place, Phase::Condemned));
             let seen = || batch.control(&self.shared_slots).map(|control| (control.place, control.phase));
             match condemned.or_else(seen) {
@@ -223,7 +225,7 @@ impl WorkerHandle {
                     }));
                     remains.untouched.extend(batch.rest(batch.collected + u32::from(in_progress)));
                 }
-                // The shared slots does not say how far the worker has come: none of this is run twice.
+                // The shared memory does not say how far the worker has come: none of this is run twice.
                 None if may_have_begun => {
                     let singles = batch.rest(batch.collected).into_iter().flat_map(Piece::singles);
                     let lost = |piece| Lost { piece, unread: false, attempts: 0, kill_reason: None };
@@ -236,13 +238,13 @@ impl WorkerHandle {
         remains
     }
 
-    /// When somebody should look at it next.
+    /// When it is to be checked next.
     pub(crate) fn next_look(&self) -> Option<Instant> {
         self.batches.iter().filter_map(|batch| batch.look).min()
     }
 
-    /// Looks at what it has not answered for a while: reads what is finished, takes back what others could do, if there are any, and sees whether the
-    /// item in progress is over its time.
+    /// Checks batches without an answer: reads finished results, takes back what idle workers could do, and
+    /// finds an item in progress that is over its time.
     pub(crate) fn look(
         &mut self,
         now: Instant,
@@ -282,7 +284,7 @@ impl WorkerHandle {
                 }
                 later(now, left.max(FIRST_LOOK))
             });
-            // What it says of itself is known once it runs.
+            // What the task declares is known once it runs.
             let is_settled = phase == Phase::Running && known.is_some();
             batch.look = match then {
                 then if is_settled && batch.is_alone() && !many => then,
@@ -295,7 +297,7 @@ impl WorkerHandle {
         seen
     }
 
-    /// Condemns it for an item, and has it killed, if that is in progress.
+    /// Condemns the worker for an item and kills it, if that item is in progress.
     pub(crate) fn condemn(&mut self, target: &Target<'_>, kill_reason: KillReason) -> bool {
         let Some(batch) = self.batches.front_mut() else { return false };
         let slot = self.shared_slots.slot(batch.slot);
@@ -314,7 +316,7 @@ impl WorkerHandle {
         true
     }
 
-    /// Has it killed, since it does not say any more how far it has come.
+    /// Kills the worker, because it no longer shows how far it has come.
     pub(crate) fn give_up(&mut self) {
         self.is_overwritten = true;
         self.link.kill();
@@ -328,13 +330,13 @@ impl WorkerHandle {
         }
     }
 
-    /// Takes back all that has not been begun.
+    /// Takes back all items that have not been begun.
     pub(crate) fn take_back(&mut self) -> Vec<Piece> {
         let shared_slots = &self.shared_slots;
         self.batches.iter_mut().flat_map(|batch| batch.take_back(shared_slots, false)).collect()
     }
 
-    /// Whether an item is here, and whether it is in progress.
+    /// How far the worker is with an item, if it has that item.
     pub(crate) fn phase_of(&self, sink: &Arc<dyn Sink>, index: u64) -> Option<Phase> {
         for batch in &self.batches {
             let control = batch.control(&self.shared_slots);
@@ -351,8 +353,8 @@ impl WorkerHandle {
         None
     }
 
-    /// How long its items have taken on average since this was asked last, if there were `items` of them. What the shared slots says is believed as far as
-    /// there has been time for it.
+    /// How long its items have taken on average since the last call, if there were `items` of them. The time
+    /// in the shared memory is believed only as far as it can have passed.
     pub(crate) fn average(&mut self, items: u32) -> Option<f64> {
         let (busy, now) = (self.shared_slots.busy(), Instant::now());
         let spent = busy.saturating_sub(std::mem::replace(&mut self.busy_seen, busy));

@@ -1,4 +1,4 @@
-//! The end of a pool, step by step: no more tasks, nothing more begun, no workers.
+//! The end of a pool, step by step: no more tasks, nothing more is begun, no workers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,7 +31,7 @@ impl Schedule {
         self.broken.clone()
     }
 
-    /// Takes no more tasks; returns whether `end` is harder than what was said before.
+    /// Takes no more tasks; returns whether `end` is harder than the end before.
     pub(crate) fn begin_end(&mut self, end: End) -> bool {
         if self.has_ended || self.end.is_some_and(|before| before >= end) {
             return false;
@@ -45,12 +45,12 @@ impl Schedule {
         self.kill_at = Some(at);
     }
 
-    /// Whether that moment has come; true only once.
+    /// Whether that moment has come. True only once.
     pub(crate) fn take_kill(&mut self, now: Instant) -> bool {
         self.kill_at.take_if(|at| *at <= now).is_some()
     }
 
-    /// The pool ends by itself; returns whether that is news.
+    /// The pool ends by itself; returns whether it had not before.
     pub(crate) fn break_down(&mut self, error: PoolError, now: Instant) -> bool {
         if self.broken.is_some() {
             return false;

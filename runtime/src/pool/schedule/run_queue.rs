@@ -1,4 +1,5 @@
-//! The queue of a pool: items that wait for a worker, in the order in which they are run, and how many of them make up a batch.
+//! The queue of a pool: items that wait for a worker, in the order in which they are run, and how many of
+//! them make a batch.
 //!
 //! Plain data: nothing here waits or sends.
 
@@ -7,13 +8,16 @@ use std::collections::VecDeque;
 use crate::pool::job::Piece;
 use crate::pool::shared_slots::MOST_ITEMS;
 
-/// How long a batch of short tasks is to take, in nanoseconds.
+/// How long a batch of short tasks takes at most, in nanoseconds.
 const BATCH: f64 = 500_000.0;
-/// Tasks that together take no longer than this (in nanoseconds) are not divided among workers: one more message would cost as much.
+/// Tasks that together take no longer than this (in nanoseconds) are not divided among workers: one more
+/// message would cost as much.
 const WORTH: f64 = 50_000.0;
-/// Tasks that take longer than this (in nanoseconds) are not sent ahead: the time of a message is short beside them.
+/// Tasks that take longer than this (in nanoseconds) are not sent ahead: a message takes little time beside
+/// them.
 const LONG: f64 = 5_000_000.0;
-/// How many bytes of arguments a batch of more than one item has at most. Longer arguments travel as a memory file.
+/// How many bytes of arguments a batch of more than one item has at most. Longer arguments travel as a memory
+/// file.
 const BYTES: usize = 24 * 1024;
 
 /// See the [module](self).
@@ -80,21 +84,22 @@ impl RunQueue {
         std::mem::take(&mut self.pieces)
     }
 
-    /// Takes note of how long the tasks of a batch took on average, in nanoseconds.
+    /// Records how long the tasks of a batch took on average, in nanoseconds.
     pub(super) fn learn(&mut self, average: Option<f64>) {
         let Some(new) = average else { return };
-        // A task that is suddenly long is believed faster than one that is suddenly short.
+        // Trust a sudden long task more than a sudden short one.
         let known = self.average.unwrap_or(new);
         let weight = if new > known { 0.7 } else { 0.3 };
         self.average = Some(known + weight * (new - known));
     }
 
-    /// How many batches a worker has at most: a second one is sent ahead if tasks are known to be short.
+    /// How many batches a worker gets at most: a second one is sent ahead if tasks are known to be short.
     pub(super) fn batches_per_worker(&self) -> usize {
         if self.average.is_none_or(|average| average > LONG) { 1 } else { 2 }
     }
 
-    /// Takes the next batch: as many items as are worth a message, and no more than a fair part for one of so many `workers`.
+    /// Takes the next batch: as many items as are worth a message, but no more than a fair share for one of
+    /// `workers` workers.
     pub(super) fn take_batch(&mut self, workers: usize) -> Taken {
         let fair = self.items.div_ceil(2 * workers.max(1)).max(1);
         let in_time =
@@ -106,7 +111,7 @@ impl RunQueue {
             let alone = piece.job.args.has_aside();
             let all = piece.len();
             let most = if piece.job.whole { MOST_ITEMS } else { wanted - items };
-            // At least one item, and of several no more than fit.
+            // At least one item; several only if all of them fit.
             let fits = |n: usize| n * (piece.bytes() / all) + bytes <= BYTES;
             let mut n = all.min(most);
             if !fits(n) && !piece.job.whole {

@@ -40,33 +40,35 @@ impl Schedule {
         least.max(if is_short { more } else { 0 })
     }
 
-    /// Takes a free seat for a worker that is about to start; returns its index and how many workers have had it, this one included.
+    /// Takes a free seat for a worker that is about to start. Returns its index, and how many workers have
+    /// had it, this one included.
     pub(crate) fn begin_start(&mut self) -> Option<(usize, u64)> {
         let index = self.seats.iter().position(|seat| seat.handle.is_none() && !seat.is_starting)?;
         self.seats[index].is_starting = true;
         Some((index, self.count_start(index)))
     }
 
-    /// Counts a start in this seat, and returns how many that makes.
+    /// Counts a start in this seat; returns how many there were.
     pub(crate) fn count_start(&mut self, index: usize) -> u64 {
         let record = &mut self.seats[index].record;
         record.starts += 1;
         record.starts
     }
 
-    /// A start has come to its end, one way or the other.
+    /// A start has ended, with a worker or an error.
     pub(crate) fn end_start(&mut self, index: usize) {
         self.seats[index].is_starting = false;
     }
 
-    /// Gives a worker that has started its seat.
+    /// Puts a worker that has started into its seat.
     pub(crate) fn seat(&mut self, index: usize, handle: WorkerHandle) {
         let seat = &mut self.seats[index];
         seat.record.start(&handle);
         seat.handle = Some(handle);
     }
 
-    /// A start has failed: no other is tried for a while. Returns how many have failed lately, if that is more than is bearable.
+    /// A start has failed: the next one has to wait. Returns how many have failed within the window, if that
+    /// is more than the intensity allows.
     pub(crate) fn note_failure(&mut self, now: Instant) -> Option<usize> {
         let (most, window) = self.rules.intensity;
         self.failures.retain(|&at| now - at < window);

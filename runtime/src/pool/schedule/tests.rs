@@ -14,7 +14,7 @@ use crate::pool::shared_slots::SharedSlots;
 use crate::pool::worker::{Limits, Setup};
 use crate::task::function::TaskFn;
 
-/// Takes note of which items are queued again.
+/// A sink that records which items are queued again.
 #[derive(Default)]
 struct Caller {
     has_cancelled: AtomicBool,
@@ -39,7 +39,7 @@ fn echo(value: u8) -> u8 {
     value
 }
 
-/// So many items, each with so many bytes of arguments.
+/// `items` items, each with `bytes` bytes of arguments.
 fn piece(caller: &Arc<Caller>, first: u64, items: u32, bytes: u32, whole: bool) -> Piece {
     let function: Function = echo.function();
     Piece::of(Arc::new(Job {
