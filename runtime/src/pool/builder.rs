@@ -1,11 +1,11 @@
-//! A pool to be: its options.
+//! Options of a pool, and its start.
 
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::progress::{OnProgress, Progress};
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
@@ -17,7 +17,7 @@ use crate::task::function::{self, TaskFn};
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
 
-/// How many workers a pool has: a number, or from so many to so many.
+/// How many workers a pool has: a number, or a range.
 pub trait Workers {
     #[doc(hidden)]
     fn bounds(self) -> (usize, usize);
@@ -41,15 +41,15 @@ impl Workers for Range<usize> {
     }
 }
 
-/// A pool to be: options, then [`build`](Self::build) or [`start`](Self::start). Made by [`Pool::builder`].
+/// Options of a new pool, then [`build`](Self::build) or [`start`](Self::start). Made by [`Pool::builder`].
 #[must_use = "a builder does nothing until `build` or `start`"]
 pub struct PoolBuilder {
-    options: Options,
+    pub(super) options: Options,
     on_progress: Option<OnProgress>,
     preload: Option<Preload>,
 }
 
-/// What the builder has been told.
+/// The options of a pool.
 pub(crate) struct Options {
     pub(crate) name: String,
     pub(crate) min: usize,
@@ -76,12 +76,12 @@ pub(crate) struct Options {
 /// The function that makes a worker's state.
 pub(crate) struct Init {
     pub(crate) function: Function,
-    /// What it is given, and how deep that is.
+    /// Its encoded argument, and how deep that is.
     pub(crate) args: Result<(RawValue, u32), String>,
 }
 
 impl Init {
-    /// How deep `args` may be is known when the pool is built.
+    /// The limit of the depth of `args` is known only when the pool is built.
     fn new<A: Portable>(function: Function, args: A) -> Init {
         let encoded = codec::encode_away(args, SOUNDED);
         let args = encoded.map(|encoded| (encoded.levels, RawValue::from(encoded)));
@@ -99,10 +99,10 @@ impl Init {
     }
 }
 
-/// A pool that runs this function.
+/// A pool that runs the function `F`.
 type Started<A, M, F> = Pool<Only<A, <F as TaskFn<A, M>>::Value, <F as TaskFn<A, M>>::Error>>;
 
-/// A supervisor that will have loaded something.
+/// Adds what the supervisor loads before it forks.
 pub(super) type Preload = Box<dyn FnOnce(SupervisorBuilder) -> SupervisorBuilder>;
 
 impl Options {
@@ -144,39 +144,43 @@ impl PoolBuilder {
         self
     }
 
-    /// How many workers: `4`, or `2..=8`. With a range, the pool begins with the smaller number, starts more while tasks wait and nobody is idle, and ends those who are
-    /// [idle](Self::idle_timeout) for long. Default: [`parallelism`](crate::spawn::shutdown::parallelism).
+    /// How many workers: `4`, or `2..=8`. With a range, the pool begins with the smaller number, starts more
+    /// while tasks wait and no worker is idle, and ends workers that are [idle](Self::idle_timeout) for long.
+    /// Default: [`parallelism`](crate::spawn::shutdown::parallelism).
     pub fn workers(self, workers: impl Workers) -> Self {
         let (min, max) = workers.bounds();
         self.with(|options| (options.min, options.max) = (min, max))
     }
 
-    /// The name of the pool, which is that of its supervisor's process; its workers are called `name-0`, `name-1`, and so on. Default: "pool".
+    /// The name of the pool, and of its supervisor's process; its workers are called `name-0`, `name-1`, and
+    /// so on. Default: "pool".
     pub fn name(self, name: impl Into<String>) -> Self {
         self.with(|options| options.name = name.into())
     }
 
-    /// A function that is run once in each worker before its first task, with a copy of `args`: what it answers is the worker's state, for
-    /// [`pool::state`](crate::pool::state); it need not be serde. A worker in which it panics has not been started: that counts against the
-    /// [`intensity`](Self::intensity). (Python's `initializer`.)
+    /// A function that is run once in each worker before its first task, with a copy of `args`. What it
+    /// returns is the worker's state, for [`pool::state`](crate::pool::state); it need not be serde. A worker
+    /// in which it panics counts as a failed start, see [`intensity`](Self::intensity). (Python's
+    /// `initializer`.)
     pub fn init<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static>(self, function: F, args: A) -> Self {
         let made = Init::new(function::state_maker(function), args);
         self.with(|options| options.init = Some(made))
     }
 
-    /// As [`init`](Self::init), for a function that can fail: the error is that of [`build`](Self::build), or the cause if the pool ends.
+    /// As [`init`](Self::init), for a function that can fail. Its error is that of [`build`](Self::build), or
+    /// the cause if the pool ends.
     ///
     /// ```
     /// use phalanx::{Pool, SpawnError};
     ///
     /// fn connect(address: String) -> Result<u32, String> {
-    ///     Err(format!("nobody is at {address}"))
+    ///     Err(format!("no such host: {address}"))
     /// }
     ///
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let error = Pool::builder().workers(2).try_init(connect, "nowhere".into()).build().unwrap_err();
-    /// assert!(matches!(error, SpawnError::InitFailed { error, .. } if error.contains("nobody is at nowhere")));
+    /// assert!(matches!(error, SpawnError::InitFailed { error, .. } if error.contains("no such host")));
     /// # Ok(())
     /// # }
     /// ```
@@ -191,16 +195,20 @@ impl PoolBuilder {
         self.with(|options| options.init = Some(made))
     }
 
-    /// A function that is run in each worker when it ends in order: at the end of the pool, or when it is replaced on purpose. It can use the worker's
-    /// [`state`](crate::pool::state). It has the time of the [`grace`](Self::grace).
+    /// A function that is run in each worker that ends in order: at the end of the pool, or when it is
+    /// replaced on purpose. It can use the worker's [`state`](crate::pool::state), and has the time of the
+    /// [`grace`](Self::grace).
     pub fn exit<F: Fn(()) + Copy + 'static>(self, function: F) -> Self {
         let function = function::preloader(function);
         self.with(|options| options.exit = Some(function))
     }
 
-    /// A function that is run once, in the pool's supervisor, before it forks the workers: what it loads into statics they all share, copy-on-write, and
-    /// their starts are as quick as ever. It runs again when that supervisor is restarted. It must leave no thread behind: that is refused, as
-    /// [`SpawnError::InitFailed`], and so is a panic in it. See [`SupervisorBuilder::preload`](crate::SupervisorBuilder::preload). (With [`in_process`](Self::in_process) there is no supervisor, and it is not run.)
+    /// A function that is run once, in the pool's supervisor, before it forks the workers. All workers share
+    /// what it loads into statics, copy-on-write, and start as quickly as ever. It runs again when that
+    /// supervisor is restarted. It must leave no thread behind: that is refused, as
+    /// [`SpawnError::InitFailed`], and so is a panic in it. See
+    /// [`SupervisorBuilder::preload`](crate::SupervisorBuilder::preload). (With
+    /// [`in_process`](Self::in_process) there is no supervisor, and it is not run.)
     ///
     /// ```
     /// use phalanx::Pool;
@@ -225,67 +233,74 @@ impl PoolBuilder {
         self
     }
 
-    /// Replaces each worker by a fresh process after so many tasks. The replacement starts when the old one says that it is done. Default: never. (Python's
-    /// `maxtasksperchild`.)
+    /// Replaces each worker by a fresh process after this many tasks. The replacement starts when the old
+    /// worker has finished. Default: never. (Python's `maxtasksperchild`.)
     pub fn max_tasks(self, tasks: u64) -> Self {
         self.with(|options| options.limits.tasks = Some(tasks))
     }
 
-    /// Replaces a worker when more than so many bytes of it are resident after a task. Looked at every 10 ms at most. Default: never.
+    /// Replaces a worker when more than this many bytes of it are resident after a task. Checked every 10 ms
+    /// at most. Default: never.
     pub fn max_rss(self, bytes: u64) -> Self {
         self.with(|options| options.limits.rss = Some(bytes))
     }
 
-    /// Replaces a worker when it has grown by more than so many bytes since its `init`. Default: never.
+    /// Replaces a worker when it has grown by more than this many bytes since its `init`. Default: never.
     pub fn max_growth(self, bytes: u64) -> Self {
         self.with(|options| options.limits.growth = Some(bytes))
     }
 
-    /// Replaces a worker when it is so old, counted from the moment at which it is ready; not before it has run a task. Default: never.
+    /// Replaces a worker that is this old, counted from the moment at which it is ready; not before it has
+    /// run a task. Default: never.
     pub fn max_age(self, age: Duration) -> Self {
         self.with(|options| options.limits.age = Some(age))
     }
 
-    /// How long a worker may be idle before it is ended, if there are more than the smallest number. Default: 10 s.
+    /// How long a worker may be idle before it is ended, if there are more workers than the smallest number.
+    /// Default: 10 s.
     pub fn idle_timeout(self, timeout: Duration) -> Self {
         self.with(|options| options.idle_timeout = timeout)
     }
 
-    /// How long a task may run, counted from the moment at which its worker has begun with it, before its worker is killed and replaced; its result is then
-    /// [`TaskError::Died`](crate::pool::TaskError::Died) by [`DeadlineExceeded`](crate::ExitReason::DeadlineExceeded). A shorter `deadline` of its
-    /// `#[task]` holds all the same. Default: for ever.
+    /// How long a task may run, counted from the moment at which its worker has begun it. Then the worker is
+    /// killed and replaced, and the result is [`TaskError::Died`](crate::pool::TaskError::Died) by
+    /// [`DeadlineExceeded`](crate::ExitReason::DeadlineExceeded). A shorter `deadline` of its `#[task]` holds
+    /// all the same. Default: for ever.
     pub fn deadline(self, limit: Duration) -> Self {
         self.with(|options| options.hard = Some(limit))
     }
 
-    /// The time after which a task that looks at [`WorkerContext::is_cancelled`](crate::pool::WorkerContext::is_cancelled) is told to end. Default: never.
+    /// The time after which [`WorkerContext::is_cancelled`](crate::pool::WorkerContext::is_cancelled) tells a
+    /// task to end. Default: never.
     pub fn soft_deadline(self, limit: Duration) -> Self {
         self.with(|options| options.soft = Some(limit))
     }
 
-    /// What becomes of a task whose worker has died of it. Default: [`OnLoss::Fail`]. Tasks that say themselves that they are `idempotent` are run
-    /// again in any case.
+    /// What becomes of a task whose worker died while it ran. Tasks that are declared `idempotent` are run
+    /// again in any case. Default: [`OnLoss::Fail`].
     pub fn on_loss(self, on_loss: OnLoss) -> Self {
         self.with(|options| options.on_loss = on_loss)
     }
 
-    /// How many failed starts of workers within which time are bearable; one more, and the pool ends with that cause. Between them it waits, longer and longer.
-    /// Workers that die of a task do not count. Default: 5 in 10 s.
+    /// How many failed starts of workers are tolerated, and within which time. One more, and the pool ends
+    /// with that cause. Between failed starts the pool waits, longer each time. Workers that die while they
+    /// run a task do not count. Default: 5 in 10 s.
     pub fn intensity(self, failures: u32, window: Duration) -> Self {
         self.with(|options| options.intensity = (failures, window))
     }
 
-    /// How many tasks can wait for a worker: who submits more waits for room. Default: 65536.
+    /// How many tasks can wait for a worker; while that many do, a submit waits for room. Default: 65536.
     pub fn queue(self, tasks: usize) -> Self {
         self.with(|options| options.queue = tasks)
     }
 
-    /// How many bytes the arguments of those may have, all together. (A single task may have more.) Default: 256 MiB.
+    /// How many bytes the arguments of waiting tasks may have in total. (A single task may have more.)
+    /// Default: 256 MiB.
     pub fn queue_memory(self, bytes: usize) -> Self {
         self.with(|options| options.queue_bytes = bytes)
     }
 
-    /// The [`chunk`](crate::pool::Stream::chunk) of maps and streams. Default: found out as it goes.
+    /// The [`chunk`](crate::pool::Stream::chunk) of maps and streams. Default: measured while they run.
     pub fn chunk(self, items: usize) -> Self {
         self.with(|options| options.chunk = Some(items))
     }
@@ -300,37 +315,43 @@ impl PoolBuilder {
         self.with(|options| options.grace = grace)
     }
 
-    /// How many bytes of private memory a worker may have ([`RLIMIT_DATA`](crate::ActorBuilder::memory)). Default: no limit.
+    /// How many bytes of private memory a worker may have ([`RLIMIT_DATA`](crate::ActorBuilder::memory)).
+    /// Default: no limit.
     pub fn memory(self, bytes: u64) -> Self {
         self.with(|options| options.memory = Some(bytes))
     }
 
-    /// How deep the arguments and results of tasks, and what `init` is given, may be, as [`depth`](crate::ActorBuilder::depth) counts. What is deeper is
+    /// The maximal depth of arguments and results of tasks, and of the argument of `init`, as
+    /// [`depth`](crate::ActorBuilder::depth) counts. A deeper value is
     /// [`TaskError::Codec`](crate::pool::TaskError::Codec) of that task. Default: 128; at most 100,000.
     pub fn depth(self, levels: u32) -> Self {
         self.with(|options| options.depth = levels)
     }
 
-    /// Whether what is pending is of no importance for the end of the program: then dropping the pool ends it at once, like [`abort`](Pool::abort). Default: no.
+    /// Whether the program may end without what is pending: then dropping the pool ends it at once, like
+    /// [`abort`](Pool::abort). Default: no.
     pub fn daemon(self, daemon: bool) -> Self {
         self.with(|options| options.daemon = daemon)
     }
 
-    /// Tells `f` how far the pool is: at most every 50 ms, and at the end; on a thread of the pool's for such things.
+    /// Calls `f` with the progress of the pool, at most every 50 ms, and at the end. It runs on the pool's
+    /// thread for callbacks.
     pub fn on_progress(mut self, f: impl FnMut(&Progress) + Send + 'static) -> Self {
         self.on_progress = Some(OnProgress::new(f));
         self
     }
 
-    /// Shows a bar on standard error, if that is a terminal; drawn by this process alone. With the feature `progress`.
+    /// Shows a bar on standard error, if that is a terminal; only this process draws. With the feature
+    /// `progress`.
     #[cfg(feature = "progress")]
     pub fn progress(mut self) -> Self {
         self.on_progress = super::progress::bar();
         self
     }
 
-    /// Workers are threads of this process: for debuggers, and for tests. Arguments and results are encoded all the same. A task that crashes crashes the
-    /// program, one that runs cannot be killed, and deadlines do nothing; a panic costs the task, as usual. (Python's `multiprocessing.dummy`.)
+    /// Workers are threads of this process, for debuggers and tests. Arguments and results are encoded all
+    /// the same. A task that crashes crashes the program, a running task cannot be killed, and deadlines do
+    /// nothing; a panic costs only the task, as usual. (Python's `multiprocessing.dummy`.)
     pub fn in_process(self) -> Self {
         self.with(|options| options.in_process = true)
     }
@@ -338,8 +359,8 @@ impl PoolBuilder {
     /// Starts the pool, and blocks until its first workers are ready. It runs any function.
     ///
     /// # Errors
-    /// [`SpawnError::Option`] for options that cannot be. What the start of a worker can say, [`SpawnError::InitFailed`] above all: those that had been started
-    /// are stopped again then.
+    /// [`SpawnError::Option`] for invalid options. Any error of the start of a worker,
+    /// [`SpawnError::InitFailed`] above all; workers that had been started are stopped again.
     pub fn build(self) -> Result<Pool<Any>, SpawnError> {
         self.open().map(Pool::of)
     }
@@ -361,11 +382,12 @@ impl PoolBuilder {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn start<A: Portable, M, F: TaskFn<A, M>>(self, function: F) -> Result<Started<A, M, F>, SpawnError> {
-        let core = self.open()?;
-        Ok(Pool::only(core, function.function()))
+        let dispatcher = self.open()?;
+        Ok(Pool::only(dispatcher, function.function()))
     }
 
-    /// Starts a pool, lends it to `body`, and ends it in order: all that was submitted is done when this returns.
+    /// Starts a pool, lends it to `body`, and ends it in order: all submitted tasks are done when this
+    /// returns.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -410,13 +432,13 @@ impl PoolBuilder {
         init.map_err(|error| SpawnError::Codec { actor: options.name.clone(), error })
     }
 
-    fn open(self) -> Result<Arc<Core>, SpawnError> {
+    fn open(self) -> Result<Arc<Dispatcher>, SpawnError> {
         self.check()?;
-        let core = Core::open(self.options, self.preload)?;
+        let dispatcher = Dispatcher::open(self.options, self.preload)?;
         if let Some(on_progress) = self.on_progress {
-            core.callbacks.report_to(on_progress);
+            dispatcher.callbacks.report_to(on_progress);
         }
-        Ok(core)
+        Ok(dispatcher)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The thread that runs what users want to have run: `on_done`, `on_progress`. The pool's own thread runs none of it.
+//! The thread that runs callbacks of the user: `on_done`, `on_progress`. The dispatcher's thread runs none of
+//! them.
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -43,7 +44,7 @@ impl Callbacks {
         self.lock().on_progress = Some(on_progress);
     }
 
-    /// Runs `call` soon, after those before it. What panics in it is said in the log.
+    /// Runs `call` soon, after those before it. A panic in it is logged.
     pub(crate) fn call(&self, call: Call) {
         let left = self.hand_over(&mut self.lock(), call);
         if let Some(call) = left {
@@ -51,7 +52,8 @@ impl Callbacks {
         }
     }
 
-    /// Gives `call` to the thread; back, if there is none: the pool is over, or no thread could be started.
+    /// Gives `call` to the thread. Returns it if there is none: the pool is over, or no thread could be
+    /// started.
     fn hand_over(&self, inner: &mut Inner, call: Call) -> Option<Call> {
         if inner.thread.is_none() && !inner.finished {
             let (sender, receiver) = mpsc::channel::<Call>();
@@ -81,7 +83,7 @@ impl Callbacks {
         drop(self.hand_over(&mut inner, Box::new(move || on_progress.tell(&progress))));
     }
 
-    /// Waits until everything has been run.
+    /// Waits until all calls have been run.
     pub(crate) fn finish(&self, tally: &Tally) {
         let mut inner = self.lock();
         if let Some(on_progress) = inner.on_progress.take() {
@@ -102,7 +104,8 @@ thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a callback of some pool is running on this thread: it cannot wait for the end of its pool, which waits for it.
+/// Whether this thread runs a callback of some pool. Such a callback must not wait for the end of its pool,
+/// which waits for it.
 pub(crate) fn is_running_one() -> bool {
     HERE.get()
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a task, and with a pool.
+//! Errors of a task, and of a pool.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::types::error::{Never, SpawnError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
-/// Which task it was, and which worker had it.
+/// Names a task, and the worker that had it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskAt(Arc<Place>);
 
@@ -33,7 +33,7 @@ impl TaskAt {
         self.0.number
     }
 
-    /// The worker, if one had it.
+    /// The worker, if one had the task.
     pub fn worker(&self) -> Option<&WorkerAt> {
         self.0.worker.as_deref()
     }
@@ -73,16 +73,16 @@ impl fmt::Display for WorkerAt {
     }
 }
 
-/// At which of its four borders a task's data could not be encoded or decoded.
+/// At which of four borders the data of a task could not be encoded or decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Border {
-    /// The arguments, where they were given: nothing was sent.
+    /// The arguments, in the caller: nothing was sent.
     EncodeArguments,
     /// The arguments, in the worker: the task was not run.
     DecodeArguments,
     /// The result, in the worker: the task was run.
     EncodeResult,
-    /// The result, where it was wanted.
+    /// The result, in the caller.
     DecodeResult,
 }
 
@@ -101,28 +101,30 @@ impl fmt::Display for Border {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskError<E = Never> {
-    /// The task answered `Err` (if it was given by [`task()`](macro@crate::task); a plain function's `Result` is its value). The worker is well.
+    /// The task returned `Err` (if it was given by [`task()`](macro@crate::task); a plain function's `Result`
+    /// is its value). The worker is well.
     App(E),
-    /// The worker died of it: a panic, a signal, an `exit`, a limit. Another one takes its place, and no other task is harmed.
+    /// The worker died while it ran the task: a panic, a signal, an `exit`, a limit. Another worker takes its
+    /// place, and no other task is harmed.
     Died(ExitReason, TaskAt),
-    /// It was cancelled, or the pool was ended before its turn, or while it ran.
+    /// The task was cancelled, or the pool ended before its turn, or while it ran.
     Cancelled(TaskAt),
-    /// It is not done yet: a wait was over. The task goes on, and its result can be waited for again.
+    /// The task is not done yet, and the time to wait is over. The task goes on, and can be waited for again.
     Timeout(TaskAt),
-    /// Its arguments or its result could not be encoded or decoded. The worker is well.
+    /// The arguments or the result could not be encoded or decoded. The worker is well.
     Codec(Border, String, TaskAt),
     /// The pool takes no more tasks: it is closed.
     Closed(TaskAt),
-    /// The pool has ended, for this reason.
+    /// The pool has ended for this reason.
     Broken(Arc<PoolError>, TaskAt),
-    /// What was asked for cannot be: see the text.
+    /// The task cannot be run: see the text.
     Refused(&'static str, TaskAt),
-    /// The operating system refused (no descriptors, no memory) to send it. It was not run.
+    /// The operating system refused (no descriptors, no memory) to send the task. It was not run.
     Unreachable(String, TaskAt),
 }
 
 impl<E> TaskError<E> {
-    /// Which task and worker it was; `None` for the task's own error.
+    /// The task and its worker; `None` for the task's own error.
     pub fn at(&self) -> Option<&TaskAt> {
         match self {
             TaskError::App(_) => None,
@@ -137,7 +139,7 @@ impl<E> TaskError<E> {
         }
     }
 
-    /// How the worker ended, if that is why there is no value.
+    /// How the worker ended, if that is the cause.
     pub fn exit_reason(&self) -> Option<&ExitReason> {
         match self {
             TaskError::Died(reason, _) => Some(reason),
@@ -168,21 +170,22 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for TaskError<E> {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// It is still open: [`close`](crate::Pool::close) it first, or no join would ever return.
+    /// The pool is still open: [`close`](crate::Pool::close) it first, or no join would ever return.
     Open {
         /// The pool.
         pool: String,
     },
-    /// Its workers could not be started, more often than is bearable.
+    /// Its workers failed to start more often than its intensity allows.
     CannotStart {
         /// The pool.
         pool: String,
-        /// How often, within the window of its intensity.
+        /// How many starts failed within the window of the intensity.
         failures: usize,
-        /// The last reason.
+        /// The last error.
         cause: Box<SpawnError>,
     },
-    /// A worker died of a task, and the pool was told to end with the first one ([`OnLoss::Break`](crate::pool::OnLoss::Break)).
+    /// A worker died while it ran a task, and the pool ends with the first one
+    /// ([`OnLoss::Break`](crate::pool::OnLoss::Break)).
     Lost {
         /// The pool.
         pool: String,
@@ -207,13 +210,13 @@ impl fmt::Display for PoolError {
 
 impl std::error::Error for PoolError {}
 
-/// A task that was not taken without waiting; it gives the arguments back.
+/// A task that could not be taken without waiting. It gives the arguments back.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrySubmitError<A> {
     /// The arguments.
     pub args: A,
-    /// Whether the pool is full, and not closed.
+    /// Whether the queue is full; otherwise the pool is closed.
     pub full: bool,
 }
 

@@ -1,24 +1,25 @@
-//! Workers that are threads of this process, for debugging: the same API, arguments and results are encoded all the same.
+//! Workers that are threads of this process, for debugging. The API is that of processes: arguments and
+//! results are encoded all the same.
 
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::link::Failed;
 use super::worker::{Answered, Batch, Setup, WorkerLoop};
-use super::worker_handle::Failed;
 use crate::ipc::bounds::with_stack_for;
 use crate::ipc::user_code::{self, Thrown};
 use crate::reactor::select::Select;
 use crate::types::exit::{ExitReason, StoppedBy};
 
-/// The way to a thread.
+/// A worker that is a thread.
 pub(crate) struct ThreadWorker {
     sender: Mutex<Option<Sender<(Batch, Promise)>>>,
     thread: Option<JoinHandle<Option<ExitReason>>>,
     select: Arc<Select>,
 }
 
-/// The answer to a batch.
+/// The answer to a batch, filled in by the thread.
 #[derive(Clone)]
 pub(crate) struct Promise {
     answer: Arc<Mutex<Option<Result<Answered, Failed>>>>,
@@ -29,7 +30,7 @@ impl ThreadWorker {
     /// Starts a thread, and waits until it has made its state.
     ///
     /// # Errors
-    /// Why it has none.
+    /// Why there is none.
     pub(crate) fn start(setup: Setup, select: &Arc<Select>) -> Result<ThreadWorker, String> {
         let (sender, receiver) = mpsc::channel::<(Batch, Promise)>();
         let (ready, is_ready) = mpsc::channel();
@@ -39,8 +40,8 @@ impl ThreadWorker {
         let run = move || {
             let _on_end = on_end;
             let made = user_code::caught(|| WorkerLoop::new(setup));
-            let mut desk = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
-                Ok(desk) => desk,
+            let mut worker_loop = match made.unwrap_or_else(|_| Err("it panicked".to_owned())) {
+                Ok(worker_loop) => worker_loop,
                 Err(error) => {
                     let _ = ready.send(Err(error));
                     return None;
@@ -48,7 +49,7 @@ impl ThreadWorker {
             };
             let _ = ready.send(Ok(()));
             for (batch, promise) in receiver {
-                match user_code::caught(|| desk.work(&batch)) {
+                match user_code::caught(|| worker_loop.work(&batch)) {
                     Ok(answered) => promise.keep(Ok(answered)),
                     Err(payload) => {
                         let reason = panicked(&*payload);
@@ -57,7 +58,7 @@ impl ThreadWorker {
                     }
                 }
             }
-            desk.leave();
+            worker_loop.leave();
             None
         };
         let thread = thread::Builder::new().name(name).spawn(move || with_stack_for(depth, run));
@@ -80,7 +81,7 @@ impl ThreadWorker {
         promise
     }
 
-    /// Lets it end when it has done what it has.
+    /// Lets the thread end when it has done what it has.
     pub(crate) fn terminate(&self) {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::job::Outcome;
-use super::shared_slots::{Status, Times};
+use super::shared_slots::Status;
+use super::times::Times;
 use super::worker_handle::WorkerHandle;
 use crate::types::escape::one_line;
 
 /// How many unread task errors are kept as text.
 const KEPT: usize = 16;
 
-/// What is known of one place of a pool, over all processes that have had it.
+/// What is known of one seat of a pool, over all processes that have had it.
 #[derive(Clone, Default)]
 pub(crate) struct Record {
     pub(crate) starts: u64,
@@ -29,19 +30,19 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// A process has taken the place.
+    /// A process has taken the seat.
     pub(crate) fn start(&mut self, handle: &WorkerHandle) {
         self.startup += handle.startup;
     }
 
-    /// It has left it.
+    /// A process has left the seat.
     pub(crate) fn leave(&mut self, handle: &WorkerHandle) {
         self.alive += handle.started.elapsed();
         self.times.add(&handle.shared_slots.times());
     }
 }
 
-/// What is counted over a pool's life.
+/// Counters over the life of a pool.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) submitted: AtomicU64,
@@ -57,7 +58,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Where an outcome is counted.
+    /// The counter of an outcome.
     pub(crate) fn counter(&self, outcome: &Outcome) -> &AtomicU64 {
         match outcome {
             Outcome::Answer(Status::Value, ..) => &self.succeeded,
@@ -75,7 +76,7 @@ impl Tally {
             .sum()
     }
 
-    /// A task has an error that somebody should look at.
+    /// A task has an error that no caller has read yet.
     pub(crate) fn note_error(&self, number: u64, text: impl FnOnce() -> String) {
         self.unread_count.fetch_add(1, Ordering::Relaxed);
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +85,7 @@ impl Tally {
         }
     }
 
-    /// Somebody has.
+    /// A caller has read the error of a task.
     pub(crate) fn note_read(&self, number: u64) {
         self.unread_count.fetch_sub(1, Ordering::Relaxed);
         self.unread.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
@@ -96,7 +97,7 @@ impl Tally {
     }
 }
 
-/// What a pool has done: [`Pool::join`](crate::Pool::join) answers it. Its `Display` is a short text.
+/// What a pool has done, as [`Pool::join`](crate::Pool::join) returns it. Its `Display` is a short text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
@@ -116,9 +117,9 @@ pub struct Report {
     pub unread_errors: u64,
     /// The first of these, as texts.
     pub unread: Vec<String>,
-    /// How often a worker ended that was not to end.
+    /// How often a worker ended unexpectedly.
     pub crashes: u64,
-    /// How often one was replaced on purpose.
+    /// How often a worker was replaced on purpose.
     pub recycled: u64,
     /// How the workers have spent their time.
     pub insights: Insights,
@@ -128,13 +129,13 @@ pub struct Report {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Insights {
-    /// One for each place of the pool, by its index.
+    /// One for each worker's place in the pool, by its index.
     pub workers: Vec<WorkerInsights>,
     /// All of them together.
     pub total: WorkerInsights,
 }
 
-/// How one worker, or rather all processes that have had its place, has spent its time.
+/// How one worker has spent its time, over all processes that have had its place.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkerInsights {
@@ -144,17 +145,17 @@ pub struct WorkerInsights {
     pub pid: Option<u32>,
     /// How many tasks it has done.
     pub tasks: u64,
-    /// How long it has worked.
+    /// How long it has run tasks.
     pub busy: Duration,
-    /// How long it was there and had nothing to do.
+    /// How long it had nothing to do.
     pub idle: Duration,
-    /// How long its starts took, all together, its `init` included.
+    /// How long all its starts took in total, its `init` included.
     pub startup: Duration,
-    /// The time that half of its tasks have not exceeded.
+    /// Half of its tasks took no longer than this.
     pub p50: Duration,
-    /// The time that 99 in 100 have not exceeded.
+    /// 99 in 100 tasks took no longer than this.
     pub p99: Duration,
-    /// The longest.
+    /// Its longest task.
     pub max: Duration,
     /// How often it was started again after the first time.
     pub restarts: u64,
@@ -162,19 +163,12 @@ pub struct WorkerInsights {
     pub crashes: u64,
 }
 
-impl Core {
+impl Dispatcher {
     pub(crate) fn insights(&self) -> Insights {
-        let state = self.lock();
+        let schedule = self.lock();
         let mut all = Record::default();
-        let mut pids = Vec::new();
         let mut workers = Vec::new();
-        for (index, seat) in state.seats.iter().enumerate().filter(|(_, seat)| seat.record.starts > 0) {
-            let mut record = seat.record.clone();
-            if let Some(handle) = &seat.handle {
-                record.leave(handle);
-            }
-            let pid = seat.handle.as_ref().map(|handle| handle.at.pid);
-            pids.push(pid);
+        for (index, record, pid) in schedule.records() {
             all.starts += record.starts - 1;
             all.crashes += record.crashes;
             all.startup += record.startup;
@@ -264,8 +258,8 @@ impl fmt::Display for Report {
         let pool = one_line(pool);
         writeln!(
             f,
-            "pool `{pool}`: {submitted} tasks, {succeeded} done, {failed} failed, {lost} lost, {cancelled} cancelled; \
-             workers crashed {crashes} times and were recycled {recycled} times"
+            "pool `{pool}`: {submitted} tasks, {succeeded} done, {failed} failed, {lost} lost, \
+             {cancelled} cancelled; workers crashed {crashes} times and were recycled {recycled} times"
         )?;
         if self.unread_errors > 0 {
             writeln!(f, "{} unread task errors, such as:", self.unread_errors)?;

@@ -1,9 +1,9 @@
-//! What is to be done: items of one function, and who wants to know what comes of them.
+//! Work for a pool: items of one function, and the sink that receives their outcomes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::error::{Border, PoolError, WorkerAt};
+use super::error::{Border, PoolError, TaskAt, TaskError, WorkerAt};
 use super::shared_slots::Status;
 use crate::control::function::Function;
 use crate::ipc::codec::RawValue;
@@ -18,14 +18,14 @@ pub(crate) struct Job {
     pub(crate) args: RawValue,
     /// Where the arguments of each item end.
     pub(crate) ends: Vec<u32>,
-    /// All of it goes to one worker, in one piece.
+    /// All items go to one worker, in one piece.
     pub(crate) whole: bool,
     pub(crate) sink: Arc<dyn Sink>,
     /// The number of the first item for the sink.
     pub(crate) first: u64,
-    /// How often an item of it has been lost. (One that is retried is a job of its own.)
+    /// How often an item of it has been lost. (An item that is retried is a job of its own.)
     pub(crate) losses: AtomicU32,
-    /// How often an item of it has gone to another worker because its own did not begin with it.
+    /// How often an item of it was given to another worker because the first one did not begin it.
     pub(crate) moves: AtomicU32,
 }
 
@@ -37,25 +37,25 @@ pub(crate) struct Piece {
     pub(crate) to: u32,
 }
 
-/// Who waits for items of a job.
+/// Receives the outcomes of the items of a job.
 pub(crate) trait Sink: Send + Sync {
     /// The item is about to be sent; returns whether it is still wanted.
     fn claim(&self, _index: u64) -> bool {
         true
     }
 
-    /// Whether those that are not wanted any more have not been counted yet.
+    /// Whether the pool has to count items that are not wanted any more; otherwise the sink has.
     fn is_silent(&self) -> bool {
         false
     }
 
-    /// It has been taken back and waits again.
+    /// The item has been taken back and waits again.
     fn unclaim(&self, _index: u64) {}
 
-    /// Returns whether it is news.
+    /// Returns whether this is the first outcome of the item.
     fn deliver(self: Arc<Self>, index: u64, outcome: Outcome) -> bool;
 
-    /// Delivers several, all of them news: only a sink that waits for many items has more than one at a time.
+    /// Delivers several first outcomes: only a sink of many items gets more than one at a time.
     fn deliver_all(self: Arc<Self>, outcomes: &mut dyn Iterator<Item = (u64, Outcome)>) {
         for (index, outcome) in outcomes {
             Arc::clone(&self).deliver(index, outcome);
@@ -63,12 +63,12 @@ pub(crate) trait Sink: Send + Sync {
     }
 }
 
-/// What has come of items, to be handed out without the lock of the pool. Items with one sink are handed to it together: a lock and a wake for each
-/// would cost more than a short task.
+/// Outcomes of items, collected under the lock of the pool and handed out without it. Outcomes for one sink
+/// are handed out together: a lock and a wake-up for each would cost more than a short task.
 #[derive(Default)]
 pub(crate) struct Deliveries {
     pub(crate) items: Vec<(u64, Outcome)>,
-    /// For whom the next so many of them are.
+    /// For whose sink the next items are, and how many.
     pub(crate) runs: Vec<(Arc<dyn Sink>, usize)>,
 }
 
@@ -82,7 +82,7 @@ impl Deliveries {
     }
 }
 
-/// What has come of an item.
+/// The outcome of an item.
 pub(crate) enum Outcome {
     /// The worker has answered.
     Answer(Status, RawValue, Arc<WorkerAt>),
@@ -95,10 +95,32 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it is anything but a value.
+    /// Whether it is not a value.
     pub(crate) fn is_error(&self) -> bool {
         !matches!(self, Outcome::Answer(Status::Value, ..))
     }
+}
+
+/// The error that an outcome means for an item; `None` for a value and for the task's own error.
+pub(crate) fn failed<E>(
+    outcome: &Outcome,
+    at: impl Fn(Option<&Arc<WorkerAt>>) -> TaskAt,
+) -> Option<TaskError<E>> {
+    Some(match outcome {
+        Outcome::Answer(Status::Value | Status::ValueErr | Status::App, ..) => return None,
+        Outcome::Answer(status, raw_value, worker) => {
+            let text = String::from_utf8_lossy(&raw_value.bytes).into_owned();
+            let border =
+                if *status == Status::Arguments { Border::DecodeArguments } else { Border::EncodeResult };
+            TaskError::Codec(border, text, at(Some(worker)))
+        }
+        Outcome::Died(reason, worker) => TaskError::Died(reason.clone(), at(Some(worker))),
+        Outcome::Cancelled(worker) => TaskError::Cancelled(at(worker.as_ref())),
+        Outcome::Codec(border, error) => TaskError::Codec(*border, error.clone(), at(None)),
+        Outcome::Broken(error) => TaskError::Broken(Arc::clone(error), at(None)),
+        Outcome::Unreachable(error) => TaskError::Unreachable(error.clone(), at(None)),
+        Outcome::Closed => TaskError::Closed(at(None)),
+    })
 }
 
 impl Job {
@@ -111,7 +133,7 @@ impl Job {
         &self.args.bytes[self.start(item)..self.ends[item as usize] as usize]
     }
 
-    /// How often this item has been lost so far, this time included.
+    /// Counts a loss of this item; returns how many there were, this one included.
     pub(crate) fn count_loss(&self) -> u32 {
         self.losses.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -163,7 +185,7 @@ impl Piece {
         &self.job.args.bytes[self.job.start(self.from)..self.job.ends[self.to as usize - 1] as usize]
     }
 
-    /// The length of each of these.
+    /// The length of the arguments of each item.
     pub(crate) fn lengths(&self) -> impl Iterator<Item = u32> + '_ {
         (self.from..self.to).map(|item| self.job.args_of(item).len() as u32)
     }

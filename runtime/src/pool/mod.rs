@@ -1,9 +1,13 @@
-//! Pools: functions run in processes that are there already, and are replaced when they die of one.
+//! Pools: functions run in worker processes, and a worker that dies is replaced. Here stand the workers, the
+//! dispatcher and the memory that they share, on the public actor API; no other service, no `status`,
+//! `supervisor` or `child` is ever imported, and no system call is made.
 //!
-//! A [`Pool`] has a supervisor of its own and, below it, workers that are actors. The program keeps the tasks; a worker has what it works on, and
-//! a little more so that it need not wait. Memory that both share says at any time which task a worker is at, and holds the results of those it has finished,
-//! whatever becomes of the worker. So a worker that dies costs the task that it was at: its [`Task`] ends with a typed error, or is run again if it is `idempotent`. No other
-//! task is lost or run twice, and the pool goes on with another worker.
+//! A [`Pool`] has a supervisor of its own and, below it, workers that are actors. The program keeps the
+//! tasks; a worker has only what it works on, and a little more so that it need not wait. Shared memory says
+//! at any time which task a worker runs, and holds the results of those it has finished, even after the
+//! worker has died. So a worker that dies costs only the task that it ran: its [`Task`] ends with a typed
+//! error, or is run again if it is `idempotent`. No other task is lost or run twice, and the pool goes on
+//! with another worker.
 //!
 //! See the document `docs/pools.md` for all options, and for a comparison with others.
 
@@ -14,13 +18,21 @@ mod error;
 pub(crate) mod in_process;
 mod insights;
 mod job;
+mod link;
+mod losses;
 mod progress;
+mod schedule;
+mod sent_batch;
 pub(crate) mod shared_slots;
 mod start;
 mod stream;
 mod task;
+mod task_cell;
+mod times;
 pub(crate) mod wait;
+mod watch;
 mod worker;
+mod worker_context;
 pub(crate) mod worker_handle;
 
 use std::fmt;
@@ -39,14 +51,14 @@ pub use progress::Progress;
 pub use stream::Stream;
 pub use task::Task;
 pub use wait::{AsCompleted, Until, Waited, as_completed, wait};
-pub use worker::{WorkerContext, state, worker};
+pub use worker_context::{WorkerContext, state, worker};
 
-pub(crate) use worker::declare;
+pub(crate) use worker_context::declare;
 
-use self::dispatcher::Core;
+use self::dispatcher::Dispatcher;
 use self::job::{Job, Outcome};
 use self::stream::NOT_HERE;
-use self::task::Cell;
+use self::task_cell::Cell;
 use once_cell::sync::OnceCell;
 
 use crate::ipc::bounds;
@@ -55,26 +67,26 @@ use crate::sys::per_process::Own;
 use crate::task::function::TaskFn;
 use crate::types::escape::escaped;
 
-/// What becomes of a task whose worker has died of it.
+/// What becomes of a task whose worker died while it ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnLoss {
-    /// It has an error, and the pool goes on.
+    /// The task has an error, and the pool goes on.
     #[default]
     Fail,
-    /// It is run again, up to so many times, by other workers. For tasks that may be run twice.
+    /// The task is run again by other workers, up to this many times. For tasks that may be run twice.
     Retry(u32),
-    /// It has an error, and the pool ends, with everything that is pending (Python's `BrokenProcessPool`).
+    /// The task has an error, and the pool ends with all that is pending (Python's `BrokenProcessPool`).
     Break,
 }
 
-/// How a pool is to end.
+/// How a pool ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
-    /// When all that was submitted is done.
+    /// When all submitted tasks are done.
     Drain,
-    /// When what runs is done; what nobody has begun is cancelled.
+    /// When running tasks are done; tasks that no worker has begun are cancelled.
     CancelPending,
-    /// Now: workers are killed, and all that is not done is cancelled.
+    /// Now: workers are killed, and all unfinished tasks are cancelled.
     Kill,
 }
 
@@ -88,11 +100,14 @@ pub struct Only<A, T, E> {
 
 /// Worker processes that run functions (Python's `multiprocessing.Pool` and `ProcessPoolExecutor`).
 ///
-/// One that was [built](PoolBuilder::build) is given a function with each task; one that was [started](PoolBuilder::start) with a function runs that one. Functions are plain
-/// functions, `#[task]`s and closures that capture nothing; several arguments are given as a tuple. What such a function answers is the task's value, a `Result` too; given as
-/// `name::task()`, a `#[task]` that answers a `Result` has its `Err` as [`TaskError::App`].
+/// A pool that was [built](PoolBuilder::build) is given a function with each task; one that was
+/// [started](PoolBuilder::start) with a function runs that one. Functions are plain functions, `#[task]`s and
+/// closures that capture nothing; several arguments are given as a tuple. What such a function returns is the
+/// task's value, a `Result` too. A `#[task]` that returns a `Result` and is given as `name::task()` has its
+/// `Err` as [`TaskError::App`].
 ///
-/// Dropping a pool closes it and blocks until everything that was submitted is done. (During a panic it is aborted instead.)
+/// Dropping a pool closes it and blocks until all submitted tasks are done. (During a panic it is aborted
+/// instead.)
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -114,15 +129,15 @@ pub struct Only<A, T, E> {
 /// # }
 /// ```
 pub struct Pool<W = Any> {
-    core: Arc<Core>,
-    /// What it runs; `None` for any.
+    dispatcher: Arc<Dispatcher>,
+    /// The function that it runs; `None` for any.
     function: Option<Function>,
     kind: PhantomData<fn() -> W>,
 }
 
 impl Pool {
-    /// One pool for the whole program, with default options, started when it is asked for first. The end of a [`phalanx::main`](macro@crate::main) does what is pending
-    /// in it. (loky's reusable executor.)
+    /// One pool for the whole program, with default options, started on the first call. The end of a
+    /// [`phalanx::main`](macro@crate::main) finishes what is pending in it. (loky's reusable executor.)
     ///
     /// ```
     /// use phalanx::Pool;
@@ -135,13 +150,13 @@ impl Pool {
     /// ```
     ///
     /// # Errors
-    /// As [`build`](PoolBuilder::build); it is tried again with the next call.
+    /// As [`build`](PoolBuilder::build); the next call tries again.
     pub fn global() -> Result<&'static Pool, SpawnError> {
         static GLOBAL: Own<OnceCell<Pool>> = Own::new();
         GLOBAL.here().get_or_try_init(|| Pool::builder().name("global").build())
     }
 
-    /// A pool to be.
+    /// Returns the options of a new pool.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::new()
     }
@@ -158,10 +173,10 @@ impl Pool {
         self.submit(function, args).wait()
     }
 
-    /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). What cannot be done (the pool is closed, the arguments
-    /// cannot be encoded) the task says.
+    /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). If the
+    /// task cannot be run (the pool is closed, the arguments cannot be encoded), its result is that error.
     pub fn submit<A: Portable, M, F: TaskFn<A, M>>(&self, function: F, args: A) -> Task<F::Value, F::Error> {
-        submit(&self.core, function.function(), args)
+        submit(&self.dispatcher, function.function(), args)
     }
 
     /// As [`submit`](Self::submit), and never blocks.
@@ -173,14 +188,14 @@ impl Pool {
         function: F,
         args: A,
     ) -> Result<Task<F::Value, F::Error>, TrySubmitError<A>> {
-        try_submit(&self.core, function.function(), args)
+        try_submit(&self.dispatcher, function.function(), args)
     }
 
-    /// Runs `function` for each item, and blocks until all are done; results are in the order of the input. The input is pulled no further than the pool's
-    /// queue reaches.
+    /// Runs `function` for each item, and blocks until all are done. Results are in the order of the input.
+    /// The input is pulled no further than the pool's queue reaches.
     ///
     /// # Errors
-    /// The first error in the order of the input; what nobody has begun by then is dropped.
+    /// The first error in the order of the input; items that no worker has begun by then are dropped.
     ///
     /// # Panics
     /// If the input does.
@@ -204,22 +219,22 @@ impl Pool {
         self.stream(function, items).buffer(MAP_BUFFER).collect()
     }
 
-    /// Runs `function` for each item as results are taken; see [`Stream`].
+    /// Runs `function` for each item while results are taken; see [`Stream`].
     pub fn stream<A: Portable, M, F: TaskFn<A, M>, I: IntoIterator<Item = A>>(
         &self,
         function: F,
         items: I,
     ) -> Stream<I::IntoIter, F::Value, F::Error> {
-        Stream::new(&self.core, function.function(), items.into_iter())
+        Stream::new(&self.dispatcher, function.function(), items.into_iter())
     }
 }
 
-/// How far a map pulls its input ahead of what is done.
+/// How far a map pulls its input ahead of the results.
 const MAP_BUFFER: usize = 16 * 1024;
 
 impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
-    fn only(core: Arc<Core>, function: Function) -> Self {
-        Pool { core, function: Some(function), kind: PhantomData }
+    fn only(dispatcher: Arc<Dispatcher>, function: Function) -> Self {
+        Pool { dispatcher, function: Some(function), kind: PhantomData }
     }
 
     fn function(&self) -> Function {
@@ -239,7 +254,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
 
     /// Gives the pool a task; see [`Pool::submit`](Pool::<Any>::submit).
     pub fn submit(&self, args: A) -> Task<T, E> {
-        submit(&self.core, self.function(), args)
+        submit(&self.dispatcher, self.function(), args)
     }
 
     /// As [`submit`](Self::submit), and never blocks.
@@ -247,7 +262,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
     /// # Errors
     /// [`TrySubmitError`], with the arguments, if the queue is full or the pool closed.
     pub fn try_submit(&self, args: A) -> Result<Task<T, E>, TrySubmitError<A>> {
-        try_submit(&self.core, self.function(), args)
+        try_submit(&self.dispatcher, self.function(), args)
     }
 
     /// Runs the function for each item; see [`Pool::map`](Pool::<Any>::map).
@@ -269,21 +284,21 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
         self.stream(items).buffer(MAP_BUFFER).collect()
     }
 
-    /// Runs the function for each item as results are taken; see [`Stream`].
+    /// Runs the function for each item while results are taken; see [`Stream`].
     pub fn stream<I: IntoIterator<Item = A>>(&self, items: I) -> Stream<I::IntoIter, T, E> {
-        Stream::new(&self.core, self.function(), items.into_iter())
+        Stream::new(&self.dispatcher, self.function(), items.into_iter())
     }
 }
 
-fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: A) -> Task<T, E> {
-    let number = core.number();
-    let cell = Cell::new(core, number, function.short_name());
+fn submit<A: Portable, T, E>(dispatcher: &Arc<Dispatcher>, function: Function, args: A) -> Task<T, E> {
+    let number = dispatcher.number();
+    let cell = Cell::new(dispatcher, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let made = RawValue::pack_away(args, core.options.depth)
+    let made = RawValue::pack_away(args, dispatcher.options.depth)
         .map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
-    let submitted =
-        made.and_then(|job| core.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));
+    let submitted = made
+        .and_then(|job| dispatcher.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));
     if let Err(outcome) = submitted {
         cell.complete(outcome);
     }
@@ -291,18 +306,18 @@ fn submit<A: Portable, T, E>(core: &Arc<Core>, function: Function, args: A) -> T
 }
 
 fn try_submit<A: Portable, T, E>(
-    core: &Arc<Core>,
+    dispatcher: &Arc<Dispatcher>,
     function: Function,
     args: A,
 ) -> Result<Task<T, E>, TrySubmitError<A>> {
-    let number = core.number();
-    let cell = Cell::new(core, number, function.short_name());
+    let number = dispatcher.number();
+    let cell = Cell::new(dispatcher, number, function.short_name());
     let task = Task::of(Arc::clone(&cell));
-    let (packed, levels) = RawValue::pack(&args, core.options.depth);
+    let (packed, levels) = RawValue::pack(&args, dispatcher.options.depth);
     let made = packed.map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     match made.and_then(|packed| single(function, number, packed, Arc::clone(&cell))) {
         Err(outcome) => drop(cell.complete(outcome)),
-        Ok(job) => match core.submit(job, false) {
+        Ok(job) => match dispatcher.submit(job, false) {
             Ok(()) => {}
             Err(None) => return Err(TrySubmitError { args, full: true }),
             Err(Some(Outcome::Closed)) => return Err(TrySubmitError { args, full: false }),
@@ -323,72 +338,76 @@ fn single(function: Function, number: u64, args: RawValue, sink: Arc<Cell>) -> R
     Ok(Arc::new(Job { function, number, args, ends, whole: true, sink, first: 0, losses, moves }))
 }
 
-/// The pools of this process that have not been dropped: one in a static has pending work, too.
-static LIVE: Own<Mutex<Vec<Weak<Core>>>> = Own::new();
+/// The pools of this process that have not been dropped: a pool in a static has pending work, too.
+static LIVE: Own<Mutex<Vec<Weak<Dispatcher>>>> = Own::new();
 
-fn register(core: &Arc<Core>) {
+fn register(dispatcher: &Arc<Dispatcher>) {
     shutdown::before_end(finish_all);
     let mut live = LIVE.here().lock().unwrap_or_else(PoisonError::into_inner);
-    live.retain(|core| core.strong_count() > 0);
-    live.push(Arc::downgrade(core));
+    live.retain(|dispatcher| dispatcher.strong_count() > 0);
+    live.push(Arc::downgrade(dispatcher));
 }
 
-/// What the end of the program does first: pools do what is pending, and end.
+/// Runs first at the end of the program: pools finish what is pending, and end.
 fn finish_all() {
     let live = std::mem::take(&mut *LIVE.here().lock().unwrap_or_else(PoisonError::into_inner));
-    let cores: Vec<Arc<Core>> = live.iter().filter_map(Weak::upgrade).collect();
-    for core in &cores {
-        core.end(if core.options.daemon { End::Kill } else { End::Drain }, core.options.daemon);
+    let dispatchers: Vec<Arc<Dispatcher>> = live.iter().filter_map(Weak::upgrade).collect();
+    for dispatcher in &dispatchers {
+        dispatcher
+            .end(if dispatcher.options.daemon { End::Kill } else { End::Drain }, dispatcher.options.daemon);
     }
-    cores.iter().for_each(|core| drop(core.await_end()));
+    dispatchers.iter().for_each(|dispatcher| drop(dispatcher.await_end()));
 }
 
 impl<W> Pool<W> {
-    fn of(core: Arc<Core>) -> Self {
-        Pool { core, function: None, kind: PhantomData }
+    fn of(dispatcher: Arc<Dispatcher>) -> Self {
+        Pool { dispatcher, function: None, kind: PhantomData }
     }
 
     /// The name of the pool.
     pub fn name(&self) -> &str {
-        &self.core.options.name
+        &self.dispatcher.options.name
     }
 
-    /// Takes no more tasks: who submits one is told [`TaskError::Closed`]. Those that it has are done. Does not block.
+    /// Takes no more tasks: a later one ends with [`TaskError::Closed`]. Tasks that were submitted before are
+    /// done. Does not block.
     pub fn close(&self) {
-        self.core.end(End::Drain, false);
+        self.dispatcher.end(End::Drain, false);
     }
 
-    /// Blocks until everything is done and the workers have ended, after a [`close`](Self::close) or another end; returns what there was.
+    /// Blocks until all tasks are done and the workers have ended, after a [`close`](Self::close) or another
+    /// end. Returns a summary.
     ///
     /// # Errors
-    /// [`PoolError::Open`] if it is not closed; otherwise why the pool has ended by itself, if it has.
+    /// [`PoolError::Open`] if the pool is not closed; otherwise why it has ended by itself, if it has.
     pub fn join(&self) -> Result<Report, PoolError> {
-        if !self.core.is_ending() {
+        if !self.dispatcher.is_ending() {
             return Err(PoolError::Open { pool: self.name().to_owned() });
         }
-        match self.core.await_end() {
+        match self.dispatcher.await_end() {
             Some(error) => Err((*error).clone()),
-            None => Ok(self.core.report()),
+            None => Ok(self.dispatcher.report()),
         }
     }
 
-    /// Ends it now: what nobody has begun is cancelled; tasks that run are asked to end, and killed with their workers 100 ms later. Every pending [`Task`] ends.
-    /// Does not block; [`join`](Self::join) does.
+    /// Ends the pool now. Tasks that no worker has begun are cancelled; running tasks are asked to end, and
+    /// killed with their workers 100 ms later. Every pending [`Task`] ends. Does not block;
+    /// [`join`](Self::join) does.
     pub fn abort(&self) {
-        self.core.end(End::Kill, true);
+        self.dispatcher.end(End::Kill, true);
     }
 
-    /// Ends it as said, and blocks until no worker is left.
+    /// Ends the pool as `end` says, and blocks until no worker is left.
     ///
     /// # Errors
     /// As [`join`](Self::join).
     pub fn shutdown(&self, end: End) -> Result<Report, PoolError> {
-        self.core.end(end, false);
+        self.dispatcher.end(end, false);
         self.join()
     }
 
-    /// Changes how many workers there are, as [`workers`](PoolBuilder::workers) said first. Those that are too many end when they have done what they have. Does not
-    /// block.
+    /// Changes the number of workers that [`workers`](PoolBuilder::workers) set. Surplus workers end when
+    /// they have done what they have. Does not block.
     ///
     /// # Panics
     /// If that is no worker at all, or a range that begins with the larger number.
@@ -398,34 +417,34 @@ impl<W> Pool<W> {
             max > 0 && min <= max,
             "a pool has at least one worker, and a range begins with the smaller number"
         );
-        self.core.resize(min, max);
+        self.dispatcher.resize(min, max);
     }
 
-    /// How the workers have spent their time so far. Read from memory: nobody is asked.
+    /// How the workers have spent their time so far. Read from memory: no worker is asked.
     pub fn insights(&self) -> Insights {
-        self.core.insights()
+        self.dispatcher.insights()
     }
 
-    /// What there has been so far.
+    /// A summary of the pool so far.
     pub fn report(&self) -> Report {
-        self.core.report()
+        self.dispatcher.report()
     }
 }
 
 impl<W> Drop for Pool<W> {
     fn drop(&mut self) {
-        if !self.core.is_here() {
+        if !self.dispatcher.is_here() {
             return;
         }
-        if self.core.options.daemon || std::thread::panicking() {
+        if self.dispatcher.options.daemon || std::thread::panicking() {
             self.abort();
         }
         self.close();
         if callbacks::is_running_one() {
             return;
         }
-        let _ = self.core.await_end();
-        let (unread, texts) = self.core.tally.unread();
+        let _ = self.dispatcher.await_end();
+        let (unread, texts) = self.dispatcher.tally.unread();
         if unread > 0 {
             let first = texts.first().map(String::as_str).unwrap_or_default();
             tracing::warn!(pool = self.name(), unread, first, "unread task errors");

@@ -1,4 +1,4 @@
-//! How far a pool is: for a function, or as a bar on the terminal.
+//! How far a pool is: for a callback, or as a bar on the terminal.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +35,7 @@ impl Progress {
     }
 }
 
-/// A function that is told of progress.
+/// A callback for progress.
 #[derive(Clone)]
 pub(crate) struct OnProgress(Arc<Mutex<Listener>>);
 

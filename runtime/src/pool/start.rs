@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::{Init, Options, Preload};
-use super::dispatcher::Core;
-use super::error::WorkerAt;
+use super::dispatcher::Dispatcher;
+use super::error::{PoolError, WorkerAt};
 use super::in_process::ThreadWorker;
+use super::link::Link;
+use super::schedule::Schedule;
 use super::shared_slots::SharedSlots;
 use super::worker::{Setup, Worker};
-use super::worker_handle::{Link, WorkerHandle};
+use super::worker_handle::WorkerHandle;
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::builder::ActorBuilder;
 use crate::ipc::user_code::Thrown;
@@ -18,45 +20,45 @@ use crate::supervision::Supervisor;
 use crate::types::error::SpawnError;
 use crate::types::exit::ExitReason;
 
-/// How many messages a worker's mailbox takes: two batches, and what the runtime has to say.
+/// How many messages a worker's mailbox takes: two batches, and messages of the runtime.
 const MAILBOX: u32 = 8;
 
-impl Core {
+impl Dispatcher {
     /// Starts a pool with its first workers, all at the same time.
     ///
     /// # Errors
-    /// If one of them could not be started: then none is left.
-    pub(super) fn open(options: Options, preload: Option<Preload>) -> Result<Arc<Core>, SpawnError> {
+    /// If one of them could not be started; then no worker is left.
+    pub(super) fn open(options: Options, preload: Option<Preload>) -> Result<Arc<Dispatcher>, SpawnError> {
         let supervisor = if options.in_process {
             None
         } else {
-            // It has no rules to follow: the pool starts and ends the workers, as it knows what they die of.
+            // It restarts no worker: the pool starts and ends them, because it knows what they died of.
             let supervisor = Supervisor::dynamic().name(options.name.clone()).daemon(options.daemon);
             let supervisor = supervisor.restart(Restart::Permanent).own_intensity(5, Duration::from_secs(10));
             Some(preload.into_iter().fold(supervisor, |supervisor, load| load(supervisor)).start()?)
         };
-        let core = Arc::new(Core::new(options, supervisor));
-        let started = core.start_first();
-        let name = core.options.name.clone();
+        let dispatcher = Arc::new(Dispatcher::new(options, supervisor));
+        let started = dispatcher.start_first();
+        let name = dispatcher.options.name.clone();
         let thread = started.and_then(|()| {
-            let running = Arc::clone(&core);
+            let running = Arc::clone(&dispatcher);
             let thread = std::thread::Builder::new().name("phalanx-pool".to_owned());
             let io = |error: std::io::Error| SpawnError::Io { actor: name, error: error.to_string() };
             thread.spawn(move || running.run()).map_err(io)
         });
         match thread {
             Ok(_) => {
-                super::register(&core);
-                Ok(core)
+                super::register(&dispatcher);
+                Ok(dispatcher)
             }
             Err(error) => {
-                core.give_up();
+                dispatcher.give_up();
                 Err(error)
             }
         }
     }
 
-    fn start_first(self: &Arc<Core>) -> Result<(), SpawnError> {
+    fn start_first(self: &Arc<Dispatcher>) -> Result<(), SpawnError> {
         let indices = 0..self.options.min;
         let started: Vec<Result<WorkerHandle, SpawnError>> = std::thread::scope(|scope| {
             let threads: Vec<_> =
@@ -69,14 +71,63 @@ impl Core {
         });
         let handles: Vec<WorkerHandle> = started.into_iter().collect::<Result<_, _>>()?;
         for (index, handle) in handles.into_iter().enumerate() {
-            self.lock().seats[index].record.starts = 1;
-            self.seat(index, Ok(handle));
+            self.lock().count_start(index);
+            self.finish_start(index, Ok(handle));
         }
         Ok(())
     }
 
+    /// Starts workers: as many as are missing, or as would have something to do.
+    pub(super) fn start_missing(self: &Arc<Dispatcher>, schedule: &mut Schedule, now: Instant) {
+        for _ in 0..schedule.due_starts(now) {
+            let Some((index, incarnation)) = schedule.begin_start() else { return };
+            let dispatcher = Arc::clone(self);
+            let starter = std::thread::Builder::new().name("phalanx-start".to_owned());
+            let spawned = starter.spawn(move || {
+                let started = dispatcher.start_worker(index, incarnation);
+                dispatcher.finish_start(index, started);
+            });
+            if let Err(error) = spawned {
+                schedule.end_start(index);
+                let actor = self.options.worker_name(index);
+                self.note_failure(schedule, SpawnError::Io { actor, error: error.to_string() });
+                return;
+            }
+        }
+    }
+
+    /// A start has ended, with a worker or an error.
+    fn finish_start(&self, index: usize, started: Result<WorkerHandle, SpawnError>) {
+        let mut schedule = self.lock();
+        schedule.end_start(index);
+        match started {
+            Ok(handle) if schedule.is_shutting_down() => handle.link.kill(),
+            Ok(handle) => {
+                let waker = self.select.waker();
+                handle.link.watch(&waker);
+                schedule.seat(index, handle);
+                self.dispatch(&mut schedule);
+            }
+            Err(error) => self.note_failure(&mut schedule, error),
+        }
+        drop(schedule);
+        self.select.ring();
+    }
+
+    fn note_failure(&self, schedule: &mut Schedule, error: SpawnError) {
+        if schedule.is_cut_off() || schedule.is_shutting_down() {
+            return;
+        }
+        let (pool, why) = (self.options.name.clone(), error.to_string());
+        schedule.log(move || tracing::error!(pool, error = %why, "worker not started"));
+        if let Some(failures) = schedule.note_failure(Instant::now()) {
+            let pool = self.options.name.clone();
+            self.break_down(schedule, PoolError::CannotStart { pool, failures, cause: Box::new(error) });
+        }
+    }
+
     /// Starts one worker, and waits until it is ready.
-    pub(super) fn start_worker(&self, index: usize, incarnation: u64) -> Result<WorkerHandle, SpawnError> {
+    fn start_worker(&self, index: usize, incarnation: u64) -> Result<WorkerHandle, SpawnError> {
         let begun = Instant::now();
         let name = self.options.worker_name(index);
         let io = |error: String| SpawnError::Io { actor: name.clone(), error };
@@ -103,8 +154,8 @@ impl Core {
         let (link, pid) = match &self.supervisor {
             None => {
                 let failed = |error| SpawnError::InitFailed { actor: name.clone(), error };
-                let hand = ThreadWorker::start(setup, &self.select).map_err(failed)?;
-                (Link::Thread(hand), std::process::id())
+                let thread_worker = ThreadWorker::start(setup, &self.select).map_err(failed)?;
+                (Link::Thread(thread_worker), std::process::id())
             }
             Some(supervisor) => {
                 let mut builder = ActorBuilder::<Worker>::new(&(setup,))
@@ -130,7 +181,7 @@ impl Core {
         Ok(WorkerHandle::new(at, link, shared_slots, begun.elapsed()))
     }
 
-    /// If there is no supervisor any more, why that is so.
+    /// If the supervisor has died, the reason for that.
     fn explain(&self, error: SpawnError) -> SpawnError {
         let SpawnError::SupervisorDied { .. } = &error else { return error };
         let ended = self.supervisor.as_ref().and_then(|supervisor| supervisor.join_timeout(Duration::ZERO));
@@ -142,10 +193,10 @@ impl Core {
         }
     }
 
-    /// The pool could not be started: nothing of it is left.
+    /// The pool could not be started: leaves nothing of it.
     fn give_up(&self) {
         if let Some(supervisor) = &self.supervisor {
-            // It may be what could not be started.
+            // The supervisor itself may be what did not start.
             let _ = supervisor.stop(self.options.grace);
         }
     }

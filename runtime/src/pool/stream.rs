@@ -1,4 +1,4 @@
-//! Many items, one function: what is pulled from the input, and in which order results come out.
+//! Many items, one function: how far the input is pulled, and in which order results come out.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,31 +8,33 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::dispatcher::Core;
+use super::dispatcher::Dispatcher;
 use super::error::{Border, TaskAt, TaskError, WorkerAt};
-use super::job::{Job, Outcome, Sink};
+use super::job::{Job, Outcome, Sink, failed};
 use super::shared_slots::{MOST_ITEMS, Status};
-use super::task::failed;
 use crate::control::function::Function;
 use crate::ipc::codec::{Portable, RawValue};
 use crate::ipc::user_code::{self, Thrown};
 use crate::sys::per_process::COPY;
 
-/// How many items are on their way by default.
+/// How many items are in progress by default.
 pub(crate) const BUFFER: usize = 256;
-/// How many bytes of arguments, unless a single item has more.
+/// How many bytes of arguments are in progress, unless a single item has more.
 const BYTES: usize = 16 << 20;
-/// How many items are given to the pool at a time, at most, and how many bytes of them.
+/// How many items, and how many bytes of them, are given to the pool at a time.
 const PIECE: usize = 1024;
 const PIECE_BYTES: usize = 24 << 10;
-/// How long an input may take before what has been pulled so far is given to the pool, and before a result that is there is returned.
+/// How long an input may take before the items pulled so far are given to the pool, and before a result that
+/// is ready is returned.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// Results of one function for the items of an iterator: an iterator too, and a lazy one. Made by [`Pool::stream`](crate::Pool::stream).
+/// Results of one function for the items of an iterator; itself a lazy iterator. Made by
+/// [`Pool::stream`](crate::Pool::stream).
 ///
-/// The input is pulled as results are taken: at any moment at most [`buffer`](Self::buffer) items have been pulled whose results have not been taken. So an
-/// input without an end takes constant memory. An item whose worker dies is an `Err` in its place, and the others go on. If the input panics, the
-/// results of what came before are given first, and then the panic goes on here. Dropping the stream drops what nobody has begun.
+/// The input is pulled as results are taken: at most [`buffer`](Self::buffer) items have been pulled whose
+/// results have not been taken. So an infinite input takes constant memory. An item whose worker dies is an
+/// `Err` in its place, and the others go on. If the input panics, the results of earlier items come first,
+/// and then the panic goes on here. Dropping the stream drops the items that no worker has begun.
 ///
 /// ```
 /// use phalanx::Pool;
@@ -48,13 +50,13 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// ```
 #[must_use = "a stream is lazy: nothing is done until its results are taken"]
 pub struct Stream<I: Iterator, T, E> {
-    core: Arc<Core>,
+    dispatcher: Arc<Dispatcher>,
     function: Function,
     input: Option<I>,
-    /// How the input ended, if it panicked.
+    /// The panic of the input, if it panicked.
     panicked: Option<Thrown>,
     sink: Arc<Collect>,
-    /// What has been taken out of there, all at once, and not from here yet.
+    /// Outcomes that were taken from the sink, all at once, and not returned yet.
     ready: VecDeque<Outcome>,
     number: u64,
     ordered: bool,
@@ -64,12 +66,12 @@ pub struct Stream<I: Iterator, T, E> {
     taken: u64,
     bytes: VecDeque<usize>,
     held: usize,
-    /// It cannot go on.
+    /// Why the stream cannot go on.
     refused: Option<&'static str>,
     kind: PhantomData<fn() -> (T, E)>,
 }
 
-/// Where the outcomes arrive.
+/// The sink of a stream.
 pub(crate) struct Collect {
     inner: Mutex<Collected>,
     changed: Condvar,
@@ -78,10 +80,10 @@ pub(crate) struct Collect {
 
 #[derive(Default)]
 struct Collected {
-    /// Of the items from `first` on, in their order; empty places are still to come.
+    /// The outcomes of the items from `first` on, in their order; `None` for those still to come.
     in_order: VecDeque<Option<Outcome>>,
     first: u64,
-    /// In the order of their arrival, if that is wanted.
+    /// The outcomes in the order of their arrival, if that is wanted.
     as_they_come: Option<VecDeque<Outcome>>,
     waiting: bool,
 }
@@ -104,7 +106,7 @@ impl Collected {
         self.in_order[place] = Some(outcome);
     }
 
-    /// All that can be taken now.
+    /// Takes all outcomes that can be returned now.
     fn drain(&mut self, out: &mut VecDeque<Outcome>) {
         if let Some(queue) = &mut self.as_they_come {
             out.append(queue);
@@ -161,19 +163,19 @@ where
     T: Portable,
     E: Portable,
 {
-    pub(crate) fn new(core: &Arc<Core>, function: Function, input: I) -> Stream<I, T, E> {
+    pub(crate) fn new(dispatcher: &Arc<Dispatcher>, function: Function, input: I) -> Stream<I, T, E> {
         let (inner, changed, abandoned) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
         Stream {
-            core: Arc::clone(core),
+            dispatcher: Arc::clone(dispatcher),
             function,
             input: Some(input),
             panicked: None,
             sink: Arc::new(Collect { inner, changed, abandoned }),
             ready: VecDeque::new(),
-            number: core.number(),
+            number: dispatcher.number(),
             ordered: true,
             buffer: BUFFER,
-            chunk: core.options.chunk,
+            chunk: dispatcher.options.chunk,
             pulled: 0,
             taken: 0,
             bytes: VecDeque::new(),
@@ -189,21 +191,23 @@ where
         self
     }
 
-    /// Results as they come. (Python's `imap_unordered`.)
+    /// Results in the order in which they are ready. (Python's `imap_unordered`.)
     pub fn unordered(mut self) -> Self {
         self.ordered = false;
         self
     }
 
-    /// How many items may have been pulled whose results have not been taken; at least 1. Default: 256. Their arguments take 16 MiB at most, whatever this
-    /// says, unless a single one is larger.
+    /// How many items may have been pulled whose results have not been taken; at least 1. Their arguments
+    /// take 16 MiB at most, whatever this says, unless a single one is larger. Default: 256.
     pub fn buffer(mut self, items: usize) -> Self {
         self.buffer = items.max(1);
         self
     }
 
-    /// Gives so many items at a time to a worker, in one piece (4096 at most): an item whose worker dies costs itself only, whatever its chunk. 0 is refused: the
-    /// only result is [`TaskError::Refused`]. Default: as many as take about half a millisecond, found out as it goes, and one if they take longer.
+    /// Gives this many items at a time to a worker, in one piece (4096 at most). An item whose worker dies
+    /// costs only itself, whatever its chunk. 0 is refused: the only result is [`TaskError::Refused`].
+    /// Default: as many as take about half a millisecond, measured while the stream runs, and one if tasks
+    /// take longer.
     ///
     /// The buffer is at least one chunk for each worker, and one more.
     pub fn chunk(mut self, items: usize) -> Self {
@@ -220,14 +224,15 @@ where
     }
 
     fn window(&self) -> usize {
-        let chunks = self.chunk.map_or(0, |chunk| chunk.min(MOST_ITEMS) * (self.core.most() + 1));
+        let chunks = self.chunk.map_or(0, |chunk| chunk.min(MOST_ITEMS) * (self.dispatcher.most() + 1));
         self.buffer.max(chunks)
     }
 
-    /// Pulls what there is room for: all of it as long as there is no result, since workers may be idle; a slow input does not keep a result waiting.
+    /// Pulls what there is room for: all of it while no result is ready, since workers may be idle. A slow
+    /// input does not keep a result waiting.
     fn refill(&mut self) {
         let window = self.window();
-        // Not for one item at a time, unless there is nothing else to do.
+        // Wait until several can be pulled at once; a window of 1 leaves no choice.
         if self.input.is_none() || (self.in_flight() > window / 2 && window > 1) {
             return;
         }
@@ -243,7 +248,7 @@ where
         }
     }
 
-    /// Whether the next result can be taken at once.
+    /// Whether the next result is ready.
     fn has_result(&mut self) -> bool {
         if self.ready.is_empty() {
             self.sink.lock().drain(&mut self.ready);
@@ -274,15 +279,15 @@ where
                     break;
                 }
             };
-            match <RawValue>::pack_away(item, self.core.options.depth) {
+            match <RawValue>::pack_away(item, self.dispatcher.options.depth) {
                 Ok(raw_value) if raw_value.has_aside() => {
-                    // Alone, and after those before it.
+                    // Submitted alone, and after the items before it.
                     self.submit(args, ends, first);
                     self.pulled += 1;
                     let number = self.pulled - 1;
                     self.note_bytes(raw_value.bytes.len());
                     let ends = vec![raw_value.bytes.len() as u32];
-                    self.submit_parcel(raw_value, ends, number);
+                    self.submit_args(raw_value, ends, number);
                     return true;
                 }
                 Ok(raw_value) => {
@@ -315,10 +320,10 @@ where
     }
 
     fn submit(&mut self, args: Vec<u8>, ends: Vec<u32>, first: u64) {
-        self.submit_parcel(RawValue::of_bytes(args), ends, first);
+        self.submit_args(RawValue::of_bytes(args), ends, first);
     }
 
-    fn submit_parcel(&mut self, args: RawValue, ends: Vec<u32>, first: u64) {
+    fn submit_args(&mut self, args: RawValue, ends: Vec<u32>, first: u64) {
         let items = ends.len() as u64;
         if items == 0 {
             return;
@@ -338,7 +343,7 @@ where
             losses: AtomicU32::new(0),
             moves: AtomicU32::new(0),
         };
-        if let Err(outcome) = self.core.submit(Arc::new(job), true) {
+        if let Err(outcome) = self.dispatcher.submit(Arc::new(job), true) {
             let broken = match outcome {
                 Some(Outcome::Broken(error)) => Some(error),
                 _ => None,
@@ -375,14 +380,14 @@ where
         let codec = |error| TaskError::Codec(Border::DecodeResult, error, self.at(Some(worker)));
         match status {
             Status::App => {
-                Err(raw_value.open::<E>(self.core.options.depth).map_or_else(codec, TaskError::App))
+                Err(raw_value.open::<E>(self.dispatcher.options.depth).map_or_else(codec, TaskError::App))
             }
-            _ => raw_value.open::<T>(self.core.options.depth).map_err(codec),
+            _ => raw_value.open::<T>(self.dispatcher.options.depth).map_err(codec),
         }
     }
 }
 
-/// Why a function cannot be run elsewhere.
+/// Why a function cannot be run in another process.
 pub(crate) const NOT_HERE: &str = "the function is not in the program's executable but in a shared library";
 
 impl<A, I, T, E> Iterator for Stream<I, T, E>
@@ -394,11 +399,12 @@ where
 {
     type Item = Result<T, TaskError<E>>;
 
-    /// Blocks until there is a result, or the input has ended and all results have been taken. Until there is one, the input is pulled as far as the buffer
-    /// has room: an input that waits for a result to be taken needs a buffer of 1.
+    /// Blocks until a result is ready, or the input has ended and all results have been taken. Until then the
+    /// input is pulled as far as the buffer has room: an input that waits for a result to be taken needs a
+    /// buffer of 1.
     fn next(&mut self) -> Option<Self::Item> {
-        if !self.core.is_here() {
-            // In a copy of the process that the pool belongs to, nobody puts anything in.
+        if !self.dispatcher.is_here() {
+            // In a forked copy of the pool's process no outcome ever arrives.
             let is_first = self.input.take().is_some();
             return is_first.then(|| Err(TaskError::Unreachable(COPY.to_owned(), self.at(None))));
         }

@@ -1,12 +1,14 @@
-//! Several tasks together: those that are done first, first; and waiting for one, all, or the first that fails.
+//! Several tasks together: in the order in which they are done, and waiting for one, for all, or for the
+//! first error.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::task::{Task, Watch};
+use super::task::Task;
+use super::watch::Watch;
 use crate::reactor::select::later;
 
-/// How many of several tasks are waited for.
+/// How many of several tasks to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// One that is done.
@@ -17,18 +19,19 @@ pub enum Until {
     FirstError,
 }
 
-/// Which of several tasks are done: their places in what was given, each task once.
+/// Which of several tasks are done, by their places in the input. Each task counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waited {
-    /// Those that are.
+    /// Those that are done.
     pub done: Vec<usize>,
-    /// Those that are not.
+    /// Those that are not done.
     pub pending: Vec<usize>,
 }
 
-/// Blocks until one, all, or the first with an error of these tasks is done, or `limit` is over; returns which are done and which are not (Python's
-/// `concurrent.futures.wait`). A task that is given twice counts once. Takes no result.
+/// Blocks until one, all, or the first with an error of these tasks is done, or `limit` is over. Returns
+/// which are done and which are not (Python's `concurrent.futures.wait`). A task that is given twice counts
+/// once. Takes no result.
 ///
 /// ```
 /// use phalanx::Pool;
@@ -76,11 +79,12 @@ pub fn wait<'a, T: 'a, E: 'a>(
     waited
 }
 
-fn is_pending(cell: &super::task::Cell) -> bool {
+fn is_pending(cell: &super::task_cell::Cell) -> bool {
     !cell.is_done()
 }
 
-/// These tasks in the order in which they are done, each once (Python's `as_completed`). The iterator blocks until the next one is.
+/// Returns these tasks in the order in which they are done, each once (Python's `as_completed`). The iterator
+/// blocks until the next one is done.
 ///
 /// ```
 /// use phalanx::Pool;
@@ -114,13 +118,14 @@ pub struct AsCompleted<T, E> {
 }
 
 impl<T, E> AsCompleted<T, E> {
-    /// Ends when so much time has passed from now on; what is not done by then can be had by [`into_rest`](Self::into_rest).
+    /// Ends the iterator when this much time has passed from now on; [`into_rest`](Self::into_rest) returns
+    /// the tasks that are not done by then.
     pub fn within(mut self, limit: Duration) -> Self {
         self.deadline = Some(later(Instant::now(), limit));
         self
     }
 
-    /// Those that have not been given out.
+    /// The tasks that the iterator has not returned.
     pub fn into_rest(self) -> Vec<Task<T, E>> {
         self.tasks
     }

@@ -1,34 +1,32 @@
-//! What runs in a worker: batches, one item at a time.
+//! The loop of a worker: runs batches, one item at a time.
 
-use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::shared_slots::{Halt, Phase, SharedSlots, Status, Track};
+use super::shared_slots::{Halt, Phase, SharedSlots, Slot, Status};
+use super::worker_context::{DECLARED, Declared, HERE, HERE_ON_THREAD, Here, STATE, TASK};
 use crate::actor;
 use crate::control::function::{FunctionName, Ran, Runner};
 use crate::ipc::codec::{Encoded, RawValue};
 use crate::reactor::context;
 use crate::reactor::select::clock;
-use crate::types::escape::escaped;
 
-/// How often a worker looks how large it is, at most.
+/// How often a worker measures its memory, at most.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What a worker is made of.
+/// The argument of a worker's start.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Setup {
     pub(crate) pool: String,
     pub(crate) index: usize,
     pub(crate) incarnation: u64,
     pub(crate) shared_slots: SharedSlots,
-    /// The function that makes its state, and the arguments of that.
+    /// The function that makes its state, and its argument.
     pub(crate) init: Option<(FunctionName, RawValue)>,
-    /// What it does last.
+    /// The function that it runs last.
     pub(crate) exit: Option<FunctionName>,
     pub(crate) limits: Limits,
     /// How long a task may take before it is asked to end.
@@ -37,7 +35,7 @@ pub(crate) struct Setup {
     pub(crate) depth: u32,
 }
 
-/// When a worker wants to be replaced.
+/// When a worker asks to be replaced.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Limits {
     pub(crate) tasks: Option<u64>,
@@ -50,20 +48,20 @@ pub(crate) struct Limits {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Batch {
     pub(crate) serial: u16,
-    pub(crate) track: usize,
+    pub(crate) slot: usize,
     pub(crate) functions: Vec<FunctionName>,
-    /// Which function, and how many bytes of the arguments are this item's.
+    /// For each item, its function (by its place in `functions`) and the length of its arguments.
     pub(crate) items: Vec<(u16, u32)>,
-    /// The arguments of all items, one behind the other. What lies beside them belongs to the only item.
+    /// The arguments of all items, one after the other. Descriptors beside them belong to the only item.
     pub(crate) args: RawValue,
 }
 
-/// What has come of a batch, beside what lies in the shared slots.
+/// The answer to a batch, beside the results in its slot.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answered {
     /// How many items have been finished.
     pub(crate) place: u32,
-    /// The result of the next one, for which there was no room in the shared slots.
+    /// The result of the next item, if its slot had no room for it.
     pub(crate) handed: Option<(Status, RawValue)>,
     /// Why the worker wants to be replaced, if it does.
     pub(crate) retire: Option<String>,
@@ -72,153 +70,29 @@ pub(crate) struct Answered {
 /// The actor in a worker's process.
 #[actor(crate = crate, no_derive, name = "worker")]
 pub(crate) struct Worker {
-    desk: WorkerLoop,
+    worker_loop: WorkerLoop,
 }
 
 #[actor(crate = crate)]
 impl Worker {
     #[init]
     fn new(setup: Setup) -> Result<Self, String> {
-        let desk = WorkerLoop::new(setup)?;
-        let _ = HERE.set(Arc::clone(&desk.here));
-        Ok(Worker { desk })
+        let worker_loop = WorkerLoop::new(setup)?;
+        let _ = HERE.set(Arc::clone(&worker_loop.here));
+        Ok(Worker { worker_loop })
     }
 
     pub(crate) fn work(&mut self, batch: Batch) -> Answered {
-        self.desk.work(&batch)
+        self.worker_loop.work(&batch)
     }
 
     #[on_stop]
     fn stop(&mut self) {
-        self.desk.leave();
+        self.worker_loop.leave();
     }
 }
 
-static HERE: OnceLock<Arc<Here>> = OnceLock::new();
-
-thread_local! {
-    /// Of a worker that is a thread.
-    static HERE_ON_THREAD: RefCell<Option<Arc<Here>>> = const { RefCell::new(None) };
-    static STATE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
-    /// The path of the function whose call has just begun.
-    static TASK: Cell<&'static str> = const { Cell::new("") };
-    /// What it has said of itself.
-    static SAID: Cell<Option<Said>> = const { Cell::new(None) };
-}
-
-/// What a function says of itself when it begins: how often it may be run, and how many nanoseconds it may take (0: no limit). It says the same each time.
-#[derive(Clone, Copy)]
-struct Said {
-    attempts: u32,
-    deadline: u64,
-}
-
-struct Here {
-    pool: String,
-    index: usize,
-    incarnation: u64,
-    shared_slots: SharedSlots,
-    soft: Option<Duration>,
-    item: AtomicU64,
-}
-
-fn here() -> Option<Arc<Here>> {
-    let on_thread = HERE_ON_THREAD.try_with(|here| here.borrow().clone()).ok().flatten();
-    on_thread.or_else(|| HERE.get().cloned())
-}
-
-/// The worker of a pool in which this code runs; `None` elsewhere.
-///
-/// ```
-/// # use phalanx::Pool;
-/// # #[phalanx::main]
-/// # fn main() -> phalanx::Result<()> {
-/// let pool = Pool::builder().workers(2).build()?;
-/// let index = pool.run(|| phalanx::pool::worker().map(|worker| worker.index()), ())?;
-/// assert!(index.is_some_and(|index| index < 2));
-/// assert!(phalanx::pool::worker().is_none()); // this is the program itself
-/// # Ok(())
-/// # }
-/// ```
-pub fn worker() -> Option<WorkerContext> {
-    here().map(WorkerContext)
-}
-
-/// What a task can know of its worker: see [`worker`].
-pub struct WorkerContext(Arc<Here>);
-
-impl WorkerContext {
-    /// The place of the worker in its pool, from 0. It is the same for the process that replaces it, so it can stand for a device, a port, a core.
-    pub fn index(&self) -> usize {
-        self.0.index
-    }
-
-    /// How many processes have had this place, this one included.
-    pub fn incarnation(&self) -> u64 {
-        self.0.incarnation
-    }
-
-    /// The name of the pool.
-    pub fn pool(&self) -> &str {
-        &self.0.pool
-    }
-
-    /// Whether the task in progress is wanted no more: it is over its soft deadline, or its pool is being aborted. A task that looks at this now and
-    /// then can end by itself before it is killed.
-    pub fn is_cancelled(&self) -> bool {
-        let item = self.0.item.load(Ordering::Relaxed);
-        let late =
-            |soft: Duration| clock().saturating_sub(self.0.shared_slots.since()) >= soft.as_nanos() as u64;
-        item != 0 && (self.0.shared_slots.cancelled() == item || self.0.soft.is_some_and(late))
-    }
-}
-
-impl std::fmt::Debug for WorkerContext {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        escaped(f, |f| {
-            let Here { pool, index, incarnation, .. } = &*self.0;
-            write!(f, "WorkerContext({pool}, {index}, incarnation {incarnation})")
-        })
-    }
-}
-
-/// Gives the state that [`init`](crate::pool::PoolBuilder::init) has made in this worker, to look at and to change.
-///
-/// ```
-/// # use phalanx::{Pool, pool};
-/// # #[phalanx::main]
-/// # fn main() -> phalanx::Result<()> {
-/// let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<String>>();
-/// let pool = Pool::builder().workers(1).init(words, "zero one two".to_owned()).build()?;
-/// let word = |n: usize| pool::state(|words: &mut Vec<String>| words[n].clone());
-/// assert_eq!(pool.run(word, 2)?, "two");
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Panics
-/// Outside of a worker's main thread, in a pool without `init`, and if its state is of another type.
-pub fn state<S: 'static, R>(use_it: impl FnOnce(&mut S) -> R) -> R {
-    STATE.with_borrow_mut(|state| match state.as_mut().and_then(|state| state.downcast_mut()) {
-        Some(state) => use_it(state),
-        None => panic!("this worker has no state of the type {}", std::any::type_name::<S>()),
-    })
-}
-
-/// The task in progress may be run so often, and may take so many nanoseconds (0: no limit), if it is the function of this path, or any.
-pub(crate) fn declare(path: Option<&str>, attempts: u32, deadline: u64) {
-    let in_progress = TASK.get();
-    if !in_progress.is_empty()
-        && path.is_none_or(|path| path == in_progress)
-        && let Some(here) = here()
-    {
-        TASK.set("");
-        SAID.set(Some(Said { attempts, deadline }));
-        here.shared_slots.declare(attempts, deadline);
-    }
-}
-
-/// A worker's things, in a process or on a thread.
+/// The state of a worker, in a process or on a thread.
 pub(crate) struct WorkerLoop {
     here: Arc<Here>,
     shared_slots: SharedSlots,
@@ -233,25 +107,26 @@ pub(crate) struct WorkerLoop {
     known: Vec<Known>,
 }
 
-/// A function that this worker has been asked for.
+/// A function that this worker has been asked to run.
 struct Known {
     name: FunctionName,
     runner: &'static Runner,
-    /// Known after its first run. From then on the shared slots says it before the function begins: then no kill finds one that runs and has not said yet that
-    /// it may be repeated.
-    said: Option<Said>,
+    /// What the function declares, known after its first run. From then on the worker writes it before the
+    /// function begins, so that a kill never finds a task that runs and has not declared yet that it may be
+    /// repeated.
+    declared: Option<Declared>,
 }
 
-/// How an item ended that was begun.
+/// How a begun item ended.
 enum Worked {
     Finished,
-    /// There is no room for the result in the shared slots.
+    /// The slot has no room for the result.
     TooLarge(Status, Encoded),
 }
 
 impl WorkerLoop {
     /// # Errors
-    /// That of the function that makes the state.
+    /// The error of the function that makes the state.
     pub(crate) fn new(setup: Setup) -> Result<WorkerLoop, String> {
         let Setup { pool, index, incarnation, shared_slots, init, exit, limits, soft, depth } = setup;
         if !shared_slots.is_whole() {
@@ -284,7 +159,7 @@ impl WorkerLoop {
         })
     }
 
-    /// The last that the worker does, if it ends in order.
+    /// The last step of a worker that ends in order.
     pub(crate) fn leave(&mut self) {
         let exit = self.exit.take();
         if let Some(runner) = exit.and_then(|function| function.find())
@@ -294,27 +169,27 @@ impl WorkerLoop {
         }
     }
 
-    /// Its place among those that are known.
+    /// Returns its place in `known`.
     fn find(&mut self, name: &FunctionName) -> Option<usize> {
         if let Some(place) = self.known.iter().position(|known| known.name == *name) {
             return Some(place);
         }
         let runner = name.find()?;
-        self.known.push(Known { name: name.clone(), runner, said: None });
+        self.known.push(Known { name: name.clone(), runner, declared: None });
         Some(self.known.len() - 1)
     }
 
     pub(crate) fn work(&mut self, batch: &Batch) -> Answered {
         let functions: Vec<Option<usize>> = batch.functions.iter().map(|name| self.find(name)).collect();
         let shared_slots = self.shared_slots.clone();
-        let track = shared_slots.track(batch.track);
+        let slot = shared_slots.slot(batch.slot);
         let (mut from, mut at, mut handed, mut place) = (0, 0, None, 0);
         let mut began = clock();
         for &(function, len) in &batch.items {
-            // Before it begins: from then on the pool looks at how long it takes.
+            // Stamped before the item begins: from then on the pool checks how long it takes.
             shared_slots.stamp(began);
-            // One that is to be replaced begins nothing; what is left goes to others.
-            if self.retire.is_some() || track.begin(batch.serial, place).is_err() {
+            // A worker that is to be replaced begins nothing; the rest goes to others.
+            if self.retire.is_some() || slot.begin(batch.serial, place).is_err() {
                 break;
             }
             let to = (from + len as usize).min(batch.args.bytes.len());
@@ -325,7 +200,7 @@ impl WorkerLoop {
             let known = known.and_then(|place| self.known.get_mut(place));
             let which = (batch.serial, place);
             let worked =
-                run_one(&shared_slots, &track, which, &mut at, known, (args, &batch.args), self.depth);
+                run_one(&shared_slots, &slot, which, &mut at, known, (args, &batch.args), self.depth);
             self.here.item.store(0, Ordering::Relaxed);
             let ended = clock();
             shared_slots.count(ended.saturating_sub(began));
@@ -342,7 +217,7 @@ impl WorkerLoop {
         Answered { place, handed, retire: self.retire.clone() }
     }
 
-    /// Looks whether it is time to be replaced.
+    /// Counts a task, and checks whether the worker is to be replaced.
     fn count_one(&mut self) {
         self.tasks += 1;
         let Limits { tasks, rss, growth, age } = self.limits;
@@ -370,14 +245,14 @@ impl WorkerLoop {
     }
 }
 
-/// What names an item in a shared slots; not 0.
+/// A number for an item that is unique in the shared memory; never 0.
 pub(crate) fn item(serial: u16, place: u32) -> u64 {
     (u64::from(serial) << 32) | (u64::from(place) + 1)
 }
 
 fn run_one(
     shared_slots: &SharedSlots,
-    track: &Track<'_>,
+    slot: &Slot<'_>,
     which: (u16, u32),
     at: &mut usize,
     known: Option<&mut Known>,
@@ -385,20 +260,20 @@ fn run_one(
     depth: u32,
 ) -> Worked {
     let ran = match (known, raw_value.descriptors()) {
-        (Some(Known { runner, said, .. }), Ok(fds)) => {
-            // Reading its arguments is a part of it.
-            if let Some(said) = said {
-                shared_slots.declare(said.attempts, said.deadline);
+        (Some(Known { runner, declared, .. }), Ok(fds)) => {
+            // Reading its arguments is a part of the task.
+            if let Some(declared) = declared {
+                shared_slots.declare(declared.attempts, declared.deadline);
             }
             let mut begins = || {
-                track.enter(which, Phase::Running).unwrap_or_else(|halt| give_up(halt));
+                slot.enter(which, Phase::Running).unwrap_or_else(|halt| give_up(halt));
                 TASK.set((runner.type_name)());
-                SAID.set(None);
+                DECLARED.set(None);
             };
             let ran = runner.run(args, fds, depth, &mut begins);
-            // The shared slots has room for one answer, and one of them is the original.
+            // A task may have forked: only the original process may write the answer.
             context::leave_if_copy();
-            *said = SAID.take().or(*said);
+            *declared = DECLARED.take().or(*declared);
             ran
         }
         (None, _) => Ran::Arguments("the function is not in this program".to_owned()),
@@ -413,18 +288,19 @@ fn run_one(
         Ran::Arguments(error) => (Status::Arguments, text(error)),
         Ran::Result(error) => (Status::Result, text(error)),
     };
-    let written = if encoded.aside.is_empty() { track.write(*at, status, &encoded.bytes) } else { None };
+    let written = if encoded.aside.is_empty() { slot.write(*at, status, &encoded.bytes) } else { None };
     let done = match written {
         Some(next) => {
             *at = next;
-            track.finish(which).map(|()| Worked::Finished)
+            slot.finish(which).map(|()| Worked::Finished)
         }
-        None => track.enter(which, Phase::Handing).map(|()| Worked::TooLarge(status, encoded)),
+        None => slot.enter(which, Phase::Handing).map(|()| Worked::TooLarge(status, encoded)),
     };
     done.unwrap_or_else(|halt| give_up(halt))
 }
 
-/// This process begins nothing any more. One that is condemned waits until it is killed; nobody will kill one whose shared slots has been written over.
+/// Begins nothing more. A condemned worker waits until it is killed; a worker whose slot has been written
+/// over is not going to be killed, so it panics.
 fn give_up(halt: Halt) -> ! {
     assert!(halt == Halt::Condemned, "{OVERWRITTEN}");
     loop {
@@ -432,11 +308,11 @@ fn give_up(halt: Halt) -> ! {
     }
 }
 
-/// What has become of a worker whose shared slots says nothing that makes sense.
+/// Why a worker ended whose shared memory makes no sense.
 pub(crate) const OVERWRITTEN: &str =
     "code in this worker has written over the memory that it shares with its pool";
 
-/// How many bytes of this process are in memory.
+/// How many bytes of this process are resident.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -448,9 +324,10 @@ fn resident() -> u64 {
 mod tests {
     use super::*;
     use crate::ipc::bounds::DEPTH;
+    use crate::pool::worker_context::{declare, here};
     use crate::task::function::TaskFn;
 
-    /// May be run seven times; returns how often the shared slots says so before the function does.
+    /// May be run seven times; returns how often the shared memory said so before it ran.
     fn hesitant(_: u8) -> u32 {
         let before = here().unwrap().shared_slots.attempts();
         declare(Some(std::any::type_name_of_val(&hesitant)), 7, 0);
@@ -475,16 +352,17 @@ mod tests {
             soft: None,
             depth: DEPTH,
         };
-        let mut desk = WorkerLoop::new(setup).unwrap();
+        let mut worker_loop = WorkerLoop::new(setup).unwrap();
         let functions = [hesitant.function(), plain.function()].map(|function| function.name().unwrap());
         let items = vec![(0, 1), (0, 1), (1, 1), (0, 1)];
         let args = RawValue::of_bytes(vec![0; items.len()]);
-        shared_slots.track(0).open(1, items.len() as u32);
-        let answered = desk.work(&Batch { serial: 1, track: 0, functions: functions.into(), items, args });
+        shared_slots.slot(0).open(1, items.len() as u32);
+        let answered =
+            worker_loop.work(&Batch { serial: 1, slot: 0, functions: functions.into(), items, args });
         assert_eq!(answered.place, 4);
         let (mut at, mut results) = (0, Vec::new());
         for _ in 0..4 {
-            at = shared_slots.track(0).read(at, &mut results).unwrap().1;
+            at = shared_slots.slot(0).read(at, &mut results).unwrap().1;
         }
         assert_eq!(results, [0, 7, 0, 7]);
     }
