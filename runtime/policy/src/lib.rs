@@ -12,6 +12,7 @@ mod backoff;
 pub mod duration;
 mod intensity;
 mod machine;
+mod options;
 mod spec;
 
 pub use spec::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
