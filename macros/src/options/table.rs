@@ -127,3 +127,27 @@ spawn_options! {
     krate: Option<Path>           { "crate" [ActorStruct ActorImpl Task Main Supervisor] = path(); }
     no_derive: Option<bool>       { "no_derive" [ActorStruct] = flag(); }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The document has a table for supervisors, and before it one for all others.
+    #[test]
+    fn every_option_has_a_row_in_its_document() {
+        let document = include_str!("../../../docs/options.md");
+        let (of_others, of_supervisors) = document.split_once("\n## Of a supervisor\n").unwrap();
+        for (key, places) in TABLE {
+            let names = |text: &str| {
+                [format!("`{key}`"), format!("`{key} = ")].iter().any(|name| text.contains(name))
+            };
+            let has_row = |part: &str| part.lines().any(|line| line.starts_with('|') && names(line));
+            if places.contains(&Place::Supervisor) {
+                assert!(has_row(of_supervisors), "`{key}` has no row among the options of a supervisor");
+            }
+            if places.iter().any(|place| *place != Place::Supervisor) {
+                assert!(has_row(of_others), "`{key}` has no row among the options of an actor or a task");
+            }
+        }
+    }
+}
