@@ -17,11 +17,16 @@ use crate::control::function::FunctionName;
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::logging::Wish;
-use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
+use crate::policy::{ChildRules, Restart, Rules, Shutdown, Status};
 use crate::status::{StatusPage, StopMode};
 use crate::sys::{clock, credentials, fd, poll, seqpacket};
 use crate::types::exit::ExitReason;
-use crate::types::options::Recycle;
+use crate::types::options::Options;
+
+const START: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
+/// A supervisor starts when all its children have, each of which has its own limit.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<P = ByteBuf> {
@@ -119,42 +124,38 @@ pub(crate) enum Kind {
     Supervisor,
 }
 
+impl Kind {
+    /// How long one with these options may take to be ready.
+    pub(crate) fn start_limit(self, options: &Options) -> Duration {
+        let usual = if self == Kind::Supervisor { FOR_EVER } else { START };
+        options.start.unwrap_or(usual)
+    }
+
+    /// How one with these options is stopped.
+    pub(crate) fn shutdown(self, options: &Options) -> Shutdown {
+        let usual = if self == Kind::Supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
+        options.how_to_stop(usual)
+    }
+}
+
 /// Everything a supervisor has to know of a process to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Spec {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    pub(crate) daemon: bool,
+    /// What was said of it. What has a default is to be had by a function here or of the options.
+    pub(crate) options: Options,
     /// Where its code is, and how to know it again.
     pub(crate) entry: u64,
     pub(crate) type_name: String,
     pub(crate) build: u64,
     /// The pid of whoever spawns it.
     pub(crate) parent: u32,
-    /// How long it may take to be ready.
-    pub(crate) start: Duration,
-    /// How long a handler may run, if there is a limit.
-    pub(crate) deadline: Option<Duration>,
-    /// How it is stopped.
-    pub(crate) shutdown: Shutdown,
-    /// The limit on its private memory, in bytes.
-    pub(crate) memory: Option<u64>,
     /// What the program wants to hear of it, if anything.
     pub(crate) log: Option<Wish>,
     /// By which name its supervisor's user knows it, if it is the child of a declared supervisor.
     pub(crate) child_id: Option<String>,
-    pub(crate) rules: ChildRules,
-    pub(crate) recycle: Option<Recycle>,
-    pub(crate) drain: Drain,
-    /// Whether its next process is always to be there.
-    pub(crate) spare: bool,
-    /// How many messages its mailbox holds.
-    pub(crate) mailbox: u32,
-    /// How long a call to it waits by default.
-    pub(crate) timeout: Duration,
-    /// How deep its messages may be.
-    pub(crate) depth: u32,
     /// For a supervisor: how it treats its children.
     pub(crate) policy: Option<Rules>,
     /// What is different for this process than for its supervisor.
@@ -166,14 +167,30 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
+    /// How long it may take to be ready.
+    pub(crate) fn start_limit(&self) -> Duration {
+        self.kind.start_limit(&self.options)
+    }
+
+    /// How it is stopped.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        self.kind.shutdown(&self.options)
+    }
+
+    /// How its supervisor treats it.
+    pub(crate) fn rules(&self) -> ChildRules {
+        self.options.rules(self.child_id.is_some())
+    }
+
     /// Whether there may be another process after the first, for the same mailbox.
     pub(crate) fn is_durable(&self) -> bool {
-        self.kind != Kind::Supervisor && (self.rules.restart != Restart::Temporary || self.recycle.is_some())
+        let may_follow = || self.rules().restart != Restart::Temporary || self.options.recycle.is_some();
+        self.kind != Kind::Supervisor && may_follow()
     }
 
     /// Whether the end of the program waits for it: a piece of work, and none that is begun again when it is done.
     pub(crate) fn ends_by_itself(&self) -> bool {
-        self.kind == Kind::Task && !self.daemon && self.rules.restart != Restart::Permanent
+        self.kind == Kind::Task && !self.options.daemon && self.rules().restart != Restart::Permanent
     }
 
     /// The id, or the name where there is none.

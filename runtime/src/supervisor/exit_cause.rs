@@ -110,7 +110,7 @@ pub(crate) fn exit(spec: &Spec, status_page: &StatusPage, exit_record: &ExitReco
     }
     match &exit_record.reason {
         // It counts against no allowance, so it must have been wanted.
-        ExitReason::Recycled if spec.recycle.is_some() => Exit::Recycled,
+        ExitReason::Recycled if spec.options.recycle.is_some() => Exit::Recycled,
         ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Exited(0) => Exit::Success,
         _ => Exit::Crash,
     }

@@ -65,7 +65,7 @@ impl Supervisor {
                 // Callers that have been told of its end look again.
                 child.ring();
             }
-            if child.spec().spare {
+            if child.spec().options.spare {
                 self.standby.want(key);
             }
             if self.children.len() <= FEW

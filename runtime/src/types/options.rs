@@ -8,6 +8,12 @@ use crate::policy::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 
 const MAX_MAILBOX: u32 = 65_535;
 
+/// How many messages a mailbox holds, unless an option says otherwise.
+const MAILBOX: u32 = 256;
+
+/// How long a call waits, unless an option says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How deep a value may be, unless an option says otherwise.
 pub(crate) const DEPTH: u32 = 128;
 
@@ -76,6 +82,16 @@ impl Options {
 }
 
 impl Options {
+    /// How many messages its mailbox holds.
+    pub(crate) fn mailbox(&self) -> u32 {
+        self.mailbox.unwrap_or(MAILBOX)
+    }
+
+    /// How long a call to it waits by default.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(TIMEOUT)
+    }
+
     /// How deep its messages, its state and its answers may be.
     pub(crate) fn depth(&self) -> u32 {
         self.depth.unwrap_or(DEPTH)
@@ -125,14 +141,14 @@ impl Options {
         self.shutdown.or(self.grace.map(Shutdown::Timeout)).unwrap_or(otherwise)
     }
 
-    /// How its supervisor treats it; `restart` if nothing is said about that.
-    pub(crate) fn rules(&self, restart: Restart) -> ChildRules {
-        ChildRules {
-            restart: self.restart.unwrap_or(restart),
-            significant: self.significant,
-            intensity: self.intensity,
-            backoff: self.backoff,
-        }
+    /// How its supervisor treats it: one that is `declared`, or that of the process that spawns it.
+    pub(crate) fn rules(&self, declared: bool) -> ChildRules {
+        let usual = if declared { Restart::Permanent } else { Restart::Temporary };
+        let restart = self.restart.unwrap_or(usual);
+        // The supervisor of a process bears everything, so each child has an allowance of its own.
+        let allowance = (!declared && restart != Restart::Temporary).then(Intensity::default);
+        let intensity = self.intensity.or(allowance);
+        ChildRules { restart, significant: self.significant, intensity, backoff: self.backoff }
     }
 }
 
