@@ -1,10 +1,14 @@
-//! Restart policy of [phalanx](https://docs.rs/phalanx): what a supervisor does when children end, and what it answers to requests.
+//! Restart policy of [phalanx](https://docs.rs/phalanx): what a supervisor does when children end, and what it
+//! answers to requests.
 //!
-//! Pure: an event and the time go in, actions come out. No clock, no pid, no system call, and no randomness but a seed that is
-//! given in. The supervisors of phalanx carry the actions out, and its attributes read their values by the grammars of this crate. Words and rules are those of OTP's
-//! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the function that differs says so.
+//! Pure: an event and the time go in, actions come out. No clock, no pid, no system call, and no randomness
+//! but a seed that is given in. The supervisors of phalanx carry the actions out. Its attributes read their
+//! values by the grammars of this crate, and know their options from its table. Words and rules are those of
+//! OTP's [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); where they differ, the
+//! function that differs says so.
 //!
-//! This crate is published because phalanx needs it. What programs use of it is exported there; the rest may change with every release.
+//! This crate is published because phalanx needs it. What programs use of it is exported there; the rest may
+//! change with every release.
 
 #![allow(missing_docs, reason = "a part of phalanx, and no interface for others")]
 
