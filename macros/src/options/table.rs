@@ -1,16 +1,16 @@
-//! The table of the options. A row has the field of `Options` that an option sets, its key, the places that
-//! take it, the reader of its value, and `to_field` if the runtime's `Options` has that field too. A new
-//! option is one row.
+//! What the attributes make of the table of options (`spawn_options` in `phalanx-policy`), and a table of the
+//! options that only attributes have, in rows of the same form. A new option is one row.
 
 use std::time::Duration;
 
+use phalanx_policy::spawn_options;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::{LitStr, Path};
 
 use super::entry::Entry;
 use super::expr::{Base, ToField};
-use super::supervision::{AutoShutdown, Backoff, Drain, Intensity, Recycle, Restart, Shutdown, Strategy};
+use super::supervision::{self, AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, Strategy};
 
 /// Where the options stand. Each place has its own.
 #[derive(Clone, Copy, PartialEq)]
@@ -61,28 +61,45 @@ impl Place {
     }
 }
 
+/// The types of the table that are not those of the runtime.
+type Text = LitStr;
+type Switch = Option<bool>;
+type Recycling = supervision::Recycle;
+
 macro_rules! options {
-    ($(
-        $(#[$doc:meta])*
-        $field:ident: $type:ty {
-            $($key:literal [$($place:ident)+] $(.$part:ident)? = $read:ident($($words:expr)?);)+
-        } $(=> $to_field:ident)?
-    )+) => {
+    (
+        [$(
+            $field:ident: $type:ty {
+                $($key:literal [$($place:ident)+] $(.$part:ident)? = $read:ident($($words:expr)?);)+
+            }
+        )+]
+        $(
+            $(#[$doc:meta])*
+            $own:ident: $own_type:ty {
+                $own_key:literal [$($own_place:ident)+] = $own_read:ident($($own_words:expr)?);
+            }
+        )+
+    ) => {
         /// The options that an annotation sets. The builder and the runtime's defaults decide the others.
-        #[derive(Default)]
+        #[derive(Clone, Default)]
         pub(crate) struct Options {
-            $($(#[$doc])* pub(crate) $field: $type,)+
+            $(pub(crate) $field: $type,)+
+            $($(#[$doc])* pub(crate) $own: $own_type,)+
             /// The keys themselves, for errors about them.
             pub(crate) given: Vec<Ident>,
         }
 
-        const TABLE: &[(&str, &[Place])] = &[$($(($key, &[$(Place::$place),+]),)+)+];
+        const TABLE: &[(&str, &[Place])] = &[
+            $($(($key, &[$(Place::$place),+]),)+)+
+            $(($own_key, &[$(Place::$own_place),+]),)+
+        ];
 
         impl Options {
             /// Reads the value of an option that the place takes.
             pub(super) fn set(&mut self, entry: &Entry) -> syn::Result<()> {
                 match entry.key.to_string().as_str() {
                     $($($key => self.$field $(.$part)? = Some(entry.$read($($words)?)?),)+)+
+                    $($own_key => self.$own = Some(entry.$own_read($($own_words)?)?),)+
                     _ => (),
                 }
                 Ok(())
@@ -91,37 +108,16 @@ macro_rules! options {
             /// Returns the fields of the runtime's `Options` that the annotation sets.
             pub(super) fn to_fields(&self, base: &Base<'_>) -> Vec<TokenStream> {
                 let mut fields = Vec::new();
-                $($(fields.extend(self.$field.$to_field(base).map(|value| quote!($field: #value,)));)?)+
+                $(fields.extend(self.$field.to_field(base).map(|value| quote!($field: #value,)));)+
                 fields
             }
         }
     };
 }
 
-options! {
-    name: Option<LitStr>          { "name" [ActorStruct Child Task Supervisor] = name(); } => to_field
-    mailbox: Option<u32>          { "mailbox" [ActorStruct ActorChild] = mailbox(); } => to_field
-    daemon: Option<bool>          { "daemon" [ActorStruct Child Task Supervisor] = flag(); } => to_field
-    deadline: Option<Duration>    { "deadline" [ActorStruct ActorChild Task Handler] = duration(); } => to_field
-    start: Option<Duration>       { "start" [ActorStruct Child Task] = duration(); } => to_field
-    grace: Option<Duration>       { "grace" [ActorStruct Child Task] = duration(); } => to_field
-    timeout: Option<Duration>     { "timeout" [ActorStruct ActorChild] = duration(); } => to_field
-    memory: Option<u64>           { "memory" [ActorStruct ActorChild Task] = memory(); } => to_field
-    restart: Option<Restart>      { "restart" [ActorStruct Child Task Supervisor] = restart(); } => to_field
-    intensity: Option<Intensity>  { "intensity" [ActorStruct Child Task Supervisor] = intensity(); } => to_field
-    backoff: Option<Backoff>      { "backoff" [ActorStruct Child Task Supervisor] = backoff(); } => to_field
-    shutdown: Option<Shutdown>    { "shutdown" [ActorStruct Child Task Supervisor] = shutdown(); } => to_field
-    significant: Option<bool>     { "significant" [ActorStruct Child Task Supervisor] = flag(); } => to_field
-    recycle: Recycle {
-        "recycle_after" [ActorStruct ActorChild] .messages = messages();
-        "recycle_above" [ActorStruct ActorChild] .memory = memory();
-        "recycle_at_age" [ActorStruct ActorChild] .age = duration();
-        "recycle_jitter" [ActorStruct ActorChild] .jitter = percent();
-    } => to_field
-    drain: Option<Drain>          { "drain" [ActorStruct ActorChild] = one_of(Drain::WORDS); } => to_field
-    spare: Option<bool>           { "spare" [ActorStruct ActorChild] = flag(); } => to_field
-    nice: Option<i32>             { "nice" [ActorStruct Child Task] = niceness(); } => to_field
-    depth: Option<u32>            { "depth" [ActorStruct ActorChild Task] = depth(); } => to_field
+spawn_options! {
+    options
+
     strategy: Option<Strategy>    { "strategy" [Supervisor] = one_of(Strategy::WORDS); }
     auto_shutdown: Option<AutoShutdown> { "auto_shutdown" [Supervisor] = one_of(AutoShutdown::WORDS); }
     max_children: Option<u32>     { "max_children" [Supervisor] = children(); }
@@ -130,4 +126,28 @@ options! {
     attempts: Option<u32>         { "idempotent" [Task] = attempts(); }
     krate: Option<Path>           { "crate" [ActorStruct ActorImpl Task Main Supervisor] = path(); }
     no_derive: Option<bool>       { "no_derive" [ActorStruct] = flag(); }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The document has a table for supervisors, and before it one for all others.
+    #[test]
+    fn every_option_has_a_row_in_its_document() {
+        let document = include_str!("../../../docs/options.md");
+        let (of_others, of_supervisors) = document.split_once("\n## Of a supervisor\n").unwrap();
+        for (key, places) in TABLE {
+            let names = |text: &str| {
+                [format!("`{key}`"), format!("`{key} = ")].iter().any(|name| text.contains(name))
+            };
+            let has_row = |part: &str| part.lines().any(|line| line.starts_with('|') && names(line));
+            if places.contains(&Place::Supervisor) {
+                assert!(has_row(of_supervisors), "`{key}` has no row among the options of a supervisor");
+            }
+            if places.iter().any(|place| *place != Place::Supervisor) {
+                assert!(has_row(of_others), "`{key}` has no row among the options of an actor or a task");
+            }
+        }
+    }
 }

@@ -208,15 +208,7 @@ fn supervised(declaration: &Declaration, names: &Names, private: &Path) -> Token
 /// Returns the supervisor's options as the child of another. Intensity and backoff are about its own
 /// children.
 fn own_options(options: &Options) -> Options {
-    Options {
-        name: options.name.clone(),
-        daemon: options.daemon,
-        restart: options.restart,
-        shutdown: options.shutdown,
-        significant: options.significant,
-        krate: options.krate.clone(),
-        ..Options::default()
-    }
+    Options { intensity: None, backoff: None, ..options.clone() }
 }
 
 /// Returns `Supervisor::one_for_one().intensity(5, ..)`.

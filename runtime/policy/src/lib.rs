@@ -2,8 +2,8 @@
 //! it replies to requests.
 //!
 //! Pure: an event and the time go in, actions come out. No clock, no pid, no system call, and no randomness
-//! except from a given seed. The supervisors of phalanx carry the actions out, and its attributes read their
-//! values by the grammars of this crate. Words and rules are those of OTP's
+//! except from a given seed. The supervisors of phalanx carry the actions out. Its attributes read their
+//! values by the grammars of this crate, and know their options from its table. Words and rules are those of OTP's
 //! [`supervisor`](https://www.erlang.org/doc/apps/stdlib/supervisor.html); a function that differs says so.
 //!
 //! This crate is published because phalanx needs it. phalanx exports what programs use of it; the rest may
@@ -15,6 +15,7 @@ mod backoff;
 pub mod duration;
 mod intensity;
 mod machine;
+mod options;
 mod spec;
 
 pub use spec::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};

@@ -458,6 +458,27 @@ pub(crate) fn short_name(path: &'static str) -> &'static str {
 mod tests {
     use super::short_name;
 
+    macro_rules! keys {
+        ([$($field:ident: $type:ty {
+            $($key:literal [$($place:ident)+] $(.$part:ident)? = $read:ident($($words:expr)?);)+
+        })+]) => {
+            &[$($(($key, &[$(stringify!($place)),+]),)+)+]
+        };
+    }
+
+    /// Each option of an attribute, and the places that take it.
+    const KEYS: &[(&str, &[&str])] = crate::policy::spawn_options!(keys);
+
+    /// An actor has those of its builder and those that tasks have too.
+    #[test]
+    fn every_option_has_a_setter() {
+        let (shared, of_actors) = include_str!("builder.rs").split_once("pub(crate) use options;").unwrap();
+        for (key, places) in KEYS {
+            let part = if places.contains(&"Task") { shared } else { of_actors };
+            assert!(part.contains(&format!("pub fn {key}(")), "no setter for `{key}`");
+        }
+    }
+
     #[test]
     fn actors_are_named_after_the_last_part_of_their_type() {
         assert_eq!(short_name("shop::store::Cache<alloc::string::String>"), "Cache");

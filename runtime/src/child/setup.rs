@@ -151,7 +151,7 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     status_page.be_vouched_for(supervisor, register::number());
     status_page.started(process::pid(), incarnation);
     link::inherit(control, place, status_page);
-    if let Some(limit) = spec.memory {
+    if let Some(limit) = spec.options.memory {
         signal::explain_aborts(status_page.out_of_memory_word(), limit);
         rlimit::set_memory(limit);
     }
@@ -160,14 +160,15 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     {
         std::process::exit(code);
     }
-    let (recycle, drain) = (spec.recycle, spec.drain);
+    let (recycle, drain) = (spec.options.recycle, spec.options.drain.unwrap_or_default());
     let start = Start { init, fds, receiver, status_page, fd_store, recycle, drain, buffer };
-    let code = bounds::live(spec.depth, || (entry.run)(start));
+    let code = bounds::live(spec.options.depth(), || (entry.run)(start));
     std::process::exit(code)
 }
 
 fn identity_of(spec: &Spec, incarnation: u64) -> Identity {
-    let Spec { id, parent, daemon, timeout, depth, .. } = *spec;
+    let Spec { id, parent, ref options, .. } = *spec;
+    let (daemon, timeout, depth) = (options.daemon, options.timeout(), options.depth());
     let (name, type_name) = (spec.name.clone(), spec.type_name.clone());
     Identity { id, name, type_name, parent, daemon, timeout, depth, incarnation }
 }

@@ -17,12 +17,17 @@ use crate::control::function::FunctionName;
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::{Body, Outgoing, Sealed, packet, parse};
 use crate::logging::Wish;
-use crate::policy::{ChildRules, Drain, Restart, Rules, Shutdown, Status};
+use crate::policy::{ChildRules, Restart, Rules, Shutdown, Status};
 use crate::status::{StatusPage, StopMode};
 use crate::sys::memfd::word_enum;
 use crate::sys::{clock, credentials, fd, poll, seqpacket};
 use crate::types::exit::ExitReason;
-use crate::types::options::Recycle;
+use crate::types::options::Options;
+
+const START: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
+/// A supervisor starts when all its children have, each of which has its own limit.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<P = ByteBuf> {
@@ -122,42 +127,38 @@ word_enum! {
     }
 }
 
+impl Kind {
+    /// How long one with these options may take to be ready.
+    pub(crate) fn start_limit(self, options: &Options) -> Duration {
+        let usual = if self == Kind::Supervisor { FOR_EVER } else { START };
+        options.start.unwrap_or(usual)
+    }
+
+    /// How one with these options is stopped.
+    pub(crate) fn shutdown(self, options: &Options) -> Shutdown {
+        let usual = if self == Kind::Supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
+        options.how_to_stop(usual)
+    }
+}
+
 /// All that a supervisor has to know of a process to start it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Spec {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    pub(crate) daemon: bool,
+    /// The options of the process; a function here, or of the options, returns a value that has a default.
+    pub(crate) options: Options,
     /// Where its code is; the type name and the build verify it.
     pub(crate) entry: u64,
     pub(crate) type_name: String,
     pub(crate) build: u64,
     /// The pid of the process that spawns it.
     pub(crate) parent: u32,
-    /// How long it may take to be ready.
-    pub(crate) start: Duration,
-    /// How long a handler may run, if there is a limit.
-    pub(crate) deadline: Option<Duration>,
-    /// How it is stopped.
-    pub(crate) shutdown: Shutdown,
-    /// The limit on its private memory, in bytes.
-    pub(crate) memory: Option<u64>,
     /// Which of its events the program wants, if any.
     pub(crate) log: Option<Wish>,
     /// Its id below a declared supervisor, if it is a child of one.
     pub(crate) child_id: Option<String>,
-    pub(crate) rules: ChildRules,
-    pub(crate) recycle: Option<Recycle>,
-    pub(crate) drain: Drain,
-    /// Whether a standby process is always kept.
-    pub(crate) spare: bool,
-    /// How many messages its mailbox holds.
-    pub(crate) mailbox: u32,
-    /// How long a call to it waits by default.
-    pub(crate) timeout: Duration,
-    /// How deep its messages may be.
-    pub(crate) depth: u32,
     /// For a supervisor: how it treats its children.
     pub(crate) policy: Option<Rules>,
     /// What differs between this process and its supervisor.
@@ -170,14 +171,30 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
+    /// How long it may take to be ready.
+    pub(crate) fn start_limit(&self) -> Duration {
+        self.kind.start_limit(&self.options)
+    }
+
+    /// How it is stopped.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        self.kind.shutdown(&self.options)
+    }
+
+    /// How its supervisor treats it.
+    pub(crate) fn rules(&self) -> ChildRules {
+        self.options.rules(self.child_id.is_some())
+    }
+
     /// Whether another process may follow the first, for one mailbox.
     pub(crate) fn is_durable(&self) -> bool {
-        self.kind != Kind::Supervisor && (self.rules.restart != Restart::Temporary || self.recycle.is_some())
+        let may_follow = || self.rules().restart != Restart::Temporary || self.options.recycle.is_some();
+        self.kind != Kind::Supervisor && may_follow()
     }
 
     /// Whether the end of the program waits for it: a task that is not started again once it is done.
     pub(crate) fn ends_by_itself(&self) -> bool {
-        self.kind == Kind::Task && !self.daemon && self.rules.restart != Restart::Permanent
+        self.kind == Kind::Task && !self.options.daemon && self.rules().restart != Restart::Permanent
     }
 
     /// The id, or the name where there is none.

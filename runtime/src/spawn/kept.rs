@@ -210,7 +210,7 @@ impl Node {
             let earlier =
                 status_page.last_death().filter(|_| matches!(state, State::Restarting | State::Down));
             let exit_record = earlier.map_or(orphaned, |earlier| earlier.1);
-            let unserved = status_page.depth().load(Ordering::SeqCst).min(self.spec.mailbox);
+            let unserved = status_page.depth().load(Ordering::SeqCst).min(self.spec.options.mailbox());
             status_page.record_exit(process, &ExitRecord { unserved, ..exit_record }, State::Dead);
         }
         fd::shut_down(self.receiver.as_fd());

@@ -16,7 +16,7 @@ use crate::control::step::{NoTree, Obstacle};
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::Envelope;
 use crate::ipc::{bounds, channel};
-use crate::policy::{self, ChildRules, Intensity, Restart, Rules, Shutdown, SpecError};
+use crate::policy::{self, Restart, Rules, SpecError};
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Card, Endpoint};
 use crate::reactor::interrupt;
@@ -34,12 +34,6 @@ use crate::types::error::SpawnError;
 use crate::types::exit::ExitReason;
 use crate::types::options::Options;
 
-const MAILBOX: u32 = 256;
-const START: Duration = Duration::from_secs(10);
-const GRACE: Duration = Duration::from_secs(5);
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// A supervisor is ready when all its children are, and each has its own limit.
-const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// How much longer than the start limit to wait for the supervisor's report.
 const START_SLACK: Duration = Duration::from_secs(5);
 
@@ -92,7 +86,7 @@ impl Mailbox {
     fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Mailbox, Failure> {
         let reactor = Reactor::get().map_err(Failure::Io)?;
         let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
-        let capacity = options.mailbox.unwrap_or(MAILBOX);
+        let capacity = options.mailbox();
         fd::widen(&sender, capacity);
         if kind == Kind::Supervisor {
             // Its mailbox takes requests for children.
@@ -103,7 +97,7 @@ impl Mailbox {
             id: process::random() | 2,
             name: name.into(),
             daemon: options.daemon,
-            timeout: options.timeout.unwrap_or(TIMEOUT),
+            timeout: options.timeout(),
             depth: options.depth(),
         };
         status_page.sign(name, kind.to_word(), card.id, entry);
@@ -277,11 +271,10 @@ impl Plan {
         }
         let specs = |error| SpawnError::Specs { supervisor: name.to_owned(), error };
         if !declared {
-            policy::check_child(&Rules::default(), name, &options.rules(Restart::Temporary))
-                .map_err(specs)?;
+            policy::check_child(&Rules::default(), name, &options.rules(false)).map_err(specs)?;
         }
         let Some(rules) = &self.policy else { return Ok(()) };
-        let of = |child: &Plan| child.options.rules(Restart::Permanent);
+        let of = |child: &Plan| child.options.rules(true);
         let children: Vec<_> = self.children.iter().map(|child| (child.id(), of(child))).collect();
         policy::check(rules, children.iter().map(|(id, rules)| (*id, rules))).map_err(specs)?;
         self.children.iter().try_for_each(|child| child.check(true))
@@ -289,8 +282,7 @@ impl Plan {
 
     /// How long it may take to be ready.
     fn start_limit(&self) -> Duration {
-        let usual = if self.kind == Kind::Supervisor { FOR_EVER } else { START };
-        self.options.start.unwrap_or(usual)
+        self.kind.start_limit(&self.options)
     }
 
     /// Where its code is; 0 for a supervisor, which has none.
@@ -312,33 +304,22 @@ impl Plan {
 
     fn spec(&self, endpoint: &Endpoint, declared: bool) -> Result<Spec, Failure> {
         let offset = self.entry_offset()?;
-        let is_supervisor = self.kind == Kind::Supervisor;
-        let options = &self.options;
+        let card = &endpoint.card;
+        // Its refs know these already.
+        let (timeout, depth) = (Some(card.timeout), Some(card.depth));
         let preload =
             self.preload.map(|function| function.name().ok_or(Failure::NotInExecutable)).transpose()?;
-        let stop = if is_supervisor { Shutdown::Infinity } else { Shutdown::Timeout(GRACE) };
         Ok(Spec {
-            id: endpoint.card.id,
+            id: card.id,
             name: self.title().to_owned(),
             kind: self.kind,
-            daemon: options.daemon,
+            options: Options { timeout, depth, ..self.options },
             entry: offset,
             type_name: self.entry.map_or("", |entry| (entry.value.type_name)()).to_owned(),
             build: executable::build_hash(),
             parent: std::process::id(),
-            start: self.start_limit(),
-            deadline: options.deadline,
-            shutdown: options.how_to_stop(stop),
-            memory: options.memory,
             log: crate::logging::wish(),
             child_id: declared.then(|| self.id().to_owned()),
-            rules: self.rules(declared),
-            recycle: options.recycle,
-            drain: options.drain.unwrap_or_default(),
-            spare: options.spare,
-            mailbox: options.mailbox.unwrap_or(MAILBOX),
-            timeout: endpoint.card.timeout,
-            depth: endpoint.card.depth,
             policy: self.policy,
             attributes: self.attributes()?,
             preload,
@@ -354,18 +335,6 @@ impl Plan {
             attributes.hooks.push((offset, (hook.value.type_name)().to_owned()));
         }
         Ok((attributes != SpawnAttributes::default()).then(|| Box::new(attributes)))
-    }
-
-    fn rules(&self, declared: bool) -> ChildRules {
-        if declared {
-            return self.options.rules(Restart::Permanent);
-        }
-        let mut rules = self.options.rules(Restart::Temporary);
-        if rules.restart != Restart::Temporary {
-            // The supervisor of a process has no intensity limit of its own, so each child has an allowance.
-            rules.intensity.get_or_insert_with(Intensity::default);
-        }
-        rules
     }
 
     /// Makes the missing mailboxes of this process and of all below it.
@@ -421,7 +390,7 @@ impl Plan {
     }
 
     fn follows_the_root(&self) -> bool {
-        self.outlives_root && self.rules(false).restart != Restart::Temporary
+        self.outlives_root && self.options.rules(false).restart != Restart::Temporary
     }
 
     /// Starts what the program keeps, see [`kept`].

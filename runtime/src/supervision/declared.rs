@@ -122,28 +122,8 @@ impl Frame {
 fn merge(declared: Plan, plain: (Option<String>, Options), made: Plan) -> Plan {
     let (plain_name, plain) = plain;
     let name = if made.name == plain_name { declared.name } else { made.name };
-    let options = merge_options(&declared.options, &plain, &made.options);
+    let options = Options::merged(&declared.options, &plain, &made.options);
     Plan { name, options, id: declared.id, ..made }
-}
-
-fn merge_options(declared: &Options, plain: &Options, made: &Options) -> Options {
-    fn pick<T: PartialEq>(declared: T, plain: &T, made: T) -> T {
-        if made == *plain { declared } else { made }
-    }
-    macro_rules! picked {
-        ($($field:ident)*) => { Options { $($field: pick(declared.$field, &plain.$field, made.$field),)* } };
-    }
-    let mut options = picked! {
-        name mailbox daemon deadline start grace timeout memory restart intensity backoff shutdown significant recycle
-        drain spare nice depth
-    };
-    // `shutdown` and `grace` set one thing.
-    (options.shutdown, options.grace) = pick(
-        (declared.shutdown, declared.grace),
-        &(plain.shutdown, plain.grace),
-        (made.shutdown, made.grace),
-    );
-    options
 }
 
 impl Found {
@@ -220,33 +200,5 @@ pub const fn check_significant(options: &Options, permanent: &'static str, never
 pub const fn check_is_actor(is_supervisor: bool, message: &'static str) {
     if is_supervisor {
         panic!("{}", message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::policy::Shutdown;
-
-    #[test]
-    fn what_a_builder_changes_counts_before_what_is_declared() {
-        let declared = Options { mailbox: Some(1), restart: Some(Restart::Transient), ..Options::DEFAULT };
-        let made = Options { restart: Some(Restart::Temporary), daemon: true, ..Options::DEFAULT };
-        let options = merge_options(&declared, &Options::DEFAULT, &made);
-        assert_eq!((options.mailbox, options.daemon), (Some(1), true));
-        assert_eq!(options.restart, Some(Restart::Temporary));
-    }
-
-    #[test]
-    fn grace_and_shutdown_are_two_ways_to_say_the_same() {
-        let declared = Options { shutdown: Some(Shutdown::BrutalKill), ..Options::DEFAULT };
-        let made = Options { grace: Some(Duration::from_secs(1)), ..Options::DEFAULT };
-        let otherwise = Shutdown::Infinity;
-        let stop = merge_options(&declared, &Options::DEFAULT, &made).how_to_stop(otherwise);
-        assert_eq!(stop, Shutdown::Timeout(Duration::from_secs(1)));
-        let plain = merge_options(&declared, &Options::DEFAULT, &Options::DEFAULT);
-        assert_eq!(plain.how_to_stop(otherwise), Shutdown::BrutalKill);
     }
 }

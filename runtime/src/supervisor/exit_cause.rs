@@ -110,7 +110,7 @@ pub(crate) fn exit(spec: &Spec, status_page: &StatusPage, exit_record: &ExitReco
     }
     match &exit_record.reason {
         // A recycling counts against no allowance, so the spec must ask for it.
-        ExitReason::Recycled if spec.recycle.is_some() => Exit::Recycled,
+        ExitReason::Recycled if spec.options.recycle.is_some() => Exit::Recycled,
         ExitReason::Normal | ExitReason::Stopped(_) | ExitReason::Exited(0) => Exit::Success,
         _ => Exit::Crash,
     }

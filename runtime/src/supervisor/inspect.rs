@@ -66,7 +66,7 @@ impl Supervisor {
                 // Callers that learned of its end look again.
                 child.ring();
             }
-            if child.spec().spare {
+            if child.spec().options.spare {
                 self.standby.want(key);
             }
             if self.children.len() <= FEW

@@ -96,7 +96,7 @@ impl Child {
         let (status_page, spec) = (self.status_page(), self.spec());
         status_page.renew();
         status_page.sign(&spec.name, spec.kind.to_word(), spec.id, spec.entry);
-        status_page.set_capacity(spec.mailbox);
+        status_page.set_capacity(spec.options.mailbox());
     }
 
     /// Counts a restart: a process follows an earlier one.

@@ -61,7 +61,7 @@ impl Supervisor {
         }
         let room = self.standby.has_room();
         let Some(child) = self.children.get(&key).filter(|child| child.wants_a_spare(room)) else { return };
-        let always = child.spec().spare;
+        let always = child.spec().options.spare;
         let Some(child) = self.children.remove(&key) else { return };
         let child = self.fork_spare(key, child);
         if always && child.spare.is_none() {
@@ -84,7 +84,7 @@ impl Supervisor {
             Ok(Fork::Parent(pid)) => {
                 process::group_of(pid);
                 process::volunteer_for_oom(pid);
-                self.standby.add(pid, key, child.spec().spare, clock::now());
+                self.standby.add(pid, key, child.spec().options.spare, clock::now());
                 child.spare = Some(Spare { pid, waiting: Some((latch, worker.receiver)) });
                 child
             }
@@ -122,7 +122,7 @@ impl Supervisor {
         let Some(key) = self.standby.remove(pid) else { return false };
         if let Some(child) = self.children.get_mut(&key) {
             let was_its_own = child.spare.take_if(|spare| spare.pid == pid).is_some();
-            if was_its_own && child.spec().spare {
+            if was_its_own && child.spec().options.spare {
                 self.standby.want_again(key, clock::now());
             }
         }
@@ -154,9 +154,9 @@ impl Child {
     fn wants_a_spare(&self, room: bool) -> bool {
         let crashed = || self.last_reason().is_some_and(|reason| !reason.is_orderly());
         let spec = self.spec();
-        let wished_for = match spec.spare {
+        let wished_for = match spec.options.spare {
             true => spec.is_durable(),
-            false => room && spec.rules.restart != Restart::Temporary && crashed(),
+            false => room && spec.rules().restart != Restart::Temporary && crashed(),
         };
         self.spare.is_none()
             && spec.kind == Kind::Actor

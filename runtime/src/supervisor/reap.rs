@@ -228,7 +228,7 @@ impl Child {
 
     /// Whether it may have another process, by its restart type alone.
     fn comes_back(&self, exit: Exit) -> bool {
-        match (self.spec().rules.restart, exit) {
+        match (self.spec().rules().restart, exit) {
             (_, Exit::Recycled) => true,
             (Restart::Temporary, _) => false,
             _ => true,

@@ -17,7 +17,7 @@ impl Supervisor {
         if let Some(refusal) = prepared.err().or_else(|| self.objection(&spawn)) {
             return refuse(&spawn, refusal);
         }
-        let (key, rules) = (self.next_number(), spawn.spec.rules);
+        let (key, rules) = (self.next_number(), spawn.spec.rules());
         let child = Child::new(spawn, false);
         let has_been = child.incarnation > 0;
         self.children.insert(key, Box::new(child));
@@ -50,7 +50,7 @@ impl Supervisor {
         }
         let id = spawn.spec.child_id.as_deref()?;
         // The requesting process does not know the rules of this supervisor.
-        if let Err(error) = check_child(self.policy.rules(), id, &spawn.spec.rules) {
+        if let Err(error) = check_child(self.policy.rules(), id, &spawn.spec.rules()) {
             return Some(Refusal::Specs(error));
         }
         let key = self.key_of(id)?;
@@ -134,10 +134,10 @@ impl Supervisor {
             pid: child.running.as_ref().map(|running| running.pid().unsigned_abs()),
             status: self.policy.status(key).unwrap_or(Status::Down),
             kind: child.spec().kind,
-            restart: child.spec().rules.restart,
-            shutdown: child.spec().shutdown,
-            significant: child.spec().rules.significant,
-            daemon: child.spec().daemon,
+            restart: child.spec().rules().restart,
+            shutdown: child.spec().shutdown(),
+            significant: child.spec().options.significant,
+            daemon: child.spec().options.daemon,
             incarnation: child.incarnation,
             restarts: child.restarts.0,
         }

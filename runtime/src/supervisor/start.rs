@@ -145,7 +145,7 @@ impl Supervisor {
         let Forked { mut control, mut lent, shares, latch } = forked;
         child.say_that_it_has_started(pid);
         let now = clock::now();
-        let start = clock::nanos(child.spec().start);
+        let start = clock::nanos(child.spec().start_limit());
         child.last_pid = pid;
         self.processes.add(pid, key, child.spec().id, child.incarnation);
         let was_down = child.state == State::Down;
@@ -196,7 +196,7 @@ impl Supervisor {
             });
         let children: BTreeMap<Key, Box<Child>> =
             (1..).zip(children.into_iter().map(|spawn| Box::new(Child::new(spawn, true)))).collect();
-        let rules = children.iter().map(|(&key, child)| (key, child.spec().rules)).collect();
+        let rules = children.iter().map(|(&key, child)| (key, child.spec().rules())).collect();
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
         let config =
             Config { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
@@ -316,7 +316,7 @@ impl Child {
     /// The limit on a handler of this method, in nanoseconds.
     pub(super) fn limit(&self, method: u32) -> Option<u64> {
         let own = self.methods.get(method as usize).and_then(|method: &Method| method.deadline);
-        own.or(self.spec().deadline).map(clock::nanos)
+        own.or(self.spec().options.deadline).map(clock::nanos)
     }
 
     /// The shortest limit on any of its handlers.
@@ -330,6 +330,6 @@ impl Child {
 
     fn limits(&self) -> impl Iterator<Item = u64> {
         let methods = (0..self.methods.len() as u32).filter_map(|method| self.limit(method));
-        methods.chain(self.spec().deadline.map(clock::nanos))
+        methods.chain(self.spec().options.deadline.map(clock::nanos))
     }
 }

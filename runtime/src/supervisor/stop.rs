@@ -58,7 +58,7 @@ impl Supervisor {
     pub(super) fn go_on_ending(&mut self) {
         let Some(mode) = self.ending.mode() else { return };
         let alive = self.children.iter_mut().filter(|(_, child)| child.running.is_some());
-        let mut daemons = alive.filter(|(_, child)| child.spec().daemon).peekable();
+        let mut daemons = alive.filter(|(_, child)| child.spec().options.daemon).peekable();
         if daemons.peek().is_some() {
             return daemons.for_each(|(&key, child)| {
                 child.ask_to_stop(StopMode::Stop, StoppedBy::Program);
@@ -113,7 +113,7 @@ impl Child {
         }
         running.stage_mut().ask(StopOrder { mode, at, by });
         spawn.status_page.request_stop(*incarnation, mode, by);
-        match (mode, spawn.spec.shutdown) {
+        match (mode, spawn.spec.shutdown()) {
             (_, Shutdown::BrutalKill) => running.stage_mut().set_kill_at(at),
             (StopMode::Stop, Shutdown::Timeout(grace)) => {
                 running.stage_mut().set_kill_at(at.saturating_add(clock::nanos(grace)));
@@ -123,7 +123,7 @@ impl Child {
             (StopMode::Stop, Shutdown::Infinity) => {}
         }
         match running.stage().is_due(at) {
-            true => running.use_force(spawn.spec.shutdown),
+            true => running.use_force(spawn.spec.shutdown()),
             false => process::kill_and_continue(running.pid(), process::SIGTERM),
         }
     }
@@ -135,7 +135,7 @@ impl Child {
         }
         let Child { spawn, running: Some(running), .. } = self else { return };
         if running.stage().is_due(now) {
-            running.use_force(spawn.spec.shutdown);
+            running.use_force(spawn.spec.shutdown());
         }
         if running.watch().is_due(now) {
             let handler = self.check_handler(now);
@@ -154,7 +154,7 @@ impl Child {
         running.drop_start_limit();
         if !is_up {
             running.stage_mut().kill(KillReason::StartTimeout);
-            let (spec, limit) = (&spawn.spec, spawn.spec.start);
+            let (spec, limit) = (&spawn.spec, spawn.spec.start_limit());
             events::killed_by_the_watchdog(spec, running.pid(), *incarnation, "#[init]", limit);
             process::kill(running.pid(), process::SIGKILL);
         }
@@ -231,7 +231,7 @@ impl Child {
     /// again.
     fn check_drain(&mut self, now: u64) -> Option<u64> {
         let (phase, since) = (self.status_page().phase(), self.status_page().since());
-        let shutdown = self.spec().shutdown;
+        let shutdown = self.spec().shutdown();
         let running = self.running.as_mut()?;
         let StopOrder { mode, at: asked, .. } = running.stage().order()?;
         let Shutdown::Timeout(grace) = shutdown else { return None };

@@ -8,57 +8,90 @@ use crate::policy::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
 
 const MAX_MAILBOX: u32 = 65_535;
 
+/// How many messages a mailbox holds by default.
+const MAILBOX: u32 = 256;
+
+/// How long a call waits by default.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How deep a value may be, unless an option sets another limit.
 pub(crate) const DEPTH: u32 = 128;
 
-/// The options of an attribute.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    pub name: Option<&'static str>,
-    pub mailbox: Option<u32>,
-    pub daemon: bool,
-    pub deadline: Option<Duration>,
-    pub start: Option<Duration>,
-    pub grace: Option<Duration>,
-    pub timeout: Option<Duration>,
-    pub memory: Option<u64>,
-    pub restart: Option<Restart>,
-    pub intensity: Option<Intensity>,
-    pub backoff: Option<Backoff>,
-    pub shutdown: Option<Shutdown>,
-    pub significant: bool,
-    pub recycle: Option<Recycle>,
-    pub drain: Option<Drain>,
-    pub spare: bool,
-    pub nice: Option<i32>,
-    pub depth: Option<u32>,
+/// The types of the table whose values an attribute has in another form.
+type Text = &'static str;
+type Switch = bool;
+type Recycling = Option<Recycle>;
+
+/// What an option is that was not set.
+trait Unset {
+    const UNSET: Self;
 }
 
-impl Options {
-    pub const DEFAULT: Options = Options {
-        name: None,
-        mailbox: None,
-        daemon: false,
-        deadline: None,
-        start: None,
-        grace: None,
-        timeout: None,
-        memory: None,
-        restart: None,
-        intensity: None,
-        backoff: None,
-        shutdown: None,
-        significant: false,
-        recycle: None,
-        drain: None,
-        spare: false,
-        nice: None,
-        depth: None,
+impl<T> Unset for Option<T> {
+    const UNSET: Option<T> = None;
+}
+
+impl Unset for Switch {
+    const UNSET: Switch = false;
+}
+
+macro_rules! options {
+    ([
+        name: $name:ty { $($attribute_name:tt)* }
+        $($field:ident: $type:ty { $($attribute:tt)* })+
+    ]) => {
+        /// The options of an attribute, and what a builder has changed of them.
+        #[doc(hidden)]
+        #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+        pub struct Options {
+            /// That of the attribute. It does not travel: a builder may set another, which is no constant.
+            #[serde(skip)]
+            pub name: $name,
+            $(pub $field: $type,)+
+        }
+
+        impl Options {
+            pub const DEFAULT: Options = Options { name: Unset::UNSET, $($field: Unset::UNSET,)+ };
+
+            /// Returns what was `made`, and in each field that is still `plain`, what is `declared`.
+            fn merged_by_field(declared: &Options, plain: &Options, made: &Options) -> Options {
+                Options {
+                    name: pick(declared.name, &plain.name, made.name),
+                    $($field: pick(declared.$field, &plain.$field, made.$field),)+
+                }
+            }
+        }
     };
 }
 
+crate::policy::spawn_options!(options);
+
+fn pick<T: PartialEq>(declared: T, plain: &T, made: T) -> T {
+    if made == *plain { declared } else { made }
+}
+
 impl Options {
+    /// Returns the `declared` options of a child, but for those that were changed when it was `made`, compared
+    /// with its `plain` ones.
+    pub(crate) fn merged(declared: &Options, plain: &Options, made: &Options) -> Options {
+        let stop = |of: &Options| (of.shutdown, of.grace);
+        // Two options set one thing.
+        let (shutdown, grace) = pick(stop(declared), &stop(plain), stop(made));
+        Options { shutdown, grace, ..Options::merged_by_field(declared, plain, made) }
+    }
+}
+
+impl Options {
+    /// How many messages its mailbox holds.
+    pub(crate) fn mailbox(&self) -> u32 {
+        self.mailbox.unwrap_or(MAILBOX)
+    }
+
+    /// How long a call to it waits by default.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(TIMEOUT)
+    }
+
     /// How deep its messages, its state and its replies may be.
     pub(crate) fn depth(&self) -> u32 {
         self.depth.unwrap_or(DEPTH)
@@ -108,14 +141,14 @@ impl Options {
         self.shutdown.or(self.grace.map(Shutdown::Timeout)).unwrap_or(otherwise)
     }
 
-    /// How its supervisor treats it; `restart` if no option says so.
-    pub(crate) fn rules(&self, restart: Restart) -> ChildRules {
-        ChildRules {
-            restart: self.restart.unwrap_or(restart),
-            significant: self.significant,
-            intensity: self.intensity,
-            backoff: self.backoff,
-        }
+    /// How its supervisor treats it: a `declared` one, or that of the process that spawns it.
+    pub(crate) fn rules(&self, declared: bool) -> ChildRules {
+        let usual = if declared { Restart::Permanent } else { Restart::Temporary };
+        let restart = self.restart.unwrap_or(usual);
+        // The supervisor of a process has no intensity limit of its own, so each child has an allowance.
+        let allowance = (!declared && restart != Restart::Temporary).then(Intensity::default);
+        let intensity = self.intensity.or(allowance);
+        ChildRules { restart, significant: self.significant, intensity, backoff: self.backoff }
     }
 }
 
@@ -142,5 +175,30 @@ impl Recycle {
             Some(recycle) => recycle,
             None => Recycle::NEVER,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_builder_changes_counts_before_what_is_declared() {
+        let declared = Options { mailbox: Some(1), restart: Some(Restart::Transient), ..Options::DEFAULT };
+        let made = Options { restart: Some(Restart::Temporary), daemon: true, ..Options::DEFAULT };
+        let options = Options::merged(&declared, &Options::DEFAULT, &made);
+        assert_eq!((options.mailbox, options.daemon), (Some(1), true));
+        assert_eq!(options.restart, Some(Restart::Temporary));
+    }
+
+    #[test]
+    fn grace_and_shutdown_are_two_ways_to_say_the_same() {
+        let declared = Options { shutdown: Some(Shutdown::BrutalKill), ..Options::DEFAULT };
+        let made = Options { grace: Some(Duration::from_secs(1)), ..Options::DEFAULT };
+        let otherwise = Shutdown::Infinity;
+        let stop = Options::merged(&declared, &Options::DEFAULT, &made).how_to_stop(otherwise);
+        assert_eq!(stop, Shutdown::Timeout(Duration::from_secs(1)));
+        let plain = Options::merged(&declared, &Options::DEFAULT, &Options::DEFAULT);
+        assert_eq!(plain.how_to_stop(otherwise), Shutdown::BrutalKill);
     }
 }
