@@ -5,7 +5,7 @@ use phalanx::{AutoShutdown, ChildState, Restart};
 use phalanx_tests::alone;
 
 use super::PATIENCE;
-use super::stage::{Crash, Stage, Way, Worker, counts, end, reserved, settled, state, stop};
+use super::support::stage::{Crash, Stage, Way, Worker, counts, end, reserved, settled, state, stop};
 
 /// A supervisor with one bystander and two significant children.
 fn significant(
@@ -65,7 +65,7 @@ fn all_significant_children_have_to_end() {
 #[test]
 fn a_temporary_significant_child_counts_also_when_it_crashes() {
     alone(|| {
-        for crash in super::stage::CRASHES {
+        for crash in super::support::stage::CRASHES {
             let stage = Stage::new();
             let (supervisor, [_, one, two]) =
                 significant(&stage, AutoShutdown::AllSignificant, Restart::Temporary);

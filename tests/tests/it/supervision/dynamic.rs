@@ -8,7 +8,7 @@ use phalanx::{ChildState, Restart, SupervisorError};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Crash, Stage, Trouble, Way, counts, end, settled, state, stop, stopped_by_supervisor,
 };
 

@@ -7,7 +7,7 @@ use phalanx::{Restart, StoppedBy};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{CRASHES, Crash, Part, Stage, Worker, counts, reserved, settled, stop};
+use super::support::stage::{CRASHES, Crash, Part, Stage, Worker, counts, reserved, settled, stop};
 
 /// Starts others.
 #[actor]

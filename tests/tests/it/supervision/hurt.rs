@@ -11,8 +11,8 @@ use phalanx::{ChildState, Restart};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::grabber;
-use super::stage::{Crash, Stage, counts, settled, state, stop};
+use super::support::grabber;
+use super::support::stage::{Crash, Stage, counts, settled, state, stop};
 
 /// Does its worst.
 #[actor]
@@ -67,7 +67,7 @@ fn scribble(pid: u32, seed: u64) -> usize {
 fn still_supervises(
     supervisor: &SupervisorRef,
     stage: &Stage,
-    witness: &ActorRef<super::stage::Worker>,
+    witness: &ActorRef<super::support::stage::Worker>,
     round: u64,
 ) {
     assert_eq!(supervisor.incarnation(), 1);
@@ -122,7 +122,7 @@ fn an_overwritten_status_page_does_not_keep_an_actor_from_being_restarted() {
         let (supervisor, witness) = stage.witnessed();
         let vandal = supervisor.start_child("vandal", Vandal.builder()).unwrap();
         for round in 1..9 {
-            let pid = super::stage::child(&supervisor, "vandal").pid.unwrap();
+            let pid = super::support::stage::child(&supervisor, "vandal").pid.unwrap();
             scribble(pid, round * 7919);
             processes::kill(pid);
             eventually("its end", PATIENCE, || !processes::exists(pid));
@@ -222,7 +222,7 @@ fn a_thousand_restarts_leave_nothing_in_the_supervisor() {
                 settled(&supervisor, 2);
                 supervisor.terminate_child("added").unwrap();
                 supervisor.delete_child("added").unwrap();
-                stage.spoil("added", super::stage::Trouble::Refuses, 1);
+                stage.spoil("added", super::support::stage::Trouble::Refuses, 1);
                 supervisor.start_child("added", stage.worker("added")).unwrap_err();
                 supervisor.restart_child("nobody").unwrap_err();
             }
@@ -234,7 +234,7 @@ fn a_thousand_restarts_leave_nothing_in_the_supervisor() {
             assert!(start.elapsed() < PATIENCE, "before {before:#?}, now {:#?}", now());
             thread::sleep(Duration::from_millis(5));
         }
-        assert_eq!(super::stage::child(&supervisor, "frail").restarts as u64, restarts);
+        assert_eq!(super::support::stage::child(&supervisor, "frail").restarts as u64, restarts);
         stop(&supervisor);
     });
 }

@@ -8,7 +8,7 @@ use phalanx::{ChildState, Restart, SupervisorError};
 use phalanx_tests::{alone, eventually};
 
 use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Crash, Stage, Trouble, Worker, child, counts, processes_of, reserved, settled, state, stop,
     within,
 };
@@ -228,7 +228,7 @@ fn a_crash_costs_one_of_two_hundred_calls() {
             let held = a.wait_for(latch.path());
             eventually("the call", PATIENCE, || a.depth() == 0);
             let before: Vec<_> = (1..100).map(|number| a.number(number)).collect();
-            let exit = a.end(super::stage::Way::Exit(255));
+            let exit = a.end(super::support::stage::Way::Exit(255));
             let after: Vec<_> = (101..=200).map(|number| a.number(number)).collect();
             latch.open();
             held.wait().unwrap();
@@ -244,7 +244,11 @@ fn a_crash_costs_one_of_two_hundred_calls() {
             let latch = stage.latch("again");
             let held = a.wait_for(latch.path());
             eventually("the call", PATIENCE, || a.depth() == 0);
-            let way = if for_good { super::stage::Way::LeaveForGood } else { super::stage::Way::Exit(255) };
+            let way = if for_good {
+                super::support::stage::Way::LeaveForGood
+            } else {
+                super::support::stage::Way::Exit(255)
+            };
             let exit = a.end(way);
             let lost: Vec<_> = (0..100).map(|number| a.number(number)).collect();
             latch.open();

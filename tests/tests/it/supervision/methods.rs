@@ -11,7 +11,7 @@ use phalanx::{Restart, Shutdown};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{Stage, stop};
+use super::support::stage::{Stage, stop};
 
 const LIMIT: Duration = Duration::from_millis(300);
 
@@ -209,7 +209,7 @@ fn a_handler_past_the_limit_of_its_caller_is_killed_and_the_reason_says_which_an
                 }
                 other => panic!("{other:?}"),
             }
-            super::stage::within(start, LIMIT + Duration::from_millis(500));
+            super::support::stage::within(start, LIMIT + Duration::from_millis(500));
             assert_eq!(behind.wait(), Ok(incarnation));
         }
         // A tell can have a limit, too.
@@ -275,7 +275,10 @@ fn an_actor_is_replaced_at_its_age_and_loses_nothing() {
         served += 1;
         assert_eq!(its_ref.work(served, 0).wait(), Ok(served));
         eventually("the next", PATIENCE, || its_ref.incarnation() > before);
-        assert_eq!((bystander.incarnation(), super::stage::child(&supervisor, "a").restarts), (1, 0));
+        assert_eq!(
+            (bystander.incarnation(), super::support::stage::child(&supervisor, "a").restarts),
+            (1, 0)
+        );
         // The last of them counts before it says so.
         eventually("the beginning of the next", PATIENCE, || said(&log).matches("ended begun").count() >= 4);
         let log = said(&log);

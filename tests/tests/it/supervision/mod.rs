@@ -5,7 +5,6 @@ mod declared;
 mod dynamic;
 mod families;
 mod forged;
-mod grabber;
 mod hurt;
 mod intensity;
 mod methods;
@@ -16,15 +15,14 @@ mod requests;
 mod restarts;
 mod root;
 mod spares;
-mod stage;
 mod starting;
 mod stopping;
 mod storm;
 mod strategies;
+mod support;
 mod system;
 mod types;
 mod wiped;
-mod worker;
 
 use std::time::Duration;
 

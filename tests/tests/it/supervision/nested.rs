@@ -7,7 +7,7 @@ use phalanx::{ChildState, Restart};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Crash, Stage, Trouble, Worker, child, counts, reserved, settled, state, stop, within,
 };
 

@@ -4,7 +4,7 @@ use phalanx::prelude::*;
 use phalanx_tests::{alone, processes};
 
 use super::PATIENCE;
-use super::stage::{CRASHES, Stage, processes_of, reserved, settled, stop, stopped_by_supervisor};
+use super::support::stage::{CRASHES, Stage, processes_of, reserved, settled, stop, stopped_by_supervisor};
 
 /// As OTP's `order_of_children`. The ids are not in alphabetical order.
 #[test]
@@ -59,7 +59,7 @@ struct Late;
 #[actor]
 impl Late {
     #[init]
-    fn new(first: ActorRef<super::stage::Worker>) -> Result<Late, String> {
+    fn new(first: ActorRef<super::support::stage::Worker>) -> Result<Late, String> {
         match first.if_up().count().wait() {
             Ok(1) => Ok(Late),
             other => Err(format!("{other:?}")),

@@ -7,7 +7,7 @@ use phalanx::{ChildState, Restart, Shutdown, SupervisorError};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Last, Stage, Trouble, Worker, child, counts, reserved, settled, state, stop,
     stopped_by_supervisor,
 };
@@ -117,7 +117,7 @@ fn the_first_call_is_swept_and_the_next_is_answered() {
         let (supervisor, [a]) = stage.cast(Supervisor::one_for_one(), ["a"]);
         let supervisor = supervisor.start().unwrap();
         let latch = stage.latch("stopping");
-        a.end_at(latch.path(), super::stage::Way::Exit(0)).unwrap();
+        a.end_at(latch.path(), super::support::stage::Way::Exit(0)).unwrap();
         eventually("the message", PATIENCE, || a.depth() == 0);
         let first = a.count();
         thread::scope(|scope| {
@@ -252,7 +252,7 @@ fn a_supervisor_answers_while_a_child_starts_and_while_one_stops() {
                 let state = |id| children.iter().find(|child| child.id == id).map(|child| child.state);
                 (state("stuck"), state("slow")) == (Some(ChildState::Starting), Some(ChildState::Stopping))
             });
-            super::stage::Crash::Panic.hit(&a);
+            super::support::stage::Crash::Panic.hit(&a);
             assert_eq!(a.count().wait(), Ok(1));
             let other = supervisor.start_child("other", stage.worker("other")).unwrap();
             assert_eq!(other.count().wait(), Ok(1));

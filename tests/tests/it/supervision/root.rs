@@ -8,7 +8,7 @@ use phalanx::{Monitor, Restart, SpawnError, SupervisorBuilder, names};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{Stage, Trouble, Way, Worker, settled, stop};
+use super::support::stage::{Stage, Trouble, Way, Worker, settled, stop};
 
 fn root() -> u32 {
     processes::root_supervisor(id()).expect("there is a tree")

@@ -10,7 +10,7 @@ use phalanx::{
 use phalanx_tests::{alone, processes};
 
 use super::PATIENCE;
-use super::stage::{Stage, Trouble, child, counts, settled, state, stop, within};
+use super::support::stage::{Stage, Trouble, child, counts, settled, state, stop, within};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -94,7 +94,7 @@ fn a_failed_boot_undoes_what_was_started_and_says_where_and_why() {
             let SpawnError::InitFailed { actor, error } = &error else { panic!("{error:?}") };
             assert_eq!(actor, "root");
             let parts = match trouble {
-                Trouble::Panics => ["`lower`", "`broken`", "supervision/worker.rs", "broken panics"],
+                Trouble::Panics => ["`lower`", "`broken`", "supervision/support/worker.rs", "broken panics"],
                 _ => ["`lower`", "init failed", "`broken`", "broken is broken"],
             };
             let found = parts.map(|part| error.find(part).unwrap_or_else(|| panic!("no {part} in {error}")));

@@ -10,7 +10,7 @@ use phalanx::{ChildState, Restart, Shutdown, StoppedBy, SupervisorBuilder};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     Last, Stage, Way, child, counts, reserved, settled, state, stop, stopped_by_supervisor, within,
 };
 

@@ -11,7 +11,7 @@ use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{Crash, Stage, settled, stop};
+use super::support::stage::{Crash, Stage, settled, stop};
 
 /// Writes down each message once it is handled.
 #[actor]

@@ -5,7 +5,7 @@ use phalanx::{ChildState, Restart};
 use phalanx_tests::{alone, eventually};
 
 use super::PATIENCE;
-use super::stage::{CRASHES, Stage, Trouble, counts, processes_of, reserved, settled, state, stop};
+use super::support::stage::{CRASHES, Stage, Trouble, counts, processes_of, reserved, settled, state, stop};
 
 #[test]
 fn one_for_one_restarts_only_the_child_that_crashed() {
@@ -159,7 +159,7 @@ fn those_that_are_done_or_terminated_are_not_revived_by_siblings() {
             let (supervisor, [terminated, works]) =
                 stage.cast(Supervisor::one_for_all().child("done", done), ["terminated", "works"]);
             let supervisor = supervisor.start().unwrap();
-            super::stage::end(&done_ref, super::stage::Way::Leave);
+            super::support::stage::end(&done_ref, super::support::stage::Way::Leave);
             supervisor.terminate_child("terminated").unwrap();
             crash.hit(&works);
             settled(&supervisor, 1);

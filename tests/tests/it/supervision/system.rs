@@ -8,8 +8,8 @@ use phalanx::prelude::*;
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::grabber;
-use super::stage::{CRASHES, Stage, Worker, settled, stop, within};
+use super::support::grabber;
+use super::support::stage::{CRASHES, Stage, Worker, settled, stop, within};
 
 /// The copies hold everything that the actor had, the mailbox too, and read nothing.
 #[test]

@@ -5,7 +5,7 @@ use phalanx::{ChildState, Restart, SupervisorBuilder};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{CRASHES, Stage, Way, child, counts, end, reserved, settled, state, stop};
+use super::support::stage::{CRASHES, Stage, Way, child, counts, end, reserved, settled, state, stop};
 
 fn bearing() -> SupervisorBuilder {
     Supervisor::one_for_one().intensity(10, PATIENCE)
@@ -153,7 +153,7 @@ fn tasks_are_restarted_by_the_same_rules() {
         let (log, log_ref) = stage.reserve("log");
         let supervisor = Supervisor::one_for_one().intensity(100, PATIENCE).child("log", log);
         let task = |text: &str| {
-            let say = |(log, text): (ActorRef<super::stage::Worker>, String)| {
+            let say = |(log, text): (ActorRef<super::support::stage::Worker>, String)| {
                 log.note(text.clone()).unwrap();
                 assert_ne!(text, "panics");
                 if text == "waits" {

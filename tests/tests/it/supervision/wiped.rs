@@ -9,7 +9,7 @@ use phalanx_tests::pages::{self, PAGE};
 use phalanx_tests::{alone, eventually, processes};
 
 use super::PATIENCE;
-use super::stage::{Stage, child, state, stop};
+use super::support::stage::{Stage, child, state, stop};
 
 #[actor(timeout = "10s")]
 struct Vandal;
