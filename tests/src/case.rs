@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use phalanx::prelude::*;
 
 use crate::leaks::Snapshot;
-use crate::place::Place;
 use crate::processes::{self, MARK};
+use crate::tempdir::TempDir;
 
 /// A case that runs longer than this has failed.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -68,15 +68,15 @@ fn run_here(body: impl FnOnce()) {
 
 /// This is the test: starts the program of the case, and watches it.
 fn run_elsewhere(test: &str) -> Result<(), String> {
-    let place = Place::new();
-    let output = place.path().join("output");
+    let directory = TempDir::new();
+    let output = directory.path().join("output");
     let file = File::create(&output).expect("a file for the output");
     let mut command = Command::new(env::current_exe().expect("this program has a path"));
     command
         .args([test, "--exact", "--nocapture", "--include-ignored"])
         .env(CASE, test)
-        .env(MARK, place.mark())
-        .env("TMPDIR", place.temporary())
+        .env(MARK, directory.mark())
+        .env("TMPDIR", directory.temporary())
         .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a second handle"))
@@ -85,7 +85,7 @@ fn run_elsewhere(test: &str) -> Result<(), String> {
     let mut child = command.spawn().expect("the program of the case starts");
     let status = wait(&mut child);
     if status.is_none() {
-        processes::marked(&place.mark()).iter().for_each(|process| processes::kill(process.pid));
+        processes::marked(&directory.mark()).iter().for_each(|process| processes::kill(process.pid));
         let _ = child.wait();
     }
     let said = String::from_utf8_lossy(&fs::read(&output).unwrap_or_default()).into_owned();
@@ -95,7 +95,7 @@ fn run_elsewhere(test: &str) -> Result<(), String> {
         Some(_) if !said.contains(PASSED) => return Err(format!("`{test}` did not run:\n{said}")),
         Some(_) => {}
     }
-    place.nothing_left()
+    directory.nothing_left()
 }
 
 fn wait(child: &mut Child) -> Option<ExitStatus> {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process;
 use std::time::{Duration, Instant};
 
-use crate::place::{files, grace_is_over, shared_memory};
 use crate::processes;
+use crate::tempdir::{files, grace_is_over, shared_memory};
 
 /// What there is at one moment, of everything that can leak.
 #[derive(Clone, Debug, PartialEq, Eq)]

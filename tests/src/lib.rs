@@ -10,15 +10,15 @@ mod case;
 #[allow(missing_docs)]
 mod latch;
 mod leaks;
-mod place;
 pub mod processes;
 mod program;
 pub mod recorder;
+mod tempdir;
 mod wait;
 
 pub use case::{alone, outcome};
 pub use latch::Latch;
 pub use phalanx_clumsy::{forks, pages};
-pub use place::machine_is_busy;
 pub use program::{Program, Run};
+pub use tempdir::machine_is_busy;
 pub use wait::{eventually, until};

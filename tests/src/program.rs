@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::place::Place;
 use crate::processes::{self, MARK};
+use crate::tempdir::TempDir;
 use crate::wait::until;
 
 /// No line and no end is waited for longer than this.
@@ -30,23 +30,23 @@ fn built(path: &str) -> String {
 /// A program to be run, with its temporary directory and its mark.
 pub struct Program {
     command: Command,
-    place: Place,
+    directory: TempDir,
 }
 
 impl Program {
     /// The executable at this path.
     pub fn new(path: &str) -> Program {
-        let place = Place::new();
+        let directory = TempDir::new();
         let mut command = with_default_signals(&built(path));
         command
-            .env(MARK, place.mark())
-            .env("TMPDIR", place.temporary())
+            .env(MARK, directory.mark())
+            .env("TMPDIR", directory.temporary())
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        Program { command, place }
+        Program { command, directory }
     }
 
     /// Adds arguments.
@@ -70,7 +70,7 @@ impl Program {
         let mut child = self.command.spawn().expect("the program starts");
         let stdout = lines(child.stdout.take().expect("a pipe"));
         let stderr = lines(child.stderr.take().expect("a pipe"));
-        Run { child, stdout, stderr, place: self.place }
+        Run { child, stdout, stderr, directory: self.directory }
     }
 }
 
@@ -103,7 +103,7 @@ pub struct Run {
     child: Child,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
-    place: Place,
+    directory: TempDir,
 }
 
 impl Run {
@@ -132,7 +132,7 @@ impl Run {
 
     /// Every process that carries its mark.
     pub fn processes(&self) -> Vec<processes::Stat> {
-        processes::marked(&self.place.mark())
+        processes::marked(&self.directory.mark())
     }
 
     /// The next line of its standard output.
@@ -197,7 +197,7 @@ impl Run {
     #[track_caller]
     pub fn finish(mut self) -> i32 {
         let code = self.wait();
-        if let Err(left) = self.place.nothing_left() {
+        if let Err(left) = self.directory.nothing_left() {
             panic!("{left}");
         }
         code

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use phalanx::{Command, Output, Ready};
 
+use crate::actors::FOREVER;
 use crate::argument;
-use crate::cast::FOREVER;
 
 /// For servers on a busy machine.
 const LONG: Duration = Duration::from_secs(20);

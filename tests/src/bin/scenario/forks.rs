@@ -6,7 +6,7 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx_tests::{forks, processes};
 
-use crate::cast::{Witness, witness};
+use crate::actors::{Witness, witness};
 
 #[actor]
 struct Forker;

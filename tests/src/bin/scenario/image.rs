@@ -7,7 +7,7 @@ use phalanx::Restart;
 use phalanx::prelude::*;
 use phalanx_tests::{processes, until};
 
-use crate::cast::witness;
+use crate::actors::witness;
 
 /// An actor that nobody has started before the replacement.
 #[actor]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::{Error, Fd};
 
+use crate::actors::{Witness, witness};
 use crate::argument;
-use crate::cast::{Witness, witness};
 
 #[actor]
 struct Number {

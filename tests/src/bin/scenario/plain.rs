@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use crate::cast::{FOREVER, forever, witness};
+use crate::actors::{FOREVER, forever, witness};
 
 /// Returns from `main` with a tree running.
 pub(crate) fn returns() -> phalanx::Result<()> {

@@ -6,7 +6,7 @@ use phalanx::Restart;
 use phalanx::prelude::*;
 use phalanx_tests::{processes, until};
 
-use crate::cast::{FOREVER, Stubborn, Witness, forever, later};
+use crate::actors::{FOREVER, Stubborn, Witness, forever, later};
 
 struct Tree {
     top: SupervisorRef,

@@ -32,19 +32,19 @@ pub fn machine_is_busy() -> bool {
 }
 
 /// A directory that goes away with the run, and a mark that all its processes carry.
-pub(crate) struct Place {
+pub(crate) struct TempDir {
     path: PathBuf,
     shared_memory: BTreeSet<PathBuf>,
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
+impl TempDir {
+    pub(crate) fn new() -> TempDir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = env::temp_dir().join(name);
-        let place = Place { path, shared_memory: shared_memory() };
-        fs::create_dir_all(place.temporary()).expect("a directory for the run");
-        place
+        let directory = TempDir { path, shared_memory: shared_memory() };
+        fs::create_dir_all(directory.temporary()).expect("a directory for the run");
+        directory
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -86,7 +86,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }

@@ -1,4 +1,4 @@
-//! Who plays in the scenarios.
+//! The actors of the scenarios.
 
 use std::time::Duration;
 
