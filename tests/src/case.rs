@@ -12,9 +12,7 @@ use phalanx::prelude::*;
 use crate::leaks::Snapshot;
 use crate::processes::{self, MARK};
 use crate::tempdir::TempDir;
-
-/// A case that runs longer than this has failed.
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::wait::CASE_LIMIT;
 
 /// Says to this test binary that it is the program of one case.
 const CASE: &str = "PHALANX_TESTS_CASE";
@@ -90,7 +88,7 @@ fn run_elsewhere(test: &str) -> Result<(), String> {
     }
     let said = String::from_utf8_lossy(&fs::read(&output).unwrap_or_default()).into_owned();
     match status {
-        None => return Err(format!("`{test}` ran for {LIMIT:?}:\n{said}")),
+        None => return Err(format!("`{test}` ran for {CASE_LIMIT:?}:\n{said}")),
         Some(status) if !status.success() => return Err(format!("`{test}`: {status}:\n{said}")),
         Some(_) if !said.contains(PASSED) => return Err(format!("`{test}` did not run:\n{said}")),
         Some(_) => {}
@@ -100,7 +98,7 @@ fn run_elsewhere(test: &str) -> Result<(), String> {
 
 fn wait(child: &mut Child) -> Option<ExitStatus> {
     let start = Instant::now();
-    while start.elapsed() < LIMIT {
+    while start.elapsed() < CASE_LIMIT {
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
             return Some(status);
         }

@@ -21,4 +21,6 @@ pub use latch::Latch;
 pub use phalanx_clumsy::{forks, pages};
 pub use program::{Program, Run};
 pub use tempdir::machine_is_busy;
-pub use wait::{eventually, until};
+pub use wait::{
+    CLEANUP_LIMIT_WHEN_BUSY, EVENT_TIMEOUT, FOREVER, PROGRAM_TIMEOUT, RESTART_WINDOW, eventually, until,
+};

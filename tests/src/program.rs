@@ -6,14 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
 
 use crate::processes::{self, MARK};
 use crate::tempdir::TempDir;
-use crate::wait::until;
-
-/// No line and no end is waited for longer than this.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::wait::{PROGRAM_TIMEOUT, until};
 
 /// Names a directory with programs that another profile has built. Tests are built to unwind whatever their profile says; programs are not.
 const PROGRAMS: &str = "PHALANX_TEST_PROGRAMS";
@@ -118,7 +114,7 @@ impl Run {
     /// If none appears.
     #[track_caller]
     pub fn root_supervisor(&self) -> u32 {
-        until("a root supervisor", LIMIT, || processes::root_supervisor(self.pid()))
+        until("a root supervisor", PROGRAM_TIMEOUT, || processes::root_supervisor(self.pid()))
     }
 
     /// Its reaper.
@@ -127,7 +123,7 @@ impl Run {
     /// If none appears.
     #[track_caller]
     pub fn reaper(&self) -> u32 {
-        until("a reaper", LIMIT, || processes::reaper(self.pid()))
+        until("a reaper", PROGRAM_TIMEOUT, || processes::reaper(self.pid()))
     }
 
     /// Every process that carries its mark.
@@ -141,7 +137,7 @@ impl Run {
     /// If none comes.
     #[track_caller]
     pub fn line(&self) -> String {
-        match self.stdout.recv_timeout(LIMIT) {
+        match self.stdout.recv_timeout(PROGRAM_TIMEOUT) {
             Ok(line) => line,
             Err(error) => panic!("no line: {error}; on standard error: {:?}", self.rest_of_stderr()),
         }
@@ -187,7 +183,9 @@ impl Run {
         let code = |status: ExitStatus| {
             status.code().unwrap_or_else(|| -status.signal().expect("a program ends by code or by signal"))
         };
-        code(until("the end of the program", LIMIT, || self.child.try_wait().expect("a child of ours")))
+        code(until("the end of the program", PROGRAM_TIMEOUT, || {
+            self.child.try_wait().expect("a child of ours")
+        }))
     }
 
     /// Waits for its end, and makes sure that it leaves nothing behind.
@@ -208,7 +206,7 @@ impl Run {
 fn rest(lines: &Receiver<String>) -> Vec<String> {
     let mut rest = Vec::new();
     loop {
-        match lines.recv_timeout(LIMIT) {
+        match lines.recv_timeout(PROGRAM_TIMEOUT) {
             Ok(line) => rest.push(line),
             Err(RecvTimeoutError::Disconnected) => return rest,
             Err(RecvTimeoutError::Timeout) => panic!("the output does not end; so far: {rest:?}"),

@@ -10,17 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::processes;
-
-/// Nothing may be left this long after the end, on a machine that has time for it.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// The same where more wants to run than there are cores: the dead have to run to die.
-const GRACE_WHEN_BUSY: Duration = Duration::from_secs(5);
+use crate::wait::{CLEANUP_LIMIT, CLEANUP_LIMIT_WHEN_BUSY};
 
 /// Whether nothing may be left any more.
 pub(crate) fn grace_is_over(start: Instant) -> bool {
     let passed = start.elapsed();
-    passed >= GRACE_WHEN_BUSY || (passed >= GRACE && !machine_is_busy())
+    passed >= CLEANUP_LIMIT_WHEN_BUSY || (passed >= CLEANUP_LIMIT && !machine_is_busy())
 }
 
 /// Whether more wants to run than there are cores.

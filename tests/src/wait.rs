@@ -3,6 +3,34 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The hard limit of a case: one that runs longer has failed. Above every other limit in a case.
+pub(crate) const CASE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a case waits for what another process or thread does at once: a reply, an exit, a restart, a stop.
+/// Longer than it takes on a busy machine.
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a process waits for a latch. The case may itself wait for an event before it opens the latch.
+pub(crate) const LATCH_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a test waits for a line or the end of a whole program. Such a test has no other limit.
+pub const PROGRAM_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long anything may be left after the end of a case or a program, on a machine that has time for it.
+pub(crate) const CLEANUP_LIMIT: Duration = Duration::from_secs(1);
+
+/// As [`CLEANUP_LIMIT`], with more to run than cores: dying processes need time, too.
+pub const CLEANUP_LIMIT_WHEN_BUSY: Duration = Duration::from_secs(5);
+
+/// The window of a restart intensity: within it, all restarts of a case count.
+pub const RESTART_WINDOW: Duration = Duration::from_secs(10);
+
+/// Longer than any case: for what must not end by itself.
+pub const FOREVER: Duration = Duration::from_secs(1000);
+
+const _: () = assert!(EVENT_TIMEOUT.as_secs() < CASE_LIMIT.as_secs());
+const _: () = assert!(LATCH_TIMEOUT.as_secs() < CASE_LIMIT.as_secs());
+
 /// How often is looked.
 const EVERY: Duration = Duration::from_millis(2);
 

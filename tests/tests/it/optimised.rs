@@ -21,9 +21,4 @@ mod supervision {
     mod hurt;
     mod support;
     mod wiped;
-
-    use std::time::Duration;
-
-    /// How long anything may take that should be there at once.
-    const PATIENCE: Duration = Duration::from_secs(10);
 }

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::processes;
-
-/// Longer than any case takes.
-pub(crate) const FOREVER: Duration = Duration::from_secs(1000);
+use phalanx_tests::{FOREVER, processes};
 
 /// Says on standard output what happens to it.
 #[actor]

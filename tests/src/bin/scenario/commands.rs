@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::{Command, Output, Ready};
+use phalanx_tests::FOREVER;
 
-use crate::actors::FOREVER;
 use crate::argument;
 
 /// For servers on a busy machine.

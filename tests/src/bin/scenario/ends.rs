@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{eventually, processes};
+use phalanx_tests::{FOREVER, eventually, processes};
 
-use crate::actors::{FOREVER, Stubborn, Witness, forever, later, witness};
+use crate::actors::{Stubborn, Witness, forever, later, witness};
 
 /// Waits for the end of the daemon, which comes with the end of `main`; then asks an actor, which is still there.
 #[task]

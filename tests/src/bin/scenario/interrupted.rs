@@ -3,7 +3,9 @@
 use std::process;
 use std::time::Duration;
 
-use crate::actors::{FOREVER, Stubborn, witness};
+use phalanx_tests::FOREVER;
+
+use crate::actors::{Stubborn, witness};
 use crate::ends::tree;
 
 fn say_ready() {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use phalanx::Restart;
 use phalanx::prelude::*;
-use phalanx_tests::{processes, until};
+use phalanx_tests::{FOREVER, processes, until};
 
-use crate::actors::{FOREVER, Stubborn, Witness, forever, later};
+use crate::actors::{Stubborn, Witness, forever, later};
 
 struct Tree {
     top: SupervisorRef,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Restart, Supervisor};
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
@@ -88,7 +88,7 @@ fn an_exit_with_0_has_ended_and_a_stop_that_took_too_long_was_killed() {
         assert_eq!((ended.level, ended.text("reason")), (Level::INFO, "exited with code 0"));
         let busy = Talker.builder().name("busy").spawn().unwrap();
         let _busy = busy.sleep(1_000_000);
-        phalanx_tests::eventually("the work", super::PATIENCE, || busy.depth() == 0);
+        phalanx_tests::eventually("the work", EVENT_TIMEOUT, || busy.depth() == 0);
         busy.stop(Duration::from_millis(500)).unwrap();
         let killed = hear_of("busy", "killed");
         assert_eq!((killed.level, killed.text("reason")), (Level::WARN, "did not stop within 500 ms"));
@@ -187,7 +187,7 @@ fn dead_letters_are_counted() {
         let talker = Talker.builder().name("busy").spawn().unwrap();
         let pid = talker.pid().unwrap();
         let _busy = talker.sleep(1_000_000);
-        phalanx_tests::eventually("the work", super::PATIENCE, || talker.depth() == 0);
+        phalanx_tests::eventually("the work", EVENT_TIMEOUT, || talker.depth() == 0);
         (0..5).for_each(|_| talker.told().unwrap());
         processes::kill(pid);
         let letters = hear_of("busy", "dead letters");

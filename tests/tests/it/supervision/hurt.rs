@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
 use super::support::grabber;
 use super::support::stage::{Crash, Stage, counts, settled, state, stop};
 
@@ -73,7 +72,7 @@ fn still_supervises(
     assert_eq!(supervisor.incarnation(), 1);
     let before = witness.incarnation();
     Crash::Panic.hit(witness);
-    eventually("the next", PATIENCE, || witness.incarnation() == before + 1);
+    eventually("the next", EVENT_TIMEOUT, || witness.incarnation() == before + 1);
     assert_eq!(witness.count().wait(), Ok(1));
     let id = format!("new-{round}");
     let new = supervisor.start_child(&*id, stage.worker(&id)).unwrap();
@@ -88,7 +87,7 @@ fn a_child_that_overwrites_its_status_page_hurts_only_itself() {
     alone(|| {
         for seed in 1..9 {
             let stage = Stage::new();
-            let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
+            let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW);
             let (supervisor, [witness]) = stage.cast(supervisor, ["witness"]);
             let vandal = Vandal.builder().restart(Restart::Temporary).reserve().unwrap();
             let its_ref = vandal.actor_ref();
@@ -100,9 +99,9 @@ fn a_child_that_overwrites_its_status_page_hurts_only_itself() {
             scribble_on(pid, seed + 100);
             still_supervises(&supervisor, &stage, &witness, seed + 100);
             processes::kill(pid);
-            eventually("its end", PATIENCE, || !processes::exists(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             still_supervises(&supervisor, &stage, &witness, seed + 200);
-            eventually("no vandal", PATIENCE, || counts(&supervisor) == [1, 1, 0, 1]);
+            eventually("no vandal", EVENT_TIMEOUT, || counts(&supervisor) == [1, 1, 0, 1]);
             stop(&supervisor);
         }
     });
@@ -125,9 +124,9 @@ fn an_overwritten_status_page_does_not_keep_an_actor_from_being_restarted() {
             let pid = super::support::stage::child(&supervisor, "vandal").pid.unwrap();
             scribble(pid, round * 7919);
             processes::kill(pid);
-            eventually("its end", PATIENCE, || !processes::exists(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             still_supervises(&supervisor, &stage, &witness, round);
-            eventually("the next, or none", PATIENCE, || {
+            eventually("the next, or none", EVENT_TIMEOUT, || {
                 // Rubbish may say that it is to stay down.
                 matches!(state(&supervisor, "vandal"), ChildState::Up | ChildState::Down)
             });
@@ -146,13 +145,13 @@ fn rubbish_in_every_descriptor_of_a_child_hurts_nobody_else() {
     alone(|| {
         for seed in 1..4 {
             let stage = Stage::new();
-            let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
+            let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW);
             let (supervisor, [witness]) = stage.cast(supervisor, ["witness"]);
             let vandal = Vandal.builder().reserve().unwrap();
             let its_ref = vandal.actor_ref();
             let supervisor = supervisor.child("vandal", vandal).start().unwrap();
             let held = its_ref.hang();
-            eventually("the call", PATIENCE, || its_ref.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || its_ref.depth() == 0);
             let pid = its_ref.pid().unwrap();
             if !grabber::spoil_descriptors_of(pid, seed) {
                 eprintln!("skipped: a process cannot get at the descriptors of another one here");
@@ -162,7 +161,7 @@ fn rubbish_in_every_descriptor_of_a_child_hurts_nobody_else() {
             if processes::runs(pid) {
                 processes::kill(pid);
             }
-            eventually("its end", PATIENCE, || !processes::exists(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             still_supervises(&supervisor, &stage, &witness, u64::from(seed) + 10);
             drop(held);
             stop(&supervisor);
@@ -200,7 +199,7 @@ fn steady<T: PartialEq>(look: impl Fn() -> T) -> T {
 fn a_thousand_restarts_leave_nothing_in_the_supervisor() {
     alone(|| {
         let stage = Stage::new();
-        let supervisor = Supervisor::one_for_one().intensity(10_000, PATIENCE);
+        let supervisor = Supervisor::one_for_one().intensity(10_000, RESTART_WINDOW);
         let frail = Frail.builder().reserve().unwrap();
         let its_ref = frail.actor_ref();
         let supervisor = supervisor.child("frail", frail).start().unwrap();
@@ -231,7 +230,7 @@ fn a_thousand_restarts_leave_nothing_in_the_supervisor() {
         settled(&supervisor, 1);
         let start = Instant::now();
         while now() != before {
-            assert!(start.elapsed() < PATIENCE, "before {before:#?}, now {:#?}", now());
+            assert!(start.elapsed() < EVENT_TIMEOUT, "before {before:#?}, now {:#?}", now());
             thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(super::support::stage::child(&supervisor, "frail").restarts as u64, restarts);

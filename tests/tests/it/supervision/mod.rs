@@ -23,8 +23,3 @@ mod support;
 mod system;
 mod types;
 mod wiped;
-
-use std::time::Duration;
-
-/// How long anything may take that should be there at once.
-const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,9 +1,8 @@
 //! In which order children start and stop.
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::PATIENCE;
 use super::support::stage::{CRASHES, Stage, processes_of, reserved, settled, stop, stopped_by_supervisor};
 
 /// As OTP's `order_of_children`. The ids are not in alphabetical order.
@@ -153,6 +152,6 @@ fn a_reserved_worker_that_nobody_starts_is_gone() {
             "{error}"
         );
         assert!(matches!(its_ref.count().wait(), Err(CallError::Gone(_))));
-        assert!(its_ref.join_timeout(PATIENCE).is_some());
+        assert!(its_ref.join_timeout(EVENT_TIMEOUT).is_some());
     });
 }

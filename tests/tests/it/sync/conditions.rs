@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Counter, Lock, LockError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{LIMIT, MOMENT, counter, for_ever, killed, until};
+use super::{MOMENT, counter, for_ever, killed, until};
 
 /// Takes turns with others: `number` goes when the value is `number` modulo `players`.
 #[task]
 fn play(turn: Lock<u32>, number: u32, players: u32, rounds: u32) {
     for _ in 0..rounds {
         let guard = turn.lock().unwrap();
-        let mut guard = turn.wait_until(guard, |turn| turn % players == number, LIMIT).unwrap();
+        let mut guard = turn.wait_until(guard, |turn| turn % players == number, EVENT_TIMEOUT).unwrap();
         *guard += 1;
     }
 }
@@ -119,7 +119,9 @@ fn the_death_of_one_who_was_to_make_it_true_ends_the_wait_of_one() {
         let producer = produce_nothing::spawn(items.clone(), held.clone()).unwrap();
         until(&held, 1);
         producer.kill().unwrap();
-        eventually("one of them is told", LIMIT, || waiting.iter().any(|process| !process.is_alive()));
+        eventually("one of them is told", EVENT_TIMEOUT, || {
+            waiting.iter().any(|process| !process.is_alive())
+        });
         items.lock().unwrap().push(3);
         let mut heard: Vec<_> = waiting.iter().map(|process| process.join().unwrap()).collect();
         heard.sort();

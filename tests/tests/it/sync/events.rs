@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use phalanx::prelude::*;
 use phalanx::{Counter, Event, SyncError};
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::{LIMIT, MOMENT, counter, until};
+use super::{MOMENT, counter, until};
 
 #[task]
 fn wait_for(event: Event, started: Counter) -> bool {
     started.add(1).unwrap();
-    event.wait_timeout(LIMIT).unwrap()
+    event.wait_timeout(EVENT_TIMEOUT).unwrap()
 }
 
 #[test]

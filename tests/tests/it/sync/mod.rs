@@ -11,10 +11,7 @@ mod semaphores;
 use std::time::Duration;
 
 use phalanx::{Counter, ExitReason, Store};
-use phalanx_tests::eventually;
-
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually};
 
 /// Short, to be sure that it passes.
 const MOMENT: Duration = Duration::from_millis(60);
@@ -25,7 +22,7 @@ fn counter() -> Counter {
 }
 
 fn until(counter: &Counter, count: i64) {
-    eventually("so many to have come so far", LIMIT, || counter.get().unwrap() >= count);
+    eventually("so many to have come so far", EVENT_TIMEOUT, || counter.get().unwrap() >= count);
 }
 
 fn killed() -> ExitReason {
@@ -35,6 +32,6 @@ fn killed() -> ExitReason {
 /// Does not end by itself.
 fn for_ever() -> ! {
     loop {
-        std::thread::sleep(LIMIT);
+        std::thread::sleep(FOREVER);
     }
 }

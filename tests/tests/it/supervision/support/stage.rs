@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ActorBuilder, ChildCounts, ChildInfo, ChildState, Reserved, StoppedBy, SupervisorBuilder};
-use phalanx_tests::{machine_is_busy, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, machine_is_busy, processes};
 
 pub(crate) use super::worker::{Last, Part, Trouble, Way, Worker};
-use crate::supervision::PATIENCE;
 
 /// A directory of the case, where its workers write down what happens to them.
 pub(crate) struct Stage {
@@ -63,7 +62,7 @@ impl Stage {
 
     /// A supervisor that bears everything, and a worker of it that sees whether it does.
     pub(crate) fn witnessed(&self) -> (SupervisorRef, ActorRef<Worker>) {
-        let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
+        let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW);
         let (supervisor, [witness]) = self.cast(supervisor, ["witness"]);
         (supervisor.start().unwrap(), witness)
     }
@@ -86,7 +85,7 @@ impl Stage {
             if said == expected {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "`{said}` instead of `{expected}`");
+            assert!(start.elapsed() < EVENT_TIMEOUT, "`{said}` instead of `{expected}`");
             thread::sleep(Duration::from_millis(2));
         }
     }
@@ -159,7 +158,7 @@ impl Crash {
                 Way::Sigkill
             }
         };
-        let down = monitor.recv_timeout(PATIENCE).expect("a crash is told");
+        let down = monitor.recv_timeout(EVENT_TIMEOUT).expect("a crash is told");
         assert!(way.is(&down.reason), "{down}");
     }
 }
@@ -169,7 +168,7 @@ impl Crash {
 pub(crate) fn end(worker: &ActorRef<Worker>, way: Way) {
     let mut monitor = worker.monitor();
     worker.end(way).wait().expect_err("it has ended");
-    let down = monitor.recv_timeout(PATIENCE).expect("an end is told");
+    let down = monitor.recv_timeout(EVENT_TIMEOUT).expect("an end is told");
     assert!(way.is(&down.reason), "{down}");
 }
 
@@ -183,7 +182,7 @@ pub(crate) fn processes_of<const N: usize>(workers: &[ActorRef<Worker>; N]) -> [
 pub(crate) fn settled(supervisor: &SupervisorRef, up: usize) {
     let mut children = Vec::new();
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < EVENT_TIMEOUT {
         children = supervisor.which_children().expect("it answers");
         let is = |child: &ChildInfo, state| child.state == state;
         let rests = children.iter().all(|child| is(child, ChildState::Up) || is(child, ChildState::Down));
@@ -222,7 +221,7 @@ pub(crate) fn stopped_by_supervisor() -> ExitReason {
 /// Stops it, and checks that it went in order.
 #[track_caller]
 pub(crate) fn stop(supervisor: &SupervisorRef) {
-    assert_eq!(supervisor.stop(PATIENCE), Ok(ExitReason::Stopped(StoppedBy::Ref)));
+    assert_eq!(supervisor.stop(EVENT_TIMEOUT), Ok(ExitReason::Stopped(StoppedBy::Ref)));
 }
 
 /// Fails if more than `limit` has passed, unless the machine has no time for us.
@@ -230,7 +229,7 @@ pub(crate) fn stop(supervisor: &SupervisorRef) {
 pub(crate) fn within(start: Instant, limit: Duration) {
     let passed = start.elapsed();
     assert!(
-        passed <= limit || (machine_is_busy() && passed <= limit + PATIENCE),
+        passed <= limit || (machine_is_busy() && passed <= limit + EVENT_TIMEOUT),
         "{passed:?} instead of {limit:?}"
     );
 }

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use phalanx::StoppedBy;
 use phalanx::prelude::*;
-use phalanx_tests::{eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, eventually, processes};
 use serde::{Deserialize, Serialize};
-
-use crate::supervision::PATIENCE;
 
 /// How a worker ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,12 +134,12 @@ impl Worker {
     /// Ends when a file is there.
     #[tell]
     pub(crate) fn end_at(&self, latch: PathBuf, way: Way) {
-        eventually("the latch", PATIENCE, || latch.exists());
+        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
         way.go()
     }
 
     pub(crate) fn wait_for(&self, latch: PathBuf) {
-        eventually("the latch", PATIENCE, || latch.exists());
+        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
     }
 
     pub(crate) fn hang(&self) {
@@ -167,7 +165,7 @@ impl Worker {
     }
 
     pub(crate) fn stop_yourself(&self, me: ActorRef<Worker>) -> bool {
-        matches!(me.stop(PATIENCE), Err(SendError::CallingSelf(_)))
+        matches!(me.stop(EVENT_TIMEOUT), Err(SendError::CallingSelf(_)))
     }
 
     #[on_stop]
