@@ -4,15 +4,14 @@ use std::any::type_name;
 use std::env;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::process::{self, Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{self, Command, Stdio};
 
 use phalanx::prelude::*;
 
 use crate::leaks::Snapshot;
 use crate::processes::{self, MARK};
 use crate::tempdir::TempDir;
-use crate::wait::CASE_LIMIT;
+use crate::wait::{CASE_LIMIT, poll};
 
 /// Says to this test binary that it is the program of one case.
 const CASE: &str = "PHALANX_TESTS_CASE";
@@ -81,7 +80,8 @@ fn run_elsewhere(test: &str) -> Result<(), String> {
         .stderr(file)
         .process_group(0);
     let mut child = command.spawn().expect("the program of the case starts");
-    let status = wait(&mut child);
+    let ended = || child.try_wait().expect("a child can be waited for");
+    let status = poll(|start| start.elapsed() >= CASE_LIMIT, ended);
     if status.is_none() {
         processes::marked(&directory.mark()).iter().for_each(|process| processes::kill(process.pid));
         let _ = child.wait();
@@ -94,15 +94,4 @@ fn run_elsewhere(test: &str) -> Result<(), String> {
         Some(_) => {}
     }
     directory.nothing_left()
-}
-
-fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let start = Instant::now();
-    while start.elapsed() < CASE_LIMIT {
-        if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            return Some(status);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    None
 }

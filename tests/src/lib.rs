@@ -23,4 +23,5 @@ pub use program::{Program, Run};
 pub use tempdir::machine_is_busy;
 pub use wait::{
     CLEANUP_LIMIT_WHEN_BUSY, EVENT_TIMEOUT, FOREVER, PROGRAM_TIMEOUT, RESTART_WINDOW, eventually, until,
+    until_seen,
 };

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::wait::until;
+use crate::wait::until_seen;
 
 /// In the environment of every process of a case, so that whatever is left of it can be found.
 pub(crate) const MARK: &str = "PHALANX_TESTS_RUN";
@@ -159,11 +159,6 @@ pub fn kill_together(pids: &[u32]) {
 /// # Panics
 /// When the limit has passed; the panic says which are left.
 #[track_caller]
-pub fn until_none(limit: Duration, mut look: impl FnMut() -> Vec<Stat>) {
-    let start = Instant::now();
-    let left = until("a look", limit * 2, || {
-        let left = look();
-        (left.is_empty() || start.elapsed() >= limit).then_some(left)
-    });
-    assert!(left.is_empty(), "after {limit:?}, still there: {left:#?}");
+pub fn until_none(limit: Duration, look: impl FnMut() -> Vec<Stat>) {
+    until_seen("no process to be there", limit, look, Vec::is_empty);
 }

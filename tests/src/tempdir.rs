@@ -6,11 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::processes;
-use crate::wait::{CLEANUP_LIMIT, CLEANUP_LIMIT_WHEN_BUSY};
+use crate::wait::{CLEANUP_LIMIT, CLEANUP_LIMIT_WHEN_BUSY, poll};
 
 /// Whether nothing may be left any more.
 pub(crate) fn grace_is_over(start: Instant) -> bool {
@@ -63,21 +62,18 @@ impl TempDir {
     /// # Errors
     /// What is left. Processes are killed then, so that they disturb nobody else.
     pub(crate) fn nothing_left(&self) -> Result<(), String> {
-        let start = Instant::now();
-        loop {
-            let left = processes::marked(&self.mark());
-            let mut names = shared_memory();
+        let (mut left, mut names) = (Vec::new(), BTreeSet::new());
+        let gone = poll(grace_is_over, || {
+            left = processes::marked(&self.mark());
+            names = shared_memory();
             names.retain(|file| !self.shared_memory.contains(file));
             names.extend(files(&self.temporary()));
-            if left.is_empty() && names.is_empty() {
-                return Ok(());
-            }
-            if grace_is_over(start) {
-                left.iter().for_each(|process| processes::kill(process.pid));
-                return Err(format!("processes left behind: {left:#?}, files left behind: {names:?}"));
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+            (left.is_empty() && names.is_empty()).then_some(())
+        });
+        gone.ok_or_else(|| {
+            left.iter().for_each(|process| processes::kill(process.pid));
+            format!("processes left behind: {left:#?}, files left behind: {names:?}")
+        })
     }
 }
 

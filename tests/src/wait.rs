@@ -1,5 +1,6 @@
 //! Waiting for something that happens elsewhere: look, and look again, until a deadline.
 
+use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,15 +40,49 @@ const EVERY: Duration = Duration::from_millis(2);
 /// # Panics
 /// When the limit has passed; `what` says what was waited for.
 #[track_caller]
-pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>) -> T {
+    // No closure: the panic names the place of the caller.
+    let Some(found) = poll(|start| start.elapsed() >= limit, look) else {
+        panic!("after {limit:?}, still waiting for: {what}")
+    };
+    found
+}
+
+/// Looks until `look` finds something; `None` if `is_over` since the first look.
+pub(crate) fn poll<T>(is_over: impl Fn(Instant) -> bool, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || is_over(start) {
             return found;
         }
-        assert!(start.elapsed() < limit, "after {limit:?}, still waiting for: {what}");
         thread::sleep(EVERY);
     }
+}
+
+/// Waits until what `look` sees is as it should be, and returns it.
+///
+/// # Panics
+/// As [`until`]; the panic also shows what was seen last.
+#[track_caller]
+pub fn until_seen<T: Debug>(
+    what: &str,
+    limit: Duration,
+    mut look: impl FnMut() -> T,
+    is_so: impl Fn(&T) -> bool,
+) -> T {
+    let mut last = None;
+    let over = |start: Instant| start.elapsed() >= limit;
+    let found = poll(over, || {
+        let seen = look();
+        let is_so = is_so(&seen);
+        last = Some(seen);
+        is_so.then(|| last.take()).flatten()
+    });
+    let Some(found) = found else {
+        panic!("after {limit:?}, still waiting for: {what}; last seen: {last:#?}")
+    };
+    found
 }
 
 /// Waits until something is so.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Error, Fd};
+use phalanx_tests::{EVENT_TIMEOUT, eventually, processes};
 
 use crate::actors::{Witness, witness};
 use crate::argument;
@@ -101,10 +102,8 @@ pub(crate) fn descriptors_under_way() -> phalanx::Result<()> {
     };
     signal("-STOP")?;
     // Until it is, it may still take a message that comes, and so make room for another descriptor.
-    let is_stopped = |stat: String| stat.rsplit_once(')').is_some_and(|(_, state)| state.starts_with(" T"));
-    while !std::fs::read_to_string(format!("/proc/{}/stat", deaf.pid()?)).is_ok_and(is_stopped) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let pid = deaf.pid()?;
+    eventually("its stop", EVENT_TIMEOUT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));
     let under_way = (0..200)
         .take_while(|_| File::open("/dev/null").is_ok_and(|file| deaf.try_take(Fd::new(file)).is_ok()));
     println!("refused: {}", under_way.count() < 200);
@@ -115,9 +114,7 @@ pub(crate) fn descriptors_under_way() -> phalanx::Result<()> {
     println!("ping: {:?}", giver.within(limit).ping().wait());
     signal("-CONT")?;
     // The first call to it brings a descriptor, too.
-    while deaf.depth() > 0 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    eventually("an empty mailbox", EVENT_TIMEOUT, || deaf.depth() == 0);
     deaf.within(limit).ping().wait()?;
     println!("given: {}", giver.within(limit).give().wait().is_ok());
     println!("ping: {:?}", giver.within(limit).ping().wait());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use phalanx::Command;
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -114,9 +114,7 @@ static MAY_GO_ON: AtomicBool = AtomicBool::new(false);
 
 impl<S: Subscriber> Layer<S> for Blocked {
     fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-        while !MAY_GO_ON.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        eventually("it may go on", FOREVER, || MAY_GO_ON.load(Ordering::SeqCst));
     }
 }
 

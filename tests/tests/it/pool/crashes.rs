@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use phalanx::pool::{OnLoss, PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Pool};
-use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, processes};
-use phalanx_tests::{alone, eventually, until};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes, until};
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, Latch, nap, note_pid, noted_pid, pass, pid, pool, square};
@@ -249,13 +248,13 @@ fn a_task_whose_every_reader_dies_fails_once() {
         let task = pool.submit(|halves: Halves| halves.is_whole(), Halves::new(At::Reading));
         let next = pool.submit(square, 3);
         let mut killed = Vec::new();
-        while !task.is_done() {
+        eventually("the end of the task", EVENT_TIMEOUT, || {
             if let Some(reader) = noted_pid(&middle()).filter(|pid| !killed.contains(pid)) {
                 processes::kill(reader);
                 killed.push(reader);
             }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+            task.is_done()
+        });
         let error = task.wait().unwrap_err();
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
         assert_eq!(killed.len(), 3, "{killed:?}");

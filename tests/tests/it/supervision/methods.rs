@@ -265,11 +265,11 @@ fn an_actor_is_replaced_at_its_age_and_loses_nothing() {
         let (supervisor, [bystander]) = stage.cast(supervisor, ["bystander"]);
         let supervisor = supervisor.start().unwrap();
         let mut served = 0;
-        while its_ref.incarnation() < 4 {
+        eventually("the fourth process", EVENT_TIMEOUT, || {
             served += 1;
             assert_eq!(its_ref.work(served, 0).wait(), Ok(served));
-            thread::sleep(Duration::from_millis(2));
-        }
+            its_ref.incarnation() >= 4
+        });
         // One that is idle is replaced as well, once it has served.
         let before = its_ref.incarnation();
         served += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::{ActorBuilder, Restart};
 use phalanx_tests::processes::{self, Stat};
-use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, until};
 
 #[actor]
 struct Frail {
@@ -143,11 +143,7 @@ fn one_that_is_killed_with_its_actor_counts_as_no_second_crash() {
 }
 
 fn until_answered(frail: &ActorRef<Frail>) -> u64 {
-    loop {
-        if let Ok(answer) = frail.next().wait() {
-            return answer;
-        }
-    }
+    until("an answer", EVENT_TIMEOUT, || frail.next().wait().ok())
 }
 
 #[test]

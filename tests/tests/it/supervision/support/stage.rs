@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ActorBuilder, ChildCounts, ChildInfo, ChildState, Reserved, StoppedBy, SupervisorBuilder};
-use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, machine_is_busy, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, machine_is_busy, processes, until_seen};
 
 pub(crate) use super::worker::{Last, Part, Trouble, Way, Worker};
 
@@ -77,17 +76,12 @@ impl Stage {
     /// Waits until this, and only this, has been written down since that was asked last.
     #[track_caller]
     pub(crate) fn says(&self, expected: &str) {
-        let start = Instant::now();
         let from = self.read.load(Ordering::SeqCst);
-        loop {
+        let look = || {
             self.read.store(from, Ordering::SeqCst);
-            let said = self.said();
-            if said == expected {
-                return;
-            }
-            assert!(start.elapsed() < EVENT_TIMEOUT, "`{said}` instead of `{expected}`");
-            thread::sleep(Duration::from_millis(2));
-        }
+            self.said()
+        };
+        until_seen(&format!("`{expected}`"), EVENT_TIMEOUT, look, |said| said == expected);
     }
 
     /// From now on, the starts of this worker go wrong, so often.
@@ -180,18 +174,13 @@ pub(crate) fn processes_of<const N: usize>(workers: &[ActorRef<Worker>; N]) -> [
 /// Waits until so many children are up, and the others down for good.
 #[track_caller]
 pub(crate) fn settled(supervisor: &SupervisorRef, up: usize) {
-    let mut children = Vec::new();
-    let start = Instant::now();
-    while start.elapsed() < EVENT_TIMEOUT {
-        children = supervisor.which_children().expect("it answers");
+    let look = || supervisor.which_children().expect("it answers");
+    let is_so = |children: &Vec<ChildInfo>| {
         let is = |child: &ChildInfo, state| child.state == state;
         let rests = children.iter().all(|child| is(child, ChildState::Up) || is(child, ChildState::Down));
-        if rests && children.iter().filter(|child| is(child, ChildState::Up)).count() == up {
-            return;
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-    panic!("not {up} are up: {children:#?}");
+        rests && children.iter().filter(|child| is(child, ChildState::Up)).count() == up
+    };
+    until_seen(&format!("{up} children to be up"), EVENT_TIMEOUT, look, is_so);
 }
 
 /// The counts as the rows write them: specs, active, supervisors, workers.
