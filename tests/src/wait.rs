@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use phalanx::AnyRef;
+
 /// The hard limit of a case: one that runs longer has failed. Above every other limit in a case.
 pub(crate) const CASE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -92,4 +94,24 @@ pub fn until_seen<T: Debug>(
 #[track_caller]
 pub fn eventually(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
     until(what, limit, || is_so().then_some(()));
+}
+
+/// How many messages the actor in this process has handled since it was started. A call that it answers later counts as
+/// soon as the actor has noted the caller.
+///
+/// # Panics
+/// If the tree cannot be read.
+pub fn handled(actor: &AnyRef) -> u64 {
+    let tree = phalanx::tree().expect("the tree can be read");
+    tree.walk().find(|node| node.pid == Some(actor.pid())).map_or(0, |node| node.handled)
+}
+
+/// Waits until the actor has [`handled`] so many messages.
+///
+/// # Panics
+/// As [`until`].
+#[track_caller]
+pub fn until_handled(actor: &AnyRef, messages: u64) {
+    let what = format!("{messages} handled messages");
+    until_seen(&what, EVENT_TIMEOUT, || handled(actor), |&handled| handled >= messages);
 }

@@ -410,6 +410,7 @@ fn a_stop_ends_no_process_that_was_brought_back_in_the_meantime() {
             });
             assert_eq!((mortal.answer().wait(), mortal.incarnation()), (Ok(42), round + 1));
         }
+        // Longer than the grace of the last stop: nothing is killed when it is over.
         thread::sleep(Duration::from_millis(300));
         assert_eq!(mortal.incarnation(), 10);
         supervisor.stop(EVENT_TIMEOUT).unwrap();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Child, Command};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -172,9 +173,13 @@ fn a_sender_that_waits_for_room_is_told_when_the_actor_dies() {
         actor.hang().unwrap();
         let start = Instant::now();
         let error = thread::scope(|scope| {
-            let sending = scope.spawn(|| actor.length("x".repeat(1 << 20)).wait());
-            // Sooner or later it sleeps for room; killed before that, the actor is gone.
-            thread::sleep(Duration::from_millis(100));
+            let (number, of_sender) = mpsc::channel();
+            let actor = &actor;
+            let sending = scope.spawn(move || {
+                number.send(processes::this_thread()).unwrap();
+                actor.length("x".repeat(1 << 20)).wait()
+            });
+            processes::until_blocked(of_sender.recv().unwrap());
             actor.kill().unwrap();
             sending.join().unwrap().unwrap_err()
         });

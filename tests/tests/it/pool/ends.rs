@@ -1,5 +1,6 @@
 //! How pools end.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use phalanx::Pool;
@@ -14,6 +15,7 @@ fn an_abort_ends_ten_thousand_tasks() {
         let pool = pool(4);
         let tasks: Vec<_> = (0..10_000).map(|_| pool.submit(nap, 10_000)).collect();
         eventually("tasks that run", EVENT_TIMEOUT, || tasks.iter().take(4).all(|task| task.is_running()));
+        // The dispatcher may still hand out tasks; that it rests cannot be seen from outside.
         std::thread::sleep(Duration::from_millis(200));
         let start = Instant::now();
         pool.abort();
@@ -112,8 +114,13 @@ fn a_full_queue_makes_wait_and_can_be_tried() {
         let refused = pool.try_submit(square, 5).unwrap_err();
         assert_eq!((refused.args, refused.full), (5, true));
         std::thread::scope(|scope| {
-            let late = scope.spawn(|| pool.submit(square, 6).wait().unwrap());
-            std::thread::sleep(Duration::from_millis(50));
+            let (thread, of_late) = mpsc::channel();
+            let pool = &pool;
+            let late = scope.spawn(move || {
+                thread.send(processes::this_thread()).unwrap();
+                pool.submit(square, 6).wait().unwrap()
+            });
+            processes::until_blocked(of_late.recv().unwrap());
             assert!(!late.is_finished());
             latch.open();
             assert_eq!(late.join().unwrap(), 36);

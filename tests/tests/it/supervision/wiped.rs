@@ -154,6 +154,7 @@ fn a_message_that_has_been_seen_keeps_the_limit_of_its_caller_when_the_page_is_w
         let pid = vandal.pid().unwrap();
         let held = vandal.kill_after(Duration::from_secs(1)).sleep();
         eventually("its beginning", EVENT_TIMEOUT, || vandal.depth() == 0);
+        // What the supervisor has seen cannot be seen from outside.
         thread::sleep(Duration::from_millis(200));
         pages::overwrite(pid, &[0], PAGE);
         eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));

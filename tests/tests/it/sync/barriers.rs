@@ -5,9 +5,9 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::sync::Breakage;
 use phalanx::{Barrier, BarrierError, Counter, ExitReason};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes, until_handled};
 
-use super::{MOMENT, counter, for_ever, killed, until};
+use super::{REQUEST, counter, for_ever, killed, until};
 
 fn broken<T: std::fmt::Debug>(result: Result<T, BarrierError>) -> (u32, Breakage) {
     match result.unwrap_err() {
@@ -187,7 +187,8 @@ fn one_who_has_nothing_to_do_with_it_may_die() {
         let party = arrive::spawn(barrier.clone()).unwrap();
         barrier.wait_timeout(EVENT_TIMEOUT).unwrap();
         party.join().unwrap();
-        std::thread::sleep(MOMENT);
+        // Two have come, and the server has been told that the party has ended.
+        until_handled(&barrier.server(), 2 * REQUEST + 1);
         assert_eq!(barrier.is_broken(), Ok(false));
     });
 }

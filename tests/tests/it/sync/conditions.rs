@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Counter, Lock, LockError};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, until_handled};
 
-use super::{MOMENT, counter, for_ever, killed, until};
+use super::{GRANT, MOMENT, counter, for_ever, killed, until};
 
 /// Takes turns with others: `number` goes when the value is `number` modulo `players`.
 #[task]
@@ -83,8 +83,8 @@ fn one_who_dies_while_it_waits_takes_nothing_along() {
             consume::spawn(items.clone(), started.clone()).unwrap(),
             consume::spawn(items.clone(), started.clone()).unwrap(),
         );
-        until(&started, 2);
-        std::thread::sleep(MOMENT);
+        // Both have had the lock, and have given it back to wait.
+        until_handled(&items.server(), 2 * (GRANT + 1));
         victim.kill().unwrap();
         items.lock().unwrap().push(9);
         assert_eq!(other.join(), Ok(9));
@@ -114,8 +114,8 @@ fn the_death_of_one_who_was_to_make_it_true_ends_the_wait_of_one() {
                 .unwrap()
             })
             .collect();
-        until(&started, 2);
-        std::thread::sleep(MOMENT * 3);
+        // Both have had the lock, and have given it back to wait.
+        until_handled(&items.server(), 2 * (GRANT + 1));
         let producer = produce_nothing::spawn(items.clone(), held.clone()).unwrap();
         until(&held, 1);
         producer.kill().unwrap();

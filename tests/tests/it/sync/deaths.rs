@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Counter, ExitReason, Lock, LockError, Restart, SyncError};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, handled, processes, until_handled};
 use serde::{Deserialize, Serialize};
 
-use super::{MOMENT, counter, for_ever, killed, until};
+use super::{GRANT, MOMENT, REQUEST, counter, for_ever, killed, until};
 
 #[task]
 fn hold(lock: Lock<Vec<u32>>, held: Counter) {
@@ -91,8 +91,7 @@ fn a_waiter_that_dies_leaves_nothing_behind() {
         let guard = lock.lock().unwrap();
         let waiting: Vec<_> =
             (0..3).map(|_| wait_and_tell::spawn(lock.clone(), started.clone()).unwrap()).collect();
-        until(&started, 3);
-        std::thread::sleep(MOMENT);
+        until_handled(&lock.server(), GRANT + 3 * REQUEST);
         waiting[0].kill().unwrap();
         waiting[1].kill().unwrap();
         drop(guard); // at the same time
@@ -146,9 +145,11 @@ fn a_waiter_that_sleeps_over_its_limit_is_not_waited_for() {
             (lock.clone(), started.clone()),
         );
         let sleeper = sleeper.unwrap();
-        until(&started, 1);
-        std::thread::sleep(MOMENT);
+        eventually("it waits, or is late already", EVENT_TIMEOUT, || {
+            handled(&lock.server()) >= GRANT + REQUEST || !sleeper.is_alive()
+        });
         processes::signal("STOP", i64::from(sleeper.pid()));
+        // Longer than its limit, which must pass while it is stopped.
         std::thread::sleep(MOMENT * 6);
         drop(guard);
         // Its time is over, so it does not get the lock, although it cannot say so.
@@ -171,8 +172,7 @@ fn the_death_of_the_server_is_told_to_holder_and_waiters() {
             },
             (lock.clone(), started.clone()),
         );
-        until(&started, 1);
-        std::thread::sleep(MOMENT);
+        until_handled(&lock.server(), GRANT + REQUEST);
         let server = lock.server();
         processes::kill(server.pid());
         server.monitor().recv();

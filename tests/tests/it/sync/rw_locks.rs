@@ -2,9 +2,9 @@
 
 use phalanx::prelude::*;
 use phalanx::{Counter, LockError, RwLock};
-use phalanx_tests::{EVENT_TIMEOUT, alone};
+use phalanx_tests::{EVENT_TIMEOUT, alone, until_handled};
 
-use super::{MOMENT, counter, for_ever, killed, until};
+use super::{REQUEST, counter, for_ever, killed, until};
 
 #[task]
 fn read_together(lock: RwLock<u32>, inside: Counter, all: i64) -> u32 {
@@ -43,18 +43,14 @@ fn a_writer_is_not_overtaken_by_readers_that_come_after_it() {
         let (lock, started) = (RwLock::new(vec![]).unwrap(), counter());
         let reading = lock.read().unwrap();
         let writer = write_down::spawn(lock.clone(), started.clone(), 7).unwrap();
-        until(&started, 1);
-        // Its request is there when readers are not let in any more.
+        // A reader does not confirm.
+        until_handled(&lock.server(), 2 * REQUEST);
+        // Readers are not let in any more. One that tries asks, and withdraws its request.
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                phalanx_tests::eventually("the writer to wait", EVENT_TIMEOUT, || {
-                    matches!(lock.try_read(), Err(LockError::Busy))
-                });
-            });
+            scope.spawn(|| assert!(matches!(lock.try_read(), Err(LockError::Busy))));
         });
         let reader = look::spawn(lock.clone(), started.clone()).unwrap();
-        until(&started, 2);
-        std::thread::sleep(MOMENT);
+        until_handled(&lock.server(), 2 * REQUEST + 2 + REQUEST);
         assert!(reader.is_alive());
         drop(reading);
         writer.join().unwrap();
