@@ -73,9 +73,6 @@ fn a_stop_in_a_restart_loop_is_prompt() {
             stop(&supervisor);
             within(start, SECOND);
             assert!(a.join_timeout(EVENT_TIMEOUT).is_some());
-            stage.said();
-            thread::sleep(2 * WAIT);
-            assert_eq!(stage.said(), "");
         }
     });
 }
@@ -112,9 +109,6 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
             assert_eq!(counts(&supervisor), [3, 1, 0, 3]);
             assert_eq!(processes_of(std::array::from_ref(&a)), before);
             supervisor.terminate_child("b").unwrap();
-            stage.said();
-            thread::sleep(2 * WAIT);
-            assert_eq!(stage.said(), "");
             assert_eq!(counts(&supervisor), [3, 1, 0, 3]);
             // Whoever asks gets them back.
             stage.mend("b");
@@ -126,48 +120,22 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
     });
 }
 
+/// In real time. That restarts expire exactly, and count until then, is tested in the policy.
 #[test]
 fn old_restarts_expire() {
     alone(|| {
-        for crash in CRASHES {
-            let stage = Stage::new();
-            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, SECOND), ["a"]);
-            let supervisor = supervisor.start().unwrap();
-            for incarnation in 2..6 {
-                crash.hit(&a);
-                settled(&supervisor, 1);
-                assert_eq!(a.incarnation(), incarnation);
+        let stage = Stage::new();
+        let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, SECOND), ["a"]);
+        let supervisor = supervisor.start().unwrap();
+        for (crash, incarnation) in CRASHES.into_iter().zip(2..) {
+            if incarnation > 2 {
                 thread::sleep(Duration::from_millis(1200));
             }
-            stop(&supervisor);
+            crash.hit(&a);
+            settled(&supervisor, 1);
+            assert_eq!(a.incarnation(), incarnation);
         }
-    });
-}
-
-/// The other side of OTP's `multiple_restarts`.
-#[test]
-fn restarts_that_have_not_expired_count() {
-    alone(|| {
-        for crash in CRASHES {
-            // Where the machine had no time for us, they were further apart than they were to be.
-            let told = (0..5).find_map(|_| {
-                let stage = Stage::new();
-                let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, SECOND), ["a"]);
-                let supervisor = supervisor.start().unwrap();
-                let start = Instant::now();
-                crash.hit(&a);
-                settled(&supervisor, 1);
-                thread::sleep(Duration::from_millis(900).saturating_sub(start.elapsed()));
-                crash.hit(&a);
-                let in_time = start.elapsed() < SECOND;
-                let ended = supervisor.join_timeout(if in_time { EVENT_TIMEOUT } else { Duration::ZERO });
-                if ended.is_none() {
-                    stop(&supervisor);
-                }
-                in_time.then_some(ended)
-            });
-            assert_eq!(told, Some(Some(ExitReason::IntensityReached)), "{crash:?}");
-        }
+        stop(&supervisor);
     });
 }
 
