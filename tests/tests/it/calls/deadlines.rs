@@ -73,6 +73,8 @@ fn a_call_without_an_answer_times_out_never_early_and_says_where() {
             let text = error.to_string();
             assert!(text.contains("`sleep` of actor `Log`") && text.contains("deadline"), "{text}");
         }
+        // Its handler would hold up the end of the case.
+        log.kill().unwrap();
     });
 }
 
@@ -159,6 +161,8 @@ fn the_deadline_of_the_call_bounds_a_longer_wait() {
         let error = reply.wait_timeout(EVENT_TIMEOUT).unwrap_err();
         assert!(matches!(error, CallError::Timeout(_)), "{error:?}");
         assert!(start.elapsed() >= Duration::from_millis(200) && start.elapsed() < Duration::from_secs(3));
+        // Its handler would hold up the end of the case.
+        log.kill().unwrap();
     });
 }
 

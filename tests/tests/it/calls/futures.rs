@@ -171,6 +171,8 @@ fn a_select_takes_the_first_answer() {
             };
             assert_eq!(first, "Ok(5)");
         });
+        // Its handler would hold up the end of the case.
+        slow.kill().unwrap();
     });
 }
 
@@ -184,6 +186,8 @@ fn a_future_ends_at_the_deadline_of_its_call() {
         let took = start.elapsed();
         assert!(matches!(&error, CallError::Timeout(at) if at.method() == "sleep"), "{error:?}");
         assert!(took >= limit && took < Duration::from_secs(3), "{took:?}");
+        // Its handler would hold up the end of the case.
+        log.kill().unwrap();
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Answer, Later};
-use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, Latch, alone, eventually, processes};
 
 use super::go_on;
 
@@ -25,8 +25,8 @@ impl Echo {
         number
     }
 
-    fn nap(&self, moment: Duration) {
-        std::thread::sleep(moment);
+    fn hold(&self, latch: Latch) {
+        latch.pass();
     }
 
     /// Answers when it is told to.
@@ -147,13 +147,17 @@ fn four_thousand_answers_wait_for_a_caller_that_sleeps() {
     alone(|| {
         let echo = Echo::builder().mailbox(4096).spawn().unwrap();
         // Busy, until all of them are in its mailbox.
-        let nap = echo.nap(Duration::from_secs(2));
+        let latch = Latch::new("latch");
+        let held = echo.hold(latch.clone());
         let caller = ask_and_sleep::spawn(echo.clone(), CALLS).unwrap();
         let asleep = || processes::stat(caller.pid()).is_some_and(|stat| stat.state == 'T');
         eventually("the caller to fall asleep", EVENT_TIMEOUT, asleep);
-        nap.wait().unwrap();
+        eventually("all calls to be queued", EVENT_TIMEOUT, || echo.depth() as u64 == CALLS);
+        latch.open();
+        held.wait().unwrap();
         eventually("all calls to be handled", EVENT_TIMEOUT, || echo.handled() == CALLS + 1);
         go_on(caller.pid());
         assert_eq!(caller.join_timeout(EVENT_TIMEOUT).expect("it ends").unwrap(), CALLS);
+        latch.remove();
     });
 }
