@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{AnyRef, Down};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 /// Knows who is there.
 #[actor]
@@ -73,7 +73,7 @@ fn stay(porter: ActorRef<Porter>) {
     let own = phalanx::current().any().unwrap();
     let (name, pid, alive) = porter.enter(own).wait().unwrap();
     assert_eq!((name.as_str(), pid, alive), (phalanx::current().name(), std::process::id(), true));
-    thread::sleep(Duration::from_secs(1000));
+    thread::sleep(FOREVER);
 }
 
 /// Says when its parent has ended.

@@ -7,7 +7,7 @@ use phalanx::pool::TaskError;
 use phalanx::prelude::*;
 use phalanx::sync::Lock;
 use phalanx::{ExitReason, Pool, Queue};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, forks, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, forks, processes};
 
 use crate::scenario::{self, output};
 
@@ -21,7 +21,7 @@ impl Echo {
     }
 
     fn sleep(&self) {
-        std::thread::sleep(Duration::from_secs(1000));
+        std::thread::sleep(FOREVER);
     }
 
     /// Comes back in two processes; the original answers the copy's pid.

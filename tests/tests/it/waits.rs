@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Pipe, wait_all, wait_any};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually};
 
 const SHORT: Duration = Duration::from_millis(30);
 
 #[task]
 fn nap() {
-    std::thread::sleep(Duration::from_secs(1000));
+    std::thread::sleep(FOREVER);
 }
 
 /// Ends when the other end does.

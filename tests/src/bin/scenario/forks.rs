@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{forks, processes};
+use phalanx_tests::{FOREVER, forks, processes};
 
 use crate::actors::{Witness, witness};
 
@@ -70,7 +70,7 @@ pub(crate) fn in_handler() -> phalanx::Result<()> {
 #[phalanx::main]
 pub(crate) fn signalled() -> phalanx::Result<()> {
     let actor = witness("actor")?;
-    let copy = forks::copy(|| std::thread::sleep(Duration::from_secs(100)));
+    let copy = forks::copy(|| std::thread::sleep(FOREVER));
     processes::signal("TERM", i64::from(copy));
     println!("the copy has ended with {}", forks::wait(copy));
     actor.say("the actor is there".into()).wait()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Restart, Supervisor};
-use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, processes};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
@@ -15,7 +15,7 @@ fn nothing() {}
 
 #[task]
 fn forever() {
-    std::thread::sleep(Duration::from_secs(1000));
+    std::thread::sleep(FOREVER);
 }
 
 /// Does not come to be.
@@ -27,7 +27,7 @@ impl Unborn {
     #[init]
     fn new(late: bool) -> Result<Unborn, String> {
         if late {
-            std::thread::sleep(Duration::from_secs(1000));
+            std::thread::sleep(FOREVER);
         }
         Err("no wish to".to_owned())
     }

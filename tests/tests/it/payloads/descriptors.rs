@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Fd, Restart};
-use phalanx_tests::alone;
+use phalanx_tests::{FOREVER, alone};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Everything that is an open file's business.
@@ -70,7 +70,7 @@ impl Keeper {
 
     #[tell]
     fn sleep(&self) {
-        std::thread::sleep(Duration::from_secs(1000));
+        std::thread::sleep(FOREVER);
     }
 
     fn crash(&self, _fd: Fd) {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use phalanx_tests::{EVENT_TIMEOUT, alone};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone};
 
 use super::*;
 
@@ -33,7 +33,7 @@ impl Holder {
 
     #[tell]
     fn sleep(&self) {
-        std::thread::sleep(Duration::from_secs(1000));
+        std::thread::sleep(FOREVER);
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use phalanx::pool::TaskError;
 use phalanx::{ExitReason, Pool};
-use phalanx_tests::{EVENT_TIMEOUT, alone, pages};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, pages};
 use serde::{Deserialize, Serialize};
 
 use super::square;
@@ -40,7 +40,7 @@ impl Item {
             match self.then {
                 Then::Return => {}
                 Then::Exit => process::exit(1),
-                Then::Hang => thread::sleep(Duration::from_secs(1000)),
+                Then::Hang => thread::sleep(FOREVER),
             }
         }
         is_first

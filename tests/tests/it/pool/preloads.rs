@@ -8,7 +8,7 @@ use std::time::Duration;
 use phalanx::pool::{PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx::{Pool, Restart};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 static LOADED: OnceLock<(u32, Vec<u64>)> = OnceLock::new();
 
@@ -142,7 +142,7 @@ fn a_supervisor_that_is_restarted_loads_again() {
 #[test]
 fn threads_that_are_left_behind_are_refused_and_so_is_a_panic() {
     alone(|| {
-        let leaves = |_: ()| drop(std::thread::spawn(|| std::thread::sleep(Duration::from_secs(1000))));
+        let leaves = |_: ()| drop(std::thread::spawn(|| std::thread::sleep(FOREVER)));
         let error = Pool::builder().workers(1).preload(leaves, ()).build().unwrap_err();
         assert!(
             matches!(&error, SpawnError::InitFailed { .. }) && error.to_string().contains("threads"),

@@ -12,7 +12,7 @@ use std::process;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, Program, alone, eventually};
 
 /// What holds tasks back until a case has looked at them.
 struct Latch(PathBuf);
@@ -44,7 +44,7 @@ impl Drop for Latch {
 
 #[task]
 fn nap() {
-    std::thread::sleep(Duration::from_secs(100));
+    std::thread::sleep(FOREVER);
 }
 
 /// Name, daemon, pid: what a task knows of itself.
