@@ -1,10 +1,9 @@
 //! Programs that are copied by fork.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{FOREVER, forks, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, forks, processes};
 
 use crate::actors::{Witness, witness};
 
@@ -48,7 +47,7 @@ pub(crate) fn in_background() -> phalanx::Result<()> {
     if forks::twice().is_some() {
         forks::leave(0);
     }
-    println!("{}", if before.join_timeout(Duration::from_secs(10)).is_some() { "gone" } else { "left" });
+    println!("{}", if before.join_timeout(EVENT_TIMEOUT).is_some() { "gone" } else { "left" });
     let after = witness("after")?;
     after.say("after".into()).wait()?;
     println!("main ends");

@@ -45,7 +45,7 @@ fn start_and_stop_of_an_actor_are_events() {
             (Level::DEBUG, pid, 1)
         );
         assert_eq!((started.name.as_str(), started.fields.len()), ("started", 4));
-        talker.stop(Duration::from_secs(10)).unwrap();
+        talker.stop(EVENT_TIMEOUT).unwrap();
         let stopped = hear_of("talker", "stopped");
         assert_eq!((stopped.level, stopped.number("pid")), (Level::DEBUG, pid));
         assert_eq!(stopped.text("reason"), "stopped by a holder of its ref");

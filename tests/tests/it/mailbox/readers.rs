@@ -1,7 +1,6 @@
 //! Callers that do not read their answers hold up nobody.
 
 use std::process::Command;
-use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
@@ -92,7 +91,7 @@ fn a_caller_that_is_killed_with_answers_unread_holds_up_nobody() {
             assert!(caller.join_timeout(EVENT_TIMEOUT).is_some());
             assert_eq!(talker.within(EVENT_TIMEOUT).talk(1, 3).wait().unwrap(), (1, "xxx".to_owned()));
         }
-        let reason = talker.stop(Duration::from_secs(10)).unwrap();
+        let reason = talker.stop(EVENT_TIMEOUT).unwrap();
         assert!(reason.is_orderly(), "{reason:?}");
     });
 }

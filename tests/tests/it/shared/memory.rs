@@ -1,11 +1,10 @@
 //! `Shared`: one memory in several processes, as long as one of them holds it.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
 
 use phalanx::Shared;
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually};
 
 #[actor]
 struct Keeper {
@@ -94,7 +93,7 @@ fn what_lies_in_the_state_of_an_actor_is_there_for_its_next_process() {
     alone(|| {
         let numbers = Shared::<[AtomicU64]>::zeroed(1).unwrap();
         let builder = Keeper { kept: vec![numbers.clone()] }.builder().restart(phalanx::Restart::Permanent);
-        let keeper = builder.intensity(3, Duration::from_secs(10)).spawn().unwrap();
+        let keeper = builder.intensity(3, RESTART_WINDOW).spawn().unwrap();
         numbers[0].store(5, Ordering::SeqCst);
         let pid = keeper.pid().unwrap();
         assert!(

@@ -1,6 +1,6 @@
 //! The end of a store, and of those who use it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use phalanx::prelude::*;
 use phalanx::{Counter, ExitReason, Map, StoreError};
@@ -71,9 +71,9 @@ fn a_store_that_is_stopped_finishes_what_it_is_at() {
         let store = store();
         let counter = store.counter(0).unwrap();
         (0..100).for_each(|_| assert!(counter.add(1).is_ok()));
-        assert!(store.stop(Duration::from_secs(10)).unwrap().is_orderly());
+        assert!(store.stop(EVENT_TIMEOUT).unwrap().is_orderly());
         assert!(matches!(counter.get(), Err(StoreError::Lost { reason: Some(ExitReason::Stopped(_)), .. })));
-        assert!(store.stop(Duration::from_secs(10)).is_err());
+        assert!(store.stop(EVENT_TIMEOUT).is_err());
     });
 }
 
