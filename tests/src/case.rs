@@ -4,17 +4,14 @@ use std::any::type_name;
 use std::env;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::process::{self, Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{self, Command, Stdio};
 
 use phalanx::prelude::*;
 
 use crate::leaks::Snapshot;
-use crate::place::Place;
 use crate::processes::{self, MARK};
-
-/// A case that runs longer than this has failed.
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::tempdir::TempDir;
+use crate::wait::{CASE_LIMIT, poll};
 
 /// Says to this test binary that it is the program of one case.
 const CASE: &str = "PHALANX_TESTS_CASE";
@@ -68,43 +65,33 @@ fn run_here(body: impl FnOnce()) {
 
 /// This is the test: starts the program of the case, and watches it.
 fn run_elsewhere(test: &str) -> Result<(), String> {
-    let place = Place::new();
-    let output = place.path().join("output");
+    let directory = TempDir::new();
+    let output = directory.path().join("output");
     let file = File::create(&output).expect("a file for the output");
     let mut command = Command::new(env::current_exe().expect("this program has a path"));
     command
         .args([test, "--exact", "--nocapture", "--include-ignored"])
         .env(CASE, test)
-        .env(MARK, place.mark())
-        .env("TMPDIR", place.temporary())
+        .env(MARK, directory.mark())
+        .env("TMPDIR", directory.temporary())
         .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a second handle"))
         .stderr(file)
         .process_group(0);
     let mut child = command.spawn().expect("the program of the case starts");
-    let status = wait(&mut child);
+    let ended = || child.try_wait().expect("a child can be waited for");
+    let status = poll(|start| start.elapsed() >= CASE_LIMIT, ended);
     if status.is_none() {
-        processes::marked(&place.mark()).iter().for_each(|process| processes::kill(process.pid));
+        processes::marked(&directory.mark()).iter().for_each(|process| processes::kill(process.pid));
         let _ = child.wait();
     }
     let said = String::from_utf8_lossy(&fs::read(&output).unwrap_or_default()).into_owned();
     match status {
-        None => return Err(format!("`{test}` ran for {LIMIT:?}:\n{said}")),
+        None => return Err(format!("`{test}` ran for {CASE_LIMIT:?}:\n{said}")),
         Some(status) if !status.success() => return Err(format!("`{test}`: {status}:\n{said}")),
         Some(_) if !said.contains(PASSED) => return Err(format!("`{test}` did not run:\n{said}")),
         Some(_) => {}
     }
-    place.nothing_left()
-}
-
-fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let start = Instant::now();
-    while start.elapsed() < LIMIT {
-        if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            return Some(status);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    None
+    directory.nothing_left()
 }

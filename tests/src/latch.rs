@@ -2,13 +2,10 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wait::eventually;
-
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::wait::{LATCH_TIMEOUT, eventually};
 
 /// Something that is there or not, for all processes of a case: a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,7 +31,7 @@ impl Latch {
     /// If it does not come.
     pub fn await_mark(&self, what: &str) {
         let path = self.0.with_extension(what);
-        eventually(what, LIMIT, || path.exists());
+        eventually(what, LATCH_TIMEOUT, || path.exists());
         fs::remove_file(path).expect("a file of ours");
     }
 
@@ -55,7 +52,7 @@ impl Latch {
 
     /// Waits until it is open.
     pub fn pass(&self) {
-        eventually("the latch to open", LIMIT, || self.is_open());
+        eventually("the latch to open", LATCH_TIMEOUT, || self.is_open());
     }
 
     /// # Panics

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process;
-use std::time::{Duration, Instant};
 
-use crate::place::{files, grace_is_over, shared_memory};
 use crate::processes;
+use crate::tempdir::{files, grace_is_over, shared_memory};
+use crate::wait::poll;
 
 /// What there is at one moment, of everything that can leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +41,9 @@ impl Snapshot {
     /// # Panics
     /// If it is not.
     pub(crate) fn assert_restored(&self) {
-        let start = Instant::now();
-        loop {
-            let now = Snapshot::take();
-            if self.covers(&now) {
-                return;
-            }
-            assert!(!grace_is_over(start), "left behind:\nbefore {self:#?}\nafter {now:#?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let mut last = None;
+        let restored = poll(grace_is_over, || self.covers(last.insert(Snapshot::take())).then_some(()));
+        assert!(restored.is_some(), "left behind:\nbefore {self:#?}\nafter {last:#?}");
     }
 
     fn covers(&self, now: &Snapshot) -> bool {

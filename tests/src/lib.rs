@@ -10,15 +10,18 @@ mod case;
 #[allow(missing_docs)]
 mod latch;
 mod leaks;
-mod place;
 pub mod processes;
 mod program;
 pub mod recorder;
+mod tempdir;
 mod wait;
 
 pub use case::{alone, outcome};
 pub use latch::Latch;
 pub use phalanx_clumsy::{forks, pages};
-pub use place::machine_is_busy;
 pub use program::{Program, Run};
-pub use wait::{eventually, until};
+pub use tempdir::machine_is_busy;
+pub use wait::{
+    CLEANUP_LIMIT_WHEN_BUSY, EVENT_TIMEOUT, FOREVER, PROGRAM_TIMEOUT, RESTART_WINDOW, eventually, handled,
+    until, until_handled, until_seen,
+};

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::wait::until;
+use crate::wait::{EVENT_TIMEOUT, eventually, until_seen};
 
 /// In the environment of every process of a case, so that whatever is left of it can be found.
 pub(crate) const MARK: &str = "PHALANX_TESTS_RUN";
@@ -159,11 +159,39 @@ pub fn kill_together(pids: &[u32]) {
 /// # Panics
 /// When the limit has passed; the panic says which are left.
 #[track_caller]
-pub fn until_none(limit: Duration, mut look: impl FnMut() -> Vec<Stat>) {
-    let start = Instant::now();
-    let left = until("a look", limit * 2, || {
-        let left = look();
-        (left.is_empty() || start.elapsed() >= limit).then_some(left)
+pub fn until_none(limit: Duration, look: impl FnMut() -> Vec<Stat>) {
+    until_seen("no process to be there", limit, look, Vec::is_empty);
+}
+
+/// The thread that calls this, by its number in `/proc`.
+///
+/// # Panics
+/// If `/proc` is not there.
+pub fn this_thread() -> u32 {
+    let path = fs::read_link("/proc/thread-self").expect("/proc is there");
+    let number = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+    number.expect("the last part is its number")
+}
+
+/// Waits until a thread of this process is blocked: it sleeps, and does not run between three looks. A thread that only
+/// sleeps for a moment on its way does; one that waits in slices does not, if these are longer than that.
+///
+/// # Panics
+/// If it does not sleep.
+#[track_caller]
+pub fn until_blocked(thread: u32) {
+    let (mut last, mut same) = (None, 0);
+    eventually("a thread to be blocked", EVENT_TIMEOUT, || {
+        let now = switches_of_sleeper(thread);
+        same = if now.is_some() && now == last { same + 1 } else { 0 };
+        last = now;
+        same == 2
     });
-    assert!(left.is_empty(), "after {limit:?}, still there: {left:#?}");
+}
+
+/// How often a thread of this process has given up its processor, if it sleeps now.
+fn switches_of_sleeper(thread: u32) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    field("State:")?.starts_with('S').then(|| field("voluntary_ctxt_switches:"))?.map(str::to_owned)
 }

@@ -6,14 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
 
-use crate::place::Place;
 use crate::processes::{self, MARK};
-use crate::wait::until;
-
-/// No line and no end is waited for longer than this.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::tempdir::TempDir;
+use crate::wait::{PROGRAM_TIMEOUT, until};
 
 /// Names a directory with programs that another profile has built. Tests are built to unwind whatever their profile says; programs are not.
 const PROGRAMS: &str = "PHALANX_TEST_PROGRAMS";
@@ -30,23 +26,23 @@ fn built(path: &str) -> String {
 /// A program to be run, with its temporary directory and its mark.
 pub struct Program {
     command: Command,
-    place: Place,
+    directory: TempDir,
 }
 
 impl Program {
     /// The executable at this path.
     pub fn new(path: &str) -> Program {
-        let place = Place::new();
+        let directory = TempDir::new();
         let mut command = with_default_signals(&built(path));
         command
-            .env(MARK, place.mark())
-            .env("TMPDIR", place.temporary())
+            .env(MARK, directory.mark())
+            .env("TMPDIR", directory.temporary())
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        Program { command, place }
+        Program { command, directory }
     }
 
     /// Adds arguments.
@@ -70,7 +66,7 @@ impl Program {
         let mut child = self.command.spawn().expect("the program starts");
         let stdout = lines(child.stdout.take().expect("a pipe"));
         let stderr = lines(child.stderr.take().expect("a pipe"));
-        Run { child, stdout, stderr, place: self.place }
+        Run { child, stdout, stderr, directory: self.directory }
     }
 }
 
@@ -103,7 +99,7 @@ pub struct Run {
     child: Child,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
-    place: Place,
+    directory: TempDir,
 }
 
 impl Run {
@@ -118,7 +114,7 @@ impl Run {
     /// If none appears.
     #[track_caller]
     pub fn root_supervisor(&self) -> u32 {
-        until("a root supervisor", LIMIT, || processes::root_supervisor(self.pid()))
+        until("a root supervisor", PROGRAM_TIMEOUT, || processes::root_supervisor(self.pid()))
     }
 
     /// Its reaper.
@@ -127,12 +123,12 @@ impl Run {
     /// If none appears.
     #[track_caller]
     pub fn reaper(&self) -> u32 {
-        until("a reaper", LIMIT, || processes::reaper(self.pid()))
+        until("a reaper", PROGRAM_TIMEOUT, || processes::reaper(self.pid()))
     }
 
     /// Every process that carries its mark.
     pub fn processes(&self) -> Vec<processes::Stat> {
-        processes::marked(&self.place.mark())
+        processes::marked(&self.directory.mark())
     }
 
     /// The next line of its standard output.
@@ -141,7 +137,7 @@ impl Run {
     /// If none comes.
     #[track_caller]
     pub fn line(&self) -> String {
-        match self.stdout.recv_timeout(LIMIT) {
+        match self.stdout.recv_timeout(PROGRAM_TIMEOUT) {
             Ok(line) => line,
             Err(error) => panic!("no line: {error}; on standard error: {:?}", self.rest_of_stderr()),
         }
@@ -187,7 +183,9 @@ impl Run {
         let code = |status: ExitStatus| {
             status.code().unwrap_or_else(|| -status.signal().expect("a program ends by code or by signal"))
         };
-        code(until("the end of the program", LIMIT, || self.child.try_wait().expect("a child of ours")))
+        code(until("the end of the program", PROGRAM_TIMEOUT, || {
+            self.child.try_wait().expect("a child of ours")
+        }))
     }
 
     /// Waits for its end, and makes sure that it leaves nothing behind.
@@ -197,7 +195,7 @@ impl Run {
     #[track_caller]
     pub fn finish(mut self) -> i32 {
         let code = self.wait();
-        if let Err(left) = self.place.nothing_left() {
+        if let Err(left) = self.directory.nothing_left() {
             panic!("{left}");
         }
         code
@@ -208,7 +206,7 @@ impl Run {
 fn rest(lines: &Receiver<String>) -> Vec<String> {
     let mut rest = Vec::new();
     loop {
-        match lines.recv_timeout(LIMIT) {
+        match lines.recv_timeout(PROGRAM_TIMEOUT) {
             Ok(line) => rest.push(line),
             Err(RecvTimeoutError::Disconnected) => return rest,
             Err(RecvTimeoutError::Timeout) => panic!("the output does not end; so far: {rest:?}"),

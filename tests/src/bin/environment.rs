@@ -7,14 +7,11 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::time::Duration;
 
 use phalanx::pool::End;
 use phalanx::prelude::*;
 use phalanx::{Pool, Restart};
-
-/// No single thing takes longer, also under a debugger.
-const LIMIT: Duration = Duration::from_secs(60);
+use phalanx_tests::PROGRAM_TIMEOUT;
 
 #[actor]
 struct Worker;
@@ -42,7 +39,7 @@ fn sum(numbers: Vec<u32>) -> u32 {
 
 /// Spawns, asks, has an actor spawn, crash and come back, runs a task and a pool.
 fn all() -> phalanx::Result<()> {
-    let worker = Worker.builder().restart(Restart::Permanent).start(LIMIT).spawn()?;
+    let worker = Worker.builder().restart(Restart::Permanent).start(PROGRAM_TIMEOUT).spawn()?;
     expect("an answer", worker.double(21).wait()?, 42)?;
     expect("an answer of an actor below it", worker.delegate(21).wait()?, 42)?;
     if worker.crash().wait().is_ok() {

@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{AnyRef, Down};
-use phalanx_tests::{alone, eventually, processes};
-
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 /// Knows who is there.
 #[actor]
@@ -76,7 +73,7 @@ fn stay(porter: ActorRef<Porter>) {
     let own = phalanx::current().any().unwrap();
     let (name, pid, alive) = porter.enter(own).wait().unwrap();
     assert_eq!((name.as_str(), pid, alive), (phalanx::current().name(), std::process::id(), true));
-    thread::sleep(Duration::from_secs(1000));
+    thread::sleep(FOREVER);
 }
 
 /// Says when its parent has ended.
@@ -101,7 +98,7 @@ fn the_program_an_actor_and_a_task_are_known_again_everywhere() {
         assert_eq!(other.own().wait().unwrap(), other.any());
         porter.enter(other.any()).wait().unwrap();
         let task = stay::builder(porter.clone()).name("guest").spawn().unwrap();
-        eventually("the task is inside", LIMIT, || porter.inside().wait().unwrap().len() == 3);
+        eventually("the task is inside", EVENT_TIMEOUT, || porter.inside().wait().unwrap().len() == 3);
         assert_eq!(porter.inside().wait().unwrap(), [program.clone(), other.any(), task.any()]);
         assert_ne!(program, other.any());
         assert!(program.is_alive() && program.exit_reason().is_none());
@@ -111,7 +108,7 @@ fn the_program_an_actor_and_a_task_are_known_again_everywhere() {
             task.any().exit_reason(),
             Some(ExitReason::Killed { by: phalanx::StoppedBy::Ref, after: None })
         );
-        eventually("its end is known", LIMIT, || porter.inside().wait().unwrap().len() == 2);
+        eventually("its end is known", EVENT_TIMEOUT, || porter.inside().wait().unwrap().len() == 2);
     });
 }
 
@@ -122,12 +119,12 @@ fn whoever_ends_is_reported_once_by_one_thread_for_all() {
         let guests: Vec<_> = (0..20)
             .map(|n| stay::builder(porter.clone()).name(format!("guest-{n}")).spawn().unwrap())
             .collect();
-        eventually("all are inside", LIMIT, || porter.inside().wait().unwrap().len() == 20);
+        eventually("all are inside", EVENT_TIMEOUT, || porter.inside().wait().unwrap().len() == 20);
         let threads = porter.threads().wait().unwrap();
         assert_eq!(threads.iter().filter(|name| name.starts_with("phalanx-downs")).count(), 1, "{threads:?}");
         assert!(threads.len() <= 3, "{threads:?}");
         processes::kill_together(&guests.iter().map(Process::pid).collect::<Vec<_>>());
-        eventually("all have left", LIMIT, || porter.inside().wait().unwrap().is_empty());
+        eventually("all have left", EVENT_TIMEOUT, || porter.inside().wait().unwrap().is_empty());
         let mut gone = porter.gone().wait().unwrap();
         gone.sort_by_key(|(name, _)| name.clone());
         gone.dedup_by_key(|(name, _)| name.clone());
@@ -136,13 +133,13 @@ fn whoever_ends_is_reported_once_by_one_thread_for_all() {
         assert_eq!(porter.gone().wait().unwrap().len(), 20);
         // One that has ended already is reported at once, and nothing is kept of any.
         porter.enter(guests[0].any()).wait().unwrap();
-        eventually("it is reported", LIMIT, || porter.gone().wait().unwrap().len() == 21);
+        eventually("it is reported", EVENT_TIMEOUT, || porter.gone().wait().unwrap().len() == 21);
         let before = porter.descriptors().wait().unwrap();
         for _ in 0..20 {
             let guest = stay::spawn(porter.clone()).unwrap();
-            eventually("it is inside", LIMIT, || porter.inside().wait().unwrap().len() == 1);
+            eventually("it is inside", EVENT_TIMEOUT, || porter.inside().wait().unwrap().len() == 1);
             guest.kill().unwrap();
-            eventually("it has left", LIMIT, || porter.inside().wait().unwrap().is_empty());
+            eventually("it has left", EVENT_TIMEOUT, || porter.inside().wait().unwrap().is_empty());
         }
         let after = porter.descriptors().wait().unwrap();
         // The reply channels of callers who are gone are cleared out now and then.
@@ -166,12 +163,12 @@ fn in_the_program_an_end_is_reported_while_it_calls_and_waits() {
         assert!(reports.try_recv().is_err());
         other.kill().unwrap();
         for _ in 0..3 {
-            let down = reports.recv_timeout(LIMIT).unwrap();
+            let down = reports.recv_timeout(EVENT_TIMEOUT).unwrap();
             assert_eq!((down.who.id, down.reason.signal()), (other.id(), Some(9)));
         }
         porter.monitor().on_down(move |down| sender.send(down).unwrap());
-        porter.stop(LIMIT).unwrap();
-        assert_eq!(reports.recv_timeout(LIMIT).unwrap().who.id, porter.id());
+        porter.stop(EVENT_TIMEOUT).unwrap();
+        assert_eq!(reports.recv_timeout(EVENT_TIMEOUT).unwrap().who.id, porter.id());
         assert!(reports.recv_timeout(Duration::from_millis(20)).is_err());
     });
 }
@@ -185,6 +182,6 @@ fn a_child_can_watch_its_parent() {
         let child = parent.raise(porter).wait().unwrap();
         assert!(processes::runs(child));
         parent.kill().unwrap();
-        eventually("the child has ended too", LIMIT, || !processes::exists(child));
+        eventually("the child has ended too", EVENT_TIMEOUT, || !processes::exists(child));
     });
 }

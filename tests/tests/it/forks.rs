@@ -7,11 +7,9 @@ use phalanx::pool::TaskError;
 use phalanx::prelude::*;
 use phalanx::sync::Lock;
 use phalanx::{ExitReason, Pool, Queue};
-use phalanx_tests::{alone, eventually, forks, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, forks, processes};
 
 use crate::scenario::{self, output};
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[actor]
 struct Echo;
@@ -23,7 +21,7 @@ impl Echo {
     }
 
     fn sleep(&self) {
-        std::thread::sleep(Duration::from_secs(1000));
+        std::thread::sleep(FOREVER);
     }
 
     /// Comes back in two processes; the original answers the copy's pid.
@@ -79,7 +77,7 @@ fn a_copy_of_the_program_and_the_original_get_their_own_answers() {
         assert_eq!(echo.echo(1).wait().unwrap(), 1);
         let ask = |from: u64| {
             for number in from..from + 2000 {
-                assert_eq!(echo.echo(number).wait_timeout(PATIENCE).unwrap(), number);
+                assert_eq!(echo.echo(number).wait_timeout(EVENT_TIMEOUT).unwrap(), number);
             }
         };
         let copy = forks::copy(|| ask(1_000_000));
@@ -107,7 +105,7 @@ fn the_same_while_other_threads_of_the_original_ask() {
             }
             // Whatever they have locked at that moment.
             for _ in 0..50 {
-                forks::in_copy(|| assert_eq!(echo.echo(7).wait_timeout(PATIENCE).unwrap(), 7));
+                forks::in_copy(|| assert_eq!(echo.echo(7).wait_timeout(EVENT_TIMEOUT).unwrap(), 7));
             }
             over.store(true, Ordering::Relaxed);
         });
@@ -141,7 +139,7 @@ fn what_a_copy_drops_is_still_the_originals() {
         assert_eq!(reply.unwrap().wait().unwrap(), 5);
         echo.kill().unwrap();
         // The copy has not stopped the original's watch on it.
-        assert!(echo.join_timeout(PATIENCE).is_some());
+        assert!(echo.join_timeout(EVENT_TIMEOUT).is_some());
     });
 }
 
@@ -152,8 +150,8 @@ fn a_death_is_heard_of_in_copies_too() {
         let mut monitor = echo.monitor();
         let asleep = echo.sleep();
         let copy = forks::copy(|| {
-            assert!(matches!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::Killed { .. }));
-            assert!(echo.join_timeout(PATIENCE).is_some());
+            assert!(matches!(monitor.recv_timeout(EVENT_TIMEOUT).unwrap().reason, ExitReason::Killed { .. }));
+            assert!(echo.join_timeout(EVENT_TIMEOUT).is_some());
             assert!(matches!(echo.echo(1).wait(), Err(CallError::Gone(_))));
         });
         echo.kill().unwrap();
@@ -186,7 +184,7 @@ fn a_copy_of_an_actor_does_not_serve_its_mailbox() {
         let copy = echo.fork().wait().unwrap();
         assert!((0..200).all(|_| echo.who().wait().unwrap() == own));
         assert_ne!(copy, 0);
-        eventually("the copy's end", PATIENCE, || !processes::runs(copy));
+        eventually("the copy's end", EVENT_TIMEOUT, || !processes::runs(copy));
         assert_eq!(echo.handled(), 201);
     });
 }

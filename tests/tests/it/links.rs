@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Drain, Restart, StoppedBy};
-use phalanx_tests::{alone, eventually, processes};
-
-/// How long anything may take that should be there at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
 #[actor]
 struct Half;
@@ -62,7 +59,7 @@ fn a_crash_ends_the_other_one_too_and_says_so() {
         for by_kill in [false, true] {
             let (left, right) = linked();
             let nap = right.nap(100_000);
-            eventually("the nap", PATIENCE, || right.depth() == 0);
+            eventually("the nap", EVENT_TIMEOUT, || right.depth() == 0);
             if by_kill {
                 processes::kill(left.pid().unwrap());
             } else {
@@ -89,7 +86,7 @@ fn a_link_works_in_both_directions() {
 fn an_orderly_end_ends_nobody_else() {
     alone(|| {
         let (left, right) = linked();
-        assert_eq!(left.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(left.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         let (early, late) = linked();
         let _ = early.exit(0).wait();
         for survivor in [right, late] {
@@ -153,18 +150,18 @@ fn a_chain_of_links_ends_as_a_whole() {
 #[test]
 fn a_restarted_actor_has_no_links() {
     alone(|| {
-        let left = Half.builder().restart(Restart::Permanent).intensity(9, PATIENCE).spawn().unwrap();
-        let right = Half.builder().restart(Restart::Permanent).intensity(9, PATIENCE).spawn().unwrap();
+        let left = Half.builder().restart(Restart::Permanent).intensity(9, RESTART_WINDOW).spawn().unwrap();
+        let right = Half.builder().restart(Restart::Permanent).intensity(9, RESTART_WINDOW).spawn().unwrap();
         left.link(&right).unwrap();
         left.here().wait().unwrap();
         right.here().wait().unwrap();
         processes::kill(left.pid().unwrap());
         // Both begin anew, each once.
-        eventually("both", PATIENCE, || (left.incarnation(), right.incarnation()) == (2, 2));
+        eventually("both", EVENT_TIMEOUT, || (left.incarnation(), right.incarnation()) == (2, 2));
         left.here().wait().unwrap();
         right.here().wait().unwrap();
         processes::kill(left.pid().unwrap());
-        eventually("the third", PATIENCE, || left.incarnation() == 3);
+        eventually("the third", EVENT_TIMEOUT, || left.incarnation() == 3);
         left.here().wait().unwrap();
         assert_eq!(right.nap(50).wait().unwrap(), 50);
         assert_eq!(right.incarnation(), 2);
@@ -191,7 +188,7 @@ fn what_is_queued_at_a_stop_is_handled_or_fails_as_the_actor_says() {
         let calls: Vec<_> =
             [&always, &at_end].iter().map(|half| (half.nap(200), half.nap(1), half.nap(2))).collect();
         for half in [&always, &at_end] {
-            eventually("the first", PATIENCE, || half.depth() == 2);
+            eventually("the first", EVENT_TIMEOUT, || half.depth() == 2);
             half.terminate().unwrap();
         }
         let mut results = calls.into_iter().map(|(one, two, three)| [one.wait(), two.wait(), three.wait()]);
@@ -208,7 +205,7 @@ fn at_the_end_of_the_program_one_that_does_not_drain_fails_what_is_queued() {
     alone(|| {
         let never = Half.builder().drain(Drain::Never).spawn().unwrap();
         let (first, second) = (never.nap(200), never.nap(1));
-        eventually("the first", PATIENCE, || never.depth() == 1);
+        eventually("the first", EVENT_TIMEOUT, || never.depth() == 1);
         phalanx::shutdown();
         assert_eq!(first.wait().unwrap(), 200);
         assert!(matches!(second.wait(), Err(CallError::Stopped(_))));
@@ -218,13 +215,13 @@ fn at_the_end_of_the_program_one_that_does_not_drain_fails_what_is_queued() {
 #[test]
 fn a_shutdown_takes_no_longer_than_its_budget() {
     alone(|| {
-        let half = Half.builder().grace(PATIENCE).spawn().unwrap();
+        let half = Half.builder().grace(EVENT_TIMEOUT).spawn().unwrap();
         let nap = half.nap(1_000_000);
-        eventually("the nap", PATIENCE, || half.depth() == 0);
+        eventually("the nap", EVENT_TIMEOUT, || half.depth() == 0);
         let start = std::time::Instant::now();
         phalanx::shutdown_within(Duration::from_millis(300));
         assert!(start.elapsed() >= Duration::from_millis(300));
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < EVENT_TIMEOUT);
         assert!(nap.wait().is_err());
     });
 }

@@ -9,13 +9,10 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use phalanx_tests::{Program, Run, eventually, processes};
+use phalanx_tests::{CLEANUP_LIMIT_WHEN_BUSY, Program, Run, eventually, processes};
 
 /// How often each is tried.
 const ROUNDS: usize = 12;
-
-/// Within this, nothing may be left. One second is the promise for a machine that has nothing else to do.
-const PROMPTLY: Duration = Duration::from_secs(5);
 
 /// A random number, and the next, and the next (splitmix64).
 struct Random(u64);
@@ -56,7 +53,7 @@ fn busy(random: &mut Random) -> Run {
 /// Nothing of the run that does not belong to its tree.
 #[track_caller]
 fn assert_no_strays(run: &Run) {
-    processes::until_none(PROMPTLY, || {
+    processes::until_none(CLEANUP_LIMIT_WHEN_BUSY, || {
         let first = run.processes();
         let tree: BTreeSet<u32> =
             processes::descendants(run.pid()).iter().map(|process| process.pid).collect();
@@ -83,13 +80,15 @@ fn rounds(test: &str, victim: impl Fn(&Run, &mut Random) -> Option<u32>) {
             let mut below = vec![victim];
             below.extend(processes::descendants(victim).iter().map(|process| process.pid));
             processes::kill(victim);
-            processes::until_none(PROMPTLY, || running(below.iter().copied()));
+            processes::until_none(CLEANUP_LIMIT_WHEN_BUSY, || running(below.iter().copied()));
             assert_no_strays(&run);
         }
         run.signal("KILL");
         run.finish();
     }
-    eventually("the end of the shared memory", PROMPTLY, || shared_memory().is_subset(&before));
+    eventually("the end of the shared memory", CLEANUP_LIMIT_WHEN_BUSY, || {
+        shared_memory().is_subset(&before)
+    });
 }
 
 #[test]
@@ -129,7 +128,7 @@ fn a_program_and_its_root_supervisor_that_are_killed_together_leave_nothing() {
 fn await_first_child(program: u32) {
     let (list, start) = (format!("/proc/{program}/task/{program}/children"), Instant::now());
     while fs::read_to_string(&list).unwrap().is_empty() {
-        assert!(start.elapsed() < PROMPTLY, "no child");
+        assert!(start.elapsed() < CLEANUP_LIMIT_WHEN_BUSY, "no child");
     }
 }
 

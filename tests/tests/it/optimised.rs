@@ -18,14 +18,7 @@ mod waits;
 /// Pages that are wiped, and supervisors that are killed. Others build more on what these share.
 #[allow(dead_code, unused_imports)]
 mod supervision {
-    mod grabber;
     mod hurt;
-    mod stage;
+    mod support;
     mod wiped;
-    mod worker;
-
-    use std::time::Duration;
-
-    /// How long anything may take that should be there at once.
-    const PATIENCE: Duration = Duration::from_secs(10);
 }

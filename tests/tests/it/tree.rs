@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Node, NodeKind, NodeState};
-use phalanx_tests::{alone, eventually, processes};
-
-const PATIENCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
 /// May have one like itself.
 #[actor]
@@ -72,7 +70,9 @@ fn pid_parents_name_and_memory_are_those_of_the_system() {
             assert_eq!((node.pid, &*node.name, node.state), (Some(pid), &*stat.name, NodeState::Up));
             assert_eq!((node.parent, node.supervisor), (Some(spawner), Some(stat.parent)));
             // An actor that waits touches no page that it had not touched before.
-            eventually("the same memory", PATIENCE, || self::node(name).rss == 1024 * status(pid, "VmRSS"));
+            eventually("the same memory", EVENT_TIMEOUT, || {
+                self::node(name).rss == 1024 * status(pid, "VmRSS")
+            });
             assert!(node.age <= start.elapsed() + Duration::from_millis(20), "{:?}", node.age);
         }
         // And what the processes say of themselves.
@@ -90,13 +90,13 @@ fn what_it_is_busy_with_what_waits_and_how_it_ended_are_in_the_table() {
         for _ in 0..3 {
             busy.sleep(Duration::from_secs(100)).unwrap();
         }
-        eventually("it is busy", PATIENCE, || node("busy").in_progress.is_some());
+        eventually("it is busy", EVENT_TIMEOUT, || node("busy").in_progress.is_some());
         let before = node("busy");
         assert_eq!((before.depth, before.incarnation, before.last_reason), (2, 1, None));
         assert_eq!(before.in_progress.unwrap().0, "sleep");
         processes::kill(busy.pid().unwrap());
-        eventually("it is back", PATIENCE, || node("busy").incarnation == 2);
-        eventually("and busy", PATIENCE, || node("busy").depth == 1);
+        eventually("it is back", EVENT_TIMEOUT, || node("busy").incarnation == 2);
+        eventually("and busy", EVENT_TIMEOUT, || node("busy").depth == 1);
         let after = node("busy");
         assert_eq!(after.last_reason.unwrap().signal(), Some(9));
         busy.kill().unwrap();

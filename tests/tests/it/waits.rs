@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Pipe, wait_all, wait_any};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually};
 
-const PATIENCE: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(30);
 
 #[task]
 fn nap() {
-    std::thread::sleep(Duration::from_secs(1000));
+    std::thread::sleep(FOREVER);
 }
 
 /// Ends when the other end does.
@@ -49,7 +48,7 @@ fn the_ready_ones_are_told_whatever_they_are() {
         assert_eq!(wait_all(&things, Some(SHORT)).unwrap(), [0, 1]);
         task.kill().unwrap();
         idler.kill().unwrap();
-        assert_eq!(wait_all(&things, Some(PATIENCE)).unwrap(), [0, 1, 2, 3]);
+        assert_eq!(wait_all(&things, Some(EVENT_TIMEOUT)).unwrap(), [0, 1, 2, 3]);
         // The deaths are known, not only near.
         assert!(task.join_timeout(Duration::ZERO).is_some() && !idler.is_alive());
         assert_eq!(wait_all(&things, None).unwrap(), [0, 1, 2, 3]);
@@ -80,10 +79,10 @@ fn processes_are_told_as_they_end_and_wait_all_waits_for_the_last() {
         assert_eq!(wait_any(&processes, Some(SHORT)).unwrap(), [0; 0]);
         let mut latches: Vec<_> = latches.into_iter().map(Some).collect();
         latches[3] = None;
-        assert_eq!(wait_any(&processes, Some(PATIENCE)).unwrap(), [3]);
+        assert_eq!(wait_any(&processes, Some(EVENT_TIMEOUT)).unwrap(), [3]);
         assert_eq!(wait_all(&processes, Some(SHORT)).unwrap(), [3]);
         latches.clear();
-        assert_eq!(wait_all(&processes, Some(PATIENCE)).unwrap(), [0, 1, 2, 3, 4]);
+        assert_eq!(wait_all(&processes, Some(EVENT_TIMEOUT)).unwrap(), [0, 1, 2, 3, 4]);
         processes.iter().for_each(|process| process.join().unwrap());
     });
 }
@@ -98,7 +97,7 @@ fn a_handle_can_be_read_once_its_death_is_known_and_not_before() {
                 assert_eq!(wait_any(&[&process], Some(Duration::from_millis(1))).unwrap(), [0; 0]);
             }
             process.kill().unwrap();
-            assert_eq!(wait_any(&[&process], Some(PATIENCE)).unwrap(), [0]);
+            assert_eq!(wait_any(&[&process], Some(EVENT_TIMEOUT)).unwrap(), [0]);
             assert_eq!((process.exit_code(), process.is_alive()), (Some(-9), false));
         }
     });
@@ -111,11 +110,11 @@ fn a_restart_is_not_the_end() {
         let first = idler.who().wait().unwrap();
         assert_eq!(wait_any(&[&idler], Some(Duration::ZERO)).unwrap(), [0; 0]);
         assert!(Command::new("kill").args(["-9", &first.to_string()]).status().unwrap().success());
-        eventually("the next process", PATIENCE, || idler.who().wait().unwrap() != first);
+        eventually("the next process", EVENT_TIMEOUT, || idler.who().wait().unwrap() != first);
         let told = wait_any(&[&idler], Some(SHORT)).unwrap();
         assert!(idler.exit_reason().is_none(), "{told:?}");
         assert_eq!(wait_any(&[&idler], Some(SHORT)).unwrap(), [0; 0]);
-        idler.stop(PATIENCE).unwrap();
+        idler.stop(EVENT_TIMEOUT).unwrap();
         assert_eq!(wait_any(&[&idler], None).unwrap(), [0]);
     });
 }
@@ -129,7 +128,7 @@ fn a_supervisor_can_be_waited_for_like_others() {
         assert!(start.elapsed() < Duration::from_secs(1));
         assert_eq!(wait_any(&sentinel, Some(SHORT)).unwrap(), [0; 0]);
         supervisor.kill().unwrap();
-        assert_eq!(wait_any(&sentinel, Some(PATIENCE)).unwrap(), [0]);
+        assert_eq!(wait_any(&sentinel, Some(EVENT_TIMEOUT)).unwrap(), [0]);
         assert!(supervisor.exit_reason().is_some());
     });
 }
@@ -148,7 +147,7 @@ fn nobody_is_told_of_an_end_that_is_none_however_many_ask_at_once() {
             process.kill().unwrap();
             std::thread::scope(|scope| {
                 for _ in 0..4 {
-                    scope.spawn(|| assert_eq!(wait_all(&[&process], Some(PATIENCE)).unwrap(), [0]));
+                    scope.spawn(|| assert_eq!(wait_all(&[&process], Some(EVENT_TIMEOUT)).unwrap(), [0]));
                 }
             });
             assert!(process.exit_reason().is_some());
@@ -167,12 +166,12 @@ fn a_child_that_was_ended_and_started_again_is_told_as_it_is() {
         for _ in 0..3 {
             assert!(!ended(SHORT));
             supervisor.terminate_child("idler").unwrap();
-            assert!(ended(PATIENCE) && idler.exit_reason().is_some());
+            assert!(ended(EVENT_TIMEOUT) && idler.exit_reason().is_some());
             supervisor.restart_child("idler").unwrap();
             idler.who().wait().unwrap();
-            eventually("its being alive again", PATIENCE, || !ended(Duration::ZERO));
+            eventually("its being alive again", EVENT_TIMEOUT, || !ended(Duration::ZERO));
         }
         supervisor.kill().unwrap();
-        assert!(ended(PATIENCE));
+        assert!(ended(EVENT_TIMEOUT));
     });
 }

@@ -2,9 +2,10 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use phalanx::prelude::*;
+use phalanx_tests::FOREVER;
 
 use crate::argument;
 
@@ -24,7 +25,7 @@ extern "C" fn initialise() {
     match what.as_str() {
         "thread" => {
             let builder = std::thread::Builder::new().name("early-bird".to_owned());
-            let _ = builder.spawn(|| std::thread::sleep(Duration::from_secs(100)));
+            let _ = builder.spawn(|| std::thread::sleep(FOREVER));
         }
         "joined thread" => drop(std::thread::spawn(|| ()).join()),
         "spawn" => match Quiet.spawn() {

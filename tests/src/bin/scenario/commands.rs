@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::{Command, Output, Ready};
+use phalanx_tests::FOREVER;
 
 use crate::argument;
-use crate::cast::FOREVER;
 
 /// For servers on a busy machine.
 const LONG: Duration = Duration::from_secs(20);

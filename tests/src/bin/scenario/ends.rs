@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually, processes};
 
-use crate::cast::{FOREVER, Stubborn, Witness, forever, later, witness};
+use crate::actors::{Stubborn, Witness, forever, later, witness};
 
 /// Waits for the end of the daemon, which comes with the end of `main`; then asks an actor, which is still there.
 #[task]
 fn outlive(daemon: u32, actor: ActorRef<Witness>) {
-    eventually("the daemon's end", Duration::from_secs(10), || !processes::exists(daemon));
+    eventually("the daemon's end", EVENT_TIMEOUT, || !processes::exists(daemon));
     let said = actor.say("the task works with an actor".into()).wait();
     println!("{}", if said.is_ok() { "the task is done" } else { "the actor was gone" });
 }

@@ -1,12 +1,11 @@
 //! Programs that are copied by fork.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{forks, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, forks, processes};
 
-use crate::cast::{Witness, witness};
+use crate::actors::{Witness, witness};
 
 #[actor]
 struct Forker;
@@ -48,7 +47,7 @@ pub(crate) fn in_background() -> phalanx::Result<()> {
     if forks::twice().is_some() {
         forks::leave(0);
     }
-    println!("{}", if before.join_timeout(Duration::from_secs(10)).is_some() { "gone" } else { "left" });
+    println!("{}", if before.join_timeout(EVENT_TIMEOUT).is_some() { "gone" } else { "left" });
     let after = witness("after")?;
     after.say("after".into()).wait()?;
     println!("main ends");
@@ -70,7 +69,7 @@ pub(crate) fn in_handler() -> phalanx::Result<()> {
 #[phalanx::main]
 pub(crate) fn signalled() -> phalanx::Result<()> {
     let actor = witness("actor")?;
-    let copy = forks::copy(|| std::thread::sleep(Duration::from_secs(100)));
+    let copy = forks::copy(|| std::thread::sleep(FOREVER));
     processes::signal("TERM", i64::from(copy));
     println!("the copy has ended with {}", forks::wait(copy));
     actor.say("the actor is there".into()).wait()?;

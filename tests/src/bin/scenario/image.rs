@@ -1,13 +1,12 @@
 //! A program whose executable is replaced on disk while it runs.
 
 use std::fs;
-use std::time::Duration;
 
 use phalanx::Restart;
 use phalanx::prelude::*;
-use phalanx_tests::{processes, until};
+use phalanx_tests::{EVENT_TIMEOUT, processes, until};
 
-use crate::cast::witness;
+use crate::actors::witness;
 
 /// An actor that nobody has started before the replacement.
 #[actor]
@@ -40,7 +39,7 @@ pub(crate) fn replaced() -> phalanx::Result<()> {
         processes::root_supervisor(std::process::id()).ok_or_else(|| phalanx::Error::new("no root"))?;
     processes::kill(root);
     early.join();
-    let late = until("a new tree", Duration::from_secs(10), || match Latecomer.spawn() {
+    let late = until("a new tree", EVENT_TIMEOUT, || match Latecomer.spawn() {
         // It was not known yet; the next spawn starts a new tree.
         Err(SpawnError::SupervisorDied { .. }) => None,
         other => Some(other),
@@ -59,7 +58,7 @@ pub(crate) fn replaced_restart() -> phalanx::Result<()> {
     replace_executable()?;
     for pid in [spawned.pid()?, child_ref.pid()?, supervisor.pid()?] {
         processes::kill(pid);
-        until("its end", Duration::from_secs(10), || (!processes::runs(pid)).then_some(()));
+        until("its end", EVENT_TIMEOUT, || (!processes::runs(pid)).then_some(()));
     }
     println!("{} {}", spawned.answer().wait()?, child_ref.answer().wait()?);
     println!("{} {}", spawned.incarnation(), supervisor.incarnation());

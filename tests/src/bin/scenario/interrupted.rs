@@ -3,7 +3,9 @@
 use std::process;
 use std::time::Duration;
 
-use crate::cast::{FOREVER, Stubborn, witness};
+use phalanx_tests::FOREVER;
+
+use crate::actors::{Stubborn, witness};
 use crate::ends::tree;
 
 fn say_ready() {
@@ -52,7 +54,7 @@ pub(crate) fn hanging() -> phalanx::Result<()> {
 /// One of its actors is in a handler that takes very long.
 #[phalanx::main]
 pub(crate) fn handling() -> phalanx::Result<()> {
-    let actor = crate::cast::Witness.builder().name("worker").grace(Duration::from_millis(300)).spawn()?;
+    let actor = crate::actors::Witness.builder().name("worker").grace(Duration::from_millis(300)).spawn()?;
     actor.work(FOREVER.as_millis() as u64)?;
     say_ready();
     actor.join();
@@ -63,7 +65,7 @@ pub(crate) fn handling() -> phalanx::Result<()> {
 #[phalanx::main]
 pub(crate) fn handling_signals() -> phalanx::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let worker = crate::cast::Witness.builder().name("worker").spawn()?;
+    let worker = crate::actors::Witness.builder().name("worker").spawn()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

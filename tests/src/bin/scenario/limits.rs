@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Error, Fd};
+use phalanx_tests::{EVENT_TIMEOUT, eventually, processes};
 
+use crate::actors::{Witness, witness};
 use crate::argument;
-use crate::cast::{Witness, witness};
 
 #[actor]
 struct Number {
@@ -68,7 +69,7 @@ pub(crate) fn many_names() -> phalanx::Result<()> {
     for wanted in [argument(2).parse()?, 3] {
         let namer = Namer.spawn()?;
         println!("{}", namer.give(wanted).wait()?);
-        namer.stop(Duration::from_secs(10))?;
+        namer.stop(EVENT_TIMEOUT)?;
     }
     println!("{} left", phalanx::names::registered()?.len());
     Ok(())
@@ -93,7 +94,6 @@ impl Giver {
 /// Has more descriptors under way than the system allows, and asks for one more.
 #[phalanx::main]
 pub(crate) fn descriptors_under_way() -> phalanx::Result<()> {
-    let limit = Duration::from_secs(10);
     let (giver, deaf) = (Giver.spawn()?, Giver.spawn()?);
     giver.ping().wait()?;
     let signal = |name: &str| {
@@ -101,26 +101,22 @@ pub(crate) fn descriptors_under_way() -> phalanx::Result<()> {
     };
     signal("-STOP")?;
     // Until it is, it may still take a message that comes, and so make room for another descriptor.
-    let is_stopped = |stat: String| stat.rsplit_once(')').is_some_and(|(_, state)| state.starts_with(" T"));
-    while !std::fs::read_to_string(format!("/proc/{}/stat", deaf.pid()?)).is_ok_and(is_stopped) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let pid = deaf.pid()?;
+    eventually("its stop", EVENT_TIMEOUT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));
     let under_way = (0..200)
         .take_while(|_| File::open("/dev/null").is_ok_and(|file| deaf.try_take(Fd::new(file)).is_ok()));
     println!("refused: {}", under_way.count() < 200);
-    match giver.within(limit).give().wait() {
+    match giver.within(EVENT_TIMEOUT).give().wait() {
         Err(CallError::Unreachable(error, _)) => println!("not given: {error}"),
         other => println!("{other:?}"),
     }
-    println!("ping: {:?}", giver.within(limit).ping().wait());
+    println!("ping: {:?}", giver.within(EVENT_TIMEOUT).ping().wait());
     signal("-CONT")?;
     // The first call to it brings a descriptor, too.
-    while deaf.depth() > 0 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    deaf.within(limit).ping().wait()?;
-    println!("given: {}", giver.within(limit).give().wait().is_ok());
-    println!("ping: {:?}", giver.within(limit).ping().wait());
+    eventually("an empty mailbox", EVENT_TIMEOUT, || deaf.depth() == 0);
+    deaf.within(EVENT_TIMEOUT).ping().wait()?;
+    println!("given: {}", giver.within(EVENT_TIMEOUT).give().wait().is_ok());
+    println!("ping: {:?}", giver.within(EVENT_TIMEOUT).ping().wait());
     Ok(())
 }
 

@@ -4,9 +4,9 @@
 
 #![allow(clippy::print_stdout, reason = "the cases read what their programs print")]
 
+mod actors;
 mod boots;
 mod busy;
-mod cast;
 mod commands;
 mod ends;
 mod forks;

@@ -3,7 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use crate::cast::{FOREVER, forever, witness};
+use phalanx_tests::FOREVER;
+
+use crate::actors::{forever, witness};
 
 /// Returns from `main` with a tree running.
 pub(crate) fn returns() -> phalanx::Result<()> {

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use phalanx::Pool;
-use phalanx_tests::processes;
+use phalanx_tests::{FOREVER, processes};
 
 fn say(n: u32) {
     sleep(Duration::from_millis(20));
@@ -40,7 +40,7 @@ pub(crate) fn kept() -> phalanx::Result<()> {
 fn with_child(slow: bool) {
     processes::leave_a_stray();
     if slow {
-        sleep(Duration::from_secs(1000));
+        sleep(FOREVER);
     }
 }
 
@@ -55,15 +55,15 @@ pub(crate) fn killed(when: &str) -> phalanx::Result<()> {
     }
     let pool = Pool::builder().workers(2).init(with_child, slow).build()?;
     if when == "busy" {
-        let nap = || sleep(Duration::from_secs(1000));
+        let nap = || sleep(FOREVER);
         let tasks = [pool.submit(nap, ()), pool.submit(nap, ())];
         while !tasks.iter().all(|task| task.is_running()) {
             sleep(Duration::from_millis(1));
         }
         println!("now");
-        sleep(Duration::from_secs(1000));
+        sleep(FOREVER);
     }
     println!("now");
-    sleep(Duration::from_secs(1000));
+    sleep(FOREVER);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use phalanx::prelude::*;
 
-use crate::cast::witness;
+use crate::actors::witness;
 
 /// Has an actor with an orphan among its descendants; waits for the actor.
 #[phalanx::main]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use phalanx::Restart;
 use phalanx::prelude::*;
-use phalanx_tests::{processes, until};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, processes, until};
 
-use crate::cast::{FOREVER, Stubborn, Witness, forever, later};
+use crate::actors::{Stubborn, Witness, forever, later};
 
 struct Tree {
     top: SupervisorRef,
@@ -106,7 +106,7 @@ pub(crate) fn restarting() -> phalanx::Result<()> {
     let waits_ref = waits.actor_ref();
     top.start_child("waits", Supervisor::one_for_one().child("waits", waits))?;
     processes::kill(waits_ref.pid()?);
-    until("its end", Duration::from_secs(10), || waits_ref.pid().is_err().then_some(()));
+    until("its end", EVENT_TIMEOUT, || waits_ref.pid().is_err().then_some(()));
     drop(workers);
     println!("main ends");
     Ok(())

@@ -11,7 +11,7 @@ const EMFILE: i32 = 24;
 const ENOSYS: i32 = 38;
 
 /// How long a step that fails may take to be told, in milliseconds.
-const LIMIT: u64 = 2_000;
+const STEP_LIMIT_MS: u64 = 2_000;
 
 fn with_fault(step: u32, error: i32) -> Vec<String> {
     said(Program::new(SCENARIO).args(["boots"]).env("PHALANX_FAULT_BOOT", &format!("{step}:{error}")))
@@ -33,7 +33,7 @@ fn each_step_fails_with(error: i32, kind: &str) {
         let (named, rest) = said[1].split_once('|').unwrap();
         let (millis, text) = rest.split_once('|').unwrap();
         assert_eq!(named, kind, "step {step}: {text}");
-        assert!(millis.parse::<u64>().unwrap() < LIMIT, "step {step}: {millis} ms");
+        assert!(millis.parse::<u64>().unwrap() < STEP_LIMIT_MS, "step {step}: {millis} ms");
         assert!(text.ends_with(&words), "step {step}: {text}");
         let (_, what) = text.split_once("what failed is to ").unwrap();
         assert!(!told.contains(&what.to_owned()), "step {step} has no words of its own: {text}");

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{LIMIT, log};
+use super::log;
 
 /// Sees how much time it is given, and counts what it runs.
 #[actor]
@@ -68,11 +68,13 @@ fn a_call_without_an_answer_times_out_never_early_and_says_where() {
             let error = log.within(limit).sleep(Duration::from_secs(2)).wait().unwrap_err();
             let took = start.elapsed();
             let CallError::Timeout(at) = &error else { panic!("{error:?}") };
-            assert!(took >= limit && took < LIMIT, "{took:?}");
+            assert!(took >= limit && took < EVENT_TIMEOUT, "{took:?}");
             assert_eq!((at.actor(), at.method(), at.pid()), ("Log", "sleep", Some(log.pid().unwrap())));
             let text = error.to_string();
             assert!(text.contains("`sleep` of actor `Log`") && text.contains("deadline"), "{text}");
         }
+        // Its handler would hold up the end of the case.
+        log.kill().unwrap();
     });
 }
 
@@ -156,9 +158,11 @@ fn the_deadline_of_the_call_bounds_a_longer_wait() {
         let log = log();
         let start = Instant::now();
         let mut reply = log.within(Duration::from_millis(200)).sleep(Duration::from_secs(3));
-        let error = reply.wait_timeout(LIMIT).unwrap_err();
+        let error = reply.wait_timeout(EVENT_TIMEOUT).unwrap_err();
         assert!(matches!(error, CallError::Timeout(_)), "{error:?}");
         assert!(start.elapsed() >= Duration::from_millis(200) && start.elapsed() < Duration::from_secs(3));
+        // Its handler would hold up the end of the case.
+        log.kill().unwrap();
     });
 }
 
@@ -169,7 +173,7 @@ fn calls_that_timed_out_leave_the_mailbox_as_it_was() {
         for _ in 0..10 {
             let _ = log.within(Duration::from_millis(2)).sleep(Duration::from_millis(5)).wait();
         }
-        eventually("an empty mailbox", LIMIT, || log.depth() == 0 && log.handled() == 10);
+        eventually("an empty mailbox", EVENT_TIMEOUT, || log.depth() == 0 && log.handled() == 10);
         assert_eq!(log.ask(0, 1).wait().unwrap(), (0, 1));
     });
 }

@@ -8,10 +8,10 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{LIMIT, log};
+use super::log;
 
 fn single_threaded() -> Runtime {
     Builder::new_current_thread().enable_time().build().unwrap()
@@ -35,7 +35,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        thread::park_timeout(LIMIT);
+        thread::park_timeout(EVENT_TIMEOUT);
     }
 }
 
@@ -144,7 +144,7 @@ fn a_future_that_is_dropped_halfway_harms_nobody() {
         let (slow, quick) = (log(), log());
         let pid = slow.pid().unwrap();
         processes::signal("STOP", i64::from(pid));
-        eventually("the process to stop", LIMIT, || {
+        eventually("the process to stop", EVENT_TIMEOUT, || {
             processes::stat(pid).is_some_and(|stat| stat.state == 'T')
         });
         single_threaded().block_on(async {
@@ -171,6 +171,8 @@ fn a_select_takes_the_first_answer() {
             };
             assert_eq!(first, "Ok(5)");
         });
+        // Its handler would hold up the end of the case.
+        slow.kill().unwrap();
     });
 }
 
@@ -184,6 +186,8 @@ fn a_future_ends_at_the_deadline_of_its_call() {
         let took = start.elapsed();
         assert!(matches!(&error, CallError::Timeout(at) if at.method() == "sleep"), "{error:?}");
         assert!(took >= limit && took < Duration::from_secs(3), "{took:?}");
+        // Its handler would hold up the end of the case.
+        log.kill().unwrap();
     });
 }
 
@@ -192,11 +196,11 @@ fn a_future_is_told_of_its_actors_death() {
     alone(|| {
         let log = log();
         let mut down = log.monitor();
-        let waiting: Vec<_> = (0..10).map(|_| Err(Box::pin(log.sleep(LIMIT)))).collect();
+        let waiting: Vec<_> = (0..10).map(|_| Err(Box::pin(log.sleep(FOREVER)))).collect();
         let killer = log.clone();
         let killer = thread::spawn(move || {
             let begun = || killer.depth() == 9;
-            eventually("the first call to begin", LIMIT, begun);
+            eventually("the first call to begin", EVENT_TIMEOUT, begun);
             killer.kill().unwrap();
         });
         for answer in block_on(All(waiting)) {

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Answer, Later, Restart, StoppedBy};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 use serde::{Deserialize, Serialize};
-
-use super::LIMIT;
 
 /// Owes answers.
 #[actor]
@@ -208,7 +206,7 @@ fn callers_hear_of_the_end_of_an_actor_that_owes_them_an_answer() {
             |desk| desk.kill().unwrap(),
             |desk| drop(desk.crash().wait()),
             |desk| drop(desk.panic().wait()),
-            |desk| drop(desk.stop(LIMIT)),
+            |desk| drop(desk.stop(EVENT_TIMEOUT)),
         ];
         for (number, end) in ends.into_iter().enumerate() {
             let desk = desk();
@@ -224,7 +222,7 @@ fn callers_hear_of_the_end_of_an_actor_that_owes_them_an_answer() {
         let desk = desk();
         let kept = desk.ask();
         assert_eq!(desk.wanted().wait().unwrap(), 1);
-        assert_eq!(desk.stop(LIMIT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(desk.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         assert!(matches!(kept.wait(), Err(CallError::Stopped(_))));
     });
 }
@@ -232,7 +230,7 @@ fn callers_hear_of_the_end_of_an_actor_that_owes_them_an_answer() {
 #[test]
 fn an_actor_that_is_restarted_owes_nothing_and_its_callers_are_told() {
     alone(|| {
-        let builder = Desk::builder().restart(Restart::Permanent).intensity(50, LIMIT);
+        let builder = Desk::builder().restart(Restart::Permanent).intensity(50, RESTART_WINDOW);
         let desk = builder.spawn().unwrap();
         for round in 1..=5_u64 {
             let kept: Vec<_> = (0..3).map(|_| desk.ask()).collect();
@@ -267,7 +265,11 @@ fn callers_hear_of_it_when_the_supervisor_of_an_actor_that_owes_them_is_killed()
             let desk_ref = desk.actor_ref();
             let inner = Supervisor::one_for_one().child("desk", desk).reserve().unwrap();
             let inner_ref = inner.actor_ref();
-            let tree = Supervisor::one_for_one().intensity(10, LIMIT).child("inner", inner).start().unwrap();
+            let tree = Supervisor::one_for_one()
+                .intensity(10, RESTART_WINDOW)
+                .child("inner", inner)
+                .start()
+                .unwrap();
             let (desk, inner) = (desk_ref, inner_ref);
             let kept = desk.ask();
             assert_eq!(desk.wanted().wait().unwrap(), 1);
@@ -277,7 +279,7 @@ fn callers_hear_of_it_when_the_supervisor_of_an_actor_that_owes_them_is_killed()
             assert_eq!(desk.wanted().wait().unwrap(), 0);
             assert_eq!(desk.at_once(4).wait().unwrap(), 4);
             assert_eq!(desk.incarnation(), 2);
-            tree.stop(LIMIT).unwrap();
+            tree.stop(EVENT_TIMEOUT).unwrap();
         }
     });
 }
@@ -288,13 +290,13 @@ fn nobody_wants_the_answer_of_a_caller_that_is_gone_or_late() {
         let desk = desk();
         let before = desk.descriptors().wait().unwrap();
         let waiting: Vec<_> = (0..3).map(|_| ask_and_wait::spawn(desk.clone()).unwrap()).collect();
-        eventually("three wait", LIMIT, || desk.wanted().wait().unwrap() == 3);
+        eventually("three wait", EVENT_TIMEOUT, || desk.wanted().wait().unwrap() == 3);
         let late = desk.within(Duration::from_millis(50)).ask();
         assert!(matches!(late.wait(), Err(CallError::Timeout(_))));
         assert_eq!(desk.wanted().wait().unwrap(), 3);
         processes::kill(waiting[0].pid());
         assert!(waiting[0].join().is_err());
-        eventually("one is gone", LIMIT, || desk.wanted().wait().unwrap() == 2);
+        eventually("one is gone", EVENT_TIMEOUT, || desk.wanted().wait().unwrap() == 2);
         // Four are owed an answer, and two can get it.
         assert_eq!(desk.settle(1).wait().unwrap(), 2);
         assert!(waiting[1].join().is_ok() && waiting[2].join().is_ok());
@@ -317,7 +319,7 @@ fn answers_for_a_caller_that_does_not_read_wait_for_room() {
     alone(|| {
         let desk = desk();
         // More than a reply channel holds, fewer than are kept beside it.
-        let replies: Vec<_> = (0..400).map(|_| desk.within(LIMIT).ask()).collect();
+        let replies: Vec<_> = (0..400).map(|_| desk.within(EVENT_TIMEOUT).ask()).collect();
         assert_eq!(desk.wanted().wait().unwrap(), 400);
         let threads: Vec<_> = (0..100).map(|number| desk.on_a_thread(number, Duration::ZERO)).collect();
         let settled = desk.settle(2);

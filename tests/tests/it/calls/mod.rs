@@ -15,9 +15,6 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx_tests::alone;
 
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
-
 /// Remembers what it was told, in order.
 #[actor]
 struct Log {

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx_tests::alone;
-
-use super::LIMIT;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 
 /// Passes on what it is asked.
 #[actor]
@@ -137,7 +135,7 @@ fn an_actor_that_asks_itself_is_told_so_and_one_that_tells_itself_is_served() {
         assert_eq!(relay.ask_self().wait().unwrap(), (true, true));
         assert!(relay.tell_self().wait().unwrap());
         assert_eq!(relay.pings().wait().unwrap(), 1);
-        assert!(start.elapsed() < LIMIT);
+        assert!(start.elapsed() < EVENT_TIMEOUT);
     });
 }
 
@@ -148,7 +146,7 @@ fn two_actors_with_refs_to_each_other_talk() {
         let right = relay(Some(left.clone()));
         left.point_to(right.clone()).wait().unwrap();
         left.ping(99).unwrap();
-        phalanx_tests::eventually("a hundred pings", LIMIT, || {
+        phalanx_tests::eventually("a hundred pings", EVENT_TIMEOUT, || {
             left.pings().wait().unwrap() + right.pings().wait().unwrap() == 100
         });
     });

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, until};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, until};
 
-use super::{LIMIT, log};
+use super::log;
 
 #[test]
 fn a_reply_is_not_done_before_its_answer_and_gives_it_out_once() {
@@ -17,7 +17,7 @@ fn a_reply_is_not_done_before_its_answer_and_gives_it_out_once() {
         let mut reply = log.sleep(time);
         assert!(!reply.is_done());
         assert!(reply.try_get().is_none());
-        eventually("the answer", LIMIT, || reply.is_done());
+        eventually("the answer", EVENT_TIMEOUT, || reply.is_done());
         assert!(reply.is_done());
         assert_eq!(reply.try_get().unwrap().unwrap(), time);
         assert!(reply.try_get().is_none());
@@ -30,7 +30,7 @@ fn an_answer_can_be_polled_for() {
         let log = log();
         let mut replies: Vec<_> = (0..50).map(|number| (number, log.ask(0, number))).collect();
         for (number, reply) in &mut replies {
-            let answer = until("an answer", LIMIT, || reply.try_get());
+            let answer = until("an answer", EVENT_TIMEOUT, || reply.try_get());
             assert_eq!(answer.unwrap(), (0, *number));
         }
     });
@@ -41,7 +41,7 @@ fn waiting_for_an_answer_that_was_taken_panics_with_words() {
     alone(|| {
         let log = log();
         let mut reply = log.ask(0, 0);
-        let _ = until("the answer", LIMIT, || reply.try_get());
+        let _ = until("the answer", EVENT_TIMEOUT, || reply.try_get());
         let panic = catch_unwind(AssertUnwindSafe(|| reply.wait())).unwrap_err();
         let text = panic.downcast_ref::<String>().unwrap();
         assert!(text.contains("taken already") && text.contains("`ask` of actor `Log`"), "{text}");

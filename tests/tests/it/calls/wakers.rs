@@ -7,9 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
-
-const PATIENCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
 #[actor]
 struct Slow;
@@ -37,7 +35,7 @@ struct Asker(ActorRef<Slow>, mpsc::Sender<u64>);
 
 impl Wake for Asker {
     fn wake(self: Arc<Self>) {
-        let answer = self.0.echo(3, 0).wait_timeout(PATIENCE);
+        let answer = self.0.echo(3, 0).wait_timeout(EVENT_TIMEOUT);
         let _ = self.1.send(answer.unwrap_or_default());
     }
 }
@@ -57,16 +55,16 @@ fn a_waker_that_panics_ends_no_waiting_but_its_own() {
             begin(&mut first, &Waker::from(Arc::clone(&bomb)));
             if leads_itself {
                 // This thread, or the library's own: whoever leads, wakes.
-                assert_eq!(slow.echo(2, 0).wait_timeout(PATIENCE).unwrap(), 2);
+                assert_eq!(slow.echo(2, 0).wait_timeout(EVENT_TIMEOUT).unwrap(), 2);
             }
-            eventually("the waker", PATIENCE, || bomb.0.load(Ordering::SeqCst));
-            assert_eq!(first.wait_timeout(PATIENCE).unwrap(), 1);
+            eventually("the waker", EVENT_TIMEOUT, || bomb.0.load(Ordering::SeqCst));
+            assert_eq!(first.wait_timeout(EVENT_TIMEOUT).unwrap(), 1);
             // Futures are woken as before.
             let (sender, receiver) = mpsc::channel();
             let mut second = slow.echo(4, 50);
             begin(&mut second, &Waker::from(Arc::new(Asker(slow.clone(), sender))));
-            assert_eq!(receiver.recv_timeout(PATIENCE).unwrap(), 3);
-            assert_eq!(second.wait_timeout(PATIENCE).unwrap(), 4);
+            assert_eq!(receiver.recv_timeout(EVENT_TIMEOUT).unwrap(), 3);
+            assert_eq!(second.wait_timeout(EVENT_TIMEOUT).unwrap(), 4);
         }
     });
 }
@@ -79,8 +77,8 @@ fn a_waker_that_asks_and_waits_is_answered_also_on_a_thread_that_leads() {
         let mut first = slow.echo(1, 20);
         begin(&mut first, &Waker::from(Arc::new(Asker(other.clone(), sender))));
         let mut waiting = other.echo(2, 100);
-        assert_eq!(waiting.wait_timeout(PATIENCE).unwrap(), 2);
-        assert_eq!(receiver.recv_timeout(PATIENCE).unwrap(), 3);
+        assert_eq!(waiting.wait_timeout(EVENT_TIMEOUT).unwrap(), 2);
+        assert_eq!(receiver.recv_timeout(EVENT_TIMEOUT).unwrap(), 3);
         assert!(matches!(pin!(first).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(1))));
     });
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Command, ExitReason};
-use phalanx_tests::{Program, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually, processes};
 
-use super::{PATIENCE, Paper, SCENARIO, begun};
+use super::{Paper, SCENARIO, begun};
 
 fn killed_by(signal: i32) -> ExitReason {
     ExitReason::Signaled { signal, core_dumped: false }
@@ -30,7 +30,7 @@ fn a_signal_is_that_of_the_command() {
         // Hang-up, interrupt, quit, abort, bus, kill, user, segv, pipe, alarm, term, cpu, a real-time signal, the last one.
         for signal in [1, 2, 3, 6, 7, 9, 10, 11, 13, 14, 15, 24, 40, 64] {
             let command = begun(&format!("echo begun; kill -{signal} $$"));
-            assert_eq!(command.join_timeout(PATIENCE), Some(killed_by(signal)));
+            assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(killed_by(signal)));
             assert_eq!(command.exit_code(), Some(-signal));
         }
     });
@@ -43,7 +43,7 @@ fn a_command_that_is_killed_from_outside_is_reported_so() {
             let command = Command::new("sleep").arg("1000").spawn().unwrap();
             let mut monitor = command.monitor();
             processes::signal(name, i64::from(command.command_pid().unwrap()));
-            assert_eq!(monitor.recv_timeout(PATIENCE).unwrap().reason, killed_by(signal));
+            assert_eq!(monitor.recv_timeout(EVENT_TIMEOUT).unwrap().reason, killed_by(signal));
             let error = command.command_pid().unwrap_err();
             assert_eq!(error.exit_reason(), Some(&killed_by(signal)), "{error}");
         }
@@ -65,7 +65,7 @@ fn a_keeper_leaves_no_core() {
 fn a_signal_of_the_command_to_its_group_does_not_reach_the_keeper() {
     alone(|| {
         let command = begun("sleep 1000 & echo begun; kill -TERM 0");
-        assert_eq!(command.join_timeout(PATIENCE), Some(killed_by(15)));
+        assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(killed_by(15)));
     });
 }
 
@@ -82,9 +82,9 @@ fn a_keeper_that_is_killed_takes_the_command_with_it() {
             let below = processes::descendants(command.pid().unwrap());
             assert!(below.len() >= 3, "{below:#?}");
             processes::signal(signal, i64::from(command.pid().unwrap()));
-            assert!(command.join_timeout(PATIENCE).unwrap().signal().is_some());
+            assert!(command.join_timeout(EVENT_TIMEOUT).unwrap().signal().is_some());
             let stray = paper.number();
-            eventually("the end of all", PATIENCE, || {
+            eventually("the end of all", EVENT_TIMEOUT, || {
                 !processes::exists(stray) && below.iter().all(|process| !processes::exists(process.pid))
             });
         }
@@ -103,10 +103,10 @@ fn what_a_command_leaves_behind_ends_with_it() {
         for line in lines {
             let paper = Paper::new("left");
             let command = Command::shell(format!("{line}{}; exit 6", paper.path())).spawn().unwrap();
-            assert_eq!(command.join_timeout(PATIENCE), Some(ExitReason::Exited(6)));
+            assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Exited(6)));
             // It may have been ended before it wrote anything.
             if let Ok(pid) = paper.text().trim().parse() {
-                eventually("its end", PATIENCE, || !processes::exists(pid));
+                eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             }
         }
     });
@@ -120,7 +120,7 @@ fn a_command_that_has_ended_has_no_pid_any_more() {
             let command = begun("sleep 0.4 & echo begun; exec sleep 1000");
             let pid = command.command_pid().unwrap();
             processes::kill(pid);
-            eventually("its end", PATIENCE, || !processes::runs(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::runs(pid));
             let error = command.command_pid().unwrap_err();
             assert_eq!(error.exit_reason(), Some(&killed_by(9)), "{error} in round {round}");
         }
@@ -132,7 +132,7 @@ fn an_end_is_not_known_late_because_a_daemon_has_the_pipe() {
     alone(|| {
         let paper = Paper::new("ended");
         let line = format!("setsid sleep 1000 & echo begun; sleep 0.2; date +%s%N >{}; exit 3", paper.path());
-        let reason = begun(&line).join_timeout(PATIENCE);
+        let reason = begun(&line).join_timeout(EVENT_TIMEOUT);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         assert_eq!(reason, Some(ExitReason::Exited(3)));
         let ended = Duration::from_nanos(paper.text().trim().parse().unwrap());
@@ -147,10 +147,10 @@ fn orphans_of_a_command_that_runs_are_reaped() {
         let command =
             begun("for n in 1 2 3 4 5; do (sleep 0.01 & exit 0); done; echo begun; exec sleep 1000");
         let (keeper, pid) = (command.pid().unwrap(), command.command_pid().unwrap());
-        eventually("one child", PATIENCE, || {
+        eventually("one child", EVENT_TIMEOUT, || {
             processes::children(keeper).iter().map(|child| child.pid).collect::<Vec<_>>() == [pid]
         });
-        assert!(command.stop(PATIENCE).unwrap().is_orderly());
+        assert!(command.stop(EVENT_TIMEOUT).unwrap().is_orderly());
     });
 }
 
@@ -174,10 +174,10 @@ fn a_command_of_an_actor_ends_with_it() {
                 owner.kill().unwrap();
                 owner.join();
             } else {
-                assert!(owner.stop(PATIENCE).unwrap().is_orderly());
+                assert!(owner.stop(EVENT_TIMEOUT).unwrap().is_orderly());
             }
-            eventually("the end of the command", PATIENCE, || !processes::exists(pid));
-            let reason = command.join_timeout(PATIENCE).unwrap();
+            eventually("the end of the command", EVENT_TIMEOUT, || !processes::exists(pid));
+            let reason = command.join_timeout(EVENT_TIMEOUT).unwrap();
             assert!(kill || reason.is_orderly(), "{reason}");
         }
     });

@@ -1,8 +1,8 @@
 //! Whoever is killed, nothing is left of the commands.
 
-use phalanx_tests::{Program, Run, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, Program, Run, eventually, processes};
 
-use super::{PATIENCE, SCENARIO};
+use super::SCENARIO;
 
 /// A program with several commands; everybody below its root supervisor, and the keeper of the first command.
 fn with_commands() -> (Run, Vec<u32>, u32) {
@@ -17,7 +17,7 @@ fn with_commands() -> (Run, Vec<u32>, u32) {
 /// Those of another parent by now are reaped by it when it likes.
 #[track_caller]
 fn all_end(below: &[u32]) {
-    eventually("the end of all", PATIENCE, || !below.iter().any(|&pid| processes::runs(pid)));
+    eventually("the end of all", EVENT_TIMEOUT, || !below.iter().any(|&pid| processes::runs(pid)));
 }
 
 #[test]

@@ -10,18 +10,11 @@ mod surroundings;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use phalanx::{Command, CommandRef, Ready};
-use phalanx_tests::{processes, until};
+use phalanx_tests::{EVENT_TIMEOUT, processes, until};
 
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
-
-/// Longer than anything here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Longer than any case.
-const FOREVER: Duration = Duration::from_secs(1000);
 
 /// A shell line that says `begun`, and has said it.
 #[track_caller]
@@ -49,7 +42,7 @@ impl Paper {
     /// Waits for a number.
     #[track_caller]
     fn number(&self) -> u32 {
-        until("a number", PATIENCE, || self.text().strip_suffix('\n')?.parse().ok())
+        until("a number", EVENT_TIMEOUT, || self.text().strip_suffix('\n')?.parse().ok())
     }
 }
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Command, Ready, Restart};
-use phalanx_tests::{Program, alone, eventually, processes, until};
+use phalanx_tests::{EVENT_TIMEOUT, Program, RESTART_WINDOW, alone, eventually, processes, until};
 
-use super::{PATIENCE, SCENARIO};
+use super::SCENARIO;
 
 /// What a user without rights has for a number; some servers refuse to be root.
 const NOBODY: u32 = 65534;
@@ -75,7 +75,7 @@ impl Drop for Home {
 /// Says something to who listens there; what comes back until it contains `end`, or is over. Empty if nobody listens.
 fn talk(port: u16, words: &str, end: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return String::new() };
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(EVENT_TIMEOUT)).unwrap();
     let (mut said, mut chunk) = (Vec::new(), [0; 4096]);
     if stream.write_all(words.as_bytes()).is_err() {
         return String::new();
@@ -108,7 +108,7 @@ impl Server {
 
     /// It is started again whenever it ends.
     fn lasting(&self) -> Command {
-        self.command().restart(Restart::Permanent).intensity(RESTARTS, PATIENCE)
+        self.command().restart(Restart::Permanent).intensity(RESTARTS, RESTART_WINDOW)
     }
 
     fn address(&self) -> String {
@@ -133,7 +133,7 @@ impl Server {
             })
             .collect();
         processes::kill_together(&victims);
-        eventually("the end of all", PATIENCE, || !below.iter().any(|&pid| processes::runs(pid)));
+        eventually("the end of all", EVENT_TIMEOUT, || !below.iter().any(|&pid| processes::runs(pid)));
         assert!(!listens(self.port));
         run.signal("KILL");
         run.finish();
@@ -159,8 +159,9 @@ const VICTIMS: [&[Victim]; 5] = [
 /// Waits until the command has another process than this one, and that serves.
 #[track_caller]
 fn comes_back(command: &phalanx::CommandRef, last: u32, serves: impl Fn() -> bool) -> u32 {
-    let pid = until("another process", PATIENCE, || command.command_pid().ok().filter(|&pid| pid != last));
-    eventually("a server that serves", PATIENCE, serves);
+    let pid =
+        until("another process", EVENT_TIMEOUT, || command.command_pid().ok().filter(|&pid| pid != last));
+    eventually("a server that serves", EVENT_TIMEOUT, serves);
     pid
 }
 
@@ -193,23 +194,23 @@ fn redis_keeps_its_data_over_kills_and_stops() {
             processes::kill(pid);
             pid = comes_back(&redis, pid, || get(server.port) == SEVEN);
         }
-        assert!(redis.stop(PATIENCE).unwrap().is_orderly());
+        assert!(redis.stop(EVENT_TIMEOUT).unwrap().is_orderly());
         assert!(!listens(server.port));
         let redis = server.command().spawn().unwrap();
         // It listens before it has loaded.
-        eventually("whole data", PATIENCE, || get(server.port) == SEVEN);
+        eventually("whole data", EVENT_TIMEOUT, || get(server.port) == SEVEN);
         // One that is busy and does not look at its signals is stopped late.
         let pid = redis.command_pid().unwrap();
         let mut busy = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
         busy.write_all(b"EVAL \"while true do end\" 0\r\n").unwrap();
-        eventually("a server that does not answer", PATIENCE, || {
+        eventually("a server that does not answer", EVENT_TIMEOUT, || {
             let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             stream.write_all(b"PING\r\n").unwrap();
             stream.read(&mut [0]).is_err()
         });
         assert_eq!(redis.stop(Duration::from_millis(300)).unwrap().signal(), Some(9));
-        eventually("its end", PATIENCE, || !processes::exists(pid) && !listens(server.port));
+        eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid) && !listens(server.port));
     });
 }
 
@@ -221,13 +222,13 @@ fn redis_dies_with_its_tree_and_its_data_is_whole() {
         let server = redis(program, &home);
         let redis = server.command().spawn().unwrap();
         assert_eq!(talk(server.port, "SET number 7\r\n", "\r\n"), "+OK\r\n");
-        redis.stop(PATIENCE).unwrap();
+        redis.stop(EVENT_TIMEOUT).unwrap();
         server.dies_with(&[Victim::Program, Victim::Root]);
         server.dies_with(&[Victim::Root]);
         let redis = server.command().spawn().unwrap();
         // It listens before it has loaded.
-        eventually("whole data", PATIENCE, || get(server.port) == SEVEN);
-        redis.stop(PATIENCE).unwrap();
+        eventually("whole data", EVENT_TIMEOUT, || get(server.port) == SEVEN);
+        redis.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 
@@ -244,7 +245,7 @@ fn memcached_is_ready_served_killed_and_stopped() {
         let pid = memcached.command_pid().unwrap();
         processes::kill(pid);
         comes_back(&memcached, pid, || talk(port, "get number\r\n", "\r\n") == "END\r\n");
-        assert!(memcached.stop(PATIENCE).unwrap().is_orderly());
+        assert!(memcached.stop(EVENT_TIMEOUT).unwrap().is_orderly());
         assert!(!listens(port));
         server.dies_with(&[Victim::Program, Victim::Root]);
         server.dies_with(&[Victim::Root]);
@@ -300,15 +301,16 @@ fn nginx_is_reloaded_loses_workers_and_its_master_and_is_stopped() {
         let nginx = Nginx::new(program, false);
         let command = nginx.server.lasting().stop_signal(3).spawn().unwrap();
         let master = command.command_pid().unwrap();
-        eventually("one", PATIENCE, || nginx.says("one"));
+        eventually("one", EVENT_TIMEOUT, || nginx.says("one"));
         nginx.configure("two", false);
         processes::signal("HUP", i64::from(command.command_pid().unwrap()));
-        eventually("two", PATIENCE, || nginx.says("two"));
+        eventually("two", EVENT_TIMEOUT, || nginx.says("two"));
 
-        let first =
-            until("two workers", PATIENCE, || Some(workers(master)).filter(|workers| workers.len() == 2));
+        let first = until("two workers", EVENT_TIMEOUT, || {
+            Some(workers(master)).filter(|workers| workers.len() == 2)
+        });
         processes::kill(first[0]);
-        eventually("another worker", PATIENCE, || {
+        eventually("another worker", EVENT_TIMEOUT, || {
             let now = workers(master);
             now.len() == 2 && !now.contains(&first[0]) && nginx.says("two")
         });
@@ -317,9 +319,11 @@ fn nginx_is_reloaded_loses_workers_and_its_master_and_is_stopped() {
         let orphans = workers(master);
         processes::kill(master);
         comes_back(&command, master, || nginx.says("two"));
-        eventually("the end of its workers", PATIENCE, || !orphans.iter().any(|&pid| processes::runs(pid)));
+        eventually("the end of its workers", EVENT_TIMEOUT, || {
+            !orphans.iter().any(|&pid| processes::runs(pid))
+        });
 
-        assert!(command.stop(PATIENCE).unwrap().is_orderly());
+        assert!(command.stop(EVENT_TIMEOUT).unwrap().is_orderly());
         assert!(!listens(nginx.port));
     });
 }
@@ -346,10 +350,10 @@ fn nginx_as_a_daemon_is_refused_with_a_hint_or_ends_at_once_and_nothing_of_it_is
                 assert!(error.contains(" behind; does it put itself into the background?"), "{error}");
             }
             // Its first process listens for a moment before it leaves the others alone.
-            Ok(command) => assert_eq!(command.join_timeout(PATIENCE), Some(ExitReason::Exited(0))),
+            Ok(command) => assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Exited(0))),
             Err(other) => panic!("{other}"),
         }
-        eventually("a free port", PATIENCE, || !listens(nginx.port));
+        eventually("a free port", EVENT_TIMEOUT, || !listens(nginx.port));
         // The parent of a daemon may have ended when the tree is killed, or not; and its children have a session of their own.
         let line = nginx.server.args.iter().map(|arg| format!(" {arg}")).collect::<String>();
         let shell = format!("{}{line}; exec sleep 1000", nginx.server.program.display());
@@ -438,7 +442,7 @@ fn postgres_keeps_its_data_over_kills_of_processes_of_all_kinds() {
         // It starts its other processes again by itself.
         let master = command.command_pid().unwrap();
         processes::kill(*workers(master).last().unwrap());
-        eventually("a server that serves", PATIENCE, || postgres.has_the_data());
+        eventually("a server that serves", EVENT_TIMEOUT, || postgres.has_the_data());
         assert_eq!(command.command_pid().unwrap(), master);
 
         // Its processes have sessions of their own, and it starts no second time beside them.
@@ -447,7 +451,7 @@ fn postgres_keeps_its_data_over_kills_of_processes_of_all_kinds() {
         processes::kill(master);
         comes_back(&command, master, || postgres.has_the_data());
         assert!(!orphans.iter().any(|&pid| processes::runs(pid)));
-        assert!(command.stop(PATIENCE).unwrap().is_orderly());
+        assert!(command.stop(EVENT_TIMEOUT).unwrap().is_orderly());
         assert!(!listens(postgres.server.port));
     });
 }
@@ -460,12 +464,12 @@ fn postgres_dies_with_its_tree_and_its_data_is_whole() {
         let start = || postgres.server.command().stop_signal(2).current_dir("/").spawn().unwrap();
         let command = start();
         let sql = "CREATE TABLE numbers AS SELECT generate_series(1, 100) AS number";
-        until("a table", PATIENCE, || postgres.ask(sql));
-        assert!(command.stop(PATIENCE).unwrap().is_orderly());
+        until("a table", EVENT_TIMEOUT, || postgres.ask(sql));
+        assert!(command.stop(EVENT_TIMEOUT).unwrap().is_orderly());
         postgres.server.dies_with(&[Victim::Root]);
         postgres.server.dies_with(&[Victim::Program, Victim::Root]);
         let command = start();
-        eventually("whole data", PATIENCE, || postgres.has_the_data());
-        assert!(command.stop(PATIENCE).unwrap().is_orderly());
+        eventually("whole data", EVENT_TIMEOUT, || postgres.has_the_data());
+        assert!(command.stop(EVENT_TIMEOUT).unwrap().is_orderly());
     });
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Command, Ready};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
-use super::{FOREVER, PATIENCE, Paper, SCENARIO, supervised};
+use super::{Paper, SCENARIO, supervised};
 
 /// The text of an init that failed.
 #[track_caller]
@@ -31,7 +31,7 @@ fn a_command_is_the_child_of_a_keeper_that_bears_its_name() {
         assert_eq!(processes::stat(keeper).unwrap().name, "napper");
         assert_eq!((command.name(), command.daemon(), command.is_alive()), ("napper", true, true));
         assert_eq!((command.exit_code(), command.exit_reason()), (None, None));
-        assert_eq!(command.within(PATIENCE).command_pid().unwrap(), pid);
+        assert_eq!(command.within(EVENT_TIMEOUT).command_pid().unwrap(), pid);
         command.kill().unwrap();
         assert_eq!(Command::new("/bin/true").spawn().unwrap().name(), "true");
     });
@@ -110,7 +110,7 @@ fn a_command_that_puts_itself_into_the_background_is_refused_and_nothing_of_it_i
         let line = "setsid sh -c 'sleep 0.3; echo listening; sleep 1000' & echo started; exit 0";
         let line = Command::shell(line).ready(Ready::line("listening"));
         assert_eq!(refusal(line), format!("`/bin/sh` {left}: started"));
-        eventually("the end of all", PATIENCE, || supervised().is_empty());
+        eventually("the end of all", EVENT_TIMEOUT, || supervised().is_empty());
         TcpStream::connect(&address).unwrap_err();
     });
 }
@@ -158,7 +158,9 @@ fn a_line_that_never_comes_is_a_start_timeout_and_leaves_nothing() {
         let said = "cannot start `mute`: not ready after 1.5s; it waited for a line with `listening`; its last line was: loading";
         assert_eq!(error.to_string(), said);
         let pid = paper.number();
-        eventually("the end of the command", PATIENCE, || !processes::exists(pid) && supervised().is_empty());
+        eventually("the end of the command", EVENT_TIMEOUT, || {
+            !processes::exists(pid) && supervised().is_empty()
+        });
     });
 }
 
@@ -176,7 +178,7 @@ fn a_port_says_that_it_is_ready() {
         TcpStream::connect(&address).unwrap();
         let second = Command::new("sleep").arg("1000").ready(Ready::port(&address));
         assert_eq!(refusal(second), format!("another process listens at `{address}`"));
-        command.stop(PATIENCE).unwrap();
+        command.stop(EVENT_TIMEOUT).unwrap();
         TcpStream::connect(&address).unwrap_err();
     });
 }

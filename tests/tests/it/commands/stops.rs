@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Command, Ready, StoppedBy};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{PATIENCE, Paper, begun};
+use super::{Paper, begun};
 
 /// Writes a word when it is told to end by that signal, and ends with code 5.
 fn careful(signal: &str, paper: &Paper) -> Command {
@@ -22,7 +22,7 @@ fn a_stop_is_the_stop_signal_and_is_reported_as_a_stop() {
             let paper = Paper::new("word");
             let command = careful(signal, &paper).stop_signal(number).spawn().unwrap();
             let pid = command.command_pid().unwrap();
-            assert_eq!(command.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+            assert_eq!(command.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
             assert_eq!((command.exit_code(), paper.text()), (Some(0), format!("{signal}\n")));
             assert!(!processes::exists(pid));
         }
@@ -35,7 +35,7 @@ fn a_command_that_is_stopped_by_a_signal_is_continued_to_heed_the_stop() {
         let paper = Paper::new("word");
         let command = careful("TERM", &paper).spawn().unwrap();
         processes::signal("STOP", i64::from(command.command_pid().unwrap()));
-        assert_eq!(command.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(command.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         assert_eq!(paper.text(), "TERM\n");
     });
 }
@@ -45,7 +45,7 @@ fn a_command_that_dies_of_the_stop_signal_was_stopped() {
     alone(|| {
         for _ in 0..25 {
             let command = Command::new("sleep").arg("1000").spawn().unwrap();
-            assert_eq!(command.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+            assert_eq!(command.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         }
     });
 }
@@ -57,7 +57,7 @@ fn terminate_does_not_wait() {
         let command = begun(line);
         command.terminate().unwrap();
         assert!(command.is_alive());
-        assert_eq!(command.join_timeout(PATIENCE), Some(ExitReason::Stopped(StoppedBy::Ref)));
+        assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Stopped(StoppedBy::Ref)));
     });
 }
 
@@ -67,7 +67,7 @@ fn a_sigterm_to_the_keeper_is_a_stop() {
         let paper = Paper::new("word");
         let command = careful("TERM", &paper).spawn().unwrap();
         processes::signal("TERM", i64::from(command.pid().unwrap()));
-        assert_eq!(command.join_timeout(PATIENCE), Some(ExitReason::Stopped(StoppedBy::Signal)));
+        assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Stopped(StoppedBy::Signal)));
         assert_eq!(paper.text(), "TERM\n");
     });
 }
@@ -97,9 +97,9 @@ fn a_stop_reaches_the_whole_group_and_waits_for_all_of_it() {
         );
         let command = begun(&format!("({slow}) & sleep 1000 & wait"));
         let below = processes::descendants(command.pid().unwrap());
-        assert_eq!(command.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(command.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         assert_eq!(paper.text(), "done\n");
-        eventually("the end of all", PATIENCE, || {
+        eventually("the end of all", EVENT_TIMEOUT, || {
             below.iter().all(|process| !processes::exists(process.pid))
         });
     });
@@ -113,8 +113,8 @@ fn a_command_that_ignores_the_stop_signal_is_killed_when_the_grace_is_over() {
         let below = processes::descendants(command.pid().unwrap());
         let (start, grace) = (Instant::now(), Duration::from_millis(700));
         assert_eq!(command.stop(grace).unwrap().signal(), Some(9));
-        assert!(start.elapsed() >= grace && start.elapsed() < PATIENCE);
-        eventually("the end of all", PATIENCE, || {
+        assert!(start.elapsed() >= grace && start.elapsed() < EVENT_TIMEOUT);
+        eventually("the end of all", EVENT_TIMEOUT, || {
             below.iter().all(|process| !processes::exists(process.pid))
         });
     });
@@ -127,7 +127,7 @@ fn the_grace_holds_at_the_end_of_the_program() {
         let line = Command::shell("trap '' TERM; echo begun; while :; do sleep 0.1; done");
         let command = line.grace(grace).ready(Ready::line("begun")).spawn().unwrap();
         phalanx::shutdown();
-        assert!(start.elapsed() >= grace && start.elapsed() < PATIENCE);
+        assert!(start.elapsed() >= grace && start.elapsed() < EVENT_TIMEOUT);
         assert_eq!(command.exit_reason().unwrap().signal(), Some(9));
     });
 }
@@ -140,7 +140,7 @@ fn a_stop_at_the_moment_of_its_own_end_is_reported_as_one_of_the_two() {
         for round in 0..60_u64 {
             let command = Command::shell("sleep 0.02; exit 3").spawn().unwrap();
             thread::sleep(Duration::from_micros(15_000 + 250 * round));
-            match command.stop(PATIENCE) {
+            match command.stop(EVENT_TIMEOUT) {
                 Ok(ExitReason::Stopped(StoppedBy::Ref)) => seen[0] += 1,
                 Ok(ExitReason::Exited(3)) => seen[1] += 1,
                 Err(SendError::Gone(at)) => {
@@ -162,14 +162,14 @@ fn a_stop_that_was_ordered_before_the_end_is_a_stop() {
             let command = Command::new("sleep").arg("1000").spawn().unwrap();
             let (keeper, pid) = (command.pid().unwrap(), command.command_pid().unwrap());
             processes::signal("STOP", i64::from(keeper));
-            eventually("a keeper that is stopped", PATIENCE, || {
+            eventually("a keeper that is stopped", EVENT_TIMEOUT, || {
                 processes::stat(keeper).unwrap().state == 'T'
             });
             command.terminate().unwrap();
             processes::kill(pid);
-            eventually("the end of the command", PATIENCE, || !processes::runs(pid));
+            eventually("the end of the command", EVENT_TIMEOUT, || !processes::runs(pid));
             processes::signal("CONT", i64::from(keeper));
-            assert_eq!(command.join_timeout(PATIENCE), Some(ExitReason::Stopped(StoppedBy::Ref)));
+            assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Stopped(StoppedBy::Ref)));
         }
     });
 }
@@ -179,7 +179,7 @@ fn the_dead_cannot_be_stopped() {
     alone(|| {
         let command = Command::new("true").spawn().unwrap();
         command.join();
-        assert!(matches!(command.stop(PATIENCE), Err(SendError::Gone(_))));
+        assert!(matches!(command.stop(EVENT_TIMEOUT), Err(SendError::Gone(_))));
         assert!(matches!(command.kill(), Err(SendError::Gone(_))));
         assert!(matches!(command.command_pid(), Err(CallError::Gone(_))));
     });

@@ -1,13 +1,9 @@
 //! `shutdown`, and supervisors that are killed while others work.
 
 use std::thread;
-use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes, until};
-
-/// Longer than any of this takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes, until};
 
 #[actor]
 struct Team;
@@ -94,7 +90,7 @@ fn a_call_during_a_shutdown_is_answered_or_fails() {
         let team = Team.spawn().unwrap();
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
-                until("the end of the actor", PATIENCE, || match team.answer().wait() {
+                until("the end of the actor", EVENT_TIMEOUT, || match team.answer().wait() {
                     Ok(42) => None,
                     other => Some(other),
                 })
@@ -121,8 +117,10 @@ fn an_actor_outlives_the_supervisor_of_its_children() {
         assert!(processes::nested_supervisors(std::process::id()).contains(&parent));
         processes::kill(parent);
 
-        eventually("the end of its children", PATIENCE, || !pids.iter().any(|&pid| processes::exists(pid)));
-        assert_eq!(member.join_timeout(PATIENCE), Some(ExitReason::SupervisorDied));
+        eventually("the end of its children", EVENT_TIMEOUT, || {
+            !pids.iter().any(|&pid| processes::exists(pid))
+        });
+        assert_eq!(member.join_timeout(EVENT_TIMEOUT), Some(ExitReason::SupervisorDied));
         assert!(matches!(deeper.answer().wait(), Err(CallError::Gone(_))));
         assert_eq!(team.answer().wait().unwrap(), 42);
     });

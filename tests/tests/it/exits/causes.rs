@@ -2,9 +2,9 @@
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::{LIMIT, Mortal, mortal};
+use super::{Mortal, mortal};
 
 /// Ends a fresh actor by a call; what its caller is told is what everybody is told.
 #[track_caller]
@@ -16,9 +16,9 @@ fn ended_by<T: phalanx::Portable + std::fmt::Debug>(
     let told = call(&mortal).wait().unwrap_err();
     let CallError::Died(reason, at) = told else { panic!("{told:?}") };
     assert_eq!((at.actor(), at.pid()), ("Mortal", Some(pid)));
-    assert_eq!(mortal.join_timeout(LIMIT), Some(reason.clone()));
+    assert_eq!(mortal.join_timeout(EVENT_TIMEOUT), Some(reason.clone()));
     assert_eq!(mortal.exit_reason(), Some(reason.clone()));
-    let down = monitor.recv_timeout(LIMIT).unwrap();
+    let down = monitor.recv_timeout(EVENT_TIMEOUT).unwrap();
     assert_eq!((&down.reason, down.in_progress.unwrap().method.as_str()), (&reason, at.method()));
     assert_eq!(mortal.exit_code(), Some(reason.code()));
     assert!(!mortal.is_alive() && !processes::exists(pid));
@@ -102,7 +102,7 @@ fn signals_from_outside_reach_an_idle_actor_too() {
         for (name, number) in [("KILL", 9), ("SEGV", 11), ("BUS", 7), ("ABRT", 6), ("INT", 2)] {
             let mortal = mortal();
             processes::signal(name, i64::from(mortal.pid().unwrap()));
-            let reason = mortal.join_timeout(LIMIT).unwrap();
+            let reason = mortal.join_timeout(EVENT_TIMEOUT).unwrap();
             assert_eq!(reason.signal(), Some(number), "{reason:?}");
             assert_eq!(mortal.monitor().recv().in_progress, None);
         }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::{LIMIT, busy};
+use super::busy;
 
 const SHORT: Duration = Duration::from_millis(500);
 
@@ -62,7 +62,7 @@ fn assert_exceeded(reason: Option<&ExitReason>, expected: &str, limit: Duration)
     match reason {
         Some(ExitReason::DeadlineExceeded { method, after }) => {
             assert_eq!(method, expected);
-            assert!(*after >= limit && *after < LIMIT, "{after:?}");
+            assert!(*after >= limit && *after < EVENT_TIMEOUT, "{after:?}");
         }
         other => panic!("{other:?}"),
     }
@@ -103,7 +103,7 @@ fn a_limit_of_one_method_is_not_one_of_the_others() {
         let long = Duration::from_millis(900);
         assert_eq!(patient.work(long).wait().unwrap(), long);
         assert_eq!(patient.hurry(Duration::ZERO).wait().unwrap(), Duration::ZERO);
-        assert_exceeded(patient.hurry(LIMIT).wait().unwrap_err().exit_reason(), "hurry", SHORT);
+        assert_exceeded(patient.hurry(EVENT_TIMEOUT).wait().unwrap_err().exit_reason(), "hurry", SHORT);
     });
 }
 
@@ -111,7 +111,7 @@ fn a_limit_of_one_method_is_not_one_of_the_others() {
 fn a_limit_of_the_builder_counts() {
     alone(|| {
         let patient = Patient.builder().deadline(SHORT).spawn().unwrap();
-        assert_exceeded(patient.work(LIMIT).wait().unwrap_err().exit_reason(), "work", SHORT);
+        assert_exceeded(patient.work(EVENT_TIMEOUT).wait().unwrap_err().exit_reason(), "work", SHORT);
     });
 }
 
@@ -120,7 +120,7 @@ fn a_handler_that_spins_is_killed() {
     alone(|| {
         let limited = Limited.spawn().unwrap();
         limited.spin().unwrap();
-        assert_exceeded(limited.join_timeout(LIMIT).as_ref(), "spin", SHORT);
+        assert_exceeded(limited.join_timeout(EVENT_TIMEOUT).as_ref(), "spin", SHORT);
     });
 }
 
@@ -129,7 +129,7 @@ fn a_handler_of_a_stopped_process_is_killed_all_the_same() {
     alone(|| {
         let patient = Patient.spawn().unwrap();
         let pid = patient.pid().unwrap();
-        let reply = patient.hurry(LIMIT);
+        let reply = patient.hurry(EVENT_TIMEOUT);
         busy(&patient, 0);
         processes::signal("STOP", i64::from(pid));
         assert_exceeded(reply.wait().unwrap_err().exit_reason(), "hurry", SHORT);

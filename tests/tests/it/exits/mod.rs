@@ -15,14 +15,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{self, Command};
 use std::thread;
-use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::eventually;
+use phalanx_tests::{EVENT_TIMEOUT, eventually};
 use serde::{Deserialize, Serialize};
-
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A file: noted by one process, seen by another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,7 +38,7 @@ impl Note {
     }
 
     fn wait(&self) {
-        eventually("the note", LIMIT, || self.is_there());
+        eventually("the note", EVENT_TIMEOUT, || self.is_there());
     }
 
     /// Whether it was there; it is not any more.
@@ -126,5 +122,5 @@ fn mortal() -> ActorRef<Mortal> {
 /// Waits until the actor is busy with a message, with so many more in its mailbox.
 fn busy<A: phalanx::Actor>(actor: &ActorRef<A>, queued: usize) {
     // A message that is queued counts until it is taken.
-    eventually("a message in progress", LIMIT, || actor.depth() == queued);
+    eventually("a message in progress", EVENT_TIMEOUT, || actor.depth() == queued);
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::alone;
-
-use super::LIMIT;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 
 /// Panics in every way there is.
 #[actor]
@@ -112,7 +110,7 @@ fn words_of<T: phalanx::Portable + std::fmt::Debug>(
 ) -> (String, String, Option<String>) {
     let panicker = panicker();
     let told = call(&panicker).wait().unwrap_err();
-    let reason = panicker.join_timeout(LIMIT).unwrap();
+    let reason = panicker.join_timeout(EVENT_TIMEOUT).unwrap();
     assert_eq!(told.exit_reason(), Some(&reason));
     words(reason)
 }
@@ -134,7 +132,7 @@ fn the_exit_code_after_a_panic_is_101() {
     alone(|| {
         let panicker = panicker();
         panicker.told().unwrap();
-        let (message, _, method) = words(panicker.join_timeout(LIMIT).unwrap());
+        let (message, _, method) = words(panicker.join_timeout(EVENT_TIMEOUT).unwrap());
         assert_eq!((message.as_str(), method.as_deref()), ("in a tell", Some("told")));
         assert_eq!(panicker.exit_code(), Some(101));
     });
@@ -173,7 +171,7 @@ fn a_panic_while_panicking_aborts_and_is_reported_in_words() {
     alone(|| {
         let panicker = panicker();
         let told = panicker.twice().wait().unwrap_err();
-        let (message, location, method) = words(panicker.join_timeout(LIMIT).unwrap());
+        let (message, location, method) = words(panicker.join_timeout(EVENT_TIMEOUT).unwrap());
         // The cause, and not only that the language gave up on it.
         assert!(
             message.contains("the first one") && location.contains("panics.rs:"),
@@ -243,7 +241,7 @@ fn a_panic_in_another_thread_of_the_actor_or_a_caught_one_is_its_own_affair() {
 fn a_panic_in_on_stop_is_reported_by_stop() {
     alone(|| {
         let panicker = Panicker { panic_in_stop: true, panic_in_drop: false }.spawn().unwrap();
-        let (message, location, method) = words(panicker.stop(LIMIT).unwrap());
+        let (message, location, method) = words(panicker.stop(EVENT_TIMEOUT).unwrap());
         assert_eq!((message.as_str(), method.as_deref()), ("no end", Some("on_stop")));
         assert!(location.contains("panics.rs:"), "{location}");
         assert_eq!(panicker.exit_code(), Some(101));
@@ -255,7 +253,7 @@ fn a_panic_while_the_state_is_dropped_is_reported_by_stop() {
     alone(|| {
         let state = Panicker { panic_in_stop: false, panic_in_drop: true };
         let panicker = state.spawn().unwrap();
-        let (message, ..) = words(panicker.stop(LIMIT).unwrap());
+        let (message, ..) = words(panicker.stop(EVENT_TIMEOUT).unwrap());
         assert_eq!(message, "no drop");
     });
 }

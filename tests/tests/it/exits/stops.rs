@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Restart, StoppedBy, Supervisor};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes};
 
-use super::{LIMIT, Mortal, Note, busy};
+use super::{Mortal, Note, busy};
 
 /// Takes notes of its end.
 #[actor]
@@ -75,7 +75,7 @@ fn careful(hangs: bool) -> (ActorRef<Careful>, Note, Note) {
 fn on_stop_has_run_when_stop_returns() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
-        assert_eq!(careful.stop(LIMIT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(careful.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         assert!(stopped.remove() && dropped.remove());
         assert_eq!((careful.exit_code(), careful.is_alive()), (Some(0), false));
     });
@@ -86,7 +86,7 @@ fn a_sigterm_from_outside_is_a_graceful_stop() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
         processes::signal("TERM", i64::from(careful.pid().unwrap()));
-        assert_eq!(careful.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Signal)));
+        assert_eq!(careful.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Stopped(StoppedBy::Signal)));
         assert!(stopped.remove() && dropped.remove());
         assert_eq!(careful.exit_code(), Some(0));
     });
@@ -102,7 +102,7 @@ fn many_sigterms_are_one_stop() {
                 format!("i=0; while [ $i -lt 200 ]; do kill -TERM {pid} || exit 0; i=$((i+1)); done");
             let mut shell =
                 Command::new("sh").args(["-c", &script]).stderr(std::process::Stdio::null()).spawn().unwrap();
-            assert_eq!(careful.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Signal)));
+            assert_eq!(careful.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Stopped(StoppedBy::Signal)));
             assert!(stopped.remove() && dropped.remove());
             shell.wait().unwrap();
         }
@@ -126,7 +126,7 @@ fn a_stop_that_hangs_is_killed_when_the_grace_is_over_and_not_before() {
             let (careful, stopped, dropped) = careful(true);
             let start = Instant::now();
             let reason = careful.stop(grace).unwrap();
-            assert!(start.elapsed() >= grace && start.elapsed() < LIMIT);
+            assert!(start.elapsed() >= grace && start.elapsed() < EVENT_TIMEOUT);
             assert_eq!(reason.signal(), Some(9), "{reason:?}");
             assert!(stopped.remove() || grace.is_zero());
             assert!(!dropped.remove());
@@ -182,7 +182,7 @@ fn an_actor_may_end_itself_and_its_caller_is_answered() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
         assert!(careful.end_yourself(careful.clone()).wait().unwrap());
-        assert_eq!(careful.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Ref)));
+        assert_eq!(careful.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Stopped(StoppedBy::Ref)));
         assert!(stopped.remove() && dropped.remove());
     });
 }
@@ -212,7 +212,7 @@ fn the_dead_cannot_be_stopped_killed_or_terminated() {
         };
         gone(careful.kill().unwrap_err(), "kill");
         gone(careful.terminate().unwrap_err(), "terminate");
-        assert!(matches!(careful.stop(LIMIT), Err(SendError::Gone(_))));
+        assert!(matches!(careful.stop(EVENT_TIMEOUT), Err(SendError::Gone(_))));
     });
 }
 
@@ -227,8 +227,8 @@ fn an_interrupt_ends_an_actor_by_sigint() {
         let builder = Mortal.builder().restart(phalanx::Restart::Transient);
         let lasting = builder.spawn().unwrap();
         lasting.interrupt().unwrap();
-        eventually("the next process", LIMIT, || lasting.incarnation() == 2 && lasting.is_alive());
-        lasting.stop(LIMIT).unwrap();
+        eventually("the next process", EVENT_TIMEOUT, || lasting.incarnation() == 2 && lasting.is_alive());
+        lasting.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 
@@ -237,7 +237,7 @@ fn several_may_stop_an_actor_at_once() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| careful.stop(LIMIT))).collect();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| careful.stop(EVENT_TIMEOUT))).collect();
             for thread in threads {
                 // Who comes too late is told that it is gone.
                 let outcome = thread.join().unwrap();
@@ -253,7 +253,7 @@ fn several_may_stop_an_actor_at_once() {
 fn what_an_actor_started_by_itself_ends_with_it_however_it_ends() {
     type End = fn(&ActorRef<Careful>);
     let ends: [End; 3] = [
-        |careful| drop(careful.stop(LIMIT).unwrap()),
+        |careful| drop(careful.stop(EVENT_TIMEOUT).unwrap()),
         |careful| careful.kill().unwrap(),
         |careful| processes::signal("SEGV", i64::from(careful.pid().unwrap())),
     ];
@@ -264,7 +264,7 @@ fn what_an_actor_started_by_itself_ends_with_it_however_it_ends() {
             assert!(processes::runs(child));
             end(&careful);
             let _ = careful.join();
-            eventually("the end of the child", LIMIT, || !processes::exists(child));
+            eventually("the end of the child", EVENT_TIMEOUT, || !processes::exists(child));
             let _ = (stopped.remove(), dropped.remove());
         }
     });
@@ -284,7 +284,7 @@ fn actors_stop_by_the_end_of_the_program_with_their_hook() {
 /// A process that SIGSTOP has stopped: without being continued it would not heed any other signal than SIGKILL.
 fn suspended(pid: u32) -> u32 {
     processes::signal("STOP", i64::from(pid));
-    eventually("it is stopped", LIMIT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));
+    eventually("it is stopped", EVENT_TIMEOUT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));
     pid
 }
 
@@ -293,12 +293,12 @@ fn an_actor_that_is_stopped_by_a_signal_goes_on_to_end_in_order() {
     alone(|| {
         let (careful, stopped, dropped) = careful(false);
         suspended(careful.pid().unwrap());
-        assert_eq!(careful.stop(LIMIT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(careful.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         assert!(stopped.remove() && dropped.remove());
         let mortal = Mortal.spawn().unwrap();
         suspended(mortal.pid().unwrap());
         mortal.interrupt().unwrap();
-        assert_eq!(mortal.join_timeout(LIMIT).and_then(|reason| reason.signal()), Some(2));
+        assert_eq!(mortal.join_timeout(EVENT_TIMEOUT).and_then(|reason| reason.signal()), Some(2));
     });
 }
 
@@ -319,9 +319,6 @@ fn the_end_of_the_program_continues_what_is_stopped_by_a_signal() {
     });
 }
 
-/// Longer than any case.
-const FOREVER: Duration = Duration::from_secs(1000);
-
 #[task]
 fn forever() {
     thread::sleep(FOREVER);
@@ -330,7 +327,7 @@ fn forever() {
 /// Kills its process; when this returns it waits for its restart.
 fn crash(pid: Result<u32, SendError>, has_process: impl Fn() -> bool) {
     processes::kill(pid.unwrap());
-    eventually("its death is known", LIMIT, || !has_process());
+    eventually("its death is known", EVENT_TIMEOUT, || !has_process());
 }
 
 #[test]
@@ -339,7 +336,7 @@ fn whoever_waits_for_a_restart_is_not_restarted_once_it_is_told_to_end() {
     let ends: [End; 3] = [
         |mortal| mortal.terminate().unwrap(),
         |mortal| mortal.kill().unwrap(),
-        |mortal| assert_eq!(mortal.stop(LIMIT), Ok(ExitReason::Stopped(StoppedBy::Ref))),
+        |mortal| assert_eq!(mortal.stop(EVENT_TIMEOUT), Ok(ExitReason::Stopped(StoppedBy::Ref))),
     ];
     alone(move || {
         for end in ends {
@@ -349,14 +346,14 @@ fn whoever_waits_for_a_restart_is_not_restarted_once_it_is_told_to_end() {
             assert!(matches!(mortal.interrupt(), Err(SendError::Unavailable(_))));
             let queued = mortal.answer();
             end(&mortal);
-            assert_eq!(mortal.join_timeout(LIMIT), Some(ExitReason::Stopped(StoppedBy::Ref)));
+            assert_eq!(mortal.join_timeout(EVENT_TIMEOUT), Some(ExitReason::Stopped(StoppedBy::Ref)));
             assert!(queued.wait().is_err());
             assert!(matches!(mortal.kill(), Err(SendError::Gone(_))));
         }
         let task = forever::builder().restart(Restart::Permanent).backoff(FOREVER, FOREVER).spawn().unwrap();
         crash(Ok(task.pid()), || task.is_alive());
         task.terminate().unwrap();
-        eventually("the end of the task", LIMIT, || task.exit_reason().is_some());
+        eventually("the end of the task", EVENT_TIMEOUT, || task.exit_reason().is_some());
         assert_eq!(task.exit_reason(), Some(ExitReason::Stopped(StoppedBy::Ref)));
     });
 }
@@ -366,10 +363,10 @@ fn a_child_whose_restart_was_called_off_stays_down_until_somebody_asks_for_it() 
     alone(|| {
         let child = Mortal.builder().backoff(FOREVER, FOREVER).reserve().unwrap();
         let mortal = child.actor_ref();
-        let supervisor = Supervisor::one_for_one().intensity(100, LIMIT).child("mortal", child);
+        let supervisor = Supervisor::one_for_one().intensity(100, RESTART_WINDOW).child("mortal", child);
         let supervisor = supervisor.start().unwrap();
         crash(mortal.pid(), || mortal.is_alive());
-        assert_eq!(mortal.stop(LIMIT), Ok(ExitReason::Stopped(StoppedBy::Ref)));
+        assert_eq!(mortal.stop(EVENT_TIMEOUT), Ok(ExitReason::Stopped(StoppedBy::Ref)));
         assert!(!mortal.is_alive());
         for incarnation in 2..5 {
             supervisor.restart_child("mortal").unwrap();
@@ -378,7 +375,7 @@ fn a_child_whose_restart_was_called_off_stays_down_until_somebody_asks_for_it() 
             supervisor.terminate_child("mortal").unwrap();
             assert_eq!(mortal.join(), ExitReason::Stopped(StoppedBy::Supervisor));
         }
-        supervisor.stop(LIMIT).unwrap();
+        supervisor.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 
@@ -387,12 +384,12 @@ fn a_child_whose_restart_was_called_off_stays_down_until_somebody_asks_for_it() 
 fn a_stop_at_any_moment_of_a_restart_is_the_end() {
     alone(|| {
         for round in 0..60 {
-            let builder = Mortal.builder().restart(Restart::Permanent).intensity(1000, LIMIT);
+            let builder = Mortal.builder().restart(Restart::Permanent).intensity(1000, RESTART_WINDOW);
             let mortal = builder.spawn().unwrap();
             processes::kill_together(&[mortal.pid().unwrap()]);
             thread::sleep(Duration::from_micros(50 * round));
             mortal.terminate().unwrap();
-            let reason = mortal.join_timeout(LIMIT);
+            let reason = mortal.join_timeout(EVENT_TIMEOUT);
             assert!(reason.is_some(), "round {round}: {}", mortal.incarnation());
         }
     });
@@ -408,14 +405,15 @@ fn a_stop_ends_no_process_that_was_brought_back_in_the_meantime() {
             let grace = Duration::from_millis(200);
             thread::scope(|scope| {
                 let stopping = scope.spawn(|| mortal.stop(grace));
-                eventually("it is back", LIMIT, || supervisor.restart_child("mortal").is_ok());
+                eventually("it is back", EVENT_TIMEOUT, || supervisor.restart_child("mortal").is_ok());
                 assert_eq!(stopping.join().unwrap(), Ok(ExitReason::Stopped(StoppedBy::Ref)));
             });
             assert_eq!((mortal.answer().wait(), mortal.incarnation()), (Ok(42), round + 1));
         }
+        // Longer than the grace of the last stop: nothing is killed when it is over.
         thread::sleep(Duration::from_millis(300));
         assert_eq!(mortal.incarnation(), 10);
-        supervisor.stop(LIMIT).unwrap();
+        supervisor.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 
@@ -455,7 +453,7 @@ fn an_actor_that_is_not_restarted_any_more_says_so_and_how_it_ended_last() {
         let builder = Mortal.builder().restart(Restart::Permanent).intensity(1, FOREVER);
         let mortal = builder.spawn().unwrap();
         processes::kill(mortal.pid().unwrap());
-        eventually("the next process", LIMIT, || mortal.incarnation() == 2 && mortal.is_alive());
+        eventually("the next process", EVENT_TIMEOUT, || mortal.incarnation() == 2 && mortal.is_alive());
         let mut down = mortal.monitor();
         processes::kill(mortal.pid().unwrap());
         let last = ExitReason::Signaled { signal: 9, core_dumped: false };

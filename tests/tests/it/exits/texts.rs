@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually};
 
-use super::{LIMIT, Mortal, busy};
+use super::{Mortal, busy};
 
 fn named() -> (ActorRef<Mortal>, u32) {
     let mortal = Mortal.builder().name("mortal-1").mailbox(1).spawn().unwrap();
@@ -41,10 +41,10 @@ fn a_death_says_who_where_and_how() {
 fn a_death_names_the_process_that_died_and_not_the_one_that_came_after_it() {
     alone(|| {
         let mortal = Mortal.builder().name("mortal-1").restart(phalanx::Restart::Permanent);
-        let mortal = mortal.intensity(10, LIMIT).spawn().unwrap();
+        let mortal = mortal.intensity(10, RESTART_WINDOW).spawn().unwrap();
         let first = mortal.pid().unwrap();
         let (one, two) = (mortal.exit(3), mortal.exit(4));
-        eventually("the third process", LIMIT, || mortal.incarnation() == 3);
+        eventually("the third process", EVENT_TIMEOUT, || mortal.incarnation() == 3);
         let error = one.wait().unwrap_err();
         assert_eq!(error.to_string(), format!("{}: the actor died: exited with code 3", at("exit", first)));
         let at = two.wait().unwrap_err().at().cloned().unwrap();
@@ -113,7 +113,7 @@ fn a_stop_says_that_it_was_one() {
         held.wait().unwrap();
         let stopped = queued.wait().unwrap_err();
         assert_eq!(stopped.to_string(), format!("{}: the actor was stopped first", at("answer", pid)));
-        assert_eq!(mortal.join_timeout(LIMIT).unwrap().to_string(), "stopped by a holder of its ref");
+        assert_eq!(mortal.join_timeout(EVENT_TIMEOUT).unwrap().to_string(), "stopped by a holder of its ref");
         let gone = mortal.answer().wait().unwrap_err();
         assert!(gone.to_string().ends_with("the actor is gone (stopped by a holder of its ref)"), "{gone}");
         assert!(latch.remove());

@@ -5,10 +5,8 @@ use std::panic::panic_any;
 use phalanx::pool::TaskError;
 use phalanx::prelude::*;
 use phalanx::{CallError, ExitReason, Pool, Restart};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually};
 use serde::{Deserialize, Deserializer, Serialize};
-
-use super::LIMIT;
 
 /// Explodes when it is dropped.
 struct Grenade;
@@ -71,16 +69,17 @@ fn is_panic(reason: &ExitReason) -> bool {
 fn an_actor_that_throws_what_throws_again_has_panicked_and_is_restarted() {
     alone(|| {
         let sibling = Thrower::builder((false, false)).spawn().unwrap();
-        let thrower = Thrower::builder((false, false)).restart(Restart::Permanent).intensity(100, LIMIT);
+        let thrower =
+            Thrower::builder((false, false)).restart(Restart::Permanent).intensity(100, RESTART_WINDOW);
         let thrower = thrower.spawn().unwrap();
         for _ in 0..2 {
             let error = thrower.throw().wait().unwrap_err();
             assert!(error.exit_reason().is_some_and(is_panic), "{error}");
-            eventually("the next", LIMIT, || thrower.is_here().wait() == Ok(true));
+            eventually("the next", EVENT_TIMEOUT, || thrower.is_here().wait() == Ok(true));
         }
         assert_eq!(sibling.is_here().wait(), Ok(true));
         let late = Thrower::builder((false, true)).spawn().unwrap();
-        assert!(is_panic(&late.stop(LIMIT).unwrap()));
+        assert!(is_panic(&late.stop(EVENT_TIMEOUT).unwrap()));
         assert!(Thrower::builder((true, false)).spawn().is_err());
         assert!(matches!(sibling.take(Trap).wait(), Err(CallError::Codec(..))));
         assert_eq!(sibling.is_here().wait(), Ok(true));

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{LIMIT, Mortal, Note, busy, mortal};
+use super::{Mortal, Note, busy, mortal};
 
 #[test]
 fn the_caller_in_progress_and_all_that_are_queued_are_told() {
@@ -28,7 +28,7 @@ fn the_caller_in_progress_and_all_that_are_queued_are_told() {
                 "{told:?}"
             );
         }
-        assert!(start.elapsed() < LIMIT);
+        assert!(start.elapsed() < EVENT_TIMEOUT);
     });
 }
 
@@ -67,7 +67,7 @@ fn a_down_names_the_method_in_progress_and_how_long_it_ran() {
         let down = monitor.recv();
         let busy = down.in_progress.clone().unwrap();
         assert_eq!(busy.method, "hang_after");
-        assert!(busy.running >= at_least && busy.running < LIMIT, "{:?}", busy.running);
+        assert!(busy.running >= at_least && busy.running < EVENT_TIMEOUT, "{:?}", busy.running);
         assert_eq!((down.who.name.as_str(), down.who.id, down.incarnation), ("Mortal", mortal.id(), 1));
         assert!(down.to_string().contains("into `hang_after`"), "{down}");
         assert!(begun.remove());
@@ -80,7 +80,7 @@ fn an_idle_actor_that_dies_had_nothing_in_progress() {
         let mortal = mortal();
         assert_eq!(mortal.answer().wait().unwrap(), 42);
         // The answer is sent when the message is finished, or just before.
-        eventually("the message to be finished", LIMIT, || mortal.handled() == 1);
+        eventually("the message to be finished", EVENT_TIMEOUT, || mortal.handled() == 1);
         mortal.kill().unwrap();
         let down = mortal.monitor().recv();
         assert_eq!((down.reason.signal(), down.in_progress), (Some(9), None));
@@ -129,7 +129,7 @@ fn a_death_at_any_moment_ends_every_wait() {
             let killer = mortal.clone();
             let killing = thread::spawn(move || {
                 // Somewhere in the stream of calls below, each time elsewhere.
-                eventually("some calls", LIMIT, || killer.handled() >= round * 3);
+                eventually("some calls", EVENT_TIMEOUT, || killer.handled() >= round * 3);
                 killer.kill().unwrap();
             });
             let reason = loop {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{LIMIT, Mortal, busy, mortal};
+use super::{Mortal, busy, mortal};
 
 #[test]
 fn a_join_with_a_limit_ends_at_the_limit_and_never_early() {
@@ -17,7 +17,7 @@ fn a_join_with_a_limit_ends_at_the_limit_and_never_early() {
         let start = Instant::now();
         let limit = Duration::from_millis(200);
         assert_eq!(mortal.join_timeout(limit), None);
-        assert!(start.elapsed() >= limit && start.elapsed() < LIMIT);
+        assert!(start.elapsed() >= limit && start.elapsed() < EVENT_TIMEOUT);
         assert!(mortal.is_alive());
         assert_eq!((mortal.exit_code(), mortal.exit_reason()), (None, None));
     });
@@ -30,7 +30,7 @@ fn an_exit_status_is_never_lost_however_late_and_often_it_is_asked_for() {
         let copy = mortal.clone();
         drop(mortal.exit(7));
         let pid = mortal.pid().unwrap_or_default();
-        eventually("its end", LIMIT, || !copy.is_alive());
+        eventually("its end", EVENT_TIMEOUT, || !copy.is_alive());
         // Reaped before anybody has asked.
         assert!(pid == 0 || !processes::exists(pid));
         for _ in 0..3 {
@@ -47,7 +47,8 @@ fn many_threads_join_one_actor() {
         let mortal = mortal();
         thread::scope(|scope| {
             let patient: Vec<_> = (0..8).map(|_| scope.spawn(|| mortal.join())).collect();
-            let limited: Vec<_> = (0..8).map(|_| scope.spawn(|| mortal.join_timeout(LIMIT))).collect();
+            let limited: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| mortal.join_timeout(EVENT_TIMEOUT))).collect();
             let quick: Vec<_> =
                 (0..8).map(|_| scope.spawn(|| mortal.join_timeout(Duration::from_millis(5)))).collect();
             assert!(quick.into_iter().all(|thread| thread.join().unwrap().is_none()));

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use phalanx::Command;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use super::{PATIENCE, all, hear, hear_of, listen, said, talker};
+use super::{all, hear, hear_of, listen, said, talker};
 
 /// Writes to the log what does not belong there.
 #[actor]
@@ -57,7 +57,7 @@ fn a_field_of_a_mebibyte_arrives_whole() {
         for bytes in [1 << 20, 32 * 1024, 33 * 1024, 100 * 1024] {
             talker.large(bytes).wait().unwrap();
             let has_size = |heard: &super::Heard| heard.text("text").len() == bytes;
-            eventually("a large event", PATIENCE, || said("large").iter().any(has_size));
+            eventually("a large event", EVENT_TIMEOUT, || said("large").iter().any(has_size));
         }
     });
 }
@@ -114,9 +114,7 @@ static MAY_GO_ON: AtomicBool = AtomicBool::new(false);
 
 impl<S: Subscriber> Layer<S> for Blocked {
     fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-        while !MAY_GO_ON.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        eventually("it may go on", FOREVER, || MAY_GO_ON.load(Ordering::SeqCst));
     }
 }
 
@@ -131,7 +129,7 @@ fn a_subscriber_that_blocks_costs_an_actor_a_hundred_milliseconds_once() {
         // At 100 ms for each that does not fit it would be half an hour.
         assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
         MAY_GO_ON.store(true, Ordering::SeqCst);
-        eventually("room", PATIENCE, || {
+        eventually("room", EVENT_TIMEOUT, || {
             !said("after it").is_empty() || {
                 talker.say("after it".into()).wait().unwrap();
                 false
@@ -160,13 +158,13 @@ fn a_subscriber_that_blocks_holds_up_a_command_that_writes_and_not_its_stop() {
         let pid = command.command_pid().unwrap();
         // It writes to a pipe that is full: what it has used of the processor stays the same for a while.
         let used = || std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
-        eventually("a command that is held up", PATIENCE, || {
+        eventually("a command that is held up", EVENT_TIMEOUT, || {
             let before = used();
             std::thread::sleep(Duration::from_millis(50));
             before == used()
         });
         command.stop(Duration::from_secs(3)).unwrap();
-        let ended = command.join_timeout(PATIENCE).unwrap();
+        let ended = command.join_timeout(EVENT_TIMEOUT).unwrap();
         assert!(matches!(ended, ExitReason::Stopped(_)), "{ended}");
         MAY_GO_ON.store(true, Ordering::SeqCst);
     });

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use super::{PATIENCE, Value, all, counted, hear, listen, listen_to, said, talker};
+use super::{Value, all, counted, hear, listen, listen_to, said, talker};
 
 #[derive(Debug)]
 struct Because(&'static str, Option<Box<Because>>);
@@ -160,7 +160,7 @@ fn events_of_one_actor_arrive_in_order() {
         for round in 1..=100 {
             let replies = actors.each_ref().map(|actor| actor.count(100));
             replies.into_iter().for_each(|reply| reply.wait().unwrap());
-            eventually("a hundred more of each", PATIENCE, || counted() == round * 200);
+            eventually("a hundred more of each", EVENT_TIMEOUT, || counted() == round * 200);
         }
         for actor in actors {
             let own = own(actor.pid().unwrap());

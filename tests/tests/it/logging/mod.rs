@@ -13,15 +13,12 @@ use std::time::Duration;
 
 use phalanx::logging::{Origin, origin};
 use phalanx::prelude::*;
-use phalanx_tests::{processes, until};
+use phalanx_tests::{EVENT_TIMEOUT, processes, until};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-
-/// Nothing in these tests takes longer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the subscriber of the program was given.
 #[derive(Clone, Debug)]
@@ -165,7 +162,7 @@ fn counted() -> usize {
 /// Waits until this was said.
 #[track_caller]
 fn hear(message: &str) -> Heard {
-    until(message, PATIENCE, || said(message).into_iter().next())
+    until(message, EVENT_TIMEOUT, || said(message).into_iter().next())
 }
 
 /// Waits until a supervisor has said this of an actor.
@@ -174,7 +171,7 @@ fn hear_of(actor: &str, message: &str) -> Heard {
     let is_it = |heard: &Heard| {
         heard.target == "phalanx::supervisor" && heard.message() == message && heard.text("actor") == actor
     };
-    until(&format!("`{message}` of `{actor}`"), PATIENCE, || all().into_iter().find(is_it))
+    until(&format!("`{message}` of `{actor}`"), EVENT_TIMEOUT, || all().into_iter().find(is_it))
 }
 
 /// Whether the program reads a log.

@@ -1,6 +1,6 @@
 //! Whole programs: the lines of `init`, and programs that log nothing.
 
-use phalanx_tests::{Program, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually};
 
 use super::{reads, talker};
 
@@ -69,7 +69,7 @@ fn a_program_that_listens_has_one_thread_for_it() {
         super::listen("info");
         assert!(!reads());
         talker();
-        eventually("the thread", super::PATIENCE, reads);
+        eventually("the thread", EVENT_TIMEOUT, reads);
     });
 }
 

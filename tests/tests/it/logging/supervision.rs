@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Restart, Supervisor};
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, processes};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
@@ -15,7 +15,7 @@ fn nothing() {}
 
 #[task]
 fn forever() {
-    std::thread::sleep(Duration::from_secs(1000));
+    std::thread::sleep(FOREVER);
 }
 
 /// Does not come to be.
@@ -27,7 +27,7 @@ impl Unborn {
     #[init]
     fn new(late: bool) -> Result<Unborn, String> {
         if late {
-            std::thread::sleep(Duration::from_secs(1000));
+            std::thread::sleep(FOREVER);
         }
         Err("no wish to".to_owned())
     }
@@ -45,7 +45,7 @@ fn start_and_stop_of_an_actor_are_events() {
             (Level::DEBUG, pid, 1)
         );
         assert_eq!((started.name.as_str(), started.fields.len()), ("started", 4));
-        talker.stop(Duration::from_secs(10)).unwrap();
+        talker.stop(EVENT_TIMEOUT).unwrap();
         let stopped = hear_of("talker", "stopped");
         assert_eq!((stopped.level, stopped.number("pid")), (Level::DEBUG, pid));
         assert_eq!(stopped.text("reason"), "stopped by a holder of its ref");
@@ -88,7 +88,7 @@ fn an_exit_with_0_has_ended_and_a_stop_that_took_too_long_was_killed() {
         assert_eq!((ended.level, ended.text("reason")), (Level::INFO, "exited with code 0"));
         let busy = Talker.builder().name("busy").spawn().unwrap();
         let _busy = busy.sleep(1_000_000);
-        phalanx_tests::eventually("the work", super::PATIENCE, || busy.depth() == 0);
+        phalanx_tests::eventually("the work", EVENT_TIMEOUT, || busy.depth() == 0);
         busy.stop(Duration::from_millis(500)).unwrap();
         let killed = hear_of("busy", "killed");
         assert_eq!((killed.level, killed.text("reason")), (Level::WARN, "did not stop within 500 ms"));
@@ -187,7 +187,7 @@ fn dead_letters_are_counted() {
         let talker = Talker.builder().name("busy").spawn().unwrap();
         let pid = talker.pid().unwrap();
         let _busy = talker.sleep(1_000_000);
-        phalanx_tests::eventually("the work", super::PATIENCE, || talker.depth() == 0);
+        phalanx_tests::eventually("the work", EVENT_TIMEOUT, || talker.depth() == 0);
         (0..5).for_each(|_| talker.told().unwrap());
         processes::kill(pid);
         let letters = hear_of("busy", "dead letters");

@@ -6,12 +6,7 @@ use std::time::Duration;
 use phalanx::Restart;
 use phalanx::prelude::*;
 use phalanx_clumsy as clumsy;
-use phalanx_tests::{alone, eventually, processes};
-
-use super::LIMIT;
-
-/// Shorter than the deadline of a call, longer than any answer takes.
-const AT_ONCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
 #[actor]
 struct Clumsy;
@@ -53,7 +48,7 @@ impl Clumsy {
 /// What a call comes to; no wait may be cut off by a deadline, which is what spinning looks like from outside.
 #[track_caller]
 fn answer_or_end(actor: &ActorRef<Clumsy>, what: &str) -> Option<ExitReason> {
-    match actor.within(AT_ONCE).ping().wait() {
+    match actor.within(EVENT_TIMEOUT).ping().wait() {
         Ok(_) => None,
         Err(CallError::Died(reason, _)) => Some(reason),
         Err(CallError::Gone(at)) => at.ended().cloned(),
@@ -77,12 +72,12 @@ fn an_actor_that_closes_all_its_descriptors_ends_with_words_that_reach_its_calle
         actor.ping().wait().unwrap();
         let pid = actor.pid().unwrap();
         actor.close_all().unwrap();
-        let waiting = actor.within(AT_ONCE).ping();
+        let waiting = actor.within(EVENT_TIMEOUT).ping();
         let error = waiting.wait().unwrap_err();
-        let reason = actor.join_timeout(AT_ONCE).expect("its end is seen");
+        let reason = actor.join_timeout(EVENT_TIMEOUT).expect("its end is seen");
         assert!(is_told(&reason), "{reason:?}");
         assert!(matches!(error, CallError::Died(..) | CallError::Gone(_)), "{error:?}");
-        eventually("the end of the process", LIMIT, || !processes::runs(pid));
+        eventually("the end of the process", EVENT_TIMEOUT, || !processes::runs(pid));
     });
 }
 
@@ -125,7 +120,7 @@ fn an_actor_that_has_closed_its_descriptors_is_restarted_with_its_mailbox() {
             tried.insert(what);
         }
         assert!(actor.incarnation() > 1);
-        assert!(supervisor.stop(LIMIT).unwrap().is_orderly());
+        assert!(supervisor.stop(EVENT_TIMEOUT).unwrap().is_orderly());
     });
 }
 
@@ -133,7 +128,7 @@ fn an_actor_that_has_closed_its_descriptors_is_restarted_with_its_mailbox() {
 fn supervised(crashes: u32) -> (SupervisorRef, ActorRef<Clumsy>) {
     let clumsy = Clumsy.builder().restart(Restart::Permanent).reserve().unwrap();
     let actor = clumsy.actor_ref();
-    let supervisor = Supervisor::one_for_one().intensity(crashes, LIMIT).child("clumsy", clumsy);
+    let supervisor = Supervisor::one_for_one().intensity(crashes, RESTART_WINDOW).child("clumsy", clumsy);
     (supervisor.start().unwrap(), actor)
 }
 
@@ -162,17 +157,17 @@ fn an_actor_that_shuts_one_of_its_sockets_down_serves_or_ends_with_words() {
             actor.shut_down(number).unwrap();
             // The first call may be in the mailbox before that is shut down, and is served then.
             for is_last in [false, true] {
-                match actor.within(AT_ONCE).ping().wait() {
+                match actor.within(EVENT_TIMEOUT).ping().wait() {
                     Ok(_) | Err(CallError::Unreachable(..)) if is_last => drop(actor.kill()),
                     Err(CallError::Timeout(at)) => panic!("socket {index} of {count}: {at:?}"),
                     _ => {}
                 }
             }
-            let reason = actor.join_timeout(AT_ONCE).expect("its end is seen");
+            let reason = actor.join_timeout(EVENT_TIMEOUT).expect("its end is seen");
             told += usize::from(matches!(&reason, ExitReason::Broken(text) if text.contains("mailbox")));
             // This program is served by others all the same, at the second call at the latest.
             let other = Clumsy.spawn().unwrap();
-            let served = (0..2).any(|_| other.within(AT_ONCE).ping().wait().is_ok());
+            let served = (0..2).any(|_| other.within(EVENT_TIMEOUT).ping().wait().is_ok());
             assert!(served, "after socket {index} of {count}");
         }
         assert!(told >= 1, "of {count}");
@@ -182,7 +177,7 @@ fn an_actor_that_shuts_one_of_its_sockets_down_serves_or_ends_with_words() {
 /// As a caller that the actor has not met.
 #[task]
 fn ask(actor: ActorRef<Clumsy>) -> Result<u64, String> {
-    actor.within(AT_ONCE).ping().wait().map_err(|error| error.to_string())
+    actor.within(EVENT_TIMEOUT).ping().wait().map_err(|error| error.to_string())
 }
 
 /// Of one that is started again, only the mailbox cannot be had anew.
@@ -192,7 +187,7 @@ fn an_actor_that_is_started_again_serves_whichever_socket_but_its_mailbox_was_sh
         let count = {
             let (supervisor, actor) = supervised(0);
             let count = sockets(&actor).len();
-            supervisor.stop(LIMIT).unwrap();
+            supervisor.stop(EVENT_TIMEOUT).unwrap();
             count
         };
         let mut given_up = 0;
@@ -201,20 +196,26 @@ fn an_actor_that_is_started_again_serves_whichever_socket_but_its_mailbox_was_sh
             actor.ping().wait().unwrap();
             actor.shut_down(sockets(&actor)[index]).unwrap();
             // What is broken is noticed by the process that uses it, at the latest when a caller comes that it does not know.
-            let serves = || actor.within(AT_ONCE).ping().wait().is_ok();
+            let serves = || actor.within(EVENT_TIMEOUT).ping().wait().is_ok();
             let mut served = 0;
-            eventually("it serves again, or is given up", LIMIT, || {
+            eventually("it serves again, or is given up", EVENT_TIMEOUT, || {
                 served = if serves() { served + 1 } else { 0 };
                 served >= 3 || supervisor.join_timeout(Duration::ZERO).is_some()
             });
             if served < 3 {
-                assert_eq!(supervisor.join_timeout(LIMIT), Some(ExitReason::IntensityReached), "{index}");
+                assert_eq!(
+                    supervisor.join_timeout(EVENT_TIMEOUT),
+                    Some(ExitReason::IntensityReached),
+                    "{index}"
+                );
                 given_up += 1;
                 continue;
             }
             // A caller that it does not know yet is taken in, by this process or the next.
-            eventually("a stranger is served", LIMIT, || ask::spawn(actor.clone()).unwrap().join().is_ok());
-            supervisor.stop(LIMIT).unwrap();
+            eventually("a stranger is served", EVENT_TIMEOUT, || {
+                ask::spawn(actor.clone()).unwrap().join().is_ok()
+            });
+            supervisor.stop(EVENT_TIMEOUT).unwrap();
         }
         // The mailbox, by either end of it.
         assert_eq!(given_up, 2, "of {count}");
@@ -236,7 +237,7 @@ fn a_channel_whose_number_has_gone_to_that_of_another_caller_costs_no_more_than_
             assert_eq!(answer_or_end(&actor, "once more"), None, "socket {index} of {count}: {end:?}");
         }
         assert!(actor.incarnation() > 1);
-        assert!(supervisor.stop(LIMIT).unwrap().is_orderly());
+        assert!(supervisor.stop(EVENT_TIMEOUT).unwrap().is_orderly());
     });
 }
 
@@ -249,11 +250,11 @@ fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
             if actor.shut_down(number).is_err() {
                 break;
             }
-            let end = actor.within(AT_ONCE).ping().wait();
+            let end = actor.within(EVENT_TIMEOUT).ping().wait();
             assert!(!matches!(end, Err(CallError::Timeout(_))), "{end:?}");
         }
-        assert_eq!(supervisor.join_timeout(LIMIT), Some(ExitReason::IntensityReached));
-        let reason = actor.join_timeout(LIMIT);
+        assert_eq!(supervisor.join_timeout(EVENT_TIMEOUT), Some(ExitReason::IntensityReached));
+        let reason = actor.join_timeout(EVENT_TIMEOUT);
         // As its last process says it, or as its supervisor does, which has given up: whichever this process reads first on a mailbox that has hung up.
         let last = match &reason {
             Some(ExitReason::GaveUp { last }) => Some(&**last),
@@ -273,7 +274,7 @@ fn a_program_whose_sockets_are_shut_down_has_answers_again() {
         // Those of the reply channel are there since the first call of this program; those of actors come with them.
         let own: Vec<i32> = sockets_of(before);
         for number in own {
-            let under_way = actor.within(AT_ONCE).slow();
+            let under_way = actor.within(EVENT_TIMEOUT).slow();
             let _ = clumsy::shut_down(number);
             let settled = under_way.wait();
             assert!(!matches!(settled, Err(CallError::Timeout(_))), "{settled:?}");
@@ -281,7 +282,7 @@ fn a_program_whose_sockets_are_shut_down_has_answers_again() {
             let served = (0..20).any(|_| {
                 std::thread::sleep(Duration::from_millis(50));
                 let Ok(new) = Clumsy.spawn() else { return false };
-                let answer = new.within(AT_ONCE).ping().wait();
+                let answer = new.within(EVENT_TIMEOUT).ping().wait();
                 assert!(!matches!(answer, Err(CallError::Timeout(_))), "{answer:?}");
                 drop(new.kill());
                 answer.is_ok()

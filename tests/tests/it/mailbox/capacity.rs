@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{LIMIT, Latch, fill, go_on, hold, inbox, stop};
+use super::{Latch, fill, go_on, hold, inbox, stop};
 
 #[test]
 fn a_mailbox_of_four_takes_four_beyond_the_message_in_progress() {
@@ -164,7 +164,7 @@ fn a_mailbox_full_of_large_messages_keeps_its_promises() {
     alone(|| {
         let (store, latch) = (Store { sizes: Vec::new() }.spawn().unwrap(), Latch::new("latch"));
         let held = store.hold(latch.clone());
-        eventually("the message to begin", LIMIT, || store.depth() == 0);
+        eventually("the message to begin", EVENT_TIMEOUT, || store.depth() == 0);
         let mut sizes = Vec::new();
         let refused = loop {
             let text = "x".repeat(1 << (10 + sizes.len()));

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Limit, Restart};
-use phalanx_tests::{Program, alone, processes};
-
-/// Shorter than the deadline of a call, longer than any answer takes.
-const AT_ONCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone, processes};
 
 /// Opens as much as it may.
 #[actor]
@@ -49,7 +46,7 @@ impl Hoarder {
 /// Somebody whom the actor does not know yet: two calls, the second after the first has ended.
 #[task]
 fn call(hoarder: ActorRef<Hoarder>) -> [Result<usize, String>; 2] {
-    [(); 2].map(|()| match hoarder.within(AT_ONCE).ping().wait() {
+    [(); 2].map(|()| match hoarder.within(EVENT_TIMEOUT).ping().wait() {
         Ok(number) => Ok(number),
         Err(CallError::Unreachable(error, _)) => Err(error),
         Err(other) => panic!("{other:?}"),
@@ -61,8 +58,8 @@ fn has_a_typed_error_at_once_for_each(hoarder: &ActorRef<Hoarder>) {
     assert!(hoarder.fill().wait().unwrap() > 10);
     // Who is known has an answer, but for what would have to come with the message.
     for _ in 0..3 {
-        assert!(hoarder.within(AT_ONCE).ping().wait().is_ok());
-        match hoarder.within(AT_ONCE).greet(other.clone()).wait() {
+        assert!(hoarder.within(EVENT_TIMEOUT).ping().wait().is_ok());
+        match hoarder.within(EVENT_TIMEOUT).greet(other.clone()).wait() {
             Err(CallError::Unreachable(error, _)) => assert!(error.contains("no descriptor"), "{error}"),
             other => panic!("{other:?}"),
         }
@@ -96,10 +93,10 @@ fn an_actor_that_may_open_nothing_any_more_serves_those_whom_it_knows() {
         assert_eq!(hoarder.ping().wait(), Ok(0));
         processes::limit_descriptors(hoarder.pid().unwrap(), 0);
         for _ in 0..3 {
-            assert_eq!(hoarder.within(AT_ONCE).ping().wait(), Ok(0));
+            assert_eq!(hoarder.within(EVENT_TIMEOUT).ping().wait(), Ok(0));
         }
         assert_eq!(hoarder.fill().wait(), Ok(0));
-        hoarder.stop(AT_ONCE).unwrap();
+        hoarder.stop(EVENT_TIMEOUT).unwrap();
         assert_eq!(hoarder.incarnation(), 1);
     });
 }

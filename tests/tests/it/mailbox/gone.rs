@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{LIMIT, Latch, hold, inbox};
+use super::{Latch, hold, inbox};
 
 #[test]
 fn every_kind_of_message_to_a_dead_actor_is_gone_and_says_how_it_ended() {
@@ -26,7 +26,7 @@ fn every_kind_of_message_to_a_dead_actor_is_gone_and_says_how_it_ended() {
         assert_eq!((error.args, matches!(error.error, SendError::Gone(_))), ((1, 2), true));
         let error = inbox.try_ask(1, 2).unwrap_err();
         assert_eq!((error.args, matches!(error.error, SendError::Gone(_))), ((1, 2), true));
-        let error = inbox.within(LIMIT).put(1, 2).unwrap_err();
+        let error = inbox.within(EVENT_TIMEOUT).put(1, 2).unwrap_err();
         assert!(matches!(error, SendError::Gone(_)), "{error:?}");
         assert!(matches!(inbox.pid(), Err(SendError::Gone(_))));
     });
@@ -63,7 +63,7 @@ fn a_monitor_reports_one_end_once_to_each_who_watches() {
         let pid = inbox.pid().unwrap();
         inbox.kill().unwrap();
         for monitor in &mut monitors {
-            let down = monitor.recv_timeout(LIMIT).expect("a report");
+            let down = monitor.recv_timeout(EVENT_TIMEOUT).expect("a report");
             assert_eq!((down.who.name.as_str(), down.who.id, down.who.pid), ("Inbox", inbox.id(), pid));
             assert_eq!((down.incarnation, down.reason.signal()), (1, Some(9)));
             let busy = down.in_progress.clone().expect("a message was in progress");
@@ -113,7 +113,7 @@ fn threads_that_watch_and_ask_are_all_told() {
             let joining: Vec<_> = (0..4).map(|_| scope.spawn(|| inbox.join())).collect();
             let ask = || inbox.ask(1, 0).wait().map_err(|error| error.exit_reason().cloned());
             let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
-            eventually("the questions to be queued", LIMIT, || inbox.depth() == 4);
+            eventually("the questions to be queued", EVENT_TIMEOUT, || inbox.depth() == 4);
             inbox.kill().unwrap();
             let reason = inbox.join();
             assert!(watching.into_iter().chain(joining).all(|thread| thread.join().unwrap() == reason));

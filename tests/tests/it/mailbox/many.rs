@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Answer, Later};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, Latch, alone, eventually, processes};
 
-use super::{LIMIT, go_on};
+use super::go_on;
 
 #[actor]
 struct Echo {
@@ -25,8 +25,8 @@ impl Echo {
         number
     }
 
-    fn nap(&self, moment: Duration) {
-        std::thread::sleep(moment);
+    fn hold(&self, latch: Latch) {
+        latch.pass();
     }
 
     /// Answers when it is told to.
@@ -97,7 +97,7 @@ fn calls_beyond_what_may_be_under_way_are_full_and_others_wait_for_room() {
     const MOST: usize = 16 * 1024;
     alone(|| {
         let echo = Echo::builder().mailbox(4096).spawn().unwrap();
-        let mut owed: Vec<_> = (0..MOST).map(|_| echo.within(LIMIT * 3).owe()).collect();
+        let mut owed: Vec<_> = (0..MOST).map(|_| echo.within(FOREVER).owe()).collect();
         match echo.try_owe() {
             Err(TrySendError { error: SendError::Full(_), .. }) => {}
             Err(other) => panic!("{other:?}"),
@@ -134,7 +134,7 @@ fn calls_whose_replies_are_dropped_give_their_places_back() {
 /// Asks, and falls asleep before it reads; how many answers it has when it is woken.
 #[task]
 fn ask_and_sleep(echo: ActorRef<Echo>, calls: u64) -> u64 {
-    let replies: Vec<_> = (0..calls).map(|number| echo.within(LIMIT).echo(number)).collect();
+    let replies: Vec<_> = (0..calls).map(|number| echo.within(FOREVER).echo(number)).collect();
     let stopped = std::process::Command::new("sh").args(["-c", "kill -STOP $PPID"]).status();
     assert!(stopped.is_ok_and(|status| status.success()));
     (0..).zip(replies).filter_map(|(number, reply)| reply.wait().ok().filter(|same| *same == number)).count()
@@ -147,13 +147,17 @@ fn four_thousand_answers_wait_for_a_caller_that_sleeps() {
     alone(|| {
         let echo = Echo::builder().mailbox(4096).spawn().unwrap();
         // Busy, until all of them are in its mailbox.
-        let nap = echo.nap(Duration::from_secs(2));
+        let latch = Latch::new("latch");
+        let held = echo.hold(latch.clone());
         let caller = ask_and_sleep::spawn(echo.clone(), CALLS).unwrap();
         let asleep = || processes::stat(caller.pid()).is_some_and(|stat| stat.state == 'T');
-        eventually("the caller to fall asleep", LIMIT, asleep);
-        nap.wait().unwrap();
-        eventually("all calls to be handled", LIMIT, || echo.handled() == CALLS + 1);
+        eventually("the caller to fall asleep", EVENT_TIMEOUT, asleep);
+        eventually("all calls to be queued", EVENT_TIMEOUT, || echo.depth() as u64 == CALLS);
+        latch.open();
+        held.wait().unwrap();
+        eventually("all calls to be handled", EVENT_TIMEOUT, || echo.handled() == CALLS + 1);
         go_on(caller.pid());
-        assert_eq!(caller.join_timeout(LIMIT).expect("it ends").unwrap(), CALLS);
+        assert_eq!(caller.join_timeout(EVENT_TIMEOUT).expect("it ends").unwrap(), CALLS);
+        latch.remove();
     });
 }

@@ -9,13 +9,8 @@ mod order;
 mod readers;
 mod senders;
 
-use std::time::Duration;
-
 use phalanx::prelude::*;
-use phalanx_tests::{Latch, eventually, processes};
-
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+use phalanx_tests::{EVENT_TIMEOUT, Latch, eventually, processes};
 
 /// Numbers by sender.
 #[actor]
@@ -66,7 +61,7 @@ fn inbox(capacity: u32) -> ActorRef<Inbox> {
 fn hold(inbox: &ActorRef<Inbox>, latch: &Latch) -> Reply<()> {
     let handled = inbox.handled();
     let held = inbox.hold(latch.clone());
-    eventually("the message to begin", LIMIT, || inbox.depth() == 0);
+    eventually("the message to begin", EVENT_TIMEOUT, || inbox.depth() == 0);
     assert_eq!(inbox.handled(), handled);
     held
 }
@@ -88,7 +83,9 @@ fn fill(inbox: &ActorRef<Inbox>, from: u32) -> u64 {
 
 fn stop(pid: u32) {
     processes::signal("STOP", i64::from(pid));
-    eventually("the process to stop", LIMIT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));
+    eventually("the process to stop", EVENT_TIMEOUT, || {
+        processes::stat(pid).is_some_and(|stat| stat.state == 'T')
+    });
 }
 
 fn go_on(pid: u32) {

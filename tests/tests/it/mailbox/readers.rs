@@ -1,13 +1,12 @@
 //! Callers that do not read their answers hold up nobody.
 
 use std::process::Command;
-use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 use serde::{Deserialize, Serialize};
 
-use super::{LIMIT, go_on};
+use super::go_on;
 
 /// Answers at length.
 #[actor]
@@ -50,14 +49,14 @@ fn sum_of(calls: u32, length: usize) -> Sum {
     let talker = Talker.builder().mailbox(4096).spawn().unwrap();
     let sleeper = call_and_sleep::spawn(talker.clone(), calls, length).unwrap();
     let asleep = || processes::stat(sleeper.pid()).is_some_and(|stat| stat.state == 'T');
-    eventually("the caller to fall asleep", LIMIT, asleep);
+    eventually("the caller to fall asleep", EVENT_TIMEOUT, asleep);
     for number in 0..50 {
-        let reply = talker.within(LIMIT).talk(number, 10);
+        let reply = talker.within(EVENT_TIMEOUT).talk(number, 10);
         assert_eq!(reply.wait().unwrap(), (number, "x".repeat(10)));
     }
-    eventually("all calls to be handled", LIMIT, || talker.handled() == u64::from(calls) + 50);
+    eventually("all calls to be handled", EVENT_TIMEOUT, || talker.handled() == u64::from(calls) + 50);
     go_on(sleeper.pid());
-    let sum = sleeper.join_timeout(LIMIT).expect("the caller ends").unwrap();
+    let sum = sleeper.join_timeout(EVENT_TIMEOUT).expect("the caller ends").unwrap();
     assert_eq!(talker.talk(0, 1).wait().unwrap(), (0, "x".to_owned()));
     sum
 }
@@ -87,12 +86,12 @@ fn a_caller_that_is_killed_with_answers_unread_holds_up_nobody() {
         for _ in 0..10 {
             let caller = call_and_sleep::spawn(talker.clone(), 100, 30_000).unwrap();
             let asleep = || processes::stat(caller.pid()).is_some_and(|stat| stat.state == 'T');
-            eventually("the caller to fall asleep", LIMIT, asleep);
+            eventually("the caller to fall asleep", EVENT_TIMEOUT, asleep);
             caller.kill().unwrap();
-            assert!(caller.join_timeout(LIMIT).is_some());
-            assert_eq!(talker.within(LIMIT).talk(1, 3).wait().unwrap(), (1, "xxx".to_owned()));
+            assert!(caller.join_timeout(EVENT_TIMEOUT).is_some());
+            assert_eq!(talker.within(EVENT_TIMEOUT).talk(1, 3).wait().unwrap(), (1, "xxx".to_owned()));
         }
-        let reason = talker.stop(Duration::from_secs(10)).unwrap();
+        let reason = talker.stop(EVENT_TIMEOUT).unwrap();
         assert!(reason.is_orderly(), "{reason:?}");
     });
 }

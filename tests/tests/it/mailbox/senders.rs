@@ -1,9 +1,9 @@
 //! Senders that are killed in the middle of a stream of messages.
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{Inbox, LIMIT, Latch, fill, hold, inbox};
+use super::{Inbox, Latch, fill, hold, inbox};
 
 /// Sends for ever.
 #[task]
@@ -39,7 +39,7 @@ impl Streamer {
 /// Waits until the inbox has handled some more.
 fn some_more(inbox: &ActorRef<Inbox>, more: u64) {
     let handled = inbox.handled();
-    eventually("messages to be handled", LIMIT, || inbox.handled() >= handled + more);
+    eventually("messages to be handled", EVENT_TIMEOUT, || inbox.handled() >= handled + more);
 }
 
 /// After all that, the mailbox still takes what it says, and nothing was lost, doubled or turned round.
@@ -48,7 +48,7 @@ fn assert_whole(inbox: &ActorRef<Inbox>, senders: u32) {
     // The count of those who were killed between counting and sending comes right when the queue is empty; an actor that had
     // gone to sleep by then notices with its next message.
     inbox.counts().wait().unwrap();
-    eventually("an empty mailbox", LIMIT, || inbox.depth() == 0);
+    eventually("an empty mailbox", EVENT_TIMEOUT, || inbox.depth() == 0);
     let latch = Latch::new("latch");
     let held = hold(inbox, &latch);
     assert_eq!(fill(inbox, 1000), inbox.capacity() as u64);
@@ -97,7 +97,7 @@ fn senders_killed_while_they_wait_for_room_leak_no_capacity() {
         let latch = Latch::new("first");
         let held = hold(&inbox, &latch);
         let senders: Vec<_> = (0..8).map(|from| stream::spawn(inbox.clone(), from).unwrap()).collect();
-        eventually("a full mailbox", LIMIT, || inbox.depth() == 4);
+        eventually("a full mailbox", EVENT_TIMEOUT, || inbox.depth() == 4);
         for sender in &senders {
             sender.kill().unwrap();
             assert!(sender.join().is_err());

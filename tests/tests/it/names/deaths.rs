@@ -1,9 +1,9 @@
 //! Names of the dead.
 
 use phalanx::{Group, NameError, names};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{Db, LIMIT, client, db, descriptors, not_found};
+use super::{Db, client, db, descriptors, not_found};
 
 #[test]
 fn a_name_is_free_before_any_process_hears_of_the_death() {
@@ -102,7 +102,7 @@ fn a_thousand_deaths_leave_no_descriptor() {
                 db.join();
             }
         }
-        eventually("as few descriptors as before", LIMIT, || descriptors() <= before);
+        eventually("as few descriptors as before", EVENT_TIMEOUT, || descriptors() <= before);
         assert_eq!(names::registered(), Ok(Vec::new()));
         assert_eq!(group.members(), Ok(Vec::new()));
     });

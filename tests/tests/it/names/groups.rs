@@ -2,9 +2,9 @@
 
 use phalanx::prelude::*;
 use phalanx::{Group, NameError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{Db, LIMIT, Latch, Other, db};
+use super::{Db, Latch, Other, db};
 
 #[test]
 fn a_group_without_members_is_no_error() {
@@ -62,7 +62,7 @@ fn a_broadcast_reaches_all_whoever_is_dead_or_full() {
         }
         // One is busy, with a full mailbox; one dies before it is told, and one while the others are.
         dbs[1].wait_for(latch.clone()).unwrap();
-        eventually("the message in progress", LIMIT, || dbs[1].depth() == 0);
+        eventually("the message in progress", EVENT_TIMEOUT, || dbs[1].depth() == 0);
         dbs[1].wait_for(latch.clone()).unwrap();
         dbs[0].kill().unwrap();
         dbs[0].join();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{ExitReason, NameError, names};
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::{Db, LIMIT, Latch, Other, client, db, keeps_names, not_found};
+use super::{Db, Latch, Other, client, db, keeps_names, not_found};
 
 #[test]
 fn a_program_that_uses_no_names_has_no_thread_for_them() {
@@ -161,12 +161,12 @@ fn an_actor_is_stopped_by_name() {
     alone(|| {
         let left = Latch::new("left");
         let tidy = Tidy { left: left.clone() }.builder().registered("tidy").spawn().unwrap();
-        let reason = names::lookup::<Tidy>("tidy").unwrap().stop(LIMIT).unwrap();
+        let reason = names::lookup::<Tidy>("tidy").unwrap().stop(EVENT_TIMEOUT).unwrap();
         assert!(matches!(reason, ExitReason::Stopped(_)), "{reason}");
         assert!(left.is_open());
         left.remove();
         assert_eq!(names::lookup::<Tidy>("tidy"), not_found("tidy"));
-        assert!(matches!(tidy.stop(LIMIT), Err(SendError::Gone(_))));
+        assert!(matches!(tidy.stop(EVENT_TIMEOUT), Err(SendError::Gone(_))));
     });
 }
 

@@ -8,14 +8,10 @@ mod starts;
 mod trees;
 
 use std::fs;
-use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{NameError, SpawnError, names};
 use phalanx_tests::Latch;
-
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// Is found.
 #[actor]

@@ -4,9 +4,9 @@ use std::io;
 
 use phalanx::prelude::*;
 use phalanx::{NameError, names};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{Db, LIMIT, Latch, client, db, is_already_started, not_found};
+use super::{Db, Latch, client, db, is_already_started, not_found};
 
 /// Registers when all others are about to.
 #[task]
@@ -300,7 +300,7 @@ fn a_spawner_killed_at_any_moment_keeps_no_name() {
             let died = starting.wait().is_err();
             spawner.join();
             // Its children go with it.
-            eventually("the name to be free", LIMIT, || names::lookup::<Db>("db").is_err());
+            eventually("the name to be free", EVENT_TIMEOUT, || names::lookup::<Db>("db").is_err());
             let db = Db { value: 0 }.builder().registered("db").spawn().unwrap();
             assert!(died || db.is_alive());
             db.kill().unwrap();

@@ -2,9 +2,9 @@
 
 use phalanx::prelude::*;
 use phalanx::{Group, names};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{Db, LIMIT, client, db, not_found};
+use super::{Db, client, db, not_found};
 
 #[test]
 fn an_actor_below_an_actor_is_found_from_above_and_beside() {
@@ -17,7 +17,7 @@ fn an_actor_below_an_actor_is_found_from_above_and_beside() {
         owner.kill().unwrap();
         owner.join();
         let deep = || names::lookup::<Db>("deep").is_err();
-        eventually("the name to be free: its actor dies with its owner", LIMIT, deep);
+        eventually("the name to be free: its actor dies with its owner", EVENT_TIMEOUT, deep);
         assert!(other.start("deep".into()).wait().is_ok());
     });
 }

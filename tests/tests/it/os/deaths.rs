@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::process::{Child, Command};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
-
-use super::{FOREVER, PATIENCE};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 #[actor]
 struct Subject;
@@ -55,12 +54,12 @@ fn the_death_of_an_actor_is_told_although_others_hold_its_mailbox() {
         }
         let (in_progress, queued) = (victim.sleep(), victim.sleep());
         let mut monitor = victim.monitor();
-        eventually("the message in progress", PATIENCE, || victim.depth() == 1);
+        eventually("the message in progress", EVENT_TIMEOUT, || victim.depth() == 1);
         victim.kill().unwrap();
         for error in [in_progress.wait().unwrap_err(), queued.wait().unwrap_err()] {
             assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
         }
-        let down = monitor.recv_timeout(PATIENCE).unwrap();
+        let down = monitor.recv_timeout(EVENT_TIMEOUT).unwrap();
         assert_eq!(down.in_progress.unwrap().method, "sleep");
         assert_eq!(one.length("abc".into()).wait().unwrap(), 3);
     });
@@ -119,7 +118,7 @@ fn a_full_mailbox_of_a_hung_actor_is_an_error_at_once_or_when_the_time_is_up() {
     alone(|| {
         let actor = Subject.builder().mailbox(4).spawn().unwrap();
         actor.hang().unwrap();
-        eventually("the message in progress", PATIENCE, || actor.depth() == 0);
+        eventually("the message in progress", EVENT_TIMEOUT, || actor.depth() == 0);
         for _ in 0..4 {
             actor.hang().unwrap();
         }
@@ -170,17 +169,21 @@ fn a_sender_that_waits_for_room_is_told_when_the_actor_dies() {
     alone(|| {
         let actor = Subject.builder().mailbox(1).spawn().unwrap();
         actor.hang().unwrap();
-        eventually("the message in progress", PATIENCE, || actor.depth() == 0);
+        eventually("the message in progress", EVENT_TIMEOUT, || actor.depth() == 0);
         actor.hang().unwrap();
         let start = Instant::now();
         let error = thread::scope(|scope| {
-            let sending = scope.spawn(|| actor.length("x".repeat(1 << 20)).wait());
-            // Sooner or later it sleeps for room; killed before that, the actor is gone.
-            thread::sleep(Duration::from_millis(100));
+            let (number, of_sender) = mpsc::channel();
+            let actor = &actor;
+            let sending = scope.spawn(move || {
+                number.send(processes::this_thread()).unwrap();
+                actor.length("x".repeat(1 << 20)).wait()
+            });
+            processes::until_blocked(of_sender.recv().unwrap());
             actor.kill().unwrap();
             sending.join().unwrap().unwrap_err()
         });
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < EVENT_TIMEOUT);
         assert!(matches!(error, CallError::Died(..) | CallError::Gone(_)), "{error}");
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
     });
@@ -239,7 +242,7 @@ fn an_old_handle_never_signals_the_process_that_got_its_pid() {
                 return;
             };
             let answers = [actor.kill(), actor.terminate(), task.kill(), task.terminate(), task.interrupt()];
-            let stopped = [actor.stop(PATIENCE).map(drop), task.stop(PATIENCE).map(drop)];
+            let stopped = [actor.stop(EVENT_TIMEOUT).map(drop), task.stop(EVENT_TIMEOUT).map(drop)];
             for answer in answers.into_iter().chain(stopped) {
                 assert!(matches!(answer, Err(SendError::Gone(_))), "{answer:?}");
             }

@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use phalanx_tests::{Program, Run, eventually, processes};
-
-use super::PATIENCE;
+use phalanx_tests::{EVENT_TIMEOUT, Program, Run, eventually, processes};
 
 /// A tree of depth 3 that stops in reverse order of its start, each hook before what its actor has started.
 const IN_ORDER: [&str; 5] = ["second stopped", "first stopped", "b stopped", "x stopped", "a stopped"];
@@ -96,7 +94,7 @@ fn a_second_ctrl_c_ends_what_does_not_stop() {
         // The other actor's turn never came.
         assert_eq!((run.rest(), run.rest_of_stderr()), (vec![], vec![]));
         assert_eq!(run.finish(), if signal == "INT" { -2 } else { -15 });
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < EVENT_TIMEOUT);
     }
 }
 
@@ -119,7 +117,7 @@ fn sigterm_to_the_root_supervisor_ends_its_tree_in_order() {
     let root = run.root_supervisor();
     processes::signal("TERM", i64::from(root));
     assert_eq!(run.rest(), IN_ORDER);
-    eventually("the end of the supervisor", PATIENCE, || !processes::exists(root));
+    eventually("the end of the supervisor", EVENT_TIMEOUT, || !processes::exists(root));
     assert_eq!(run.finish(), 0);
 }
 

@@ -1,16 +1,11 @@
 //! Processes that are hard to get hold of, and deaths at an unlucky moment.
 
-use std::time::Duration;
-
 use phalanx::prelude::*;
-use phalanx_tests::{Program, Run, alone, eventually, processes, until};
-
-use super::PATIENCE;
+use phalanx_tests::{
+    CLEANUP_LIMIT_WHEN_BUSY, EVENT_TIMEOUT, Program, Run, alone, eventually, processes, until,
+};
 
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
-
-/// Within this, nothing may be left. One second is the promise for a machine that has nothing else to do.
-const PROMPTLY: Duration = Duration::from_secs(5);
 
 #[actor]
 struct Parent;
@@ -24,7 +19,7 @@ impl Parent {
 
 /// Waits until it is what it is to be: in a session of its own, and its starter gone.
 fn settle(stray: u32) {
-    until("a stray", PATIENCE, || processes::stat(stray).filter(|process| process.group == stray));
+    until("a stray", EVENT_TIMEOUT, || processes::stat(stray).filter(|process| process.group == stray));
 }
 
 #[test]
@@ -34,7 +29,7 @@ fn an_orphan_among_the_descendants_of_a_killed_actor_dies_with_it() {
         let stray = parent.leave_a_stray().wait().unwrap();
         settle(stray);
         parent.kill().unwrap();
-        eventually("its end", PROMPTLY, || !processes::exists(stray));
+        eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
     });
 }
 
@@ -44,8 +39,8 @@ fn an_orphan_among_the_descendants_of_an_actor_that_is_stopped_dies_with_it() {
         let parent = Parent.spawn().unwrap();
         let stray = parent.leave_a_stray().wait().unwrap();
         settle(stray);
-        assert!(parent.stop(PATIENCE).unwrap().is_orderly());
-        eventually("its end", PROMPTLY, || !processes::exists(stray));
+        assert!(parent.stop(EVENT_TIMEOUT).unwrap().is_orderly());
+        eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
     });
 }
 
@@ -60,7 +55,7 @@ fn with_stray() -> (Run, u32) {
 fn an_orphan_among_the_descendants_dies_with_the_program() {
     let (run, stray) = with_stray();
     run.signal("KILL");
-    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
     assert_eq!(run.finish(), -9);
 }
 
@@ -69,7 +64,7 @@ fn an_orphan_among_the_descendants_dies_with_the_root_supervisor() {
     let (run, stray) = with_stray();
     processes::kill(run.root_supervisor());
     // The reaper is its parent then.
-    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
     assert_eq!(run.rest(), ["its supervisor died"]);
     assert_eq!(run.finish(), 0);
 }
@@ -79,9 +74,9 @@ fn an_orphan_among_the_descendants_dies_with_the_reaper() {
     let (run, stray) = with_stray();
     let root = run.root_supervisor();
     processes::kill(run.reaper());
-    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
     // Init is its parent then, and reaps it when it likes.
-    eventually("the end of the root supervisor", PROMPTLY, || !processes::runs(root));
+    eventually("the end of the root supervisor", CLEANUP_LIMIT_WHEN_BUSY, || !processes::runs(root));
     // What was written down of the actor's end may be read, or may not.
     assert!(matches!(
         &*run.line(),
@@ -96,7 +91,7 @@ fn an_orphan_among_the_descendants_dies_with_program_and_root_supervisor_or_prog
         let (run, stray) = with_stray();
         let other = if with_root { run.root_supervisor() } else { run.reaper() };
         processes::kill_together(&[run.pid(), other]);
-        eventually("its end", PROMPTLY, || !processes::exists(stray));
+        eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
         assert_eq!(run.finish(), -9);
     }
 }
@@ -107,7 +102,7 @@ fn an_orphan_dies_with_the_program_also_if_the_root_supervisor_is_stopped() {
     let (run, stray) = with_stray();
     processes::signal("STOP", i64::from(run.root_supervisor()));
     run.signal("KILL");
-    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
     assert_eq!(run.finish(), -9);
 }
 
@@ -115,7 +110,7 @@ fn an_orphan_dies_with_the_program_also_if_the_root_supervisor_is_stopped() {
 fn an_orphan_among_the_descendants_dies_at_the_end_of_the_program() {
     let (run, stray) = with_stray();
     run.signal("TERM");
-    eventually("its end", PROMPTLY, || !processes::exists(stray));
+    eventually("its end", CLEANUP_LIMIT_WHEN_BUSY, || !processes::exists(stray));
     assert_eq!(run.finish(), -15);
 }
 
@@ -124,7 +119,9 @@ fn at_the_fault_point() -> (Run, u32) {
     let run =
         Program::new(SCENARIO).args(["spawns-once"]).env("PHALANX_FAULT_BEFORE_SETUP_MS", "5000").start();
     let root = run.root_supervisor();
-    until("a child that is not set up", PATIENCE, || (processes::children(root).len() == 1).then_some(()));
+    until("a child that is not set up", EVENT_TIMEOUT, || {
+        (processes::children(root).len() == 1).then_some(())
+    });
     (run, root)
 }
 

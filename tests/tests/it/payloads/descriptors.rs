@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Fd, Restart};
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Everything that is an open file's business.
@@ -70,7 +69,7 @@ impl Keeper {
 
     #[tell]
     fn sleep(&self) {
-        std::thread::sleep(Duration::from_secs(1000));
+        std::thread::sleep(FOREVER);
     }
 
     fn crash(&self, _fd: Fd) {
@@ -182,7 +181,7 @@ fn sixty_descriptors_fit_and_a_hundred_are_a_typed_error() {
         let error = Keeper { kept: copies(61) }.spawn().unwrap_err();
         assert!(error.to_string().contains("in one message"), "{error}");
         drop(writer);
-        keeper.stop(Duration::from_secs(10)).unwrap();
+        keeper.stop(EVENT_TIMEOUT).unwrap();
         assert_eq!(everybody_has_closed(reader), "");
     });
 }
@@ -206,7 +205,7 @@ fn what_an_actor_has_not_read_when_it_is_killed_is_closed() {
 fn what_an_actor_held_when_it_died_is_closed_and_also_if_it_is_restarted() {
     alone(|| {
         let builder = Keeper::default().builder().restart(Restart::Permanent);
-        let keeper = builder.intensity(5, Duration::from_secs(10)).spawn().unwrap();
+        let keeper = builder.intensity(5, RESTART_WINDOW).spawn().unwrap();
         for _ in 0..2 {
             let (reader, writer) = std::io::pipe().unwrap();
             keeper.keep(vec![Fd::new(writer.try_clone().unwrap())]).wait().unwrap();

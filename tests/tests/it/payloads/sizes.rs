@@ -5,15 +5,12 @@ use std::time::{Duration, Instant};
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 
 use super::Blob;
 
 const KIB: usize = 1024;
 const LARGE: usize = 64 * KIB * KIB;
-
-/// No end is waited for longer than this.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// Looks at every byte.
 #[actor]
@@ -147,7 +144,7 @@ fn kill_after(delay: Duration) {
     let killed = Instant::now();
     let (error, told) = sending.join().unwrap();
     // What was being encoded is encoded first.
-    assert!(told.saturating_duration_since(killed) < LIMIT);
+    assert!(told.saturating_duration_since(killed) < EVENT_TIMEOUT);
     assert!(matches!(error, CallError::Died(..) | CallError::Gone(_)), "{error:?}");
     assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9));
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone};
 
 use super::*;
 
@@ -33,7 +33,7 @@ impl Holder {
 
     #[tell]
     fn sleep(&self) {
-        std::thread::sleep(Duration::from_secs(1000));
+        std::thread::sleep(FOREVER);
     }
 }
 
@@ -126,7 +126,7 @@ fn an_end_in_the_state_of_an_actor_goes_to_its_next_process() {
         assert_eq!(holder.recv().wait().unwrap(), 2);
         holder.send(3).wait().unwrap();
         assert_eq!(ours.recv(), Ok(3));
-        holder.stop(PATIENCE).unwrap();
+        holder.stop(EVENT_TIMEOUT).unwrap();
         assert_eq!(ours.recv(), Err(PipeError::Closed));
     });
 }

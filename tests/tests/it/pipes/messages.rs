@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::time::Instant;
 
 use phalanx::Fd;
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -126,7 +126,7 @@ fn a_receive_with_a_limit_is_never_early_and_takes_what_is_there() {
         assert_eq!((one.try_recv(), one.recv_timeout(limit)), (Ok(Some(7)), Ok(Some(8))));
         drop(other);
         assert_eq!(one.try_recv(), Err(PipeError::Closed));
-        assert_eq!(one.recv_timeout(PATIENCE), Err(PipeError::Closed));
+        assert_eq!(one.recv_timeout(EVENT_TIMEOUT), Err(PipeError::Closed));
     });
 }
 

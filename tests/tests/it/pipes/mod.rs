@@ -8,9 +8,6 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::{Blob, Pipe, PipeError};
 
-/// Longer than anything here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Sends back what it receives, until the other end is gone; answers how many messages that were.
 #[task]
 fn echo(mut end: Pipe<Blob>) -> usize {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::process;
 
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{Bytes, PATIENCE, pool, square};
+use super::{Bytes, pool, square};
 
 #[test]
 fn arguments_that_take_long_to_be_read_are_not_handed_around_between_idle_workers() {
@@ -34,7 +34,7 @@ fn what_a_stopped_worker_has_not_begun_goes_to_one_that_is_idle() {
             super::nap(1);
             here(n)
         };
-        eventually("tasks of both", PATIENCE, || {
+        eventually("tasks of both", EVENT_TIMEOUT, || {
             let by: BTreeSet<u32> = pool.map(task, 0..8).unwrap().into_iter().collect();
             by.len() == 2
         });

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use phalanx::pool::{TaskError, worker};
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Pool};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{Latch, PATIENCE, nap, pass, pid, pool, square};
+use super::{Latch, nap, pass, pid, pool, square};
 
 #[test]
 fn what_is_cancelled_before_its_turn_never_runs() {
@@ -65,7 +65,7 @@ fn a_task_that_runs_is_killed_and_no_other() {
         assert_eq!(receiver.recv().unwrap(), (true, false), "the worker is gone by then");
         assert_eq!(next.wait().unwrap(), 9);
         let done = pool.submit(square, 4);
-        eventually("its end", PATIENCE, || done.is_done());
+        eventually("its end", EVENT_TIMEOUT, || done.is_done());
         assert!(!done.cancel_hard());
         assert_eq!(done.wait().unwrap(), 16);
     });
@@ -141,7 +141,7 @@ fn the_time_in_which_a_worker_reads_an_argument_counts() {
             Err(TaskError::Died(ExitReason::DeadlineExceeded { after, .. }, _)) => assert!(after >= limit),
             other => panic!("{other:?}"),
         }
-        assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
+        assert!(before.elapsed() < EVENT_TIMEOUT, "{:?}", before.elapsed());
         assert_eq!(pool.run(read, Slow(0)), Ok(0));
     });
 }
@@ -173,7 +173,7 @@ fn a_task_is_told_when_it_is_late() {
         let obey = |_: ()| {
             let me = worker().unwrap();
             assert!(!me.is_cancelled());
-            eventually("the end of the time", PATIENCE, || me.is_cancelled());
+            eventually("the end of the time", EVENT_TIMEOUT, || me.is_cancelled());
             std::process::id()
         };
         let first = pool.run(obey, ()).unwrap();
@@ -248,7 +248,7 @@ fn workers_that_grow_or_are_old_are_replaced() {
         assert_ne!(pool.run(grow, 1).unwrap(), first);
         let pool = Pool::builder().workers(1).max_age(Duration::from_millis(100)).build().unwrap();
         let first = pool.run(pid, ()).unwrap();
-        eventually("another process", PATIENCE, || pool.run(pid, ()).unwrap() != first);
+        eventually("another process", EVENT_TIMEOUT, || pool.run(pid, ()).unwrap() != first);
         pool.close();
         assert_eq!(pool.join().unwrap().crashes, 0);
     });
@@ -274,15 +274,15 @@ fn a_pool_can_be_resized() {
         let pool = pool(1);
         let live = || pool.insights().workers.iter().filter(|worker| worker.pid.is_some()).count();
         pool.resize(3);
-        eventually("three workers", PATIENCE, || live() == 3);
+        eventually("three workers", EVENT_TIMEOUT, || live() == 3);
         let latch = Latch::closed("resized");
         let held: Vec<_> = (0..3).map(|_| pool.submit(pass, latch.path())).collect();
-        eventually("three that run", PATIENCE, || held.iter().all(|task| task.is_running()));
+        eventually("three that run", EVENT_TIMEOUT, || held.iter().all(|task| task.is_running()));
         pool.resize(1);
         assert_eq!(pool.try_submit(square, 2).map(drop), Ok(()));
         latch.open();
         assert!(held.into_iter().all(|task| task.wait().is_ok()));
-        eventually("one worker", PATIENCE, || live() == 1);
+        eventually("one worker", EVENT_TIMEOUT, || live() == 1);
         assert_eq!(pool.run(square, 3).unwrap(), 9);
         pool.close();
         assert_eq!(pool.join().unwrap().crashes, 0);
@@ -297,12 +297,14 @@ fn a_pool_grows_with_its_work_and_shrinks_without() {
         assert_eq!(live(), 1);
         let latch = Latch::closed("busy");
         let held: Vec<_> = (0..5).map(|_| pool.submit(pass, latch.path())).collect();
-        eventually("three workers", PATIENCE, || held.iter().filter(|task| task.is_running()).count() == 3);
+        eventually("three workers", EVENT_TIMEOUT, || {
+            held.iter().filter(|task| task.is_running()).count() == 3
+        });
         assert_eq!(live(), 3);
         latch.open();
         let pids: BTreeSet<u32> = held.into_iter().map(|task| task.wait().unwrap()).collect();
         assert!(pids.len() <= 3, "{pids:?}");
-        eventually("one worker", PATIENCE, || live() == 1);
+        eventually("one worker", EVENT_TIMEOUT, || live() == 1);
         assert_eq!(pool.run(square, 3).unwrap(), 9);
         pool.close();
         assert_eq!(pool.join().unwrap().crashes, 0);

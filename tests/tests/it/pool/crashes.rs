@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use phalanx::pool::{OnLoss, PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Pool};
-use phalanx_tests::processes;
-use phalanx_tests::{alone, eventually, until};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes, until};
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Latch, PATIENCE, nap, note_pid, noted_pid, pass, pid, pool, square};
+use super::{Bytes, Latch, nap, note_pid, noted_pid, pass, pid, pool, square};
 
 /// How to die.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -36,7 +35,7 @@ impl Death {
         match self {
             Death::Segfault => {
                 processes::signal("SEGV", i64::from(process::id()));
-                std::thread::sleep(PATIENCE);
+                std::thread::sleep(FOREVER);
             }
             Death::Abort => process::abort(),
             Death::Exit => process::exit(1),
@@ -123,7 +122,7 @@ fn a_death_at_any_point_costs_its_task_and_the_pool_is_whole_again() {
                 assert_eq!(task.wait().unwrap(), (n * n) as u64);
             }
         }
-        eventually("all workers", PATIENCE, || lives(&pool) == 2);
+        eventually("all workers", EVENT_TIMEOUT, || lives(&pool) == 2);
     });
 }
 
@@ -139,7 +138,7 @@ fn a_worker_killed_while_idle_harms_nobody() {
         before.iter().for_each(|pid| processes::kill(*pid));
         let results: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
         assert!(results.into_iter().all(|task| task.wait().is_ok()));
-        eventually("other workers", PATIENCE, || lives(&pool) == 2);
+        eventually("other workers", EVENT_TIMEOUT, || lives(&pool) == 2);
         assert!(worker_pids(&pool).iter().all(|pid| !before.contains(pid)));
         pool.close();
         assert_eq!(pool.join().unwrap().crashes, 2);
@@ -204,7 +203,7 @@ impl Middle {
     fn stop_if(&self, at: At) {
         if self.0 == at && phalanx::pool::worker().is_some() {
             note_pid(&middle());
-            eventually("to be killed, or let go", PATIENCE, || !middle().exists());
+            eventually("to be killed, or let go", EVENT_TIMEOUT, || !middle().exists());
         }
     }
 }
@@ -229,10 +228,11 @@ fn a_worker_killed_while_it_reads_fails_its_task_or_another_does_it() {
     alone(|| {
         let pool = pool(1);
         let task = pool.submit(|halves: Halves| halves.is_whole(), Halves::new(At::Reading));
-        let first = until("a reader", PATIENCE, || noted_pid(&middle()));
+        let first = until("a reader", EVENT_TIMEOUT, || noted_pid(&middle()));
         processes::kill(first);
         // None of its code had run, so another one is given it.
-        let second = until("another reader", PATIENCE, || noted_pid(&middle()).filter(|pid| *pid != first));
+        let second =
+            until("another reader", EVENT_TIMEOUT, || noted_pid(&middle()).filter(|pid| *pid != first));
         assert!(processes::runs(second));
         fs::remove_file(middle()).unwrap();
         assert!(task.wait().unwrap());
@@ -248,13 +248,13 @@ fn a_task_whose_every_reader_dies_fails_once() {
         let task = pool.submit(|halves: Halves| halves.is_whole(), Halves::new(At::Reading));
         let next = pool.submit(square, 3);
         let mut killed = Vec::new();
-        while !task.is_done() {
+        eventually("the end of the task", EVENT_TIMEOUT, || {
             if let Some(reader) = noted_pid(&middle()).filter(|pid| !killed.contains(pid)) {
                 processes::kill(reader);
                 killed.push(reader);
             }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+            task.is_done()
+        });
         let error = task.wait().unwrap_err();
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
         assert_eq!(killed.len(), 3, "{killed:?}");
@@ -269,7 +269,7 @@ fn a_worker_killed_while_it_writes_is_one_death() {
         let pool = pool(1);
         let task = pool.submit(|_: ()| Halves::new(At::Writing), ());
         let next = pool.submit(square, 3);
-        let writer = until("a writer", PATIENCE, || noted_pid(&middle()));
+        let writer = until("a writer", EVENT_TIMEOUT, || noted_pid(&middle()));
         processes::kill(writer);
         let error = task.wait().map(drop).unwrap_err();
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
@@ -407,8 +407,12 @@ fn a_crash_loop_in_init_ends_the_pool_with_the_cause() {
             "{error}"
         );
         fs::remove_file(&broken).unwrap();
-        let pool =
-            Pool::builder().workers(2).try_init(init, path.clone()).intensity(3, PATIENCE).build().unwrap();
+        let pool = Pool::builder()
+            .workers(2)
+            .try_init(init, path.clone())
+            .intensity(3, RESTART_WINDOW)
+            .build()
+            .unwrap();
         fs::remove_file(&mark).unwrap();
         fs::write(&broken, "").unwrap();
         let latch = Latch::closed("never");
@@ -456,7 +460,9 @@ fn a_pool_outlives_its_supervisor() {
         let workers = worker_pids(&pool);
         let supervisor = processes::stat(workers[0]).unwrap().parent;
         processes::kill(supervisor);
-        eventually("the end of the workers", PATIENCE, || !workers.iter().any(|pid| processes::runs(*pid)));
+        eventually("the end of the workers", EVENT_TIMEOUT, || {
+            !workers.iter().any(|pid| processes::runs(*pid))
+        });
         let results: Vec<_> = (0..20).map(|n| pool.submit(square, n)).collect();
         assert!(results.into_iter().all(|task| task.wait().is_ok()));
         assert_ne!(processes::stat(pool.run(pid, ()).unwrap()).unwrap().parent, supervisor);

@@ -1,19 +1,21 @@
 //! How pools end.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use phalanx::Pool;
 use phalanx::pool::{End, PoolError, TaskError};
-use phalanx_tests::{Program, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually, processes};
 
-use super::{Latch, PATIENCE, nap, pass, pid, pool, square};
+use super::{Latch, nap, pass, pid, pool, square};
 
 #[test]
 fn an_abort_ends_ten_thousand_tasks() {
     alone(|| {
         let pool = pool(4);
         let tasks: Vec<_> = (0..10_000).map(|_| pool.submit(nap, 10_000)).collect();
-        eventually("tasks that run", PATIENCE, || tasks.iter().take(4).all(|task| task.is_running()));
+        eventually("tasks that run", EVENT_TIMEOUT, || tasks.iter().take(4).all(|task| task.is_running()));
+        // The dispatcher may still hand out tasks; that it rests cannot be seen from outside.
         std::thread::sleep(Duration::from_millis(200));
         let start = Instant::now();
         pool.abort();
@@ -49,7 +51,7 @@ fn what_is_pending_can_be_cancelled_and_what_runs_is_done() {
     alone(|| {
         let pool = pool(2);
         let tasks: Vec<_> = (0..50).map(|_| pool.submit(nap, 100)).collect();
-        eventually("tasks that run", PATIENCE, || tasks[0].is_running());
+        eventually("tasks that run", EVENT_TIMEOUT, || tasks[0].is_running());
         let report = pool.shutdown(End::CancelPending).unwrap();
         assert!(report.cancelled > 20, "{report}");
         assert_eq!(report.succeeded + report.cancelled, 50);
@@ -64,7 +66,7 @@ fn a_kill_leaves_nobody_alive() {
     alone(|| {
         let pool = pool(2);
         let tasks: Vec<_> = (0..50).map(|_| pool.submit(nap, 100_000)).collect();
-        eventually("tasks that run", PATIENCE, || tasks[0].is_running());
+        eventually("tasks that run", EVENT_TIMEOUT, || tasks[0].is_running());
         let workers: Vec<u32> = pool.insights().workers.iter().filter_map(|worker| worker.pid).collect();
         let start = Instant::now();
         let report = pool.shutdown(End::Kill).unwrap();
@@ -112,8 +114,13 @@ fn a_full_queue_makes_wait_and_can_be_tried() {
         let refused = pool.try_submit(square, 5).unwrap_err();
         assert_eq!((refused.args, refused.full), (5, true));
         std::thread::scope(|scope| {
-            let late = scope.spawn(|| pool.submit(square, 6).wait().unwrap());
-            std::thread::sleep(Duration::from_millis(50));
+            let (thread, of_late) = mpsc::channel();
+            let pool = &pool;
+            let late = scope.spawn(move || {
+                thread.send(processes::this_thread()).unwrap();
+                pool.submit(square, 6).wait().unwrap()
+            });
+            processes::until_blocked(of_late.recv().unwrap());
             assert!(!late.is_finished());
             latch.open();
             assert_eq!(late.join().unwrap(), 36);
@@ -141,8 +148,9 @@ fn a_root_supervisor_that_is_killed_during_the_start_of_a_pool_leaves_nothing() 
                 let slow = |millis: u64| nap(millis);
                 Pool::builder().workers(3).init(slow, 100_u64).build().map(|pool| pool.run(pid, ()))
             });
-            let root =
-                phalanx_tests::until("a root", PATIENCE, || processes::root_supervisor(std::process::id()));
+            let root = phalanx_tests::until("a root", EVENT_TIMEOUT, || {
+                processes::root_supervisor(std::process::id())
+            });
             std::thread::sleep(Duration::from_millis(round * 30));
             let below = processes::descendants(root);
             processes::kill(root);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use phalanx::pool::TaskError;
 use phalanx::{ExitReason, Pool};
-use phalanx_tests::{alone, pages};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, pages};
 use serde::{Deserialize, Serialize};
 
-use super::{PATIENCE, square};
+use super::square;
 
 /// What a task does when it has written over its worker's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl Item {
             match self.then {
                 Then::Return => {}
                 Then::Exit => process::exit(1),
-                Then::Hang => thread::sleep(Duration::from_secs(1000)),
+                Then::Hang => thread::sleep(FOREVER),
             }
         }
         is_first
@@ -70,7 +70,7 @@ fn a_worker_that_writes_over_its_lane_costs_what_it_may_have_begun_and_nothing_i
                 let mut failed = 0;
                 for (item, mut task) in items.iter().zip(tasks) {
                     let case = format!("{item:?}");
-                    match task.wait_timeout(PATIENCE) {
+                    match task.wait_timeout(EVENT_TIMEOUT) {
                         Ok(is_first) => assert!(is_first, "run twice: {case}"),
                         Err(TaskError::Died(..) | TaskError::Codec(..)) => failed += 1,
                         Err(error) => panic!("{case}: {error:?}"),
@@ -97,7 +97,7 @@ fn a_lane_that_is_written_over_under_a_task_that_hangs_does_not_save_it_from_its
             let pool = Pool::builder().workers(1).deadline(Duration::from_millis(300)).build().unwrap();
             let item = Item { number: 0, of: 99, writes: Some(byte), then: Then::Hang };
             let mut task = pool.submit(Item::run, item);
-            let error = task.wait_timeout(PATIENCE).unwrap_err();
+            let error = task.wait_timeout(EVENT_TIMEOUT).unwrap_err();
             assert!(matches!(error.exit_reason(), Some(ExitReason::Broken(_))), "{error}");
             assert!(item.take_mark());
             assert_eq!(pool.submit(square, 3).wait().unwrap(), 9);

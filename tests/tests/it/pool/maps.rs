@@ -8,9 +8,9 @@ use std::{fs, iter, process};
 
 use phalanx::pool::TaskError;
 use phalanx::{Pool, Shared, SpawnError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{PATIENCE, nap, pool, square};
+use super::{nap, pool, square};
 
 #[test]
 fn a_map_is_the_sequential_one_whatever_the_chunk() {
@@ -121,7 +121,7 @@ fn a_slow_input_leaves_no_worker_idle_while_there_is_no_result() {
             phalanx::pool::state(|begun: &mut Begun| {
                 let mine = begun[0].fetch_add(1, Ordering::AcqRel) + 1;
                 let wanted = mine.next_multiple_of(2);
-                eventually("another task", PATIENCE, || begun[0].load(Ordering::Acquire) >= wanted);
+                eventually("another task", EVENT_TIMEOUT, || begun[0].load(Ordering::Acquire) >= wanted);
             });
             n
         };

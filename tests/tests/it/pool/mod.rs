@@ -17,12 +17,9 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::Pool;
-use phalanx_tests::{eventually, until};
+use phalanx_tests::{EVENT_TIMEOUT, eventually, until};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// Longer than anything here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 fn pool(workers: usize) -> Pool {
     Pool::builder().workers(workers).build().unwrap()
@@ -44,7 +41,7 @@ fn nap(millis: u64) -> u64 {
 /// Waits in a task until the file is there; says by another one that it has begun, and in which process.
 fn pass(latch: String) -> u32 {
     note_pid(&PathBuf::from(format!("{latch}.begun")));
-    eventually("an open latch", PATIENCE, || fs::exists(&latch).unwrap());
+    eventually("an open latch", EVENT_TIMEOUT, || fs::exists(&latch).unwrap());
     process::id()
 }
 
@@ -108,7 +105,7 @@ impl Latch {
 
     /// Answers which process it is.
     fn await_begun(&self) -> u32 {
-        until("a task that has begun", PATIENCE, || noted_pid(&self.begun()))
+        until("a task that has begun", EVENT_TIMEOUT, || noted_pid(&self.begun()))
     }
 }
 

@@ -8,9 +8,7 @@ use std::time::Duration;
 use phalanx::pool::{PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx::{Pool, Restart};
-use phalanx_tests::{alone, eventually, processes};
-
-use super::PATIENCE;
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 static LOADED: OnceLock<(u32, Vec<u64>)> = OnceLock::new();
 
@@ -135,7 +133,7 @@ fn a_supervisor_that_is_restarted_loads_again() {
         let pool = Pool::builder().workers(1).preload(load, 10).build().unwrap();
         let first = pool.run(loader, ()).unwrap().unwrap();
         processes::kill(first);
-        eventually("another supervisor", PATIENCE, || {
+        eventually("another supervisor", EVENT_TIMEOUT, || {
             pool.run(loader, ()).is_ok_and(|pid| pid.is_some_and(|pid| pid != first))
         });
     });
@@ -144,7 +142,7 @@ fn a_supervisor_that_is_restarted_loads_again() {
 #[test]
 fn threads_that_are_left_behind_are_refused_and_so_is_a_panic() {
     alone(|| {
-        let leaves = |_: ()| drop(std::thread::spawn(|| std::thread::sleep(Duration::from_secs(1000))));
+        let leaves = |_: ()| drop(std::thread::spawn(|| std::thread::sleep(FOREVER)));
         let error = Pool::builder().workers(1).preload(leaves, ()).build().unwrap_err();
         assert!(
             matches!(&error, SpawnError::InitFailed { .. }) && error.to_string().contains("threads"),
@@ -224,7 +222,7 @@ fn a_preload_that_panics_when_the_supervisor_is_restarted_ends_the_pool_with_the
         let pool = Pool::builder().workers(1).preload(note, file.clone()).build().unwrap();
         let napping = pool.submit(super::nap, 100_000);
         let pending = pool.submit(super::square, 3);
-        eventually("a task that runs", PATIENCE, || napping.is_running());
+        eventually("a task that runs", EVENT_TIMEOUT, || napping.is_running());
         let panic = format!("{file}.panic");
         fs::write(&panic, "").unwrap();
         processes::kill(notes(&file)[0]);

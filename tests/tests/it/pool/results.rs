@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use phalanx::pool::{Border, TaskError, Until, as_completed, wait, worker};
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Pool};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, Latch, PATIENCE, nap, pass, pid, pool, square};
+use super::{Bytes, Latch, nap, pass, pid, pool, square};
 
 #[task]
 fn half(n: u64) -> Result<u64, String> {
@@ -55,7 +55,7 @@ fn a_wait_that_is_over_leaves_the_task_and_its_result_alone() {
         assert!(matches!(slow.wait_timeout(limit), Err(TaskError::Timeout(_))));
         assert!(start.elapsed() >= limit && start.elapsed() < Duration::from_millis(650));
         assert_eq!(other.wait().unwrap(), 25);
-        assert_eq!(slow.wait_timeout(PATIENCE).unwrap(), 700);
+        assert_eq!(slow.wait_timeout(EVENT_TIMEOUT).unwrap(), 700);
     });
 }
 
@@ -238,7 +238,7 @@ fn several_tasks_are_waited_for_together() {
         let limit = Some(Duration::from_millis(50));
         assert_eq!(wait([&slow, &quick], Until::All, limit).pending, [0]);
         let bad = pool.submit(|latch: String| -> u32 { panic!("{latch}") }, "bad".into());
-        let waited = wait([&slow, &bad, &quick], Until::FirstError, Some(PATIENCE));
+        let waited = wait([&slow, &bad, &quick], Until::FirstError, Some(EVENT_TIMEOUT));
         assert_eq!((waited.done, waited.pending), (vec![1, 2], vec![0]));
         let mut order = as_completed([slow, quick, bad]);
         assert!(order.next().is_some() && order.next().is_some());
@@ -344,7 +344,7 @@ fn whether_a_task_runs_is_known_at_once() {
         latch.await_begun();
         assert!(first.is_running() && !second.is_running());
         latch.open();
-        eventually("the end", PATIENCE, || first.is_done() && second.is_done());
+        eventually("the end", EVENT_TIMEOUT, || first.is_done() && second.is_done());
         assert!(!first.is_running() && !second.is_running());
     });
 }

@@ -4,9 +4,9 @@ use std::thread;
 
 use phalanx::prelude::*;
 use phalanx::{GetError, GetTimeoutError, PutError, PutTimeoutError, Queue, TryGetError, TryPutError};
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 
-use super::{LIMIT, MOMENT, get_numbers, handled, numbers, until_handled};
+use super::{MOMENT, get_numbers, handled, numbers, until_handled};
 
 /// Takes until the queue is closed and empty.
 #[task]
@@ -24,13 +24,13 @@ fn a_closed_queue_gives_out_what_it_holds_and_takes_nothing() {
         assert!(queue.is_closed().unwrap());
         assert_eq!(queue.put(3).unwrap_err(), PutError::Closed(3));
         assert_eq!(queue.try_put(3).unwrap_err(), TryPutError::Closed(3));
-        assert_eq!(queue.put_timeout(3, LIMIT).unwrap_err(), PutTimeoutError::Closed(3));
+        assert_eq!(queue.put_timeout(3, EVENT_TIMEOUT).unwrap_err(), PutTimeoutError::Closed(3));
         let error = queue.put_all([3, 4]).unwrap_err();
         assert_eq!((error.stored, error.rest, error.error), (0, vec![3, 4], PutError::Closed(())));
         assert_eq!((queue.get().unwrap(), queue.get().unwrap()), (1, 2));
         assert_eq!(queue.get().unwrap_err(), GetError::Closed);
         assert_eq!(queue.try_get().unwrap_err(), TryGetError::Closed);
-        assert_eq!(queue.get_timeout(LIMIT).unwrap_err(), GetTimeoutError::Closed);
+        assert_eq!(queue.get_timeout(EVENT_TIMEOUT).unwrap_err(), GetTimeoutError::Closed);
         assert_eq!(queue.get_up_to(5).unwrap_err(), GetError::Closed);
         assert!(matches!(queue.lease().unwrap_err(), GetError::Closed));
         queue.close().unwrap();
@@ -46,9 +46,9 @@ fn closing_ends_the_waiting_of_those_who_put_and_those_who_take() {
         thread::scope(|scope| {
             let before = (handled(&full), handled(&empty));
             let one = scope.spawn(|| full.put(3));
-            let timed = scope.spawn(|| full.put_timeout(4, LIMIT));
+            let timed = scope.spawn(|| full.put_timeout(4, EVENT_TIMEOUT));
             let taker = get_numbers::builder(empty.clone(), 1).spawn().unwrap();
-            let taking = scope.spawn(|| empty.get_timeout(LIMIT));
+            let taking = scope.spawn(|| empty.get_timeout(EVENT_TIMEOUT));
             until_handled(&full, before.0, 2);
             until_handled(&empty, before.1, 2);
             full.close().unwrap();

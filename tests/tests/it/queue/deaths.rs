@@ -8,18 +8,16 @@ use phalanx::{
     Blob, GetError, GetTimeoutError, PutAllError, PutError, PutTimeoutError, Queue, QueueError, Restart,
     TryGetError,
 };
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes};
 
-use super::{
-    LIMIT, MOMENT, get_numbers, handled, hold_one, is_gone, kill, numbers, until_handled, wait_for_one,
-};
+use super::{MOMENT, get_numbers, handled, hold_one, is_gone, kill, numbers, until_handled, wait_for_one};
 
 /// Gets one, says so, and holds it in its hands.
 #[task]
 fn get_and_say(queue: Queue<u64>, said: Queue<u64>) {
     let number = queue.get().unwrap();
     said.put(number).unwrap();
-    thread::sleep(LIMIT);
+    thread::sleep(FOREVER);
 }
 
 /// Puts 16 MiB again and again.
@@ -69,8 +67,8 @@ fn what_a_consumer_has_got_is_lost_with_it_and_nothing_hangs() {
         kill(&consumer.any());
         queue.close().unwrap();
         assert_eq!(get_numbers::spawn(queue.clone(), 2).unwrap().join().unwrap(), [1, 2]);
-        assert_eq!(queue.get_timeout(LIMIT).unwrap_err(), GetTimeoutError::Closed);
-        assert!(queue.join_timeout(LIMIT).unwrap());
+        assert_eq!(queue.get_timeout(EVENT_TIMEOUT).unwrap_err(), GetTimeoutError::Closed);
+        assert!(queue.join_timeout(EVENT_TIMEOUT).unwrap());
     });
 }
 
@@ -88,7 +86,7 @@ fn an_item_is_not_given_to_a_consumer_that_was_killed_while_it_waited() {
         kill(&consumers[1].any());
         queue.put_all([7, 8]).unwrap();
         assert_eq!(consumers[2].join().unwrap(), Some(7));
-        assert_eq!(queue.get_timeout(LIMIT).unwrap(), 8);
+        assert_eq!(queue.get_timeout(EVENT_TIMEOUT).unwrap(), 8);
     });
 }
 
@@ -147,10 +145,10 @@ fn when_the_queue_is_killed_every_call_that_waits_ends_with_its_error() {
         let before = [handled(&full), handled(&empty), handled(&held)];
         thread::scope(|scope| {
             let put = scope.spawn(|| full.put(1));
-            let put_timeout = scope.spawn(|| full.put_timeout(2, LIMIT));
+            let put_timeout = scope.spawn(|| full.put_timeout(2, EVENT_TIMEOUT));
             let put_all = scope.spawn(|| full.put_all(vec![3, 4]));
             let get = scope.spawn(|| empty.get());
-            let get_timeout = scope.spawn(|| empty.get_timeout(LIMIT));
+            let get_timeout = scope.spawn(|| empty.get_timeout(EVENT_TIMEOUT));
             let several = scope.spawn(|| empty.get_up_to(9));
             let leasing = scope.spawn(|| empty.lease());
             let joining = scope.spawn(|| held.join());
@@ -230,11 +228,12 @@ fn an_actor_that_is_restarted_holds_nothing_of_what_its_last_process_held() {
         let queue = numbers(10);
         queue.put_all(0..2).unwrap();
         let worker = Worker { queue: queue.clone() };
-        let worker = worker.builder().restart(Restart::Permanent).intensity(20, LIMIT).spawn().unwrap();
+        let worker =
+            worker.builder().restart(Restart::Permanent).intensity(20, RESTART_WINDOW).spawn().unwrap();
         for round in 0..5 {
             assert_eq!(worker.hold().wait().unwrap(), 0);
             assert!(worker.crash().wait().is_err());
-            eventually("it is back", LIMIT, || queue.len().unwrap() == 2);
+            eventually("it is back", EVENT_TIMEOUT, || queue.len().unwrap() == 2);
             assert_eq!(worker.incarnation().max(round + 1), worker.incarnation());
         }
         let lease = queue.lease().unwrap();
@@ -253,7 +252,7 @@ fn a_lease_of_the_living_stays_while_others_die() {
         numbers.sort_unstable();
         assert_eq!(numbers, [1, 2]);
         processes::kill_together(&[others[0].pid(), others[1].pid()]);
-        eventually("they are back", LIMIT, || queue.leased().unwrap() == 1);
+        eventually("they are back", EVENT_TIMEOUT, || queue.leased().unwrap() == 1);
         assert!(!queue.join_timeout(MOMENT).unwrap());
         assert_eq!(lease.ack().unwrap(), 0);
         assert_eq!(queue.get_up_to(9).unwrap(), [1, 2, 3]);
@@ -274,6 +273,6 @@ fn a_queue_that_hangs_is_an_error_and_nothing_that_waits_for_ever() {
         ));
         processes::signal("CONT", pid);
         queue.put(1).unwrap();
-        assert_eq!(queue.get_timeout(LIMIT).unwrap(), 1);
+        assert_eq!(queue.get_timeout(EVENT_TIMEOUT).unwrap(), 1);
     });
 }

@@ -5,10 +5,10 @@ use std::io::{Read, Write};
 
 use phalanx::prelude::*;
 use phalanx::{AnyRef, Blob, Fd, GetError, PutError, Queue, QueueError, TryPutError};
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 use serde::{Deserialize, Serialize};
 
-use super::{LIMIT, numbers};
+use super::numbers;
 
 /// Cannot be encoded if it is 13.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ fn an_item_that_cannot_be_decoded_is_an_error_at_who_takes_it_and_the_next_one_i
         errors.unwrap().join().unwrap();
         // Those two are gone.
         assert_eq!(queue.get().unwrap().home, std::process::id());
-        assert!(queue.join_timeout(LIMIT).unwrap() && queue.is_empty().unwrap());
+        assert!(queue.join_timeout(EVENT_TIMEOUT).unwrap() && queue.is_empty().unwrap());
     });
 }
 

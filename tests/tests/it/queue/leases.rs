@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Queue, TryGetError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{LIMIT, MOMENT, handled, hold_one, kill, numbers, until_handled};
+use super::{MOMENT, handled, hold_one, kill, numbers, until_handled};
 
 /// Leases, gives back what it is told to once, and acknowledges the rest until the queue is closed. Answers what it has done.
 #[task]
@@ -44,14 +44,14 @@ fn a_join_returns_after_the_last_acknowledgement_and_what_is_given_back_comes_on
         let joining = join_and_say::spawn(queue.clone(), said.clone()).unwrap();
         until_handled(&queue, before, 1);
         let workers: Vec<_> = (0..4).map(|_| work::spawn(queue.clone(), 7).unwrap()).collect();
-        eventually("the others are done", LIMIT, || {
+        eventually("the others are done", EVENT_TIMEOUT, || {
             queue.is_empty().unwrap() && queue.leased().unwrap() == 2
         });
         assert!(!queue.join_timeout(MOMENT).unwrap());
         assert_eq!(first.pop().unwrap().ack().unwrap(), 1);
         assert!(!queue.join_timeout(MOMENT).unwrap() && said.is_empty().unwrap());
         first.pop().unwrap().ack().unwrap();
-        assert!(queue.join_timeout(LIMIT).unwrap());
+        assert!(queue.join_timeout(EVENT_TIMEOUT).unwrap());
         joining.join().unwrap();
         said.try_get().unwrap();
         queue.close().unwrap();
@@ -157,12 +157,12 @@ fn an_item_whose_holder_is_killed_goes_to_another_one_before_all_others() {
         assert_eq!(held.get().unwrap(), 0);
         assert_eq!((queue.len().unwrap(), queue.leased().unwrap()), (2, 1));
         kill(&holder.any());
-        eventually("it is back", LIMIT, || queue.len().unwrap() == 3);
+        eventually("it is back", EVENT_TIMEOUT, || queue.len().unwrap() == 3);
         let lease = queue.lease().unwrap();
         assert_eq!((*lease, lease.deliveries()), (0, 2));
         lease.ack().unwrap();
         assert_eq!(queue.get_up_to(5).unwrap(), [1, 2]);
-        assert!(queue.join_timeout(LIMIT).unwrap());
+        assert!(queue.join_timeout(EVENT_TIMEOUT).unwrap());
     });
 }
 
@@ -180,6 +180,6 @@ fn a_process_that_ends_in_order_gives_back_what_it_holds_too() {
         .unwrap()
         .join()
         .unwrap();
-        assert_eq!(queue.lease_timeout(LIMIT).unwrap().ack().unwrap(), 5);
+        assert_eq!(queue.lease_timeout(EVENT_TIMEOUT).unwrap().ack().unwrap(), 5);
     });
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{GetError, Queue, QueueError};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{LIMIT, handled, numbers, until_handled};
+use super::{handled, numbers, until_handled};
 
 /// Makes queues for others.
 #[actor]
@@ -88,7 +88,7 @@ fn a_queue_ends_with_the_process_that_made_it() {
         })
         .unwrap();
         let pid = queue.process().pid();
-        maker.stop(LIMIT).unwrap();
+        maker.stop(EVENT_TIMEOUT).unwrap();
         assert!(!processes::exists(pid));
         assert!(matches!(queue.put(1), Err(phalanx::PutError::Failed(1, QueueError::Gone(_)))));
         waiting.join().unwrap();
@@ -142,6 +142,6 @@ fn a_process_that_gets_many_handles_is_one_holder() {
             through.put(queue.clone()).unwrap();
             through.get().unwrap().lease().unwrap().ack().unwrap();
         }
-        eventually("nothing is kept", LIMIT, || descriptors() <= before + 1);
+        eventually("nothing is kept", EVENT_TIMEOUT, || descriptors() <= before + 1);
     });
 }

@@ -13,10 +13,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{AnyRef, Queue, QueueError};
-use phalanx_tests::{eventually, processes};
-
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually, processes};
 
 /// Short enough to be waited out.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -44,7 +41,7 @@ fn wait_for_one(queue: Queue<u64>, waiting: Queue<()>) -> Option<u64> {
 fn hold_one(queue: Queue<u64>, held: Queue<u64>) {
     let lease = queue.lease().unwrap();
     held.put(*lease).unwrap();
-    thread::sleep(LIMIT);
+    thread::sleep(FOREVER);
 }
 
 fn numbers(capacity: usize) -> Queue<u64> {
@@ -53,7 +50,7 @@ fn numbers(capacity: usize) -> Queue<u64> {
 
 /// Waits until so many calls, or more, have reached the queue's process since `before`.
 fn until_handled<T>(queue: &Queue<T>, before: u64, calls: u64) {
-    eventually("the calls have arrived", LIMIT, || handled(queue) >= before + calls);
+    eventually("the calls have arrived", EVENT_TIMEOUT, || handled(queue) >= before + calls);
 }
 
 /// How many calls have reached the queue's process.
@@ -65,7 +62,7 @@ fn handled<T>(queue: &Queue<T>) -> u64 {
 
 fn kill(process: &AnyRef) {
     processes::kill(process.pid());
-    process.monitor().recv_timeout(LIMIT).unwrap();
+    process.monitor().recv_timeout(EVENT_TIMEOUT).unwrap();
 }
 
 fn is_gone(error: &QueueError) -> bool {

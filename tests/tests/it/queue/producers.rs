@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use phalanx::prelude::*;
 use phalanx::{GetTimeoutError, Queue};
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 
-use super::{LIMIT, MOMENT, get_numbers, numbers, put_numbers};
+use super::{MOMENT, get_numbers, numbers, put_numbers};
 
 #[task]
 fn put_much(bytes: Queue<Vec<u8>>, small: Queue<u64>) {
@@ -37,7 +37,7 @@ fn a_producer_is_joined_before_anything_of_it_is_read() {
     alone(|| {
         let (bytes, small) = (Queue::bounded(1).unwrap(), numbers(10_000));
         let child = put_much::spawn(bytes.clone(), small.clone()).unwrap();
-        assert!(child.join_timeout(LIMIT).expect("it does not wait for a reader").is_ok());
+        assert!(child.join_timeout(EVENT_TIMEOUT).expect("it does not wait for a reader").is_ok());
         assert_eq!(bytes.get().unwrap(), vec![7; 1 << 20]);
         assert!((0..10_000).all(|number| small.get().unwrap() == number));
         assert!(bytes.is_empty().unwrap() && small.is_empty().unwrap());
@@ -57,14 +57,14 @@ fn signals_disturb_neither_those_who_wait_nor_the_queue() {
         );
         let mut shower = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
         for number in 0..100 {
-            queue.put_timeout(number, LIMIT).unwrap();
+            queue.put_timeout(number, EVENT_TIMEOUT).unwrap();
         }
         let start = Instant::now();
         assert_eq!(empty.get_timeout(MOMENT).unwrap_err(), GetTimeoutError::Timeout);
         assert!(start.elapsed() >= MOMENT);
         shower.wait().unwrap();
         for number in 100..200 {
-            queue.put_timeout(number, LIMIT).unwrap();
+            queue.put_timeout(number, EVENT_TIMEOUT).unwrap();
         }
         assert!(taker.join().unwrap().into_iter().eq(0..200));
     });

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{GetTimeoutError, PutTimeoutError, Queue, TryGetError, TryPutError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
-use super::{LIMIT, MOMENT, get_numbers, handled, numbers, put_numbers, until_handled};
+use super::{MOMENT, get_numbers, handled, numbers, put_numbers, until_handled};
 
 #[test]
 fn a_queue_of_six_takes_six_in_all_forms_and_no_seventh() {
@@ -18,7 +18,7 @@ fn a_queue_of_six_takes_six_in_all_forms_and_no_seventh() {
         queue.put(1).unwrap();
         queue.try_put(2).unwrap();
         queue.put_timeout(3, Duration::ZERO).unwrap();
-        queue.put_timeout(4, LIMIT).unwrap();
+        queue.put_timeout(4, EVENT_TIMEOUT).unwrap();
         assert_eq!(stands(), (4, false, false));
         queue.put_all([5, 6]).unwrap();
         assert_eq!(stands(), (6, false, true));
@@ -45,7 +45,7 @@ fn what_a_child_puts_is_got_in_all_forms_and_an_empty_queue_says_so() {
         assert_eq!(queue.get().unwrap(), 1);
         assert_eq!(queue.try_get().unwrap(), 2);
         assert_eq!(queue.get_timeout(Duration::ZERO).unwrap(), 3);
-        assert_eq!(queue.get_timeout(LIMIT).unwrap(), 4);
+        assert_eq!(queue.get_timeout(EVENT_TIMEOUT).unwrap(), 4);
         assert_eq!(queue.get_up_to(7).unwrap(), [5]);
 
         assert_eq!(queue.try_get().unwrap_err(), TryGetError::Empty);
@@ -163,7 +163,7 @@ fn a_batch_waits_for_room_piece_by_piece() {
         let queue = numbers(4);
         thread::scope(|scope| {
             let putter = scope.spawn(|| queue.put_all(0..1000));
-            eventually("it is full", LIMIT, || queue.is_full().unwrap());
+            eventually("it is full", EVENT_TIMEOUT, || queue.is_full().unwrap());
             let mut got = Vec::new();
             while got.len() < 1000 {
                 let some = queue.get_up_to(3).unwrap();

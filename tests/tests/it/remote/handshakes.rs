@@ -9,7 +9,7 @@ use phalanx::{Secret, SecretError, remote};
 use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{alone, eventually};
 
-use super::{LIMIT, quick, refusals, serve};
+use super::{LINK_TIMEOUT, quick, refusals, serve};
 
 fn other() -> Secret {
     Secret::from_bytes("another secret").unwrap()
@@ -22,7 +22,7 @@ fn a_wrong_secret_is_refused_on_both_sides() {
         let (manager, _local) = serve();
         let refused = remote::connect(manager.addr(), &other()).unwrap_err();
         assert_eq!(refused, RemoteError::WrongSecret { peer: manager.addr().to_string() });
-        eventually("the manager's side of it", LIMIT, || {
+        eventually("the manager's side of it", LINK_TIMEOUT, || {
             matches!(manager.refusals().unwrap()[..], [RemoteError::WrongSecret { .. }])
         });
         assert_eq!(manager.clients(), Ok(0));
@@ -108,7 +108,7 @@ fn an_address_that_cannot_be_is_a_typed_error() {
         let nonsense = quick().serve("nowhere", &secret()).unwrap_err();
         assert!(matches!(nonsense, RemoteError::Address { .. }), "{nonsense}");
         let address = manager.addr();
-        manager.shutdown(LIMIT).unwrap();
+        manager.shutdown(LINK_TIMEOUT).unwrap();
         let nobody = remote::connect(address, &secret()).unwrap_err();
         assert!(matches!(nobody, RemoteError::Unreachable { .. }), "{nobody}");
     });

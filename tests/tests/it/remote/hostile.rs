@@ -11,11 +11,11 @@ use phalanx::remote::{Options, RemoteError};
 use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{alone, eventually, processes};
 
-use super::{LIMIT, latch_process, quick, reach_recorder, refusals, serve, serve_with};
+use super::{LINK_TIMEOUT, latch_process, quick, reach_recorder, refusals, serve, serve_with};
 
 fn stranger(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.set_read_timeout(Some(LINK_TIMEOUT)).unwrap();
     // The manager may hang up before it has all of it.
     let _ = stream.write_all(bytes);
     stream
@@ -151,7 +151,7 @@ fn a_thousand_connections_are_bounded_and_those_who_know_the_secret_get_in() {
         });
         assert_eq!(latch_process(), latch);
         let threads = || std::fs::read_dir(format!("/proc/{latch}/task")).unwrap().count();
-        eventually("the threads to end", LIMIT, || threads() < 16);
+        eventually("the threads to end", LINK_TIMEOUT, || threads() < 16);
         assert!(processes::runs(latch));
     });
 }
@@ -168,11 +168,11 @@ fn more_clients_than_there_is_room_for_are_told_so() {
         assert_eq!(refused, RemoteError::Busy { peer: manager.addr().to_string() });
         one.note(1).wait().unwrap();
         other.note(2).wait().unwrap();
-        eventually("the manager's side of it", LIMIT, || {
+        eventually("the manager's side of it", LINK_TIMEOUT, || {
             manager.refusals().unwrap().iter().any(|error| matches!(error, RemoteError::Busy { .. }))
         });
-        one.stop(LIMIT).unwrap();
-        eventually("room", LIMIT, || remote::connect(manager.addr(), &secret()).is_ok());
+        one.stop(LINK_TIMEOUT).unwrap();
+        eventually("room", LINK_TIMEOUT, || remote::connect(manager.addr(), &secret()).is_ok());
     });
 }
 

@@ -9,7 +9,7 @@ use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{Latch, Program, alone, eventually, processes};
 
 use super::cutter::Cutter;
-use super::{AT_ONCE, LIMIT, latch_process, quick, recorder, serve};
+use super::{AT_ONCE, LINK_TIMEOUT, latch_process, quick, recorder, serve};
 
 fn is_disconnected<T: std::fmt::Debug>(outcome: &Result<T, CallError>, expected: Executed) -> bool {
     matches!(outcome, Err(CallError::Disconnected { executed, .. }) if *executed == expected)
@@ -17,7 +17,7 @@ fn is_disconnected<T: std::fmt::Debug>(outcome: &Result<T, CallError>, expected:
 
 /// Waits until the link is there again, and notes that effect.
 fn note_when_connected(remote: &ActorRef<Recorder>, effect: u64) {
-    eventually("a link", LIMIT, || match remote.note(effect).wait() {
+    eventually("a link", LINK_TIMEOUT, || match remote.note(effect).wait() {
         Ok(_) => true,
         Err(CallError::Disconnected { executed: Executed::No, .. }) => false,
         Err(other) => panic!("{other}"),
@@ -37,7 +37,7 @@ fn a_cut_link_says_whether_a_call_may_have_been_executed_and_comes_back() {
         // With a call in flight: it was executed, and its answer is lost.
         cutter.swallow_answers();
         let in_flight = remote.note(1);
-        eventually("the effect", LIMIT, || local.effects().wait().unwrap() == [0, 1]);
+        eventually("the effect", LINK_TIMEOUT, || local.effects().wait().unwrap() == [0, 1]);
         cutter.cut();
         let outcome = in_flight.wait();
         assert!(is_disconnected(&outcome, Executed::Unknown), "{outcome:?}");
@@ -173,7 +173,7 @@ fn a_manager_that_is_killed_ends_its_clients_calls_at_once() {
         assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
         let outcome = remote.note(2).wait();
         assert!(is_disconnected(&outcome, Executed::No), "{outcome:?}");
-        eventually("that nobody listens", LIMIT, || {
+        eventually("that nobody listens", LINK_TIMEOUT, || {
             matches!(remote::connect(&address, &secret()), Err(RemoteError::Unreachable { .. }))
         });
         assert_eq!(program.finish(), -9);
@@ -193,7 +193,7 @@ fn a_name_that_has_changed_its_type_is_not_called() {
         cutter.cut();
         cutter.lead_to(other.addr());
         cutter.mend();
-        eventually("the refusal", LIMIT, || {
+        eventually("the refusal", LINK_TIMEOUT, || {
             let outcome = remote.note(1).wait();
             assert!(is_disconnected(&outcome, Executed::No), "{outcome:?}");
             outcome.unwrap_err().to_string().contains("nothing is served as `recorder`")
@@ -211,7 +211,7 @@ fn a_client_that_ends_delivers_what_it_was_told() {
         let address = manager.addr().to_string();
         let program = Program::new(env!("CARGO_BIN_EXE_scenario")).args(["remote-teller", &address]).start();
         assert_eq!(program.finish(), 0);
-        eventually("all that was told", LIMIT, || {
+        eventually("all that was told", LINK_TIMEOUT, || {
             local.effects().wait().unwrap() == (0..1000).collect::<Vec<_>>()
         });
     });

@@ -15,8 +15,8 @@ use phalanx::remote::{Manager, Node, Options};
 use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{Latch, alone, eventually, processes, until};
 
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+/// Longer than the silence after which a peer counts as gone (15 s by default), which decides some of these cases.
+const LINK_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Sooner than anybody is counted as gone who has only fallen silent.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ fn connect(manager: &Manager) -> Node {
 
 /// The recorder of a manager that gives nobody much time: on a busy machine one may need several attempts.
 fn reach_recorder(manager: &Manager) -> ActorRef<Recorder> {
-    until("a connection", LIMIT, || {
+    until("a connection", LINK_TIMEOUT, || {
         let node = remote::connect(manager.addr(), &secret()).ok()?;
         node.actor::<Recorder>("recorder").ok()
     })
@@ -56,7 +56,9 @@ fn reach_recorder(manager: &Manager) -> ActorRef<Recorder> {
 
 /// Waits until so many have been refused.
 fn refusals(manager: &Manager, count: usize) -> Vec<remote::RemoteError> {
-    until("refusals", LIMIT, || Some(manager.refusals().unwrap()).filter(|refusals| refusals.len() >= count))
+    until("refusals", LINK_TIMEOUT, || {
+        Some(manager.refusals().unwrap()).filter(|refusals| refusals.len() >= count)
+    })
 }
 
 /// The process of the manager that reads what others send.
@@ -99,8 +101,8 @@ fn calls_of_several_clients_and_refs_go_to_the_one_actor() {
         again.note(3).wait().unwrap();
         assert_eq!(local.effects().wait().unwrap(), [1, 2, 3]);
         assert_eq!(manager.clients(), Ok(2));
-        one.stop(LIMIT).unwrap();
-        eventually("the manager to see that it has gone", LIMIT, || manager.clients() == Ok(1));
+        one.stop(LINK_TIMEOUT).unwrap();
+        eventually("the manager to see that it has gone", LINK_TIMEOUT, || manager.clients() == Ok(1));
         assert_eq!(other.note(4).wait(), Ok(4));
     });
 }
@@ -194,10 +196,10 @@ fn a_shutdown_answers_what_has_come_and_leaves_what_was_served() {
         let slow = remote.note_slowly(1, latch.clone());
         latch.await_mark("begun");
         latch.open();
-        manager.shutdown(LIMIT).unwrap();
+        manager.shutdown(LINK_TIMEOUT).unwrap();
         assert_eq!(slow.wait(), Ok(1));
         assert!(matches!(manager.join(), phalanx::ExitReason::Stopped(_)));
-        assert_eq!(manager.shutdown(LIMIT), Err(remote::RemoteError::Ended));
+        assert_eq!(manager.shutdown(LINK_TIMEOUT), Err(remote::RemoteError::Ended));
         assert!(matches!(remote.note(2).wait(), Err(CallError::Disconnected { .. })));
         assert_eq!(local.effects().wait().unwrap(), [1]);
         latch.remove();

@@ -13,7 +13,7 @@ use phalanx_tests::{Latch, Program, alone, eventually, processes};
 use serde::{Deserialize, Serialize};
 
 use super::cutter::Cutter;
-use super::{AT_ONCE, LIMIT, connect, quick};
+use super::{AT_ONCE, LINK_TIMEOUT, connect, quick};
 
 /// A queue, served as `jobs`.
 fn serve<T: phalanx::Portable>(capacity: usize) -> (Manager, Queue<T>) {
@@ -50,12 +50,12 @@ fn values_of_all_kinds_come_out_as_they_went_in() {
         let echo = scenario("remote-echo", &[&address]).start();
         for value in values() {
             local.put(value.clone()).unwrap();
-            assert_eq!(echoes.get_timeout(LIMIT), Ok(value));
+            assert_eq!(echoes.get_timeout(LINK_TIMEOUT), Ok(value));
         }
         local.close().unwrap();
         assert_eq!(echo.line(), "cannot be encoded, and the link works on");
         assert_eq!(echo.finish(), 0);
-        assert_eq!(echoes.get_timeout(LIMIT), Ok(Value::Bool(false)));
+        assert_eq!(echoes.get_timeout(LINK_TIMEOUT), Ok(Value::Bool(false)));
     });
 }
 
@@ -74,11 +74,11 @@ fn items_are_as_deep_as_queue_and_client_allow() {
         far.put(nest(1_000)).unwrap();
         assert!(local.get().is_ok());
         local.put(nest(1_000)).unwrap();
-        assert!(far.get_timeout(LIMIT).is_ok());
+        assert!(far.get_timeout(LINK_TIMEOUT).is_ok());
         let shallow = connect(&manager).queue::<Nest>("nests").unwrap();
         assert!(matches!(shallow.put(nest(129)), Err(PutError::Codec(..))));
         local.put(nest(129)).unwrap();
-        assert!(matches!(shallow.get_timeout(LIMIT), Err(GetTimeoutError::Codec(_))));
+        assert!(matches!(shallow.get_timeout(LINK_TIMEOUT), Err(GetTimeoutError::Codec(_))));
     });
 }
 
@@ -194,13 +194,13 @@ fn a_worker_host_that_dies_gives_its_leases_back() {
         assert_eq!(worker.line(), "1");
         assert_eq!(local.len(), Ok(2));
         worker.kill();
-        let lease = local.lease_timeout(LIMIT).unwrap();
+        let lease = local.lease_timeout(LINK_TIMEOUT).unwrap();
         // The first one in line again, unless it was faster than the news.
         let lease = if *lease == 1 {
             lease
         } else {
-            eventually("the item to come back", LIMIT, || local.len() == Ok(2));
-            local.lease_timeout(LIMIT).unwrap()
+            eventually("the item to come back", LINK_TIMEOUT, || local.len() == Ok(2));
+            local.lease_timeout(LINK_TIMEOUT).unwrap()
         };
         assert_eq!((*lease, lease.deliveries()), (1, 2));
         lease.ack().unwrap();
@@ -230,7 +230,7 @@ fn a_process_of_a_worker_host_that_dies_gives_its_leases_back() {
         let own = far.lease().unwrap();
         assert_eq!(*own, 2);
         holder.kill().unwrap();
-        let again = far.lease_timeout(LIMIT).unwrap();
+        let again = far.lease_timeout(LINK_TIMEOUT).unwrap();
         assert_eq!((*again, again.deliveries()), (1, 2));
         again.ack().unwrap();
         own.ack().unwrap();
@@ -247,18 +247,18 @@ fn a_lost_link_gives_leases_back_and_new_ones_can_be_had() {
         local.put(1).unwrap();
         let lost = far.lease().unwrap();
         cutter.cut();
-        let lease = local.lease_timeout(LIMIT).unwrap();
+        let lease = local.lease_timeout(LINK_TIMEOUT).unwrap();
         assert_eq!((*lease, lease.deliveries()), (1, 2));
         let refused = far.try_get().unwrap_err();
         let TryGetError::Failed(QueueError::Disconnected { executed: Executed::No, .. }) = refused else {
             panic!("{refused:?}");
         };
         cutter.mend();
-        eventually("a link", LIMIT, || far.len().is_ok());
+        eventually("a link", LINK_TIMEOUT, || far.len().is_ok());
         // What was lost cannot be acknowledged any more: it is somebody else's.
         let _ = lost.ack();
         drop(lease);
-        let again = far.lease_timeout(LIMIT).unwrap();
+        let again = far.lease_timeout(LINK_TIMEOUT).unwrap();
         assert_eq!((*again, again.deliveries()), (1, 3));
         again.ack().unwrap();
         local.join().unwrap();
@@ -279,7 +279,7 @@ fn a_get_whose_link_is_lost_takes_nothing() {
             })
             .collect();
         // They have come to the queue when one of them gets something.
-        eventually("somebody to get it", LIMIT, || {
+        eventually("somebody to get it", LINK_TIMEOUT, || {
             local.put(0).unwrap();
             waiting.iter().any(|thread| thread.is_finished())
         });
@@ -291,7 +291,7 @@ fn a_get_whose_link_is_lost_takes_nothing() {
             assert!(lost, "{outcome:?}");
         }
         assert!(lost < 5);
-        eventually("the manager to know", LIMIT, || manager.clients() == Ok(0));
+        eventually("the manager to know", LINK_TIMEOUT, || manager.clients() == Ok(0));
         while local.try_get().is_ok() {}
         local.put_all([1, 2, 3]).unwrap();
         assert_eq!(local.get_up_to(10), Ok(vec![1, 2, 3]));
@@ -375,7 +375,7 @@ fn a_shutdown_ends_the_gets_that_wait() {
         far.put(1).unwrap();
         assert_eq!(waiting.join().unwrap(), Ok(1));
         let waiting = thread::spawn(move || far.get());
-        manager.shutdown(LIMIT * 2).unwrap();
+        manager.shutdown(LINK_TIMEOUT * 2).unwrap();
         let outcome = waiting.join().unwrap();
         assert!(matches!(outcome, Err(GetError::Failed(QueueError::Disconnected { .. }))), "{outcome:?}");
         local.put(2).unwrap();

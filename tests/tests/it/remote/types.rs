@@ -6,7 +6,7 @@ use phalanx::{Restart, remote};
 use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{alone, eventually};
 
-use super::{LIMIT, connect, serve};
+use super::{LINK_TIMEOUT, connect, serve};
 
 /// Another type.
 #[actor]
@@ -70,7 +70,9 @@ fn an_unknown_name_is_refused() {
             refusal::<Recorder>(&node, &"long".repeat(10_000)),
             RemoteError::UnknownName { name: "long".repeat(10_000) }
         );
-        eventually("the manager's side of it", LIMIT, || manager.refusals().unwrap().contains(&unknown));
+        eventually("the manager's side of it", LINK_TIMEOUT, || {
+            manager.refusals().unwrap().contains(&unknown)
+        });
         assert!(node.actor::<Recorder>("recorder").is_ok());
     });
 }
@@ -119,7 +121,7 @@ fn a_name_is_given_once_while_its_actor_lives() {
         let node = connect(&manager);
         node.actor::<Recorder>("the same").unwrap().note(1).wait().unwrap();
         assert_eq!(node.actor::<Recorder>("once more").unwrap().note(2).wait(), Ok(2));
-        local.stop(LIMIT).unwrap();
+        local.stop(LINK_TIMEOUT).unwrap();
         manager.actor("recorder", &super::recorder()).unwrap();
     });
 }

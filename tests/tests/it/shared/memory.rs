@@ -1,13 +1,10 @@
 //! `Shared`: one memory in several processes, as long as one of them holds it.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
 
 use phalanx::Shared;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually};
-
-const PATIENCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually};
 
 #[actor]
 struct Keeper {
@@ -67,7 +64,7 @@ fn a_change_is_seen_while_the_other_process_still_runs() {
         let numbers = Shared::<[AtomicU64]>::zeroed(1).unwrap();
         let keeper = Keeper { kept: vec![numbers.clone()] }.spawn().unwrap();
         keeper.count_up().unwrap();
-        eventually("counting", PATIENCE, || numbers[0].load(Ordering::SeqCst) > 1000);
+        eventually("counting", EVENT_TIMEOUT, || numbers[0].load(Ordering::SeqCst) > 1000);
         // Killed in the middle of it, it leaves what it has written.
         keeper.kill().unwrap();
         assert_eq!(keeper.join(), ExitReason::Killed { by: phalanx::StoppedBy::Ref, after: None });
@@ -96,16 +93,16 @@ fn what_lies_in_the_state_of_an_actor_is_there_for_its_next_process() {
     alone(|| {
         let numbers = Shared::<[AtomicU64]>::zeroed(1).unwrap();
         let builder = Keeper { kept: vec![numbers.clone()] }.builder().restart(phalanx::Restart::Permanent);
-        let keeper = builder.intensity(3, Duration::from_secs(10)).spawn().unwrap();
+        let keeper = builder.intensity(3, RESTART_WINDOW).spawn().unwrap();
         numbers[0].store(5, Ordering::SeqCst);
         let pid = keeper.pid().unwrap();
         assert!(
             std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success()
         );
         assert_eq!(keeper.read(0).wait().unwrap(), 5);
-        eventually("a second process", PATIENCE, || keeper.incarnation() == 2);
+        eventually("a second process", EVENT_TIMEOUT, || keeper.incarnation() == 2);
         assert_eq!(keeper.read(0).wait().unwrap(), 5);
-        keeper.stop(PATIENCE).unwrap();
+        keeper.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 

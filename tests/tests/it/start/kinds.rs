@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use phalanx::prelude::*;
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 
 #[actor]
 struct Cache<K, V>
@@ -202,7 +202,7 @@ fn an_actor_without_messages_lives_and_stops() {
     alone(|| {
         let silent = Silent.spawn().unwrap();
         assert!(silent.is_alive());
-        let reason = silent.stop(std::time::Duration::from_secs(10)).unwrap();
+        let reason = silent.stop(EVENT_TIMEOUT).unwrap();
         assert!(reason.is_orderly(), "{reason:?}");
     });
 }

@@ -6,11 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
 use super::Echo;
-
-const LIMIT: Duration = Duration::from_secs(15);
 
 #[test]
 fn an_actor_outlives_the_thread_that_spawned_it() {
@@ -136,7 +134,9 @@ fn what_an_actor_started_ends_with_it() {
         let pids = top.grow(3).wait().unwrap();
         top.kill().unwrap();
         assert_eq!(top.join().signal(), Some(9));
-        eventually("the end of all levels", LIMIT, || pids.iter().all(|&pid| !processes::exists(pid)));
+        eventually("the end of all levels", EVENT_TIMEOUT, || {
+            pids.iter().all(|&pid| !processes::exists(pid))
+        });
     });
 }
 

@@ -5,13 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Limit, Restart};
-use phalanx_tests::{Program, alone, eventually};
-
-const PATIENCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually};
 
 /// What the surroundings are, as the process sees them.
 #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -235,12 +232,12 @@ fn hooks_run_in_order_before_init_in_each_process() {
         assert_eq!((witness.hooked().wait().unwrap(), HOOKED.load(Ordering::SeqCst)), (10, 0));
         let (pid, _) = witness.pids().wait().unwrap();
         assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
-        eventually("the next process", PATIENCE, || {
+        eventually("the next process", EVENT_TIMEOUT, || {
             witness.pids().wait().is_ok_and(|(_, incarnation)| incarnation == 2)
         });
         assert_eq!(witness.hooked().wait().unwrap(), 10);
         assert_eq!(witness.at_init().wait().unwrap().variable.as_deref(), Some("1"));
-        witness.stop(PATIENCE).unwrap();
+        witness.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 
@@ -266,7 +263,7 @@ fn children_of_a_supervisor_have_their_surroundings_after_a_restart_too() {
         let witness = child.actor_ref();
         let _supervisor = Supervisor::one_for_one().child("witness", child).start().unwrap();
         for incarnation in 1..=2 {
-            eventually("a process", PATIENCE, || {
+            eventually("a process", EVENT_TIMEOUT, || {
                 witness.pids().wait().is_ok_and(|(_, now)| now == incarnation)
             });
             let seen = witness.at_init().wait().unwrap();
@@ -322,7 +319,7 @@ impl Quota {
 
 impl Drop for Quota {
     fn drop(&mut self) {
-        eventually("an empty control group", PATIENCE, || fs::remove_dir(&self.0).is_ok());
+        eventually("an empty control group", EVENT_TIMEOUT, || fs::remove_dir(&self.0).is_ok());
     }
 }
 

@@ -1,12 +1,12 @@
 //! The end of a store, and of those who use it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use phalanx::prelude::*;
 use phalanx::{Counter, ExitReason, Map, StoreError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually};
 
-use super::{LIMIT, store};
+use super::store;
 
 fn killed() -> Option<ExitReason> {
     Some(ExitReason::Killed { by: phalanx::StoppedBy::Ref, after: None })
@@ -15,7 +15,7 @@ fn killed() -> Option<ExitReason> {
 #[task]
 fn wait_for_a_slow_one(counter: Counter, slow: Map<u32, u32>) -> String {
     counter.add(1).unwrap();
-    let error = slow.update_or(&1, 0, |_, pause| std::thread::sleep(pause), LIMIT * 3).unwrap_err();
+    let error = slow.update_or(&1, 0, |_, pause| std::thread::sleep(pause), FOREVER).unwrap_err();
     match error {
         StoreError::Lost { reason, .. } => format!("{reason:?}"),
         other => format!("{other:?}"),
@@ -31,13 +31,15 @@ fn a_store_that_is_killed_takes_its_data_along_and_all_are_told_at_once() {
         // One is in the middle, the others wait for their turn.
         let waiting: Vec<_> =
             (0..3).map(|_| wait_for_a_slow_one::spawn(started.clone(), map.clone()).unwrap()).collect();
-        eventually("all to be under way", LIMIT, || started.get() == Ok(3) && store.server().depth() == 2);
+        eventually("all to be under way", EVENT_TIMEOUT, || {
+            started.get() == Ok(3) && store.server().depth() == 2
+        });
         let start = Instant::now();
         store.server().kill().unwrap();
         for process in waiting {
             assert_eq!(process.join().unwrap(), format!("{:?}", killed()));
         }
-        assert!(start.elapsed() < LIMIT);
+        assert!(start.elapsed() < EVENT_TIMEOUT);
         let error = map.get(&1).unwrap_err();
         assert!(matches!(&error, StoreError::Lost { reason, .. } if *reason == killed()), "{error:?}");
         assert_eq!(
@@ -69,9 +71,9 @@ fn a_store_that_is_stopped_finishes_what_it_is_at() {
         let store = store();
         let counter = store.counter(0).unwrap();
         (0..100).for_each(|_| assert!(counter.add(1).is_ok()));
-        assert!(store.stop(Duration::from_secs(10)).unwrap().is_orderly());
+        assert!(store.stop(EVENT_TIMEOUT).unwrap().is_orderly());
         assert!(matches!(counter.get(), Err(StoreError::Lost { reason: Some(ExitReason::Stopped(_)), .. })));
-        assert!(store.stop(Duration::from_secs(10)).is_err());
+        assert!(store.stop(EVENT_TIMEOUT).is_err());
     });
 }
 
@@ -88,7 +90,7 @@ fn users_that_are_killed_harm_nobody() {
         for _ in 0..10 {
             let user = count_for_ever::spawn(counter.clone()).unwrap();
             let before = counter.get().unwrap();
-            eventually("it counts", LIMIT, || counter.get().unwrap() > before + 10);
+            eventually("it counts", EVENT_TIMEOUT, || counter.get().unwrap() > before + 10);
             user.kill().unwrap();
             user.join().unwrap_err();
         }

@@ -2,10 +2,9 @@
 
 use phalanx::prelude::*;
 use phalanx::{AutoShutdown, ChildState, Restart};
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone};
 
-use super::PATIENCE;
-use super::stage::{Crash, Stage, Way, Worker, counts, end, reserved, settled, state, stop};
+use super::support::stage::{Crash, Stage, Way, Worker, counts, end, reserved, settled, state, stop};
 
 /// A supervisor with one bystander and two significant children.
 fn significant(
@@ -13,7 +12,7 @@ fn significant(
     when: AutoShutdown,
     restart: Restart,
 ) -> (SupervisorRef, [ActorRef<Worker>; 3]) {
-    let supervisor = Supervisor::one_for_one().intensity(5, PATIENCE).auto_shutdown(when);
+    let supervisor = Supervisor::one_for_one().intensity(5, RESTART_WINDOW).auto_shutdown(when);
     let (supervisor, [bystander]) = stage.cast(supervisor, ["bystander"]);
     let [one, two] =
         ["one", "two"].map(|name| reserved(stage.worker(name).restart(restart).significant(true)));
@@ -39,7 +38,7 @@ fn any_significant_child_that_ends_by_itself_ends_the_supervisor() {
             assert_eq!(supervisor.join(), ExitReason::Normal);
             stage.says("+bystander +one +two -one +two +two -bystander");
             for child in [bystander, one, two] {
-                assert!(child.join_timeout(PATIENCE).is_some());
+                assert!(child.join_timeout(EVENT_TIMEOUT).is_some());
                 assert!(matches!(child.count().wait(), Err(CallError::Gone(_))));
             }
         }
@@ -65,7 +64,7 @@ fn all_significant_children_have_to_end() {
 #[test]
 fn a_temporary_significant_child_counts_also_when_it_crashes() {
     alone(|| {
-        for crash in super::stage::CRASHES {
+        for crash in super::support::stage::CRASHES {
             let stage = Stage::new();
             let (supervisor, [_, one, two]) =
                 significant(&stage, AutoShutdown::AllSignificant, Restart::Temporary);
@@ -92,9 +91,9 @@ fn an_automatic_end_counts_as_an_end_by_itself_one_level_up() {
             let upper = Supervisor::one_for_one().child("lower", lower).start().unwrap();
             end(&its_ref, Way::Leave);
             if comes_back {
-                phalanx_tests::eventually("it", PATIENCE, || lower_ref.incarnation() == 2);
+                phalanx_tests::eventually("it", EVENT_TIMEOUT, || lower_ref.incarnation() == 2);
                 // Until it starts, it is down as it was.
-                phalanx_tests::eventually("its child", PATIENCE, || its_ref.count().wait() == Ok(1));
+                phalanx_tests::eventually("its child", EVENT_TIMEOUT, || its_ref.count().wait() == Ok(1));
                 assert_eq!(its_ref.incarnation(), 2);
             } else {
                 assert_eq!(lower_ref.join(), ExitReason::Normal);

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart, SupervisorError};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Crash, Stage, Trouble, Way, counts, end, settled, state, stop, stopped_by_supervisor,
 };
 
@@ -20,12 +19,12 @@ fn a_restarting_child_counts_against_the_most_there_may_be() {
         for crash in CRASHES {
             let stage = Stage::new();
             let supervisor =
-                Supervisor::dynamic().max_children(1).intensity(100, PATIENCE).backoff(WAIT, WAIT);
+                Supervisor::dynamic().max_children(1).intensity(100, RESTART_WINDOW).backoff(WAIT, WAIT);
             let supervisor = supervisor.start().unwrap();
             let a = supervisor.start_child("a", stage.worker("a")).unwrap();
             stage.spoil("a", Trouble::Refuses, u32::MAX);
             crash.hit(&a);
-            eventually("the loop", PATIENCE, || state(&supervisor, "a") == ChildState::Restarting);
+            eventually("the loop", EVENT_TIMEOUT, || state(&supervisor, "a") == ChildState::Restarting);
             let refused = supervisor.start_child("b", stage.worker("b"));
             assert!(matches!(refused, Err(SpawnError::MaxChildren { .. })), "{refused:?}");
             supervisor.terminate_child("a").unwrap();
@@ -46,11 +45,11 @@ fn a_restarting_child_counts_against_the_most_there_may_be() {
 fn a_dynamic_child_that_has_ended_is_forgotten() {
     alone(|| {
         let stage = Stage::new();
-        let supervisor = Supervisor::dynamic().intensity(100, PATIENCE).start().unwrap();
+        let supervisor = Supervisor::dynamic().intensity(100, RESTART_WINDOW).start().unwrap();
         let [a, b, c] = ["a", "b", "c"]
             .map(|id| supervisor.start_child(id, stage.worker(id).restart(Restart::Transient)).unwrap());
         end(&a, Way::Exit(0));
-        eventually("its end", PATIENCE, || counts(&supervisor) == [2, 2, 0, 2]);
+        eventually("its end", EVENT_TIMEOUT, || counts(&supervisor) == [2, 2, 0, 2]);
         supervisor.terminate_child("b").unwrap();
         Crash::Panic.hit(&c);
         settled(&supervisor, 1);
@@ -102,7 +101,7 @@ fn supervisors_are_added_as_any_child() {
     alone(|| {
         for crash in CRASHES {
             let stage = Stage::new();
-            let upper = Supervisor::dynamic().name("upper").intensity(5, PATIENCE).start().unwrap();
+            let upper = Supervisor::dynamic().name("upper").intensity(5, RESTART_WINDOW).start().unwrap();
             let (lower, [a, b]) =
                 stage.cast(Supervisor::one_for_one().name("lower").intensity(0, WAIT), ["a", "b"]);
             let lower = upper.start_child("lower", lower).unwrap();
@@ -111,12 +110,12 @@ fn supervisors_are_added_as_any_child() {
             let added = lower.start_child("c", stage.worker("c")).unwrap();
             // It cannot bear any, ends, and is restarted with those that it came with.
             crash.hit(&a);
-            eventually("the new one", PATIENCE, || lower.incarnation() == 2 && counts(&upper)[1] == 1);
+            eventually("the new one", EVENT_TIMEOUT, || lower.incarnation() == 2 && counts(&upper)[1] == 1);
             assert_eq!((a.count().wait(), b.count().wait()), (Ok(1), Ok(1)));
             assert!(matches!(added.count().wait(), Err(CallError::Gone(_))));
             assert_eq!(counts(&lower), [2, 2, 0, 2]);
             upper.terminate_child("lower").unwrap();
-            assert!(lower.join_timeout(PATIENCE).is_some() && !b.is_alive());
+            assert!(lower.join_timeout(EVENT_TIMEOUT).is_some() && !b.is_alive());
             stop(&upper);
         }
     });
@@ -125,7 +124,7 @@ fn supervisors_are_added_as_any_child() {
 #[test]
 fn three_hundred_children_under_one_supervisor() {
     alone(|| {
-        let supervisor = Supervisor::dynamic().intensity(1000, PATIENCE).start().unwrap();
+        let supervisor = Supervisor::dynamic().intensity(1000, RESTART_WINDOW).start().unwrap();
         let children: Vec<_> =
             (0..300).map(|number| supervisor.start_child(format!("{number}"), Small.builder())).collect();
         let children: Vec<_> = children.into_iter().map(Result::unwrap).collect();
@@ -134,7 +133,7 @@ fn three_hundred_children_under_one_supervisor() {
         let pids: Vec<u32> = replies.into_iter().map(|reply| reply.wait().unwrap()).collect();
         // A third of them at once.
         processes::kill_together(&pids[..100]);
-        eventually("new processes", PATIENCE, || {
+        eventually("new processes", EVENT_TIMEOUT, || {
             children[..100].iter().all(|child| child.incarnation() == 2) && counts(&supervisor)[1] == 300
         });
         for (child, pid) in children.iter().zip(&pids).skip(100) {

@@ -4,10 +4,9 @@ use std::thread;
 
 use phalanx::prelude::*;
 use phalanx::{Restart, StoppedBy};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{CRASHES, Crash, Part, Stage, Worker, counts, reserved, settled, stop};
+use super::support::stage::{CRASHES, Crash, Part, Stage, Worker, counts, reserved, settled, stop};
 
 /// Starts others.
 #[actor]
@@ -21,7 +20,7 @@ impl Parent {
 
     fn found(&self, part: Part, restart: Restart) -> phalanx::Result<(SupervisorRef, ActorRef<Worker>)> {
         let (worker, its_ref) = reserved(Worker::builder(part));
-        let supervisor = Supervisor::one_for_one().restart(restart).intensity(100, PATIENCE);
+        let supervisor = Supervisor::one_for_one().restart(restart).intensity(100, RESTART_WINDOW);
         Ok((supervisor.child("worker", worker).start()?, its_ref))
     }
 
@@ -36,7 +35,7 @@ fn crash(parent: &ActorRef<Parent>, crash: Crash) {
         Crash::Panic => drop(parent.panic().wait()),
         Crash::Sigkill => processes::kill(parent.pid().unwrap()),
     }
-    monitor.recv_timeout(PATIENCE).unwrap();
+    monitor.recv_timeout(EVENT_TIMEOUT).unwrap();
 }
 
 /// A worker of the same name says so if it meets another one.
@@ -47,7 +46,7 @@ fn what_a_child_has_spawned_is_gone_before_its_next_process_starts() {
             let stage = Stage::new();
             let parent = Parent.builder().reserve().unwrap();
             let parent_ref = parent.actor_ref();
-            let supervisor = Supervisor::one_for_one().intensity(100, PATIENCE).child("parent", parent);
+            let supervisor = Supervisor::one_for_one().intensity(100, RESTART_WINDOW).child("parent", parent);
             let supervisor = supervisor.start().unwrap();
             for incarnation in 1..6 {
                 let hired = parent_ref.hire(stage.part("inner")).wait().unwrap();
@@ -55,7 +54,7 @@ fn what_a_child_has_spawned_is_gone_before_its_next_process_starts() {
                 let (busy, queued) = (hired.hang(), hired.count());
                 crash(&parent_ref, how);
                 assert!(busy.wait().is_err() && queued.wait().is_err());
-                assert!(hired.join_timeout(PATIENCE).is_some());
+                assert!(hired.join_timeout(EVENT_TIMEOUT).is_some());
             }
             stage.says("+inner +inner +inner +inner +inner");
             stop(&supervisor);
@@ -70,7 +69,7 @@ fn a_supervisor_that_an_actor_has_started_ends_with_its_process() {
         for how in CRASHES {
             for restart in [Restart::Temporary, Restart::Permanent] {
                 let stage = Stage::new();
-                let parent = Parent.builder().restart(Restart::Permanent).intensity(100, PATIENCE);
+                let parent = Parent.builder().restart(Restart::Permanent).intensity(100, RESTART_WINDOW);
                 let parent = parent.spawn().unwrap();
                 for _ in 0..3 {
                     let (inner, worker) = parent.found(stage.part("inner"), restart).wait().unwrap();
@@ -81,12 +80,12 @@ fn a_supervisor_that_an_actor_has_started_ends_with_its_process() {
                     settled(&inner, 2);
                     let left = [inner.pid(), worker.pid(), added.pid()].map(Result::unwrap);
                     crash(&parent, how);
-                    assert!(inner.join_timeout(PATIENCE).is_some());
+                    assert!(inner.join_timeout(EVENT_TIMEOUT).is_some());
                     for worker in [worker, added] {
-                        assert!(worker.join_timeout(PATIENCE).is_some());
+                        assert!(worker.join_timeout(EVENT_TIMEOUT).is_some());
                         assert!(matches!(worker.count().wait(), Err(CallError::Gone(_))));
                     }
-                    processes::until_none(PATIENCE, || {
+                    processes::until_none(EVENT_TIMEOUT, || {
                         left.iter().filter_map(|&pid| processes::stat(pid)).collect()
                     });
                     assert!(inner.which_children().is_err());
@@ -109,7 +108,7 @@ fn an_actor_that_is_stopped_stops_the_supervisors_that_it_has_started() {
         supervisor.terminate_child("parent").unwrap();
         stage.says("+a +b -b -a");
         assert_eq!(hired.join(), ExitReason::Stopped(StoppedBy::Program));
-        assert!(inner.join_timeout(PATIENCE).is_some() && worker.join_timeout(PATIENCE).is_some());
+        assert!(inner.join_timeout(EVENT_TIMEOUT).is_some() && worker.join_timeout(EVENT_TIMEOUT).is_some());
         supervisor.restart_child("parent").unwrap();
         let again = parent_ref.hire(stage.part("b")).wait().unwrap();
         assert_eq!(again.count().wait(), Ok(1));
@@ -124,11 +123,11 @@ fn requests_survive_the_restart_of_a_supervisor() {
     alone(|| {
         let stage = Stage::new();
         let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().restart(Restart::Permanent), ["a"]);
-        let supervisor = supervisor.own_intensity(100, PATIENCE).start().unwrap();
+        let supervisor = supervisor.own_intensity(100, RESTART_WINDOW).start().unwrap();
         for round in 2..12 {
             let id = format!("{round}");
             processes::kill(supervisor.pid().unwrap());
-            eventually("its end", PATIENCE, || {
+            eventually("its end", EVENT_TIMEOUT, || {
                 supervisor.pid().is_err() || supervisor.incarnation() == round
             });
             // Sent before or after the start of the next one.
@@ -157,7 +156,7 @@ fn a_root_supervisor_that_is_stopped_by_a_signal_goes_on() {
         let root = processes::root_supervisor(std::process::id()).unwrap();
         for _ in 0..3 {
             processes::signal("STOP", i64::from(root));
-            eventually("that it goes on", PATIENCE, || {
+            eventually("that it goes on", EVENT_TIMEOUT, || {
                 processes::stat(root).is_some_and(|root| root.state != 'T')
             });
         }

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Restart};
 use phalanx_tests::pages::{self, PAGE};
-use phalanx_tests::{alone, eventually, processes};
-
-use super::PATIENCE;
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
 #[actor(timeout = "10s")]
 struct Forger;
@@ -62,7 +60,7 @@ const WAYS: [(&str, Way); 5] = [
     ("kill", |forger| forger.kill().unwrap()),
     ("terminate", |forger| forger.terminate().unwrap()),
     ("interrupt", |forger| forger.interrupt().unwrap()),
-    ("stop", |forger| drop(forger.stop(PATIENCE).unwrap())),
+    ("stop", |forger| drop(forger.stop(EVENT_TIMEOUT).unwrap())),
     ("stop late", |forger| {
         forger.hang().unwrap();
         drop(forger.stop(Duration::from_millis(100)).unwrap());
@@ -81,7 +79,7 @@ fn a_signal_goes_to_the_actor_and_not_to_the_process_that_its_page_names() {
                 assert!(forger.pretend(victim).wait().unwrap() > 0);
                 assert_eq!(forger.pid().unwrap(), victim, "it is believed");
                 way(&forger);
-                eventually("its end", PATIENCE, || !processes::exists(pid));
+                eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
                 assert!(is_running(&mut other), "{name}");
                 assert_eq!(sibling.is_here().wait(), Ok(true), "{name}");
             }
@@ -103,7 +101,7 @@ fn an_actor_whose_page_is_full_of_anything_is_killed_all_the_same() {
             drop(forger.within(Duration::from_millis(100)).fill_with(word).wait());
             pages::overwrite(pid, &word.to_ne_bytes(), PAGE / 4);
             forger.kill().unwrap();
-            eventually("its end", PATIENCE, || !processes::exists(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
         }
     });
 }
@@ -136,11 +134,11 @@ fn an_order_to_one_incarnation_does_not_hit_the_next_whatever_the_page_says() {
         let first = forger.pid().unwrap();
         forger.pretend(std::process::id()).wait().unwrap();
         forger.interrupt().unwrap();
-        eventually("the next", PATIENCE, || {
+        eventually("the next", EVENT_TIMEOUT, || {
             forger.pid().is_ok_and(|pid| pid != first && pid != std::process::id())
         });
         assert_eq!(forger.is_here().wait(), Ok(true));
-        assert_eq!(forger.stop(PATIENCE), Ok(ExitReason::Stopped(phalanx::StoppedBy::Ref)));
+        assert_eq!(forger.stop(EVENT_TIMEOUT), Ok(ExitReason::Stopped(phalanx::StoppedBy::Ref)));
     });
 }
 
@@ -151,7 +149,8 @@ fn a_caller_that_has_read_nonsense_about_deaths_hears_of_all_that_come_after_the
         // All even, so that what is said of deaths looks whole: that there were 2^63 of them, and none. (2 everywhere says, among others, that a holder of its ref has
         // ordered its end, so it would get no other process.)
         for word in [0xfefe_fefe, 0x0404_0404, 0x8080_8080, 0] {
-            let forger = Forger.builder().name("forger").restart(Restart::Permanent).intensity(100, PATIENCE);
+            let forger =
+                Forger.builder().name("forger").restart(Restart::Permanent).intensity(100, RESTART_WINDOW);
             let forger = forger.spawn().unwrap();
             let pid = forger.pid().unwrap();
             assert_eq!(forger.is_here().wait(), Ok(true));
@@ -161,18 +160,18 @@ fn a_caller_that_has_read_nonsense_about_deaths_hears_of_all_that_come_after_the
             drop(forger.within(Duration::from_millis(10)).is_here().wait());
             processes::kill(pid);
             let is_back = || forger.within(Duration::from_millis(500)).is_here().wait() == Ok(true);
-            eventually("the next", PATIENCE, is_back);
+            eventually("the next", EVENT_TIMEOUT, is_back);
             for _ in 0..2 {
                 let mut monitor = forger.monitor();
                 let hanging = forger.within(Duration::from_secs(60)).hang_and_answer(mark.clone());
-                eventually("it hangs", PATIENCE, || fs::remove_file(&mark).is_ok());
+                eventually("it hangs", EVENT_TIMEOUT, || fs::remove_file(&mark).is_ok());
                 let begun = Instant::now();
                 processes::kill(forger.pid().unwrap());
                 let error = hanging.wait().unwrap_err();
                 assert!(error.exit_reason().and_then(ExitReason::signal) == Some(9), "{word:x}: {error}");
                 assert!(begun.elapsed() < Duration::from_secs(30), "{word:x}");
-                assert!(monitor.recv_timeout(PATIENCE).is_some(), "{word:x}");
-                eventually("the next", PATIENCE, is_back);
+                assert!(monitor.recv_timeout(EVENT_TIMEOUT).is_some(), "{word:x}");
+                eventually("the next", EVENT_TIMEOUT, is_back);
             }
             assert_eq!(forger.exit_reason(), None, "{word:x}");
             forger.kill().unwrap();

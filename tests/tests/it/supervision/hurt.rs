@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes, until_seen};
 
-use super::PATIENCE;
-use super::grabber;
-use super::stage::{Crash, Stage, counts, settled, state, stop};
+use super::support::grabber;
+use super::support::stage::{Crash, Stage, counts, settled, state, stop};
 
 /// Does its worst.
 #[actor]
@@ -67,13 +66,13 @@ fn scribble(pid: u32, seed: u64) -> usize {
 fn still_supervises(
     supervisor: &SupervisorRef,
     stage: &Stage,
-    witness: &ActorRef<super::stage::Worker>,
+    witness: &ActorRef<super::support::stage::Worker>,
     round: u64,
 ) {
     assert_eq!(supervisor.incarnation(), 1);
     let before = witness.incarnation();
     Crash::Panic.hit(witness);
-    eventually("the next", PATIENCE, || witness.incarnation() == before + 1);
+    eventually("the next", EVENT_TIMEOUT, || witness.incarnation() == before + 1);
     assert_eq!(witness.count().wait(), Ok(1));
     let id = format!("new-{round}");
     let new = supervisor.start_child(&*id, stage.worker(&id)).unwrap();
@@ -88,7 +87,7 @@ fn a_child_that_overwrites_its_status_page_hurts_only_itself() {
     alone(|| {
         for seed in 1..9 {
             let stage = Stage::new();
-            let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
+            let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW);
             let (supervisor, [witness]) = stage.cast(supervisor, ["witness"]);
             let vandal = Vandal.builder().restart(Restart::Temporary).reserve().unwrap();
             let its_ref = vandal.actor_ref();
@@ -100,9 +99,9 @@ fn a_child_that_overwrites_its_status_page_hurts_only_itself() {
             scribble_on(pid, seed + 100);
             still_supervises(&supervisor, &stage, &witness, seed + 100);
             processes::kill(pid);
-            eventually("its end", PATIENCE, || !processes::exists(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             still_supervises(&supervisor, &stage, &witness, seed + 200);
-            eventually("no vandal", PATIENCE, || counts(&supervisor) == [1, 1, 0, 1]);
+            eventually("no vandal", EVENT_TIMEOUT, || counts(&supervisor) == [1, 1, 0, 1]);
             stop(&supervisor);
         }
     });
@@ -122,12 +121,12 @@ fn an_overwritten_status_page_does_not_keep_an_actor_from_being_restarted() {
         let (supervisor, witness) = stage.witnessed();
         let vandal = supervisor.start_child("vandal", Vandal.builder()).unwrap();
         for round in 1..9 {
-            let pid = super::stage::child(&supervisor, "vandal").pid.unwrap();
+            let pid = super::support::stage::child(&supervisor, "vandal").pid.unwrap();
             scribble(pid, round * 7919);
             processes::kill(pid);
-            eventually("its end", PATIENCE, || !processes::exists(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             still_supervises(&supervisor, &stage, &witness, round);
-            eventually("the next, or none", PATIENCE, || {
+            eventually("the next, or none", EVENT_TIMEOUT, || {
                 // Rubbish may say that it is to stay down.
                 matches!(state(&supervisor, "vandal"), ChildState::Up | ChildState::Down)
             });
@@ -146,13 +145,13 @@ fn rubbish_in_every_descriptor_of_a_child_hurts_nobody_else() {
     alone(|| {
         for seed in 1..4 {
             let stage = Stage::new();
-            let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
+            let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW);
             let (supervisor, [witness]) = stage.cast(supervisor, ["witness"]);
             let vandal = Vandal.builder().reserve().unwrap();
             let its_ref = vandal.actor_ref();
             let supervisor = supervisor.child("vandal", vandal).start().unwrap();
             let held = its_ref.hang();
-            eventually("the call", PATIENCE, || its_ref.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || its_ref.depth() == 0);
             let pid = its_ref.pid().unwrap();
             if !grabber::spoil_descriptors_of(pid, seed) {
                 eprintln!("skipped: a process cannot get at the descriptors of another one here");
@@ -162,7 +161,7 @@ fn rubbish_in_every_descriptor_of_a_child_hurts_nobody_else() {
             if processes::runs(pid) {
                 processes::kill(pid);
             }
-            eventually("its end", PATIENCE, || !processes::exists(pid));
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             still_supervises(&supervisor, &stage, &witness, u64::from(seed) + 10);
             drop(held);
             stop(&supervisor);
@@ -186,6 +185,7 @@ fn holdings(pid: u32) -> (BTreeMap<String, usize>, usize, usize) {
 /// What a look shows several times in a row: the end of the last answer may still be open at the first.
 fn steady<T: PartialEq>(look: impl Fn() -> T) -> T {
     let (mut last, mut same) = (look(), 0);
+    // The pace is part of it: five looks at once would be one.
     while same < 5 {
         thread::sleep(Duration::from_millis(10));
         let now = look();
@@ -200,7 +200,7 @@ fn steady<T: PartialEq>(look: impl Fn() -> T) -> T {
 fn a_thousand_restarts_leave_nothing_in_the_supervisor() {
     alone(|| {
         let stage = Stage::new();
-        let supervisor = Supervisor::one_for_one().intensity(10_000, PATIENCE);
+        let supervisor = Supervisor::one_for_one().intensity(10_000, RESTART_WINDOW);
         let frail = Frail.builder().reserve().unwrap();
         let its_ref = frail.actor_ref();
         let supervisor = supervisor.child("frail", frail).start().unwrap();
@@ -222,19 +222,15 @@ fn a_thousand_restarts_leave_nothing_in_the_supervisor() {
                 settled(&supervisor, 2);
                 supervisor.terminate_child("added").unwrap();
                 supervisor.delete_child("added").unwrap();
-                stage.spoil("added", super::stage::Trouble::Refuses, 1);
+                stage.spoil("added", super::support::stage::Trouble::Refuses, 1);
                 supervisor.start_child("added", stage.worker("added")).unwrap_err();
                 supervisor.restart_child("nobody").unwrap_err();
             }
         }
         assert_eq!(its_ref.number().wait().unwrap(), restarts + 1);
         settled(&supervisor, 1);
-        let start = Instant::now();
-        while now() != before {
-            assert!(start.elapsed() < PATIENCE, "before {before:#?}, now {:#?}", now());
-            thread::sleep(Duration::from_millis(5));
-        }
-        assert_eq!(super::stage::child(&supervisor, "frail").restarts as u64, restarts);
+        until_seen(&format!("what was there before: {before:#?}"), EVENT_TIMEOUT, now, |now| *now == before);
+        assert_eq!(super::support::stage::child(&supervisor, "frail").restarts as u64, restarts);
         stop(&supervisor);
     });
 }

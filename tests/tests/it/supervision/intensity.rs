@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart, SupervisorError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually};
 
-use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Crash, Stage, Trouble, Worker, child, counts, processes_of, reserved, settled, state, stop,
     within,
 };
@@ -18,7 +17,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A child that has crashed and cannot be started from then on.
 fn in_a_restart_loop(stage: &Stage, crash: Crash) -> (SupervisorRef, ActorRef<Worker>) {
-    let supervisor = Supervisor::one_for_one().name("looping").intensity(8, PATIENCE).backoff(WAIT, WAIT);
+    let supervisor =
+        Supervisor::one_for_one().name("looping").intensity(8, RESTART_WINDOW).backoff(WAIT, WAIT);
     let (supervisor, [a]) = stage.cast(supervisor, ["a"]);
     let supervisor = supervisor.start().unwrap();
     stage.says("+a");
@@ -72,10 +72,7 @@ fn a_stop_in_a_restart_loop_is_prompt() {
             let start = Instant::now();
             stop(&supervisor);
             within(start, SECOND);
-            assert!(a.join_timeout(PATIENCE).is_some());
-            stage.said();
-            thread::sleep(2 * WAIT);
-            assert_eq!(stage.said(), "");
+            assert!(a.join_timeout(EVENT_TIMEOUT).is_some());
         }
     });
 }
@@ -99,7 +96,7 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
     alone(|| {
         for crash in CRASHES {
             let stage = Stage::new();
-            let supervisor = Supervisor::rest_for_one().intensity(50, PATIENCE).backoff(WAIT, WAIT);
+            let supervisor = Supervisor::rest_for_one().intensity(50, RESTART_WINDOW).backoff(WAIT, WAIT);
             let (supervisor, [a, b, c]) = stage.cast(supervisor, ["a", "b", "c"]);
             let supervisor = supervisor.start().unwrap();
             let before = processes_of(std::array::from_ref(&a));
@@ -112,9 +109,6 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
             assert_eq!(counts(&supervisor), [3, 1, 0, 3]);
             assert_eq!(processes_of(std::array::from_ref(&a)), before);
             supervisor.terminate_child("b").unwrap();
-            stage.said();
-            thread::sleep(2 * WAIT);
-            assert_eq!(stage.said(), "");
             assert_eq!(counts(&supervisor), [3, 1, 0, 3]);
             // Whoever asks gets them back.
             stage.mend("b");
@@ -126,48 +120,22 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
     });
 }
 
+/// In real time. That restarts expire exactly, and count until then, is tested in the policy.
 #[test]
 fn old_restarts_expire() {
     alone(|| {
-        for crash in CRASHES {
-            let stage = Stage::new();
-            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, SECOND), ["a"]);
-            let supervisor = supervisor.start().unwrap();
-            for incarnation in 2..6 {
-                crash.hit(&a);
-                settled(&supervisor, 1);
-                assert_eq!(a.incarnation(), incarnation);
+        let stage = Stage::new();
+        let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, SECOND), ["a"]);
+        let supervisor = supervisor.start().unwrap();
+        for (crash, incarnation) in CRASHES.into_iter().zip(2..) {
+            if incarnation > 2 {
                 thread::sleep(Duration::from_millis(1200));
             }
-            stop(&supervisor);
+            crash.hit(&a);
+            settled(&supervisor, 1);
+            assert_eq!(a.incarnation(), incarnation);
         }
-    });
-}
-
-/// The other side of OTP's `multiple_restarts`.
-#[test]
-fn restarts_that_have_not_expired_count() {
-    alone(|| {
-        for crash in CRASHES {
-            // Where the machine had no time for us, they were further apart than they were to be.
-            let told = (0..5).find_map(|_| {
-                let stage = Stage::new();
-                let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, SECOND), ["a"]);
-                let supervisor = supervisor.start().unwrap();
-                let start = Instant::now();
-                crash.hit(&a);
-                settled(&supervisor, 1);
-                thread::sleep(Duration::from_millis(900).saturating_sub(start.elapsed()));
-                crash.hit(&a);
-                let in_time = start.elapsed() < SECOND;
-                let ended = supervisor.join_timeout(if in_time { PATIENCE } else { Duration::ZERO });
-                if ended.is_none() {
-                    stop(&supervisor);
-                }
-                in_time.then_some(ended)
-            });
-            assert_eq!(told, Some(Some(ExitReason::IntensityReached)), "{crash:?}");
-        }
+        stop(&supervisor);
     });
 }
 
@@ -201,9 +169,9 @@ fn during_a_backoff_messages_wait_and_if_up_does_not() {
 fn a_child_with_an_allowance_of_its_own_is_counted_apart() {
     alone(|| {
         let stage = Stage::new();
-        let (own, own_ref) = reserved(stage.worker("own").intensity(3, PATIENCE));
+        let (own, own_ref) = reserved(stage.worker("own").intensity(3, RESTART_WINDOW));
         let (supervisor, [shared]) =
-            stage.cast(Supervisor::one_for_one().intensity(1, PATIENCE).child("own", own), ["shared"]);
+            stage.cast(Supervisor::one_for_one().intensity(1, RESTART_WINDOW).child("own", own), ["shared"]);
         let supervisor = supervisor.start().unwrap();
         for crash in [Crash::Panic, Crash::Sigkill, Crash::Panic] {
             crash.hit(&own_ref);
@@ -222,13 +190,13 @@ fn a_crash_costs_one_of_two_hundred_calls() {
     alone(|| {
         for for_good in [false, true] {
             let stage = Stage::new();
-            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, PATIENCE), ["a"]);
+            let (supervisor, [a]) = stage.cast(Supervisor::one_for_one().intensity(1, RESTART_WINDOW), ["a"]);
             let supervisor = supervisor.start().unwrap();
             let latch = stage.latch("start");
             let held = a.wait_for(latch.path());
-            eventually("the call", PATIENCE, || a.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || a.depth() == 0);
             let before: Vec<_> = (1..100).map(|number| a.number(number)).collect();
-            let exit = a.end(super::stage::Way::Exit(255));
+            let exit = a.end(super::support::stage::Way::Exit(255));
             let after: Vec<_> = (101..=200).map(|number| a.number(number)).collect();
             latch.open();
             held.wait().unwrap();
@@ -243,8 +211,12 @@ fn a_crash_costs_one_of_two_hundred_calls() {
 
             let latch = stage.latch("again");
             let held = a.wait_for(latch.path());
-            eventually("the call", PATIENCE, || a.depth() == 0);
-            let way = if for_good { super::stage::Way::LeaveForGood } else { super::stage::Way::Exit(255) };
+            eventually("the call", EVENT_TIMEOUT, || a.depth() == 0);
+            let way = if for_good {
+                super::support::stage::Way::LeaveForGood
+            } else {
+                super::support::stage::Way::Exit(255)
+            };
             let exit = a.end(way);
             let lost: Vec<_> = (0..100).map(|number| a.number(number)).collect();
             latch.open();
@@ -275,7 +247,7 @@ fn a_spawned_actor_whose_init_fails_from_the_second_process_on_ends_with_its_err
     alone(|| {
         for crash in CRASHES {
             let stage = Stage::new();
-            let worker = stage.worker("a").restart(Restart::Permanent).intensity(3, PATIENCE);
+            let worker = stage.worker("a").restart(Restart::Permanent).intensity(3, RESTART_WINDOW);
             let a = worker.spawn().unwrap();
             stage.spoil("a", Trouble::Refuses, u32::MAX);
             let held = a.hang();
@@ -294,7 +266,7 @@ fn a_spawned_actor_whose_init_fails_from_the_second_process_on_ends_with_its_err
 
 /// The worker is busy: it cannot be told to panic.
 fn crash_from_outside(worker: &ActorRef<Worker>, crash: Crash) {
-    eventually("the call", PATIENCE, || worker.depth() == 1);
+    eventually("the call", EVENT_TIMEOUT, || worker.depth() == 1);
     let signal = if crash == Crash::Panic { "ABRT" } else { "KILL" };
     phalanx_tests::processes::signal(signal, i64::from(worker.pid().unwrap()));
 }

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Restart, Shutdown};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{Stage, stop};
+use super::support::stage::{Stage, stop};
 
-const LIMIT: Duration = Duration::from_millis(300);
+const KILL_AFTER: Duration = Duration::from_millis(300);
 
 /// Writes down each message that it begins.
 #[actor]
@@ -27,7 +26,7 @@ struct Diligent {
 impl Diligent {
     #[on_start]
     fn begin(&mut self) {
-        eventually("the latch", PATIENCE, || self.ready.exists());
+        eventually("the latch", EVENT_TIMEOUT, || self.ready.exists());
         self.write("begun");
     }
 
@@ -36,7 +35,7 @@ impl Diligent {
     fn work(&mut self, number: u64, hang_at: u64) -> u64 {
         self.write(&number.to_string());
         if number == hang_at && phalanx::current().incarnation() == 1 {
-            thread::sleep(PATIENCE);
+            thread::sleep(FOREVER);
         }
         number
     }
@@ -53,12 +52,12 @@ impl Diligent {
     }
 
     fn spin(&self) {
-        thread::sleep(PATIENCE);
+        thread::sleep(FOREVER);
     }
 
     #[tell]
     fn hang(&self) {
-        thread::sleep(PATIENCE);
+        thread::sleep(FOREVER);
     }
 
     fn served_by(&self) -> u64 {
@@ -113,7 +112,7 @@ fn what_is_done_at_the_start_is_done_after_the_start_and_before_the_first_messag
         // An answer is out before its message is done with.
         its_ref.served_by().wait().unwrap();
         processes::kill(its_ref.pid().unwrap());
-        eventually("the next", PATIENCE, || its_ref.incarnation() == 2);
+        eventually("the next", EVENT_TIMEOUT, || its_ref.incarnation() == 2);
         assert_eq!(its_ref.work(2, 0).wait(), Ok(2));
         assert_eq!(said(&log), "begun 1 begun 2");
         stop(&supervisor);
@@ -129,7 +128,7 @@ fn a_message_that_may_be_repeated_is_begun_again_in_its_place() {
         let its_ref = actor.actor_ref();
         let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
         let calls: Vec<_> = (1..=100).map(|number| its_ref.work(number, 40)).collect();
-        eventually("the fortieth", PATIENCE, || said(&log).ends_with(" 40"));
+        eventually("the fortieth", EVENT_TIMEOUT, || said(&log).ends_with(" 40"));
         processes::kill(its_ref.pid().unwrap());
         let answers: Vec<u64> = calls.into_iter().map(|call| call.wait().unwrap()).collect();
         assert_eq!(answers, (1..=100).collect::<Vec<_>>());
@@ -152,13 +151,13 @@ fn a_message_that_may_be_repeated_outlives_the_supervisor_too() {
         let supervisor = Supervisor::one_for_one().restart(Restart::Permanent).child("a", actor);
         let supervisor = supervisor.start().unwrap();
         let calls: Vec<_> = (1..=20).map(|number| its_ref.work(number, 10)).collect();
-        eventually("the tenth", PATIENCE, || said(&log).ends_with(" 10"));
+        eventually("the tenth", EVENT_TIMEOUT, || said(&log).ends_with(" 10"));
         let mut monitor = its_ref.monitor();
         processes::kill(supervisor.pid().unwrap());
         for (number, call) in (1..).zip(calls) {
             assert_eq!(call.wait(), Ok(number));
         }
-        let down = monitor.recv_timeout(PATIENCE).unwrap();
+        let down = monitor.recv_timeout(EVENT_TIMEOUT).unwrap();
         assert_eq!(
             (down.reason, down.in_progress.unwrap().method),
             (ExitReason::SupervisorDied, "work".into())
@@ -173,7 +172,7 @@ fn a_message_is_repeated_so_often_and_then_its_caller_is_told() {
     alone(|| {
         let stage = Stage::new();
         let (actor, log) = diligent(&stage);
-        let actor = actor.restart(Restart::Permanent).intensity(10, PATIENCE).spawn().unwrap();
+        let actor = actor.restart(Restart::Permanent).intensity(10, RESTART_WINDOW).spawn().unwrap();
         let (failing, losing, behind) = (actor.fail(), actor.lose(), actor.served_by());
         for (call, text) in [(failing, "each time"), (losing, "once")] {
             match call.wait() {
@@ -194,28 +193,29 @@ fn a_handler_past_the_limit_of_its_caller_is_killed_and_the_reason_says_which_an
         let (actor, _) = diligent(&stage);
         let actor = actor.reserve().unwrap();
         let its_ref = actor.actor_ref();
-        let supervisor = Supervisor::one_for_one().intensity(10, PATIENCE).child("a", actor).start().unwrap();
+        let supervisor =
+            Supervisor::one_for_one().intensity(10, RESTART_WINDOW).child("a", actor).start().unwrap();
         // Within the limit it does no harm.
-        assert_eq!(its_ref.kill_after(PATIENCE).served_by().wait(), Ok(1));
+        assert_eq!(its_ref.kill_after(EVENT_TIMEOUT).served_by().wait(), Ok(1));
         for incarnation in 2..5 {
-            let queued = its_ref.kill_after(LIMIT).spin();
+            let queued = its_ref.kill_after(KILL_AFTER).spin();
             let behind = its_ref.served_by();
             let start = Instant::now();
             let error = queued.wait().unwrap_err();
             match error.exit_reason() {
                 Some(ExitReason::DeadlineExceeded { method, after }) => {
                     assert_eq!(method, "spin");
-                    assert!(*after >= LIMIT, "{after:?}");
+                    assert!(*after >= KILL_AFTER, "{after:?}");
                 }
                 other => panic!("{other:?}"),
             }
-            super::stage::within(start, LIMIT + Duration::from_millis(500));
+            super::support::stage::within(start, KILL_AFTER + Duration::from_millis(500));
             assert_eq!(behind.wait(), Ok(incarnation));
         }
         // A tell can have a limit, too.
         let mut monitor = its_ref.monitor();
-        its_ref.kill_after(LIMIT).hang().unwrap();
-        let down = monitor.recv_timeout(PATIENCE).unwrap();
+        its_ref.kill_after(KILL_AFTER).hang().unwrap();
+        let down = monitor.recv_timeout(EVENT_TIMEOUT).unwrap();
         assert!(
             matches!(&down.reason, ExitReason::DeadlineExceeded { method, .. } if method == "hang"),
             "{down}"
@@ -237,7 +237,7 @@ fn an_actor_that_is_stopped_in_a_handler_is_killed_at_its_deadline_and_restarted
         let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
         let start = Instant::now();
         let spinning = its_ref.spin();
-        eventually("the call", PATIENCE, || its_ref.depth() == 0);
+        eventually("the call", EVENT_TIMEOUT, || its_ref.depth() == 0);
         processes::signal("STOP", i64::from(its_ref.pid().unwrap()));
         let behind = its_ref.served_by();
         let error = spinning.wait().unwrap_err();
@@ -258,26 +258,31 @@ fn an_actor_is_replaced_at_its_age_and_loses_nothing() {
     alone(|| {
         let stage = Stage::new();
         let (actor, log) = diligent(&stage);
-        let actor = actor.recycle_at_age(LIMIT).reserve().unwrap();
+        let actor = actor.recycle_at_age(KILL_AFTER).reserve().unwrap();
         let its_ref = actor.actor_ref();
         // Not one restart is bearable: a recycling is none.
-        let supervisor = Supervisor::one_for_all().intensity(0, PATIENCE).child("a", actor);
+        let supervisor = Supervisor::one_for_all().intensity(0, RESTART_WINDOW).child("a", actor);
         let (supervisor, [bystander]) = stage.cast(supervisor, ["bystander"]);
         let supervisor = supervisor.start().unwrap();
         let mut served = 0;
-        while its_ref.incarnation() < 4 {
+        eventually("the fourth process", EVENT_TIMEOUT, || {
             served += 1;
             assert_eq!(its_ref.work(served, 0).wait(), Ok(served));
-            thread::sleep(Duration::from_millis(2));
-        }
+            its_ref.incarnation() >= 4
+        });
         // One that is idle is replaced as well, once it has served.
         let before = its_ref.incarnation();
         served += 1;
         assert_eq!(its_ref.work(served, 0).wait(), Ok(served));
-        eventually("the next", PATIENCE, || its_ref.incarnation() > before);
-        assert_eq!((bystander.incarnation(), super::stage::child(&supervisor, "a").restarts), (1, 0));
+        eventually("the next", EVENT_TIMEOUT, || its_ref.incarnation() > before);
+        assert_eq!(
+            (bystander.incarnation(), super::support::stage::child(&supervisor, "a").restarts),
+            (1, 0)
+        );
         // The last of them counts before it says so.
-        eventually("the beginning of the next", PATIENCE, || said(&log).matches("ended begun").count() >= 4);
+        eventually("the beginning of the next", EVENT_TIMEOUT, || {
+            said(&log).matches("ended begun").count() >= 4
+        });
         let log = said(&log);
         let numbers: Vec<u64> = log.split(' ').filter_map(|word| word.parse().ok()).collect();
         assert_eq!(numbers, (1..=served).collect::<Vec<_>>());
@@ -297,14 +302,14 @@ fn an_age_shorter_than_the_start_costs_a_process_for_each_message_and_no_more() 
         }
         let calls: Vec<_> = (1..=5).map(|number| actor.work(number, 0)).collect();
         assert_eq!(calls.into_iter().map(|call| call.wait().unwrap()).sum::<u64>(), 15);
-        eventually("the last one's successor", PATIENCE, || {
+        eventually("the last one's successor", EVENT_TIMEOUT, || {
             actor.incarnation() > 2 && actor.is_alive() && actor.depth() == 0
         });
         // Who has not served yet is not replaced.
-        thread::sleep(LIMIT);
+        thread::sleep(KILL_AFTER);
         let incarnation = actor.incarnation();
         assert!(incarnation <= 11, "{incarnation} processes for 10 messages");
-        thread::sleep(LIMIT);
+        thread::sleep(KILL_AFTER);
         assert_eq!(actor.incarnation(), incarnation);
     });
 }
@@ -342,7 +347,7 @@ fn an_actor_is_replaced_above_its_size() {
             // Its size is looked at now and then.
             thread::sleep(Duration::from_millis(20));
             assert_eq!(actor.grow(100 << 20).wait(), Ok(101 << 20));
-            assert_eq!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::Recycled);
+            assert_eq!(monitor.recv_timeout(EVENT_TIMEOUT).unwrap().reason, ExitReason::Recycled);
         }
     });
 }
@@ -354,12 +359,12 @@ fn a_stop_finds_an_actor_that_is_being_recycled() {
         for round in 0..20 {
             let stage = Stage::new();
             let (actor, _) = diligent(&stage);
-            let actor = actor.recycle_after(1).shutdown(Shutdown::Timeout(PATIENCE)).reserve().unwrap();
+            let actor = actor.recycle_after(1).shutdown(Shutdown::Timeout(EVENT_TIMEOUT)).reserve().unwrap();
             let its_ref = actor.actor_ref();
             let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
             let calls: Vec<_> = (0..10).map(|_| its_ref.served_by()).collect();
             if round % 2 == 0 {
-                eventually("some", PATIENCE, || its_ref.incarnation() > 3);
+                eventually("some", EVENT_TIMEOUT, || its_ref.incarnation() > 3);
             }
             supervisor.terminate_child("a").unwrap();
             let answered = calls.into_iter().map(Reply::wait).filter(Result::is_ok).count();
@@ -377,14 +382,14 @@ fn a_crash_while_a_call_is_repeated_costs_nobody_else_anything() {
     alone(|| {
         let stage = Stage::new();
         let (actor, log) = diligent(&stage);
-        let actor = actor.restart(Restart::Permanent).intensity(10, PATIENCE).spawn().unwrap();
+        let actor = actor.restart(Restart::Permanent).intensity(10, RESTART_WINDOW).spawn().unwrap();
         let first: Vec<_> = (1..=20).map(|number| actor.work(number, 10)).collect();
-        eventually("the tenth", PATIENCE, || said(&log).ends_with(" 10"));
+        eventually("the tenth", EVENT_TIMEOUT, || said(&log).ends_with(" 10"));
         let second: Vec<_> = (21..=40).map(|number| actor.work(number, 0)).collect();
         for _ in 0..2 {
             let before = actor.pid().unwrap();
             processes::kill(before);
-            eventually("the next", PATIENCE, || actor.pid().is_ok_and(|pid| pid != before));
+            eventually("the next", EVENT_TIMEOUT, || actor.pid().is_ok_and(|pid| pid != before));
         }
         for (number, call) in (1..).zip(first.into_iter().chain(second)) {
             assert_eq!(call.wait(), Ok(number));

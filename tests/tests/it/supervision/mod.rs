@@ -5,7 +5,6 @@ mod declared;
 mod dynamic;
 mod families;
 mod forged;
-mod grabber;
 mod hurt;
 mod intensity;
 mod methods;
@@ -16,17 +15,11 @@ mod requests;
 mod restarts;
 mod root;
 mod spares;
-mod stage;
 mod starting;
 mod stopping;
 mod storm;
 mod strategies;
+mod support;
 mod system;
 mod types;
 mod wiped;
-mod worker;
-
-use std::time::Duration;
-
-/// How long anything may take that should be there at once.
-const PATIENCE: Duration = Duration::from_secs(10);

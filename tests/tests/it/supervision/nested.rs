@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Crash, Stage, Trouble, Worker, child, counts, reserved, settled, state, stop, within,
 };
 
@@ -16,7 +15,7 @@ fn a_lower_supervisor_that_gives_up_is_restarted_with_its_static_children() {
     alone(|| {
         for crash in CRASHES {
             let stage = Stage::new();
-            let lower = |name: &str| Supervisor::one_for_one().name(name).intensity(0, PATIENCE);
+            let lower = |name: &str| Supervisor::one_for_one().name(name).intensity(0, RESTART_WINDOW);
             let (left, [a]) = stage.cast(lower("left"), ["a"]);
             let (right, [b]) = stage.cast(lower("right"), ["b"]);
             let (left, right) = (left.reserve().unwrap(), right.reserve().unwrap());
@@ -32,7 +31,9 @@ fn a_lower_supervisor_that_gives_up_is_restarted_with_its_static_children() {
             stage.says("+a +b +x +y");
 
             crash.hit(&a);
-            eventually("new ones", PATIENCE, || left_ref.incarnation() == 2 && right_ref.incarnation() == 2);
+            eventually("new ones", EVENT_TIMEOUT, || {
+                left_ref.incarnation() == 2 && right_ref.incarnation() == 2
+            });
             settled(&root, 2);
             stage.says("-x -y -b +a +b");
             assert_eq!(
@@ -42,7 +43,7 @@ fn a_lower_supervisor_that_gives_up_is_restarted_with_its_static_children() {
             assert_eq!((a.count().wait(), b.count().wait()), (Ok(1), Ok(1)));
             assert_eq!((a.incarnation(), b.incarnation()), (2, 2));
             for gone in [x, y] {
-                assert!(gone.join_timeout(PATIENCE).is_some());
+                assert!(gone.join_timeout(EVENT_TIMEOUT).is_some());
                 assert!(matches!(gone.count().wait(), Err(CallError::Gone(_))));
             }
             stop(&root);
@@ -55,7 +56,7 @@ fn three_levels(stage: &Stage) -> (SupervisorRef, SupervisorRef, ActorRef<Worker
     let (worker, its_ref) = reserved(stage.worker("worker").mailbox(500));
     let middle = Supervisor::one_for_one().name("middle").child("worker", worker).reserve().unwrap();
     let middle_ref = middle.actor_ref();
-    let top = Supervisor::one_for_one().name("top").intensity(100, PATIENCE).child("middle", middle);
+    let top = Supervisor::one_for_one().name("top").intensity(100, RESTART_WINDOW).child("middle", middle);
     (top.start().unwrap(), middle_ref, its_ref)
 }
 
@@ -71,7 +72,7 @@ fn a_supervisor_that_is_killed_is_back_with_its_actor_at_once() {
             let (old_middle, old_worker) = (middle.pid().unwrap(), worker.pid().unwrap());
             let start = Instant::now();
             processes::kill(old_middle);
-            eventually("a new middle", PATIENCE, || middle.incarnation() == round);
+            eventually("a new middle", EVENT_TIMEOUT, || middle.incarnation() == round);
             assert_eq!(worker.count().wait(), Ok(1));
             within(start, Duration::from_millis(200));
             assert_eq!((middle.incarnation(), worker.incarnation()), (round, round));
@@ -83,8 +84,10 @@ fn a_supervisor_that_is_killed_is_back_with_its_actor_at_once() {
         let left = [top.pid(), middle.pid(), worker.pid()].map(Result::unwrap);
         processes::kill(top.pid().unwrap());
         assert_eq!(top.join().signal(), Some(9));
-        assert!(middle.join_timeout(PATIENCE).is_some() && worker.join_timeout(PATIENCE).is_some());
-        processes::until_none(PATIENCE, || left.iter().filter_map(|&pid| processes::stat(pid)).collect());
+        assert!(middle.join_timeout(EVENT_TIMEOUT).is_some() && worker.join_timeout(EVENT_TIMEOUT).is_some());
+        processes::until_none(EVENT_TIMEOUT, || {
+            left.iter().filter_map(|&pid| processes::stat(pid)).collect()
+        });
         assert!(matches!(worker.count().wait(), Err(CallError::Gone(_))));
         assert!(middle.which_children().is_err() && top.which_children().is_err());
     });
@@ -99,7 +102,7 @@ fn what_is_queued_survives_the_sigkill_of_the_supervisor() {
         let dynamic = middle.start_child("dynamic", stage.worker("dynamic")).unwrap();
         for round in 2..6 {
             let held = worker.hang();
-            eventually("the call", PATIENCE, || worker.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || worker.depth() == 0);
             let queued: Vec<_> = (0..300).map(|number| worker.number(number)).collect();
             let lost = (round == 2).then(|| (dynamic.hang(), dynamic.count()));
             processes::kill(middle.pid().unwrap());
@@ -113,7 +116,7 @@ fn what_is_queued_survives_the_sigkill_of_the_supervisor() {
                 assert!(busy.wait().is_err() && queued.wait().is_err());
                 assert!(matches!(dynamic.count().wait(), Err(CallError::Gone(_))));
             }
-            eventually("its supervisor", PATIENCE, || middle.is_alive());
+            eventually("its supervisor", EVENT_TIMEOUT, || middle.is_alive());
             settled(&top, 1);
             assert_eq!(counts(&middle), [1, 1, 0, 1]);
         }
@@ -131,8 +134,8 @@ fn a_temporary_static_child_comes_back_with_its_supervisor_and_answers() {
         let supervisor = supervisor.start().unwrap();
         assert_eq!(its_ref.count().wait(), Ok(1));
         processes::kill(supervisor.pid().unwrap());
-        eventually("the next", PATIENCE, || supervisor.incarnation() == 2);
-        assert_eq!(its_ref.within(PATIENCE).count().wait(), Ok(1));
+        eventually("the next", EVENT_TIMEOUT, || supervisor.incarnation() == 2);
+        assert_eq!(its_ref.within(EVENT_TIMEOUT).count().wait(), Ok(1));
         stop(&supervisor);
     });
 }
@@ -163,18 +166,18 @@ fn a_caller_in_another_process_is_served_over_the_deaths_of_two_levels() {
             (worker.clone(), latch.path()),
         )
         .unwrap();
-        eventually("calls", PATIENCE, || worker.handled() > 5);
+        eventually("calls", EVENT_TIMEOUT, || worker.handled() > 5);
         for round in 1..11 {
             let (pid, before) = match round % 2 {
                 0 => (worker.pid(), worker.incarnation()),
                 _ => (middle.pid(), worker.incarnation()),
             };
             processes::kill(pid.unwrap());
-            eventually("the next", PATIENCE, || {
+            eventually("the next", EVENT_TIMEOUT, || {
                 worker.incarnation() == before + 1 && worker.is_alive() && middle.is_alive()
             });
             let handled = worker.handled();
-            eventually("calls", PATIENCE, || worker.handled() > handled + 5);
+            eventually("calls", EVENT_TIMEOUT, || worker.handled() > handled + 5);
             settled(&top, 1);
         }
         latch.open();
@@ -191,7 +194,7 @@ fn what_is_queued_survives_a_supervisor_that_gives_up() {
         for crash in CRASHES {
             let stage = Stage::new();
             let latch = stage.latch("busy");
-            let low = Supervisor::one_for_one().name("low").intensity(0, PATIENCE);
+            let low = Supervisor::one_for_one().name("low").intensity(0, RESTART_WINDOW);
             let (low, [a, b]) = stage.cast(low, ["a", "b"]);
             let low = low.reserve().unwrap();
             let its_ref = low.actor_ref();
@@ -200,12 +203,12 @@ fn what_is_queued_survives_a_supervisor_that_gives_up() {
             let top = Supervisor::one_for_one().backoff(wait, wait).child("low", low).start().unwrap();
             let mut monitor = its_ref.monitor();
             let busy = b.wait_for(latch.path());
-            eventually("the call", PATIENCE, || b.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || b.depth() == 0);
             let queued: Vec<_> = (0..100).map(|number| b.number(number)).collect();
             crash.hit(&a);
             latch.open();
             busy.wait().unwrap();
-            assert_eq!(monitor.recv_timeout(PATIENCE).unwrap().reason, ExitReason::IntensityReached);
+            assert_eq!(monitor.recv_timeout(EVENT_TIMEOUT).unwrap().reason, ExitReason::IntensityReached);
             let behind: Vec<_> = (0..100).map(|number| a.number(number)).collect();
             for (number, call) in (0..100).zip(behind) {
                 assert_eq!(call.wait().unwrap(), (number, number + 1, 2), "{crash:?}");
@@ -227,18 +230,20 @@ fn a_supervisor_that_gives_up_is_a_crash_one_level_up() {
         for crash in CRASHES {
             let stage = Stage::new();
             let (low, [worker]) =
-                stage.cast(Supervisor::one_for_one().name("low").intensity(1, PATIENCE), ["w"]);
+                stage.cast(Supervisor::one_for_one().name("low").intensity(1, RESTART_WINDOW), ["w"]);
             let low = low.reserve().unwrap();
             let low_ref = low.actor_ref();
-            let middle = Supervisor::one_for_one().name("middle").intensity(1, PATIENCE).child("low", low);
+            let middle =
+                Supervisor::one_for_one().name("middle").intensity(1, RESTART_WINDOW).child("low", low);
             let middle = middle.reserve().unwrap();
             let middle_ref = middle.actor_ref();
-            let top = Supervisor::one_for_one().name("top").intensity(0, PATIENCE).child("middle", middle);
+            let top =
+                Supervisor::one_for_one().name("top").intensity(0, RESTART_WINDOW).child("middle", middle);
             let top = top.start().unwrap();
             // Two are too many for `low`, two of its ends are too many for `middle`, one of its for `top`.
             for (low, middle) in [(1, 1), (2, 1), (2, 1)] {
                 crash.hit(&worker);
-                eventually("the next", PATIENCE, || {
+                eventually("the next", EVENT_TIMEOUT, || {
                     low_ref.incarnation() == low && worker.if_up().count().wait().is_ok()
                 });
                 assert_eq!(middle_ref.incarnation(), middle);
@@ -259,10 +264,11 @@ fn a_supervisor_whose_children_do_not_start_any_more_is_tried_again_and_given_up
     alone(|| {
         let stage = Stage::new();
         let (lower, [a, b]) =
-            stage.cast(Supervisor::one_for_one().name("lower").intensity(0, PATIENCE), ["a", "b"]);
+            stage.cast(Supervisor::one_for_one().name("lower").intensity(0, RESTART_WINDOW), ["a", "b"]);
         let lower = lower.reserve().unwrap();
         let lower_ref = lower.actor_ref();
-        let upper = Supervisor::one_for_one().name("upper").intensity(5, PATIENCE).child("lower", lower);
+        let upper =
+            Supervisor::one_for_one().name("upper").intensity(5, RESTART_WINDOW).child("lower", lower);
         let upper = upper.start().unwrap();
         stage.said();
         stage.spoil("b", Trouble::Refuses, 2);
@@ -294,7 +300,7 @@ fn a_supervisor_with_a_restart_type_of_its_own_is_restarted_by_that_of_the_progr
             assert_eq!(a.count().wait(), Ok(1));
             processes::kill(supervisor.pid().unwrap());
             if comes_back {
-                eventually("the next", PATIENCE, || supervisor.incarnation() == 2);
+                eventually("the next", EVENT_TIMEOUT, || supervisor.incarnation() == 2);
                 assert_eq!((a.count().wait(), a.incarnation()), (Ok(1), 2));
                 stop(&supervisor);
             } else {
@@ -314,7 +320,7 @@ fn a_restarted_supervisor_begins_anew() {
         middle.terminate_child("worker").unwrap();
         assert_eq!(state(&middle, "worker"), ChildState::Down);
         processes::kill(middle.pid().unwrap());
-        eventually("the next", PATIENCE, || middle.incarnation() == 2);
+        eventually("the next", EVENT_TIMEOUT, || middle.incarnation() == 2);
         settled(&top, 1);
         settled(&middle, 1);
         assert_eq!(worker.count().wait(), Ok(1));
@@ -323,7 +329,7 @@ fn a_restarted_supervisor_begins_anew() {
         middle.delete_child("worker").unwrap();
         assert!(matches!(worker.count().wait(), Err(CallError::Gone(_))));
         processes::kill(middle.pid().unwrap());
-        eventually("the next", PATIENCE, || middle.incarnation() == 3);
+        eventually("the next", EVENT_TIMEOUT, || middle.incarnation() == 3);
         settled(&top, 1);
         settled(&middle, 1);
         assert_eq!(worker.count().wait(), Ok(1));

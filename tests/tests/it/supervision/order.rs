@@ -1,10 +1,9 @@
 //! In which order children start and stop.
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::PATIENCE;
-use super::stage::{CRASHES, Stage, processes_of, reserved, settled, stop, stopped_by_supervisor};
+use super::support::stage::{CRASHES, Stage, processes_of, reserved, settled, stop, stopped_by_supervisor};
 
 /// As OTP's `order_of_children`. The ids are not in alphabetical order.
 #[test]
@@ -59,7 +58,7 @@ struct Late;
 #[actor]
 impl Late {
     #[init]
-    fn new(first: ActorRef<super::stage::Worker>) -> Result<Late, String> {
+    fn new(first: ActorRef<super::support::stage::Worker>) -> Result<Late, String> {
         match first.if_up().count().wait() {
             Ok(1) => Ok(Late),
             other => Err(format!("{other:?}")),
@@ -153,6 +152,6 @@ fn a_reserved_worker_that_nobody_starts_is_gone() {
             "{error}"
         );
         assert!(matches!(its_ref.count().wait(), Err(CallError::Gone(_))));
-        assert!(its_ref.join_timeout(PATIENCE).is_some());
+        assert!(its_ref.join_timeout(EVENT_TIMEOUT).is_some());
     });
 }

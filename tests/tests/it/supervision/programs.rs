@@ -1,8 +1,7 @@
 //! The end of a program that has a tree of supervisors.
 
-use phalanx_tests::{eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, eventually, processes};
 
-use super::PATIENCE;
 use crate::scenario::{self, output};
 
 /// In reverse order of the starts, at every level.
@@ -84,7 +83,7 @@ fn a_tree_in_which_much_is_restarted_leaves_nothing_when_it_is_killed() {
             // The program goes on without a tree; it is killed later.
             let root = run.root_supervisor();
             processes::kill(root);
-            eventually("its end", PATIENCE, || !processes::runs(root));
+            eventually("its end", EVENT_TIMEOUT, || !processes::runs(root));
         }
         run.kill();
         assert_eq!(run.finish(), -9);

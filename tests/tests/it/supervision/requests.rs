@@ -4,10 +4,9 @@ use std::thread;
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart, Shutdown, SupervisorError};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     CRASHES, Last, Stage, Trouble, Worker, child, counts, reserved, settled, state, stop,
     stopped_by_supervisor,
 };
@@ -66,7 +65,7 @@ fn a_child_is_added_terminated_restarted_and_deleted() {
             matches!(late, Err(SpawnError::SupervisorDied { .. } | SpawnError::ShuttingDown { .. })),
             "{late:?}"
         );
-        assert!(supervisor.join_timeout(PATIENCE).is_some());
+        assert!(supervisor.join_timeout(EVENT_TIMEOUT).is_some());
     });
 }
 
@@ -80,12 +79,12 @@ fn a_terminated_child_is_gone_until_it_is_restarted_and_then_the_same_ref_works(
         for round in 1..4 {
             let latch = stage.latch(&format!("{round}"));
             let busy = a.wait_for(latch.path());
-            eventually("the call", PATIENCE, || a.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || a.depth() == 0);
             let queued: Vec<_> = (0..50).map(|number| a.number(number)).collect();
             a.note("never".into()).unwrap();
             thread::scope(|scope| {
                 let terminating = scope.spawn(|| supervisor.terminate_child("a"));
-                eventually("the stop", PATIENCE, || state(&supervisor, "a") == ChildState::Stopping);
+                eventually("the stop", EVENT_TIMEOUT, || state(&supervisor, "a") == ChildState::Stopping);
                 latch.open();
                 terminating.join().unwrap().unwrap();
             });
@@ -117,18 +116,18 @@ fn the_first_call_is_swept_and_the_next_is_answered() {
         let (supervisor, [a]) = stage.cast(Supervisor::one_for_one(), ["a"]);
         let supervisor = supervisor.start().unwrap();
         let latch = stage.latch("stopping");
-        a.end_at(latch.path(), super::stage::Way::Exit(0)).unwrap();
-        eventually("the message", PATIENCE, || a.depth() == 0);
+        a.end_at(latch.path(), super::support::stage::Way::Exit(0)).unwrap();
+        eventually("the message", EVENT_TIMEOUT, || a.depth() == 0);
         let first = a.count();
         thread::scope(|scope| {
             let terminating = scope.spawn(|| supervisor.terminate_child("a"));
-            eventually("the stop", PATIENCE, || state(&supervisor, "a") == ChildState::Stopping);
+            eventually("the stop", EVENT_TIMEOUT, || state(&supervisor, "a") == ChildState::Stopping);
             latch.open();
             terminating.join().unwrap().unwrap();
         });
         assert!(first.wait().is_err());
         supervisor.restart_child("a").unwrap();
-        assert_eq!(a.within(PATIENCE).count().wait(), Ok(1));
+        assert_eq!(a.within(EVENT_TIMEOUT).count().wait(), Ok(1));
         stop(&supervisor);
     });
 }
@@ -205,7 +204,7 @@ fn an_actor_adds_children_to_a_supervisor_that_it_was_sent_its_own_too() {
         let ids = ["first", "second", "third", "fourth"];
         assert_eq!(fourth.children(supervisor.clone()).wait().unwrap(), ids);
         // They are children like any other: restarted, although whoever added them is gone.
-        outside.stop(PATIENCE).unwrap();
+        outside.stop(EVENT_TIMEOUT).unwrap();
         second.crash().wait().unwrap_err();
         settled(&supervisor, 4);
         assert_eq!(
@@ -229,7 +228,7 @@ fn a_child_that_has_itself_terminated_is_stopped_when_its_time_is_up() {
         let supervisor = Supervisor::one_for_one().child("a", caller).start().unwrap();
         let error = its_ref.end_child(supervisor.clone(), "a".into()).wait().unwrap_err();
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
-        eventually("its end", PATIENCE, || state(&supervisor, "a") == ChildState::Down);
+        eventually("its end", EVENT_TIMEOUT, || state(&supervisor, "a") == ChildState::Down);
         supervisor.restart_child("a").unwrap();
         assert_eq!(its_ref.children(supervisor.clone()).wait().unwrap(), ["a"]);
         stop(&supervisor);
@@ -247,12 +246,12 @@ fn a_supervisor_answers_while_a_child_starts_and_while_one_stops() {
         thread::scope(|scope| {
             let starting = scope.spawn(|| supervisor.start_child("stuck", stage.worker("stuck")));
             let terminating = scope.spawn(|| supervisor.terminate_child("slow"));
-            eventually("both", PATIENCE, || {
+            eventually("both", EVENT_TIMEOUT, || {
                 let children = supervisor.which_children().unwrap();
                 let state = |id| children.iter().find(|child| child.id == id).map(|child| child.state);
                 (state("stuck"), state("slow")) == (Some(ChildState::Starting), Some(ChildState::Stopping))
             });
-            super::stage::Crash::Panic.hit(&a);
+            super::support::stage::Crash::Panic.hit(&a);
             assert_eq!(a.count().wait(), Ok(1));
             let other = supervisor.start_child("other", stage.worker("other")).unwrap();
             assert_eq!(other.count().wait(), Ok(1));
@@ -279,15 +278,17 @@ fn whoever_waits_for_a_request_is_told_when_the_supervisor_is_killed() {
             thread::scope(|scope| {
                 let starting = scope.spawn(|| supervisor.start_child("stuck", stage.worker("stuck")));
                 let terminating = scope.spawn(|| supervisor.terminate_child("slow"));
-                eventually("both", PATIENCE, || stage.said().contains("!stuck"));
-                eventually("the stop", PATIENCE, || state(&supervisor, "slow") == ChildState::Stopping);
+                eventually("both", EVENT_TIMEOUT, || stage.said().contains("!stuck"));
+                eventually("the stop", EVENT_TIMEOUT, || state(&supervisor, "slow") == ChildState::Stopping);
                 processes::kill(supervisor.pid().unwrap());
                 assert!(starting.join().unwrap().is_err());
                 let answer = terminating.join().unwrap();
                 assert!(matches!(answer, Err(SupervisorError::Gone { .. })), "{answer:?}");
             });
             if restart == Restart::Permanent {
-                eventually("a new one", PATIENCE, || supervisor.incarnation() == 2 && supervisor.is_alive());
+                eventually("a new one", EVENT_TIMEOUT, || {
+                    supervisor.incarnation() == 2 && supervisor.is_alive()
+                });
                 settled(&supervisor, 1);
                 assert_eq!(child(&supervisor, "slow").incarnation, 2);
                 processes::kill(child(&supervisor, "slow").pid.unwrap());
@@ -308,12 +309,12 @@ fn a_crash_of_one_child_and_requests_about_others_do_not_meet() {
         for crash in CRASHES {
             let stage = Stage::new();
             let (supervisor, [a, b]) =
-                stage.cast(Supervisor::rest_for_one().intensity(100, PATIENCE), ["a", "b"]);
+                stage.cast(Supervisor::rest_for_one().intensity(100, RESTART_WINDOW), ["a", "b"]);
             let supervisor = supervisor.start().unwrap();
             thread::scope(|scope| {
                 let crashing = scope.spawn(|| {
                     for _ in 0..5 {
-                        eventually("a", PATIENCE, || a.if_up().count().wait().is_ok());
+                        eventually("a", EVENT_TIMEOUT, || a.if_up().count().wait().is_ok());
                         crash.hit(&a);
                     }
                 });

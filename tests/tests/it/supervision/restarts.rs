@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{Restart, StoppedBy};
-use phalanx_tests::{alone, eventually, processes};
-
-use super::PATIENCE;
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
 /// Counts, and dies on request.
 #[actor]
@@ -66,7 +64,13 @@ fn frail() -> Frail {
 }
 
 fn permanent() -> ActorRef<Frail> {
-    frail().builder().restart(Restart::Permanent).intensity(100, PATIENCE).mailbox(1000).spawn().unwrap()
+    frail()
+        .builder()
+        .restart(Restart::Permanent)
+        .intensity(100, RESTART_WINDOW)
+        .mailbox(1000)
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -132,7 +136,8 @@ fn a_caller_in_another_process_is_told_and_served_too() {
 #[test]
 fn when_the_allowance_is_used_up_all_callers_are_told() {
     alone(|| {
-        let frail = frail().builder().restart(Restart::Permanent).intensity(1, PATIENCE).spawn().unwrap();
+        let frail =
+            frail().builder().restart(Restart::Permanent).intensity(1, RESTART_WINDOW).spawn().unwrap();
         assert!(frail.exit(3).wait().is_err());
         let (nap, exit, queued) = (frail.nap(50), frail.exit(4), frail.next());
         nap.wait().unwrap();
@@ -149,7 +154,7 @@ fn when_the_allowance_is_used_up_all_callers_are_told() {
 fn a_death_that_was_ordered_restarts_nothing() {
     alone(|| {
         let [stopped, killed, left] = [(); 3].map(|()| permanent());
-        assert_eq!(stopped.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(stopped.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         killed.kill().unwrap();
         assert_eq!(killed.join().signal(), Some(9));
         assert!(matches!(left.leave(true).wait(), Err(CallError::Stopped(_))));
@@ -164,7 +169,7 @@ fn a_death_that_was_ordered_restarts_nothing() {
 #[test]
 fn restart_types_decide_after_an_end_by_itself() {
     alone(|| {
-        let with = |restart| frail().builder().restart(restart).intensity(9, PATIENCE).spawn().unwrap();
+        let with = |restart| frail().builder().restart(restart).intensity(9, RESTART_WINDOW).spawn().unwrap();
         let permanent = with(Restart::Permanent);
         for times in 1..4 {
             match times {
@@ -172,7 +177,7 @@ fn restart_types_decide_after_an_end_by_itself() {
                 2 => drop(permanent.exit(0).wait()),
                 _ => processes::kill(permanent.pid().unwrap()),
             }
-            eventually("the next process", PATIENCE, || permanent.incarnation() == times + 1);
+            eventually("the next process", EVENT_TIMEOUT, || permanent.incarnation() == times + 1);
             assert_eq!(permanent.next().wait().unwrap(), 1);
         }
         let [left, done] = [(); 2].map(|()| with(Restart::Transient));
@@ -192,7 +197,7 @@ fn tells_that_are_queued_survive_too() {
     alone(|| {
         let notes = std::env::temp_dir().join(format!("notes-{}", std::process::id()));
         let frail = Frail { count: 0, notes: Some(notes.clone()) };
-        let frail = frail.builder().restart(Restart::Permanent).intensity(5, PATIENCE).spawn().unwrap();
+        let frail = frail.builder().restart(Restart::Permanent).intensity(5, RESTART_WINDOW).spawn().unwrap();
         let nap = frail.nap(100);
         for word in ["a", "b"] {
             frail.note(word.into()).unwrap();
@@ -216,13 +221,13 @@ fn a_monitor_tells_the_end_of_each_process() {
         for incarnation in 1..4 {
             let mut monitor = frail.monitor();
             let nap = frail.nap(100_000);
-            eventually("the nap", PATIENCE, || frail.depth() == 0);
+            eventually("the nap", EVENT_TIMEOUT, || frail.depth() == 0);
             processes::kill(frail.pid().unwrap());
-            let down = monitor.recv_timeout(PATIENCE).unwrap();
+            let down = monitor.recv_timeout(EVENT_TIMEOUT).unwrap();
             assert_eq!((down.incarnation, down.reason.signal()), (incarnation, Some(9)));
             assert_eq!(down.in_progress.unwrap().method, "nap");
             assert!(nap.wait().is_err());
-            eventually("the next process", PATIENCE, || frail.incarnation() == incarnation + 1);
+            eventually("the next process", EVENT_TIMEOUT, || frail.incarnation() == incarnation + 1);
             frail.next().wait().unwrap();
         }
     });
@@ -251,10 +256,10 @@ fn a_monitor_that_is_there_before_the_start_watches_the_first_process() {
         assert_eq!(frail.next().wait().unwrap(), 1);
         assert_eq!(monitor.try_recv(), None);
         processes::kill(frail.pid().unwrap());
-        let down = monitor.recv_timeout(PATIENCE).unwrap();
+        let down = monitor.recv_timeout(EVENT_TIMEOUT).unwrap();
         assert_eq!((down.incarnation, down.reason.signal()), (1, Some(9)));
         assert_eq!(frail.next().wait().unwrap(), 1);
-        supervisor.stop(PATIENCE).unwrap();
+        supervisor.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 
@@ -267,10 +272,10 @@ fn one_that_was_stopped_costs_its_supervisor_nothing_more() {
         let before = open();
         for _ in 0..20 {
             let builder = Frail { count: 0, notes: None }.builder().restart(Restart::Permanent);
-            builder.spawn().unwrap().stop(PATIENCE).unwrap();
+            builder.spawn().unwrap().stop(EVENT_TIMEOUT).unwrap();
         }
         // It lets go after it has told of the end, and `before` may have been taken while it was at the start of `first`, with a few more than it keeps.
-        eventually("no more descriptors than before", PATIENCE, || open() <= before);
+        eventually("no more descriptors than before", EVENT_TIMEOUT, || open() <= before);
         assert!(first.is_alive());
     });
 }

@@ -5,10 +5,9 @@ use std::thread;
 
 use phalanx::prelude::*;
 use phalanx::{Monitor, Restart, SpawnError, SupervisorBuilder, names};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{Stage, Trouble, Way, Worker, settled, stop};
+use super::support::stage::{Stage, Trouble, Way, Worker, settled, stop};
 
 fn root() -> u32 {
     processes::root_supervisor(id()).expect("there is a tree")
@@ -18,7 +17,7 @@ fn root() -> u32 {
 fn lose_the_root() {
     let before = root();
     processes::kill(before);
-    eventually("another root supervisor", PATIENCE, || {
+    eventually("another root supervisor", EVENT_TIMEOUT, || {
         processes::root_supervisor(id()).is_some_and(|now| now != before)
     });
 }
@@ -28,7 +27,7 @@ fn permanent(name: &str) -> SupervisorBuilder {
 }
 
 fn down(monitor: &mut Monitor) -> ExitReason {
-    monitor.recv_timeout(PATIENCE).expect("an end is told").reason
+    monitor.recv_timeout(EVENT_TIMEOUT).expect("an end is told").reason
 }
 
 #[test]
@@ -46,7 +45,7 @@ fn a_permanent_tree_comes_back_and_its_refs_stay_valid() {
         stage.says("+a +b");
 
         let (in_progress, queued) = (a.hang(), a.number(7));
-        eventually("the message in progress", PATIENCE, || a.depth() == 1);
+        eventually("the message in progress", EVENT_TIMEOUT, || a.depth() == 1);
         lose_the_root();
         let error = in_progress.wait().unwrap_err();
         assert_eq!(error.exit_reason(), Some(&ExitReason::SupervisorDied), "{error}");
@@ -78,7 +77,7 @@ fn what_is_temporary_or_is_to_stay_dead_does_not_come_back() {
         let trees = [temporary.start().unwrap(), refused.start().unwrap()];
         let ended = stage.worker("ended").restart(Restart::Transient).spawn().unwrap();
         ended.end(Way::Leave).wait().unwrap_err();
-        ended.join_timeout(PATIENCE).expect("it has ended");
+        ended.join_timeout(EVENT_TIMEOUT).expect("it has ended");
         let (stopped, [c]) = stage.cast(permanent("stopped"), ["c"]);
         stop(&stopped.start().unwrap());
         let (witness, [d]) = stage.cast(permanent("witness"), ["d"]);
@@ -88,7 +87,7 @@ fn what_is_temporary_or_is_to_stay_dead_does_not_come_back() {
         settled(&witness, 1);
         assert_eq!(d.count().wait(), Ok(1));
         for tree in trees {
-            assert_eq!(tree.join_timeout(PATIENCE), Some(ExitReason::SupervisorDied));
+            assert_eq!(tree.join_timeout(EVENT_TIMEOUT), Some(ExitReason::SupervisorDied));
         }
         for worker in [a, b, c, ended] {
             assert!(matches!(worker.count().wait(), Err(CallError::Gone(_))));
@@ -112,8 +111,8 @@ fn actors_that_are_restarted_and_their_names_come_back() {
             let found = names::lookup::<Worker>(worker.name()).unwrap();
             assert_eq!((found.count().wait(), found.pid()), (Ok(2), worker.pid()));
         }
-        assert_eq!(plain.join_timeout(PATIENCE), Some(ExitReason::SupervisorDied));
-        eventually("a free name", PATIENCE, || names::lookup::<Worker>("plain").is_err());
+        assert_eq!(plain.join_timeout(EVENT_TIMEOUT), Some(ExitReason::SupervisorDied));
+        eventually("a free name", EVENT_TIMEOUT, || names::lookup::<Worker>("plain").is_err());
     });
 }
 
@@ -125,7 +124,7 @@ fn a_supervisor_that_comes_back_takes_children_again() {
         let first = supervisor.start_child("one", stage.worker("one")).unwrap();
         lose_the_root();
         // Nobody has kept what was added later.
-        assert_eq!(first.join_timeout(PATIENCE), Some(ExitReason::SupervisorDied));
+        assert_eq!(first.join_timeout(EVENT_TIMEOUT), Some(ExitReason::SupervisorDied));
         let second = supervisor.start_child("one", stage.worker("one")).unwrap();
         assert_eq!((second.count().wait(), second.incarnation()), (Ok(1), 1));
         stop(&supervisor);
@@ -141,11 +140,11 @@ fn a_tree_comes_back_when_the_reaper_is_killed() {
         let plain = stage.worker("plain").spawn().unwrap();
         let before = root();
         processes::kill(processes::reaper(id()).unwrap());
-        eventually("another root supervisor", PATIENCE, || {
+        eventually("another root supervisor", EVENT_TIMEOUT, || {
             processes::root_supervisor(id()).is_some_and(|now| now != before)
         });
         assert_eq!((a.count().wait(), a.incarnation()), (Ok(1), 2));
-        assert!(plain.join_timeout(PATIENCE).is_some());
+        assert!(plain.join_timeout(EVENT_TIMEOUT).is_some());
     });
 }
 
@@ -168,7 +167,7 @@ fn a_start_that_the_death_of_the_root_interrupts_fails_and_leaves_nothing() {
 fn a_start_that_fails_is_tried_again_within_the_allowance() {
     alone(|| {
         let stage = Stage::new();
-        let (tree, [a]) = stage.cast(permanent("tree").own_intensity(3, PATIENCE), ["a"]);
+        let (tree, [a]) = stage.cast(permanent("tree").own_intensity(3, RESTART_WINDOW), ["a"]);
         let tree = tree.start().unwrap();
         stage.says("+a");
         stage.spoil("a", Trouble::Refuses, 2);
@@ -179,7 +178,7 @@ fn a_start_that_fails_is_tried_again_within_the_allowance() {
 
         stage.spoil("a", Trouble::Refuses, 100);
         lose_the_root();
-        let reason = tree.join_timeout(PATIENCE).expect("it gives up");
+        let reason = tree.join_timeout(EVENT_TIMEOUT).expect("it gives up");
         assert!(matches!(reason, ExitReason::GaveUp { .. }), "{reason}");
         assert!(matches!(a.count().wait(), Err(CallError::Gone(_))));
     });
@@ -196,7 +195,7 @@ fn the_sixth_death_within_a_minute_is_final() {
             assert_eq!((a.count().wait(), a.incarnation()), (Ok(1), incarnation));
         }
         processes::kill(root());
-        assert_eq!(tree.join_timeout(PATIENCE), Some(ExitReason::SupervisorDied));
+        assert_eq!(tree.join_timeout(EVENT_TIMEOUT), Some(ExitReason::SupervisorDied));
         assert!(matches!(a.count().wait(), Err(CallError::Gone(_))));
         // What is spawned now is new.
         assert_eq!(stage.worker("new").spawn().unwrap().count().wait(), Ok(1));
@@ -212,7 +211,7 @@ fn a_shutdown_ends_what_is_about_to_come_back() {
             let tree = tree.start().unwrap();
             processes::kill(root());
             phalanx::shutdown();
-            assert!(tree.join_timeout(PATIENCE).is_some());
+            assert!(tree.join_timeout(EVENT_TIMEOUT).is_some());
             assert!(!a.is_alive());
             assert_eq!(processes::root_supervisor(id()), None);
         }
@@ -229,7 +228,7 @@ fn a_stop_while_there_is_no_root_supervisor_calls_the_return_off() {
                 (tree.start().unwrap(), stage.worker("b").restart(Restart::Permanent).spawn().unwrap());
             processes::kill(root());
             // Refused only if it has come back and is gone again.
-            for stopped in [tree.stop(PATIENCE), worker.stop(PATIENCE)] {
+            for stopped in [tree.stop(EVENT_TIMEOUT), worker.stop(EVENT_TIMEOUT)] {
                 assert!(stopped.is_ok(), "{stopped:?}");
             }
             for worker in [a, worker] {
@@ -250,8 +249,8 @@ fn a_supervisor_that_may_have_fewer_descriptors_than_it_waits_for_goes_on() {
             assert_eq!((a.count().wait(), b.count().wait()), (Ok(1), Ok(1)));
             processes::limit_descriptors(root(), most);
             a.kill().unwrap();
-            assert!(a.join_timeout(PATIENCE).is_some());
-            b.stop(PATIENCE).unwrap();
+            assert!(a.join_timeout(EVENT_TIMEOUT).is_some());
+            b.stop(EVENT_TIMEOUT).unwrap();
             phalanx::shutdown();
         }
     });

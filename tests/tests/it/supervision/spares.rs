@@ -5,9 +5,7 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::{ActorBuilder, Restart};
 use phalanx_tests::processes::{self, Stat};
-use phalanx_tests::{alone, eventually};
-
-use super::PATIENCE;
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, until};
 
 #[actor]
 struct Frail {
@@ -50,7 +48,7 @@ fn crash(frail: &ActorRef<Frail>) {
 /// Its pid.
 fn spare() -> u32 {
     let mut found = None;
-    eventually("a spare", PATIENCE, || {
+    eventually("a spare", EVENT_TIMEOUT, || {
         found = spares().first().map(|spare| spare.pid);
         found.is_some()
     });
@@ -91,7 +89,7 @@ fn it_goes_when_there_is_no_crash_for_a_while() {
         let frail = frail(Restart::Permanent);
         crash(&frail);
         spare();
-        eventually("that the spare is gone", PATIENCE, || spares().is_empty());
+        eventually("that the spare is gone", EVENT_TIMEOUT, || spares().is_empty());
         assert_eq!((frail.incarnation(), frail.next().wait().unwrap()), (2, 2));
         crash(&frail);
     });
@@ -105,7 +103,7 @@ fn its_death_is_no_death_of_the_actor() {
         let mut monitor = frail.monitor();
         let waiting = spare();
         processes::kill(waiting);
-        eventually("that the spare is gone", PATIENCE, || !processes::exists(waiting));
+        eventually("that the spare is gone", EVENT_TIMEOUT, || !processes::exists(waiting));
         assert_eq!(frail.next().wait().unwrap(), 2);
         assert_eq!((frail.incarnation(), monitor.try_recv()), (2, None));
         crash(&frail);
@@ -131,25 +129,21 @@ fn one_that_is_killed_and_let_in_at_the_same_moment_is_replaced() {
 fn one_that_is_killed_with_its_actor_counts_as_no_second_crash() {
     alone(|| {
         for _ in 0..20 {
-            let builder = builder(Restart::Permanent).intensity(1, PATIENCE);
+            let builder = builder(Restart::Permanent).intensity(1, RESTART_WINDOW);
             let frail = builder.spare(true).spawn().unwrap();
             let (actor, waiting) = (frail.pid().unwrap(), spare());
             // The spare first: one that is let in before it is killed is the actor, and that is a second crash.
             processes::kill_together(&[waiting, actor]);
             assert_eq!((until_answered(&frail), frail.incarnation()), (1, 2));
             assert_ne!(frail.pid().unwrap(), waiting);
-            frail.stop(PATIENCE).unwrap();
-            eventually("that its spare is gone", PATIENCE, || spares().is_empty());
+            frail.stop(EVENT_TIMEOUT).unwrap();
+            eventually("that its spare is gone", EVENT_TIMEOUT, || spares().is_empty());
         }
     });
 }
 
 fn until_answered(frail: &ActorRef<Frail>) -> u64 {
-    loop {
-        if let Ok(answer) = frail.next().wait() {
-            return answer;
-        }
-    }
+    until("an answer", EVENT_TIMEOUT, || frail.next().wait().ok())
 }
 
 #[test]
@@ -158,8 +152,8 @@ fn it_goes_with_an_actor_that_is_stopped() {
         let frail = frail(Restart::Permanent);
         crash(&frail);
         let waiting = spare();
-        frail.stop(PATIENCE).unwrap();
-        eventually("that the spare is gone", PATIENCE, || !processes::exists(waiting));
+        frail.stop(EVENT_TIMEOUT).unwrap();
+        eventually("that the spare is gone", EVENT_TIMEOUT, || !processes::exists(waiting));
     });
 }
 
@@ -170,7 +164,7 @@ fn it_goes_with_its_supervisor_and_with_the_program() {
         crash(&frail);
         let waiting = spare();
         processes::kill(supervisor());
-        eventually("that the spare is gone", PATIENCE, || !processes::exists(waiting));
+        eventually("that the spare is gone", EVENT_TIMEOUT, || !processes::exists(waiting));
         let again = self::frail(Restart::Permanent);
         crash(&again);
         spare();
@@ -188,8 +182,8 @@ fn a_temporary_actor_has_none_and_nobody_has_more_than_one() {
             assert!(spares().len() <= 2, "one, and one that has been let in just now: {:?}", spares());
         }
         // The last one may be on its way still; for who is gone there is none any more.
-        frail.stop(PATIENCE).unwrap();
-        eventually("that the last spare is gone", PATIENCE, || spares().is_empty());
+        frail.stop(EVENT_TIMEOUT).unwrap();
+        eventually("that the last spare is gone", EVENT_TIMEOUT, || spares().is_empty());
         let short = self::frail(Restart::Temporary);
         short.abort().wait().unwrap_err();
         assert!(spares().is_empty());
@@ -216,7 +210,7 @@ fn one_that_was_asked_for_is_kept_for_longer_than_others_and_replaced_when_it_is
         let first = spare();
         processes::kill(first);
         let mut second = None;
-        eventually("another one", PATIENCE, || {
+        eventually("another one", EVENT_TIMEOUT, || {
             second = spares().iter().map(|spare| spare.pid).find(|&pid| pid != first);
             second.is_some()
         });
@@ -225,8 +219,8 @@ fn one_that_was_asked_for_is_kept_for_longer_than_others_and_replaced_when_it_is
         let other = self::builder(Restart::Permanent).name("other").spawn().unwrap();
         crash(&other);
         let others = || processes::children(supervisor()).iter().any(|child| child.name == "phx-spare: othe");
-        eventually("a spare of the other", PATIENCE, others);
-        eventually("that it is gone", PATIENCE, || !others());
+        eventually("a spare of the other", EVENT_TIMEOUT, others);
+        eventually("that it is gone", EVENT_TIMEOUT, || !others());
         assert_eq!(spares().first().map(|spare| spare.pid), second);
     });
 }
@@ -242,17 +236,17 @@ fn one_that_was_asked_for_is_the_next_process_of_who_is_recycled_and_goes_with_w
             all.filter(|child| child.name == "phx-spare: frai").map(|child| child.pid).collect::<Vec<_>>()
         };
         for round in 1..=5 {
-            eventually("one spare", PATIENCE, || spares().len() == 1);
+            eventually("one spare", EVENT_TIMEOUT, || spares().len() == 1);
             let waiting = spares()[0];
             assert_eq!((frail.next().wait().unwrap(), frail.next().wait().unwrap()), (1, 2));
-            eventually("the next process", PATIENCE, || frail.incarnation() == round + 1);
-            eventually("its pid", PATIENCE, || frail.pid().is_ok_and(|pid| pid == waiting));
+            eventually("the next process", EVENT_TIMEOUT, || frail.incarnation() == round + 1);
+            eventually("its pid", EVENT_TIMEOUT, || frail.pid().is_ok_and(|pid| pid == waiting));
         }
         supervisor.terminate_child("frail").unwrap();
-        eventually("that the spare is gone", PATIENCE, || spares().is_empty());
+        eventually("that the spare is gone", EVENT_TIMEOUT, || spares().is_empty());
         supervisor.restart_child("frail").unwrap();
-        eventually("that there is one again", PATIENCE, || spares().len() == 1);
-        supervisor.stop(PATIENCE).unwrap();
+        eventually("that there is one again", EVENT_TIMEOUT, || spares().len() == 1);
+        supervisor.stop(EVENT_TIMEOUT).unwrap();
     });
 }
 

@@ -7,10 +7,9 @@ use phalanx::{
     AutoShutdown, Backoff, ChildState, Intensity, Restart, Shutdown, SpecError, SupervisorBuilder,
     SupervisorError,
 };
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::PATIENCE;
-use super::stage::{Stage, Trouble, child, counts, settled, state, stop, within};
+use super::support::stage::{Stage, Trouble, child, counts, settled, state, stop, within};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -94,14 +93,14 @@ fn a_failed_boot_undoes_what_was_started_and_says_where_and_why() {
             let SpawnError::InitFailed { actor, error } = &error else { panic!("{error:?}") };
             assert_eq!(actor, "root");
             let parts = match trouble {
-                Trouble::Panics => ["`lower`", "`broken`", "supervision/worker.rs", "broken panics"],
+                Trouble::Panics => ["`lower`", "`broken`", "supervision/support/worker.rs", "broken panics"],
                 _ => ["`lower`", "init failed", "`broken`", "broken is broken"],
             };
             let found = parts.map(|part| error.find(part).unwrap_or_else(|| panic!("no {part} in {error}")));
             assert!(found.is_sorted(), "{error}");
             stage.says("+a +b +c +d !broken -d -c -b -a");
             for worker in [&a, &b, &its_ref] {
-                assert!(worker.join_timeout(PATIENCE).is_some());
+                assert!(worker.join_timeout(EVENT_TIMEOUT).is_some());
                 assert!(matches!(worker.count().wait(), Err(CallError::Gone(_))));
             }
             let root = processes::root_supervisor(std::process::id()).unwrap();

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart, Shutdown, StoppedBy, SupervisorBuilder};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{
+use super::support::stage::{
     Last, Stage, Way, child, counts, reserved, settled, state, stop, stopped_by_supervisor, within,
 };
 
@@ -89,11 +88,11 @@ fn children_that_end_by_themselves_while_they_are_stopped_keep_their_reasons_and
             let supervisor = builder.start().unwrap();
             for (child, way) in &children {
                 child.end_at(latch.path(), *way).unwrap();
-                eventually("the message", PATIENCE, || child.depth() == 0);
+                eventually("the message", EVENT_TIMEOUT, || child.depth() == 0);
             }
             thread::scope(|scope| {
                 let stopping = scope.spawn(|| stop(&supervisor));
-                eventually("the stop", PATIENCE, || {
+                eventually("the stop", EVENT_TIMEOUT, || {
                     let children = supervisor.which_children().unwrap();
                     children.last().is_some_and(|child| child.state == ChildState::Stopping)
                 });
@@ -150,10 +149,10 @@ fn a_child_is_stopped_by_its_ref_as_any_actor() {
         assert_eq!(a.count().wait(), Ok(1));
 
         let start = Instant::now();
-        assert_eq!(slow_ref.stop(PATIENCE), Ok(ExitReason::Stopped(StoppedBy::Ref)));
+        assert_eq!(slow_ref.stop(EVENT_TIMEOUT), Ok(ExitReason::Stopped(StoppedBy::Ref)));
         assert!(start.elapsed() >= SECOND / 5);
         stage.says("-slow");
-        assert!(matches!(slow_ref.stop(PATIENCE), Err(SendError::Gone(_))));
+        assert!(matches!(slow_ref.stop(EVENT_TIMEOUT), Err(SendError::Gone(_))));
         let start = Instant::now();
         assert_eq!(hangs_ref.stop(SECOND / 10).unwrap().signal(), Some(9));
         assert!(start.elapsed() >= SECOND / 10);
@@ -194,7 +193,7 @@ fn a_hook_that_hangs_is_killed_one_that_panics_is_reported_and_a_kill_runs_none(
             }
             other => panic!("{other:?}"),
         };
-        in_hook(&panics_ref.stop(PATIENCE).unwrap(), "panics");
+        in_hook(&panics_ref.stop(EVENT_TIMEOUT).unwrap(), "panics");
         supervisor.terminate_child("again").unwrap();
         in_hook(&again_ref.join(), "again");
         settled(&supervisor, 0);
@@ -215,7 +214,7 @@ struct Stubborn;
 #[actor]
 impl Stubborn {
     fn leave(&self, latch: PathBuf, marker: PathBuf) {
-        eventually("the latch", PATIENCE, || latch.exists());
+        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
         let caught = catch_unwind(AssertUnwindSafe(|| phalanx::exit_actor()));
         std::fs::write(marker, "code behind the end").unwrap();
         drop(caught);
@@ -237,7 +236,7 @@ fn an_end_by_its_own_code_cannot_be_caught_and_each_queued_call_is_told() {
             let actor_ref = actor.actor_ref();
             let supervisor = Supervisor::one_for_one().child("a", actor).start().unwrap();
             let leaving = actor_ref.leave(latch.path(), marker.path());
-            eventually("the call", PATIENCE, || actor_ref.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || actor_ref.depth() == 0);
             let queued: Vec<_> = (0..10_000).map_while(|number| actor_ref.try_nothing(number).ok()).collect();
             assert!(queued.len() > 100);
             latch.open();

@@ -8,10 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{Crash, Stage, settled, stop};
+use super::support::stage::{Crash, Stage, settled, stop};
 
 /// Writes down each message once it is handled.
 #[actor]
@@ -53,7 +52,7 @@ fn call(clerk: &ActorRef<Clerk>, caller: u64, latch: &Path) -> (Vec<u64>, usize)
             if next % 7 == 0 {
                 clerk.note(caller, next).unwrap();
             } else {
-                calls.push_back((next, clerk.within(PATIENCE).enter(caller, next)));
+                calls.push_back((next, clerk.within(EVENT_TIMEOUT).enter(caller, next)));
             }
             next += 1;
         }
@@ -92,11 +91,13 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
         // It is replaced now and then, which costs nothing.
         let clerk = Clerk { book: book.clone() }.builder().recycle_after(100).reserve().unwrap();
         let clerk_ref = clerk.actor_ref();
-        let middle = Supervisor::one_for_all().name("middle").intensity(1000, PATIENCE).child("clerk", clerk);
+        let middle =
+            Supervisor::one_for_all().name("middle").intensity(1000, RESTART_WINDOW).child("clerk", clerk);
         let (middle, [sibling]) = stage.cast(middle, ["sibling"]);
         let middle = middle.reserve().unwrap();
         let middle_ref = middle.actor_ref();
-        let top = Supervisor::one_for_one().name("top").intensity(1000, PATIENCE).child("middle", middle);
+        let top =
+            Supervisor::one_for_one().name("top").intensity(1000, RESTART_WINDOW).child("middle", middle);
         let top = top.start().unwrap();
 
         let others: Vec<_> = (1..=2)
@@ -123,15 +124,15 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
                         processes::kill(pid);
                         deaths += 1;
                         // Once it is reaped, what the refs say is of the next one.
-                        eventually("its end", PATIENCE, || !processes::exists(pid));
+                        eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
                     }
                     // The clerk is stopped for its sake, and loses nothing.
                     _ => {
-                        eventually("the sibling", PATIENCE, || sibling.if_up().count().wait().is_ok());
+                        eventually("the sibling", EVENT_TIMEOUT, || sibling.if_up().count().wait().is_ok());
                         Crash::Sigkill.hit(&sibling);
                     }
                 }
-                eventually("the clerk", PATIENCE, || clerk_ref.is_alive() && middle_ref.is_alive());
+                eventually("the clerk", EVENT_TIMEOUT, || clerk_ref.is_alive() && middle_ref.is_alive());
             }
             latch.open();
             (
@@ -143,7 +144,7 @@ fn a_crash_costs_one_message_whoever_dies_and_nobody_waits_in_vain() {
         });
         let others = others.into_iter().map(|(caller, calling)| (caller, calling.join().unwrap()));
         let calls: Vec<_> = others.chain(own).collect();
-        eventually("the tells", PATIENCE, || clerk_ref.depth() == 0);
+        eventually("the tells", EVENT_TIMEOUT, || clerk_ref.depth() == 0);
         settled(&top, 1);
         settled(&middle_ref, 2);
         assert_eq!(clerk_ref.enter(0, 0).wait(), Ok(0));
@@ -168,7 +169,7 @@ fn a_call_that_was_stopped_before_its_turn_was_not_run_and_one_that_was_answered
                     let calls = move || {
                         let outcomes = (1..)
                             .take_while(|_| !latch.exists())
-                            .map(|number| (number, clerk.within(PATIENCE).enter(caller, number).wait()));
+                            .map(|number| (number, clerk.within(EVENT_TIMEOUT).enter(caller, number).wait()));
                         outcomes.collect::<Vec<_>>()
                     };
                     (caller, scope.spawn(calls))

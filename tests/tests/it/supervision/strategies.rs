@@ -2,10 +2,9 @@
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually};
 
-use super::PATIENCE;
-use super::stage::{CRASHES, Stage, Trouble, counts, processes_of, reserved, settled, state, stop};
+use super::support::stage::{CRASHES, Stage, Trouble, counts, processes_of, reserved, settled, state, stop};
 
 #[test]
 fn one_for_one_restarts_only_the_child_that_crashed() {
@@ -13,7 +12,7 @@ fn one_for_one_restarts_only_the_child_that_crashed() {
         for crash in CRASHES {
             let stage = Stage::new();
             let (supervisor, [a, b]) =
-                stage.cast(Supervisor::one_for_one().intensity(2, PATIENCE), ["a", "b"]);
+                stage.cast(Supervisor::one_for_one().intensity(2, RESTART_WINDOW), ["a", "b"]);
             let supervisor = supervisor.start().unwrap();
             let first = processes_of(&[a.clone(), b.clone()]);
             crash.hit(&a);
@@ -28,7 +27,7 @@ fn one_for_one_restarts_only_the_child_that_crashed() {
             assert_eq!(supervisor.join(), ExitReason::IntensityReached);
             stage.says("+a +b +a +b -b");
             for child in [a, b] {
-                assert!(child.join_timeout(PATIENCE).is_some());
+                assert!(child.join_timeout(EVENT_TIMEOUT).is_some());
                 assert!(matches!(child.count().wait(), Err(CallError::Gone(_))));
             }
         }
@@ -41,7 +40,7 @@ fn one_for_all_restarts_all_and_counts_crashes_and_not_children() {
         for crash in CRASHES {
             let stage = Stage::new();
             let (supervisor, children) =
-                stage.cast(Supervisor::one_for_all().intensity(2, PATIENCE), ["a", "b"]);
+                stage.cast(Supervisor::one_for_all().intensity(2, RESTART_WINDOW), ["a", "b"]);
             let supervisor = supervisor.start().unwrap();
             for round in 0..2 {
                 let before = processes_of(&children);
@@ -66,7 +65,7 @@ fn a_start_that_fails_in_a_group_begins_it_again() {
         for crash in CRASHES {
             let stage = Stage::new();
             let (supervisor, [a, b]) =
-                stage.cast(Supervisor::one_for_all().intensity(2, PATIENCE), ["a", "b"]);
+                stage.cast(Supervisor::one_for_all().intensity(2, RESTART_WINDOW), ["a", "b"]);
             let supervisor = supervisor.start().unwrap();
             stage.says("+a +b");
             stage.spoil("b", Trouble::Refuses, 1);
@@ -112,11 +111,11 @@ fn what_is_queued_at_siblings_survives_the_restart_of_all() {
             let supervisor = Supervisor::one_for_all().child("a", a).child("b", b).start().unwrap();
             // `b` is asked to stop in the middle of a call, finishes that, and no other.
             let busy = b_ref.wait_for(latch.path());
-            eventually("the call", PATIENCE, || b_ref.depth() == 0);
+            eventually("the call", EVENT_TIMEOUT, || b_ref.depth() == 0);
             let queued: Vec<_> = (0..200).map(|number| b_ref.number(number)).collect();
             crash.hit(&a_ref);
             let behind: Vec<_> = (0..200).map(|number| a_ref.number(number)).collect();
-            eventually("the stop", PATIENCE, || state(&supervisor, "b") == ChildState::Stopping);
+            eventually("the stop", EVENT_TIMEOUT, || state(&supervisor, "b") == ChildState::Stopping);
             latch.open();
             busy.wait().unwrap();
             for (number, call) in (0..200).zip(queued) {
@@ -140,7 +139,7 @@ fn all_that_die_together_are_one_crash() {
         let pids = processes_of(&children).map(|(_, pid)| pid);
         // They need not all die within one look of the supervisor, which then may see two crashes, and end.
         phalanx_tests::processes::kill_together(&pids);
-        eventually("new processes", PATIENCE, || {
+        eventually("new processes", EVENT_TIMEOUT, || {
             !supervisor.is_alive() || children.iter().all(|child| child.incarnation() == 2)
         });
         if supervisor.is_alive() {
@@ -159,7 +158,7 @@ fn those_that_are_done_or_terminated_are_not_revived_by_siblings() {
             let (supervisor, [terminated, works]) =
                 stage.cast(Supervisor::one_for_all().child("done", done), ["terminated", "works"]);
             let supervisor = supervisor.start().unwrap();
-            super::stage::end(&done_ref, super::stage::Way::Leave);
+            super::support::stage::end(&done_ref, super::support::stage::Way::Leave);
             supervisor.terminate_child("terminated").unwrap();
             crash.hit(&works);
             settled(&supervisor, 1);

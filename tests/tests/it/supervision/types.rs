@@ -2,13 +2,12 @@
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart, SupervisorBuilder};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{CRASHES, Stage, Way, child, counts, end, reserved, settled, state, stop};
+use super::support::stage::{CRASHES, Stage, Way, child, counts, end, reserved, settled, state, stop};
 
 fn bearing() -> SupervisorBuilder {
-    Supervisor::one_for_one().intensity(10, PATIENCE)
+    Supervisor::one_for_one().intensity(10, RESTART_WINDOW)
 }
 
 #[test]
@@ -129,9 +128,9 @@ fn a_stop_by_ref_is_ordered_and_restarts_nothing() {
     alone(|| {
         let stage = Stage::new();
         let (supervisor, [a, b, c]) =
-            stage.cast(Supervisor::one_for_all().intensity(0, PATIENCE), ["a", "b", "c"]);
+            stage.cast(Supervisor::one_for_all().intensity(0, RESTART_WINDOW), ["a", "b", "c"]);
         let supervisor = supervisor.start().unwrap();
-        a.stop(PATIENCE).unwrap();
+        a.stop(EVENT_TIMEOUT).unwrap();
         b.kill().unwrap();
         assert_eq!(b.join().signal(), Some(9));
         settled(&supervisor, 1);
@@ -151,9 +150,9 @@ fn tasks_are_restarted_by_the_same_rules() {
     alone(|| {
         let stage = Stage::new();
         let (log, log_ref) = stage.reserve("log");
-        let supervisor = Supervisor::one_for_one().intensity(100, PATIENCE).child("log", log);
+        let supervisor = Supervisor::one_for_one().intensity(100, RESTART_WINDOW).child("log", log);
         let task = |text: &str| {
-            let say = |(log, text): (ActorRef<super::stage::Worker>, String)| {
+            let say = |(log, text): (ActorRef<super::support::stage::Worker>, String)| {
                 log.note(text.clone()).unwrap();
                 assert_ne!(text, "panics");
                 if text == "waits" {
@@ -167,7 +166,7 @@ fn tasks_are_restarted_by_the_same_rules() {
         stage.says("+log waits");
         supervisor.start_child("returns", task("returns").restart(Restart::Transient)).unwrap();
         stage.says("returns");
-        eventually("its end", PATIENCE, || state(&supervisor, "returns") == ChildState::Down);
+        eventually("its end", EVENT_TIMEOUT, || state(&supervisor, "returns") == ChildState::Down);
         processes::kill(child(&supervisor, "waits").pid.unwrap());
         stage.says("waits");
         assert_eq!(child(&supervisor, "waits").incarnation, 2);
@@ -176,7 +175,7 @@ fn tasks_are_restarted_by_the_same_rules() {
 
         let task = supervisor.start_child("panics", task("panics").restart(Restart::Temporary)).unwrap();
         assert!(matches!(task.join(), Err(CallError::Died(ExitReason::Panicked { .. }, _))));
-        eventually("its end", PATIENCE, || counts(&supervisor)[0] == 3);
+        eventually("its end", EVENT_TIMEOUT, || counts(&supervisor)[0] == 3);
         stop(&supervisor);
     });
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::{ChildState, ExitReason, Restart};
 use phalanx_tests::pages::{self, PAGE};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
-use super::PATIENCE;
-use super::stage::{Stage, child, state, stop};
+use super::support::stage::{Stage, child, state, stop};
 
 #[actor(timeout = "10s")]
 struct Vandal;
@@ -48,13 +47,13 @@ const STATES: [u32; 7] = [0, 1, 2, 3, 4, 5, 77];
 #[test]
 fn a_child_that_was_up_is_restarted_whatever_its_page_says_when_it_is_killed() {
     alone(|| {
-        let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE).start().unwrap();
+        let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW).start().unwrap();
         let vandal = supervisor.start_child("vandal", Vandal.builder()).unwrap();
         for (round, claim) in (1..).zip(STATES) {
             let pid = child(&supervisor, "vandal").pid.unwrap();
             assert!(vandal.claim(claim).wait().unwrap() > 0);
             processes::kill(pid);
-            eventually("the next", PATIENCE, || {
+            eventually("the next", EVENT_TIMEOUT, || {
                 let now = child(&supervisor, "vandal");
                 now.state == ChildState::Up && now.pid.is_some_and(|next| next != pid)
             });
@@ -74,7 +73,7 @@ fn a_temporary_actor_that_denies_that_it_was_started_is_joined_all_the_same() {
             let pid = vandal.pid().unwrap();
             assert!(vandal.claim(claim).wait().unwrap() > 0);
             processes::kill(pid);
-            let ended = vandal.join_timeout(PATIENCE).unwrap();
+            let ended = vandal.join_timeout(EVENT_TIMEOUT).unwrap();
             // One whose page says that it has no process is believed by those who ask before its supervisor has written down more.
             if claim < 4 {
                 assert_eq!(ended, ExitReason::Signaled { signal: 9, core_dumped: false }, "claimed {claim}");
@@ -96,7 +95,7 @@ fn a_page_full_of_anything_neither_ends_the_supervisor_nor_loses_the_child() {
             drop(vandal.within(Duration::from_millis(100)).fill(byte).wait());
             pages::overwrite(pid, &[byte], PAGE);
             processes::kill(pid);
-            eventually("the next", PATIENCE, || {
+            eventually("the next", EVENT_TIMEOUT, || {
                 let now = child(&supervisor, "vandal");
                 // It may have said of itself that it is not to come back.
                 now.state == ChildState::Down
@@ -118,12 +117,12 @@ fn a_page_full_of_anything_neither_ends_the_supervisor_nor_loses_the_child() {
 fn a_handler_that_wipes_its_page_has_its_deadline_all_the_same() {
     alone(|| {
         for byte in [0, 0xff] {
-            let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE).start().unwrap();
+            let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW).start().unwrap();
             let vandal = supervisor.start_child("vandal", Vandal.builder()).unwrap();
             let pid = vandal.pid().unwrap();
             drop(vandal.fill_and_hang(byte));
-            eventually("its end", PATIENCE, || !processes::exists(pid));
-            eventually("the next", PATIENCE, || {
+            eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
+            eventually("the next", EVENT_TIMEOUT, || {
                 vandal.within(Duration::from_secs(1)).number().wait().is_ok_and(|number| number > 1)
             });
             stop(&supervisor);
@@ -140,7 +139,7 @@ fn an_actor_that_wipes_its_page_before_its_supervisor_has_looked_has_been_ready_
             let pid = vandal.pid().unwrap();
             vandal.claim(0).wait().unwrap();
             processes::kill(pid);
-            eventually("the next", PATIENCE, || {
+            eventually("the next", EVENT_TIMEOUT, || {
                 vandal.within(Duration::from_millis(500)).number().wait() == Ok(2)
             });
         }
@@ -154,10 +153,11 @@ fn a_message_that_has_been_seen_keeps_the_limit_of_its_caller_when_the_page_is_w
         let vandal = Sleeper.builder().restart(Restart::Permanent).spawn().unwrap();
         let pid = vandal.pid().unwrap();
         let held = vandal.kill_after(Duration::from_secs(1)).sleep();
-        eventually("its beginning", PATIENCE, || vandal.depth() == 0);
+        eventually("its beginning", EVENT_TIMEOUT, || vandal.depth() == 0);
+        // What the supervisor has seen cannot be seen from outside.
         thread::sleep(Duration::from_millis(200));
         pages::overwrite(pid, &[0], PAGE);
-        eventually("its end", PATIENCE, || !processes::exists(pid));
+        eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
         drop(held);
     });
 }
@@ -178,9 +178,9 @@ impl Sleeper {
 #[test]
 fn who_says_that_it_is_recycled_and_is_not_to_be_is_counted_as_crashed() {
     alone(|| {
-        let supervisor = Supervisor::one_for_one().intensity(3, PATIENCE).start().unwrap();
+        let supervisor = Supervisor::one_for_one().intensity(3, RESTART_WINDOW).start().unwrap();
         supervisor.start_child("liar", Liar::builder()).unwrap();
-        let ended = supervisor.join_timeout(PATIENCE);
+        let ended = supervisor.join_timeout(EVENT_TIMEOUT);
         assert_eq!(ended.unwrap(), ExitReason::IntensityReached);
     });
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::sync::Breakage;
 use phalanx::{Barrier, BarrierError, Counter, ExitReason};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes, until_handled};
 
-use super::{LIMIT, MOMENT, counter, for_ever, killed, until};
+use super::{REQUEST, counter, for_ever, killed, until};
 
 fn broken<T: std::fmt::Debug>(result: Result<T, BarrierError>) -> (u32, Breakage) {
     match result.unwrap_err() {
@@ -56,7 +56,7 @@ fn a_party_that_dies_while_it_waits_breaks_it_for_all() {
     alone(|| {
         let barrier = Barrier::new(4).unwrap();
         let parties: Vec<_> = (0..3).map(|_| arrive::spawn(barrier.clone()).unwrap()).collect();
-        eventually("three to wait", LIMIT, || barrier.waiting() == Ok(3));
+        eventually("three to wait", EVENT_TIMEOUT, || barrier.waiting() == Ok(3));
         parties[0].kill().unwrap();
         for party in &parties[1..] {
             let error = party.join().unwrap_err();
@@ -82,9 +82,9 @@ fn a_death_at_the_last_moment_is_one_or_the_other() {
         for _ in 0..20 {
             let barrier = Barrier::new(2).unwrap();
             let party = arrive::spawn(barrier.clone()).unwrap();
-            eventually("it waits", LIMIT, || barrier.waiting() == Ok(1));
+            eventually("it waits", EVENT_TIMEOUT, || barrier.waiting() == Ok(1));
             party.kill().unwrap();
-            match barrier.wait_timeout(LIMIT) {
+            match barrier.wait_timeout(EVENT_TIMEOUT) {
                 Ok(place) => assert_eq!(place, 1),
                 other => assert_eq!(broken(other), (party.pid(), Breakage::Ended(killed()))),
             }
@@ -104,7 +104,7 @@ fn a_party_of_the_last_round_that_crashes_breaks_the_next() {
         let barrier = Barrier::new(2).unwrap();
         let party = come_once_and_crash::spawn(barrier.clone()).unwrap();
         barrier.wait().unwrap();
-        let (by, why) = broken(barrier.wait_timeout(LIMIT));
+        let (by, why) = broken(barrier.wait_timeout(EVENT_TIMEOUT));
         assert_eq!(by, party.pid());
         assert!(matches!(why, Breakage::Ended(ExitReason::Signaled { signal: 6, .. })), "{why:?}");
     });
@@ -116,11 +116,14 @@ fn a_party_that_is_expected_breaks_it_by_whatever_end() {
         let barrier = Barrier::new(2).unwrap();
         let party = Process::spawn(|()| (), ()).unwrap();
         barrier.expect(&party.any()).unwrap();
-        assert_eq!(broken(barrier.wait_timeout(LIMIT)), (party.pid(), Breakage::Ended(ExitReason::Normal)));
+        assert_eq!(
+            broken(barrier.wait_timeout(EVENT_TIMEOUT)),
+            (party.pid(), Breakage::Ended(ExitReason::Normal))
+        );
         barrier.reset().unwrap();
         // It need not have been there at all: it is dead already.
         barrier.expect(&party.any()).unwrap();
-        eventually("it is broken", LIMIT, || barrier.is_broken() == Ok(true));
+        eventually("it is broken", EVENT_TIMEOUT, || barrier.is_broken() == Ok(true));
     });
 }
 
@@ -138,9 +141,11 @@ fn a_time_out_at_the_last_moment_is_the_same_for_all() {
             let barrier = Barrier::new(2).unwrap();
             let patience = Duration::from_millis(20);
             let party = arrive_with_patience::spawn(barrier.clone(), patience).unwrap();
-            eventually("it waits", LIMIT, || barrier.waiting() == Ok(1) || barrier.is_broken() == Ok(true));
+            eventually("it waits", EVENT_TIMEOUT, || {
+                barrier.waiting() == Ok(1) || barrier.is_broken() == Ok(true)
+            });
             std::thread::sleep(patience.mul_f64(0.85 + round as f64 / 100.0));
-            let (mine, its) = (barrier.wait_timeout(LIMIT).is_ok(), party.join().is_ok());
+            let (mine, its) = (barrier.wait_timeout(EVENT_TIMEOUT).is_ok(), party.join().is_ok());
             assert_eq!(mine, its, "in round {round}");
             if mine { passes += 1 } else { breaks += 1 }
         }
@@ -154,7 +159,7 @@ fn abort_and_reset_end_the_waits_of_others() {
         let barrier = Barrier::new(3).unwrap();
         for why in [Breakage::Aborted, Breakage::Reset] {
             let party = arrive::spawn(barrier.clone()).unwrap();
-            eventually("it waits", LIMIT, || barrier.waiting() == Ok(1));
+            eventually("it waits", EVENT_TIMEOUT, || barrier.waiting() == Ok(1));
             if why == Breakage::Aborted {
                 barrier.abort().unwrap();
                 assert_eq!(broken(barrier.wait()), (std::process::id(), Breakage::Aborted));
@@ -180,9 +185,10 @@ fn one_who_has_nothing_to_do_with_it_may_die() {
         until(&started, 1);
         stranger.kill().unwrap();
         let party = arrive::spawn(barrier.clone()).unwrap();
-        barrier.wait_timeout(LIMIT).unwrap();
+        barrier.wait_timeout(EVENT_TIMEOUT).unwrap();
         party.join().unwrap();
-        std::thread::sleep(MOMENT);
+        // Two have come, and the server has been told that the party has ended.
+        until_handled(&barrier.server(), 2 * REQUEST + 1);
         assert_eq!(barrier.is_broken(), Ok(false));
     });
 }
@@ -192,7 +198,7 @@ fn the_death_of_the_server_ends_every_wait() {
     alone(|| {
         let barrier = Barrier::new(2).unwrap();
         let party = arrive::spawn(barrier.clone()).unwrap();
-        eventually("it waits", LIMIT, || barrier.waiting() == Ok(1));
+        eventually("it waits", EVENT_TIMEOUT, || barrier.waiting() == Ok(1));
         processes::kill(barrier.server().pid());
         let error = party.join().unwrap_err().to_string();
         assert!(error.ends_with("the server is gone: killed by SIGKILL"), "{error}");

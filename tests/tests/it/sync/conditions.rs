@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Counter, Lock, LockError};
-use phalanx_tests::{alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, until_handled};
 
-use super::{LIMIT, MOMENT, counter, for_ever, killed, until};
+use super::{GRANT, MOMENT, counter, for_ever, killed, until};
 
 /// Takes turns with others: `number` goes when the value is `number` modulo `players`.
 #[task]
 fn play(turn: Lock<u32>, number: u32, players: u32, rounds: u32) {
     for _ in 0..rounds {
         let guard = turn.lock().unwrap();
-        let mut guard = turn.wait_until(guard, |turn| turn % players == number, LIMIT).unwrap();
+        let mut guard = turn.wait_until(guard, |turn| turn % players == number, EVENT_TIMEOUT).unwrap();
         *guard += 1;
     }
 }
@@ -83,8 +83,8 @@ fn one_who_dies_while_it_waits_takes_nothing_along() {
             consume::spawn(items.clone(), started.clone()).unwrap(),
             consume::spawn(items.clone(), started.clone()).unwrap(),
         );
-        until(&started, 2);
-        std::thread::sleep(MOMENT);
+        // Both have had the lock, and have given it back to wait.
+        until_handled(&items.server(), 2 * (GRANT + 1));
         victim.kill().unwrap();
         items.lock().unwrap().push(9);
         assert_eq!(other.join(), Ok(9));
@@ -114,12 +114,14 @@ fn the_death_of_one_who_was_to_make_it_true_ends_the_wait_of_one() {
                 .unwrap()
             })
             .collect();
-        until(&started, 2);
-        std::thread::sleep(MOMENT * 3);
+        // Both have had the lock, and have given it back to wait.
+        until_handled(&items.server(), 2 * (GRANT + 1));
         let producer = produce_nothing::spawn(items.clone(), held.clone()).unwrap();
         until(&held, 1);
         producer.kill().unwrap();
-        eventually("one of them is told", LIMIT, || waiting.iter().any(|process| !process.is_alive()));
+        eventually("one of them is told", EVENT_TIMEOUT, || {
+            waiting.iter().any(|process| !process.is_alive())
+        });
         items.lock().unwrap().push(3);
         let mut heard: Vec<_> = waiting.iter().map(|process| process.join().unwrap()).collect();
         heard.sort();

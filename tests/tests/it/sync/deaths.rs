@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Counter, ExitReason, Lock, LockError, Restart, SyncError};
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, handled, processes, until_handled};
 use serde::{Deserialize, Serialize};
 
-use super::{LIMIT, MOMENT, counter, for_ever, killed, until};
+use super::{GRANT, MOMENT, REQUEST, counter, for_ever, killed, until};
 
 #[task]
 fn hold(lock: Lock<Vec<u32>>, held: Counter) {
@@ -91,8 +91,7 @@ fn a_waiter_that_dies_leaves_nothing_behind() {
         let guard = lock.lock().unwrap();
         let waiting: Vec<_> =
             (0..3).map(|_| wait_and_tell::spawn(lock.clone(), started.clone()).unwrap()).collect();
-        until(&started, 3);
-        std::thread::sleep(MOMENT);
+        until_handled(&lock.server(), GRANT + 3 * REQUEST);
         waiting[0].kill().unwrap();
         waiting[1].kill().unwrap();
         drop(guard); // at the same time
@@ -118,14 +117,14 @@ fn no_death_at_any_moment_keeps_the_lock() {
             (0..3).map(|_| lock_for_ever::spawn(lock.clone(), rounds.clone()).unwrap()).collect();
         for round in 0..60 {
             let before = rounds.get().unwrap();
-            eventually("somebody gets it", LIMIT, || rounds.get().unwrap() > before + round % 4);
+            eventually("somebody gets it", EVENT_TIMEOUT, || rounds.get().unwrap() > before + round % 4);
             let victim = users.remove(0);
             victim.kill().unwrap();
             users.push(lock_for_ever::spawn(lock.clone(), rounds.clone()).unwrap());
         }
         users.iter().for_each(|user| user.kill().unwrap());
         users.iter().for_each(|user| drop(user.join()));
-        let value = *lock.lock_timeout(LIMIT).or_else(LockError::into_guard).unwrap();
+        let value = *lock.lock_timeout(EVENT_TIMEOUT).or_else(LockError::into_guard).unwrap();
         // Each was counted after its change was committed; a death in between costs one.
         let counted = rounds.get().unwrap() as u64;
         assert!((counted..=counted + 63).contains(&value), "{value} {counted}");
@@ -146,13 +145,15 @@ fn a_waiter_that_sleeps_over_its_limit_is_not_waited_for() {
             (lock.clone(), started.clone()),
         );
         let sleeper = sleeper.unwrap();
-        until(&started, 1);
-        std::thread::sleep(MOMENT);
+        eventually("it waits, or is late already", EVENT_TIMEOUT, || {
+            handled(&lock.server()) >= GRANT + REQUEST || !sleeper.is_alive()
+        });
         processes::signal("STOP", i64::from(sleeper.pid()));
+        // Longer than its limit, which must pass while it is stopped.
         std::thread::sleep(MOMENT * 6);
         drop(guard);
         // Its time is over, so it does not get the lock, although it cannot say so.
-        assert!(lock.lock_timeout(LIMIT).is_ok());
+        assert!(lock.lock_timeout(EVENT_TIMEOUT).is_ok());
         processes::signal("CONT", i64::from(sleeper.pid()));
         assert_eq!(sleeper.join(), Ok(true));
     });
@@ -171,8 +172,7 @@ fn the_death_of_the_server_is_told_to_holder_and_waiters() {
             },
             (lock.clone(), started.clone()),
         );
-        until(&started, 1);
-        std::thread::sleep(MOMENT);
+        until_handled(&lock.server(), GRANT + REQUEST);
         let server = lock.server();
         processes::kill(server.pid());
         server.monitor().recv();
@@ -195,7 +195,7 @@ fn a_guard_of_a_dead_server_is_dropped_without_a_word() {
         let lock = Lock::new(1).unwrap();
         let mut guard = lock.lock().unwrap();
         *guard = 2;
-        lock.stop(LIMIT).unwrap();
+        lock.stop(EVENT_TIMEOUT).unwrap();
         drop(guard);
         assert!(matches!(lock.lock_timeout(MOMENT), Err(LockError::Gone { .. })));
     });
@@ -286,7 +286,7 @@ fn an_actor_holds_a_lock_over_several_messages_and_its_death_is_news_once() {
         // Its names vanish before anybody hears of its death; the lock passes on.
         assert!(phalanx::names::lookup::<Holder>("holder").is_err());
         groups.iter().for_each(|group| assert_eq!(group.members(), Ok(vec![])));
-        let Err(LockError::Poisoned(poisoned)) = lock.lock_timeout(LIMIT) else { panic!("not told") };
+        let Err(LockError::Poisoned(poisoned)) = lock.lock_timeout(EVENT_TIMEOUT) else { panic!("not told") };
         assert_eq!((poisoned.by.name.as_str(), &poisoned.reason, *poisoned.guard), ("Holder", &killed(), 5));
         assert_eq!(poisoned.incarnation, 1);
         let place = format!("`Holder` (process {}, incarnation 1)", poisoned.by.pid);

@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use phalanx::prelude::*;
 use phalanx::{Counter, Event, SyncError};
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes, until_handled};
 
-use super::{LIMIT, MOMENT, counter, until};
+use super::{MOMENT, counter, until};
 
 #[task]
 fn wait_for(event: Event, started: Counter) -> bool {
     started.add(1).unwrap();
-    event.wait_timeout(LIMIT).unwrap()
+    event.wait_timeout(EVENT_TIMEOUT).unwrap()
 }
 
 #[test]
@@ -20,8 +20,7 @@ fn all_who_wait_are_let_go_even_if_it_is_cleared_at_once() {
         let (event, started) = (Event::new().unwrap(), counter());
         let waiting: Vec<_> =
             (0..4).map(|_| wait_for::spawn(event.clone(), started.clone()).unwrap()).collect();
-        until(&started, 4);
-        std::thread::sleep(MOMENT * 3); // until they wait
+        until_handled(&event.server(), 4);
         event.set().unwrap();
         event.clear().unwrap();
         waiting.iter().for_each(|process| assert_eq!(process.join(), Ok(true)));
@@ -62,7 +61,7 @@ fn the_death_of_the_server_ends_every_wait() {
         let event = Event::new().unwrap();
         let other = event.clone();
         let waiting = std::thread::spawn(move || other.wait());
-        std::thread::sleep(MOMENT);
+        until_handled(&event.server(), 1);
         processes::kill(event.server().pid());
         assert!(matches!(waiting.join().unwrap(), Err(SyncError::Gone { .. })));
         assert!(matches!(event.set(), Err(SyncError::Gone { .. })));

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use phalanx::prelude::*;
 use phalanx::{CallError, Counter, ExitReason, Lock, LockError, SyncError};
-use phalanx_tests::alone;
+use phalanx_tests::{alone, until_handled};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{MOMENT, counter, until};
+use super::{GRANT, MOMENT, REQUEST, counter};
 
 #[task]
 fn add(sum: Lock<u64>, times: u64) {
@@ -178,9 +178,7 @@ fn those_who_wait_are_served_in_their_order() {
         let waiting: Vec<_> = (0..5)
             .map(|number| {
                 let process = wait_in_line::spawn(lock.clone(), started.clone(), number).unwrap();
-                until(&started, i64::from(number) + 1);
-                // Its request is on the way: long enough for a busy machine, and asserted by nothing but the order.
-                std::thread::sleep(MOMENT * 5);
+                until_handled(&lock.server(), GRANT + (u64::from(number) + 1) * REQUEST);
                 process
             })
             .collect();

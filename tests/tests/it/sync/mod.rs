@@ -11,13 +11,16 @@ mod semaphores;
 use std::time::Duration;
 
 use phalanx::{Counter, ExitReason, Store};
-use phalanx_tests::eventually;
-
-/// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually};
 
 /// Short, to be sure that it passes.
 const MOMENT: Duration = Duration::from_millis(60);
+
+/// What a server hears from a process that uses it for the first time and then waits: its name, and its request.
+const REQUEST: u64 = 2;
+
+/// What the server of a lock hears from a process that has got the lock: its name, its request, and that it has the lock.
+const GRANT: u64 = 3;
 
 /// Counts how far processes have come.
 fn counter() -> Counter {
@@ -25,7 +28,7 @@ fn counter() -> Counter {
 }
 
 fn until(counter: &Counter, count: i64) {
-    eventually("so many to have come so far", LIMIT, || counter.get().unwrap() >= count);
+    eventually("so many to have come so far", EVENT_TIMEOUT, || counter.get().unwrap() >= count);
 }
 
 fn killed() -> ExitReason {
@@ -35,6 +38,6 @@ fn killed() -> ExitReason {
 /// Does not end by itself.
 fn for_ever() -> ! {
     loop {
-        std::thread::sleep(LIMIT);
+        std::thread::sleep(FOREVER);
     }
 }

@@ -2,9 +2,9 @@
 
 use phalanx::prelude::*;
 use phalanx::{Counter, LockError, RwLock};
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone, until_handled};
 
-use super::{LIMIT, MOMENT, counter, for_ever, killed, until};
+use super::{REQUEST, counter, for_ever, killed, until};
 
 #[task]
 fn read_together(lock: RwLock<u32>, inside: Counter, all: i64) -> u32 {
@@ -43,18 +43,14 @@ fn a_writer_is_not_overtaken_by_readers_that_come_after_it() {
         let (lock, started) = (RwLock::new(vec![]).unwrap(), counter());
         let reading = lock.read().unwrap();
         let writer = write_down::spawn(lock.clone(), started.clone(), 7).unwrap();
-        until(&started, 1);
-        // Its request is there when readers are not let in any more.
+        // A reader does not confirm.
+        until_handled(&lock.server(), 2 * REQUEST);
+        // Readers are not let in any more. One that tries asks, and withdraws its request.
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                phalanx_tests::eventually("the writer to wait", LIMIT, || {
-                    matches!(lock.try_read(), Err(LockError::Busy))
-                });
-            });
+            scope.spawn(|| assert!(matches!(lock.try_read(), Err(LockError::Busy))));
         });
         let reader = look::spawn(lock.clone(), started.clone()).unwrap();
-        until(&started, 2);
-        std::thread::sleep(MOMENT);
+        until_handled(&lock.server(), 2 * REQUEST + 2 + REQUEST);
         assert!(reader.is_alive());
         drop(reading);
         writer.join().unwrap();
@@ -70,10 +66,10 @@ fn a_thread_that_takes_it_twice_in_any_way_is_told_so() {
         assert!(matches!(lock.read(), Err(LockError::HeldByThisThread)));
         assert!(matches!(lock.write(), Err(LockError::HeldByThisThread)));
         drop(reading);
-        let writing = lock.write_timeout(LIMIT).unwrap();
+        let writing = lock.write_timeout(EVENT_TIMEOUT).unwrap();
         assert!(matches!(lock.try_read(), Err(LockError::HeldByThisThread)));
         drop(writing);
-        assert_eq!(*lock.read_timeout(LIMIT).unwrap(), 1);
+        assert_eq!(*lock.read_timeout(EVENT_TIMEOUT).unwrap(), 1);
     });
 }
 
@@ -100,11 +96,11 @@ fn a_reader_that_dies_is_no_news_and_a_writer_that_dies_is() {
         until(&held, 1);
         assert!(matches!(lock.try_write(), Err(LockError::Busy)));
         reader.kill().unwrap();
-        drop(lock.write_timeout(LIMIT).unwrap());
+        drop(lock.write_timeout(EVENT_TIMEOUT).unwrap());
         let writer = hold_to_write::spawn(lock.clone(), held.clone()).unwrap();
         until(&held, 2);
         writer.kill().unwrap();
-        let Err(LockError::Poisoned(poisoned)) = lock.read_timeout(LIMIT) else { panic!("not told") };
+        let Err(LockError::Poisoned(poisoned)) = lock.read_timeout(EVENT_TIMEOUT) else { panic!("not told") };
         assert_eq!((poisoned.by.pid, &poisoned.reason), (writer.pid(), &killed()));
         assert!(poisoned.guard.is_empty());
         drop(poisoned);
@@ -117,8 +113,9 @@ fn one_who_may_write_waits_for_a_value_too() {
     alone(|| {
         let (lock, started) = (RwLock::new(vec![]).unwrap(), counter());
         let writer = write_down::spawn(lock.clone(), started.clone(), 7).unwrap();
-        let guard =
-            lock.wait_until(lock.write().unwrap(), |list: &Vec<u32>| list.contains(&7), LIMIT).unwrap();
+        let guard = lock
+            .wait_until(lock.write().unwrap(), |list: &Vec<u32>| list.contains(&7), EVENT_TIMEOUT)
+            .unwrap();
         assert_eq!(guard.len(), 1);
         writer.join().unwrap();
     });

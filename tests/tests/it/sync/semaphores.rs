@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Counter, Semaphore, SyncError};
-use phalanx_tests::{alone, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
-use super::{LIMIT, MOMENT, counter, for_ever, until};
+use super::{MOMENT, counter, for_ever, until};
 
 #[task]
 fn work(permits: Semaphore, inside: Counter) -> i64 {
@@ -43,7 +43,7 @@ fn the_third_of_two_waits_and_never_less_than_it_said() {
         one.release().unwrap();
         // From another thread, too.
         std::thread::spawn(move || drop(other)).join().unwrap();
-        let both = permits.acquire_many(2, LIMIT).unwrap();
+        let both = permits.acquire_many(2, EVENT_TIMEOUT).unwrap();
         assert_eq!((both.count(), permits.available()), (2, Ok(0)));
     });
 }
@@ -68,7 +68,7 @@ fn the_dead_give_their_permits_back_and_nobody_is_told_off() {
         holders.iter().for_each(|holder| holder.kill().unwrap());
         until(&held, 3);
         waiting.kill().unwrap();
-        assert_eq!(permits.acquire_many(3, LIMIT).map(|permit| permit.count()), Ok(3));
+        assert_eq!(permits.acquire_many(3, EVENT_TIMEOUT).map(|permit| permit.count()), Ok(3));
     });
 }
 
@@ -76,7 +76,7 @@ fn the_dead_give_their_permits_back_and_nobody_is_told_off() {
 fn more_than_there_are_is_an_error_and_the_death_of_the_server_another() {
     alone(|| {
         let permits = Semaphore::new(1).unwrap();
-        assert_eq!(permits.acquire_many(2, LIMIT).map(drop), Err(SyncError::TooMany { asked: 2 }));
+        assert_eq!(permits.acquire_many(2, EVENT_TIMEOUT).map(drop), Err(SyncError::TooMany { asked: 2 }));
         let permit = permits.acquire().unwrap();
         let server = permits.server();
         processes::kill(server.pid());

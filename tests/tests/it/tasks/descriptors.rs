@@ -5,9 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use phalanx::prelude::*;
-use phalanx_tests::{Program, alone, eventually};
-
-use super::PATIENCE;
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually};
 
 fn count_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
@@ -18,7 +16,7 @@ fn count_descriptors() -> usize {
 fn count_beside(place: String, number: u32, siblings: usize) -> usize {
     let count = count_descriptors();
     fs::write(format!("{place}/{number}"), "").unwrap();
-    eventually("the siblings", PATIENCE, || fs::read_dir(&place).unwrap().count() >= siblings);
+    eventually("the siblings", EVENT_TIMEOUT, || fs::read_dir(&place).unwrap().count() >= siblings);
     count
 }
 

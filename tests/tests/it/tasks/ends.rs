@@ -4,9 +4,9 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx_tests::{Program, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually, processes};
 
-use super::{PATIENCE, nap};
+use super::nap;
 
 fn signal_of<T, E>(outcome: Result<T, CallError<E>>) -> Option<i32> {
     outcome.err().and_then(|error| error.exit_reason().and_then(ExitReason::signal))
@@ -138,8 +138,8 @@ fn a_task_that_is_stopped_by_a_signal_goes_on_to_end() {
     alone(|| {
         let process = nap::spawn().unwrap();
         processes::signal("STOP", i64::from(process.pid()));
-        eventually("a stopped task", PATIENCE, || processes::stat(process.pid()).unwrap().state == 'T');
-        assert_eq!(process.stop(PATIENCE).unwrap().signal(), Some(15));
+        eventually("a stopped task", EVENT_TIMEOUT, || processes::stat(process.pid()).unwrap().state == 'T');
+        assert_eq!(process.stop(EVENT_TIMEOUT).unwrap().signal(), Some(15));
         assert_eq!(process.exit_code(), Some(-15));
     });
 }
@@ -148,8 +148,8 @@ fn a_task_that_is_stopped_by_a_signal_goes_on_to_end() {
 fn a_stop_is_by_sigterm_if_that_is_enough() {
     alone(|| {
         let process = nap::spawn().unwrap();
-        assert_eq!(process.stop(PATIENCE).unwrap().signal(), Some(15));
-        assert!(matches!(process.stop(PATIENCE), Err(SendError::Gone(_))));
+        assert_eq!(process.stop(EVENT_TIMEOUT).unwrap().signal(), Some(15));
+        assert!(matches!(process.stop(EVENT_TIMEOUT), Err(SendError::Gone(_))));
     });
 }
 
@@ -184,7 +184,7 @@ fn a_task_whose_handle_is_dropped_runs_on() {
         let pid = super::report::spawn(latch.path()).unwrap().pid();
         assert!(processes::runs(pid));
         latch.open();
-        eventually("its own end", PATIENCE, || !processes::exists(pid));
+        eventually("its own end", EVENT_TIMEOUT, || !processes::exists(pid));
     });
 }
 
@@ -198,7 +198,7 @@ fn a_monitor_tells_the_end_once() {
         let down = monitor.recv();
         assert_eq!((&*down.who.name, down.who.pid, down.incarnation), ("napper", process.pid(), 1));
         assert_eq!(down.reason.signal(), Some(9));
-        assert_eq!(late.recv_timeout(PATIENCE), Some(down.clone()));
+        assert_eq!(late.recv_timeout(EVENT_TIMEOUT), Some(down.clone()));
         // One that was made after the end.
         assert_eq!(process.monitor().recv(), down);
     });

@@ -12,10 +12,7 @@ use std::process;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{Program, alone, eventually};
-
-/// Longer than anything here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, Program, alone, eventually};
 
 /// What holds tasks back until a case has looked at them.
 struct Latch(PathBuf);
@@ -35,7 +32,7 @@ impl Latch {
 
     /// In the task: waits.
     fn pass(path: &str) {
-        eventually("an open latch", PATIENCE, || fs::exists(path).unwrap());
+        eventually("an open latch", EVENT_TIMEOUT, || fs::exists(path).unwrap());
     }
 }
 
@@ -47,7 +44,7 @@ impl Drop for Latch {
 
 #[task]
 fn nap() {
-    std::thread::sleep(Duration::from_secs(100));
+    std::thread::sleep(FOREVER);
 }
 
 /// Name, daemon, pid: what a task knows of itself.
@@ -103,7 +100,7 @@ fn a_child_whose_handle_is_dropped_is_still_a_child() {
         };
         assert_eq!(shown(), [("dropped".to_owned(), true), ("kept".to_owned(), false)]);
         latch.open();
-        eventually("its end", PATIENCE, || shown() == [("kept".to_owned(), false)]);
+        eventually("its end", EVENT_TIMEOUT, || shown() == [("kept".to_owned(), false)]);
         kept.kill().unwrap();
         kept.join().unwrap_err();
         assert_eq!(shown(), []);

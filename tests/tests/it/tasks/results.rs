@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phalanx::prelude::*;
-use phalanx_tests::alone;
+use phalanx_tests::{EVENT_TIMEOUT, alone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ fn a_result_can_be_read_as_often_as_one_likes_from_any_thread() {
                 }
             });
             assert_eq!(process.join(), Ok(5));
-            assert_eq!(process.join_timeout(super::PATIENCE), Some(Ok(5)));
+            assert_eq!(process.join_timeout(EVENT_TIMEOUT), Some(Ok(5)));
         }
     });
 }

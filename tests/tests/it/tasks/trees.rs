@@ -1,9 +1,9 @@
 //! Processes that start processes; the root supervisor and its death.
 
 use phalanx::prelude::*;
-use phalanx_tests::{Program, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, Program, alone, eventually, processes};
 
-use super::{PATIENCE, nap};
+use super::nap;
 
 #[task]
 fn sum_of_squares(numbers: Vec<u64>) -> phalanx::Result<u64> {
@@ -34,7 +34,7 @@ impl Upper {
     }
 
     fn sleep(&self) {
-        std::thread::sleep(PATIENCE * 10);
+        std::thread::sleep(FOREVER);
     }
 
     /// Starts a task and answers the pids of both.
@@ -87,7 +87,7 @@ fn what_a_daemon_starts_is_a_daemon_or_not_and_ends_with_it() {
         assert!(hired.iter().all(|&(pid, _)| processes::runs(pid)));
         daemon.terminate().unwrap();
         assert!(daemon.join().is_orderly());
-        eventually("their end", PATIENCE, || !hired.iter().any(|&(pid, _)| processes::exists(pid)));
+        eventually("their end", EVENT_TIMEOUT, || !hired.iter().any(|&(pid, _)| processes::exists(pid)));
     });
 }
 
@@ -97,7 +97,7 @@ fn an_actor_answers_until_it_is_stopped() {
         let actor = upper();
         assert_eq!(actor.upper("hello".into()).wait().unwrap(), "HELLO");
         assert_eq!(actor.upper("world".into()).wait().unwrap(), "WORLD");
-        let reason = actor.stop(PATIENCE).unwrap();
+        let reason = actor.stop(EVENT_TIMEOUT).unwrap();
         assert!(matches!(reason, ExitReason::Stopped(phalanx::StoppedBy::Ref)), "{reason}");
     });
 }
@@ -121,14 +121,14 @@ fn the_death_of_the_root_supervisor_is_told_to_all_and_the_next_spawn_starts_a_n
         }
         let error = task.join().unwrap_err();
         assert_eq!(error.exit_reason(), Some(&ExitReason::SupervisorDied));
-        eventually("the end of the tree", PATIENCE, || !pids.iter().any(|&pid| processes::runs(pid)));
+        eventually("the end of the tree", EVENT_TIMEOUT, || !pids.iter().any(|&pid| processes::runs(pid)));
         for actor in &actors {
             assert!(!actor.is_alive());
             assert!(matches!(actor.upper("gone".into()).wait(), Err(CallError::Gone(_))));
         }
 
         assert_eq!(upper().upper("again".into()).wait().unwrap(), "AGAIN");
-        eventually("one root supervisor, another one", PATIENCE, || {
+        eventually("one root supervisor, another one", EVENT_TIMEOUT, || {
             let now = processes::root_supervisor(std::process::id());
             now.is_some_and(|now| now != root)
         });

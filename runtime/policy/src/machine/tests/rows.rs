@@ -152,6 +152,8 @@ fn a_restart_loop_deafens_nobody() {
     assert_eq!(world.terminate(1), Answer::Done);
     assert_eq!((world.policy.due(), world.pass(10 * SECOND)), (None, vec![]));
     assert_eq!((world.status(1), world.end), (Some(Status::Down), None));
+    world.failing.clear();
+    assert_eq!((world.restart(1), world.status(1)), (Answer::Done, Some(Status::Up)));
 }
 
 #[test]
@@ -170,6 +172,8 @@ fn a_restart_loop_is_restarting_also_while_it_tries() {
 fn a_stop_in_a_restart_loop_is_prompt() {
     let mut world = in_restart_loop(Strategy::OneForOne);
     assert_eq!(world.run(Event::Shutdown), [End(End::Shutdown)]);
+    // No attempt is left behind.
+    assert_eq!((world.policy.due(), world.pass(10 * SECOND)), (None, vec![]));
 }
 
 #[test]
@@ -203,6 +207,9 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
         let statuses = [1, 2, 3].map(|key| world.status(key).unwrap());
         assert_eq!(statuses, [Status::Up, Status::Down, Status::Down]);
         assert_eq!(world.counts(), (3, 1));
+        // They come back on request.
+        assert_eq!((world.restart(2), world.restart(3)), (Answer::Done, Answer::Done));
+        assert_eq!(world.counts(), (3, 3));
     }
 }
 
@@ -256,12 +263,13 @@ fn one_for_one_restarts_only_the_child_that_crashed() {
     assert_eq!(world.crash(1), [Stop(2), Down(2), End(End::Intensity(1))]);
 }
 
+/// Both sides of OTP's `multiple_restarts`: restarts that have expired, and those that have not.
 #[test]
 fn old_restarts_expire_exactly() {
     let one_in_a_second = Rules { intensity: Some(Intensity::new(1, SECOND)), ..Rules::default() };
     let mut world = World::booted(one_in_a_second, &[PERMANENT]);
     for _ in 0..4 {
-        world.crash(1);
+        assert_eq!(world.crash(1), [Start(1)]);
         world.pass(millis(1200));
     }
     assert_eq!((world.end, world.status(1)), (None, Some(Status::Up)));

@@ -4,10 +4,9 @@ use std::fs;
 
 use phalanx::StoppedBy;
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 use super::db;
-use crate::supervision::PATIENCE;
 
 /// As with OTP's `{continue, ..}`: its continuation runs before the first message, and nobody waits for it.
 #[actor]
@@ -20,7 +19,7 @@ struct Eager {
 impl Eager {
     #[on_start]
     fn warm_up(&mut self) {
-        phalanx_tests::eventually("the word to go on", PATIENCE, || self.go.exists());
+        phalanx_tests::eventually("the word to go on", EVENT_TIMEOUT, || self.go.exists());
         self.steps.push("on_start".into());
     }
 
@@ -73,7 +72,7 @@ impl Import {
         fs::write(&self.notes, &earlier).unwrap();
         // The first time that row 50 is begun, it stays there until it is killed.
         if number == 50 && earlier.split(' ').filter(|row| *row == "50").count() == 1 {
-            std::thread::sleep(PATIENCE);
+            std::thread::sleep(FOREVER);
         }
         number
     }
@@ -97,7 +96,7 @@ fn an_idempotent_message_is_handled_again_and_what_was_answered_is_not() {
         let import = Import { notes: notes.clone() }.spawn().unwrap();
         let replies: Vec<_> = (1..=100).map(|number| import.row(number)).collect();
         let is_at_50 = || fs::read_to_string(&notes).is_ok_and(|text| text.ends_with(" 50 "));
-        eventually("row 50", PATIENCE, is_at_50);
+        eventually("row 50", EVENT_TIMEOUT, is_at_50);
         processes::kill(import.pid().unwrap());
         for (number, reply) in (1..=100).zip(replies) {
             assert_eq!(reply.wait().unwrap(), number);
@@ -161,7 +160,7 @@ fn actors_are_recycled_as_their_attributes_say() {
             }
             assert_eq!(counter.incarnation(), u64::from(51 / after + 1));
         }
-        eventually("a fresh one", PATIENCE, || {
+        eventually("a fresh one", EVENT_TIMEOUT, || {
             all.aged.next().wait().unwrap();
             all.aged.incarnation() > 2
         });
@@ -187,7 +186,7 @@ impl Heir {
     }
 
     fn wait_for(&self, path: std::path::PathBuf) {
-        eventually("the file", PATIENCE, || path.exists());
+        eventually("the file", EVENT_TIMEOUT, || path.exists());
     }
 
     #[tell]
@@ -205,7 +204,7 @@ fn an_actor_with_an_on_exit_hook_hears_of_the_end_of_those_it_is_linked_to() {
         assert_eq!(db.len().wait().unwrap(), 0);
         assert!(heir.heard().wait().unwrap().is_empty());
         processes::kill(db.pid().unwrap());
-        eventually("the news", PATIENCE, || !heir.heard().wait().unwrap().is_empty());
+        eventually("the news", EVENT_TIMEOUT, || !heir.heard().wait().unwrap().is_empty());
         assert_eq!(heir.heard().wait().unwrap(), [db.join().to_string()]);
         assert!(heir.is_alive());
     });
@@ -218,7 +217,7 @@ fn what_is_queued_is_drained_as_the_attribute_says() {
         let (go, notes) = (place.join("go"), place.join("notes"));
         let heir = Heir { heard: Vec::new(), notes: notes.clone() }.spawn().unwrap();
         let waiting = heir.wait_for(go.clone());
-        eventually("the wait has begun", PATIENCE, || heir.depth() == 0);
+        eventually("the wait has begun", EVENT_TIMEOUT, || heir.depth() == 0);
         heir.note().unwrap();
         heir.terminate().unwrap();
         fs::write(&go, "").unwrap();

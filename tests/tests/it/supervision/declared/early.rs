@@ -1,10 +1,9 @@
 //! Refs are there before the children: in cycles, for messages before the start, and for those whose children never start.
 
 use phalanx::prelude::*;
-use phalanx_tests::{alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
 use super::{Db, Mailer, Shop, ShopArgs, billing, db, mailer};
-use crate::supervision::PATIENCE;
 
 /// Knows one other actor of its kind.
 #[actor]
@@ -40,7 +39,7 @@ fn children_know_each_other_in_a_cycle() {
         assert_eq!(game.ping.rally(3).wait().unwrap(), 3);
         assert_eq!(game.pong.rally(5).wait().unwrap(), 5);
         processes::kill(game.ping.pid().unwrap());
-        eventually("both again", PATIENCE, || game.pong.incarnation() == 2 && game.pong.is_alive());
+        eventually("both again", EVENT_TIMEOUT, || game.pong.incarnation() == 2 && game.pong.is_alive());
         assert_eq!(game.pong.rally(7).wait().unwrap(), 7);
     });
 }
@@ -113,7 +112,7 @@ fn a_child_that_fails_undoes_the_others_and_is_named_with_its_path() {
         let left = || {
             processes::children(root).into_iter().filter(|child| !child.name.starts_with("phx-")).collect()
         };
-        processes::until_none(PATIENCE, left);
+        processes::until_none(EVENT_TIMEOUT, left);
     });
 }
 
@@ -128,7 +127,7 @@ fn calls_to_children_that_never_start_end_with_an_error() {
         });
         assert!(error.is_err());
         // The shop has been started, and may have answered before it was stopped again.
-        let answers: Vec<_> = early.into_iter().map(|mut reply| reply.wait_timeout(PATIENCE)).collect();
+        let answers: Vec<_> = early.into_iter().map(|mut reply| reply.wait_timeout(EVENT_TIMEOUT)).collect();
         assert!(!answers.iter().any(|answer| matches!(answer, Err(CallError::Timeout(..)))), "{answers:?}");
         assert!(answers[2].is_err(), "{answers:?}");
         let mut forsaken = None;
@@ -139,7 +138,7 @@ fn calls_to_children_that_never_start_end_with_an_error() {
             });
         }));
         assert!(panicked.is_err());
-        let answer = forsaken.unwrap().wait_timeout(PATIENCE);
+        let answer = forsaken.unwrap().wait_timeout(EVENT_TIMEOUT);
         assert!(matches!(answer, Err(ref error) if !matches!(error, CallError::Timeout(..))), "{answer:?}");
     });
 }

@@ -2,11 +2,10 @@
 
 use phalanx::prelude::*;
 use phalanx::{Dynamic, Partitioned};
-use phalanx_tests::alone;
+use phalanx_tests::{RESTART_WINDOW, alone};
 use serde::{Deserialize, Serialize};
 
 use super::{Billing, Db, billing, comm, db};
-use crate::supervision::PATIENCE;
 
 #[supervisor]
 struct Plant {
@@ -20,7 +19,7 @@ struct Plant {
 fn plant() -> PlantArgs {
     let boiler = phalanx::Command::new("sleep").arg("1000");
     let offices = Supervisor::dynamic();
-    PlantArgs { workers: Supervisor::dynamic().max_children(2).intensity(9, PATIENCE), boiler, offices }
+    PlantArgs { workers: Supervisor::dynamic().max_children(2).intensity(9, RESTART_WINDOW), boiler, offices }
 }
 
 #[test]

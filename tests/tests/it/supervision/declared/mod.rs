@@ -8,9 +8,7 @@ use std::fs;
 
 use phalanx::prelude::*;
 use phalanx::{ChildInfo, Shutdown, StoppedBy};
-use phalanx_tests::{alone, eventually, processes};
-
-use super::PATIENCE;
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
 /// Keeps words.
 #[actor]
@@ -110,7 +108,7 @@ fn a_declared_supervisor_starts_its_children_in_order_and_stops_them() {
         let pids =
             [shop.db.pid(), shop.mailer.pid(), shop.billing.pid(), shop.temporary.pid()].map(Result::unwrap);
         assert!(pids.is_sorted(), "{pids:?}");
-        assert_eq!(shop.stop(PATIENCE).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
+        assert_eq!(shop.stop(EVENT_TIMEOUT).unwrap(), ExitReason::Stopped(StoppedBy::Ref));
         assert!(pids.iter().all(|pid| !processes::exists(*pid)));
     });
 }
@@ -137,16 +135,16 @@ fn children_are_restarted_as_their_attributes_say() {
     alone(|| {
         let shop = shop();
         let _ = shop.db.end(0).wait();
-        eventually("the next db", PATIENCE, || shop.db.incarnation() == 2);
+        eventually("the next db", EVENT_TIMEOUT, || shop.db.incarnation() == 2);
         let _ = shop.mailer.end(1).wait();
-        eventually("the next mailer", PATIENCE, || shop.mailer.incarnation() == 2);
+        eventually("the next mailer", EVENT_TIMEOUT, || shop.mailer.incarnation() == 2);
         let _ = shop.mailer.end(0).wait();
         assert_eq!(shop.mailer.join(), ExitReason::Exited(0));
         let mailer = child(&shop, "mailer").unwrap();
         assert_eq!((mailer.pid, mailer.incarnation), (None, 2));
         let _ = shop.temporary.end(1).wait();
         assert_eq!(shop.temporary.join(), ExitReason::Exited(1));
-        eventually("no spec of it", PATIENCE, || child(&shop, "temporary").is_none());
+        eventually("no spec of it", EVENT_TIMEOUT, || child(&shop, "temporary").is_none());
     });
 }
 
@@ -157,7 +155,7 @@ fn a_crash_in_a_nested_supervisor_is_its_own_business() {
         let (ledger, archive) = (&shop.billing.ledger, &shop.billing.archive);
         archive.add("old".into()).wait().unwrap();
         let _ = ledger.end(1).wait();
-        eventually("both again", PATIENCE, || ledger.incarnation() == 2 && archive.incarnation() == 2);
+        eventually("both again", EVENT_TIMEOUT, || ledger.incarnation() == 2 && archive.incarnation() == 2);
         assert_eq!(archive.len().wait().unwrap(), 0);
         assert_eq!((shop.billing.incarnation(), shop.db.incarnation()), (1, 1));
     });
@@ -170,10 +168,10 @@ fn a_nested_supervisor_that_gives_up_is_restarted_with_its_children() {
         for times in 1..=4 {
             let _ = shop.billing.ledger.end(1).wait();
             let next = || shop.billing.ledger.incarnation() == times + 1 && shop.billing.ledger.is_alive();
-            eventually("the next ledger", PATIENCE, next);
+            eventually("the next ledger", EVENT_TIMEOUT, next);
         }
-        eventually("archive too", PATIENCE, || shop.billing.archive.incarnation() == 5);
-        eventually("it runs", PATIENCE, || shop.billing.archive.is_alive());
+        eventually("archive too", EVENT_TIMEOUT, || shop.billing.archive.incarnation() == 5);
+        eventually("it runs", EVENT_TIMEOUT, || shop.billing.archive.is_alive());
         assert_eq!((shop.billing.incarnation(), shop.db.incarnation()), (2, 1));
         assert_eq!(shop.billing.archive.len().wait().unwrap(), 0);
     });
@@ -259,9 +257,9 @@ fn the_end_of_a_significant_child_ends_the_supervisor() {
         let job = Job::start(JobArgs { log: db(), work: mailer(), other: db() }).unwrap();
         let _ = job.other.end(0).wait();
         let _ = job.work.end(1).wait();
-        eventually("the next work", PATIENCE, || job.work.incarnation() == 2);
+        eventually("the next work", EVENT_TIMEOUT, || job.work.incarnation() == 2);
         let _ = job.work.end(0).wait();
-        assert_eq!(job.join_timeout(PATIENCE).unwrap(), ExitReason::Normal);
+        assert_eq!(job.join_timeout(EVENT_TIMEOUT).unwrap(), ExitReason::Normal);
         assert!(!job.log.is_alive());
     });
 }

@@ -6,21 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::processes;
-
-/// Nothing may be left this long after the end, on a machine that has time for it.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// The same where more wants to run than there are cores: the dead have to run to die.
-const GRACE_WHEN_BUSY: Duration = Duration::from_secs(5);
+use crate::wait::{CLEANUP_LIMIT, CLEANUP_LIMIT_WHEN_BUSY, poll};
 
 /// Whether nothing may be left any more.
 pub(crate) fn grace_is_over(start: Instant) -> bool {
     let passed = start.elapsed();
-    passed >= GRACE_WHEN_BUSY || (passed >= GRACE && !machine_is_busy())
+    passed >= CLEANUP_LIMIT_WHEN_BUSY || (passed >= CLEANUP_LIMIT && !machine_is_busy())
 }
 
 /// Whether more wants to run than there are cores.
@@ -32,19 +26,19 @@ pub fn machine_is_busy() -> bool {
 }
 
 /// A directory that goes away with the run, and a mark that all its processes carry.
-pub(crate) struct Place {
+pub(crate) struct TempDir {
     path: PathBuf,
     shared_memory: BTreeSet<PathBuf>,
 }
 
-impl Place {
-    pub(crate) fn new() -> Place {
+impl TempDir {
+    pub(crate) fn new() -> TempDir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = env::temp_dir().join(name);
-        let place = Place { path, shared_memory: shared_memory() };
-        fs::create_dir_all(place.temporary()).expect("a directory for the run");
-        place
+        let directory = TempDir { path, shared_memory: shared_memory() };
+        fs::create_dir_all(directory.temporary()).expect("a directory for the run");
+        directory
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -68,25 +62,22 @@ impl Place {
     /// # Errors
     /// What is left. Processes are killed then, so that they disturb nobody else.
     pub(crate) fn nothing_left(&self) -> Result<(), String> {
-        let start = Instant::now();
-        loop {
-            let left = processes::marked(&self.mark());
-            let mut names = shared_memory();
+        let (mut left, mut names) = (Vec::new(), BTreeSet::new());
+        let gone = poll(grace_is_over, || {
+            left = processes::marked(&self.mark());
+            names = shared_memory();
             names.retain(|file| !self.shared_memory.contains(file));
             names.extend(files(&self.temporary()));
-            if left.is_empty() && names.is_empty() {
-                return Ok(());
-            }
-            if grace_is_over(start) {
-                left.iter().for_each(|process| processes::kill(process.pid));
-                return Err(format!("processes left behind: {left:#?}, files left behind: {names:?}"));
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+            (left.is_empty() && names.is_empty()).then_some(())
+        });
+        gone.ok_or_else(|| {
+            left.iter().for_each(|process| processes::kill(process.pid));
+            format!("processes left behind: {left:#?}, files left behind: {names:?}")
+        })
     }
 }
 
-impl Drop for Place {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }

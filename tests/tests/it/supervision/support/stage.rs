@@ -3,24 +3,22 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ActorBuilder, ChildCounts, ChildInfo, ChildState, Reserved, StoppedBy, SupervisorBuilder};
-use phalanx_tests::{machine_is_busy, processes};
+use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, machine_is_busy, processes, until_seen};
 
-use super::PATIENCE;
-pub(super) use super::worker::{Last, Part, Trouble, Way, Worker};
+pub(crate) use super::worker::{Last, Part, Trouble, Way, Worker};
 
 /// A directory of the case, where its workers write down what happens to them.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     path: PathBuf,
     read: AtomicUsize,
 }
 
 impl Stage {
-    pub(super) fn new() -> Stage {
+    pub(crate) fn new() -> Stage {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("stage-{}-{number}", std::process::id()));
@@ -28,26 +26,26 @@ impl Stage {
         Stage { path, read: AtomicUsize::new(0) }
     }
 
-    pub(super) fn worker(&self, name: &str) -> ActorBuilder<Worker> {
+    pub(crate) fn worker(&self, name: &str) -> ActorBuilder<Worker> {
         self.worker_with(name, Last::Nothing)
     }
 
-    pub(super) fn worker_with(&self, name: &str, last: Last) -> ActorBuilder<Worker> {
+    pub(crate) fn worker_with(&self, name: &str, last: Last) -> ActorBuilder<Worker> {
         Worker::builder(Part { last, ..self.part(name) }).name(name)
     }
 
     /// What a worker is made of, for others to start it.
-    pub(super) fn part(&self, name: &str) -> Part {
+    pub(crate) fn part(&self, name: &str) -> Part {
         Part { stage: self.path.clone(), name: name.to_owned(), last: Last::Nothing }
     }
 
     /// A worker to be, and its ref.
-    pub(super) fn reserve(&self, name: &str) -> (Reserved<ActorRef<Worker>>, ActorRef<Worker>) {
+    pub(crate) fn reserve(&self, name: &str) -> (Reserved<ActorRef<Worker>>, ActorRef<Worker>) {
         reserved(self.worker(name))
     }
 
     /// Adds workers of these names to a supervisor to be; answers their refs.
-    pub(super) fn cast<const N: usize>(
+    pub(crate) fn cast<const N: usize>(
         &self,
         supervisor: SupervisorBuilder,
         names: [&str; N],
@@ -62,14 +60,14 @@ impl Stage {
     }
 
     /// A supervisor that bears everything, and a worker of it that sees whether it does.
-    pub(super) fn witnessed(&self) -> (SupervisorRef, ActorRef<Worker>) {
-        let supervisor = Supervisor::one_for_one().intensity(1000, PATIENCE);
+    pub(crate) fn witnessed(&self) -> (SupervisorRef, ActorRef<Worker>) {
+        let supervisor = Supervisor::one_for_one().intensity(1000, RESTART_WINDOW);
         let (supervisor, [witness]) = self.cast(supervisor, ["witness"]);
         (supervisor.start().unwrap(), witness)
     }
 
     /// What has been written down since this was asked last.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let log = fs::read_to_string(self.path.join("log")).unwrap_or_default();
         let start = self.read.swap(log.len(), Ordering::SeqCst);
         log[start..].trim_end().to_owned()
@@ -77,34 +75,29 @@ impl Stage {
 
     /// Waits until this, and only this, has been written down since that was asked last.
     #[track_caller]
-    pub(super) fn says(&self, expected: &str) {
-        let start = Instant::now();
+    pub(crate) fn says(&self, expected: &str) {
         let from = self.read.load(Ordering::SeqCst);
-        loop {
+        let look = || {
             self.read.store(from, Ordering::SeqCst);
-            let said = self.said();
-            if said == expected {
-                return;
-            }
-            assert!(start.elapsed() < PATIENCE, "`{said}` instead of `{expected}`");
-            thread::sleep(Duration::from_millis(2));
-        }
+            self.said()
+        };
+        until_seen(&format!("`{expected}`"), EVENT_TIMEOUT, look, |said| said == expected);
     }
 
     /// From now on, the starts of this worker go wrong, so often.
-    pub(super) fn spoil(&self, name: &str, trouble: Trouble, times: u32) {
+    pub(crate) fn spoil(&self, name: &str, trouble: Trouble, times: u32) {
         // As a whole: a worker may look at any time.
         let new = self.path.join(format!("{name}.new"));
         fs::write(&new, format!("{times} {trouble:?}")).expect("a note");
         fs::rename(new, self.path.join(format!("{name}.trouble"))).expect("a note");
     }
 
-    pub(super) fn mend(&self, name: &str) {
+    pub(crate) fn mend(&self, name: &str) {
         let _ = fs::remove_file(self.path.join(format!("{name}.trouble")));
     }
 
     /// A file that is not there yet.
-    pub(super) fn latch(&self, name: &str) -> Latch {
+    pub(crate) fn latch(&self, name: &str) -> Latch {
         Latch(self.path.join(format!("{name}.latch")))
     }
 }
@@ -116,19 +109,19 @@ impl Drop for Stage {
 }
 
 /// What workers wait for.
-pub(super) struct Latch(PathBuf);
+pub(crate) struct Latch(PathBuf);
 
 impl Latch {
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.clone()
     }
 
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         fs::write(&self.0, "").expect("the latch opens");
     }
 }
 
-pub(super) fn reserved(worker: ActorBuilder<Worker>) -> (Reserved<ActorRef<Worker>>, ActorRef<Worker>) {
+pub(crate) fn reserved(worker: ActorBuilder<Worker>) -> (Reserved<ActorRef<Worker>>, ActorRef<Worker>) {
     let worker = worker.reserve().expect("a mailbox");
     let its_ref = worker.actor_ref();
     (worker, its_ref)
@@ -136,17 +129,17 @@ pub(super) fn reserved(worker: ActorBuilder<Worker>) -> (Reserved<ActorRef<Worke
 
 /// What a row means by a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Crash {
+pub(crate) enum Crash {
     Panic,
     Sigkill,
 }
 
-pub(super) const CRASHES: [Crash; 2] = [Crash::Panic, Crash::Sigkill];
+pub(crate) const CRASHES: [Crash; 2] = [Crash::Panic, Crash::Sigkill];
 
 impl Crash {
     /// Crashes a process of the worker, and waits until that is known.
     #[track_caller]
-    pub(super) fn hit(self, worker: &ActorRef<Worker>) {
+    pub(crate) fn hit(self, worker: &ActorRef<Worker>) {
         let mut monitor = worker.monitor();
         let way = match self {
             Crash::Panic => {
@@ -159,45 +152,40 @@ impl Crash {
                 Way::Sigkill
             }
         };
-        let down = monitor.recv_timeout(PATIENCE).expect("a crash is told");
+        let down = monitor.recv_timeout(EVENT_TIMEOUT).expect("a crash is told");
         assert!(way.is(&down.reason), "{down}");
     }
 }
 
 /// Ends a process of the worker in this way, and waits until that is known.
 #[track_caller]
-pub(super) fn end(worker: &ActorRef<Worker>, way: Way) {
+pub(crate) fn end(worker: &ActorRef<Worker>, way: Way) {
     let mut monitor = worker.monitor();
     worker.end(way).wait().expect_err("it has ended");
-    let down = monitor.recv_timeout(PATIENCE).expect("an end is told");
+    let down = monitor.recv_timeout(EVENT_TIMEOUT).expect("an end is told");
     assert!(way.is(&down.reason), "{down}");
 }
 
 /// The processes behind refs: which incarnation, and pid.
-pub(super) fn processes_of<const N: usize>(workers: &[ActorRef<Worker>; N]) -> [(u64, u32); N] {
+pub(crate) fn processes_of<const N: usize>(workers: &[ActorRef<Worker>; N]) -> [(u64, u32); N] {
     workers.each_ref().map(|worker| (worker.incarnation(), worker.pid().expect("it runs")))
 }
 
 /// Waits until so many children are up, and the others down for good.
 #[track_caller]
-pub(super) fn settled(supervisor: &SupervisorRef, up: usize) {
-    let mut children = Vec::new();
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        children = supervisor.which_children().expect("it answers");
+pub(crate) fn settled(supervisor: &SupervisorRef, up: usize) {
+    let look = || supervisor.which_children().expect("it answers");
+    let is_so = |children: &Vec<ChildInfo>| {
         let is = |child: &ChildInfo, state| child.state == state;
         let rests = children.iter().all(|child| is(child, ChildState::Up) || is(child, ChildState::Down));
-        if rests && children.iter().filter(|child| is(child, ChildState::Up)).count() == up {
-            return;
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-    panic!("not {up} are up: {children:#?}");
+        rests && children.iter().filter(|child| is(child, ChildState::Up)).count() == up
+    };
+    until_seen(&format!("{up} children to be up"), EVENT_TIMEOUT, look, is_so);
 }
 
 /// The counts as the rows write them: specs, active, supervisors, workers.
 #[track_caller]
-pub(super) fn counts(supervisor: &SupervisorRef) -> [usize; 4] {
+pub(crate) fn counts(supervisor: &SupervisorRef) -> [usize; 4] {
     let ChildCounts { specs, active, supervisors, workers } =
         supervisor.count_children().expect("it answers");
     [specs, active, supervisors, workers]
@@ -205,32 +193,32 @@ pub(super) fn counts(supervisor: &SupervisorRef) -> [usize; 4] {
 
 /// The child of this id, as its supervisor lists it.
 #[track_caller]
-pub(super) fn child(supervisor: &SupervisorRef, id: &str) -> ChildInfo {
+pub(crate) fn child(supervisor: &SupervisorRef, id: &str) -> ChildInfo {
     let children = supervisor.which_children().expect("it answers");
     children.into_iter().find(|child| child.id == id).expect("it is listed")
 }
 
 #[track_caller]
-pub(super) fn state(supervisor: &SupervisorRef, id: &str) -> ChildState {
+pub(crate) fn state(supervisor: &SupervisorRef, id: &str) -> ChildState {
     child(supervisor, id).state
 }
 
-pub(super) fn stopped_by_supervisor() -> ExitReason {
+pub(crate) fn stopped_by_supervisor() -> ExitReason {
     ExitReason::Stopped(StoppedBy::Supervisor)
 }
 
 /// Stops it, and checks that it went in order.
 #[track_caller]
-pub(super) fn stop(supervisor: &SupervisorRef) {
-    assert_eq!(supervisor.stop(PATIENCE), Ok(ExitReason::Stopped(StoppedBy::Ref)));
+pub(crate) fn stop(supervisor: &SupervisorRef) {
+    assert_eq!(supervisor.stop(EVENT_TIMEOUT), Ok(ExitReason::Stopped(StoppedBy::Ref)));
 }
 
 /// Fails if more than `limit` has passed, unless the machine has no time for us.
 #[track_caller]
-pub(super) fn within(start: Instant, limit: Duration) {
+pub(crate) fn within(start: Instant, limit: Duration) {
     let passed = start.elapsed();
     assert!(
-        passed <= limit || (machine_is_busy() && passed <= limit + PATIENCE),
+        passed <= limit || (machine_is_busy() && passed <= limit + EVENT_TIMEOUT),
         "{passed:?} instead of {limit:?}"
     );
 }

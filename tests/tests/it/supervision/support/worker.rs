@@ -1,4 +1,4 @@
-//! The actor that plays in most cases.
+//! The actor of most cases.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use phalanx::StoppedBy;
 use phalanx::prelude::*;
-use phalanx_tests::{eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, eventually, processes};
 use serde::{Deserialize, Serialize};
-
-use super::PATIENCE;
 
 /// How a worker ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// `exit` with this code; 0 is a success.
     Exit(i32),
     /// In order.
@@ -39,7 +37,7 @@ impl Way {
     }
 
     /// Whether this is the reason of a process that ended so.
-    pub(super) fn is(self, reason: &ExitReason) -> bool {
+    pub(crate) fn is(self, reason: &ExitReason) -> bool {
         match self {
             Way::Exit(code) => *reason == ExitReason::Exited(code),
             Way::Leave | Way::LeaveForGood => *reason == ExitReason::Stopped(StoppedBy::Itself),
@@ -53,7 +51,7 @@ impl Way {
 
 /// How the start of a worker goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Its init answers an error.
     Refuses,
     Panics,
@@ -64,14 +62,14 @@ pub(super) enum Trouble {
 
 /// What a worker does when it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Last {
+pub(crate) enum Last {
     Nothing,
     Hangs,
     Takes(Duration),
     Panics,
 }
 
-pub(super) fn forever() -> ! {
+pub(crate) fn forever() -> ! {
     loop {
         thread::park();
     }
@@ -79,15 +77,15 @@ pub(super) fn forever() -> ! {
 
 /// What a worker is made of.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Part {
-    pub(super) stage: PathBuf,
-    pub(super) name: String,
-    pub(super) last: Last,
+pub(crate) struct Part {
+    pub(crate) stage: PathBuf,
+    pub(crate) name: String,
+    pub(crate) last: Last,
 }
 
 /// Writes down when it starts (`+name`), cannot start (`!name`) and stops (`-name`), and does what it is told.
 #[actor]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     part: Part,
     count: u64,
     /// As long as its process lives, no other can have it.
@@ -97,7 +95,7 @@ pub(super) struct Worker {
 #[actor]
 impl Worker {
     #[init]
-    pub(super) fn new(part: Part) -> Result<Worker, String> {
+    pub(crate) fn new(part: Part) -> Result<Worker, String> {
         let name = &part.name;
         let alone =
             File::create(part.stage.join(format!("{name}.lock"))).map_err(|error| error.to_string())?;
@@ -118,56 +116,56 @@ impl Worker {
     }
 
     /// How often it has been called since its process started.
-    pub(super) fn count(&mut self) -> u64 {
+    pub(crate) fn count(&mut self) -> u64 {
         self.count += 1;
         self.count
     }
 
     /// The same, with the number that it was given and of which process the answer is.
-    pub(super) fn number(&mut self, number: u64) -> (u64, u64, u64) {
+    pub(crate) fn number(&mut self, number: u64) -> (u64, u64, u64) {
         self.count += 1;
         (number, self.count, phalanx::current().incarnation())
     }
 
-    pub(super) fn end(&self, way: Way) {
+    pub(crate) fn end(&self, way: Way) {
         way.go()
     }
 
     /// Ends when a file is there.
     #[tell]
-    pub(super) fn end_at(&self, latch: PathBuf, way: Way) {
-        eventually("the latch", PATIENCE, || latch.exists());
+    pub(crate) fn end_at(&self, latch: PathBuf, way: Way) {
+        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
         way.go()
     }
 
-    pub(super) fn wait_for(&self, latch: PathBuf) {
-        eventually("the latch", PATIENCE, || latch.exists());
+    pub(crate) fn wait_for(&self, latch: PathBuf) {
+        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
     }
 
-    pub(super) fn hang(&self) {
+    pub(crate) fn hang(&self) {
         forever()
     }
 
     #[tell]
-    pub(super) fn note(&self, text: String) {
+    pub(crate) fn note(&self, text: String) {
         self.part.say(&text);
     }
 
-    pub(super) fn length(&self, text: String) -> usize {
+    pub(crate) fn length(&self, text: String) -> usize {
         text.len()
     }
 
     /// Leaves a process behind that is hard to get hold of.
-    pub(super) fn leave_a_stray(&self) -> u32 {
+    pub(crate) fn leave_a_stray(&self) -> u32 {
         processes::leave_a_stray()
     }
 
-    pub(super) fn parent(&self) -> u32 {
+    pub(crate) fn parent(&self) -> u32 {
         processes::stat(std::process::id()).expect("this process").parent
     }
 
-    pub(super) fn stop_yourself(&self, me: ActorRef<Worker>) -> bool {
-        matches!(me.stop(PATIENCE), Err(SendError::CallingSelf(_)))
+    pub(crate) fn stop_yourself(&self, me: ActorRef<Worker>) -> bool {
+        matches!(me.stop(EVENT_TIMEOUT), Err(SendError::CallingSelf(_)))
     }
 
     #[on_stop]

@@ -37,7 +37,7 @@ const GRAB: &str = r#"
 "#;
 
 /// Holds copies until it is dropped.
-pub(super) struct Grabber(Child);
+pub(crate) struct Grabber(Child);
 
 impl Drop for Grabber {
     fn drop(&mut self) {
@@ -57,11 +57,11 @@ fn grab(pid: u32, rubbish: u32) -> Option<Grabber> {
 }
 
 /// A process that holds all that this one has, for as long as the answer lives; `None` where that is not possible.
-pub(super) fn hold_descriptors_of(pid: u32) -> Option<Grabber> {
+pub(crate) fn hold_descriptors_of(pid: u32) -> Option<Grabber> {
     grab(pid, 0)
 }
 
 /// Writes rubbish to everything that this process has open; answers whether that was possible.
-pub(super) fn spoil_descriptors_of(pid: u32, seed: u32) -> bool {
+pub(crate) fn spoil_descriptors_of(pid: u32, seed: u32) -> bool {
     grab(pid, seed.max(1)).is_some()
 }

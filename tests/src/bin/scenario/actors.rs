@@ -1,12 +1,9 @@
-//! Who plays in the scenarios.
+//! The actors of the scenarios.
 
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::processes;
-
-/// Longer than any case takes.
-pub(crate) const FOREVER: Duration = Duration::from_secs(1000);
+use phalanx_tests::{FOREVER, processes};
 
 /// Says on standard output what happens to it.
 #[actor]
