@@ -7,10 +7,10 @@ use std::{env, io};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Changes the environment: first empties it, but for the variable `keep`, if that is asked for. What is taken out or replaced cannot be read in
-/// `/proc/PID/environ` either.
+/// Changes the environment. With `keep`, first removes every variable but that one. Removed and replaced
+/// values cannot be read in `/proc/PID/environ` either.
 ///
-/// For a process that has just been forked, in which nobody reads the environment at the same time.
+/// Only for a process that has just been forked, in which no other thread reads the environment.
 pub fn change_environment(keep: Option<&str>, changes: &BTreeMap<OsString, Option<OsString>>) {
     let emptied: Vec<OsString> = match keep {
         Some(kept) => env::vars_os().map(|(name, _)| name).filter(|name| name != kept).collect(),
@@ -20,7 +20,7 @@ pub fn change_environment(keep: Option<&str>, changes: &BTreeMap<OsString, Optio
     let removals = emptied.iter().map(|name| (name, None));
     let changes = changes.iter().map(|(name, value)| (name, value.as_ref()));
     for (name, value) in removals.chain(changes) {
-        // SAFETY: a new process has one thread, this one, and it has not come to the user's code yet.
+        // SAFETY: a new process has one thread, this one, which has not reached the user's code yet.
         unsafe {
             match value {
                 Some(value) => env::set_var(name, value),
@@ -34,31 +34,34 @@ pub fn change_environment(keep: Option<&str>, changes: &BTreeMap<OsString, Optio
 }
 
 unsafe extern "C" {
-    /// Of the C library: the environment, a list of C strings with a null at its end.
+    /// The C library's environment: a list of C strings with a null at its end.
     static mut environ: *const *const libc::c_char;
 }
 
-/// Writes zeroes over the strings with which this image was started (what `/proc/PID/environ` shows) that are not part of the environment any more.
+/// Zeroes the strings with which this image was started (what `/proc/PID/environ` shows) that are no longer
+/// part of the environment.
 fn blank_what_is_gone() {
     let Some((start, end)) = first_environment() else { return };
     let kept = entries();
     let start = std::ptr::with_exposed_provenance_mut::<u8>(start);
-    // SAFETY: the kernel has put these bytes there, C strings one behind the other, in writable memory of this process' stack that is no object of Rust's;
-    // what Rust reads of the environment it copies, and a new process has one thread, so nothing else reads or writes them meanwhile.
+    // SAFETY: the kernel has put these bytes there, C strings one behind the other, in writable memory of
+    // this process' stack that is no object of Rust's. Rust copies what it reads of the environment, and a
+    // new process has one thread, so nothing else reads or writes them meanwhile.
     let strings = unsafe { std::slice::from_raw_parts_mut(start, end - start.addr()) };
     for string in strings.split_mut(|&byte| byte == 0) {
-        // No pointer of the environment leads to one that is gone.
+        // No pointer of the environment leads to a removed string.
         if !kept.contains(&string.as_ptr().addr()) {
             string.fill(0);
         }
     }
 }
 
-/// Where the strings of the environment lie.
+/// The addresses of the strings in the environment.
 fn entries() -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
-    // SAFETY: the list is null or ends with a null, and `at` is at an entry before that, so there is a next one. The list is not changed meanwhile: a
-    // new process has one thread, and it has not come to the user's code yet.
+    // SAFETY: the list is null or ends with a null, and `at` is at an entry before that, so there is a next
+    // one. The list is not changed meanwhile: a new process has one thread, which has not reached the user's
+    // code yet.
     unsafe {
         let mut at = (&raw const environ).read();
         while !at.is_null() && !(*at).is_null() {
@@ -69,10 +72,11 @@ fn entries() -> BTreeSet<usize> {
     found
 }
 
-/// From where to where the environment lies with which this image was started, as the kernel knows it.
+/// Start and end of the environment with which this image was started, as the kernel reports them.
 fn first_environment() -> Option<(usize, usize)> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // Behind the name in brackets, which may hold anything, comes the third field; these are the fiftieth and the next.
+    // The name in brackets may hold anything. The third field follows it; these are the fiftieth and the
+    // next.
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(50 - 3);
     let (start, end) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     (start != 0 && start < end).then_some((start, end))
@@ -92,11 +96,11 @@ pub fn set_niceness(niceness: i32) -> io::Result<()> {
 /// Lets this process, and the threads that it starts from now on, run on these cores only.
 ///
 /// # Errors
-/// `EINVAL` if none of them is there for this process.
+/// `EINVAL` if this process has none of these cores.
 pub fn set_affinity(cores: &[u32]) -> io::Result<()> {
     let mut set = CpuSet::new();
     for &core in cores {
-        // A core beyond the set is one that is not there.
+        // A core beyond the set does not exist.
         let _ = set.set(core as usize);
     }
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)

@@ -1,7 +1,7 @@
-//! Which process this is: a fork without exec copies all memory, and so has to be told from its original.
+//! Which process this is: a fork without exec copies all memory, so the copy must be told from its original.
 //!
-//! One page per process is wiped by the kernel in each fork (`MADV_WIPEONFORK`). So a look at the memory says what would cost a system call
-//! otherwise, and no fork can go unseen, by whichever call it was made.
+//! The kernel wipes one page per process in each fork (`MADV_WIPEONFORK`). So a look at memory replaces a
+//! system call, and no fork goes unnoticed, whichever call made it.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -12,12 +12,13 @@ use super::mapping::{Advice, Mapping};
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 /// The highest number that this process or one of its ancestors has taken.
 static LAST: AtomicU64 = AtomicU64::new(0);
-/// Where there is no such page: the pid, and the number of its generation below it.
+/// Without such a page: the pid in the upper half, the number of its generation in the lower.
 static BY_PID: AtomicU64 = AtomicU64::new(0);
 /// Stands for the page if the kernel refuses it.
 static NO_PAGE: AtomicU64 = AtomicU64::new(0);
 
-/// A number that this process shares with none of those that it was forked from; never 0. Its children may have the number of their siblings.
+/// The generation of this process: a number that none of its ancestors has, and never 0. Two children of one
+/// process may have equal numbers.
 pub fn generation() -> u64 {
     let page = page();
     if ptr::eq(page, &NO_PAGE) {
@@ -40,8 +41,9 @@ pub fn is_of(generation: u64) -> bool {
 
 /// The page, if there is one already.
 fn known() -> Option<&'static AtomicU64> {
-    // SAFETY: `page` has published the address of a static, or that of a page of zeroes which stays mapped for good, in every fork too. It is
-    // aligned, every pattern of bits is a valid atomic, and all accesses to it are atomic.
+    // SAFETY: `page` has published the address of a static, or that of a page of zeroes which stays mapped
+    // for good, in every fork too. It is aligned, every pattern of bits is a valid atomic, and all accesses
+    // to it are atomic.
     unsafe { PAGE.load(Ordering::Acquire).as_ref() }
 }
 
@@ -52,13 +54,13 @@ fn page() -> &'static AtomicU64 {
     let mapping = map();
     let made = mapping.as_ref().map_or(ptr::from_ref(&NO_PAGE).cast_mut(), |page| page.start.as_ptr().cast());
     if PAGE.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-        // It stays. Otherwise another thread has published one, and this one goes.
+        // This mapping stays. If another thread has published one first, this one is unmapped.
         std::mem::forget(mapping);
     }
     known().unwrap_or(&NO_PAGE)
 }
 
-/// `None`: the kernel, or what stands for it, cannot wipe memory.
+/// `None` if the kernel, or what stands for it, cannot wipe memory.
 fn map() -> Option<Mapping> {
     Mapping::anonymous(length(), false).ok().filter(|mapping| mapping.advise(Advice::WipeInChildren))
 }
@@ -67,7 +69,7 @@ fn length() -> usize {
     super::process::page_size() as usize
 }
 
-/// The first look of this process: takes a number above all those before.
+/// Takes a number above all earlier ones, at the first look of this process.
 fn begin(page: &AtomicU64) -> u64 {
     // Counted first: a fork in between takes a higher one.
     let number = LAST.fetch_add(1, Ordering::AcqRel) + 1;
@@ -97,9 +99,10 @@ fn entry(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// What `code` answers in a fork of this process.
+    /// What `code` returns in a fork of this process.
     fn in_a_fork(code: impl FnOnce() -> bool) -> bool {
-        // SAFETY: the child makes no call that another thread's lock could hold up: it looks at memory, and leaves.
+        // SAFETY: the child makes no call that another thread's lock could hold up: it looks at memory, and
+        // leaves.
         match unsafe { libc::fork() } {
             0 => crate::process::exit_now(i32::from(!code())),
             child => {

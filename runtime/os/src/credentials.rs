@@ -1,4 +1,4 @@
-//! The rights of a process, as credentials(7) counts them, and those of whoever has sent a packet.
+//! The rights of a process, as credentials(7) counts them, and those of the sender of a packet.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::{Gid, Uid, getgid, getgroups, getresgid, getresuid, getuid};
 
-/// With which rights the calling thread runs.
+/// The rights of the calling thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// Real, effective and saved.
@@ -18,7 +18,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Those of this process.
+    /// Reads the rights of the calling thread.
     pub fn now() -> Credentials {
         // Neither call can fail.
         let users = getresuid().map(|ids| [ids.real, ids.effective, ids.saved].map(Uid::as_raw));
@@ -28,7 +28,7 @@ impl Credentials {
         Credentials { users, groups, supplementary: supplementary_groups(), permitted, effective }
     }
 
-    /// In words, how these differ from those before.
+    /// Describes the first difference from `before`; `None` if there is none.
     pub fn difference(&self, before: &Credentials) -> Option<String> {
         if self == before {
             return None;
@@ -52,17 +52,17 @@ fn supplementary_groups() -> Vec<u32> {
     groups
 }
 
-/// The permitted and the effective ones of the calling thread; none where they cannot be asked for.
+/// The permitted and effective capabilities of the calling thread; none where they cannot be read.
 fn capabilities() -> (u64, u64) {
     rustix::thread::capabilities(None).map_or((0, 0), |sets| (sets.permitted.bits(), sets.effective.bits()))
 }
 
-/// The real user and group of this process, as those of the sender come with each packet.
+/// The real user and group of this process, which each of its packets carries as those of the sender.
 pub fn own_ids() -> (u32, u32) {
     (getuid().as_raw(), getgid().as_raw())
 }
 
-/// From now on each packet that is sent to this socket says who has sent it, whatever the sender does.
+/// From now on each packet sent to this socket carries its sender's ids, whatever the sender does.
 ///
 /// # Errors
 /// `EBADF`, `ENOTSOCK`: it is no socket.

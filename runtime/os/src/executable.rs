@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What may be found in the executable by its offset.
+/// A type whose constants may be found in the executable by their offset.
 pub trait Findable: Copy + 'static {
-    /// Marks a place where such a thing lies; with the size of what follows. No two types have the same.
+    /// Marks the place of such a constant, together with the size of what follows. Each type has its own.
     const MAGIC: u64;
 }
 
@@ -51,8 +51,8 @@ impl<T: Findable> Located<T> {
         if magic != T::MAGIC || size != size_of::<T>() as u64 {
             return None;
         }
-        // SAFETY: inside a segment, aligned, and the two words say that the compiler put a `Located<T>` here, since
-        // each type has a magic word of its own; it is a constant, so nobody writes to it.
+        // SAFETY: inside a segment, aligned, and the two words say that the compiler put a `Located<T>` here,
+        // since each type has a magic word of its own; it is a constant, so nothing writes to it.
         Some(unsafe { &*pointer.cast::<Located<T>>() })
     }
 }
@@ -64,7 +64,7 @@ fn segments() -> (u64, &'static [(u64, u64)]) {
     (*base, segments)
 }
 
-/// What the kernel has told this image when it was started; 0 if it has not.
+/// What the kernel told this image at its start; 0 if it told nothing.
 fn told_at_start(what: libc::c_ulong) -> libc::c_ulong {
     // SAFETY: getauxval takes an integer.
     unsafe { libc::getauxval(what) }
@@ -84,8 +84,8 @@ fn headers() -> &'static [libc::Elf64_Phdr] {
 fn read_segments() -> (u64, Vec<(u64, u64)>) {
     let headers = headers();
     let start = headers.as_ptr().addr() as u64;
-    // Where the table is, minus where the file says it is, is how far everything was moved. Without such an entry
-    // the executable is not position-independent, and was not moved.
+    // The load bias is the table's address minus its address in the file. Without a `PT_PHDR` entry the
+    // executable is not position-independent, and the bias is 0.
     let base = headers
         .iter()
         .find(|header| header.p_type == libc::PT_PHDR)
@@ -124,17 +124,20 @@ pub fn from_zero_sized<F: Copy + 'static>() -> Option<F> {
     if size_of::<F>() != 0 {
         return None;
     }
-    // SAFETY: reading no bytes is allowed at any aligned address. `F` is `Copy`, and a value of it existed where the entry was taken (the callers are
-    // generic over the type of a value that they were given), so another one may exist.
+    // SAFETY: reading no bytes is allowed at any aligned address. `F` is `Copy`, and a value of it existed
+    // where the entry was taken (the callers are generic over the type of a value that they were given), so
+    // another one may exist.
     Some(unsafe { std::ptr::NonNull::<F>::dangling().read() })
 }
 
-/// The initialisers of a program in which nobody else has any: that of the C compiler, that of the standard library, and ours.
+/// The number of initialisers in a program that has none of its own: those of the C compiler and of the
+/// standard library, and ours.
 ///
-/// The unit tests are linked with the library as the benchmarks use it beside the one that is tested.
+/// The unit tests also link the library as the benchmarks use it, beside the one under test.
 const USUAL_INITIALISERS: usize = if cfg!(test) { 4 } else { 3 };
 
-/// Whose initialisers register nothing: what every Rust program is linked with. By the beginnings of their file names.
+/// The libraries that every Rust program is linked with, by the beginnings of their file names. Their
+/// initialisers register nothing.
 const USUAL_LIBRARIES: [&[u8]; 10] = [
     b"linux-vdso",
     b"linux-gate",
@@ -148,8 +151,9 @@ const USUAL_LIBRARIES: [&[u8]; 10] = [
     b"librt.",
 ];
 
-/// Whether code that is neither ours nor the C library's may have run in this process before `main`: an initialiser of the program, or of a shared library. Nobody
-/// can ask the C library what handlers it has been given.
+/// Whether code that is neither ours nor the C library's may have run in this process before `main`: an
+/// initialiser of the program, or of a shared library. The C library cannot be asked which handlers were
+/// registered with it.
 pub fn may_have_run_foreign_code() -> bool {
     let own = (&raw const __init_array_end).addr() - (&raw const __init_array_start).addr();
     own / size_of::<usize>() > USUAL_INITIALISERS || has_unusual_libraries()
@@ -157,7 +161,8 @@ pub fn may_have_run_foreign_code() -> bool {
 
 fn has_unusual_libraries() -> bool {
     extern "C" fn look(info: *mut libc::dl_phdr_info, _: libc::size_t, _: *mut libc::c_void) -> libc::c_int {
-        // SAFETY: the loader passes a description that is valid for this call, and a null or a C string as the name.
+        // SAFETY: the loader passes a description that is valid for this call, and a null or a C string as
+        // the name.
         let name = unsafe {
             let name = (*info).dlpi_name;
             if name.is_null() { c"" } else { std::ffi::CStr::from_ptr(name) }
@@ -168,17 +173,18 @@ fn has_unusual_libraries() -> bool {
         let is_usual = name.is_empty() || USUAL_LIBRARIES.iter().any(|usual| name.starts_with(usual));
         libc::c_int::from(!is_usual)
     }
-    // SAFETY: the function has this signature and does not unwind; it is given nothing, and what it answers if it is not 0 ends the walk.
+    // SAFETY: the function has this signature and does not unwind. It is given nothing, and a result other
+    // than 0 ends the walk.
     unsafe { libc::dl_iterate_phdr(Some(look), std::ptr::null_mut()) != 0 }
 }
 
-/// What the loader calls before `main`, with the arguments of `main`.
+/// A function that the loader calls before `main`, with the arguments of `main`.
 pub type Initialiser = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
 
-/// Has the given functions run before `main` in every program that is linked with this: the first one decides, by the first argument, whether the image is to
-/// become something else than a program; if so, the second one takes it over.
+/// Runs the given functions before `main` in every program that is linked with this. The first decides by the
+/// first argument whether the image becomes something else than a program; if so, the second takes over.
 ///
-/// Stands where the two functions do; `HOOK` is in the table of initialisers.
+/// Stands beside the two functions; `HOOK` is in the table of initialisers.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __before_main {
@@ -202,20 +208,22 @@ macro_rules! __before_main {
 pub use __before_main as before_main;
 
 unsafe extern "C" {
-    /// Of the linker: where the table of initialisers begins, and where it ends.
+    /// The linker's symbols: where the table of initialisers begins, and where it ends.
     static __init_array_start: [usize; 0];
     static __init_array_end: [usize; 0];
-    /// Of the C library: the first argument of this process, as it was started; there before any initialiser runs.
+    /// The first argument with which this process was started. The C library sets it before any initialiser.
     static mut program_invocation_name: *const libc::c_char;
 }
 
-/// Whether a static, and what is linked with it, is part of the program's executable and not of a shared library.
+/// Whether a static, and what is linked with it, is part of the program's executable and not of a shared
+/// library.
 pub fn contains<T>(part: &'static T) -> bool {
     let address = std::hint::black_box(&raw const *part).addr() as u64;
     segments().1.iter().any(|&(first, last)| first <= address && address < last)
 }
 
-/// Whether the program was started by calling the loader (`ld.so PROGRAM`), so that the executable of this process, for the kernel, is the loader.
+/// Whether the program was started through the loader (`ld.so PROGRAM`), so that the kernel takes the loader
+/// for the executable of this process.
 pub fn is_loaded_by_hand() -> bool {
     let interpreter = told_at_start(libc::AT_BASE);
     interpreter == 0 && headers().iter().any(|header| header.p_type == libc::PT_INTERP)
@@ -223,8 +231,9 @@ pub fn is_loaded_by_hand() -> bool {
 
 /// A copy of the first argument of this process.
 pub fn first_argument() -> Option<Vec<u8>> {
-    // SAFETY: a word, which the C library has set before any initialiser ran, and which nobody here writes to. It is null, or points to a C string of
-    // this process' stack; `proctitle::set`, which replaces that, leaves the NUL behind it.
+    // SAFETY: a word, which the C library has set before any initialiser ran, and which nothing here writes
+    // to. It is null, or points to a C string of this process' stack; `proctitle::set`, which replaces that
+    // string, leaves the NUL behind it.
     let argument = unsafe {
         let start = (&raw const program_invocation_name).read();
         if start.is_null() {
@@ -237,7 +246,7 @@ pub fn first_argument() -> Option<Vec<u8>> {
 
 static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
 
-/// Whether the hook has taken this image over: it, and all that is forked from it, never runs `main`.
+/// Whether the hook has taken this image over: it, and every process forked from it, never runs `main`.
 pub fn is_taken_over() -> bool {
     TAKEN_OVER.load(Ordering::Relaxed)
 }
@@ -272,7 +281,7 @@ pub unsafe fn begin<T>(
         let (argc, argv, _) = arguments;
         // SAFETY: these are the arguments of an initialiser, and glibc passes those of `main` to it.
         unsafe { super::proctitle::remember(argc, argv) };
-        // Nobody is to read there what came with it.
+        // What came with the argument must not be readable there.
         super::proctitle::set("phx-root");
     }
     run_remaining(arguments, hook);
@@ -282,13 +291,15 @@ pub unsafe fn begin<T>(
 /// Runs the initialisers that come after ours, as the loader would do if we returned.
 fn run_remaining((argc, argv, envp): Arguments, hook: Initialiser) {
     let own = hook as usize;
-    // The linker puts the two symbols at the ends of the table; only their addresses are used: what they point to has no size.
+    // The linker puts the two symbols at the ends of the table. Only their addresses are used: both have no
+    // size.
     let mut at = (&raw const __init_array_start).expose_provenance();
     let end = (&raw const __init_array_end).expose_provenance();
     let mut seen = false;
     while at < end {
-        // SAFETY: `at` is inside the table, whose entries are aligned words: initialisers with this signature, or 0, or a number that is not called. It is
-        // the linker's and no object of this program, so the pointer is not one of the symbols', and the access is volatile.
+        // SAFETY: `at` is inside the table, whose entries are aligned words: initialisers with this
+        // signature, or 0, or a number that is not called. The table is the linker's and no object of this
+        // program, so the pointer is not one of the symbols', and the access is volatile.
         let entry = unsafe { std::ptr::with_exposed_provenance::<Option<Initialiser>>(at).read_volatile() };
         at += size_of::<usize>();
         let address = entry.map_or(0, |entry| entry as usize);
@@ -306,7 +317,7 @@ fn run_remaining((argc, argv, envp): Arguments, hook: Initialiser) {
 mod tests {
     use super::*;
 
-    /// Else every fork of every supervisor is dearer than it needs to be.
+    /// Otherwise every fork of every supervisor would be slower than it needs to be.
     #[test]
     fn a_usual_program_runs_no_foreign_code_before_main() {
         assert!(!may_have_run_foreign_code());

@@ -16,28 +16,31 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::check;
 
-/// Below this number lie the standard descriptors. A program or a C library may have closed them, and the kernel gives out the lowest free
-/// number: what lay there would be read and overwritten as if it were a terminal.
+/// Below this number lie the standard descriptors. A program or a C library may have closed them, and the
+/// kernel gives out the lowest free number: a descriptor of ours there would be read and overwritten as if it
+/// were a terminal.
 const STANDARD: RawFd = 3;
 
-/// Takes over a descriptor that the kernel has just made. Every descriptor of the crate's own comes through here or through [`raise`].
+/// Takes over a descriptor that the kernel has just made. Every descriptor that this crate makes comes
+/// through here or through [`raise`].
 ///
 /// # Errors
-/// `EMFILE` if it would be a standard one, and there is no other number.
+/// `EMFILE` if it would be a standard one, and no other number is free.
 pub(crate) fn own(made: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the callers are in `sys/`, and pass what a system call has just given to them: nobody else knows the number.
+    // SAFETY: the callers are in this crate, and pass what a system call has just given to them: nothing else
+    // knows the number.
     raise(unsafe { OwnedFd::from_raw_fd(made) })
 }
 
-/// Moves a descriptor away from 0, 1 and 2, which are left as free as they were.
+/// Moves a descriptor away from 0, 1 and 2, which stay as free as they were.
 ///
 /// # Errors
-/// `EMFILE` if there is no other number; it is closed then.
+/// `EMFILE` if no other number is free; the descriptor is closed then.
 pub fn raise(fd: OwnedFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= STANDARD { Ok(fd) } else { duplicate(fd.as_raw_fd()) }
 }
 
-/// Takes those of 0, 1 and 2 that are free, until it is dropped: for foreign code that makes descriptors.
+/// Occupies those of 0, 1 and 2 that are free, until it is dropped: for foreign code that makes descriptors.
 pub struct Standard(Vec<OwnedFd>);
 
 impl Standard {
@@ -45,7 +48,7 @@ impl Standard {
     pub fn taken() -> Standard {
         let mut taken = Vec::new();
         while taken.len() < STANDARD as usize && !(0..STANDARD).all(is_open) {
-            // One with O_PATH is for reads and writes as if it were closed (EBADF), which is what a number is that nobody has opened.
+            // For reads and writes, a descriptor with O_PATH is as good as closed: they fail with EBADF.
             let Ok(placed) = open(c"/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) else { break };
             taken.push(placed);
         }
@@ -53,24 +56,26 @@ impl Standard {
     }
 }
 
-/// What [`fcntl`] is asked for: commands that take no address.
+/// The commands of [`fcntl`] that are used here: none takes an address.
 #[derive(Clone, Copy)]
 enum Command {
     GetFlags,
-    /// Executed programs are to have it.
+    /// Executed programs keep it.
     KeepOverExec,
     /// A copy that is close-on-exec and has at least this number.
     Duplicate(RawFd),
 }
 
-/// Does that with whatever has this number. Nix's wrapper wants a descriptor that is open, and here that is the question, or the caller's claim.
+/// Runs the command on this number. Nix's wrapper wants a descriptor that is open; here that is the question,
+/// or the caller's claim.
 fn fcntl(number: RawFd, command: Command) -> io::Result<libc::c_int> {
     let (command, argument) = match command {
         Command::GetFlags => (libc::F_GETFD, 0),
         Command::KeepOverExec => (libc::F_SETFD, 0),
         Command::Duplicate(least) => (libc::F_DUPFD_CLOEXEC, least),
     };
-    // SAFETY: these commands take an integer only, and close nothing; a number that is not open is an error, not undefined behaviour.
+    // SAFETY: these commands take an integer only, and close nothing; a number that is not open is an error,
+    // not undefined behaviour.
     check(unsafe { libc::fcntl(number, command, argument) })
 }
 
@@ -95,15 +100,15 @@ pub fn duplicate(raw: RawFd) -> io::Result<OwnedFd> {
 
 /// Standard input, whatever it is.
 pub fn standard_input() -> BorrowedFd<'static> {
-    // The number is never that of something which this process closes: `put_nothing` replaces it in one step. Should it not be open,
-    // every call with it says so.
+    // This process never closes what has this number: `put_nothing` replaces it in one step. If it is not
+    // open, every call with it says so.
     rustix::stdio::stdin()
 }
 
-/// Puts a descriptor in the place of this standard one out of which nothing comes, and into which nothing goes.
+/// Replaces a standard descriptor by one that gives no input and keeps no output.
 ///
 /// # Errors
-/// `EMFILE`, `ENFILE`; `EBADF` if it is no standard one.
+/// `EMFILE`, `ENFILE`; `EBADF` if the number is no standard one.
 pub fn put_nothing(number: RawFd) -> io::Result<()> {
     let nothing = nothing()?;
     if nothing.as_raw_fd() == number {
@@ -121,8 +126,8 @@ pub fn put_nothing(number: RawFd) -> io::Result<()> {
     }
 }
 
-/// The null device; where it is not there, or not for this user, the reading end of a pipe that nobody writes to: at its end at once, and not
-/// open for writing, which standard output takes for being closed.
+/// The null device. Where it does not exist, or not for this user: the reading end of a pipe without a
+/// writer. That is at its end at once, and not open for writing, which standard output treats as closed.
 fn nothing() -> io::Result<OwnedFd> {
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
     let is_device =
@@ -146,7 +151,7 @@ pub fn no_room() -> io::Error {
     io::Error::from_raw_os_error(libc::EMFILE)
 }
 
-/// Whether this is a sequenced-packet socket whose other end was made by a process with the user of this one.
+/// Whether this is a sequenced-packet socket whose other end was made by a process of this user.
 ///
 /// # Errors
 /// If that cannot be found out.
@@ -165,12 +170,15 @@ pub fn is_seqpacket(fd: BorrowedFd<'_>) -> bool {
     matches!(getsockopt(&fd, sockopt::SockType), Ok(SockType::SeqPacket))
 }
 
-/// The error of a library that could not make a pair of sockets.
+/// Puts the name of the call into the error of a library that could not make a pair of sockets.
 pub fn no_socketpair(error: io::Error) -> io::Error {
     super::named("socketpair", error)
 }
 
 /// A connected pair of sequenced-packet sockets, close-on-exec.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE` or `ENOMEM`; or the call is unknown to the kernel, or refused by a sandbox.
 pub fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
         .map_err(|error| super::named("socketpair", error.into()))?;
@@ -182,19 +190,20 @@ pub fn hung_up(fd: BorrowedFd<'_>) -> bool {
     hangs_up_within(fd, Duration::ZERO)
 }
 
-/// Waits until the other end of this socket is closed for good, at most for `limit`, or until a signal handler has run; returns whether it is.
+/// Waits until the other end of this socket is closed for good; returns whether it is. The wait ends after
+/// `limit`, or when a signal handler has run.
 pub fn hangs_up_within(fd: BorrowedFd<'_>, limit: Duration) -> bool {
     let reported = reported(fd, PollFlags::empty(), limit);
     reported.intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
-/// Whether nothing more will come out of this socket than what lies in it: so an empty receive is told from an empty packet.
+/// Whether nothing more will arrive at this socket than what lies in it; tells the end from an empty packet.
 pub fn has_ended(fd: BorrowedFd<'_>) -> bool {
     let reported = reported(fd, PollFlags::RDHUP, Duration::ZERO);
     reported.intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
 }
 
-/// What poll(2) reports of this descriptor within `limit`; nothing after an error. (Nix does not know `POLLRDHUP`.)
+/// What poll(2) reports of this descriptor within `limit`; nothing after an error. Nix lacks `POLLRDHUP`.
 fn reported(fd: BorrowedFd<'_>, events: PollFlags, limit: Duration) -> PollFlags {
     let mut entry = [PollFd::from_borrowed_fd(fd, events)];
     let limit =
@@ -216,7 +225,7 @@ pub fn close_all_except(keep: &[RawFd]) {
     Others::than(keep).close();
 }
 
-/// Below this number lies what a process that shares its parent's table takes with it, see [`Others::but_low`].
+/// A child that shares its parent's table takes along what lies below this number, see [`Others::but_low`].
 const LOW: u32 = 128;
 
 /// All descriptors from 3 up but some, as ranges.
@@ -227,7 +236,7 @@ pub struct Others {
 }
 
 impl Others {
-    /// All above 2 that are not in `keep`.
+    /// All descriptors above 2 that are not in `keep`.
     pub fn than(keep: &[RawFd]) -> Others {
         let mut keep: Vec<u32> =
             keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).filter(|&fd| fd > 2).collect();
@@ -242,8 +251,8 @@ impl Others {
         Others { ranges, shared: false }
     }
 
-    /// All descriptors but these, for a child that shares its parent's table until it closes them. None if it is to keep one that does not lie low: then all
-    /// would have to be copied.
+    /// All descriptors but these, for a child that shares its parent's table until it closes them. `None` if
+    /// one of `keep` does not lie low: then the whole table would have to be copied.
     pub fn but_low(keep: &[RawFd]) -> Option<Others> {
         if keep.iter().any(|&fd| fd >= LOW as RawFd) {
             return None;
@@ -255,17 +264,18 @@ impl Others {
         Some(Others { shared: true, ..others })
     }
 
-    /// The child has a table of its own after all, with copies of everything.
+    /// For a child that has a table of its own after all, with copies of everything.
     pub fn set_apart(&mut self) {
         if std::mem::take(&mut self.shared) {
             self.ranges.push((LOW, u32::MAX));
         }
     }
 
-    /// Closes them. `false`, and nothing is closed, if this process could not be given a table of its own.
+    /// Closes these descriptors. Returns `false`, and closes nothing, if this process cannot get a table of
+    /// its own.
     ///
-    /// For a process that has just been forked or executed: no owner of a closed number may run afterwards, so
-    /// the caller must be about to leave all inherited Rust values alone for ever.
+    /// Only for a process that has just been forked or executed: no owner of a closed number may run
+    /// afterwards, so the caller must be about to leave all inherited Rust values alone for ever.
     pub fn close(&self) -> bool {
         if self.shared && !part() {
             return false;
@@ -275,20 +285,21 @@ impl Others {
     }
 }
 
-/// Gives this process a table of its own, with what lies low. The numbers of others are not closed but left behind, in their table.
+/// Gives this process a table of its own, with what lies low. The other numbers are not closed but stay
+/// behind, in the shared table.
 fn part() -> bool {
     close_numbers(LOW, u32::MAX, libc::CLOSE_RANGE_UNSHARE)
 }
 
-/// Whether the kernel can do that.
+/// Whether the kernel can give a process a table of its own.
 pub fn can_part() -> bool {
     static CAN: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     // No descriptor has this number, and a table that is not shared is kept.
     *CAN.get_or_init(|| close_numbers(u32::MAX, u32::MAX, libc::CLOSE_RANGE_UNSHARE))
 }
 
-/// Puts another descriptor in the place of this one that does not lie low, and answers the one that was there. None if it does not, or
-/// there is no room.
+/// Replaces a descriptor that lies low by a copy that does not, and returns the original. `None` if it does
+/// not lie low, or no number is free.
 pub fn move_up(fd: &mut OwnedFd) -> Option<OwnedFd> {
     if fd.as_raw_fd() >= LOW as RawFd {
         return None;
@@ -306,13 +317,15 @@ fn close_range(first: u32, last: u32) {
     }
 }
 
-/// The system call. Returns whether the kernel and the sandbox know it.
+/// Calls close_range(2). Returns whether the kernel and the sandbox know it.
 fn close_numbers(first: u32, last: u32, flags: libc::c_uint) -> bool {
-    // SAFETY: closing numbers is defined for any range; what owns them is never used again, as the caller of `Others::close` promises.
+    // SAFETY: closing numbers is defined for any range; what owns them is never used again, as the caller of
+    // `Others::close` promises.
     unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) == 0 }
 }
 
-/// The numbers in this range that are open, one that is being closed among them; where /proc does not show them, all that can be.
+/// The open numbers in this range, that of the listing itself among them, which is closed by then. Without
+/// `/proc`, all numbers that the limit allows.
 fn open_descriptors(first: u32, last: u32) -> Vec<u32> {
     let all = || (first..=last.min(super::rlimit::descriptors().saturating_sub(1))).collect();
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return all() };
@@ -338,7 +351,7 @@ mod tests {
     use super::*;
     use crate::{memfd, poll, process, seqpacket};
 
-    /// Says to this test binary that it is the program of the case.
+    /// Tells this test binary that it is the program of the case.
     const ALONE: &str = "PHALANX_TEST_CLOSED";
 
     fn close_standard() {
@@ -351,7 +364,7 @@ mod tests {
     /// What lies at 0, 1 and 2.
     fn standard() -> Vec<String> {
         let name = |number| fs::read_link(format!("/proc/self/fd/{number}")).ok();
-        // The list of them is read through one of them.
+        // Not by a listing: that would itself open one of them.
         (0..STANDARD)
             .filter(|&number| is_open(number))
             .filter_map(name)

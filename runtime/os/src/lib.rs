@@ -1,10 +1,11 @@
 //! The system calls of phalanx, one family a file.
 //!
-//! All `unsafe`, all of `nix`, `rustix` and `libc` of phalanx are here. What leaves this crate is safe to call in any
-//! order with any argument. It knows nothing of actors, mailboxes or supervisors.
+//! All `unsafe` code of phalanx and every use of `nix`, `rustix` and `libc` is in this crate. Its safe
+//! functions may be called in any order with any argument. It knows nothing of actors, mailboxes or
+//! supervisors.
 //!
-//! This crate is published because `phalanx` needs it. It promises nothing to other crates: each release of `phalanx`
-//! needs this very version.
+//! This crate is published because `phalanx` needs it. It promises nothing to other crates: each release of
+//! `phalanx` needs exactly this version.
 
 pub mod attributes;
 pub mod clock;
@@ -34,27 +35,29 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// A plain structure of C.
+/// A plain C structure.
 ///
 /// # Safety
-/// All zeroes is a value of it.
+/// All zeroes are a valid value of the type.
 unsafe trait Zeroes: Copy {}
 
 macro_rules! zeroes {
     ($($name:ident),* $(,)?) => { $(
-        // SAFETY: integers, pointers and arrays of these, as the C headers declare it; a null pointer is a value of a pointer.
+        // SAFETY: the C headers declare it as integers, pointers and arrays of these; a null pointer is a
+        // valid pointer.
         unsafe impl Zeroes for libc::$name {}
     )* };
 }
 zeroes!(clone_args, msghdr, pthread_attr_t, sigaction, siginfo_t, sigset_t);
 
-/// All zeroes: what a C program fills in, or has the kernel fill in.
+/// A structure of zeroes, for the caller or the kernel to fill in.
 fn zeroed<T: Zeroes>() -> T {
-    // SAFETY: a value, by `Zeroes`.
+    // SAFETY: a valid value, by `Zeroes`.
     unsafe { std::mem::zeroed() }
 }
 
-/// An error of a call, with the call's name if this kernel does not know it or a sandbox refuses it: such an error says nothing by itself.
+/// Puts the call's name into an error that says nothing by itself: this kernel does not know the call, or a
+/// sandbox refuses it.
 fn named(call: &str, error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => {

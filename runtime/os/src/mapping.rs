@@ -25,7 +25,7 @@ pub(crate) enum Advice {
     KeepFromChildren = libc::MADV_DONTFORK,
     /// Later forks have zeroes there.
     WipeInChildren = libc::MADV_WIPEONFORK,
-    /// Its memory is looked up now. Unknown before Linux 5.14, which does nothing then.
+    /// Its memory is made present now. Linux before 5.14 does not know this advice, and does nothing.
     Populate = libc::MADV_POPULATE_WRITE,
 }
 
@@ -53,7 +53,8 @@ impl Mapping {
 
     /// Returns whether the kernel has followed the advice.
     pub(crate) fn advise(&self, advice: Advice) -> bool {
-        // SAFETY: the region was mapped by `new` and is ours; none of the advices changes its contents in this process, or unmaps it.
+        // SAFETY: the region was mapped by `new` and is ours; none of the advices changes its contents in
+        // this process, or unmaps it.
         unsafe { libc::madvise(self.start.as_ptr(), self.len, advice as libc::c_int) == 0 }
     }
 
@@ -64,7 +65,8 @@ impl Mapping {
 
     /// Called once, when the owner goes.
     fn unmap(&mut self) -> bool {
-        // SAFETY: the region was mapped by `new`, and nothing can reach it after its owner is dropped or forgotten.
+        // SAFETY: the region was mapped by `new`, and nothing can reach it after its owner is dropped or
+        // forgotten.
         unsafe { libc::munmap(self.start.as_ptr(), self.len) == 0 }
     }
 }

@@ -19,7 +19,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use super::mapping::{Advice, Mapping};
 use super::rlimit;
 
-/// How long the kernel may be busy with a file that is to be sealed.
+/// How long to retry sealing a file while the kernel is busy with it.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Payload files can neither shrink under a reader (SIGBUS) nor change while they are decoded.
@@ -31,13 +31,13 @@ pub(crate) fn create(name: &CStr, flags: libc::c_uint) -> io::Result<File> {
     super::fd::raise(made).map(File::from)
 }
 
-/// Seals a file that nobody else has yet.
+/// Seals a file that no other process has yet.
 pub(crate) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     let deadline = super::clock::after(BUSY);
     loop {
         match fcntl(file, FcntlArg::F_ADD_SEALS(SealFlag::from_bits_retain(seals))) {
-            // The kernel itself has a page of it in its hands, to move it or to see how old it is, and takes that for somebody who writes. It has
-            // waited for 150 ms by then.
+            // The kernel itself holds a page of the file, to move it or to see how old it is, and takes that
+            // for a writer. It has waited for 150 ms by then.
             Err(Errno::EBUSY) if super::clock::now() < deadline => {
                 super::poll::pause(Duration::from_millis(1));
             }
@@ -46,23 +46,29 @@ pub(crate) fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// Which seals a file has.
+/// The seals of a file.
 ///
 /// # Errors
-/// If it is no memory file.
+/// If it is not a memory file.
 pub(crate) fn seals(file: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     Ok(fcntl(file, FcntlArg::F_GET_SEALS)?)
 }
 
-/// What the list of a supervisor's children is called in `/proc/PID/fd`.
+/// The name of a supervisor's list of children in `/proc/PID/fd`.
 pub const REGISTER: &str = "/memfd:phalanx-register";
 
-/// An empty file for such a list.
+/// An empty file for the list of a supervisor's children, named [`REGISTER`].
+///
+/// # Errors
+/// `EMFILE`, `ENFILE` or `ENOMEM`; or the call is unknown to the kernel, or refused by a sandbox.
 pub fn register() -> io::Result<File> {
     create(c"phalanx-register", 0)
 }
 
 /// A sealed memory file with these bytes.
+///
+/// # Errors
+/// Those of [`register`] and of [`write_all`]; `EBUSY` if the kernel stays busy with the file.
 pub fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = create(c"phalanx-payload", libc::MFD_ALLOW_SEALING)?;
     write_all(&file, bytes, 0)?;
@@ -70,15 +76,15 @@ pub fn payload(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Writes bytes into a memory file, which grows by them.
+/// Writes bytes into a memory file at this offset; the file grows as far as needed.
 ///
 /// # Errors
-/// See [`rlimit::grow_file`].
+/// `FileTooLarge` above the limit on the size of files, which the text names; or what the write reports.
 pub fn write_all(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     rlimit::grow_file(at.saturating_add(bytes.len() as u64), || file.write_all_at(bytes, at))
 }
 
-/// How many bytes there are in a file, if there is memory for all that it claims to have.
+/// The size of a file, if there is memory for all that it claims to have.
 ///
 /// # Errors
 /// If it claims more than it has, or more than `limit`.
@@ -116,7 +122,7 @@ impl Place {
     }
 }
 
-/// A payload that somebody sent, mapped read-only.
+/// A received payload, mapped read-only.
 #[derive(Debug)]
 pub struct Payload(Option<Mapping>);
 
@@ -124,7 +130,7 @@ impl Payload {
     /// Maps a received memory file of at most `limit` bytes.
     ///
     /// # Errors
-    /// If it is not a sealed memory file, too large, or has holes: then the sender is not one of us.
+    /// If it is not a sealed memory file, too large, or has holes: then the sender is not of this library.
     pub fn open(fd: BorrowedFd<'_>, limit: u64) -> io::Result<Payload> {
         if seals(fd)? & PAYLOAD_SEALS != PAYLOAD_SEALS {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a sealed payload"));
@@ -142,7 +148,8 @@ impl Deref for Payload {
 
     fn deref(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], |mapped| {
-            // SAFETY: `len` bytes are mapped readable, and the seals, checked in `open`, keep them in place and unchanged.
+            // SAFETY: `len` bytes are mapped readable, and the seals, checked in `open`, keep them in place
+            // and unchanged.
             unsafe { std::slice::from_raw_parts(mapped.start.as_ptr().cast::<u8>(), mapped.len) }
         })
     }
@@ -151,18 +158,21 @@ impl Deref for Payload {
 /// The size of the shared page of an actor.
 pub const PAGE: usize = 8192;
 
-/// Words of memory that this process shares with those that it forks, and with nobody else.
+/// Words of memory that this process shares with the processes that it forks, and with no others.
 #[derive(Debug)]
 pub struct Words(Mapping);
 
 impl Words {
-    /// So many zeroes, for the life of this process.
+    /// Maps `count` words of zeroes, for the life of this process.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there is no room to map them.
     pub fn shared(count: usize) -> io::Result<&'static Words> {
         let mapping = Mapping::anonymous(count * size_of::<AtomicU64>(), true)?;
         Ok(Box::leak(Box::new(Words(mapping))))
     }
 
-    /// Those that this process forks from now on do not have them.
+    /// Keeps the words out of the processes that this one forks from now on.
     pub fn keep_from_children(&self) {
         self.0.advise(Advice::KeepFromChildren);
     }
@@ -172,7 +182,8 @@ impl Deref for Words {
     type Target = [AtomicU64];
 
     fn deref(&self) -> &[AtomicU64] {
-        // SAFETY: `len` bytes are mapped, aligned to a page, until `self` is dropped; every bit pattern is a valid atomic.
+        // SAFETY: `len` bytes are mapped, aligned to a page, until `self` is dropped; every bit pattern is a
+        // valid atomic.
         unsafe {
             std::slice::from_raw_parts(self.0.start.as_ptr().cast(), self.0.len / size_of::<AtomicU64>())
         }
@@ -224,7 +235,7 @@ macro_rules! __shared_struct {
 macro_rules! __shared_impl {
     ($name:ident) => {
         const _: () = $name::CHECKED;
-        // SAFETY: `CHECKED` has looked at each field and at the size; the macro adds repr(C).
+        // SAFETY: `CHECKED` looks at each field and at the size; the macro adds repr(C).
         #[allow(unsafe_code, reason = "written by a macro of sys/, argued there")]
         unsafe impl $crate::memfd::Shared for $name {}
     };
@@ -262,15 +273,15 @@ pub use __shared_impl as shared_impl;
 pub use __shared_struct as shared_struct;
 pub use __word_enum as word_enum;
 
-/// Whether what is mapped here is to be kept out of the processes that this one forks: in a supervisor.
+/// Whether this process keeps the pages that it maps out of its forks, as a supervisor does.
 static KEEPS: AtomicBool = AtomicBool::new(false);
 
-/// From now on this process keeps the pages that it maps to itself (or, in a child, no longer does).
+/// From now on this process keeps the pages that it maps out of its forks (or, in a child, no longer does).
 pub fn keep_pages_from_children(keep: bool) {
     KEEPS.store(keep, Ordering::Relaxed);
 }
 
-/// A page that several processes have mapped, seen as a `T`. Here it is mapped when it is looked at.
+/// A page that several processes have mapped, seen as a `T`. This process maps it at the first access.
 pub struct Page<T: Shared> {
     place: OnceLock<Place>,
     file: OwnedFd,
@@ -279,6 +290,10 @@ pub struct Page<T: Shared> {
 
 impl<T: Shared> Page<T> {
     /// A new page of zeroes that cannot shrink; `growable` leaves room for bytes behind it.
+    ///
+    /// # Errors
+    /// Those of [`register`]; `FileTooLarge` above the limit on the size of files; `EBUSY` if the kernel
+    /// stays busy with the file.
     pub fn create(growable: bool) -> io::Result<Page<T>> {
         let file = create(c"phalanx-status-page", libc::MFD_ALLOW_SEALING)?;
         rlimit::grow_file(PAGE as u64, || file.set_len(PAGE as u64))?;
@@ -287,7 +302,7 @@ impl<T: Shared> Page<T> {
         Page::open(file.into())
     }
 
-    /// Maps a page that somebody sent.
+    /// Maps a received page.
     ///
     /// # Errors
     /// If the file is not a memory file of that size which cannot shrink, or there is no room to map it.
@@ -297,7 +312,7 @@ impl<T: Shared> Page<T> {
         Ok(Page { place, ..page })
     }
 
-    /// Opens a page that is not mapped before it is looked at.
+    /// Takes a received page, and does not map it before the first access.
     ///
     /// # Errors
     /// If the file is not a memory file of that size which cannot shrink.
@@ -319,24 +334,25 @@ impl<T: Shared> Page<T> {
         Ok(mapping)
     }
 
-    /// With no room for one mapping (`vm.max_map_count`, memory) what is written is lost, and read is a page of zeroes.
+    /// If there is no room for the mapping (`vm.max_map_count`, memory), a page of zeroes stands in, and no
+    /// other process sees what is written there.
     fn place(&self) -> &Place {
         self.place.get_or_init(|| self.map().map_or_else(|_| Place::stand_in(), Place::Mapped))
     }
 
-    /// Maps it, and has its memory looked up, before it is needed.
+    /// Maps the page, and makes its memory present, before it is needed.
     pub fn prefault(&self) {
         if let Place::Mapped(mapping) = self.place() {
             mapping.advise(Advice::Populate);
         }
     }
 
-    /// Unmaps it until it is looked at again: each mapping makes every fork dearer.
+    /// Unmaps the page until its next access: each mapping makes `fork` slower.
     pub fn rest(&mut self) {
         self.place.take();
     }
 
-    /// In a child: a mapping that its supervisor has kept to itself is not there, whatever this struct says.
+    /// Forgets the mapping, in a child: a mapping that a supervisor has kept to itself does not exist there.
     pub fn reset_after_fork(&mut self) {
         std::mem::forget(self.place.take());
     }
@@ -346,12 +362,12 @@ impl<T: Shared> Page<T> {
         self.file.as_fd()
     }
 
-    /// For whoever has to put the file elsewhere.
+    /// The memory file, for a caller that moves it to another number.
     pub fn file_mut(&mut self) -> &mut OwnedFd {
         &mut self.file
     }
 
-    /// The first word of a page that is not mapped.
+    /// Reads the first word of a page that is not mapped. `None` if it is mapped, or cannot be read.
     pub fn first_word(&self) -> Option<u32> {
         if self.place.get().is_some() {
             return None;
@@ -362,11 +378,18 @@ impl<T: Shared> Page<T> {
     }
 
     /// Writes bytes behind the page, in one piece.
+    ///
+    /// # Errors
+    /// Those of [`write_all`]; `EMFILE` if no descriptor is free.
     pub fn append(&self, bytes: &[u8]) -> io::Result<()> {
         write_all(&File::from(self.file.try_clone()?), bytes, PAGE as u64)
     }
 
-    /// Reads `len` bytes from behind the page, if they are there, and not more than `limit`.
+    /// Reads `len` bytes from behind the page.
+    ///
+    /// # Errors
+    /// `InvalidData` if `len` is above `limit` or fewer bytes are there; `OutOfMemory`; `EMFILE`; or what the
+    /// read reports.
     pub fn appended(&self, len: u64, limit: u64) -> io::Result<Vec<u8>> {
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
         if len > limit {
@@ -374,7 +397,7 @@ impl<T: Shared> Page<T> {
         }
         let file = File::from(self.file.try_clone()?);
         let facts = file.metadata()?;
-        // What a page has of its own is not written through the file, and may not be there yet.
+        // The page itself is not written through the file, and its memory may not be there yet.
         let real = facts.size().saturating_sub(PAGE as u64).min(facts.blocks().saturating_mul(512));
         if real < len {
             return Err(invalid(format!("a result that claims {len} bytes, and {real} are there")));
@@ -392,9 +415,10 @@ impl<T: Shared> Deref for Page<T> {
 
     fn deref(&self) -> &T {
         let start = self.place().start();
-        // SAFETY: a whole page is mapped until `rest`, which takes `&mut self`, and cannot shrink (checked in `accept`), or a stand-in of that size lives as
-        // long; `T` fits on it, and consists of atomics, none of which is larger, or aligned to more, than those of the stand-in; and by `Shared`
-        // every bit pattern that others may write is a valid `T`.
+        // SAFETY: a whole page is mapped until `rest`, which takes `&mut self`, and cannot shrink (checked in
+        // `accept`), or a stand-in of that size lives as long; `T` fits on it, and consists of atomics, none
+        // of which is larger, or aligned to more, than those of the stand-in; and by `Shared` every bit
+        // pattern that other processes may write is a valid `T`.
         unsafe { start.cast::<T>().as_ref() }
     }
 }

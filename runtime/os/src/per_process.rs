@@ -1,7 +1,8 @@
 //! What belongs to one process, and not to the copies that a fork without exec makes of it.
 //!
-//! A copy has the memory of its original and one of its threads. So it must not use what the original's other threads may have locked, what
-//! they were to serve, and what names the original to others. What lies in an [`Own`] is made anew there.
+//! A copy has the memory of its original and one of its threads. So it must not use what the original's other
+//! threads may have locked, what those threads serve, or what names the original to other processes. A value
+//! in an [`Own`] is made anew in the copy.
 
 use std::cell::Cell;
 
@@ -19,13 +20,13 @@ impl Home {
         Home(copy::generation())
     }
 
-    /// Whether this is it, and no copy of it.
+    /// Whether the calling process is this one, and no copy of it.
     pub fn is_here(self) -> bool {
         copy::generation() == self.0
     }
 }
 
-/// A value for each process. That of the original stays in the memory of its copies, and is left alone there.
+/// A value for each process. The original's value stays in the memory of its copies, which leave it alone.
 pub struct Own<T>(OnceBox<Made<T>>);
 
 impl<T: Default> Default for Own<T> {
@@ -37,12 +38,12 @@ impl<T: Default> Default for Own<T> {
 struct Made<T> {
     home: Home,
     value: T,
-    /// That of a copy.
+    /// The value of a copy.
     next: Own<T>,
 }
 
 impl<T: Default> Own<T> {
-    /// Nothing is made before it is asked for.
+    /// No value yet: each process makes its own at the first use.
     pub const fn new() -> Own<T> {
         Own(OnceBox::new())
     }
@@ -67,13 +68,13 @@ thread_local! {
     static PLACE: Cell<u8> = const { Cell::new(0) };
 }
 
-/// What tells this thread from the others that live. Also good in destructors of thread-locals and in exit functions, where the thread has no
-/// handle any more.
+/// A number that tells this thread from all other living ones. Also good in destructors of thread-locals and
+/// in exit functions, where the thread has no handle any more.
 pub fn thread() -> usize {
     PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
 
-/// What is said of a ref, a reply or a pool of the original that cannot go on in its copy.
+/// The error of a ref, a reply or a pool of the original that cannot go on in its copy.
 pub const COPY: &str = "this process is a copy, made by fork, of the one that it belongs to";
 
 #[cfg(test)]

@@ -45,13 +45,14 @@ pub fn wait(
     match ppoll(&mut entries, limit.map(timespec), mask.map(Mask::set)) {
         Err(Errno::EINVAL) => select(fds, limit, mask),
         Err(error) => Err(error.into()),
-        // What nix does not know is an event as well.
+        // An event that nix does not know counts as well.
         Ok(_) => Ok(entries.iter().map(|entry| entry.any().unwrap_or(true)).collect()),
     }
 }
 
-/// As [`wait`], in a process that may have fewer descriptors open (`RLIMIT_NOFILE`) than there are here: one that others limit, or that has limited itself so that
-/// nothing more is opened. The kernel polls no more than so many, open or not; `select` has no such bound.
+/// As [`wait`], for a process that may have fewer descriptors open (`RLIMIT_NOFILE`) than there are here:
+/// another process has set that limit, or this one, so that it opens nothing more. The kernel polls no more
+/// than so many, open or not; `select` has no such bound.
 fn select(
     fds: &[(BorrowedFd<'_>, bool)],
     limit: Option<Duration>,
@@ -76,10 +77,11 @@ fn select(
     struct Signals(*const libc::sigset_t, libc::size_t);
     // The size is that of the kernel's masks, not of the C library's.
     let signals = Signals(mask.as_ref().map_or(ptr::null(), |mask| ptr::from_ref(mask.as_ref())), 8);
-    // With their types: what takes any number of arguments takes them of any type.
+    // With their types, because a variadic call takes arguments of any type.
     let [read, write]: [*mut c_ulong; 2] = sets.each_mut().map(|set| set.as_mut_ptr());
-    // SAFETY: the sets are of the words that the call is defined on, and have room for `words * BITS` descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null is
-    // allowed) for the whole call.
+    // SAFETY: the sets are of the words that the call is defined on, and have room for `words * BITS`
+    // descriptors; they, `time` and the mask, with the pair that leads to it, are valid (or null, where null
+    // is allowed) for the whole call.
     let done = unsafe {
         libc::syscall(
             libc::SYS_pselect6,
@@ -97,7 +99,7 @@ fn select(
     };
     match check(done as c_int) {
         Ok(_) => Ok(fds.iter().map(is_ready).collect()),
-        // One is closed: as with `poll`, what is done next with it says which.
+        // One is closed: as with `poll`, the next call on it says which.
         Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(vec![true; fds.len()]),
         Err(error) => Err(error),
     }
@@ -111,7 +113,7 @@ pub fn writable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool>
     Ok(wait(&[(fd, true)], limit, None)?[0])
 }
 
-/// A counter in the kernel that wakes whoever polls it.
+/// A counter in the kernel that wakes the thread polling it.
 #[derive(Debug)]
 pub struct Event(OwnedFd);
 
@@ -125,7 +127,7 @@ impl Event {
         fd::raise(made.map_err(|error| super::named("eventfd2", error.into()))?).map(Event)
     }
 
-    /// Wakes the poller; never blocks, is kept until [`Event::clear`].
+    /// Wakes the poller. Never blocks; the event stays until [`Event::clear`].
     pub fn set(&self) {
         self.add(1);
     }
@@ -136,7 +138,7 @@ impl Event {
         let _ = rustix::io::write(&self.0, &number.to_ne_bytes());
     }
 
-    /// Returns what the counter was.
+    /// Sets the counter to zero, and returns what it was.
     pub fn clear(&self) -> u64 {
         let mut count = [0; 8];
         // An error leaves the zeroes: nothing was counted.
@@ -170,11 +172,17 @@ impl Epoll {
     }
 
     /// Adds a descriptor that is reported for as long as it can be read.
+    ///
+    /// # Errors
+    /// `EEXIST` if it is a member already, `EPERM` if it cannot be polled, `ENOMEM` or `ENOSPC`.
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         Ok(self.0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
     /// Adds a descriptor that is reported once for each arrival, and once when it hangs up.
+    ///
+    /// # Errors
+    /// `EPERM` if it cannot be polled, `ENOMEM` or `ENOSPC`.
     pub fn add_edge(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         match self.0.add(fd, EpollEvent::new(flags, token)) {
@@ -184,7 +192,10 @@ impl Epoll {
         }
     }
 
-    /// Adds a descriptor that is reported when it has hung up, as [`super::fd::hung_up`] sees it, and until it is removed.
+    /// Adds a descriptor that is reported from its hang-up (see [`super::fd::hung_up`]) until it is removed.
+    ///
+    /// # Errors
+    /// `EEXIST` if it is a member already, `EPERM` if it cannot be polled, `ENOMEM` or `ENOSPC`.
     pub fn add_hang_up(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         // Hang-ups and errors are reported unasked.
         Ok(self.0.add(fd, EpollEvent::new(EpollFlags::empty(), token))?)
@@ -196,10 +207,12 @@ impl Epoll {
         let _ = self.0.delete(fd);
     }
 
-    /// The tokens of what is ready, at most after `limit` (rounded up to a millisecond); empty after a time-out or a signal.
+    /// Waits at most for `limit` (rounded up to a millisecond), and returns the tokens of what is ready; none
+    /// after a time-out or a signal.
     ///
     /// # Errors
-    /// `EBADF` or `EINVAL` if the number of the set has come to mean something else, or nothing: every later wait says so, too, at once.
+    /// `EBADF` or `EINVAL` if the number of the set has come to mean something else, or nothing: every later
+    /// wait fails at once, too.
     pub fn wait<'a>(
         &self,
         events: &'a mut Events,
@@ -221,16 +234,20 @@ impl Epoll {
     }
 }
 
-/// A descriptor that can be read for as long as a socket has hung up, or this process says so. Who looks at it takes nothing away from others.
+/// A descriptor that can be read for as long as a socket has hung up, or this process says so. Polling it
+/// takes nothing away from other pollers.
 #[derive(Debug)]
 pub struct Sentinel {
     set: Epoll,
-    /// What this process says. Changed under a lock of its owner's.
+    /// What this process says. Its owner changes it under a lock.
     said: Option<(Event, AtomicBool)>,
 }
 
 impl Sentinel {
-    /// If it `listens`, a word of this process counts too.
+    /// Watches this socket. If it `listens`, [`Sentinel::say`] counts too.
+    ///
+    /// # Errors
+    /// Those of [`Epoll::new`], [`Epoll::add`] and [`Event::new`].
     pub fn of(socket: BorrowedFd<'_>, listens: bool) -> io::Result<Sentinel> {
         let set = Epoll::new()?;
         set.add_hang_up(socket, 0)?;
@@ -265,7 +282,7 @@ impl AsFd for Epoll {
     }
 }
 
-/// Reads and forgets up to `most` one-byte packets of a socket; never blocks. Returns whether it is open.
+/// Reads and forgets up to `most` one-byte packets of a socket. Never blocks; returns whether it is open.
 pub fn drain_bell(fd: BorrowedFd<'_>, most: usize) -> bool {
     let mut scratch = [0_u8; 16];
     for _ in 0..most {
@@ -284,7 +301,7 @@ pub fn no_events() -> Events {
     [EpollEvent::empty(); 64]
 }
 
-/// Lets others run for a moment. For the few waits that the kernel has no event for; each has a deadline around it.
+/// Sleeps for a moment. For the few waits that the kernel has no event for; each has a deadline around it.
 pub fn pause(moment: Duration) {
     std::thread::sleep(moment);
 }

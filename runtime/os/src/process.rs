@@ -1,4 +1,4 @@
-//! Processes: fork, wait, signals by pid and by pidfd, attributes of the own process.
+//! Processes: fork, wait, signals by pid and by pidfd, attributes of this process.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -45,16 +45,16 @@ pub enum Fork {
 
 static SINGLE: AtomicBool = AtomicBool::new(false);
 
-/// Code that is not ours has run in this process, or in one that it is a fork of.
+/// Foreign code has run in this process, or in one that it is a fork of.
 static FOREIGN: AtomicBool = AtomicBool::new(false);
 
-/// From now on this process and its forks fork as the C library does: what has run here may have registered handlers for it (`pthread_atfork`), to seed random
-/// numbers anew in the child, for instance.
+/// From now on this process and its forks fork as the C library does. Foreign code may have registered
+/// handlers for that (`pthread_atfork`), for instance to seed random numbers anew in the child.
 pub fn note_foreign_code() {
     FOREIGN.store(true, Ordering::Relaxed);
 }
 
-/// How long threads that have been joined may still be seen.
+/// How long a joined thread may still be listed.
 const LEAVING: Duration = Duration::from_millis(100);
 
 /// Notes that this process has one thread, by counting them.
@@ -92,7 +92,7 @@ fn other_threads() -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether `/proc` speaks of this process by the number that it has for itself.
+/// Checks that `/proc` shows this process under its own pid.
 ///
 /// # Errors
 /// If it does not, or is not there.
@@ -112,7 +112,7 @@ pub fn check_proc() -> io::Result<()> {
     )))
 }
 
-/// Whether the parent of this process runs the executable that this one runs; also true if that cannot be found out.
+/// Whether this process and its parent run the same executable; also true if that cannot be found out.
 pub fn is_below_own_program() -> bool {
     let file = |path: &str| std::fs::metadata(path).map(|file| (file.dev(), file.ino()));
     match (file("/proc/self/exe"), file(&format!("/proc/{}/exe", parent()))) {
@@ -124,16 +124,16 @@ pub fn is_below_own_program() -> bool {
 /// Forks.
 ///
 /// # Errors
-/// If [`confirm_single_thread`] has not said that this process has a single thread: only then may the
-/// child do more than call exec. Else what `fork(2)` says: `EAGAIN` at the process limit, `ENOMEM`.
+/// If [`confirm_single_thread`] has not found that this process has a single thread: only then may the child
+/// do more than call exec. Otherwise those of `fork(2)`: `EAGAIN` at the process limit, `ENOMEM`.
 pub fn fork() -> io::Result<Fork> {
     if !SINGLE.load(Ordering::Relaxed) {
         return Err(io::Error::other("only a single-threaded supervisor forks"));
     }
-    // SAFETY: there is one thread, so no lock of libc or std is held by a thread that the child will not have.
+    // SAFETY: there is one thread, so no thread that the child will not have holds a lock of libc or std.
     match check(unsafe { libc::fork() })? {
         0 => {
-            // The child may start threads; whether it may fork is for it to confirm anew.
+            // The child may start threads, so it must confirm anew that it may fork.
             SINGLE.store(false, Ordering::Relaxed);
             Ok(Fork::Child)
         }
@@ -141,13 +141,16 @@ pub fn fork() -> io::Result<Fork> {
     }
 }
 
-/// Forks without what the C library's fork does for programs with several threads, which costs the child copies of pages.
+/// Forks without what the C library's fork does for programs with several threads, which costs the child
+/// copies of pages.
 ///
-/// If it `shares`, the table of descriptors is one with the child's until that calls [`super::fd::Others::close`]: a plain fork copies the whole table, and
-/// the child then closes most of the copies one by one. Until then the caller closes nothing that the child needs.
+/// If it `shares`, parent and child have one table of descriptors until the child calls
+/// [`super::fd::Others::close`]: a plain fork copies the whole table, and the child then closes most of the
+/// copies one by one. Until that call the caller must close nothing that the child needs.
 ///
 /// # Errors
-/// Those of [`fork`]; and `Unsupported` where the kernel, a sandbox or the C library leaves no way to do it, or [foreign code](note_foreign_code) has run.
+/// Those of [`fork`]; `Unsupported` where the kernel, a sandbox or the C library leaves no way to do it, or
+/// [foreign code](note_foreign_code) has run.
 pub fn fork_bare(shares: bool) -> io::Result<Fork> {
     if !SINGLE.load(Ordering::Relaxed) {
         return Err(io::Error::other("only a single-threaded supervisor forks"));
@@ -164,9 +167,11 @@ pub fn fork_bare(shares: bool) -> io::Result<Fork> {
     args.flags = (files | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
     args.child_tid = thread.tid as u64;
     args.exit_signal = SIGCHLD as u64;
-    // SAFETY: as in `fork`. Memory is not shared, so this returns in the child on a copy of this stack. What libc's fork does beside it concerns
-    // handlers, which nobody has registered, other threads, which there are none of, and what it keeps of this one: its number, which the kernel writes to `tid` (which is where the
-    // C library keeps it: `registered` has compared), and its list of robust locks, which is registered below.
+    // SAFETY: as in `fork`. Memory is not shared, so this returns in the child on a copy of this stack. What
+    // libc's fork does beside it concerns three things. Handlers: none is registered, since no foreign code
+    // has run. Other threads: there are none. And what libc keeps of this one: its number, which the kernel
+    // writes to `tid` (where the C library keeps it: `registered` has compared), and its list of robust
+    // locks, which is registered below.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
     match check(pid as libc::c_int) {
         Ok(0) => {
@@ -193,7 +198,7 @@ struct Thread {
 }
 
 impl Thread {
-    /// None: not to be found out, or not kept in the way that this counts on.
+    /// `None` if it cannot be found out, or is not kept in the way that [`fork_bare`] counts on.
     fn registered() -> Option<Thread> {
         if !cfg!(target_env = "gnu") {
             // musl registers a lock there.
@@ -207,13 +212,14 @@ impl Thread {
         if robust != 0 || !tid.is_multiple_of(align_of::<i32>()) {
             return None;
         }
-        // SAFETY: the kernel was given this address by the C library to write an aligned `pid_t` there, and the thread that it belongs to is this one.
+        // SAFETY: the kernel was given this address by the C library to write an aligned `pid_t` there, and
+        // the thread that it belongs to is this one.
         let kept = unsafe { std::ptr::with_exposed_provenance::<i32>(tid).read_volatile() };
         (kept == pid()).then_some(Thread { tid, robust_list, robust_len })
     }
 }
 
-/// A child that has ended but is not reaped yet, so its pid cannot be anybody else's.
+/// A child that has ended but is not reaped yet, so no other process can have its pid.
 pub fn ended_child() -> Option<(i32, Wait)> {
     wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT).map(|report| report.ended())
 }
@@ -223,7 +229,7 @@ pub fn reap(pid: i32) -> Option<Wait> {
     wait_for(libc::P_PID, pid, libc::WEXITED).map(|report| report.ended().1)
 }
 
-/// A child that has been stopped, and by which signal; once for each time.
+/// A child that has been stopped, and the signal that stopped it; once for each time.
 pub fn stopped_child() -> Option<(i32, i32)> {
     wait_for(libc::P_ALL, 0, libc::WSTOPPED).map(|report| (report.pid, report.status))
 }
@@ -233,7 +239,8 @@ pub fn has_ended(pid: i32) -> bool {
     wait_for(libc::P_PID, pid, libc::WEXITED | libc::WNOWAIT).is_some()
 }
 
-/// Blocks until a child has ended, and leaves it unreaped; `None` if there are no children. Not for a supervisor, which waits elsewhere.
+/// Blocks until a child has ended, and leaves it unreaped; `None` if there are no children. Not for a
+/// supervisor, which waits elsewhere.
 pub fn await_ended_child() -> Option<(i32, Wait)> {
     wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT).map(|report| report.ended())
 }
@@ -246,19 +253,21 @@ pub enum Change {
     Ended(Wait),
 }
 
-/// Blocks until this child has been stopped by a signal or has ended, and leaves it unreaped; `None` if there is no such child. Not for a supervisor.
+/// Blocks until this child has been stopped by a signal or has ended, and leaves it unreaped; `None` if there
+/// is no such child. Not for a supervisor, which waits elsewhere.
 pub fn await_change(pid: i32) -> Option<Change> {
     let report = wait(libc::P_PID, pid, libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT)?;
     Some(if report.is_stop() { Change::Stopped } else { Change::Ended(report.ended().1) })
 }
 
-/// Blocks until no child is left in this process group, and reaps all that were. Not for a supervisor either.
+/// Reaps the children in this process group, and blocks until none is left. Not for a supervisor, which waits
+/// elsewhere.
 pub fn await_group(group: i32) {
     while wait(libc::P_PGID, group, libc::WEXITED).is_some() {}
 }
 
-/// Blocks until this child of the process, which others may be waiting for as well, has been stopped by a signal (`true`) or has ended. Takes
-/// nothing away from those.
+/// Blocks until this child has been stopped by a signal (`true`) or has ended. Takes nothing away from other
+/// threads that wait for the child as well.
 pub fn await_stop(pidfd: BorrowedFd<'_>) -> bool {
     let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT;
     wait(libc::P_PIDFD, pidfd.as_raw_fd(), flags).is_some_and(|report| report.is_stop())
@@ -280,7 +289,7 @@ impl Report {
         self.code == libc::CLD_STOPPED
     }
 
-    /// Which process this is about, and how that has ended.
+    /// The pid of the child, and how it ended.
     fn ended(&self) -> (i32, Wait) {
         let wait = match self.code {
             libc::CLD_EXITED => Wait::Exited(self.status),
@@ -290,7 +299,8 @@ impl Report {
     }
 }
 
-/// What waitid says, if it says anything. By hand: nix fails for a child that died of a real-time signal, and rustix does not say which child it was.
+/// What waitid says, if it says anything. By hand: nix fails for a child that died of a real-time signal, and
+/// rustix does not say which child it was.
 fn wait(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<Report> {
     let mut info: libc::siginfo_t = zeroed();
     retry(|| {
@@ -305,7 +315,7 @@ fn wait(kind: libc::idtype_t, id: i32, flags: libc::c_int) -> Option<Report> {
 
 /// Sends a signal to a child that is not reaped yet; a negative pid means its whole group.
 ///
-/// Only for whoever reaps that child: for everybody else the number may be another process by now.
+/// Only for the code that reaps the child: for all other code the number may be another process by now.
 pub fn kill(pid: i32, signal: i32) {
     debug_assert!(pid != 0 && pid != -1);
     // By number: nix has no name for the real-time signals that a command may be stopped by.
@@ -313,19 +323,25 @@ pub fn kill(pid: i32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
-/// Sends a signal that ends it in order, or at all, to a child that is not reaped yet; one that is stopped goes on, since it would not heed it otherwise.
+/// Sends a signal that ends a process to a child that is not reaped yet, and continues the child: a stopped
+/// one would not act on the signal.
 pub fn kill_and_continue(pid: i32, signal: i32) {
     kill(pid, signal);
     kill(pid, SIGCONT);
 }
 
-/// Whether there is a process of this number, a dead one that is not reaped included. It may be another one than is meant.
+/// Whether a process has this number, a dead one that is not reaped included. It may be another process than
+/// the caller means.
 pub fn exists(pid: u32) -> bool {
     let Ok(pid @ 1..) = i32::try_from(pid) else { return false };
     matches!(nix::sys::signal::kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
 }
 
 /// A handle on a process that cannot come to mean another one.
+///
+/// # Errors
+/// `ESRCH` if there is no such process, `EINVAL` if the number is not positive, `EMFILE`, `ENFILE` or
+/// `ENOMEM`; or the call is unknown to the kernel, or refused by a sandbox.
 pub fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     let pid = positive(pid)?;
     // Close-on-exec by definition.
@@ -333,26 +349,27 @@ pub fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     super::fd::raise(made.map_err(|error| super::named("pidfd_open", error.into()))?)
 }
 
-/// The number of a process.
+/// The pid of a process, for rustix.
 ///
 /// # Errors
-/// `EINVAL`, as the kernel says of 0 and of negative ones.
+/// `EINVAL` for 0 and negative numbers, as from the kernel.
 fn positive(pid: i32) -> io::Result<rustix::process::Pid> {
     let pid = Some(pid).filter(|&pid| pid > 0).and_then(rustix::process::Pid::from_raw);
     pid.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))
 }
 
-/// Sends a signal that is none of the real-time ones through a handle.
+/// Sends a signal, other than a real-time one, through a handle.
 ///
 /// # Errors
-/// `ESRCH` if the process is gone, `EPERM` if it is not ours to signal.
+/// `ESRCH` if the process is gone, `EPERM` if it is not ours to signal, `EINVAL` for any other signal.
 pub fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     let known = rustix::process::Signal::from_named_raw(signal);
     let signal = known.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
     Ok(rustix::process::pidfd_send_signal(pidfd, signal)?)
 }
 
-/// Writes to standard error, as far as that takes it: without a lock that another thread may have held when this process was forked.
+/// Writes to standard error, as far as that takes it: without a lock that another thread may have held when
+/// this process was forked.
 pub fn say(words: &str) {
     // A number that is not open is an error.
     let _ = rustix::io::write(rustix::stdio::stderr(), words.as_bytes());
@@ -391,15 +408,17 @@ pub fn group(pid: i32) -> Option<i32> {
     getpgid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
 }
 
-/// Asks for a signal when the thread that forked this process ends, or answers `false` if `parent` is not the parent any more.
+/// Asks for a signal when the thread that forked this process ends. Returns `false` if `parent_pid` is not
+/// the parent any more.
 pub fn die_with(parent_pid: i32, signal: i32) -> bool {
     let _ = Signal::try_from(signal).and_then(prctl::set_pdeathsig);
-    // The parent may have died just before: then the request came too late and the parent is another one.
+    // The parent may have died just before the request: then this process has another parent by now.
     parent() == parent_pid
 }
 
-/// Prepares a command to be started by this process, to which this thread, which must be the one that starts it, is its life: a group of its own,
-/// SIGKILL when this thread ends, signals as a program finds them that a shell has started, and this `oom_score_adj`, if it may have that.
+/// Prepares a command that the calling thread must start, and that dies with this thread. It gets a group of
+/// its own, SIGKILL when this thread ends, signals as a shell leaves them to a program, and this
+/// `oom_score_adj`, if it may have that.
 pub fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
     command.process_group(0);
     let parent = pid();
@@ -415,8 +434,9 @@ pub fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
         super::signal::set_defaults();
         Ok(())
     };
-    // SAFETY: the closure runs in a fork of a process with several threads, where only async-signal-safe calls are
-    // allowed. It makes open, write, close, prctl, getppid, sigaction, sigprocmask and _exit, and neither allocates nor locks.
+    // SAFETY: the closure runs in a fork of a process with several threads, where only async-signal-safe
+    // calls are allowed. It makes open, write, close, prctl, getppid, sigaction, sigprocmask and _exit, and
+    // neither allocates nor locks.
     unsafe { command.pre_exec(before_exec) };
 }
 
@@ -428,14 +448,14 @@ pub fn leave_no_core() {
 /// Takes over the orphans among the descendants of this process.
 ///
 /// # Errors
-/// If a sandbox does not let it.
+/// If a sandbox forbids it.
 pub fn become_subreaper() -> io::Result<()> {
     Ok(prctl::set_child_subreaper(true)?)
 }
 
 /// Lets the kernel's memory killer choose this child before the program and the supervisors.
 pub fn volunteer_for_oom(pid: i32) {
-    // Not being allowed to is no reason not to run.
+    // A refusal is no reason not to run.
     let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "300");
 }
 
@@ -445,7 +465,7 @@ pub fn page_size() -> u64 {
     size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
 }
 
-/// The next number of a source that other processes cannot guess.
+/// The next number of a random source that other processes cannot guess.
 pub fn random() -> u64 {
     let mut bytes = [0_u8; 8];
     // With these flags it only blocks before the system has booted.
@@ -456,7 +476,8 @@ pub fn random() -> u64 {
     }
 }
 
-/// Which limit an error of the operating system speaks of, by its name in setrlimit(2).
+/// The limit that an error of the operating system is about: by its name in setrlimit(2), a setting of the
+/// kernel, or `memory`.
 pub fn limit_of(error: &io::Error) -> Option<&'static str> {
     if error.kind() == io::ErrorKind::FileTooLarge {
         return Some("RLIMIT_FSIZE");
@@ -471,7 +492,7 @@ pub fn limit_of(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-/// Which limit an error names that another process has put into words: its text is at their end.
+/// The limit that an error text of another process is about: it ends with the text of a system error.
 pub fn limit_in(error: &str) -> Option<&'static str> {
     let numbers = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
     numbers

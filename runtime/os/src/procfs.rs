@@ -11,7 +11,7 @@ use crate::process;
 pub fn children(pid: i32) -> Vec<i32> {
     match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
         Ok(list) => list.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect(),
-        // A kernel without that file: every process says who its parent is.
+        // A kernel without that file: every process names its parent.
         Err(_) => processes().filter(|&candidate| parent_of(candidate) == Some(pid)).collect(),
     }
 }
@@ -52,14 +52,15 @@ pub fn parent_of(pid: i32) -> Option<i32> {
     stat_field(pid, 1)
 }
 
-/// The process that a handle is for, as the kernel numbers it here; `None` if it is gone, and without /proc.
+/// The pid of the process that a handle is for, as the kernel numbers it here; `None` if the process is gone,
+/// and without /proc.
 pub fn pid_of(handle: BorrowedFd<'_>) -> Option<i32> {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd())).ok()?;
     let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
     (pid > 0).then_some(pid)
 }
 
-/// When a process was started, in ticks since the system was.
+/// When a process was started, in ticks since the start of the system.
 pub fn started(pid: i32) -> Option<u64> {
     stat_field(pid, 19)
 }
@@ -78,7 +79,7 @@ fn stat_field<N: FromStr>(pid: i32, index: usize) -> Option<N> {
 
 /// How long ago a process was started.
 pub fn age(pid: i32) -> Option<Duration> {
-    // In hundredths of a second since the machine was started; user space is always told in these.
+    // In hundredths of a second since the machine was started: the unit of /proc, whatever the kernel's.
     let started = stat_field(pid, 19).map(|ticks: u64| Duration::from_millis(ticks.saturating_mul(10)))?;
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let now = Duration::try_from_secs_f64(uptime.split_ascii_whitespace().next()?.parse().ok()?).ok()?;

@@ -23,7 +23,8 @@ pub unsafe fn remember(argc: libc::c_int, argv: *const *const libc::c_char) {
     ROOM.store(len, Ordering::Relaxed);
 }
 
-/// Names the process, its short name (15 bytes) as well as its command line. Neither is cut inside a character.
+/// Names the process, its short name (15 bytes) as well as its command line. Neither is cut inside a
+/// character.
 pub fn set(title: &str) {
     // The name of an executable may contain anything but a slash and a 0.
     let clean: String =
@@ -38,8 +39,8 @@ pub fn set(title: &str) {
         return;
     }
     let len = clean.floor_char_boundary(room);
-    // SAFETY: `room` bytes from `start` are the first argument of this process, writable memory of its stack that
-    // nothing in a supervisor or its children refers to as `&str`; the NUL behind them stays.
+    // SAFETY: `room` bytes from `start` are the first argument of this process, writable memory of its stack
+    // that nothing in a supervisor or its children refers to as `&str`; the NUL behind them stays.
     unsafe {
         std::ptr::write_bytes(start, 0, room);
         std::ptr::copy_nonoverlapping(clean.as_ptr(), start, len);

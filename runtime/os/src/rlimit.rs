@@ -57,11 +57,11 @@ pub fn limit(limit: Limit, value: u64) -> io::Result<()> {
     Ok(setrlimit(resource, value, hard)?)
 }
 
-/// Does what makes a file at most `size` bytes long: also memory files have a size in the eyes of the kernel, which kills a process by SIGXFSZ that
-/// makes a file larger than it may.
+/// Runs `act`, which makes a file at most `size` bytes long, and keeps SIGXFSZ away: the kernel kills a
+/// process by that signal if it makes a file larger than its limit. Memory files count too.
 ///
 /// # Errors
-/// `FileTooLarge`, with words that name the limit; or what `act` says.
+/// `FileTooLarge`, with a text that names the limit; or the error of `act`.
 pub(crate) fn grow_file<T>(size: u64, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let too_large = |limit: u64| {
         let text = format!(
@@ -112,7 +112,8 @@ pub fn set_descriptors(soft: u64) {
     }
 }
 
-/// Which limit keeps this process from starting another one, or a thread: the bound of its control group, that of its user, or that of the machine.
+/// The limit that keeps this process from starting another one, or a thread: that of its control group, of
+/// its user, or of the machine.
 pub fn limit_on_processes() -> &'static str {
     if is_group_full().unwrap_or(false) {
         return "pids.max";
@@ -130,7 +131,8 @@ fn is_group_full() -> Option<bool> {
     Some(groups.lines().filter_map(|line| directory_of(line, &mounts)).any(|group| is_full(&group)))
 }
 
-/// Where a line of `/proc/PID/cgroup` is mounted, with the root of that mount, if it is about the number of processes.
+/// The directory of the group that a line of `/proc/PID/cgroup` names, with the root of its mount. `None` if
+/// the line is not about the number of processes, or the group is not mounted.
 fn directory_of(line: &str, mounts: &str) -> Option<(PathBuf, PathBuf)> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -157,7 +159,8 @@ fn is_full((group, mounted): &(PathBuf, PathBuf)) -> bool {
     let number = |group: &Path, file: &str| {
         std::fs::read_to_string(group.join(file)).ok().and_then(|text| text.trim().parse::<u64>().ok())
     };
-    // A group that has no bound has a word there. What was refused has left no trace, so one that has room for a process again counts as full.
+    // A group without a bound has a word there. A refusal leaves no trace, so a group that has room for one
+    // process again counts as full.
     let is_full = |group: &Path| {
         let bound = number(group, "pids.max");
         bound.zip(number(group, "pids.current")).is_some_and(|(bound, current)| current + 1 >= bound)
@@ -165,12 +168,13 @@ fn is_full((group, mounted): &(PathBuf, PathBuf)) -> bool {
     group.ancestors().take_while(|group| group.starts_with(mounted)).any(is_full)
 }
 
-/// Does something, and once more with the soft limit on descriptors raised if it needed more of them.
+/// Runs `act`. If that returns `Err`, a partial result for lack of descriptors, runs it once more with the
+/// soft limit on descriptors raised.
 pub fn with_raised_descriptors_if_needed<T>(mut act: impl FnMut() -> Result<T, T>) -> T {
     act().or_else(|_| with_raised_descriptors(act)).unwrap_or_else(|partly| partly)
 }
 
-/// Does something with the soft limit on descriptors raised to the hard one.
+/// Runs `act` with the soft limit on descriptors raised to the hard one.
 pub fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
     let soft = raise_descriptors();
     let done = act();
@@ -178,7 +182,7 @@ pub fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Limits the private writable memory of this process (`RLIMIT_DATA`, which counts heap and private mappings).
+/// Limits the private writable memory of this process: `RLIMIT_DATA`, the heap and private mappings.
 pub fn set_memory(bytes: u64) {
     let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
 }

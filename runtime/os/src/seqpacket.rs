@@ -1,8 +1,8 @@
 //! One packet of an ipc-channel, written and read without its blocking, panicking and allocating paths.
 //!
-//! The bytes on the wire are exactly those of ipc-channel 0.23.1 for a message of one fragment: the size of the
-//! packet, the size of the data, the data; descriptors beside them. A test talks to a plain `IpcSender` and
-//! `IpcReceiver` in both directions, and the version is pinned.
+//! The bytes on the wire are exactly those of ipc-channel 0.23.1 for a message of one fragment: the size of
+//! the packet, the size of the data, the data; descriptors beside them. A test talks to a plain `IpcSender`
+//! and `IpcReceiver` in both directions, and the version is pinned.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -23,8 +23,8 @@ pub const MAX_DATA: usize = 60 * 1024;
 /// As many descriptors as ipc-channel allows in one message.
 pub const MAX_FDS: usize = 64;
 
-/// How large a buffer is. A packet needs less, but from this size on an allocator maps zero pages instead of writing zeroes,
-/// so that a process only pays for what it receives.
+/// The size of a buffer. A packet needs less, but from this size on an allocator maps zero pages instead of
+/// writing zeroes, so that a process only pays for what it receives.
 const BUFFER: usize = 160 * 1024;
 
 const _: () = assert!(BUFFER >= HEADER + MAX_DATA);
@@ -34,10 +34,11 @@ pub fn buffer() -> Vec<u8> {
     vec![0; BUFFER]
 }
 
-/// How much room a control message takes beside what it says.
+/// The room that a control message takes beside its content.
 const CONTROL_HEADER: usize = 16;
 
-/// Room for the control messages of [`MAX_FDS`] descriptors and of the sender's credentials, aligned as the kernel wants it.
+/// Room for the control messages of [`MAX_FDS`] descriptors and of the sender's credentials, aligned as the
+/// kernel wants it.
 #[repr(C, align(8))]
 struct Control([u8; CONTROL]);
 
@@ -46,7 +47,7 @@ const CONTROL: usize = CONTROL_HEADER
     + CONTROL_HEADER
     + size_of::<libc::ucred>().next_multiple_of(8);
 
-/// Sends one packet: `packet` starts with [`HEADER`] bytes that are filled in here. Never blocks, never raises SIGPIPE.
+/// Sends one packet, whose first [`HEADER`] bytes are filled in here. Never blocks, never raises SIGPIPE.
 ///
 /// # Errors
 /// `WouldBlock` if the socket is full, `BrokenPipe` or `ConnectionReset` if the other end is gone.
@@ -59,6 +60,9 @@ pub fn send(socket: BorrowedFd<'_>, packet: &mut [u8], fds: &[BorrowedFd<'_>]) -
 }
 
 /// Sends bytes as they are, as one packet. Never blocks, never raises SIGPIPE.
+///
+/// # Errors
+/// `WouldBlock` if the socket is full, `BrokenPipe` or `ConnectionReset` if the other end is gone.
 pub fn send_raw(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     assert!(fds.len() <= MAX_FDS);
     let mut room = [MaybeUninit::uninit(); ROOM];
@@ -87,13 +91,15 @@ pub struct Packet {
     pub fds: Vec<OwnedFd>,
     /// The packet, or its descriptors, did not fit, and the rest is lost.
     pub truncated: bool,
-    /// The real user and group of the sender, if the socket was [asked for them](super::credentials::ask_for_senders) when it was sent.
+    /// The real user and group of the sender, if the socket was [asked for
+    /// them](super::credentials::ask_for_senders) when the packet was sent.
     pub sender: Option<(u32, u32)>,
 }
 
 /// Receives one packet as it is; with `wait`, blocks until there is one.
 ///
-/// `Ok(None)` means that the other end is closed. A socket that somebody switched to non-blocking is waited for all the same.
+/// `Ok(None)` means that the other end is closed. `wait` also blocks on a socket that another process has
+/// made non-blocking.
 ///
 /// # Errors
 /// `WouldBlock` without `wait` if there is nothing; `Interrupted` if a signal handler ran while waiting.
@@ -112,7 +118,7 @@ pub fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Result
 /// From now on each [`peek`] at this socket shows the packet behind the one before, beginning with the first.
 ///
 /// # Errors
-/// If the kernel does not know how.
+/// If the kernel does not support that.
 pub fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
     let offset: libc::c_int = 0;
     let size = size_of::<libc::c_int>() as libc::socklen_t;
@@ -122,10 +128,11 @@ pub fn peek_from_the_first(socket: BorrowedFd<'_>) -> io::Result<()> {
         .map(drop)
 }
 
-/// Looks at the bytes of the first packet, and leaves it and its descriptors in the socket. Never blocks; nothing, if there is none.
+/// Reads the bytes of the first packet, and leaves it and its descriptors in the socket. Never blocks;
+/// returns 0 if there is no packet.
 ///
 /// # Errors
-/// What `recv(2)` says.
+/// Those of `recv(2)`, except `WouldBlock` and `ConnectionReset`.
 pub fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     let got = retry(|| Ok(recv(socket, &mut *buffer, flags)?.0));
@@ -137,12 +144,13 @@ pub fn peek_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize
     }
 }
 
-/// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; returns whether there was one.
+/// Takes the first packet out of the socket, and forgets it with its descriptors. Never blocks; returns
+/// whether there was one.
 pub fn skip(socket: BorrowedFd<'_>) -> bool {
     // What does not fit is discarded by the kernel.
     let mut byte = [0];
     let got = retry(|| Ok(recv(socket, &mut byte, RecvFlags::DONTWAIT)?.0));
-    // Nothing has come: an empty packet, or the end, which stays.
+    // No bytes: an empty packet, or the end, which stays.
     got.is_ok_and(|got| got > 0 || !super::fd::has_ended(socket))
 }
 
@@ -157,7 +165,8 @@ fn receive_with(
             Err(error) if wait && error.kind() == io::ErrorKind::WouldBlock => {
                 super::poll::readable(socket, None)?;
             }
-            // A peer that closed its end with packets of ours unread. Said once, and before what it has sent.
+            // A peer closed its end with packets of ours unread. The kernel reports it once, before what the
+            // peer has sent.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             other => return other,
         }
@@ -178,7 +187,8 @@ fn receive_once(
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
     let flags = flags | libc::MSG_CMSG_CLOEXEC | if wait { 0 } else { libc::MSG_DONTWAIT };
-    // By hand: nix allocates for each call, and rustix takes the pid of a sender to be never 0, which it is if that is in a pid namespace this process cannot see.
+    // By hand: nix allocates for each call, and rustix takes the pid of a sender to be never 0. It is 0 for a
+    // sender in a pid namespace that this process cannot see.
     // SAFETY: the kernel writes at most `iov_len` bytes to `buffer` and `msg_controllen` bytes to `control`.
     let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, flags) };
     if got < 0 {
@@ -197,14 +207,14 @@ fn receive_once(
 struct Arrived {
     fds: Vec<OwnedFd>,
     sender: Option<(u32, u32)>,
-    /// One of the descriptors could not be kept, for lack of a number that is not a standard one.
+    /// Whether a descriptor could not be kept, for lack of a number that is not a standard one.
     lost: bool,
 }
 
 fn detach(message: &libc::msghdr) -> Arrived {
     let mut arrived = Arrived::default();
-    // SAFETY: the kernel has filled in the control buffer that `message` points to; the CMSG functions stay inside
-    // `msg_controllen`, and every SCM_RIGHTS number in it is a new descriptor that only we know.
+    // SAFETY: the kernel has filled in the control buffer that `message` points to; the CMSG functions stay
+    // inside `msg_controllen`, and every SCM_RIGHTS number in it is a new descriptor that only we know.
     unsafe {
         let mut header = libc::CMSG_FIRSTHDR(message);
         while !header.is_null() {

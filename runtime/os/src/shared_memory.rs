@@ -1,9 +1,11 @@
-//! Memory that several processes have mapped: values that nobody can change any more, and atomics that everybody may.
+//! Memory that several processes have mapped: values that no process can change any more, and atomics that
+//! each of them may change.
 //!
-//! Why this is safe to use, whatever the processes at the other end do: the length of the file is sealed, and all of it is allocated, so no
-//! access can fail (SIGBUS). What is seen as plain data is sealed against writing too, and a sealed file has no writer: the kernel
-//! refuses the seal while there is a writable mapping, and a writable mapping once there is the seal. What is not sealed against writing
-//! is seen as atomics only. And every type here is valid for every pattern of bits.
+//! This is safe to use, whatever the processes at the other end do. The length of the file is sealed, and all
+//! of it is allocated, so no access can fail (SIGBUS). What is seen as plain data is sealed against writing
+//! too, and a sealed file has no writer: the kernel refuses the seal while there is a writable mapping, and a
+//! writable mapping once there is the seal. What is not sealed against writing is seen as atomics only. And
+//! every type here is valid for every pattern of bits.
 
 use std::fs::File;
 use std::io;
@@ -20,23 +22,23 @@ use super::mapping::Mapping;
 use super::memfd::{create, seal, seals, write_all};
 use super::{retry, rlimit};
 
-/// Its length cannot change.
+/// The length of the file cannot change.
 const FIXED: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
-/// Nor can its contents.
+/// Neither the length nor the contents of the file can change.
 const FROZEN: libc::c_int = FIXED | libc::F_SEAL_WRITE;
 
 mod sealed {
     pub trait Sealed {}
 }
 
-/// What shared memory can be made of: integers and floats, which are read-only once they are shared, atomic integers, which are
-/// not, and arrays of either.
+/// What shared memory can be made of: integers and floats, which are read-only once they are shared, atomic
+/// integers, which are not, and arrays of either.
 ///
 /// # Safety
-/// No pointers, no padding, no destructor, valid for every pattern of bits, aligned to at most a page. With `CHANGES`, every access through `&Self` is
-/// atomic; without, there is no interior mutability.
+/// No pointers, no padding, no destructor, valid for every pattern of bits, aligned to at most a page. With
+/// `CHANGES`, every access through `&Self` is atomic; without, there is no interior mutability.
 pub unsafe trait Element: sealed::Sealed + Sized + Send + Sync + 'static {
-    /// Whether others may change it while it is shared.
+    /// Whether other processes may change it while it is shared.
     const CHANGES: bool;
 }
 
@@ -74,12 +76,12 @@ impl<T: Plain, const N: usize> Plain for [T; N] {}
 /// What a `phalanx::Shared` can be: one [`Element`], or a slice of them.
 ///
 /// # Safety
-/// `at` answers a pointer to exactly `len` elements at `start`.
+/// `at` returns a pointer to exactly `len` elements at `start`.
 pub unsafe trait Shareable: Send + Sync + 'static {
     #[doc(hidden)]
     type Element: Element;
 
-    /// How many elements, if that is always the same.
+    /// The number of elements, if that is fixed.
     #[doc(hidden)]
     const LEN: Option<usize>;
 
@@ -110,7 +112,7 @@ unsafe impl<T: Element> Shareable for [T] {
 /// Shared memory seen as a `T`; unmapped and closed on drop.
 #[derive(Debug)]
 pub struct Region<T: Shareable + ?Sized> {
-    /// Where the elements lie, unless there is nothing.
+    /// The elements; `None` if they take no memory.
     mapped: Option<Mapping>,
     len: usize,
     file: OwnedFd,
@@ -118,27 +120,38 @@ pub struct Region<T: Shareable + ?Sized> {
 }
 
 impl<T: Shareable + ?Sized> Region<T> {
-    /// Memory that begins with these values; nobody else has them.
+    /// New memory that begins with these values; no other process has it.
+    ///
+    /// # Errors
+    /// `InvalidData` if a `T` does not have that many elements; `FileTooLarge` above the limit on the size of
+    /// files; `EMFILE`, `ENFILE`, `ENOMEM` or `ENOSPC`.
     pub fn of(values: &mut [T::Element]) -> io::Result<Region<T>> {
-        // SAFETY: the values are borrowed exclusively, so not even atomics change; an element has no padding; and the bytes
-        // are as many as the values take.
+        // SAFETY: the values are borrowed exclusively, so not even atomics change; an element has no padding;
+        // and the bytes are as many as the values take.
         let bytes =
             unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val::<[_]>(values)) };
         Region::open(filled::<T::Element>(bytes)?, values.len())
     }
 
-    /// Memory that begins with these values, plain data.
+    /// New memory that begins with a copy of these values, plain data.
+    ///
+    /// # Errors
+    /// Those of [`Region::of`].
     pub fn copy_of(values: &[T::Element]) -> io::Result<Region<T>>
     where
         T::Element: Plain,
     {
-        // SAFETY: plain data does not change behind a reference, and has no padding; the bytes are as many as the values take.
+        // SAFETY: plain data does not change behind a reference, and has no padding; the bytes are as many as
+        // the values take.
         let bytes =
             unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val::<[_]>(values)) };
         Region::open(filled::<T::Element>(bytes)?, values.len())
     }
 
-    /// So many elements, which `fill` writes in place.
+    /// New memory of `len` elements, which `fill` writes in place.
+    ///
+    /// # Errors
+    /// Those of [`Region::of`]; `InvalidInput` if so many elements have no room in the address space.
     pub fn built(len: usize, fill: impl FnOnce(&mut [T::Element])) -> io::Result<Region<T>>
     where
         T::Element: Plain,
@@ -148,16 +161,20 @@ impl<T: Shareable + ?Sized> Region<T> {
         allocate(&file, size)?;
         let mapped = map_all(file.as_fd(), size, true)?;
         let start = start_of(mapped.as_ref());
-        // SAFETY: exactly these elements are mapped (or there are none), all of them zero, at the beginning of a page, until after `fill`. The file is new and
-        // its number is known to nobody else, so nothing else refers to them.
+        // SAFETY: exactly these elements are mapped (or there are none), all of them zero, at the beginning
+        // of a page, until after `fill`. The file is new and nothing else knows its number, so nothing else
+        // refers to them.
         fill(unsafe { NonNull::slice_from_raw_parts(start, len).as_mut() });
-        // The kernel seals nothing against writing that somebody could write to.
+        // The kernel does not seal a file against writing while it has a writable mapping.
         drop(mapped);
         seal(&file, FROZEN)?;
         Region::open(file.into(), len)
     }
 
-    /// So many elements, all of their bytes zero.
+    /// New memory of `len` elements, all of their bytes zero.
+    ///
+    /// # Errors
+    /// Those of [`Region::built`].
     pub fn zeroed(len: usize) -> io::Result<Region<T>> {
         let file = create(c"phalanx-shared", libc::MFD_ALLOW_SEALING)?;
         allocate(&file, bytes::<T::Element>(len)?)?;
@@ -165,10 +182,10 @@ impl<T: Shareable + ?Sized> Region<T> {
         Region::open(file.into(), len)
     }
 
-    /// Maps memory that somebody sent.
+    /// Maps received memory.
     ///
     /// # Errors
-    /// If it is not a memory file for exactly `len` elements, allocated and sealed as it has to be.
+    /// If it is not a memory file for exactly `len` elements, allocated and sealed as they require.
     pub fn open(file: OwnedFd, len: usize) -> io::Result<Region<T>> {
         let size = bytes::<T::Element>(len)?;
         let wanted = seals_of::<T::Element>();
@@ -179,7 +196,7 @@ impl<T: Shareable + ?Sized> Region<T> {
         Ok(Region { mapped, len, file, kind: PhantomData })
     }
 
-    /// How many elements.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -190,8 +207,9 @@ impl<T: Shareable + ?Sized> Deref for Region<T> {
 
     fn deref(&self) -> &T {
         let start = T::at(start_of(self.mapped.as_ref()), self.len);
-        // SAFETY: `open` has mapped exactly these elements (or there are none, or they have no size), at the beginning of a page; they stay mapped
-        // as long as `self` lives, every pattern of bits is valid, and what is not atomic cannot change: see the head of the file.
+        // SAFETY: `open` has mapped exactly these elements (or there are none, or they have no size), at the
+        // beginning of a page; they stay mapped as long as `self` lives, every pattern of bits is valid, and
+        // what is not atomic cannot change: see the head of the file.
         unsafe { start.as_ref() }
     }
 }
@@ -202,7 +220,7 @@ impl<T: Shareable + ?Sized> AsFd for Region<T> {
     }
 }
 
-/// Where the first element lies; anywhere, if there is nothing.
+/// Where the first element lies; dangling if there is nothing.
 fn start_of<E>(mapped: Option<&Mapping>) -> NonNull<E> {
     mapped.map_or(NonNull::dangling(), |mapped| mapped.start.cast())
 }
@@ -211,13 +229,13 @@ fn seals_of<T: Element>() -> libc::c_int {
     if T::CHANGES { FIXED } else { FROZEN }
 }
 
-/// How many bytes so many elements are.
+/// The size of `len` elements, in bytes.
 fn bytes<T>(len: usize) -> io::Result<usize> {
     let size = len.checked_mul(size_of::<T>()).filter(|&size| isize::try_from(size).is_ok());
     size.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "more than there are addresses"))
 }
 
-/// A file of these bytes, sealed as memory of such elements has to be.
+/// A file of these bytes, sealed as memory of such elements must be.
 fn filled<T: Element>(bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = create(c"phalanx-shared", libc::MFD_ALLOW_SEALING)?;
     // Writing allocates every page of it.
@@ -226,7 +244,7 @@ fn filled<T: Element>(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Gives a file this size, and memory for all of it: a page that cannot be had later would be a SIGBUS.
+/// Gives a file this size, and memory for all of it: a page without memory would be a SIGBUS later.
 fn allocate(file: &File, size: usize) -> io::Result<()> {
     if size == 0 {
         return Ok(());
@@ -272,7 +290,7 @@ mod tests {
         assert!(Region::<[u64]>::open(file(64, FIXED), 8).is_err());
         Region::<[u64]>::open(file(64, FROZEN), 8).unwrap();
         Region::<[AtomicU64]>::open(file(64, FIXED), 8).unwrap();
-        // Nobody could write to it.
+        // It cannot be written to.
         assert!(Region::<[AtomicU64]>::open(file(64, FROZEN), 8).is_err());
     }
 

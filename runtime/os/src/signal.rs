@@ -1,6 +1,6 @@
 //! Signals: masks, dispositions, and the handlers of the three roles (root, supervisor, actor).
 //!
-//! A handler only stores to atomics and makes one async-signal-safe call to wake whoever waits.
+//! A handler only stores to atomics and makes one async-signal-safe call to wake the waiting thread.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -20,12 +20,12 @@ use super::{check, copy, zeroed};
 pub struct Mask(SigSet);
 
 impl Mask {
-    /// Of signals that have a name. (Real-time signals are neither blocked nor waited for by this crate.)
+    /// The named ones of these signals. (This crate neither blocks nor awaits real-time signals.)
     pub fn of(signals: &[i32]) -> Mask {
         Mask(signals.iter().filter_map(|&signal| Signal::try_from(signal).ok()).collect())
     }
 
-    /// Of all signals that can be blocked.
+    /// All signals that can be blocked.
     pub fn all() -> Mask {
         Mask(SigSet::all())
     }
@@ -42,14 +42,16 @@ impl Mask {
     }
 }
 
-/// Does something that the kernel may answer with EFBIG and this signal to the calling thread: only the error is left of it.
+/// Runs `act`, which may fail with EFBIG and raise this signal in the calling thread. The signal is
+/// discarded; the error remains.
 pub(crate) fn without<T>(signal: i32, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let blocked = Mask::of(&[signal]);
     let before = blocked.0.thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap_or(SigSet::empty());
     let done = act();
     if done.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EFBIG)) {
         let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: a valid set and a valid time; nothing is asked about the signal. Without one that is pending it is an error, at once.
+        // SAFETY: a valid set and a valid time; null asks for nothing about the signal. If none is pending,
+        // the call fails at once.
         unsafe { libc::sigtimedwait(blocked.0.as_ref(), std::ptr::null_mut(), &now) };
     }
     Mask(before).install();
@@ -68,20 +70,22 @@ fn install(signal: i32, handler: libc::sighandler_t, flags: libc::c_int) -> io::
     change(signal, Some(&action(handler, flags))).map(drop)
 }
 
-/// What happens on this signal, and what is to happen from now on. By number, as nix has no name for real-time signals. Async-signal-safe.
+/// Returns what happens on this signal, and sets `new` if given. By number, as nix has no name for real-time
+/// signals. Async-signal-safe.
 fn change(signal: i32, new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     let mut old = zeroed();
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: null, or an action of `action`, whose callers in this file pass SIG_DFL, SIG_IGN or a function of this file with the right
-    // signature; the old one is written to a local variable.
+    // SAFETY: null, or an action of `action`, whose callers in this file pass SIG_DFL, SIG_IGN or a function
+    // of this file with the right signature; the old one is written to a local variable.
     check(unsafe { libc::sigaction(signal, new, &mut old) }).map(|_| old)
 }
 
-/// What a supervisor and all its forks begin with: default dispositions for every signal, nothing blocked; but SIGPIPE ignored, as Rust's own start does,
-/// and SIGTTIN and SIGTTOU, since none of them is ever in the foreground of a terminal, and nobody would continue one that was stopped there.
+/// What a supervisor and all its forks begin with: default dispositions for every signal, nothing blocked.
+/// SIGPIPE is ignored, as by Rust's own start. So are SIGTTIN and SIGTTOU: none of these processes is ever in
+/// the foreground of a terminal, and nothing would continue one that was stopped there.
 pub fn reset() {
     set_defaults();
-    // A closed pipe is an error of the write; so is a terminal (EIO) of the read. What is written to a terminal goes through.
+    // A write to a closed pipe fails then, a read from a terminal too (EIO). A write to a terminal succeeds.
     for signal in [libc::SIGPIPE, libc::SIGTTIN, libc::SIGTTOU] {
         let _ = install(signal, libc::SIG_IGN, 0);
     }
@@ -90,7 +94,7 @@ pub fn reset() {
 /// Default dispositions for every signal, and nothing blocked. Async-signal-safe.
 pub fn set_defaults() {
     for signal in 1..=libc::SIGRTMAX() {
-        // Those that cannot be changed (KILL, STOP, those of libc) say so, and that is all right.
+        // The call fails for those that cannot be changed (KILL, STOP, those of libc), and that is all right.
         let _ = install(signal, libc::SIG_DFL, 0);
     }
     Mask::of(&[]).install();
@@ -101,7 +105,7 @@ pub fn is_default(signal: i32) -> bool {
     disposition(signal) == Some(libc::SIG_DFL)
 }
 
-/// Whether this signal is noted by the program's handler, and nobody has put another one in its place.
+/// Whether the program's handler notes this signal, and no other handler has taken its place.
 pub fn is_watched(signal: i32) -> bool {
     disposition(signal) == Some(handler(note_if_ours))
 }
@@ -115,12 +119,12 @@ fn handler(function: extern "C" fn(libc::c_int)) -> libc::sighandler_t {
     function as libc::sighandler_t
 }
 
-/// The signals that have come for a role and not been looked at yet, as a bit set.
+/// The signals that have been noted and not yet taken, as a bit set.
 static PENDING: AtomicU32 = AtomicU32::new(0);
-/// For which process signals are noted. In a copy of it, made by fork in code of the user's, they do what they do by default: what they wake
-/// is the original's.
+/// The process for which signals are noted. In a copy of it, made by fork in the user's code, they do what
+/// they do by default: the waker is the original's.
 static NOTED_FOR: AtomicU64 = AtomicU64::new(0);
-/// Where to write to wake the one who waits; −1 for nobody.
+/// Where to write to wake the waiting thread; −1 for nowhere.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 /// Whether the waker is an eventfd (eight bytes) or a socket (one).
 static WAKE_IS_EVENT: AtomicBool = AtomicBool::new(false);
@@ -139,14 +143,14 @@ extern "C" fn note(signal: libc::c_int) {
     Errno::set_raw(errno);
 }
 
-/// Writes to where a signal wakes, if there is such a place. Async-signal-safe: neither call touches more than the kernel.
+/// Writes to the waker, if there is one. Async-signal-safe: neither call touches more than the kernel.
 fn wake() {
     let fd = WAKE.load(Ordering::Relaxed);
     if fd < 0 {
         return;
     }
-    // SAFETY: `wake_through` was given a descriptor that stays open for the life of the process, and a copy of that process does not come here: `note`
-    // looks for that first.
+    // SAFETY: `wake_through` was given a descriptor that stays open for the life of the process, and a copy
+    // of that process does not come here: `note` checks that first.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     let one = 1_u64.to_ne_bytes();
     if WAKE_IS_EVENT.load(Ordering::Relaxed) {
@@ -158,7 +162,8 @@ fn wake() {
     }
 }
 
-/// The program's handler. One that the program has installed later and that calls this one too (as `tokio::signal` does) decides what the signal means.
+/// The program's handler. A handler that the program has installed later and that calls this one too (as that
+/// of `tokio::signal` does) decides what the signal means.
 extern "C" fn note_if_ours(signal: libc::c_int) {
     // It is put back for the code that was interrupted.
     let errno = Errno::last_raw();
@@ -169,13 +174,13 @@ extern "C" fn note_if_ours(signal: libc::c_int) {
     }
 }
 
-/// From now on this signal is noted, and whoever is in a system call comes back with `EINTR`.
+/// From now on this signal is noted, and a system call that it interrupts fails with `EINTR`.
 pub fn watch(signal: i32) {
     NOTED_FOR.store(copy::generation(), Ordering::Relaxed);
     let _ = install(signal, handler(note), 0);
 }
 
-/// The signal has its default disposition again.
+/// Gives the signal its default disposition again.
 pub fn unwatch(signal: i32) {
     let _ = install(signal, libc::SIG_DFL, 0);
 }
@@ -204,9 +209,10 @@ pub fn is_noted(signal: i32) -> bool {
     PENDING.load(Ordering::SeqCst) & (1 << signal) != 0
 }
 
-/// Whether the signal has been noted, or has been sent to this process and waits for another thread to note it.
+/// Whether the signal has been noted, or was sent and waits for another thread of this process to note it.
 pub fn is_sent(signal: i32) -> bool {
-    // The kernel has one thread in mind for it. Whoever unblocks a signal is offered what waits, before this returns.
+    // The kernel has chosen one thread for it. A thread that unblocks a signal is offered what is pending
+    // before the call returns.
     Mask::of(&[signal]).install();
     Mask::of(&[]).install();
     is_noted(signal)
@@ -224,7 +230,7 @@ pub fn take(signal: i32) -> bool {
     PENDING.fetch_and(!(1 << signal), Ordering::SeqCst) & (1 << signal) != 0
 }
 
-/// Forgets what the process this one was forked from had noted, and its waker.
+/// Forgets what the process that forked this one had noted, and its waker.
 pub fn forget() {
     WAKE.store(-1, Ordering::Relaxed);
     PENDING.store(0, Ordering::SeqCst);
@@ -234,7 +240,7 @@ pub fn forget() {
 pub fn die_of(signal: i32) -> ! {
     let _ = install(signal, libc::SIG_DFL, 0);
     Mask::of(&[]).install();
-    // To this very thread: one that the kernel gives to another thread might come later than the exit below.
+    // To this very thread: a signal that the kernel gives to another one might come after the exit below.
     send_here(signal);
     super::process::exit_now(128 + signal)
 }
@@ -249,10 +255,10 @@ fn send_here(signal: i32) {
 /// The word that [`witness_abort`] sets, in memory that the supervisor can read.
 static OUT_OF_MEMORY: AtomicPtr<u32> = AtomicPtr::new(std::ptr::null_mut());
 static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(0);
-/// Whose page the word lies in.
+/// The process whose page the word lies in.
 static EXPLAINED_FOR: AtomicU64 = AtomicU64::new(0);
 
-/// On SIGABRT, finds out whether memory was the reason, says so in `word`, and lets the process die of the signal.
+/// On SIGABRT, notes in `word` whether memory was the reason, and lets the process die of the signal.
 pub fn explain_aborts(word: &'static AtomicU32, limit: u64) {
     OUT_OF_MEMORY.store(word.as_ptr(), Ordering::Relaxed);
     MEMORY_LIMIT.store(limit as usize, Ordering::Relaxed);
@@ -260,31 +266,34 @@ pub fn explain_aborts(word: &'static AtomicU32, limit: u64) {
     let _ = install(libc::SIGABRT, handler(witness_abort), libc::SA_RESETHAND);
 }
 
-/// Rust aborts after an allocation that failed, C++ after an uncaught `bad_alloc`: the signal alone does not tell
-/// them from any other abort. Evidence is either a stack that has been through `handle_alloc_error`, or a
-/// process that uses a good part of its limit.
+/// Rust aborts after an allocation that failed, C++ after an uncaught `bad_alloc`: the signal alone does not
+/// tell them from any other abort. Evidence is either a stack that has been through `handle_alloc_error`, or
+/// a process that uses a good part of its limit.
 extern "C" fn witness_abort(_: libc::c_int) {
     let word = OUT_OF_MEMORY.load(Ordering::Relaxed);
     if !word.is_null()
         && copy::is_of(EXPLAINED_FOR.load(Ordering::Relaxed))
         && (failed_allocation_on_stack() || private_memory() >= MEMORY_LIMIT.load(Ordering::Relaxed) / 3)
     {
-        // SAFETY: `explain_aborts` stored the pointer of a 'static atomic, which is valid for as long as the process; all accesses to it are
-        // atomic, those of other processes too.
+        // SAFETY: `explain_aborts` stored the pointer of a 'static atomic, which is valid for as long as the
+        // process; all accesses to it are atomic, those of other processes too.
         unsafe { AtomicU32::from_ptr(word) }.store(1, Ordering::SeqCst);
     }
-    // The disposition is the default again (SA_RESETHAND), so this one ends the process as soon as the handler
-    // returns, also when the signal was sent from outside.
+    // The disposition is the default again (SA_RESETHAND), so this one ends the process as soon as the
+    // handler returns, also when the signal was sent from outside.
     let _ = kill(Pid::this(), Signal::SIGABRT);
 }
 
-/// How much of the stack is looked at: the signal frame and the frames of `abort` lie between the handler and the caller, and take less.
+/// How much of the stack is looked at. Between the handler and the caller lie the signal frame and the frames
+/// of `abort`, which take less.
 const DEPTH: usize = 16 * 1024;
 
-/// A call in `handle_alloc_error` returns to at most so many bytes behind its beginning. It is a few instructions long, and what lies behind it aborts for other reasons.
+/// A call in `handle_alloc_error` returns to at most so many bytes behind its beginning. The function is a
+/// few instructions long, and what lies behind it aborts for other reasons.
 const LENGTH: usize = 32;
 
-/// How much is read at a time. A page is a multiple of it, so a piece is mapped or is not; and it has room on an alternate signal stack.
+/// How much is read at a time. A page is a multiple of it, so a piece is mapped or is not. It also has room
+/// on an alternate signal stack.
 const PIECE: usize = 512;
 
 /// The size of a return address.
@@ -292,8 +301,8 @@ const WORD: usize = size_of::<usize>();
 
 /// Whether a return address into `handle_alloc_error` lies on the stack of the thread that aborts.
 ///
-/// The frames of the callers are nothing that a pointer of this function may be used for, and the optimiser knows that. So the kernel reads
-/// them, from addresses that are mere numbers here.
+/// No pointer of this function may be used for the frames of its callers, and the optimiser knows that. So
+/// the kernel reads them, from addresses that are mere numbers here.
 #[inline(never)]
 fn failed_allocation_on_stack() -> bool {
     let target = std::alloc::handle_alloc_error as fn(std::alloc::Layout) -> ! as usize;
@@ -318,13 +327,15 @@ fn read_own_memory(address: usize, to: &mut [[u8; WORD]]) -> bool {
     }
 }
 
-/// Reads it through /proc, where a filter refuses that call. Open, pread and close are async-signal-safe.
+/// Reads memory of this process through /proc, where a filter refuses `process_vm_readv`. Open, pread and
+/// close are async-signal-safe.
 fn read_through_proc(address: usize, to: &mut [u8]) -> bool {
     let file = open(c"/proc/self/mem", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
     file.is_ok_and(|file| rustix::io::pread(file, &mut *to, address as u64) == Ok(to.len()))
 }
 
-/// The private writable memory of this process in bytes (`VmData`), read without allocating: open, read and close are async-signal-safe.
+/// The private writable memory of this process in bytes (`VmData`), read without allocating: open, read and
+/// close are async-signal-safe.
 fn private_memory() -> usize {
     let mut text = [0_u8; 256];
     let file = open(c"/proc/self/statm", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());

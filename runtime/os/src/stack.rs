@@ -1,38 +1,39 @@
 //! How much stack a thread has left, and more of it.
 //!
-//! What is encoded, decoded and dropped by recursion is as deep as its author likes, and threads have stacks as small as theirs like.
+//! Values are encoded, decoded and dropped by recursion. They may be as deep as their author likes, and the
+//! stack of a thread may be small.
 
 use std::cell::Cell;
 
 use super::mapping::Mapping;
 use super::zeroed;
 
-/// With less than this left, a few levels of recursion begin on another stack. In builds without optimisation one level of a derived impl takes about two
-/// kilobytes, more if it carries large arrays.
+/// With less than this left, the next few levels of recursion run on another stack. In builds without
+/// optimisation one level of a derived impl takes about two kilobytes, more if it carries large arrays.
 const RESERVE: usize = 128 * 1024;
 
-/// How large the other one is; pages that nobody touches take no memory.
+/// The size of that other stack; untouched pages take no memory.
 const SEGMENT: usize = 1024 * 1024;
 
-/// What of a new stack is gone before the first line runs on it, amply.
+/// How much of a new stack is used before the first line runs on it, amply.
 const MARGIN: usize = 16 * 1024;
 
 thread_local! {
-    /// The lowest address of the stack that this thread runs on; 0 before anybody has asked, `usize::MAX` if nobody knows.
+    /// The lowest address of the stack that this thread runs on; 0 if not asked yet, `usize::MAX` if unknown.
     static LIMIT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// In a supervisor, for its children, which run on a copy of its stack.
+/// Looks the limit up in a supervisor, for its children, which run on a copy of its stack.
 pub fn prepare() {
     find_limit();
 }
 
-/// The limit on the stack (`RLIMIT_STACK`) has changed.
+/// Forgets the limit of this thread's stack, because `RLIMIT_STACK` changes.
 pub fn forget() {
     LIMIT.set(0);
 }
 
-/// The stack pointer. Not the address of a local: AddressSanitizer keeps those that have one elsewhere.
+/// The stack pointer. Not the address of a local: AddressSanitizer keeps some of these elsewhere.
 #[inline(always)]
 fn here() -> usize {
     let here: usize;
@@ -71,7 +72,8 @@ fn find_limit() -> usize {
     limit
 }
 
-/// Does something that takes a part of the reserve, on this stack or on a new one. `None`, and nothing is done, if there is no memory for that.
+/// Runs `act`, which takes a part of the reserve, on this stack or on a new one. `None`, and `act` does not
+/// run, if there is no memory for a new stack.
 #[inline(always)]
 pub fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
     let limit = match LIMIT.get() {
@@ -81,11 +83,11 @@ pub fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
     if here().saturating_sub(limit) >= RESERVE { Some(act()) } else { with(SEGMENT, act) }
 }
 
-/// Does something on a new stack of this size. `None`, and nothing is done, if there is no memory for that.
+/// Runs `act` on a new stack of this size. `None`, and `act` does not run, if there is no memory for it.
 #[cold]
 #[inline(never)]
 pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
-    /// Puts the limit of the stack back that was left, also if `act` panics.
+    /// Restores the limit of the former stack, also if `act` panics.
     struct Back(usize);
     impl Drop for Back {
         fn drop(&mut self) {
@@ -103,7 +105,7 @@ pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
     }))
 }
 
-/// The library panics where there is no memory for a stack.
+/// Whether there is memory for a stack of this size: without it, the library panics.
 fn can_have(size: usize) -> bool {
     Mapping::anonymous(size, false).is_ok_and(Mapping::release)
 }
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(dig(100_000), 100_000);
     }
 
-    /// Also where a sanitizer has put the locals somewhere else.
+    /// Holds also where a sanitizer has put the locals somewhere else.
     #[test]
     fn a_thread_is_where_its_stack_is() {
         let size = 256 * 1024;

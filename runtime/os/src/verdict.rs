@@ -1,24 +1,27 @@
-//! What an error of a system call on a socket of ours says about whom: decided once, for all calls on mailboxes, reply channels, descriptor stores, and
-//! the lines of log and names.
+//! Which side an error of a system call on a socket of ours is about: decided once, for all calls on
+//! mailboxes, reply channels, descriptor stores, and the sockets of log and names.
 
 use std::io;
 
-/// Whose fault an error is, and so what is to be done about it.
+/// Which side an error is about, and so what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The number is not (any more) what this process has made of it: closed, something else, unusable. Trying again cannot help, and what else is
-    /// broken nobody knows: the process ends with words, and its supervisor does the rest. (A program makes its reply channel anew.)
+    /// The number is not (any more) what this process has made of it: closed, something else, unusable.
+    /// Trying again cannot help, and more may be broken: the process ends with a message, and its supervisor
+    /// does the rest. (A program makes its reply channel anew.)
     Ours,
-    /// The other end is gone. Who was there is forgotten.
+    /// The other end is gone. The process there is forgotten.
     Theirs,
-    /// No room, no memory, no descriptor, a signal: it is kept and tried again, or said in the answer. Nothing is concluded about anybody.
+    /// No room, no memory, no descriptor, a signal. The packet is kept and tried again, or the reply names
+    /// the error. Nothing is concluded about either side.
     Passes,
-    /// This packet will not go this way, but others may: too large, or forbidden by policy, or something in it is broken.
+    /// This packet cannot go this way, but others may: too large, or forbidden by policy, or something in it
+    /// is broken.
     Packet,
 }
 
 impl Verdict {
-    /// Says whose the error of a call on a socket is.
+    /// The verdict on an error of a call on a socket.
     pub fn of(error: &io::Error) -> Verdict {
         use Verdict::{Ours, Packet, Passes, Theirs};
         let Some(code) = error.raw_os_error() else {
@@ -39,7 +42,8 @@ impl Verdict {
         }
     }
 
-    /// Whether the reason passes, and it is not that there is no room: a socket that can be written to says nothing about when.
+    /// Whether the reason passes, but polling the socket does not show when: it is neither a full socket nor
+    /// a signal.
     pub fn passes_unseen(error: &io::Error) -> bool {
         Verdict::of(error) == Verdict::Passes
             && !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
