@@ -236,7 +236,7 @@ macro_rules! __shared_impl {
     ($name:ident) => {
         const _: () = $name::CHECKED;
         // SAFETY: `CHECKED` looks at each field and at the size; the macro adds repr(C).
-        #[allow(unsafe_code, reason = "written by a macro of sys/, argued there")]
+        #[allow(unsafe_code, reason = "written by a macro of phalanx-os, argued there")]
         unsafe impl $crate::memfd::Shared for $name {}
     };
 }

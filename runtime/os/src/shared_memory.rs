@@ -197,6 +197,7 @@ impl<T: Shareable + ?Sized> Region<T> {
     }
 
     /// The number of elements.
+    #[allow(clippy::len_without_is_empty, reason = "a slice of the elements has it")]
     pub fn len(&self) -> usize {
         self.len
     }

@@ -155,10 +155,14 @@ struct Settled {
     equipment: Equipment,
 }
 
+/// How many initialisers of this crate the program has. The unit tests also link the crate as the benchmarks use
+/// it, beside the one under test.
+const INITIALISERS: usize = if cfg!(test) { 2 } else { 1 };
+
 /// Prepares all that a root supervisor needs. Returns in the child of the reaper, except with an error.
 fn settle(control: &OwnedFd, program: i32) -> Result<Settled, Obstacle> {
     Step::Threads.attempt(process::confirm_single_thread)?;
-    if executable::may_have_run_foreign_code() {
+    if executable::may_have_run_foreign_code(INITIALISERS) {
         process::note_foreign_code();
     }
     let descriptors = rlimit::raise_descriptors();
@@ -193,4 +197,14 @@ fn program_name() -> String {
     let name =
         path.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| "program".to_owned()).trim_end_matches(" (deleted)").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_program_runs_no_foreign_code_before_main() {
+        assert!(!executable::may_have_run_foreign_code(INITIALISERS));
+    }
 }
