@@ -18,8 +18,7 @@ impl Reactor {
     ) -> io::Result<(u64, u64)> {
         let key = (deadline, self.next.fetch_add(1, Ordering::Relaxed));
         let mut inner = self.inner();
-        inner.futures.insert(key);
-        inner.future_waiters.insert(key.1, Arc::clone(waiter));
+        // First what can fail: a future that is registered without its key would stay.
         if inner.background.is_none() {
             let own = Arc::new(Waiter::default());
             let for_thread = Arc::clone(&own);
@@ -28,6 +27,8 @@ impl Reactor {
                 .spawn(move || self.run_background(&for_thread))?;
             inner.background = Some(own);
         }
+        inner.futures.insert(key);
+        inner.future_waiters.insert(key.1, Arc::clone(waiter));
         if let Some(background) = &inner.background {
             background.nudge();
         }
