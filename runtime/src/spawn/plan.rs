@@ -171,7 +171,9 @@ impl Plan {
             None => child,
         };
         let children = self.children.into_iter().map(sit).collect();
-        let options = Options { daemon: reserved.options.daemon, ..self.options };
+        // What the mailbox was made with, and its refs know.
+        let capacity = Some(reserved.options.mailbox());
+        let options = Options { daemon: reserved.options.daemon, mailbox: capacity, ..self.options };
         let Plan { name, mailbox, id, .. } = reserved;
         Plan { name, mailbox, id, options, children, ..self }
     }

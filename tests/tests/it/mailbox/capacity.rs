@@ -4,10 +4,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use phalanx::Restart;
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
-use super::{Latch, fill, go_on, hold, inbox, stop};
+use super::{Inbox, Latch, fill, go_on, hold, inbox, stop};
 
 #[test]
 fn a_mailbox_of_four_takes_four_beyond_the_message_in_progress() {
@@ -30,6 +31,26 @@ fn a_mailbox_of_four_takes_four_beyond_the_message_in_progress() {
         held.wait().unwrap();
         assert_eq!(inbox.seen().wait().unwrap(), [(1, 0), (1, 1), (1, 2), (1, 3)]);
         assert_eq!(inbox.depth(), 0);
+        latch.remove();
+    });
+}
+
+#[test]
+fn a_reserved_mailbox_keeps_its_capacity_over_restarts() {
+    alone(|| {
+        let inbox = || Inbox { seen: Vec::new() }.builder().restart(Restart::Permanent);
+        let reserved = inbox().mailbox(2).reserve().unwrap().with(inbox().mailbox(7));
+        let inbox = reserved.actor_ref();
+        let supervisor = Supervisor::one_for_one().child("inbox", reserved).start().unwrap();
+        assert_eq!(inbox.capacity(), 2);
+        processes::signal("KILL", i64::from(inbox.pid().unwrap()));
+        eventually("the next process", EVENT_TIMEOUT, || inbox.incarnation() == 2);
+        let latch = Latch::new("latch");
+        let held = hold(&inbox, &latch);
+        assert_eq!((inbox.capacity(), fill(&inbox, 1)), (2, 2));
+        latch.open();
+        held.wait().unwrap();
+        supervisor.stop(EVENT_TIMEOUT).unwrap();
         latch.remove();
     });
 }
