@@ -115,7 +115,7 @@ impl RunQueue {
             let fits = |n: usize| n * (piece.bytes() / all) + bytes <= BYTES;
             let mut n = all.min(most);
             if !fits(n) && !piece.job.whole {
-                n = ((BYTES - bytes) / (piece.bytes() / all).max(1)).clamp(1, n);
+                n = (BYTES.saturating_sub(bytes) / (piece.bytes() / all).max(1)).clamp(1, n);
             }
             if items > 0 && (alone || !fits(n) || items + n > wanted.max(1) && piece.job.whole) {
                 self.pieces.push_front(piece);

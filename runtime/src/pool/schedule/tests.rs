@@ -168,6 +168,15 @@ fn a_batch_of_several_items_has_no_more_bytes_than_fit() {
 }
 
 #[test]
+fn an_item_that_fills_a_message_by_itself_goes_alone() {
+    let (caller, mut queue) = (Arc::default(), queue_of_tasks_of(1_000.0));
+    queue.push(piece(&caller, 0, 1, 30 << 10, false));
+    queue.push(piece(&caller, 1, 2, 1, false));
+    assert_eq!(items(&queue.take_batch(1).pieces), [0]);
+    assert_eq!(items(&queue.take_batch(1).pieces), [1, 2]);
+}
+
+#[test]
 fn cancelled_items_are_passed_over() {
     let (cancelled, wanted) = (Arc::<Caller>::default(), Arc::default());
     let mut queue = queue();
