@@ -124,6 +124,22 @@ fn folders_import_only_what_is_below_them() {
     }
 }
 
+/// Services are built on actors; what runs in a supervisor, or in a process before its actor does, is not theirs.
+#[test]
+fn services_stand_on_the_actor_api() {
+    let services = [LAYERS[LAYERS.len() - 2], LAYERS[LAYERS.len() - 1]].concat();
+    for (path, text) in sources("runtime/src") {
+        let names = below_src(&path);
+        let [folder, .., file] = &names[..] else { continue };
+        if services.contains(&folder.as_str()) {
+            let used = modules_of_the_crate(&text, names.len() - usize::from(file == "mod.rs"));
+            for below in ["supervisor", "child"] {
+                assert!(!used.contains(below), "{}: a service names {below}", path.display());
+            }
+        }
+    }
+}
+
 /// Which names of the crate's root a file mentions outside of its own unit tests, whose module is so many levels below the root: `crate::a`, `crate::{a, b::c}`,
 /// or `super::` up to there.
 fn modules_of_the_crate(text: &str, depth: usize) -> BTreeSet<String> {
