@@ -46,7 +46,7 @@ fn a_plain_actor() {
         none(),
         quote! {
             impl WordCount {
-                /// Adds the words of `text`, and answers the new total.
+                /// Adds the words of `text`, and returns the new total.
                 pub fn add(&mut self, text: String) -> u64 {
                     self.total += text.split_whitespace().count() as u64;
                     self.total

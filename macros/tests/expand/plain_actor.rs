@@ -50,7 +50,7 @@ const _: () = {
     }
 };
 impl WordCount {
-    /// Adds the words of `text`, and answers the new total.
+    /// Adds the words of `text`, and returns the new total.
     #[allow(
         clippy::needless_pass_by_value,
         clippy::must_use_candidate,
@@ -77,7 +77,7 @@ const _: () = {
         reset,
     }
     impl WordCountCalls {
-        /// Adds the words of `text`, and answers the new total.
+        /// Adds the words of `text`, and returns the new total.
         pub fn add(&self, text: String) -> ::phalanx::__private::Reply<u64> {
             ::phalanx::__private::Calls::raw(self).ask(__Index::add as u32, (text,))
         }
