@@ -41,7 +41,7 @@ impl Latch {
         fs::write(&self.0, "").expect("a place for files");
     }
 
-    /// Opens it; answers whether nobody was first.
+    /// Opens it; returns whether this call was the first.
     pub fn open_first(&self) -> bool {
         File::create_new(&self.0).is_ok()
     }

@@ -1,7 +1,8 @@
 //! What the tests of phalanx share.
 //!
-//! Every case runs in a program of its own ([`alone`]): under a hard limit of time, with a temporary directory of its
-//! own, and with a leak check at its end. Cases that are about whole programs run one of `src/bin` ([`Program`]).
+//! Every case runs in a program of its own ([`alone`]): under a hard limit of time, with a temporary
+//! directory of its own, and with a leak check at its end. Cases that are about whole programs run one of
+//! `src/bin` ([`Program`]).
 
 // A case says on standard output that it has passed.
 #[allow(clippy::print_stdout)]

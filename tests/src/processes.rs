@@ -109,7 +109,8 @@ pub fn marked(mark: &str) -> Vec<Stat> {
 
 /// Sends a signal by its name (`KILL`, `STOP`, `INT`...); a negative number means a process group.
 pub fn signal(name: &str, pid: i64) {
-    // The shell's own `kill`, which every system has. It says so if the process is gone, which is not an error here.
+    // The shell's own `kill`, which every system has. It says so if the process is gone, which is not an
+    // error here.
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("kill -{name} {pid}")]).stderr(Stdio::null());
     let _ = shell.status().expect("there is a shell");
@@ -133,8 +134,8 @@ pub fn nested_supervisors(program: u32) -> Vec<u32> {
     descendants(program).into_iter().filter(named).map(|process| process.pid).collect()
 }
 
-/// Starts a process that is hard to get hold of: it has a session of its own, ignores the signals that ask, and whoever
-/// started it has ended; nor does its environment say whose it is. Answers its pid.
+/// Starts a process that is hard to get hold of. It has a session of its own, ignores the signals that ask,
+/// its parent has ended, and its environment carries no mark. Returns its pid.
 ///
 /// # Panics
 /// If there is no shell.
@@ -173,8 +174,9 @@ pub fn this_thread() -> u32 {
     number.expect("the last part is its number")
 }
 
-/// Waits until a thread of this process is blocked: it sleeps, and does not run between three looks. A thread that only
-/// sleeps for a moment on its way does; one that waits in slices does not, if these are longer than that.
+/// Waits until a thread of this process is blocked: it sleeps, and does not run between three looks. A thread
+/// that only sleeps for a moment on its way does; one that waits in slices does not, if these are longer than
+/// that.
 ///
 /// # Panics
 /// If it does not sleep.

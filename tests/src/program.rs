@@ -11,10 +11,12 @@ use crate::processes::{self, MARK};
 use crate::tempdir::TempDir;
 use crate::wait::{PROGRAM_TIMEOUT, until};
 
-/// Names a directory with programs that another profile has built. Tests are built to unwind whatever their profile says; programs are not.
+/// Names a directory with programs that another profile has built. Tests are built to unwind whatever their
+/// profile says; programs are not.
 const PROGRAMS: &str = "PHALANX_TEST_PROGRAMS";
 
-/// The program at this path, or the one of its name in that directory, if it has been built there. What is no path stays as it is.
+/// The program at this path, or the one of its name in that directory, if it has been built there. What is no
+/// path stays as it is.
 fn built(path: &str) -> String {
     let elsewhere = std::env::var_os(PROGRAMS).filter(|_| path.starts_with('/'));
     let elsewhere =
@@ -70,7 +72,8 @@ impl Program {
     }
 }
 
-/// A command that does not ignore Ctrl-C, even if we do: a shell has its background jobs ignore it, and that is inherited.
+/// A command that does not ignore Ctrl-C, even if we do: a shell has its background jobs ignore it, and that
+/// is inherited.
 fn with_default_signals(path: &str) -> Command {
     if !processes::ignores_interrupts() {
         return Command::new(path);
@@ -174,7 +177,7 @@ impl Run {
         self.child.kill().expect("a child of ours");
     }
 
-    /// Waits for its end; answers code, or minus signal.
+    /// Waits for its end; returns the exit code, or minus the signal.
     ///
     /// # Panics
     /// If it does not end.

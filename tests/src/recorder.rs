@@ -22,7 +22,7 @@ impl Recorder {
         self.effects.len()
     }
 
-    /// Answers when the latch is open, and is seen to run before that.
+    /// Returns when the latch is open, and is seen to run before that.
     pub fn note_slowly(&mut self, effect: u64, latch: Latch) -> usize {
         self.effects.push(effect);
         latch.mark("begun");

@@ -56,11 +56,11 @@ impl TempDir {
         self.path.join("tmp")
     }
 
-    /// Waits until no process carries the mark, no temporary file is there and no shared memory that was not there before,
-    /// for as long as is granted.
+    /// Waits until no process carries the mark, no temporary file is there and no shared memory that was not
+    /// there before, for as long as is granted.
     ///
     /// # Errors
-    /// What is left. Processes are killed then, so that they disturb nobody else.
+    /// What is left. Processes are killed then, so that they disturb no other case.
     pub(crate) fn nothing_left(&self) -> Result<(), String> {
         let (mut left, mut names) = (Vec::new(), BTreeSet::new());
         let gone = poll(grace_is_over, || {
@@ -83,7 +83,8 @@ impl Drop for TempDir {
     }
 }
 
-/// Shared memory with a name, as this project or what it is built on could leave it: other programs of the machine have theirs.
+/// Shared memory with a name, as this project or what it is built on could leave it: other programs of the
+/// machine have theirs.
 pub(crate) fn shared_memory() -> BTreeSet<PathBuf> {
     let mut found = files(Path::new("/dev/shm"));
     found.retain(|path| {

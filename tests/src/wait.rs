@@ -9,8 +9,8 @@ use phalanx::AnyRef;
 /// The hard limit of a case: one that runs longer has failed. Above every other limit in a case.
 pub(crate) const CASE_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a case waits for what another process or thread does at once: a reply, an exit, a restart, a stop.
-/// Longer than it takes on a busy machine.
+/// How long a case waits for what another process or thread does at once: a reply, an exit, a restart, a
+/// stop. Longer than it takes on a busy machine.
 pub const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a process waits for a latch. The case may itself wait for an event before it opens the latch.
@@ -96,8 +96,8 @@ pub fn eventually(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) 
     until(what, limit, || is_so().then_some(()));
 }
 
-/// How many messages the actor in this process has handled since it was started. A call that it answers later counts as
-/// soon as the actor has noted the caller.
+/// How many messages the actor in this process has handled since it was started. A call that it replies to
+/// later counts as soon as the actor has noted the caller.
 ///
 /// # Panics
 /// If the tree cannot be read.

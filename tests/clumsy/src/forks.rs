@@ -3,8 +3,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-// SAFETY: these take integers only. In the copy of a process with several threads, what those had locked stays locked: the cases use nothing of it
-// but memory, which the C library takes care of, and phalanx, which is what they are about.
+// SAFETY: these take integers only. In the copy of a process with several threads, their locks stay locked.
+// The cases use nothing there but memory, which the C library takes care of, and phalanx, which they test.
 unsafe extern "C" {
     safe fn fork() -> i32;
     safe fn _exit(code: i32) -> !;
@@ -48,7 +48,7 @@ pub fn wait(copy: u32) -> i32 {
     if status & 0x7f == 0 { status >> 8 & 0xff } else { -(status & 0x7f) }
 }
 
-/// Runs code in a copy of this process, which ends with it; answers the copy's pid.
+/// Runs code in a copy of this process, which ends with it; returns the copy's pid.
 pub fn copy(code: impl FnOnce()) -> u32 {
     twice().unwrap_or_else(|| {
         let ran = catch_unwind(AssertUnwindSafe(code));
@@ -56,7 +56,7 @@ pub fn copy(code: impl FnOnce()) -> u32 {
     })
 }
 
-/// The same; waits for the end of the copy.
+/// Runs code in a copy of this process, and waits for its end.
 ///
 /// # Panics
 /// If the code has panicked in the copy.

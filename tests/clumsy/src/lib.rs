@@ -1,5 +1,5 @@
-//! What a careless C library does to the process that it is in: it closes and shuts down numbers that are not its own, takes all that there are, forks, and writes where it
-//! should not.
+//! What a careless C library does to its process: it closes and shuts down numbers that are not its own,
+//! takes all that there are, forks, and writes where it must not.
 //!
 //! A crate of its own, because programs and tests make no system calls themselves.
 
@@ -33,7 +33,8 @@ pub fn fill() -> Vec<File> {
     iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
-/// The numbers that this process has open from 3 up, each with what it is (`socket:[4711]`, `anon_inode:[eventfd]`, a path).
+/// The numbers that this process has open from 3 up, each with what it is (`socket:[4711]`,
+/// `anon_inode:[eventfd]`, a path).
 pub fn descriptors() -> Vec<(i32, String)> {
     let mut found: Vec<(i32, String)> = fs::read_dir("/proc/self/fd")
         .into_iter()

@@ -3,7 +3,8 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 
-/// Writes these bytes, so often, at the beginning of each status page that a process has open; answers how many there were.
+/// Writes these bytes, so often, at the beginning of each status page that a process has open; returns the
+/// number of pages.
 ///
 /// # Panics
 /// If there is no such process.
@@ -22,7 +23,7 @@ pub fn overwrite(pid: u32, bytes: &[u8], times: usize) -> usize {
 /// How large a status page is.
 pub const PAGE: usize = 8192;
 
-/// Fills the memory that a worker shares with its pool with this byte; answers how many such files it has.
+/// Fills the memory that a worker shares with its pool with this byte; returns the number of such files.
 ///
 /// # Panics
 /// If there is no such process.

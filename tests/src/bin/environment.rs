@@ -1,7 +1,8 @@
-//! A small program of everything that starts processes, for environments in which something is missing: `environment [REPORT]`.
+//! A small program of everything that starts processes, for environments in which something is missing:
+//! `environment [REPORT]`.
 //!
-//! It says in one line whether all went well (`works`) or what did not (`missing: ..`), on standard output or at the end of the file REPORT. A second
-//! line means that `main` has run twice. Exits with 0 or 1.
+//! It says in one line whether all went well (`works`) or what did not (`missing: ..`), on standard output or
+//! at the end of the file REPORT. A second line means that `main` has run twice. Exits with 0 or 1.
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 

@@ -1,4 +1,4 @@
-//! Refs without a type, what is done when somebody ends, and the parent's end.
+//! Refs without a type, what an actor does at the end of another, and the parent's end.
 
 use std::sync::mpsc;
 use std::thread;
@@ -8,7 +8,7 @@ use phalanx::prelude::*;
 use phalanx::{AnyRef, Down};
 use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
-/// Knows who is there.
+/// Knows which actors are inside.
 #[actor]
 struct Porter {
     inside: Vec<AnyRef>,
@@ -142,7 +142,7 @@ fn whoever_ends_is_reported_once_by_one_thread_for_all() {
             eventually("it has left", EVENT_TIMEOUT, || porter.inside().wait().unwrap().is_empty());
         }
         let after = porter.descriptors().wait().unwrap();
-        // The reply channels of callers who are gone are cleared out now and then.
+        // The reply channels of callers that are gone are cleared out now and then.
         assert!(after < before + 20, "{before} descriptors, then {after}");
     });
 }

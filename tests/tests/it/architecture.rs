@@ -37,8 +37,8 @@ fn uses(directory: &str, exempt: &str, words: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// The compiler says it too: of the crates that are published, only `phalanx-os` allows unsafe code, and has the crates for
-/// system calls. Here they are missed by name, whatever a manifest or an attribute allows.
+/// The compiler says it too: of the crates that are published, only `phalanx-os` allows unsafe code, and has
+/// the crates for system calls. Here they are missed by name, whatever a manifest or an attribute allows.
 #[test]
 fn unsafe_code_and_system_calls_are_in_one_crate_only() {
     for directory in ["runtime/src", "runtime/policy/src", "runtime/benches"] {
@@ -65,8 +65,9 @@ fn panics_are_caught_in_one_place() {
     assert_eq!(uses("runtime/src", "/src/ipc/user_code.rs", &["catch_unwind"]), [""; 0]);
 }
 
-/// The folders of the runtime, from the ground up: each imports only folders of the rows above its own here. Folders of
-/// one row do not know each other. `sys` and `policy` are crates of their own (`runtime/os`, `runtime/policy`).
+/// The folders of the runtime, from the ground up: each imports only folders of the rows above its own here.
+/// Folders of one row do not know each other. `sys` and `policy` are crates of their own (`runtime/os`,
+/// `runtime/policy`).
 const LAYERS: &[&[&str]] = &[
     &["sys", "policy"],
     &["types"],
@@ -124,7 +125,8 @@ fn folders_import_only_what_is_below_them() {
     }
 }
 
-/// Services are built on actors; what runs in a supervisor, or in a process before its actor does, is not theirs.
+/// Services are built on actors; what runs in a supervisor, or in a process before its actor does, is not
+/// theirs.
 #[test]
 fn services_stand_on_the_actor_api() {
     let services = [LAYERS[LAYERS.len() - 2], LAYERS[LAYERS.len() - 1]].concat();
@@ -140,8 +142,8 @@ fn services_stand_on_the_actor_api() {
     }
 }
 
-/// Which names of the crate's root a file mentions outside of its own unit tests, whose module is so many levels below the root: `crate::a`, `crate::{a, b::c}`,
-/// or `super::` up to there.
+/// The names of the crate's root that a file mentions outside of its own unit tests: `crate::a`, `crate::{a,
+/// b::c}`, or `super::` up to the root, so many levels above the file's module.
 fn modules_of_the_crate(text: &str, depth: usize) -> BTreeSet<String> {
     let product = text.find("\n#[cfg(test)]\nmod ").map_or(text, |at| &text[..at]);
     let code: String = product.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -194,7 +196,8 @@ fn every_way_to_name_a_module_of_the_crate_is_found() {
 /// That they have no unsafe code either is for the compiler to say: the workspace denies it.
 #[test]
 fn programs_and_tests_make_no_system_calls_of_their_own() {
-    // One drops its rights before it spawns, and one refuses calls to the program that it runs: the standard library does neither.
+    // One drops its rights before it spawns, and one refuses calls to the program that it runs: the standard
+    // library does neither.
     let exempt = ["/scenario/boots.rs", "/bin/refuse.rs"];
     for directory in ["examples/src", "tests/src", "tests/tests"] {
         let mut found = uses(directory, "/architecture.rs", &["nix", "rustix", "libc"]);
@@ -236,8 +239,8 @@ fn macros_expand_to_private_paths_only() {
     }
 }
 
-/// Texts of other processes are shown on one line: whatever writes an error, a name or a reason for people goes through `escaped`, or has nothing in it that
-/// another process could have written.
+/// Texts of other processes are shown on one line: code that writes an error, a name or a reason for people
+/// goes through `escaped`, or writes nothing that another process could have written.
 #[test]
 fn everything_that_is_displayed_is_escaped_or_of_our_own_words() {
     let own = [

@@ -1,5 +1,5 @@
-//! The programs of the README and of the tour, typed into a crate of their own; and that all code in documents is run
-//! somewhere.
+//! The programs of the README and of the tour, typed into a crate of their own; and that all code in
+//! documents is run somewhere.
 
 use std::env;
 use std::fs;
@@ -43,8 +43,8 @@ fn program() -> String {
     snippets().swap_remove(0)
 }
 
-/// The tour: the snippets that go on from the first program, put together with it. Definitions stand where definitions
-/// stand, and everything else follows in `main`.
+/// The tour: the snippets that go on from the first program, put together with it. Definitions stand where
+/// definitions stand, and everything else follows in `main`.
 fn tour() -> String {
     let program = program();
     let (definitions, main) = program.split_once("#[phalanx::main]\n").unwrap();
@@ -67,8 +67,8 @@ fn tour() -> String {
     )
 }
 
-/// A crate that depends on phalanx by path, and on nothing else: the program, a library whose documentation is the
-/// program, the program once more as a test, and the other programs of the README and of the tour.
+/// A crate that depends on phalanx by path, and on nothing else: the program, a library whose documentation
+/// is the program, the program once more as a test, and the other programs of the README and of the tour.
 fn fresh_crate() -> &'static Path {
     static PLACE: OnceLock<PathBuf> = OnceLock::new();
     PLACE.get_or_init(make_crate)
@@ -149,7 +149,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The README and the tour are run above; every other document with Rust in it is a doctest of the library, whole.
+/// The README and the tour are run above; every other document with Rust in it is a doctest of the library,
+/// whole.
 #[test]
 fn every_snippet_of_every_document_is_run() {
     let top = top();

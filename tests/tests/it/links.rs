@@ -226,7 +226,7 @@ fn a_shutdown_takes_no_longer_than_its_budget() {
     });
 }
 
-/// Calls whoever it is told to, who calls back.
+/// Calls the next one, which calls back.
 #[actor]
 struct Round;
 

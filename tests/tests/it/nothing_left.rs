@@ -1,7 +1,7 @@
-//! Whoever is killed, nothing is left behind.
+//! Nothing is left behind, whichever process is killed.
 //!
-//! A tree in which much is going on is hit at a random moment. The seed is on standard error, and can be given back as
-//! `PHALANX_TESTS_SEED`.
+//! A tree in which much is going on is hit at a random moment. The seed is on standard error, and can be
+//! given back as `PHALANX_TESTS_SEED`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -64,12 +64,12 @@ fn assert_no_strays(run: &Run) {
     });
 }
 
-/// Those that exist and are no zombies. Whoever is orphaned by a kill is reaped by init, when it likes.
+/// Those that exist and are no zombies. A process that a kill orphans is reaped by init, when it likes.
 fn running(pids: impl IntoIterator<Item = u32>) -> Vec<processes::Stat> {
     pids.into_iter().filter(|&pid| processes::runs(pid)).filter_map(processes::stat).collect()
 }
 
-/// Kills somebody in each round, and looks for what is left of it, and at last of the program.
+/// Kills a process in each round, and looks for what is left of it, and at last of the program.
 #[track_caller]
 fn rounds(test: &str, victim: impl Fn(&Run, &mut Random) -> Option<u32>) {
     let mut random = Random::seeded(test);

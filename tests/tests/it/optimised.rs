@@ -1,6 +1,7 @@
-//! The part of `it` that CI runs in a release build too, where all of it takes too long to be built: what optimised code can do
-//! differently. That is what depends on memory that other processes write, on signals and stacks, on processes that come to be by a fork, on
-//! descriptors closed twice, and on bytes that are not to be believed.
+//! The part of `it` that CI runs in a release build too, where all of it takes too long to be built: what
+//! optimised code can do differently. That is what depends on memory that other processes write, on signals
+//! and stacks, on processes that come to be by a fork, on descriptors closed twice, and on bytes that are not
+//! to be believed.
 
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used)]

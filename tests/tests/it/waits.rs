@@ -133,7 +133,8 @@ fn a_supervisor_can_be_waited_for_like_others() {
     });
 }
 
-/// Each of those who ask used to take the news of the start away from the others, and to take it for the end.
+/// Each of the threads that ask used to take the news of the start away from the others, and to take it for
+/// the end.
 #[test]
 fn nobody_is_told_of_an_end_that_is_none_however_many_ask_at_once() {
     alone(|| {
@@ -160,7 +161,7 @@ fn a_child_that_was_ended_and_started_again_is_told_as_it_is() {
     alone(|| {
         let supervisor = Supervisor::one_for_one().start().unwrap();
         let idler = supervisor.start_child("idler", Idler.builder()).unwrap();
-        // Polled from outside: nobody in this process is in a call of the library.
+        // Polled from outside: no thread of this process is in a call of the library.
         let sentinel = idler.sentinel().unwrap().try_clone_to_owned().unwrap();
         let ended = |limit| wait_any(&[&sentinel], Some(limit)).unwrap() == [0];
         for _ in 0..3 {

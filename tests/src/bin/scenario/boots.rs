@@ -12,7 +12,8 @@ use crate::argument;
 /// Which initialiser runs before `main`, if any.
 const INITIALISER: &str = "SCENARIO_INITIALISER";
 
-/// An initialiser of the program, as C++ libraries have them. It runs in the program, and in every image that is started of it.
+/// An initialiser of the program, as C++ libraries have them. It runs in the program, and in every image that
+/// is started of it.
 #[used]
 #[allow(unsafe_code, reason = "there is no other way to run something before `main`")]
 #[unsafe(link_section = ".init_array")]
@@ -38,7 +39,7 @@ extern "C" fn initialise() {
     }
 }
 
-/// Says who it is.
+/// Returns its user.
 #[actor]
 struct Quiet;
 

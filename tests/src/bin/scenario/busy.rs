@@ -1,4 +1,5 @@
-//! A tree in which much is going on: three levels, actors that come and go by themselves, orphans with sessions of their own.
+//! A tree in which much is going on: three levels, actors that come and go by themselves, orphans with
+//! sessions of their own.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Branch {
     #[tell]
     fn grow(&self) {
         for round in 0.. {
-            // Much is to be going on, but a kill is to be noticed by those who wait for the processor.
+            // Much must be going on, but the processes that wait for the processor must notice a kill.
             std::thread::sleep(Duration::from_millis(4));
             let Ok(leaf) = Leaf.spawn() else { return };
             // Dies of it, or does not.

@@ -17,7 +17,8 @@ const LONG: Duration = Duration::from_secs(20);
 /// For those that do not stop by themselves.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Runs a shell line to its end, and says how that was. What becomes of its output, and the line by which it is ready, are arguments.
+/// Runs a shell line to its end, and says how that was. What becomes of its output, and the line by which it
+/// is ready, are arguments.
 #[phalanx::main]
 pub(crate) fn runs() -> phalanx::Result<()> {
     phalanx::logging::init();
@@ -70,7 +71,8 @@ pub(crate) fn several() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Has the command that its other arguments are, which is ready when somebody listens at the address that is the first.
+/// Has the command of its other arguments, which is ready when a server listens at the address of the first
+/// one.
 #[phalanx::main]
 pub(crate) fn keeps() -> phalanx::Result<()> {
     let command = Command::new(argument(3)).args(std::env::args_os().skip(4)).output(Output::Discard);

@@ -7,7 +7,8 @@ use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually, processes};
 
 use crate::actors::{Stubborn, Witness, forever, later, witness};
 
-/// Waits for the end of the daemon, which comes with the end of `main`; then asks an actor, which is still there.
+/// Waits for the end of the daemon, which comes with the end of `main`; then asks an actor, which is still
+/// there.
 #[task]
 fn outlive(daemon: u32, actor: ActorRef<Witness>) {
     eventually("the daemon's end", EVENT_TIMEOUT, || !processes::exists(daemon));

@@ -8,7 +8,7 @@ use phalanx_tests::{EVENT_TIMEOUT, processes, until};
 
 use crate::actors::witness;
 
-/// An actor that nobody has started before the replacement.
+/// An actor that is not started before the replacement.
 #[actor]
 struct Latecomer;
 

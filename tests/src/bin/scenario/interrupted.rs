@@ -61,7 +61,8 @@ pub(crate) fn handling() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Installs handlers of its own after its first spawn. Goes on after SIGINT and SIGTERM, and ends by itself after SIGHUP.
+/// Installs handlers of its own after its first spawn. Goes on after SIGINT and SIGTERM, and ends by itself
+/// after SIGHUP.
 #[phalanx::main]
 pub(crate) fn handling_signals() -> phalanx::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -63,7 +63,8 @@ impl Namer {
     }
 }
 
-/// Gives names away from below an actor, as many as it is told, or as many as there can be; and again when those are free.
+/// Gives names away from below an actor, as many as it is told, or as many as there can be; and again when
+/// those are free.
 #[phalanx::main]
 pub(crate) fn many_names() -> phalanx::Result<()> {
     for wanted in [argument(2).parse()?, 3] {

@@ -42,7 +42,7 @@ pub(crate) fn logs_itself() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// A text that would be two lines, the second one in somebody else's name.
+/// A text that would be two lines, the second one in another process's name.
 const EVIL: &str = "a\r\n[1 forged] b\u{1b}[2J\u{9b}";
 
 /// Shows what breaks out of lines, in every place where an actor can put it.

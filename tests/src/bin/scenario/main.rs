@@ -1,6 +1,7 @@
 //! Programs for the cases that are about whole programs: `scenario NAME [ARGUMENT]`.
 //!
-//! Those that end by the protocol carry `#[phalanx::main]` on their function; the others just return from `main`.
+//! Those that end by the protocol carry `#[phalanx::main]` on their function; the others just return from
+//! `main`.
 
 #![allow(clippy::print_stdout, reason = "the cases read what their programs print")]
 
@@ -96,7 +97,7 @@ fn main() -> phalanx::Result<()> {
         "task-panics" => tasks::panics(),
         "descriptors" => tasks::descriptors(),
         "descriptors-under-way" => limits::descriptors_under_way(),
-        // Whoever starts this executable without arguments and lets it run `main` is seen by what stays.
+        // A process that starts this executable without arguments, and so runs `main`, is seen by what stays.
         "" => plain::stays(),
         name => Err(phalanx::Error::new(format!("no scenario is called `{name}`"))),
     }

@@ -1,4 +1,5 @@
-//! How actors end, each in its own way: what a build that is optimised, or cannot unwind, must report as every other one does.
+//! How actors end, each in its own way: what a build that is optimised, or cannot unwind, must report as
+//! every other one does.
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;

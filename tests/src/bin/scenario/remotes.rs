@@ -53,7 +53,7 @@ pub(crate) fn holder() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// Answers squares, for as long as there are jobs.
+/// Puts squares for as long as there are jobs.
 #[phalanx::main]
 pub(crate) fn squarer() -> phalanx::Result<()> {
     let node = remote::connect(argument(2), &secret())?;

@@ -122,7 +122,7 @@ pub(crate) fn interrupted() -> phalanx::Result<()> {
     Ok(())
 }
 
-/// The same with a worker that does not stop.
+/// As `interrupted`, with a worker that does not stop.
 #[phalanx::main]
 pub(crate) fn interrupted_hanging() -> phalanx::Result<()> {
     let stubborn = Stubborn.builder().grace(FOREVER);

@@ -1,4 +1,5 @@
-//! From the first spawn of a program to its root supervisor: what may be in the way, and that nothing of it makes `main` run again.
+//! From the first spawn of a program to its root supervisor: what may be in the way, and that nothing of it
+//! makes `main` run again.
 
 mod initialisers;
 mod libraries;

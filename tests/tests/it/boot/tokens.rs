@@ -10,7 +10,7 @@ use phalanx_tests::Program;
 
 use super::{SCENARIO, said};
 
-/// A token as nobody has made it.
+/// A token that no program has made.
 fn invented(program: u32) -> String {
     format!("{:120}", format!("phalanx-boot {program} 0123456789abcdef"))
 }

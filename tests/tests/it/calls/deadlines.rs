@@ -144,7 +144,7 @@ fn a_wait_that_was_given_up_can_be_taken_up_again() {
             assert!(matches!(reply.wait_timeout(limit), Err(CallError::Timeout(_))));
             assert!(start.elapsed() >= limit);
         }
-        // Nobody else has got it meanwhile.
+        // No other call has got it meanwhile.
         let other = log.ask(0, 1);
         assert_eq!(reply.wait().unwrap(), time);
         assert!(start.elapsed() >= time - Duration::from_millis(60));

@@ -15,7 +15,7 @@ struct Desk {
     judged: Vec<Answer<Result<u64, String>>>,
 }
 
-/// Can be read by nobody.
+/// No reader can decode it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Answered {
     #[serde(serialize_with = "refuse")]
@@ -95,7 +95,7 @@ impl Desk {
         later
     }
 
-    /// Answers all that are owed, from the last to the first; those who wanted it.
+    /// Replies to all callers, from the last to the first; returns how many of them still waited.
     fn settle(&mut self, number: u64) -> usize {
         self.owed.drain(..).rev().filter_map(|answer| answer.send(number).ok()).count()
     }
@@ -246,7 +246,8 @@ fn an_actor_that_is_restarted_owes_nothing_and_its_callers_are_told() {
             assert_eq!(desk.wanted().wait().unwrap(), 0);
             assert_eq!(desk.incarnation(), round + 1);
         }
-        // What was answered is owed no more: a call that is queued when the actor dies is served by the next process.
+        // A call that was replied to is owed no more: one that is queued when the actor dies is served by the
+        // next process.
         let kept = desk.ask();
         assert_eq!(desk.settle(5).wait().unwrap(), 1);
         assert_eq!(kept.wait().unwrap(), 5);
@@ -300,7 +301,7 @@ fn nobody_wants_the_answer_of_a_caller_that_is_gone_or_late() {
         // Four are owed an answer, and two can get it.
         assert_eq!(desk.settle(1).wait().unwrap(), 2);
         assert!(waiting[1].join().is_ok() && waiting[2].join().is_ok());
-        // The channels of those who are gone are closed when others come, without anybody's doing.
+        // The channels of callers that are gone are closed when others come, without further work.
         for _ in 0..40 {
             ask_and_wait_for_itself::spawn(desk.clone()).unwrap().join().unwrap();
         }

@@ -42,7 +42,7 @@ impl Log {
         time
     }
 
-    /// Answers only what is even.
+    /// Halves only what is even.
     fn half(&mut self, number: u32) -> Result<u32, String> {
         if number.is_multiple_of(2) { Ok(number / 2) } else { Err(format!("{number} is odd")) }
     }
@@ -128,7 +128,7 @@ fn one_thread_waits_while_others_come_and_go() {
         let (slow, quick) = (log(), log());
         let sleeping = Duration::from_secs(1);
         thread::scope(|scope| {
-            // The first to wait leads; those who come after it must not depend on its end.
+            // The first to wait leads; the later ones must not depend on its end.
             let waiting = scope.spawn(|| slow.sleep(sleeping).wait());
             for number in 0..200 {
                 assert_eq!(quick.ask(0, number).wait().unwrap(), (0, number));

@@ -36,7 +36,7 @@ impl Keeper {
         Keeper { kept: first.into_iter().collect() }
     }
 
-    /// Keeps some more; answers the sum of the values below all.
+    /// Keeps some more; returns the sum of the values below all.
     fn keep(&mut self, cells: Vec<ActorRef<Cell>>) -> u64 {
         self.kept.extend(cells);
         self.kept.iter().map(|cell| cell.value().wait().unwrap()).sum()
@@ -55,12 +55,12 @@ impl Keeper {
         vec![self.kept[0].clone(); count]
     }
 
-    /// A new actor, known to nobody else.
+    /// A new actor that no other process knows.
     fn make(&self, value: u64) -> ActorRef<Cell> {
         Cell { value }.spawn().unwrap()
     }
 
-    /// Gives the first one to somebody else.
+    /// Gives the first one to another keeper.
     fn hand_to(&self, other: ActorRef<Keeper>) -> u64 {
         other.keep(vec![self.kept[0].clone()]).wait().unwrap()
     }

@@ -1,4 +1,4 @@
-//! Signals that arrive while somebody waits: no error, no loss, no early timeout.
+//! Signals that arrive while a caller waits: no error, no loss, no early timeout.
 
 use std::process::{self, Child, Command};
 use std::time::{Duration, Instant};

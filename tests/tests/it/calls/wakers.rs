@@ -30,7 +30,7 @@ impl Wake for Bomb {
     }
 }
 
-/// Asks somebody when it is woken, and waits for the answer.
+/// Calls an actor when it is woken, and waits for the reply.
 struct Asker(ActorRef<Slow>, mpsc::Sender<u64>);
 
 impl Wake for Asker {
@@ -54,7 +54,7 @@ fn a_waker_that_panics_ends_no_waiting_but_its_own() {
             let mut first = slow.echo(1, 100);
             begin(&mut first, &Waker::from(Arc::clone(&bomb)));
             if leads_itself {
-                // This thread, or the library's own: whoever leads, wakes.
+                // This thread, or the library's own: the one that leads wakes.
                 assert_eq!(slow.echo(2, 0).wait_timeout(EVENT_TIMEOUT).unwrap(), 2);
             }
             eventually("the waker", EVENT_TIMEOUT, || bomb.0.load(Ordering::SeqCst));

@@ -27,7 +27,8 @@ fn a_code_is_that_of_the_command() {
 #[test]
 fn a_signal_is_that_of_the_command() {
     alone(|| {
-        // Hang-up, interrupt, quit, abort, bus, kill, user, segv, pipe, alarm, term, cpu, a real-time signal, the last one.
+        // Hang-up, interrupt, quit, abort, bus, kill, user, segv, pipe, alarm, term, cpu, a real-time signal,
+        // the last one.
         for signal in [1, 2, 3, 6, 7, 9, 10, 11, 13, 14, 15, 24, 40, 64] {
             let command = begun(&format!("echo begun; kill -{signal} $$"));
             assert_eq!(command.join_timeout(EVENT_TIMEOUT), Some(killed_by(signal)));

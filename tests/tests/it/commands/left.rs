@@ -1,10 +1,11 @@
-//! Whoever is killed, nothing is left of the commands.
+//! Nothing is left of the commands, whichever process is killed.
 
 use phalanx_tests::{EVENT_TIMEOUT, Program, Run, eventually, processes};
 
 use super::SCENARIO;
 
-/// A program with several commands; everybody below its root supervisor, and the keeper of the first command.
+/// A program with several commands; all processes below its root supervisor, and the keeper of the first
+/// command.
 fn with_commands() -> (Run, Vec<u32>, u32) {
     let run = Program::new(SCENARIO).args(["commands"]).env("RUST_LOG", "off").start();
     let keeper = run.line().parse().unwrap();

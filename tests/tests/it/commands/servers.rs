@@ -1,5 +1,5 @@
-//! Real servers as commands: ready, reload, kills, stops, and that nothing of them is left and their data is whole. Where a server is not installed, its
-//! cases say that they are skipped.
+//! Real servers as commands: ready, reload, kills, stops, and that nothing of them is left and their data is
+//! whole. Where a server is not installed, its cases say that they are skipped.
 
 use std::fs;
 use std::io::{Read, Write, stderr};
@@ -72,7 +72,8 @@ impl Drop for Home {
     }
 }
 
-/// Says something to who listens there; what comes back until it contains `end`, or is over. Empty if nobody listens.
+/// Sends words to the server at this port; returns what comes back until it contains `end`, or is over. Empty
+/// if no server listens.
 fn talk(port: u16, words: &str, end: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return String::new() };
     stream.set_read_timeout(Some(EVENT_TIMEOUT)).unwrap();
@@ -175,7 +176,7 @@ fn redis(program: PathBuf, home: &Home) -> Server {
 }
 
 fn get(port: u16) -> String {
-    // It says that it is loading to who comes too early, and hangs up in any case.
+    // The server tells a client that comes too early that it is loading, and hangs up in any case.
     talk(port, "GET number\r\nQUIT\r\n", "+OK\r\n")
 }
 
@@ -354,7 +355,8 @@ fn nginx_as_a_daemon_is_refused_with_a_hint_or_ends_at_once_and_nothing_of_it_is
             Err(other) => panic!("{other}"),
         }
         eventually("a free port", EVENT_TIMEOUT, || !listens(nginx.port));
-        // The parent of a daemon may have ended when the tree is killed, or not; and its children have a session of their own.
+        // The parent of a daemon may have ended when the tree is killed, or not; and its children have a
+        // session of their own.
         let line = nginx.server.args.iter().map(|arg| format!(" {arg}")).collect::<String>();
         let shell = format!("{}{line}; exec sleep 1000", nginx.server.program.display());
         let args = vec!["-c".to_owned(), shell];
@@ -380,7 +382,7 @@ impl Postgres {
         if is_root() {
             fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
             chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-            // On the way there, whoever has them made.
+            // The directories on the way there, which may have any owner.
             for above in Path::new(home.path()).ancestors().skip(1).take(2) {
                 fs::set_permissions(above, fs::Permissions::from_mode(0o755)).unwrap();
             }
@@ -417,7 +419,7 @@ impl Postgres {
     }
 }
 
-/// The command as that of somebody who is not root.
+/// The command as a user that is not root.
 fn as_plain_user(program: &Path, args: &str) -> (PathBuf, Vec<String>) {
     let args = args.split(' ').map(str::to_owned);
     if !is_root() {

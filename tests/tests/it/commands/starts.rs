@@ -164,7 +164,7 @@ fn a_line_that_never_comes_is_a_start_timeout_and_leaves_nothing() {
     });
 }
 
-/// One that nobody listens at.
+/// A port at which no server listens.
 fn free_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
@@ -190,7 +190,7 @@ fn a_socket_says_that_it_is_ready() {
         let listener = Command::new(SCENARIO).args(["listens", "./socket"]).current_dir(std::env::temp_dir());
         let command = listener.ready(Ready::path("socket")).spawn().unwrap();
         UnixStream::connect(paper.path()).unwrap();
-        // It stays where it was, and nobody listens.
+        // It stays where it was, and no server listens.
         command.kill().unwrap();
         command.join();
         let limit = Duration::from_millis(500);

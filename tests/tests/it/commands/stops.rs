@@ -132,7 +132,8 @@ fn the_grace_holds_at_the_end_of_the_program() {
     });
 }
 
-/// Whichever comes first: the end is its own, or it was stopped. Never is it reported as killed by the signal that we have sent.
+/// Whichever comes first: the end is its own, or it was stopped. It is never reported as killed by our own
+/// signal.
 #[test]
 fn a_stop_at_the_moment_of_its_own_end_is_reported_as_one_of_the_two() {
     alone(|| {

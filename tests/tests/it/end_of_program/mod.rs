@@ -38,7 +38,8 @@ fn messages_that_are_queued_at_the_end_are_handled() {
     assert_eq!(stopped, ["two stopped", "one stopped"]);
 }
 
-/// An actor's hook runs while what it has started is still there; siblings stop in reverse order of their start.
+/// An actor's hook runs while what it has started is still there; siblings stop in reverse order of their
+/// start.
 #[test]
 fn actors_are_stopped_in_reverse_order_of_their_start_at_every_level() {
     assert_eq!(
@@ -68,7 +69,8 @@ fn a_main_that_fails_ends_its_tree_and_exits_with_1() {
     assert_eq!(run.finish(), 1);
 }
 
-/// In a program that is built to abort nothing runs after the panic, and the end of its tree is that after a kill.
+/// In a program that is built to abort nothing runs after the panic, and the end of its tree is that after a
+/// kill.
 #[test]
 fn a_main_that_panics_waits_for_no_work_and_exits_with_101_or_aborts() {
     let run = scenario::start("panics");

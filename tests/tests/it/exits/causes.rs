@@ -1,4 +1,4 @@
-//! Exits and signals are reported as what they are, to the caller and to everybody else.
+//! Exits and signals are reported as what they are, to the caller and to all others.
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
@@ -6,7 +6,7 @@ use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
 use super::{Mortal, mortal};
 
-/// Ends a fresh actor by a call; what its caller is told is what everybody is told.
+/// Ends a fresh actor by a call; its caller is told what all others are told.
 #[track_caller]
 fn ended_by<T: phalanx::Portable + std::fmt::Debug>(
     call: impl FnOnce(&ActorRef<Mortal>) -> Reply<T>,

@@ -160,7 +160,7 @@ fn a_panic_without_a_text_is_still_a_panic_with_a_place() {
 #[test]
 fn a_panic_that_passes_by_the_hook_is_still_a_panic_of_its_method() {
     alone(|| {
-        // As a panic that a thread pool hands on to whoever waits for its job.
+        // As a panic that a thread pool hands on to the thread that waits for its job.
         let (message, _, method) = words_of(|panicker| panicker.without_hook());
         assert_eq!((message.as_str(), method.as_deref()), ("quietly", Some("without_hook")));
     });

@@ -1,4 +1,5 @@
-//! The program `scenario reasons`: what is reported of each end, also by a build that is optimised and cannot unwind.
+//! The program `scenario reasons`: what is reported of each end, also by a build that is optimised and cannot
+//! unwind.
 
 use crate::scenario;
 

@@ -239,7 +239,7 @@ fn several_may_stop_an_actor_at_once() {
         thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| careful.stop(EVENT_TIMEOUT))).collect();
             for thread in threads {
-                // Who comes too late is told that it is gone.
+                // A caller that comes too late is told that it is gone.
                 let outcome = thread.join().unwrap();
                 let expected = Ok(ExitReason::Stopped(StoppedBy::Ref));
                 assert!(outcome == expected || matches!(outcome, Err(SendError::Gone(_))), "{outcome:?}");
@@ -281,7 +281,8 @@ fn actors_stop_by_the_end_of_the_program_with_their_hook() {
     });
 }
 
-/// A process that SIGSTOP has stopped: without being continued it would not heed any other signal than SIGKILL.
+/// A process that SIGSTOP has stopped: without being continued it would not heed any other signal than
+/// SIGKILL.
 fn suspended(pid: u32) -> u32 {
     processes::signal("STOP", i64::from(pid));
     eventually("it is stopped", EVENT_TIMEOUT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));
@@ -379,7 +380,8 @@ fn a_child_whose_restart_was_called_off_stays_down_until_somebody_asks_for_it() 
     });
 }
 
-/// At whatever moment of a restart: before the death is known, while it is, while the next process starts, and after that.
+/// At whatever moment of a restart: before the death is known, while it is, while the next process starts,
+/// and after that.
 #[test]
 fn a_stop_at_any_moment_of_a_restart_is_the_end() {
     alone(|| {

@@ -36,7 +36,7 @@ fn a_death_says_who_where_and_how() {
     });
 }
 
-/// Whoever reads of a death when the next process is there already is told which one it was.
+/// A process that reads of a death when the next process is there already is told which one it was.
 #[test]
 fn a_death_names_the_process_that_died_and_not_the_one_that_came_after_it() {
     alone(|| {

@@ -1,4 +1,5 @@
-//! What a panic has thrown, and what throws again when it is dropped, ends the process that has thrown it and no other.
+//! What a panic has thrown, and what throws again when it is dropped, ends the process that has thrown it and
+//! no other.
 
 use std::panic::panic_any;
 

@@ -1,4 +1,4 @@
-//! Whoever waits for an actor that dies is told, once, at once, and what it was doing.
+//! A process that waits for an actor that dies is told once, at once, and what the actor was doing.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,7 +87,7 @@ fn an_idle_actor_that_dies_had_nothing_in_progress() {
     });
 }
 
-/// Asks somebody else.
+/// Asks another actor.
 #[actor]
 struct Caller {
     mortal: ActorRef<Mortal>,

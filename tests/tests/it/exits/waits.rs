@@ -31,7 +31,7 @@ fn an_exit_status_is_never_lost_however_late_and_often_it_is_asked_for() {
         drop(mortal.exit(7));
         let pid = mortal.pid().unwrap_or_default();
         eventually("its end", EVENT_TIMEOUT, || !copy.is_alive());
-        // Reaped before anybody has asked.
+        // Reaped before any process has asked.
         assert!(pid == 0 || !processes::exists(pid));
         for _ in 0..3 {
             assert_eq!(mortal.join(), ExitReason::Exited(7));

@@ -1,4 +1,4 @@
-//! A log that is full, large, broken or slow harms nobody.
+//! A log that is full, large, broken or slow harms no process.
 
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,7 +71,7 @@ fn a_field_that_is_larger_than_any_is_cut_and_marked() {
         let text = heard.text("text");
         let kept = text.strip_suffix("... (cut)").unwrap();
         assert!(kept.len() >= (16 << 20) - 100 && kept.len() <= 16 << 20, "{}", kept.len());
-        // Whoever sent it can send more.
+        // Its sender can send more.
         talker().say("after it".into()).wait().unwrap();
         hear("after it");
     });
@@ -207,7 +207,7 @@ fn a_subscriber_that_panics_loses_one_event() {
 #[test]
 fn memory_does_not_grow_with_what_is_logged() {
     alone(|| {
-        // Nothing is kept: the filter lets it in, and nobody takes it.
+        // Nothing is kept: the filter lets it in, and no layer takes it.
         tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
         let (talker, vandal) = (talker(), Vandal.spawn().unwrap());
         let flood = || {

@@ -199,7 +199,7 @@ impl Talker {
         }
     }
 
-    /// Says everything once; answers how many levels it was asked for.
+    /// Says everything once; returns how many levels it was asked for.
     fn at_all_levels(&self) -> usize {
         tracing::error!("one error");
         tracing::warn!("one warning");

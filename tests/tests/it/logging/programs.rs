@@ -96,7 +96,8 @@ fn no_text_of_another_process_makes_a_line_of_its_own_or_moves_the_cursor() {
         assert!(line.starts_with('[') && !line.starts_with("[1 forged]"), "{line:?} in {lines:#?}");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
-    // An event's message in two ways, its target, three fields, a span; five errors, and three of them as reasons in the log; a command's line.
+    // An event's message in two ways, its target, three fields, a span; five errors, and three of them as
+    // reasons in the log; a command's line.
     let found = lines.iter().filter(|line| line.contains("[1 forged]")).count();
     assert!(found >= 14, "{found}: {lines:#?}");
     assert_eq!(

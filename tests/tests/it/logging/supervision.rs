@@ -234,7 +234,8 @@ fn a_restart_is_an_event_after_that_of_the_crash_and_the_next_process_is_heard()
         assert_eq!((restarted.number("pid"), restarted.number("incarnation")), (next, 2));
         assert!(restarted.text("reason").contains("no such luck"));
         let messages: Vec<String> = all().iter().map(|heard| heard.message().to_owned()).collect();
-        // Two processes say this, each in its order; only an end is said after all that the one that ended has said.
+        // Two processes say this, each in its order; only an end is said after all that the one that ended
+        // has said.
         let of_supervisor: Vec<_> = messages.iter().filter(|text| *text != "again").collect();
         assert_eq!(of_supervisor, ["before the panic", "crashed", "waiting", "restarted"]);
     });

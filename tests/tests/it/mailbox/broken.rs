@@ -31,7 +31,7 @@ impl Clumsy {
         let _ = clumsy::close(number);
     }
 
-    /// Shuts its own mailbox down, which is the one socket that nobody else of this test has given it.
+    /// Shuts its own mailbox down, the one socket that no other process of this test has given it.
     #[tell]
     fn shut_down(&self, number: i32) {
         let _ = clumsy::shut_down(number);
@@ -45,7 +45,8 @@ impl Clumsy {
     }
 }
 
-/// What a call comes to; no wait may be cut off by a deadline, which is what spinning looks like from outside.
+/// What a call comes to; no wait may be cut off by a deadline, which is what spinning looks like from
+/// outside.
 #[track_caller]
 fn answer_or_end(actor: &ActorRef<Clumsy>, what: &str) -> Option<ExitReason> {
     match actor.within(EVENT_TIMEOUT).ping().wait() {
@@ -195,7 +196,8 @@ fn an_actor_that_is_started_again_serves_whichever_socket_but_its_mailbox_was_sh
             let (supervisor, actor) = supervised(3);
             actor.ping().wait().unwrap();
             actor.shut_down(sockets(&actor)[index]).unwrap();
-            // What is broken is noticed by the process that uses it, at the latest when a caller comes that it does not know.
+            // What is broken is noticed by the process that uses it, at the latest when a caller comes that
+            // it does not know.
             let serves = || actor.within(EVENT_TIMEOUT).ping().wait().is_ok();
             let mut served = 0;
             eventually("it serves again, or is given up", EVENT_TIMEOUT, || {
@@ -222,7 +224,8 @@ fn an_actor_that_is_started_again_serves_whichever_socket_but_its_mailbox_was_sh
     });
 }
 
-/// The kernel gives the lowest number that is free: that of what was closed, to the reply channel of the next caller.
+/// The kernel gives the lowest number that is free: that of what was closed, to the reply channel of the next
+/// caller.
 #[test]
 fn a_channel_whose_number_has_gone_to_that_of_another_caller_costs_no_more_than_its_process() {
     alone(|| {
@@ -255,7 +258,8 @@ fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
         }
         assert_eq!(supervisor.join_timeout(EVENT_TIMEOUT), Some(ExitReason::IntensityReached));
         let reason = actor.join_timeout(EVENT_TIMEOUT);
-        // As its last process says it, or as its supervisor does, which has given up: whichever this process reads first on a mailbox that has hung up.
+        // As its last process says it, or as its supervisor does, which has given up: this process reads
+        // either one first on a mailbox that has hung up.
         let last = match &reason {
             Some(ExitReason::GaveUp { last }) => Some(&**last),
             reason => reason.as_ref(),
@@ -264,14 +268,15 @@ fn a_mailbox_that_is_shut_down_is_a_crash_until_the_supervisor_gives_up() {
     });
 }
 
-/// As a stale number in a C library does; in the program, where nobody starts anything again.
+/// As a stale number in a C library does, but in the program, which no supervisor starts again.
 #[test]
 fn a_program_whose_sockets_are_shut_down_has_answers_again() {
     alone(|| {
         let actor = Clumsy.spawn().unwrap();
         actor.ping().wait().unwrap();
         let before = clumsy::descriptors();
-        // Those of the reply channel are there since the first call of this program; those of actors come with them.
+        // Those of the reply channel are there since the first call of this program; those of actors come
+        // with them.
         let own: Vec<i32> = sockets_of(before);
         for number in own {
             let under_way = actor.within(EVENT_TIMEOUT).slow();

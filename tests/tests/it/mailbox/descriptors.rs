@@ -43,7 +43,7 @@ impl Hoarder {
     fn hear_of(&self, _other: ActorRef<Hoarder>) {}
 }
 
-/// Somebody whom the actor does not know yet: two calls, the second after the first has ended.
+/// A caller that the actor does not know yet: two calls, the second after the first has ended.
 #[task]
 fn call(hoarder: ActorRef<Hoarder>) -> [Result<usize, String>; 2] {
     [(); 2].map(|()| match hoarder.within(EVENT_TIMEOUT).ping().wait() {
@@ -56,7 +56,7 @@ fn call(hoarder: ActorRef<Hoarder>) -> [Result<usize, String>; 2] {
 fn has_a_typed_error_at_once_for_each(hoarder: &ActorRef<Hoarder>) {
     let other = Hoarder::builder().name("other").spawn().unwrap();
     assert!(hoarder.fill().wait().unwrap() > 10);
-    // Who is known has an answer, but for what would have to come with the message.
+    // A known caller has a reply, but for what would have to come with the message.
     for _ in 0..3 {
         assert!(hoarder.within(EVENT_TIMEOUT).ping().wait().is_ok());
         match hoarder.within(EVENT_TIMEOUT).greet(other.clone()).wait() {
@@ -65,7 +65,7 @@ fn has_a_typed_error_at_once_for_each(hoarder: &ActorRef<Hoarder>) {
         }
         hoarder.hear_of(other.clone()).unwrap();
     }
-    // Who is new is told, too, as often as it asks.
+    // A new caller is told, too, as often as it asks.
     for _ in 0..3 {
         let said = call::spawn(hoarder.clone()).unwrap().join().unwrap();
         for answer in said {
@@ -112,7 +112,7 @@ fn an_actor_that_may_be_restarted_says_so_too() {
     });
 }
 
-/// Not as root, who may have as many under way as it likes.
+/// Not as root, which may have as many under way as it likes.
 #[test]
 fn an_answer_for_which_too_many_descriptors_are_under_way_is_said_and_its_caller_not_forgotten() {
     let script = r#"

@@ -1,4 +1,4 @@
-//! Messages to actors that are gone, and those who watch them.
+//! Messages to actors that are gone, and processes that watch them.
 
 use std::thread;
 use std::time::Duration;
@@ -41,7 +41,8 @@ fn whoever_waits_for_room_is_told_when_the_actor_dies() {
         thread::scope(|scope| {
             let telling = scope.spawn(|| inbox.put(1, 0));
             let asking = scope.spawn(|| inbox.ask(1, 1).wait());
-            // Nobody says of another thread that it sleeps; both outcomes below hold wherever they are by now.
+            // No thread can say of another one that it sleeps; both outcomes below hold wherever they are by
+            // now.
             assert_eq!(inbox.join_timeout(Duration::from_millis(100)), None);
             inbox.kill().unwrap();
             assert!(matches!(telling.join().unwrap(), Err(SendError::Gone(_))));

@@ -29,7 +29,7 @@ impl Echo {
         latch.pass();
     }
 
-    /// Answers when it is told to.
+    /// Replies when it is told to.
     fn owe(&mut self) -> Later<u64> {
         let (later, answer) = phalanx::later();
         self.owed.push(answer);
@@ -48,7 +48,7 @@ impl Echo {
     }
 }
 
-/// More threads that want to run than there are cores, so that nobody gets to read at once.
+/// More threads that want to run than there are cores, so that no reader runs at once.
 fn busily(work: impl FnOnce()) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -107,7 +107,7 @@ fn calls_beyond_what_may_be_under_way_are_full_and_others_wait_for_room() {
         assert!(matches!(echo.within(limit).owed().wait(), Err(CallError::Full(_))));
         // A tell is no call.
         echo.pay(MOST).unwrap();
-        // Who waits for room gets it, and everybody has an answer.
+        // A caller that waits for room gets it, and every caller has a reply.
         assert_eq!(echo.owed().wait().unwrap(), 0);
         assert!(owed.drain(..).all(|reply| reply.wait() == Ok(1)));
         assert_eq!(echo.echo(7).wait().unwrap(), 7);

@@ -66,7 +66,7 @@ fn hold(inbox: &ActorRef<Inbox>, latch: &Latch) -> Reply<()> {
     held
 }
 
-/// Fills the mailbox while the actor is held, and answers how many messages it took.
+/// Fills the mailbox while the actor is held; returns how many messages it took.
 fn fill(inbox: &ActorRef<Inbox>, from: u32) -> u64 {
     let mut taken = 0;
     loop {

@@ -1,4 +1,4 @@
-//! Callers that do not read their answers hold up nobody.
+//! Callers that do not read their replies hold up no other caller.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::go_on;
 
-/// Answers at length.
+/// Replies at length.
 #[actor]
 struct Talker;
 

@@ -45,8 +45,8 @@ fn some_more(inbox: &ActorRef<Inbox>, more: u64) {
 /// After all that, the mailbox still takes what it says, and nothing was lost, doubled or turned round.
 #[track_caller]
 fn assert_whole(inbox: &ActorRef<Inbox>, senders: u32) {
-    // The count of those who were killed between counting and sending comes right when the queue is empty; an actor that had
-    // gone to sleep by then notices with its next message.
+    // The count of the senders that were killed between counting and sending comes right when the queue is
+    // empty; an actor that had gone to sleep by then notices with its next message.
     inbox.counts().wait().unwrap();
     eventually("an empty mailbox", EVENT_TIMEOUT, || inbox.depth() == 0);
     let latch = Latch::new("latch");

@@ -170,7 +170,7 @@ fn an_actor_is_stopped_by_name() {
     });
 }
 
-/// Asks while nobody can answer.
+/// Asks while no supervisor can reply.
 #[task]
 fn ask_a_stopped_program(program: u32) -> (String, Duration) {
     processes::signal("STOP", i64::from(program));

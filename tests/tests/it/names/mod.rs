@@ -1,4 +1,4 @@
-//! Names and groups: who is found, by whom, and for how long.
+//! Names and groups: which actor is found, by which process, and for how long.
 
 mod deaths;
 mod groups;
@@ -52,7 +52,7 @@ struct Client {
 
 #[actor]
 impl Client {
-    /// The pid of whoever has this name.
+    /// The pid of the actor with this name.
     fn find(&self, name: String) -> Result<u32, String> {
         let found = names::lookup::<Db>(&name).map_err(|error| error.to_string())?;
         found.pid().map_err(|error| error.to_string())

@@ -111,7 +111,7 @@ fn askers_that_are_killed_while_they_ask_leave_nothing() {
     });
 }
 
-/// Ends the line for everybody: the one thing that cannot be kept from a process that has it.
+/// Ends the line for all processes: the one thing that cannot be kept from a process that has it.
 #[task]
 fn shut_the_line_down() {
     line().shutdown(std::net::Shutdown::Both).unwrap();
@@ -127,7 +127,7 @@ fn a_line_that_was_shut_down_is_an_error_and_no_wait() {
         let error = names::lookup::<Db>("db").unwrap_err();
         assert!(error.to_string().contains("the name registry is gone"), "{error}");
         assert!(start.elapsed() < EVENT_TIMEOUT / 5);
-        // Nothing else is harmed, and nobody runs in circles.
+        // Nothing else is harmed, and no process runs in circles.
         assert_eq!(db.add(1).wait(), Ok(1));
         assert_ne!(names::lookup::<Db>("db"), not_found("db"));
     });

@@ -236,7 +236,7 @@ fn an_old_handle_never_signals_the_process_that_got_its_pid() {
         task.join().unwrap_err();
 
         for pid in pids {
-            // Somebody else may be quicker, a few times.
+            // Another process may take the pid first, a few times.
             let Some(mut other) = (0..50).find_map(|_| foreign(pid)) else {
                 eprintln!("skipped: a process with a certain pid cannot be made here");
                 return;

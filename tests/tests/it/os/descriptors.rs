@@ -27,7 +27,8 @@ fn pass_on((other, blob): (AnyRef, Blob)) -> (AnyRef, Blob) {
     (other, blob)
 }
 
-/// Mailboxes, status pages, a control channel, an epoll set and what comes with messages: code that prints would write into it.
+/// Mailboxes, status pages, a control channel, an epoll set and what comes with messages: code that prints
+/// would write into it.
 fn use_a_tree_without_standard_ones((other, blob): (AnyRef, Blob)) -> Result<Vec<String>, String> {
     close_standard();
     let below = Process::spawn(pass_on, (other, blob)).map_err(|error| error.to_string())?;

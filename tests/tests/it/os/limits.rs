@@ -1,4 +1,4 @@
-//! Memory, descriptors, and pipes that nobody reads.
+//! Memory, descriptors, and pipes that no process reads.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -105,7 +105,7 @@ fn output_that_nobody_reads_holds_up_its_actor_only_and_is_not_cut() {
         assert_eq!(errors.next().unwrap(), "no answer from print");
         assert_eq!(errors.next().unwrap(), "others answer");
 
-        // Now somebody reads. The lines are made of it; nobody else prints an `x`.
+        // Now this process reads. The lines are made of `x`; no other line contains one.
         let mut text = String::new();
         program.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text.matches('x').count(), (10 << 20) / 1024 * 1023);
@@ -114,7 +114,7 @@ fn output_that_nobody_reads_holds_up_its_actor_only_and_is_not_cut() {
     });
 }
 
-/// Memory files are files to the kernel, which kills by SIGXFSZ whoever makes one too large.
+/// Memory files are files to the kernel, which kills a process that makes one too large by SIGXFSZ.
 #[test]
 fn under_a_limit_on_file_sizes_a_spawn_or_a_large_message_fails_and_names_it() {
     let said = |blocks: u32| {

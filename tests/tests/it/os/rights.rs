@@ -31,7 +31,7 @@ fn a_program_that_has_given_up_rights_starts_nothing_with_those_it_had_and_a_fre
     assert_eq!(said.len(), 6, "{said:?}");
     assert_eq!(said[0], "user 0");
     assert!(said[1].starts_with("Credentials|") && said[1].contains("user ids"), "{said:?}");
-    // A declared supervisor is asked through its mailbox, and looks for itself who asks.
+    // A declared supervisor is asked through its mailbox, and checks the caller itself.
     assert!(said[2].starts_with("Credentials|"), "{said:?}");
     // A child that is there is not started again with them either.
     assert!(said[3].starts_with("Err(") && said[3].contains("another real user"), "{said:?}");

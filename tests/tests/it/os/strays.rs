@@ -96,7 +96,7 @@ fn an_orphan_among_the_descendants_dies_with_program_and_root_supervisor_or_prog
     }
 }
 
-/// Whoever is stopped when the end comes is continued for it, by the one above.
+/// A supervisor that is stopped when the end comes is continued for it, by the one above.
 #[test]
 fn an_orphan_dies_with_the_program_also_if_the_root_supervisor_is_stopped() {
     let (run, stray) = with_stray();

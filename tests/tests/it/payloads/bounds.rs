@@ -1,4 +1,5 @@
-//! How much a value may be: what is deeper, longer or emptier than that costs its own call and nothing else, in either direction.
+//! How much a value may be: what is deeper, longer or emptier than that costs its own call and nothing else,
+//! in either direction.
 
 use std::thread;
 

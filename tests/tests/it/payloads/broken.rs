@@ -1,4 +1,5 @@
-//! Values that cannot be encoded or decoded, at each of the four points: they cost their own call and nothing else.
+//! Values that cannot be encoded or decoded, at each of the four points: they cost their own call and nothing
+//! else.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,8 +22,8 @@ enum Fault {
     PanicInDecode,
 }
 
-/// Breaks in the program, or in the actor, and is well in the other place: a value is encoded in one and decoded
-/// in the other, and debug builds try to decode it where it was encoded, too.
+/// Breaks in the program, or in the actor, and is well in the other place: a value is encoded in one and
+/// decoded in the other, and debug builds try to decode it where it was encoded, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fragile {
     fault: Fault,

@@ -77,7 +77,7 @@ impl Keeper {
     }
 }
 
-/// The end to read is at its end when nobody holds the other end any more, in whichever process.
+/// The end to read is at its end when no process holds the other end any more.
 fn everybody_has_closed(mut reader: PipeReader) -> String {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
@@ -224,7 +224,7 @@ fn an_answer_that_nobody_waits_for_is_closed() {
         let (reader, writer) = std::io::pipe().unwrap();
         keeper.keep(vec![Fd::new(writer)]).wait().unwrap();
         drop(keeper.give());
-        // Late answers are thrown away by the next one who looks.
+        // The next reader throws late replies away.
         assert_eq!(keeper.keep(vec![]).wait().unwrap(), 0);
         assert_eq!(everybody_has_closed(reader), "");
     });

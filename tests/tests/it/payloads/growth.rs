@@ -139,7 +139,7 @@ fn descriptors_and_mappings_do_not_grow_with_refs() {
     alone(|| {
         let (sink, other) = (Sink.spawn().unwrap(), Sink.spawn().unwrap());
         assert_constant(&sink, 2000, |_| assert_eq!(sink.sink(other.clone()).wait().unwrap(), other));
-        // Refs that nobody else holds, to actors that come and go.
+        // Refs that no other process holds, to actors that come and go.
         assert_constant(&sink, 100, |_| {
             let passing = Sink.spawn().unwrap();
             let back = sink.sink(passing.clone()).wait().unwrap();
@@ -178,7 +178,8 @@ fn descriptors_of_the_supervisor_do_not_grow_with_actors_that_come_and_go() {
         let count = || [process::id(), supervisor].map(|pid| descriptors(pid) + mappings(pid));
         let (before, size) = (count(), memory(supervisor));
         (0..300).for_each(|_| round());
-        // The supervisor lets go of the last one some time after we have heard of its end, so a few may be there.
+        // The supervisor lets go of the last one some time after we have heard of its end, so a few may be
+        // there.
         let grown: Vec<usize> =
             count().iter().zip(before).map(|(&now, old)| now.saturating_sub(old)).collect();
         assert!(grown.iter().all(|&files| files < 20), "grown, in program and supervisor: {grown:?}");

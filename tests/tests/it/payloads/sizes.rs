@@ -127,7 +127,8 @@ fn large_texts_and_vectors_arrive_whole() {
     });
 }
 
-/// Kills the actor so many milliseconds after the first of a row of large messages has been sent; everybody must hear of it.
+/// Kills the actor so many milliseconds after the first of a row of large messages has been sent; every
+/// caller must hear of it.
 fn kill_after(delay: Duration) {
     let (inspector, blob) = (inspector(), Blob::of(LARGE));
     let sender = inspector.clone();

@@ -1,4 +1,4 @@
-//! The ends of a pipe: who has them, and what the other one is told when one is gone.
+//! The ends of a pipe: which process has them, and what the other end is told when one is gone.
 
 use std::process::Command;
 

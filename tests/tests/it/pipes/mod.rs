@@ -8,7 +8,7 @@ use std::time::Duration;
 use phalanx::prelude::*;
 use phalanx::{Blob, Pipe, PipeError};
 
-/// Sends back what it receives, until the other end is gone; answers how many messages that were.
+/// Sends back what it receives, until the other end is gone; returns the number of messages.
 #[task]
 fn echo(mut end: Pipe<Blob>) -> usize {
     let mut count = 0;

@@ -168,7 +168,8 @@ fn a_worker_killed_in_a_task_costs_that_task_and_no_other() {
 
 const LARGE: usize = 16 << 20;
 
-/// Bytes, with a place in the middle where a worker that reads or writes them says so, and waits to be killed, or let go.
+/// Bytes, with a place in the middle where a worker that reads or writes them says so, and waits to be
+/// killed, or let go.
 #[derive(Serialize, Deserialize)]
 struct Halves(Bytes, Middle, Bytes);
 
@@ -240,7 +241,7 @@ fn a_worker_killed_while_it_reads_fails_its_task_or_another_does_it() {
     });
 }
 
-/// A task whose arguments kill whoever reads them is not tried for ever.
+/// A task whose arguments kill each worker that reads them is not tried for ever.
 #[test]
 fn a_task_whose_every_reader_dies_fails_once() {
     alone(|| {
@@ -279,7 +280,7 @@ fn a_worker_killed_while_it_writes_is_one_death() {
     });
 }
 
-/// Nobody stops in the middle here: the kill comes whenever it comes, also while the kernel has the bytes.
+/// No worker stops in the middle here: the kill comes at any time, also while the kernel has the bytes.
 #[test]
 fn a_kill_at_any_moment_of_16_mebibyte_there_and_back_is_one_outcome() {
     alone(|| {

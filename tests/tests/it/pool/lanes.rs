@@ -31,7 +31,7 @@ struct Item {
 }
 
 impl Item {
-    /// Answers whether it is the first time that it is run.
+    /// Returns whether it is run for the first time.
     fn run(self) -> bool {
         let mark = env::temp_dir().join(format!("run-{}-{}", self.of, self.number));
         let is_first = File::options().write(true).create_new(true).open(mark).is_ok();
@@ -46,7 +46,7 @@ impl Item {
         is_first
     }
 
-    /// Whether it was run. Nobody can tell afterwards.
+    /// Whether it was run. It cannot be told afterwards.
     fn take_mark(self) -> bool {
         fs::remove_file(env::temp_dir().join(format!("run-{}-{}", self.of, self.number))).is_ok()
     }

@@ -161,8 +161,9 @@ fn a_million_items_as_they_come_take_constant_memory() {
     alone(|| lazily(ITEMS, false));
 }
 
-/// Streams items that are made as they are wanted. Never is more than a buffer of them ahead of who takes the results, in this process or in the workers, and from
-/// the first tenth on nobody grows: what is kept of every item, be it a few bytes, would show.
+/// Streams items that are made as they are wanted. Never is more than a buffer of them ahead of the reader of
+/// the results, in this process or in the workers. From the first tenth on no process grows: a few bytes kept
+/// of every item would show.
 fn lazily(items: u64, ordered: bool) {
     const BUFFER: u64 = 256;
     let begun = Shared::zeroed(1).unwrap();

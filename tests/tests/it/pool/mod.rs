@@ -103,7 +103,7 @@ impl Latch {
         self.0.with_file_name(format!("{}.begun", self.0.file_name().unwrap().to_string_lossy()))
     }
 
-    /// Answers which process it is.
+    /// Waits until the task has begun; returns the pid of its process.
     fn await_begun(&self) -> u32 {
         until("a task that has begun", EVENT_TIMEOUT, || noted_pid(&self.begun()))
     }

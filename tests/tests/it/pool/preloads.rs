@@ -35,7 +35,8 @@ fn workers_share_what_their_supervisor_has_loaded() {
     });
 }
 
-/// What libraries do that must notice a fork: rand 0.8 seeds its generators anew, OpenSSL and jemalloc see to their locks.
+/// What libraries do that must notice a fork: rand 0.8 seeds its generators anew, OpenSSL and jemalloc see to
+/// their locks.
 mod library {
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 

@@ -26,7 +26,7 @@ fn put_large(queue: Queue<Blob>) {
     while queue.put(vec![9; 16 << 20].into()).is_ok() {}
 }
 
-/// Acknowledges what it leases, slowly, until the queue is closed. Answers how many.
+/// Acknowledges what it leases, slowly, until the queue is closed. Returns how many.
 #[task]
 fn work(queue: Queue<u64>, done: Queue<u64>) {
     for lease in queue.leases() {
@@ -105,7 +105,7 @@ fn consumers_that_come_and_are_killed_while_they_wait_leave_nothing_in_the_queue
             kill(&consumer.any());
         }
         let after = descriptors(&queue);
-        // Calls that nobody waits for any more go when there are many.
+        // Calls that no process waits for any more go when there are many.
         assert!(after < before + 150, "{before} descriptors, then {after}");
         queue.put(1).unwrap();
         assert_eq!(queue.get().unwrap(), 1);
@@ -213,7 +213,7 @@ fn workers_that_are_killed_all_the_time_lose_no_leased_item() {
         while let Ok(number) = done.try_get() {
             all.push(number);
         }
-        // At least once each; more than once only those that somebody died with.
+        // At least once each; more than once only those that a process died with.
         let counted = all.len();
         assert!(counted <= JOBS as usize + kills, "{counted} for {kills} kills");
         all.sort_unstable();

@@ -10,7 +10,8 @@ use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
 
 use super::{MOMENT, handled, hold_one, kill, numbers, until_handled};
 
-/// Leases, gives back what it is told to once, and acknowledges the rest until the queue is closed. Answers what it has done.
+/// Leases, gives back what it is told to once, and acknowledges the rest until the queue is closed. Returns
+/// what it has done.
 #[task]
 fn work(queue: Queue<u64>, refused: u64) -> Vec<u64> {
     let mut done = Vec::new();

@@ -1,4 +1,4 @@
-//! How long a queue lives: as long as whoever made it, and at the end of the program until nobody needs it.
+//! How long a queue lives: as long as its maker, and at the end of the program until no process needs it.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Queues between processes: order, room, waiting, leases, closing, and the deaths of everybody.
+//! Queues between processes: order, room, waiting, leases, closing, and deaths on all sides.
 
 mod closing;
 mod deaths;
@@ -23,7 +23,7 @@ fn put_numbers(queue: Queue<u64>, from: u64, to: u64) {
     (from..to).for_each(|number| queue.put(number).unwrap());
 }
 
-/// Takes so many, answers them.
+/// Takes so many, and returns them.
 #[task]
 fn get_numbers(queue: Queue<u64>, count: usize) -> Vec<u64> {
     (0..count).map(|_| queue.get().unwrap()).collect()

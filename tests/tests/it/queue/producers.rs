@@ -1,4 +1,4 @@
-//! Many who put: in order, and free to end at once.
+//! Many producers: in order, and free to end at once.
 
 use std::thread;
 use std::time::Instant;

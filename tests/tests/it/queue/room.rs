@@ -81,7 +81,8 @@ fn a_put_waits_for_room_and_a_get_for_an_item_for_as_long_as_it_takes() {
     });
 }
 
-/// Whoever gives up has neither put nor taken anything, also at the very moment at which it could have.
+/// A process that gives up has neither put nor taken anything, also at the very moment at which it could
+/// have.
 #[test]
 fn a_timeout_loses_nothing_and_doubles_nothing() {
     alone(|| {
@@ -150,7 +151,7 @@ fn those_who_wait_are_served_in_the_order_in_which_they_came() {
                 scope.spawn(move || queue.put(number).unwrap());
                 until_handled(queue, before, 1);
             }
-            // Who does not wait does not overtake those who do.
+            // A producer that does not wait does not overtake those that do.
             assert_eq!(queue.try_put(9).unwrap_err(), TryPutError::Full(9));
             assert_eq!((0..6).map(|_| queue.get().unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
         });

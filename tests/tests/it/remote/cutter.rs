@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-/// Passes on what comes, until it is cut; then nobody gets through until it is mended.
+/// Passes on what comes, until it is cut; then nothing gets through until it is mended.
 pub(super) struct Cutter {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -37,7 +37,7 @@ impl Cutter {
         self.address
     }
 
-    /// Ends all connections, and lets nobody through. When it answers, both sides have been told by the kernel.
+    /// Ends all connections, and lets none through. When it returns, the kernel has told both sides.
     pub(super) fn cut(&self) {
         let mut state = self.state.lock().unwrap();
         state.cut = true;
@@ -51,7 +51,7 @@ impl Cutter {
         (state.cut, state.deaf) = (false, false);
     }
 
-    /// From now on nothing that the manager says gets through, and nobody notices.
+    /// From now on nothing that the manager says gets through, and neither side notices.
     pub(super) fn swallow_answers(&self) {
         self.state.lock().unwrap().deaf = true;
     }
@@ -66,7 +66,7 @@ impl Drop for Cutter {
     fn drop(&mut self) {
         self.cut();
         self.state.lock().unwrap().over = true;
-        // It looks at that when somebody comes.
+        // It looks at that when a connection comes.
         let _ = TcpStream::connect(self.address);
         self.relay.take().unwrap().join().unwrap();
     }

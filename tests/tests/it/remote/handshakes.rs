@@ -1,4 +1,4 @@
-//! Who gets in, and what those hear who do not.
+//! Which peers get in, and what the others hear.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -32,7 +32,7 @@ fn a_wrong_secret_is_refused_on_both_sides() {
     });
 }
 
-/// Somebody who sits at the manager's address and does not know the secret.
+/// A stranger that sits at the manager's address and does not know the secret.
 #[test]
 fn a_false_manager_is_noticed() {
     alone(|| {

@@ -1,4 +1,4 @@
-//! Strangers who mean ill: dropped at the deadline or at once, while others are served.
+//! Strangers that mean ill: dropped at the deadline or at once, while others are served.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -132,7 +132,7 @@ fn a_length_of_four_gigabytes_is_refused_and_nothing_is_allocated() {
     });
 }
 
-/// The limits hold, the latch lives, and those who know the secret get through.
+/// The limits hold, the latch lives, and peers that know the secret get through.
 #[test]
 fn a_thousand_connections_are_bounded_and_those_who_know_the_secret_get_in() {
     alone(|| {

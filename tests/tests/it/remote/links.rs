@@ -1,4 +1,4 @@
-//! Links that are lost: who is told what, and that they come back.
+//! Links that are lost: which side is told what, and that they come back.
 
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,7 @@ fn all_calls_in_flight_are_told() {
     });
 }
 
-/// Nobody hangs up, but nothing comes any more.
+/// Neither side hangs up, but nothing comes any more.
 #[test]
 fn a_link_that_falls_silent_counts_as_lost() {
     alone(|| {

@@ -1,4 +1,5 @@
-//! Actors of other hosts. Both ends are on this one, with real sockets between them, and where it matters with a wire that can be cut.
+//! Actors of other hosts. Both ends are on this one, with real sockets between them, and where it matters
+//! with a wire that can be cut.
 
 mod cutter;
 mod handshakes;
@@ -15,10 +16,11 @@ use phalanx::remote::{Manager, Node, Options};
 use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{Latch, alone, eventually, processes, until};
 
-/// Longer than the silence after which a peer counts as gone (15 s by default), which decides some of these cases.
+/// Longer than the silence after which a peer counts as gone (15 s by default), which decides some of these
+/// cases.
 const LINK_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Sooner than anybody is counted as gone who has only fallen silent.
+/// Sooner than a peer that has only fallen silent counts as gone.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 fn recorder() -> ActorRef<Recorder> {
@@ -37,7 +39,7 @@ fn serve_with(options: Options) -> (Manager, ActorRef<Recorder>) {
     (manager, recorder)
 }
 
-/// Whoever falls silent is noticed within a case.
+/// A peer that falls silent is noticed within a case.
 fn quick() -> Options {
     Options::default().silence(Duration::from_secs(10))
 }
@@ -46,7 +48,8 @@ fn connect(manager: &Manager) -> Node {
     remote::connect(manager.addr(), &secret()).unwrap()
 }
 
-/// The recorder of a manager that gives nobody much time: on a busy machine one may need several attempts.
+/// The recorder of a manager that gives its peers little time: on a busy machine one may need several
+/// attempts.
 fn reach_recorder(manager: &Manager) -> ActorRef<Recorder> {
     until("a connection", LINK_TIMEOUT, || {
         let node = remote::connect(manager.addr(), &secret()).ok()?;

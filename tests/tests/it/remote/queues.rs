@@ -255,7 +255,7 @@ fn a_lost_link_gives_leases_back_and_new_ones_can_be_had() {
         };
         cutter.mend();
         eventually("a link", LINK_TIMEOUT, || far.len().is_ok());
-        // What was lost cannot be acknowledged any more: it is somebody else's.
+        // What was lost cannot be acknowledged any more: another consumer has it.
         let _ = lost.ack();
         drop(lease);
         let again = far.lease_timeout(LINK_TIMEOUT).unwrap();
@@ -265,7 +265,7 @@ fn a_lost_link_gives_leases_back_and_new_ones_can_be_had() {
     });
 }
 
-/// Who waits behind a link that is lost does not get what comes later: nobody would.
+/// A consumer behind a link that is lost does not get what comes later: it would be lost.
 #[test]
 fn a_get_whose_link_is_lost_takes_nothing() {
     alone(|| {
@@ -334,7 +334,7 @@ fn items_of_another_type_are_refused_before_the_first_one() {
     });
 }
 
-/// Three hosts and one that dies: each job is done, by somebody.
+/// Three hosts and one that dies: each job is done, by one of them.
 #[test]
 fn every_job_is_done_although_a_worker_host_is_killed() {
     alone(|| {
@@ -362,7 +362,7 @@ fn every_job_is_done_although_a_worker_host_is_killed() {
     });
 }
 
-/// Those who wait for items do not hold it up, and are told.
+/// Consumers that wait for items do not hold it up, and are told.
 #[test]
 fn a_shutdown_ends_the_gets_that_wait() {
     alone(|| {

@@ -1,4 +1,4 @@
-//! `Blob`: bytes that arrive without a copy, and that nobody can change.
+//! `Blob`: bytes that arrive without a copy, and that no process can change.
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};

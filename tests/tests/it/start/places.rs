@@ -86,7 +86,7 @@ struct Node {
 
 #[actor]
 impl Node {
-    /// Makes a line of actors below, each started by the one before; answers their pids from the bottom.
+    /// Makes a line of actors below, each started by the one before; returns their pids from the bottom.
     fn grow(&mut self, levels: u32) -> phalanx::Result<Vec<u32>> {
         let mut pids = Vec::new();
         if levels > 0 {

@@ -1,4 +1,5 @@
-//! What a process finds when it starts: environment, directory, niceness, cores, limits; and what is called in it first.
+//! What a process finds when it starts: environment, directory, niceness, cores, limits; and what is called
+//! in it first.
 
 use std::env;
 use std::fs;

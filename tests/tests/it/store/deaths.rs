@@ -1,4 +1,4 @@
-//! The end of a store, and of those who use it.
+//! The end of a store, and of its users.
 
 use std::time::Instant;
 

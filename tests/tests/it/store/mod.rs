@@ -1,4 +1,4 @@
-//! Shared state: what is done in the store, by whom, and what becomes of it.
+//! Shared state: what is done in the store, by which process, and what becomes of it.
 
 mod collections;
 mod deaths;

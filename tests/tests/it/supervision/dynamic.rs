@@ -40,7 +40,7 @@ fn a_restarting_child_counts_against_the_most_there_may_be() {
     });
 }
 
-/// Nobody asks for it again, so nothing of it is kept.
+/// No process asks for it again, so nothing of it is kept.
 #[test]
 fn a_dynamic_child_that_has_ended_is_forgotten() {
     alone(|| {

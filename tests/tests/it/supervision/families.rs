@@ -168,7 +168,7 @@ fn a_root_supervisor_that_is_stopped_by_a_signal_goes_on() {
     });
 }
 
-/// Nobody continues a supervisor that somebody has stopped; its own supervisor does.
+/// A supervisor that a signal has stopped is continued by its own supervisor, and by no other process.
 #[test]
 fn a_supervisor_that_is_stopped_by_a_signal_goes_on() {
     alone(|| {

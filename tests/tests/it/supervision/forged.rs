@@ -1,4 +1,4 @@
-//! A page that names another process than its own harms nobody but the one that has written it.
+//! A page that names another process than its own harms only its writer.
 
 use std::env;
 use std::fs::{self, File};
@@ -106,7 +106,8 @@ fn an_actor_whose_page_is_full_of_anything_is_killed_all_the_same() {
     });
 }
 
-/// Each page names the root supervisor as its process, and says that it is a supervisor, below which all the others are.
+/// Each page names the root supervisor as its process, and says that it is a supervisor, below which all the
+/// others are.
 #[test]
 fn a_tree_of_which_pages_say_nonsense_is_shown_at_once() {
     alone(|| {
@@ -146,8 +147,9 @@ fn an_order_to_one_incarnation_does_not_hit_the_next_whatever_the_page_says() {
 fn a_caller_that_has_read_nonsense_about_deaths_hears_of_all_that_come_after_the_next_process() {
     alone(|| {
         let mark = env::temp_dir().join("hangs");
-        // All even, so that what is said of deaths looks whole: that there were 2^63 of them, and none. (2 everywhere says, among others, that a holder of its ref has
-        // ordered its end, so it would get no other process.)
+        // All even, so that what is said of deaths looks whole: that there were 2^63 of them, and none. (2
+        // everywhere says, among others, that a holder of its ref has ordered its end, so it would get no
+        // other process.)
         for word in [0xfefe_fefe, 0x0404_0404, 0x8080_8080, 0] {
             let forger =
                 Forger.builder().name("forger").restart(Restart::Permanent).intensity(100, RESTART_WINDOW);

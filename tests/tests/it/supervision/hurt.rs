@@ -35,7 +35,7 @@ impl Vandal {
     }
 }
 
-/// Random bytes into all memory files of a process, through `/proc`; answers how many there were.
+/// Random bytes into all memory files of a process, through `/proc`; returns the number of files.
 fn scribble(pid: u32, seed: u64) -> usize {
     let mut random = seed | 1;
     let mut files = 0;
@@ -139,7 +139,8 @@ fn an_overwritten_status_page_does_not_keep_an_actor_from_being_restarted() {
     });
 }
 
-/// Into its mailbox, the supervisor's doorbell, the lines of log and names, the descriptor store, its status page.
+/// Into its mailbox, the supervisor's doorbell, the lines of log and names, the descriptor store, its status
+/// page.
 #[test]
 fn rubbish_in_every_descriptor_of_a_child_hurts_nobody_else() {
     alone(|| {

@@ -110,7 +110,7 @@ fn later_siblings_wait_with_a_child_that_cannot_restart() {
             assert_eq!(processes_of(std::array::from_ref(&a)), before);
             supervisor.terminate_child("b").unwrap();
             assert_eq!(counts(&supervisor), [3, 1, 0, 3]);
-            // Whoever asks gets them back.
+            // A holder of its ref gets them back by asking.
             stage.mend("b");
             supervisor.restart_child("b").unwrap();
             supervisor.restart_child("c").unwrap();
@@ -241,7 +241,8 @@ fn a_crash_costs_one_of_two_hundred_calls() {
     });
 }
 
-/// A permanent actor outside of a declared supervisor has an allowance of its own, and failed starts count against it.
+/// A permanent actor outside of a declared supervisor has an allowance of its own, and failed starts count
+/// against it.
 #[test]
 fn a_spawned_actor_whose_init_fails_from_the_second_process_on_ends_with_its_error() {
     alone(|| {

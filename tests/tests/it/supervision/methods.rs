@@ -305,7 +305,7 @@ fn an_age_shorter_than_the_start_costs_a_process_for_each_message_and_no_more() 
         eventually("the last one's successor", EVENT_TIMEOUT, || {
             actor.incarnation() > 2 && actor.is_alive() && actor.depth() == 0
         });
-        // Who has not served yet is not replaced.
+        // A process that has not served yet is not replaced.
         thread::sleep(KILL_AFTER);
         let incarnation = actor.incarnation();
         assert!(incarnation <= 11, "{incarnation} processes for 10 messages");

@@ -93,7 +93,7 @@ fn a_supervisor_that_is_killed_is_back_with_its_actor_at_once() {
     });
 }
 
-/// The mailboxes belong to the supervisor above: whoever dies below it, they stay.
+/// The mailboxes belong to the supervisor above: they stay, whatever dies below it.
 #[test]
 fn what_is_queued_survives_the_sigkill_of_the_supervisor() {
     alone(|| {
@@ -287,7 +287,7 @@ fn a_supervisor_whose_children_do_not_start_any_more_is_tried_again_and_given_up
     });
 }
 
-/// A permanent supervisor that nobody declared a parent for is restarted by the program's own.
+/// A permanent supervisor without a declared parent is restarted by the program's own.
 #[test]
 fn a_supervisor_with_a_restart_type_of_its_own_is_restarted_by_that_of_the_program() {
     alone(|| {

@@ -203,7 +203,7 @@ fn an_actor_adds_children_to_a_supervisor_that_it_was_sent_its_own_too() {
         assert!(outside.add(supervisor.clone(), "third".into()).wait().is_err());
         let ids = ["first", "second", "third", "fourth"];
         assert_eq!(fourth.children(supervisor.clone()).wait().unwrap(), ids);
-        // They are children like any other: restarted, although whoever added them is gone.
+        // They are children like any other: restarted, although the process that added them is gone.
         outside.stop(EVENT_TIMEOUT).unwrap();
         second.crash().wait().unwrap_err();
         settled(&supervisor, 4);

@@ -274,7 +274,8 @@ fn one_that_was_stopped_costs_its_supervisor_nothing_more() {
             let builder = Frail { count: 0, notes: None }.builder().restart(Restart::Permanent);
             builder.spawn().unwrap().stop(EVENT_TIMEOUT).unwrap();
         }
-        // It lets go after it has told of the end, and `before` may have been taken while it was at the start of `first`, with a few more than it keeps.
+        // It lets go after it has told of the end. `before` may have been taken while it started `first`,
+        // with a few more descriptors than it keeps.
         eventually("no more descriptors than before", EVENT_TIMEOUT, || open() <= before);
         assert!(first.is_alive());
     });

@@ -123,7 +123,7 @@ fn a_supervisor_that_comes_back_takes_children_again() {
         let supervisor = Supervisor::dynamic().name("dynamic").restart(Restart::Permanent).start().unwrap();
         let first = supervisor.start_child("one", stage.worker("one")).unwrap();
         lose_the_root();
-        // Nobody has kept what was added later.
+        // What was added later was not kept.
         assert_eq!(first.join_timeout(EVENT_TIMEOUT), Some(ExitReason::SupervisorDied));
         let second = supervisor.start_child("one", stage.worker("one")).unwrap();
         assert_eq!((second.count().wait(), second.incarnation()), (Ok(1), 1));

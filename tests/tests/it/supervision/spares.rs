@@ -1,4 +1,5 @@
-//! Who has crashed has its next process waiting, for a while: what that may change, and what it must not.
+//! An actor that has crashed has its next process waiting, for a while: what that may change, and what it
+//! must not.
 
 use std::time::Duration;
 
@@ -132,7 +133,8 @@ fn one_that_is_killed_with_its_actor_counts_as_no_second_crash() {
             let builder = builder(Restart::Permanent).intensity(1, RESTART_WINDOW);
             let frail = builder.spare(true).spawn().unwrap();
             let (actor, waiting) = (frail.pid().unwrap(), spare());
-            // The spare first: one that is let in before it is killed is the actor, and that is a second crash.
+            // The spare first: one that is let in before it is killed is the actor, and that is a second
+            // crash.
             processes::kill_together(&[waiting, actor]);
             assert_eq!((until_answered(&frail), frail.incarnation()), (1, 2));
             assert_ne!(frail.pid().unwrap(), waiting);
@@ -181,7 +183,7 @@ fn a_temporary_actor_has_none_and_nobody_has_more_than_one() {
             crash(&frail);
             assert!(spares().len() <= 2, "one, and one that has been let in just now: {:?}", spares());
         }
-        // The last one may be on its way still; for who is gone there is none any more.
+        // The last one may be on its way still; an actor that is gone has none any more.
         frail.stop(EVENT_TIMEOUT).unwrap();
         eventually("that the last spare is gone", EVENT_TIMEOUT, || spares().is_empty());
         let short = self::frail(Restart::Temporary);
@@ -215,7 +217,8 @@ fn one_that_was_asked_for_is_kept_for_longer_than_others_and_replaced_when_it_is
             second.is_some()
         });
         assert_eq!((frail.incarnation(), frail.next().wait().unwrap()), (1, 1));
-        // One that nobody has asked for comes, and goes when its time is over. This one has been there for longer then.
+        // A spare that is not used comes, and goes when its time is over. This one has been there for longer
+        // then.
         let other = self::builder(Restart::Permanent).name("other").spawn().unwrap();
         crash(&other);
         let others = || processes::children(supervisor()).iter().any(|child| child.name == "phx-spare: othe");

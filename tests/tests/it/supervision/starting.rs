@@ -13,7 +13,8 @@ use super::support::stage::{Stage, Trouble, child, counts, settled, state, stop,
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// As OTP's `ignore`, as far as it is about children. (What the starter of a declared supervisor ignores, no supervisor ever hears of.)
+/// As OTP's `ignore`, as far as it is about children. (A declared supervisor that its starter ignores is
+/// heard of by no other supervisor.)
 #[test]
 fn a_child_that_wants_no_process_is_no_error() {
     alone(|| {
@@ -194,7 +195,7 @@ fn contradictory_specs_start_nothing_and_each_has_its_own_error() {
         assert_eq!("often".parse::<Intensity>(), Err(SpecError::Intensity("often".into())));
         assert_eq!((stage.said(), processes::root_supervisor(std::process::id())), (String::new(), None));
 
-        // The same of a child that is added.
+        // A child that is added is refused as well.
         let supervisor = one().start().unwrap();
         let refused = supervisor.start_child("a", significant());
         let never = SpecError::SignificantNever(id());

@@ -225,7 +225,8 @@ impl Stubborn {
     }
 }
 
-/// As Ray's actors exit inside of a `try`. Where the system has no room for so many, as many as there is room for.
+/// As Ray's actors exit inside of a `try`. Where the system has no room for so many, as many as there is room
+/// for.
 #[test]
 fn an_end_by_its_own_code_cannot_be_caught_and_each_queued_call_is_told() {
     alone(|| {

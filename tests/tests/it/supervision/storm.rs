@@ -1,4 +1,4 @@
-//! Many callers, and deaths of all kinds in between: a crash costs one message, and nobody waits in vain.
+//! Many callers, and deaths of all kinds in between: a crash costs one message, and no caller waits in vain.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, OpenOptions};
@@ -41,7 +41,7 @@ impl Clerk {
 /// How many calls a caller has on their way at once.
 const AT_ONCE: usize = 10;
 
-/// Calls until the latch is there; answers which calls were answered, and how many were lost.
+/// Calls until the latch is there; returns the calls that got a reply, and how many were lost.
 fn call(clerk: &ActorRef<Clerk>, caller: u64, latch: &Path) -> (Vec<u64>, usize) {
     let (mut answered, mut lost, mut next) = (Vec::new(), 0, 1);
     let mut calls: VecDeque<(u64, Reply<u64>)> = VecDeque::new();

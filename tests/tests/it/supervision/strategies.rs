@@ -1,4 +1,4 @@
-//! Who is restarted with whom.
+//! Which children are restarted together.
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart};

@@ -1,4 +1,5 @@
-//! The operating system's side of restarts: copies of descriptors, interrupted messages, processes left behind.
+//! The operating system's side of restarts: copies of descriptors, interrupted messages, processes left
+//! behind.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,7 +70,8 @@ fn a_large_message_that_the_death_interrupts_does_not_spoil_the_next() {
     });
 }
 
-/// Waits until a look finds nothing, which has to be within a second where the machine has time for those who are to die.
+/// Waits until a look finds nothing. That must be within a second where the machine has time for the
+/// processes that are to die.
 #[track_caller]
 fn within_a_second(look: impl FnMut() -> Vec<processes::Stat>) {
     let start = Instant::now();

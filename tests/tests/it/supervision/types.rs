@@ -1,4 +1,4 @@
-//! Restart types: who comes back after which end.
+//! Restart types: which actor comes back after which end.
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart, SupervisorBuilder};

@@ -74,7 +74,8 @@ fn a_temporary_actor_that_denies_that_it_was_started_is_joined_all_the_same() {
             assert!(vandal.claim(claim).wait().unwrap() > 0);
             processes::kill(pid);
             let ended = vandal.join_timeout(EVENT_TIMEOUT).unwrap();
-            // One whose page says that it has no process is believed by those who ask before its supervisor has written down more.
+            // A page that says that it has no process is believed by processes that ask before its supervisor
+            // has written down more.
             if claim < 4 {
                 assert_eq!(ended, ExitReason::Signaled { signal: 9, core_dumped: false }, "claimed {claim}");
             }
@@ -130,7 +131,7 @@ fn a_handler_that_wipes_its_page_has_its_deadline_all_the_same() {
     });
 }
 
-/// Nobody waits for such an actor, so its supervisor looks at it later.
+/// No caller waits for such an actor, so its supervisor looks at it later.
 #[test]
 fn an_actor_that_wipes_its_page_before_its_supervisor_has_looked_has_been_ready_all_the_same() {
     alone(|| {

@@ -20,7 +20,7 @@ fn broken<T: std::fmt::Debug>(result: Result<T, BarrierError>) -> (u32, Breakage
 fn rounds(barrier: Barrier, passed: Counter, count: i64, parties: i64) -> Vec<u32> {
     (0..count)
         .map(|round| {
-            // Nobody is in the next round while somebody is in this one.
+            // No process is in the next round while another is in this one.
             let before = passed.get().unwrap();
             assert!((round * parties..(round + 1) * parties).contains(&before), "{round} {before}");
             passed.add(1).unwrap();
@@ -75,7 +75,8 @@ fn a_party_that_dies_while_it_waits_breaks_it_for_all() {
     });
 }
 
-/// Killed in the very moment in which the last one comes: it was counted, or it breaks the barrier, and nobody waits for ever.
+/// Killed in the very moment in which the last one comes: it was counted, or it breaks the barrier, and no
+/// process waits for ever.
 #[test]
 fn a_death_at_the_last_moment_is_one_or_the_other() {
     alone(|| {

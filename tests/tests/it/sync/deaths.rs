@@ -108,7 +108,8 @@ fn lock_for_ever(lock: Lock<u64>, rounds: Counter) {
     }
 }
 
-/// Killed wherever they are: before the request, in the queue, between grant and receipt, while they hold it, while they give it back.
+/// Killed wherever they are: before the request, in the queue, between grant and receipt, while they hold it,
+/// while they give it back.
 #[test]
 fn no_death_at_any_moment_keeps_the_lock() {
     alone(|| {
@@ -283,7 +284,7 @@ fn an_actor_holds_a_lock_over_several_messages_and_its_death_is_news_once() {
         let mut monitor = holder.monitor();
         holder.kill().unwrap();
         monitor.recv();
-        // Its names vanish before anybody hears of its death; the lock passes on.
+        // Its names vanish before any process hears of its death; the lock passes on.
         assert!(phalanx::names::lookup::<Holder>("holder").is_err());
         groups.iter().for_each(|group| assert_eq!(group.members(), Ok(vec![])));
         let Err(LockError::Poisoned(poisoned)) = lock.lock_timeout(EVENT_TIMEOUT) else { panic!("not told") };

@@ -1,4 +1,4 @@
-//! Locks, with nobody dying.
+//! Locks, with no process dying.
 
 use std::time::Instant;
 
@@ -95,7 +95,7 @@ fn a_grant_that_comes_too_late_is_given_back() {
         let counts: Vec<_> = processes.iter().map(|process| process.join().unwrap()).collect();
         let (taken, late): (Vec<u64>, Vec<u64>) = counts.into_iter().unzip();
         assert!(late.iter().sum::<u64>() > 0, "nobody was late");
-        // It is free, and holds exactly what those have added who had it.
+        // It is free, and holds exactly what its holders have added.
         assert_eq!(*lock.lock().unwrap(), taken.iter().sum::<u64>());
     });
 }

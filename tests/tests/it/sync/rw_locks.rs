@@ -1,4 +1,4 @@
-//! Many who read, or one who writes.
+//! Many readers, or one writer.
 
 use phalanx::prelude::*;
 use phalanx::{Counter, LockError, RwLock};

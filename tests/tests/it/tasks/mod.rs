@@ -107,7 +107,7 @@ fn a_child_whose_handle_is_dropped_is_still_a_child() {
     });
 }
 
-/// Whoever asks is told of its own children, and not of those of others.
+/// A process that asks is told of its own children, and not of those of others.
 #[test]
 fn a_task_lists_what_it_has_spawned_itself() {
     alone(|| {
@@ -146,7 +146,7 @@ fn a_handle_shows_name_pid_parent_state_and_end() {
         let late = nap::builder().deadline(Duration::from_millis(20)).spawn().unwrap();
         let late = ended(late);
         assert!(late.contains("exceeded its deadline") && late.ends_with(", SIGABRT"), "{late}");
-        // The parent is the one who has spawned it, not the supervisor that has forked it.
+        // The parent is the process that has spawned it, not the supervisor that has forked it.
         let inner = |(): ()| Process::spawn(|()| (), ()).map(|inner| inner.to_string()).unwrap();
         let outer = Process::spawn(inner, ()).unwrap();
         let shown = outer.join().unwrap();

@@ -79,7 +79,8 @@ fn the_question_mark_works_in_a_task() {
 #[test]
 fn a_result_can_be_read_as_often_as_one_likes_from_any_thread() {
     alone(|| {
-        // Many times: whoever hears of the end first has to tell all others, whatever they are doing at that moment.
+        // Many times: the thread that hears of the end first has to tell all others, whatever they are doing
+        // at that moment.
         for _ in 0..20 {
             let process = halve::spawn(10).unwrap();
             std::thread::scope(|scope| {

@@ -37,7 +37,7 @@ impl Upper {
         std::thread::sleep(FOREVER);
     }
 
-    /// Starts a task and answers the pids of both.
+    /// Starts a task; returns its pid, and whether it is a daemon.
     fn hire(&self, daemon: bool) -> phalanx::Result<(u32, bool)> {
         let process = nap::builder().daemon(daemon).spawn()?;
         Ok((process.pid(), process.daemon()))

@@ -8,7 +8,8 @@ use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 use super::db;
 
-/// As with OTP's `{continue, ..}`: its continuation runs before the first message, and nobody waits for it.
+/// As with OTP's `{continue, ..}`: its continuation runs before the first message, and no caller waits for
+/// it.
 #[actor]
 struct Eager {
     steps: Vec<String>,

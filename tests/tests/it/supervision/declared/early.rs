@@ -1,4 +1,5 @@
-//! Refs are there before the children: in cycles, for messages before the start, and for those whose children never start.
+//! Refs are there before the children: in cycles, for messages before the start, and for those whose children
+//! never start.
 
 use phalanx::prelude::*;
 use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};

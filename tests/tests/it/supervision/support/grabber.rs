@@ -1,4 +1,5 @@
-//! A process that takes the descriptors of another one, as a debugger can: for what no actor of ours does by itself.
+//! A process that takes the descriptors of another one, as a debugger can: for what no actor of ours does by
+//! itself.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -56,12 +57,13 @@ fn grab(pid: u32, rubbish: u32) -> Option<Grabber> {
     (line == "done\n").then_some(grabber)
 }
 
-/// A process that holds all that this one has, for as long as the answer lives; `None` where that is not possible.
+/// A process that holds all that this one has, for as long as the value lives; `None` where that is not
+/// possible.
 pub(crate) fn hold_descriptors_of(pid: u32) -> Option<Grabber> {
     grab(pid, 0)
 }
 
-/// Writes rubbish to everything that this process has open; answers whether that was possible.
+/// Writes rubbish to everything that this process has open; returns whether that was possible.
 pub(crate) fn spoil_descriptors_of(pid: u32, seed: u32) -> bool {
     grab(pid, seed.max(1)).is_some()
 }

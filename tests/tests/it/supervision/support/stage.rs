@@ -44,7 +44,7 @@ impl Stage {
         reserved(self.worker(name))
     }
 
-    /// Adds workers of these names to a supervisor to be; answers their refs.
+    /// Adds workers of these names to a supervisor to be; returns their refs.
     pub(crate) fn cast<const N: usize>(
         &self,
         supervisor: SupervisorBuilder,

@@ -83,7 +83,8 @@ pub(crate) struct Part {
     pub(crate) last: Last,
 }
 
-/// Writes down when it starts (`+name`), cannot start (`!name`) and stops (`-name`), and does what it is told.
+/// Writes down when it starts (`+name`), cannot start (`!name`) and stops (`-name`), and does what it is
+/// told.
 #[actor]
 pub(crate) struct Worker {
     part: Part,
@@ -121,7 +122,7 @@ impl Worker {
         self.count
     }
 
-    /// The same, with the number that it was given and of which process the answer is.
+    /// Counts the call; returns its number, the count and the incarnation of the process.
     pub(crate) fn number(&mut self, number: u64) -> (u64, u64, u64) {
         self.count += 1;
         (number, self.count, phalanx::current().incarnation())
