@@ -34,7 +34,7 @@ pub fn alone<F: FnOnce() + 'static>(body: F) {
     }
 }
 
-/// As [`alone`], but a case that fails is an answer.
+/// As [`alone`], but returns how a case has failed.
 ///
 /// # Errors
 /// How it failed.

@@ -56,7 +56,7 @@ impl Recorder {
         other.incarnation()
     }
 
-    /// A ref in the answer.
+    /// A ref in the reply.
     pub fn find_you(&self) -> Option<ActorRef<Recorder>> {
         phalanx::myself::<Recorder>()
     }

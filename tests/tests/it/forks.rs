@@ -24,12 +24,12 @@ impl Echo {
         std::thread::sleep(FOREVER);
     }
 
-    /// Comes back in two processes; the original answers the copy's pid.
+    /// Comes back in two processes; the original returns the copy's pid.
     fn fork(&self) -> u32 {
         forks::twice().unwrap_or_default()
     }
 
-    /// Panics in the copy; the original answers how that has ended.
+    /// Panics in the copy; the original returns how that has ended.
     fn fork_and_panic(&self) -> i32 {
         match forks::twice() {
             Some(copy) => forks::wait(copy),

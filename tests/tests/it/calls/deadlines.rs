@@ -1,4 +1,4 @@
-//! Deadlines of calls: seen by the callee, never early, and what becomes of late answers.
+//! Deadlines of calls: seen by the callee, never early, and what becomes of late replies.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Answers that are given after the handler has returned.
+//! Replies that are sent after the handler has returned.
 
 use std::thread;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use phalanx::{Answer, Later, Restart, StoppedBy};
 use phalanx_tests::{EVENT_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 use serde::{Deserialize, Serialize};
 
-/// Owes answers.
+/// Owes replies.
 #[actor]
 struct Desk {
     owed: Vec<Answer<u64>>,
@@ -45,7 +45,7 @@ impl Desk {
         later
     }
 
-    /// Answered before it has returned.
+    /// Replies before it has returned.
     fn at_once(&self, number: u64) -> Later<u64> {
         let (later, answer) = phalanx::later();
         assert!(answer.is_wanted());
@@ -62,7 +62,7 @@ impl Desk {
         later
     }
 
-    /// Answered by a thread at the very moment of the return.
+    /// A thread replies at the very moment of the return.
     fn raced(&self, number: u64) -> Later<u64> {
         let (later, answer) = phalanx::later();
         thread::spawn(move || answer.send(number));
@@ -81,7 +81,7 @@ impl Desk {
         later
     }
 
-    /// The other half of what is returned is another's.
+    /// Returns a half that belongs to another pair.
     fn mixed_up(&self) -> Later<u64> {
         let (_, answer) = phalanx::later::<u64>();
         assert!(!answer.is_wanted());
@@ -218,7 +218,7 @@ fn callers_hear_of_the_end_of_an_actor_that_owes_them_an_answer() {
                 assert!(error.contains(wanted), "{number}: {error}");
             }
         }
-        // Stopped, and not told that the answer was dropped.
+        // The caller is told of the stop, not that the reply was dropped.
         let desk = desk();
         let kept = desk.ask();
         assert_eq!(desk.wanted().wait().unwrap(), 1);
@@ -298,7 +298,7 @@ fn nobody_wants_the_answer_of_a_caller_that_is_gone_or_late() {
         processes::kill(waiting[0].pid());
         assert!(waiting[0].join().is_err());
         eventually("one is gone", EVENT_TIMEOUT, || desk.wanted().wait().unwrap() == 2);
-        // Four are owed an answer, and two can get it.
+        // Four replies are owed. One caller is gone and one has given up: two can get theirs.
         assert_eq!(desk.settle(1).wait().unwrap(), 2);
         assert!(waiting[1].join().is_ok() && waiting[2].join().is_ok());
         // The channels of callers that are gone are closed when others come, without further work.
@@ -324,7 +324,7 @@ fn answers_for_a_caller_that_does_not_read_wait_for_room() {
         assert_eq!(desk.wanted().wait().unwrap(), 400);
         let threads: Vec<_> = (0..100).map(|number| desk.on_a_thread(number, Duration::ZERO)).collect();
         let settled = desk.settle(2);
-        // A while in which nothing is read; no answer may be lost in it.
+        // A while in which nothing is read; no reply may be lost in it.
         thread::sleep(Duration::from_millis(100));
         assert_eq!(settled.wait().unwrap(), 400);
         assert!(replies.into_iter().all(|reply| reply.wait().unwrap() == 2));

@@ -102,7 +102,7 @@ fn eight_threads_are_answered_each_in_its_own_order() {
             for from in 0..8 {
                 let log = &log;
                 scope.spawn(move || {
-                    // Some waiting each for its own answer, some pipelined.
+                    // Some waiting each for its own reply, some pipelined.
                     for number in 0..100 {
                         assert_eq!(log.ask(from, number).wait().unwrap(), (from, number));
                     }

@@ -55,7 +55,7 @@ impl Relay {
         if times > 0
             && let Some(next) = &self.next
         {
-            // A tell: two actors may tell each other for ever without waiting.
+            // A tell: two actors may send each other messages for ever without waiting.
             next.ping(times - 1).expect("the next one is there");
         }
     }

@@ -1,4 +1,4 @@
-//! Refs as values: in messages, answers, init arguments and state; compared, shown, sent on.
+//! Refs as values: in messages, replies, init arguments and state; compared, shown, sent on.
 
 use std::collections::BTreeMap;
 

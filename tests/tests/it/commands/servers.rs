@@ -15,7 +15,7 @@ use phalanx_tests::{EVENT_TIMEOUT, Program, RESTART_WINDOW, alone, eventually, p
 
 use super::SCENARIO;
 
-/// What a user without rights has for a number; some servers refuse to be root.
+/// The number of a user without rights; some servers refuse to be root.
 const NOBODY: u32 = 65534;
 
 /// How many restarts of a server that is killed are bearable.

@@ -79,7 +79,7 @@ fn an_idle_actor_that_dies_had_nothing_in_progress() {
     alone(|| {
         let mortal = mortal();
         assert_eq!(mortal.answer().wait().unwrap(), 42);
-        // The answer is sent when the message is finished, or just before.
+        // The reply is sent when the message is finished, or just before.
         eventually("the message to be finished", EVENT_TIMEOUT, || mortal.handled() == 1);
         mortal.kill().unwrap();
         let down = mortal.monitor().recv();

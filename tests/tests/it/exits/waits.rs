@@ -1,4 +1,4 @@
-//! Joining: from everywhere, as often as one likes, however late.
+//! Joining: from everywhere, any number of times, however late.
 
 use std::thread;
 use std::time::{Duration, Instant};

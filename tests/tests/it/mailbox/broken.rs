@@ -234,7 +234,7 @@ fn a_channel_whose_number_has_gone_to_that_of_another_caller_costs_no_more_than_
         for index in 0..count {
             let number = sockets(&actor)[index];
             actor.close(number).unwrap();
-            // Answered, or died of it.
+            // It replies, or has died of it.
             drop(ask::spawn(actor.clone()).unwrap().join());
             let end = answer_or_end(&actor, &number.to_string());
             assert_eq!(answer_or_end(&actor, "once more"), None, "socket {index} of {count}: {end:?}");
@@ -283,7 +283,7 @@ fn a_program_whose_sockets_are_shut_down_has_answers_again() {
             let _ = clumsy::shut_down(number);
             let settled = under_way.wait();
             assert!(!matches!(settled, Err(CallError::Timeout(_))), "{settled:?}");
-            // Whatever it was: with a new actor, if need be in a new tree, calls are answered.
+            // Whatever it was: with a new actor, if need be in a new tree, calls have replies.
             let served = (0..20).any(|_| {
                 std::thread::sleep(Duration::from_millis(50));
                 let Ok(new) = Clumsy.spawn() else { return false };

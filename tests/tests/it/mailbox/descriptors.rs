@@ -88,7 +88,7 @@ fn an_actor_without_a_free_descriptor_says_so_at_once_to_callers_old_and_new() {
 #[test]
 fn an_actor_that_may_open_nothing_any_more_serves_those_whom_it_knows() {
     alone(|| {
-        // With a time at which it is to be replaced, it waits for more than messages.
+        // With a time at which it will be replaced, it waits for more than messages.
         let hoarder = Hoarder::builder().recycle_at_age(Duration::from_secs(3600)).spawn().unwrap();
         assert_eq!(hoarder.ping().wait(), Ok(0));
         processes::limit_descriptors(hoarder.pid().unwrap(), 0);

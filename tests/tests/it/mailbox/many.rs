@@ -1,4 +1,4 @@
-//! Many calls under way at once: none of their answers is lost to a caller that reads as fast as it gets to.
+//! Many calls under way at once: no reply is lost to a caller that reads as fast as it gets to.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -114,7 +114,7 @@ fn calls_beyond_what_may_be_under_way_are_full_and_others_wait_for_room() {
     });
 }
 
-/// Replies that are dropped are under way until their answers have come.
+/// Calls whose `Reply` is dropped are under way until their replies have come.
 #[test]
 fn calls_whose_replies_are_dropped_give_their_places_back() {
     alone(|| {
@@ -123,7 +123,7 @@ fn calls_whose_replies_are_dropped_give_their_places_back() {
             drop(echo.echo(number));
         }
         assert_eq!(echo.echo(7).wait().unwrap(), 7);
-        // Those that are never answered, when their deadlines have passed.
+        // Calls without a reply, when their deadlines have passed.
         for _ in 0..17_000 {
             drop(echo.within(Duration::from_millis(100)).owe());
         }
@@ -131,7 +131,7 @@ fn calls_whose_replies_are_dropped_give_their_places_back() {
     });
 }
 
-/// Asks, and falls asleep before it reads; how many answers it has when it is woken.
+/// Asks, and falls asleep before it reads; returns how many replies it has when it is woken.
 #[task]
 fn ask_and_sleep(echo: ActorRef<Echo>, calls: u64) -> u64 {
     let replies: Vec<_> = (0..calls).map(|number| echo.within(FOREVER).echo(number)).collect();

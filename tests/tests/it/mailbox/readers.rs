@@ -27,7 +27,7 @@ struct Sum {
     wrong: Vec<String>,
 }
 
-/// Sends calls, falls asleep without reading an answer, and reads them when it is woken.
+/// Sends calls, falls asleep without reading a reply, and reads them when it is woken.
 #[task]
 fn call_and_sleep(talker: ActorRef<Talker>, calls: u32, length: usize) -> Sum {
     let replies: Vec<_> = (0..calls).map(|number| talker.talk(number, length)).collect();

@@ -26,7 +26,7 @@ impl Streamer {
         stream(self.inbox.clone(), from);
     }
 
-    /// Never reads an answer, and is killed with many of them unread.
+    /// Never reads a reply, and is killed with many of them unread.
     #[tell]
     fn pester(&self, from: u32) {
         let mut replies = Vec::new();

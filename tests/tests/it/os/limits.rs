@@ -64,7 +64,7 @@ fn many_actors(limit: &str, actors: u32) -> Vec<String> {
     said
 }
 
-/// All start and answer, or those that did answer, and the limit is named.
+/// All actors reply; or all that have started do, and the limit is named.
 #[track_caller]
 fn all_or_a_named_limit(said: &[String], wanted: u32) {
     let (last, before) = said.split_last().unwrap();

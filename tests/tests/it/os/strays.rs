@@ -17,7 +17,7 @@ impl Parent {
     }
 }
 
-/// Waits until it is what it is to be: in a session of its own, and its starter gone.
+/// Waits until it is a stray: in a session of its own, and its starter gone.
 fn settle(stray: u32) {
     until("a stray", EVENT_TIMEOUT, || processes::stat(stray).filter(|process| process.group == stray));
 }

@@ -9,7 +9,7 @@ use phalanx::{Pool, PutError, Queue, Store, StoreError};
 use phalanx_tests::alone;
 use serde::{Deserialize, Serialize};
 
-/// As deep as one likes: each is a level, and the option in it is none.
+/// Of any depth: each is a level, and the option in it is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Chain {
     number: u64,

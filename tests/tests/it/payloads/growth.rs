@@ -58,7 +58,7 @@ fn tell_many(sink: &ActorRef<Sink>, count: u32) {
     for _ in 0..count {
         sink.tell(text.clone()).unwrap();
     }
-    // The last one is handled when this is answered.
+    // The last one is handled when this call returns.
     sink.ask(text).wait().unwrap();
 }
 
@@ -105,7 +105,7 @@ fn memory_does_not_grow_with_asks_answers_and_errors() {
 fn assert_constant(sink: &ActorRef<Sink>, many: u32, call: impl Fn(u32)) {
     let pids = [process::id(), sink.pid().unwrap()];
     let count = || {
-        // The actor lets go of a message after it has answered, and before it takes the next one.
+        // The actor lets go of a message after its reply, and before it takes the next one.
         sink.ask("settle".into()).wait().unwrap();
         pids.map(|pid| (descriptors(pid), mappings(pid)))
     };
@@ -156,7 +156,7 @@ fn descriptors_and_mappings_do_not_grow_with_calls_that_are_given_up() {
         assert_constant(&sink, 500, |number| {
             drop(sink.blob(Blob::of(40_000)));
             drop(sink.sink(sink.clone()));
-            // Everything before has been answered when this has, and read.
+            // Every earlier reply has come, and was read, when this one has.
             let text = number.to_string();
             assert_eq!(sink.ask(text.clone()).wait().unwrap(), text);
         });

@@ -178,7 +178,7 @@ fn calls_that_the_actor_does_not_understand_are_errors_and_it_lives_on() {
         };
         assert_codec(imagined.first(vec!["a".into(), "b".into()], 0.5));
         assert_codec(imagined.third());
-        // Understood, and answered with a number that is no text.
+        // Understood, and the reply is a number, not a text.
         assert_codec(imagined.second());
         assert_eq!(real.second().wait().unwrap(), 2);
         assert_eq!(real.first(9).wait().unwrap(), 9);

@@ -37,7 +37,7 @@ impl<T: Clone> Mirror<T> {
     }
 }
 
-/// As state, argument, answer and error.
+/// As state, argument, reply and error.
 #[track_caller]
 fn travels<T: Portable + PartialEq + Debug + Clone>(value: T) {
     let mirror = Mirror { first: value.clone() }.spawn().unwrap();

@@ -59,7 +59,7 @@ impl Death {
     }
 }
 
-/// Kills the process that is not its maker's, when it is read or written there.
+/// Kills a process other than its maker's that reads or writes it.
 #[derive(Debug)]
 struct Bomb {
     maker: u32,

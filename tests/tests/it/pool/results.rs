@@ -1,4 +1,4 @@
-//! What tasks answer.
+//! What tasks return.
 
 use std::time::{Duration, Instant};
 

@@ -34,7 +34,7 @@ fn until_dropped(mut stream: &TcpStream) {
     }
 }
 
-/// Calls all the time, in a thread of its own; every answer has to come within a second.
+/// Calls all the time, in a thread of its own; every reply must come within a second.
 fn served_all_the_time(remote: &ActorRef<Recorder>, during: impl FnOnce()) {
     let remote = remote.clone();
     let (done, is_done) = std::sync::mpsc::channel::<()>();
@@ -176,7 +176,7 @@ fn more_clients_than_there_is_room_for_are_told_so() {
     });
 }
 
-/// A client that knows the secret and does not read its answers.
+/// A client that knows the secret and does not read its replies.
 #[test]
 fn more_calls_than_may_wait_are_refused_and_no_others() {
     alone(|| {

@@ -34,7 +34,7 @@ fn a_cut_link_says_whether_a_call_may_have_been_executed_and_comes_back() {
             remote::connect(cutter.addr(), &secret()).unwrap().actor::<Recorder>("recorder").unwrap();
         assert_eq!(remote.note(0).wait(), Ok(1));
 
-        // With a call in flight: it was executed, and its answer is lost.
+        // With a call in flight: it was executed, and its reply is lost.
         cutter.swallow_answers();
         let in_flight = remote.note(1);
         eventually("the effect", LINK_TIMEOUT, || local.effects().wait().unwrap() == [0, 1]);

@@ -38,7 +38,7 @@ fn values() -> Vec<Value> {
     ]
 }
 
-/// Those of Python's `test_remote`.
+/// The values of Python's `test_remote`.
 #[test]
 fn values_of_all_kinds_come_out_as_they_went_in() {
     alone(|| {

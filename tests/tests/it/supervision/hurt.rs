@@ -183,7 +183,7 @@ fn holdings(pid: u32) -> (BTreeMap<String, usize>, usize, usize) {
     (kinds, mappings, processes::children(pid).len())
 }
 
-/// What a look shows several times in a row: the end of the last answer may still be open at the first.
+/// What a look shows several times in a row: the end of the last reply may still be open at the first.
 fn steady<T: PartialEq>(look: impl Fn() -> T) -> T {
     let (mut last, mut same) = (look(), 0);
     // The pace is part of it: five looks at once would be one.
@@ -196,7 +196,7 @@ fn steady<T: PartialEq>(look: impl Fn() -> T) -> T {
     last
 }
 
-/// Crashes, orderly ends, failed starts, children that are added and go, requests that are answered or not.
+/// Crashes, orderly ends, failed starts, children that are added and go, requests with and without a reply.
 #[test]
 fn a_thousand_restarts_leave_nothing_in_the_supervisor() {
     alone(|| {

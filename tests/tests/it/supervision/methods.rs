@@ -109,7 +109,7 @@ fn what_is_done_at_the_start_is_done_after_the_start_and_before_the_first_messag
         ready.open();
         assert_eq!(queued.wait(), Ok(1));
         assert_eq!(said(&log), "begun 1");
-        // An answer is out before its message is done with.
+        // A reply is out before its message is done with.
         its_ref.served_by().wait().unwrap();
         processes::kill(its_ref.pid().unwrap());
         eventually("the next", EVENT_TIMEOUT, || its_ref.incarnation() == 2);

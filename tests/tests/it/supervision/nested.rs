@@ -187,7 +187,7 @@ fn a_caller_in_another_process_is_served_over_the_deaths_of_two_levels() {
     });
 }
 
-/// A supervisor that gives up stops its other children, and whether they come back is not for it to say.
+/// A supervisor that gives up stops its other children; the one above decides whether they come back.
 #[test]
 fn what_is_queued_survives_a_supervisor_that_gives_up() {
     alone(|| {

@@ -108,7 +108,7 @@ fn a_terminated_child_is_gone_until_it_is_restarted_and_then_the_same_ref_works(
     });
 }
 
-/// The way of the answers goes with the first call: it is not to be lost with it.
+/// The reply channel goes with the first call: it must not be lost with it.
 #[test]
 fn the_first_call_is_swept_and_the_next_is_answered() {
     alone(|| {

@@ -98,7 +98,7 @@ fn a_page_full_of_anything_neither_ends_the_supervisor_nor_loses_the_child() {
             processes::kill(pid);
             eventually("the next", EVENT_TIMEOUT, || {
                 let now = child(&supervisor, "vandal");
-                // It may have said of itself that it is not to come back.
+                // It may have said of itself that it must not come back.
                 now.state == ChildState::Down
                     || now.state == ChildState::Up && now.pid.is_some_and(|next| next != pid)
             });

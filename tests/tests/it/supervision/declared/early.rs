@@ -127,7 +127,7 @@ fn calls_to_children_that_never_start_end_with_an_error() {
             MallArgs { shop: db(), office, last: db() }
         });
         assert!(error.is_err());
-        // The shop has been started, and may have answered before it was stopped again.
+        // The shop has been started, and may have replied before it was stopped again.
         let answers: Vec<_> = early.into_iter().map(|mut reply| reply.wait_timeout(EVENT_TIMEOUT)).collect();
         assert!(!answers.iter().any(|answer| matches!(answer, Err(CallError::Timeout(..)))), "{answers:?}");
         assert!(answers[2].is_err(), "{answers:?}");

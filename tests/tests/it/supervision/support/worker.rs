@@ -18,7 +18,7 @@ pub(crate) enum Way {
     Exit(i32),
     /// In order.
     Leave,
-    /// In order, and it is not to be restarted.
+    /// In order, and it must not be restarted.
     LeaveForGood,
     Panic,
     Sigkill,
@@ -52,7 +52,7 @@ impl Way {
 /// How the start of a worker goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Trouble {
-    /// Its init answers an error.
+    /// Its init returns an error.
     Refuses,
     Panics,
     Hangs,
