@@ -22,8 +22,8 @@ const PASSED: &str = "the case has passed";
 /// Runs the body of a `#[test]` in a program of its own, and makes sure that nothing of it is left.
 ///
 /// The body starts with no tree running. A process, zombie, descriptor, mapping, shared-memory or temporary
-/// file that is there a second after its end and was not before fails the case; so does taking longer than 30
-/// s.
+/// file that is there a second after its end and was not before fails the case. So does a run that
+/// takes longer than 30 s.
 ///
 /// # Panics
 /// If the case fails.

@@ -15,8 +15,8 @@ use crate::wait::{PROGRAM_TIMEOUT, until};
 /// profile says; programs are not.
 const PROGRAMS: &str = "PHALANX_TEST_PROGRAMS";
 
-/// The program at this path, or the one of its name in that directory, if it has been built there. What is no
-/// path stays as it is.
+/// The program at this path, or the one of its name in that directory, if it has been built there. A path
+/// that is not absolute stays as it is.
 fn built(path: &str) -> String {
     let elsewhere = std::env::var_os(PROGRAMS).filter(|_| path.starts_with('/'));
     let elsewhere =

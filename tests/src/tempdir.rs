@@ -17,7 +17,7 @@ pub(crate) fn grace_is_over(start: Instant) -> bool {
     passed >= CLEANUP_LIMIT_WHEN_BUSY || (passed >= CLEANUP_LIMIT && !machine_is_busy())
 }
 
-/// Whether more wants to run than there are cores.
+/// Whether more threads want to run than there are cores.
 pub fn machine_is_busy() -> bool {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     // The fourth word is how many want to run now, of how many there are.

@@ -34,7 +34,7 @@ pub const FOREVER: Duration = Duration::from_secs(1000);
 const _: () = assert!(EVENT_TIMEOUT.as_secs() < CASE_LIMIT.as_secs());
 const _: () = assert!(LATCH_TIMEOUT.as_secs() < CASE_LIMIT.as_secs());
 
-/// How often is looked.
+/// The pause between two looks.
 const EVERY: Duration = Duration::from_millis(2);
 
 /// Waits until `look` finds something.

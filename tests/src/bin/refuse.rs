@@ -1,8 +1,7 @@
-//! Runs a program to which the kernel refuses some system calls, as sandboxes do: `refuse ERROR CALL.. --
-//! PROGRAM [ARGUMENT..]`.
+//! Runs a program to which the kernel refuses some system calls, as sandboxes do:
+//! `refuse ERROR CALL.. -- PROGRAM [ARGUMENT..]`.
 //!
-//! ERROR is a number, such as 38 for ENOSYS and 1 for EPERM. Everything that the program starts is refused
-//! them too.
+//! ERROR is a number, such as 38 for ENOSYS and 1 for EPERM. What the program starts is refused them too.
 
 #![allow(unsafe_code, reason = "a filter is set up by prctl, for which there is no safe way")]
 

@@ -125,8 +125,7 @@ fn folders_import_only_what_is_below_them() {
     }
 }
 
-/// Services are built on actors; what runs in a supervisor, or in a process before its actor does, is not
-/// theirs.
+/// Services are built on actors; what runs in a supervisor, or in a process before its actor, is not theirs.
 #[test]
 fn services_stand_on_the_actor_api() {
     let services = [LAYERS[LAYERS.len() - 2], LAYERS[LAYERS.len() - 1]].concat();
@@ -142,8 +141,8 @@ fn services_stand_on_the_actor_api() {
     }
 }
 
-/// The names of the crate's root that a file mentions outside of its own unit tests: `crate::a`, `crate::{a,
-/// b::c}`, or `super::` up to the root, so many levels above the file's module.
+/// The names of the crate's root that a file mentions outside of its own unit tests, as `crate::a`,
+/// `crate::{a, b::c}`, or by `super::` up to the root, which is so many levels above the file's module.
 fn modules_of_the_crate(text: &str, depth: usize) -> BTreeSet<String> {
     let product = text.find("\n#[cfg(test)]\nmod ").map_or(text, |at| &text[..at]);
     let code: String = product.lines().filter(|line| !line.trim_start().starts_with("//")).collect();

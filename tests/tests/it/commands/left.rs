@@ -4,8 +4,7 @@ use phalanx_tests::{EVENT_TIMEOUT, Program, Run, eventually, processes};
 
 use super::SCENARIO;
 
-/// A program with several commands; all processes below its root supervisor, and the keeper of the first
-/// command.
+/// A program with several commands, the processes below its root supervisor, and the first command's keeper.
 fn with_commands() -> (Run, Vec<u32>, u32) {
     let run = Program::new(SCENARIO).args(["commands"]).env("RUST_LOG", "off").start();
     let keeper = run.line().parse().unwrap();

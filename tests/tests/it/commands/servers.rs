@@ -355,8 +355,7 @@ fn nginx_as_a_daemon_is_refused_with_a_hint_or_ends_at_once_and_nothing_of_it_is
             Err(other) => panic!("{other}"),
         }
         eventually("a free port", EVENT_TIMEOUT, || !listens(nginx.port));
-        // The parent of a daemon may have ended when the tree is killed, or not; and its children have a
-        // session of their own.
+        // The daemon's parent may have ended before the kill; its children have a session of their own.
         let line = nginx.server.args.iter().map(|arg| format!(" {arg}")).collect::<String>();
         let shell = format!("{}{line}; exec sleep 1000", nginx.server.program.display());
         let args = vec!["-c".to_owned(), shell];

@@ -132,8 +132,7 @@ fn the_grace_holds_at_the_end_of_the_program() {
     });
 }
 
-/// Whichever comes first: the end is its own, or it was stopped. It is never reported as killed by our own
-/// signal.
+/// The end is its own or a stop, whichever comes first. It is never reported as a kill by our own signal.
 #[test]
 fn a_stop_at_the_moment_of_its_own_end_is_reported_as_one_of_the_two() {
     alone(|| {

@@ -69,8 +69,7 @@ fn a_main_that_fails_ends_its_tree_and_exits_with_1() {
     assert_eq!(run.finish(), 1);
 }
 
-/// In a program that is built to abort nothing runs after the panic, and the end of its tree is that after a
-/// kill.
+/// In a program that is built to abort nothing runs after the panic: its tree ends as after a kill.
 #[test]
 fn a_main_that_panics_waits_for_no_work_and_exits_with_101_or_aborts() {
     let run = scenario::start("panics");

@@ -83,8 +83,7 @@ fn a_spawn_during_a_shutdown_works_or_says_why_not() {
     });
 }
 
-/// The second sender of a message to an actor that is being shut down gets a reply or an error, never
-/// silence.
+/// The second sender to an actor that is being shut down gets a reply or an error, never silence.
 #[test]
 fn a_call_during_a_shutdown_is_answered_or_fails() {
     alone(|| {

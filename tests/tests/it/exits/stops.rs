@@ -281,8 +281,7 @@ fn actors_stop_by_the_end_of_the_program_with_their_hook() {
     });
 }
 
-/// A process that SIGSTOP has stopped: without being continued it would not heed any other signal than
-/// SIGKILL.
+/// A process that SIGSTOP has stopped: until it is continued, it heeds no signal but SIGKILL.
 fn suspended(pid: u32) -> u32 {
     processes::signal("STOP", i64::from(pid));
     eventually("it is stopped", EVENT_TIMEOUT, || processes::stat(pid).is_some_and(|stat| stat.state == 'T'));

@@ -1,5 +1,4 @@
-//! What a panic has thrown, and what throws again when it is dropped, ends the process that has thrown it and
-//! no other.
+//! The payload of a panic that panics again when it is dropped ends its own process, and no other.
 
 use std::panic::panic_any;
 

@@ -45,8 +45,7 @@ impl Clumsy {
     }
 }
 
-/// What a call comes to; no wait may be cut off by a deadline, which is what spinning looks like from
-/// outside.
+/// What a call comes to; no wait may end by a deadline, which is what spinning looks like from outside.
 #[track_caller]
 fn answer_or_end(actor: &ActorRef<Clumsy>, what: &str) -> Option<ExitReason> {
     match actor.within(EVENT_TIMEOUT).ping().wait() {
@@ -275,8 +274,7 @@ fn a_program_whose_sockets_are_shut_down_has_answers_again() {
         let actor = Clumsy.spawn().unwrap();
         actor.ping().wait().unwrap();
         let before = clumsy::descriptors();
-        // Those of the reply channel are there since the first call of this program; those of actors come
-        // with them.
+        // Those of the reply channel are there since the program's first call; actors bring their own.
         let own: Vec<i32> = sockets_of(before);
         for number in own {
             let under_way = actor.within(EVENT_TIMEOUT).slow();

@@ -12,8 +12,7 @@ impl Other {
     fn named(name: &str) -> Other {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
-        // Not a copy: while it is written, another thread may fork, and what is open for writing cannot be
-        // executed.
+        // Not a copy: a fork of another thread may hold that open for writing, so it could not be executed.
         fs::hard_link(env!("CARGO_BIN_EXE_scenario"), place.join("program")).unwrap();
         Other(place)
     }

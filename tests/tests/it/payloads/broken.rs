@@ -1,5 +1,4 @@
-//! Values that cannot be encoded or decoded, at each of the four points: they cost their own call and nothing
-//! else.
+//! Values that cannot be encoded or decoded, at each of the four points: they cost their own call only.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

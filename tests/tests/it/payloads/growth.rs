@@ -178,8 +178,7 @@ fn descriptors_of_the_supervisor_do_not_grow_with_actors_that_come_and_go() {
         let count = || [process::id(), supervisor].map(|pid| descriptors(pid) + mappings(pid));
         let (before, size) = (count(), memory(supervisor));
         (0..300).for_each(|_| round());
-        // The supervisor lets go of the last one some time after we have heard of its end, so a few may be
-        // there.
+        // The supervisor lets go of the last one some time after its end, so a few may be there.
         let grown: Vec<usize> =
             count().iter().zip(before).map(|(&now, old)| now.saturating_sub(old)).collect();
         assert!(grown.iter().all(|&files| files < 20), "grown, in program and supervisor: {grown:?}");

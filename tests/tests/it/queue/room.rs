@@ -81,8 +81,7 @@ fn a_put_waits_for_room_and_a_get_for_an_item_for_as_long_as_it_takes() {
     });
 }
 
-/// A process that gives up has neither put nor taken anything, also at the very moment at which it could
-/// have.
+/// A process that gives up has neither put nor taken anything, even in the moment in which it could have.
 #[test]
 fn a_timeout_loses_nothing_and_doubles_nothing() {
     alone(|| {

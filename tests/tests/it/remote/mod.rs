@@ -16,8 +16,7 @@ use phalanx::remote::{Manager, Node, Options};
 use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{Latch, alone, eventually, processes, until};
 
-/// Longer than the silence after which a peer counts as gone (15 s by default), which decides some of these
-/// cases.
+/// Longer than the silence after which a peer counts as gone (15 s by default); some cases depend on it.
 const LINK_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Sooner than a peer that has only fallen silent counts as gone.
@@ -48,8 +47,7 @@ fn connect(manager: &Manager) -> Node {
     remote::connect(manager.addr(), &secret()).unwrap()
 }
 
-/// The recorder of a manager that gives its peers little time: on a busy machine one may need several
-/// attempts.
+/// The recorder of a manager that gives its peers little time: a busy machine may need several attempts.
 fn reach_recorder(manager: &Manager) -> ActorRef<Recorder> {
     until("a connection", LINK_TIMEOUT, || {
         let node = remote::connect(manager.addr(), &secret()).ok()?;

@@ -77,8 +77,7 @@ fn a_temporary_significant_child_counts_also_when_it_crashes() {
     });
 }
 
-/// The end of a supervisor with its children is no crash: a transient one is not restarted, a permanent one
-/// is.
+/// A supervisor's end with its children is no crash: a transient one is not restarted, a permanent one is.
 #[test]
 fn an_automatic_end_counts_as_an_end_by_itself_one_level_up() {
     alone(|| {

@@ -127,7 +127,7 @@ fn an_overwritten_status_page_does_not_keep_an_actor_from_being_restarted() {
             eventually("its end", EVENT_TIMEOUT, || !processes::exists(pid));
             still_supervises(&supervisor, &stage, &witness, round);
             eventually("the next, or none", EVENT_TIMEOUT, || {
-                // Rubbish may say that it is to stay down.
+                // Rubbish may say that it must stay down.
                 matches!(state(&supervisor, "vandal"), ChildState::Up | ChildState::Down)
             });
             if state(&supervisor, "vandal") == ChildState::Down {

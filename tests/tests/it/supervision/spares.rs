@@ -133,8 +133,7 @@ fn one_that_is_killed_with_its_actor_counts_as_no_second_crash() {
             let builder = builder(Restart::Permanent).intensity(1, RESTART_WINDOW);
             let frail = builder.spare(true).spawn().unwrap();
             let (actor, waiting) = (frail.pid().unwrap(), spare());
-            // The spare first: one that is let in before it is killed is the actor, and that is a second
-            // crash.
+            // The spare first: once it is let in, it is the actor, and its death is a second crash.
             processes::kill_together(&[waiting, actor]);
             assert_eq!((until_answered(&frail), frail.incarnation()), (1, 2));
             assert_ne!(frail.pid().unwrap(), waiting);

@@ -1,5 +1,4 @@
-//! The operating system's side of restarts: copies of descriptors, interrupted messages, processes left
-//! behind.
+//! The operating system's side of restarts: copied descriptors, interrupted messages, processes left behind.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -75,8 +75,7 @@ fn a_party_that_dies_while_it_waits_breaks_it_for_all() {
     });
 }
 
-/// Killed in the very moment in which the last one comes: it was counted, or it breaks the barrier, and no
-/// process waits for ever.
+/// Killed in the moment in which the last one comes: it was counted, or it breaks the barrier. None hangs.
 #[test]
 fn a_death_at_the_last_moment_is_one_or_the_other() {
     alone(|| {

@@ -16,12 +16,10 @@ use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually};
 /// Short, to be sure that it passes.
 const MOMENT: Duration = Duration::from_millis(60);
 
-/// What a server hears from a process that uses it for the first time and then waits: its name, and its
-/// request.
+/// What a server hears from a process that uses it for the first time and then waits: a name and a request.
 const REQUEST: u64 = 2;
 
-/// What the server of a lock hears from a process that has got the lock: its name, its request, and that it
-/// has the lock.
+/// What a lock's server hears from a new holder: its name, its request, and that it has the lock.
 const GRANT: u64 = 3;
 
 /// Counts how far processes have come.

@@ -8,8 +8,7 @@ use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 use super::db;
 
-/// As with OTP's `{continue, ..}`: its continuation runs before the first message, and no caller waits for
-/// it.
+/// As OTP's `{continue, ..}`: its continuation runs before the first message, and no caller waits for it.
 #[actor]
 struct Eager {
     steps: Vec<String>,

@@ -83,8 +83,7 @@ pub(crate) struct Part {
     pub(crate) last: Last,
 }
 
-/// Writes down when it starts (`+name`), cannot start (`!name`) and stops (`-name`), and does what it is
-/// told.
+/// Writes down its starts (`+name`), failed starts (`!name`) and stops (`-name`), and does what it is told.
 #[actor]
 pub(crate) struct Worker {
     part: Part,
