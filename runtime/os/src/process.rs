@@ -492,12 +492,8 @@ pub fn limit_of(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-/// The limit that an error text of another process is about: it ends with the text of a system error.
-pub fn limit_in(error: &str) -> Option<&'static str> {
-    let numbers = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM];
-    numbers
-        .map(io::Error::from_raw_os_error)
-        .iter()
-        .find(|known| error.ends_with(&known.to_string()))
-        .and_then(limit_of)
+/// The number by which another process can ask [`limit_of`] about this error.
+pub fn number_of(error: &io::Error) -> Option<i32> {
+    let too_large = error.kind() == io::ErrorKind::FileTooLarge;
+    error.raw_os_error().or(too_large.then_some(libc::EFBIG))
 }

@@ -9,6 +9,7 @@ use std::io;
 
 use crate::status::cut;
 use crate::types::escape::escaped;
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// Test hook: the number of a step, a colon, and the number of the error with which it is to fail.
 const FAULT: &str = "PHALANX_FAULT_BOOT";
@@ -211,6 +212,17 @@ impl From<NoTree> for io::Error {
                 .to_owned(),
             NoTree::Obstacle(obstacle) => obstacle.to_string(),
         })
+    }
+}
+
+impl From<NoTree> for SpawnErrorKind {
+    fn from(none: NoTree) -> SpawnErrorKind {
+        match none {
+            NoTree::NotInExecutable => SpawnErrorKind::NotInExecutable,
+            NoTree::Credentials(error) => SpawnErrorKind::Credentials(error),
+            NoTree::Copy => io::Error::from(none).into(),
+            NoTree::Obstacle(obstacle) => SpawnErrorKind::system(&obstacle.error, obstacle.to_string()),
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use crate::reactor::endpoint::Endpoint;
 use crate::reactor::process_handle::Handle;
 use crate::registry::client::{self, Reservation, Trouble};
 use crate::registry::protocol::Refusal;
-use crate::spawn::plan::Failure;
 use crate::spawn::tree;
 use crate::sys::clock;
 use crate::types::error::SpawnError;
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// How long to wait for an actor of that name that another process is starting.
 pub(crate) const STARTING: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ pub(crate) fn start_registered(
 fn reserve_for_start(name: &str, type_name: &str) -> Result<Reservation, SpawnError> {
     let actor = || name.to_owned();
     // Without a tree there is no uplink to the registry, and the caller needs the reason for that.
-    tree::get().map_err(|none| Failure::from(none).named(name))?;
+    tree::get().map_err(|none| SpawnErrorKind::from(none).named(name))?;
     reserve(name, clock::after(STARTING)).map_err(|trouble| match trouble {
         Trouble::Refused(Refusal::Taken { pid }) => SpawnError::AlreadyStarted { actor: actor(), pid },
         trouble => SpawnError::Name { actor: actor(), error: trouble.named(name, type_name) },

@@ -12,11 +12,10 @@ use crate::control::fd_store::FdStore;
 use crate::control::function::Function;
 use crate::control::link::{PATIENCE, Tree};
 use crate::control::request::{Kind, Spec};
-use crate::control::step::{NoTree, Obstacle};
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::Envelope;
 use crate::ipc::{bounds, channel};
-use crate::policy::{self, Restart, Rules, SpecError};
+use crate::policy::{self, Restart, Rules};
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Card, Endpoint};
 use crate::reactor::interrupt;
@@ -26,13 +25,13 @@ use crate::spawn::batch::{Batch, Node};
 use crate::spawn::claim::Claim;
 use crate::spawn::kept::{self, Kept};
 use crate::spawn::tree;
-use crate::status::{ExitRecord, Refusal, StatusPage, cut};
+use crate::status::{ExitRecord, StatusPage, cut};
 use crate::supervisor::boot;
 use crate::sys::executable::{self, Located};
 use crate::sys::{clock, credentials, fd, process};
 use crate::types::error::SpawnError;
-use crate::types::exit::ExitReason;
 use crate::types::options::Options;
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// How much longer than the start limit to wait for the supervisor's report.
 const START_SLACK: Duration = Duration::from_secs(5);
@@ -83,16 +82,16 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Mailbox, Failure> {
-        let reactor = Reactor::get().map_err(Failure::Io)?;
-        let (sender, receiver) = channel::pair::<Envelope>().map_err(Failure::Io)?;
+    fn new(name: &str, kind: Kind, entry: u64, options: &Options) -> Result<Mailbox, SpawnErrorKind> {
+        let reactor = Reactor::get()?;
+        let (sender, receiver) = channel::pair::<Envelope>()?;
         let capacity = options.mailbox();
         fd::widen(&sender, capacity);
         if kind == Kind::Supervisor {
             // Its mailbox takes requests for children.
-            credentials::ask_for_senders(receiver.as_fd()).map_err(Failure::Io)?;
+            credentials::ask_for_senders(receiver.as_fd())?;
         }
-        let status_page = StatusPage::create(capacity, kind == Kind::Task).map_err(Failure::Io)?;
+        let status_page = StatusPage::create(capacity, kind == Kind::Task)?;
         let card = Card {
             id: process::random() | 2,
             name: name.into(),
@@ -102,7 +101,7 @@ impl Mailbox {
         };
         status_page.sign(name, kind.to_word(), card.id, entry);
         status_page.date(std::process::id(), options.daemon);
-        let endpoint = reactor.intern(Endpoint::new(card, sender, status_page)).map_err(Failure::Io)?;
+        let endpoint = reactor.intern(Endpoint::new(card, sender, status_page))?;
         Ok(Mailbox { endpoint, receiver })
     }
 }
@@ -288,13 +287,13 @@ impl Plan {
     }
 
     /// Where its code is; 0 for a supervisor, which has none.
-    fn entry_offset(&self) -> Result<u64, Failure> {
+    fn entry_offset(&self) -> Result<u64, SpawnErrorKind> {
         let offset = match self.entry {
             Some(entry) => entry.offset(),
             // What it runs is the runtime itself.
             None => boot::is_in_executable().then_some(0),
         };
-        offset.ok_or(Failure::NotInExecutable)
+        offset.ok_or(SpawnErrorKind::NotInExecutable)
     }
 
     /// Writes into the status page of this process, and of all below it, the id of the supervisor above.
@@ -304,13 +303,15 @@ impl Plan {
         self.children.iter().for_each(|child| child.put_below(mailbox.endpoint.card.id));
     }
 
-    fn spec(&self, endpoint: &Endpoint, declared: bool) -> Result<Spec, Failure> {
+    fn spec(&self, endpoint: &Endpoint, declared: bool) -> Result<Spec, SpawnErrorKind> {
         let offset = self.entry_offset()?;
         let card = &endpoint.card;
         // Its refs know these already.
         let (timeout, depth) = (Some(card.timeout), Some(card.depth));
-        let preload =
-            self.preload.map(|function| function.name().ok_or(Failure::NotInExecutable)).transpose()?;
+        let preload = self
+            .preload
+            .map(|function| function.name().ok_or(SpawnErrorKind::NotInExecutable))
+            .transpose()?;
         Ok(Spec {
             id: card.id,
             name: self.title().to_owned(),
@@ -329,18 +330,18 @@ impl Plan {
         })
     }
 
-    fn attributes(&self) -> Result<Option<Box<SpawnAttributes>>, Failure> {
+    fn attributes(&self) -> Result<Option<Box<SpawnAttributes>>, SpawnErrorKind> {
         let mut attributes = self.attributes.clone();
         attributes.nice = self.options.nice;
         for hook in &self.hooks {
-            let offset = hook.offset().ok_or(Failure::NotInExecutable)?;
+            let offset = hook.offset().ok_or(SpawnErrorKind::NotInExecutable)?;
             attributes.hooks.push((offset, (hook.value.type_name)().to_owned()));
         }
         Ok((attributes != SpawnAttributes::default()).then(|| Box::new(attributes)))
     }
 
     /// Makes the missing mailboxes of this process and of all below it.
-    pub(crate) fn take_seats(&mut self) -> Result<(), Failure> {
+    pub(crate) fn take_seats(&mut self) -> Result<(), SpawnErrorKind> {
         self.settle_name();
         if self.mailbox.is_none() {
             self.mailbox = Some(Mailbox::new(self.title(), self.kind, self.entry_offset()?, &self.options)?);
@@ -348,15 +349,15 @@ impl Plan {
         self.children.iter_mut().try_for_each(Plan::take_seats)
     }
 
-    fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Endpoint>, Failure> {
-        let reactor = Reactor::get().map_err(Failure::Io)?;
+    fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Endpoint>, SpawnErrorKind> {
+        let reactor = Reactor::get()?;
         let start = self.start_limit();
         self.take_seats()?;
         let endpoint = self
             .mailbox
             .as_ref()
             .map(|mailbox| Arc::clone(&mailbox.endpoint))
-            .ok_or(Failure::SupervisorDied)?;
+            .ok_or(SpawnErrorKind::SupervisorDied)?;
         self.put_below(match parent {
             Parent::Own => 0,
             Parent::Declared(supervisor) => supervisor.card.id,
@@ -374,15 +375,15 @@ impl Plan {
                 };
                 started.map_err(|failure| match failure {
                     // The mailbox may have been seen to close before its supervisor was counted as ended.
-                    Failure::SupervisorDied | Failure::Descriptors => {
-                        tree.error().map_or(failure, Failure::Io)
+                    SpawnErrorKind::SupervisorDied | SpawnErrorKind::Descriptors => {
+                        tree.error().map_or(failure, SpawnErrorKind::from)
                     }
                     other => other,
                 })?;
             }
             Parent::Declared(supervisor) => {
                 if !supervisor.has_process() && supervisor.ended().is_some() {
-                    return Err(Failure::SupervisorDied);
+                    return Err(SpawnErrorKind::SupervisorDied);
                 }
                 self.send(supervisor.mailbox(), true)?;
                 await_start(reactor, &endpoint, start, &|| supervisor.is_dead())?;
@@ -402,17 +403,17 @@ impl Plan {
         reactor: &'static Reactor,
         endpoint: &Arc<Endpoint>,
         start: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SpawnErrorKind> {
         let kept = Arc::new(Kept::new(self.batch(false, true)?));
-        kept::hold(tree, &kept).map_err(Failure::Io)?;
+        kept::hold(tree, &kept)?;
         let is_gone = || tree.is_gone(tree.term());
         let sent = kept.send(tree.control()).map_err(unsent).and_then(|()| match kept.confirm(tree) {
-            Ok(true) if is_gone() => Err(Failure::SupervisorDied),
+            Ok(true) if is_gone() => Err(SpawnErrorKind::SupervisorDied),
             Ok(true) => Ok(()),
-            Ok(false) => Err(Failure::Descriptors),
+            Ok(false) => Err(SpawnErrorKind::Descriptors),
             Err(error) => Err(match unsent(error) {
                 // The request had no room either.
-                Failure::SupervisorDied if !is_gone() => Failure::Descriptors,
+                SpawnErrorKind::SupervisorDied if !is_gone() => SpawnErrorKind::Descriptors,
                 failure => failure,
             }),
         });
@@ -432,12 +433,12 @@ impl Plan {
     }
 
     /// Requests it and all below it, then closes the ends that only their supervisor keeps.
-    fn send(self, control: BorrowedFd<'_>, declared: bool) -> Result<(), Failure> {
+    fn send(self, control: BorrowedFd<'_>, declared: bool) -> Result<(), SpawnErrorKind> {
         self.batch(declared, false)?.send_once(control).map_err(unsent)
     }
 
     /// The requests for it and all below it.
-    fn batch(self, declared: bool, kept: bool) -> Result<Batch, Failure> {
+    fn batch(self, declared: bool, kept: bool) -> Result<Batch, SpawnErrorKind> {
         let mut plans = vec![(0, declared, self)];
         let mut at = 0;
         while at < plans.len() {
@@ -449,21 +450,28 @@ impl Plan {
         Ok(Batch::new(nodes.collect::<Result<_, _>>()?))
     }
 
-    fn node(mut self, under: u32, declared: bool, kept: bool) -> Result<Node, Failure> {
+    fn node(mut self, under: u32, declared: bool, kept: bool) -> Result<Node, SpawnErrorKind> {
         let Some(Mailbox { endpoint, receiver }) = self.mailbox.take() else {
-            return Err(Failure::SupervisorDied);
+            return Err(SpawnErrorKind::SupervisorDied);
         };
         let spec = Spec { kept, ..self.spec(&endpoint, declared)? };
         let has_callers = spec.kind != Kind::Supervisor;
-        let fd_store = (kept && has_callers).then(FdStore::new).transpose().map_err(Failure::Io)?;
-        Ok(Node { under, spec, init: self.init.map_err(Failure::Codec)?, receiver, fd_store, endpoint })
+        let fd_store = (kept && has_callers).then(FdStore::new).transpose()?;
+        Ok(Node {
+            under,
+            spec,
+            init: self.init.map_err(SpawnErrorKind::Codec)?,
+            receiver,
+            fd_store,
+            endpoint,
+        })
     }
 }
 
-fn unsent(error: io::Error) -> Failure {
+fn unsent(error: io::Error) -> SpawnErrorKind {
     match error.kind() {
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::SupervisorDied,
-        _ => Failure::Io(error),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => SpawnErrorKind::SupervisorDied,
+        _ => error.into(),
     }
 }
 
@@ -472,112 +480,28 @@ fn await_start(
     endpoint: &Arc<Endpoint>,
     start: Duration,
     supervisor_is_gone: &dyn Fn() -> bool,
-) -> Result<(), Failure> {
+) -> Result<(), SpawnErrorKind> {
     let waiter = Arc::new(Waiter::default());
     endpoint.on_ready(&waiter);
     reactor.visit(endpoint);
     reactor.wait(&waiter, Some(clock::after(start.saturating_add(START_SLACK))));
     match waiter.take() {
         Some(Outcome::Ready) => Ok(()),
-        Some(Outcome::Dead(Some(exit_record))) => judge(&exit_record, start),
+        Some(Outcome::Dead(Some(exit_record))) => judge(&exit_record),
         // The mailbox closed unused: the request's descriptors did not fit into the supervisor.
         Some(Outcome::Dead(None)) if endpoint.status_page.pid() == 0 && !supervisor_is_gone() => {
-            Err(Failure::Descriptors)
+            Err(SpawnErrorKind::Descriptors)
         }
-        Some(Outcome::Dead(None)) => Err(Failure::SupervisorDied),
-        _ => Err(Failure::StartTimeout(start, String::new())),
+        Some(Outcome::Dead(None)) => Err(SpawnErrorKind::SupervisorDied),
+        _ => Err(SpawnErrorKind::StartTimeout(start, String::new())),
     }
 }
 
 /// An actor that ended so quickly that its readiness went unseen was started all the same.
-fn judge(exit_record: &ExitRecord, start: Duration) -> Result<(), Failure> {
-    Err(match &exit_record.refusal {
-        Some(Refusal::ShuttingDown) => Failure::ShuttingDown,
-        Some(Refusal::Mismatch) => Failure::Mismatch,
-        Some(Refusal::Credentials(error)) => Failure::Credentials(error.clone()),
-        Some(Refusal::Fork(error)) => Failure::Fork(error.clone()),
-        Some(Refusal::Mailbox) => Failure::Died(exit_record.reason.clone()),
-        Some(Refusal::StartTimeout(awaited)) => Failure::StartTimeout(start, awaited.clone()),
-        Some(Refusal::Codec(error)) => Failure::Codec(error.clone()),
-        Some(Refusal::Option(error)) => Failure::Option(error.clone()),
-        Some(Refusal::AlreadyStarted(pid)) => Failure::AlreadyStarted(*pid),
-        Some(Refusal::AlreadyPresent) => Failure::AlreadyPresent,
-        Some(Refusal::MaxChildren) => Failure::MaxChildren,
-        Some(Refusal::Ignored) => Failure::Ignored,
-        Some(Refusal::Specs(error)) => Failure::Specs(error.clone()),
-        None if !exit_record.unready => return Ok(()),
-        None => Failure::Died(exit_record.reason.clone()),
-    })
-}
-
-impl From<NoTree> for Failure {
-    fn from(none: NoTree) -> Failure {
-        match none {
-            NoTree::NotInExecutable => Failure::NotInExecutable,
-            NoTree::Credentials(error) => Failure::Credentials(error),
-            NoTree::Copy => Failure::Io(io::Error::from(none)),
-            NoTree::Obstacle(obstacle) => Failure::NoRoot(obstacle),
-        }
-    }
-}
-
-/// A [`SpawnError`] without the actor's name.
-pub(crate) enum Failure {
-    Codec(String),
-    Option(String),
-    NotInExecutable,
-    Credentials(String),
-    NoRoot(Obstacle),
-    Mismatch,
-    Io(io::Error),
-    Fork(String),
-    Descriptors,
-    SupervisorDied,
-    ShuttingDown,
-    AlreadyStarted(u32),
-    AlreadyPresent,
-    MaxChildren,
-    Ignored,
-    Specs(SpecError),
-    StartTimeout(Duration, String),
-    Died(ExitReason),
-}
-
-impl Failure {
-    pub(crate) fn named(self, name: &str) -> SpawnError {
-        let actor = name.to_owned();
-        match self {
-            Failure::Codec(error) => SpawnError::Codec { actor, error },
-            Failure::Option(error) => SpawnError::Option { actor, error },
-            Failure::NotInExecutable => SpawnError::NotInExecutable { actor },
-            Failure::Mismatch => SpawnError::Mismatch { actor },
-            Failure::Descriptors => {
-                let error = "the supervisor has no descriptor left".to_owned();
-                SpawnError::Limit { actor, limit: "RLIMIT_NOFILE", error }
-            }
-            Failure::SupervisorDied => SpawnError::SupervisorDied { actor },
-            Failure::AlreadyStarted(pid) => SpawnError::AlreadyStarted { actor, pid },
-            Failure::AlreadyPresent => SpawnError::AlreadyPresent { actor },
-            Failure::MaxChildren => SpawnError::MaxChildren { actor },
-            Failure::Ignored => SpawnError::Ignored { actor },
-            Failure::Specs(error) => SpawnError::Specs { supervisor: actor, error },
-            Failure::ShuttingDown => SpawnError::ShuttingDown { actor },
-            Failure::StartTimeout(after, awaited) => SpawnError::StartTimeout { actor, after, awaited },
-            Failure::Died(ExitReason::InitFailed(error)) => SpawnError::InitFailed { actor, error },
-            Failure::Died(reason) => SpawnError::Died { actor, reason },
-            Failure::Credentials(error) => SpawnError::Credentials { actor, error },
-            Failure::NoRoot(obstacle) => match process::limit_of(&obstacle.error) {
-                Some(limit) => SpawnError::Limit { actor, limit, error: obstacle.to_string() },
-                None => SpawnError::Io { actor, error: obstacle.to_string() },
-            },
-            Failure::Fork(error) => match process::limit_in(&error) {
-                Some(limit) => SpawnError::Limit { actor, limit, error },
-                None => SpawnError::Io { actor, error },
-            },
-            Failure::Io(error) => match process::limit_of(&error) {
-                Some(limit) => SpawnError::Limit { actor, limit, error: error.to_string() },
-                None => SpawnError::Io { actor, error: error.to_string() },
-            },
-        }
+fn judge(exit_record: &ExitRecord) -> Result<(), SpawnErrorKind> {
+    match &exit_record.refusal {
+        Some(refusal) => Err(refusal.clone()),
+        None if exit_record.unready => Err(SpawnErrorKind::Died(exit_record.reason.clone())),
+        None => Ok(()),
     }
 }

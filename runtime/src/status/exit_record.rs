@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{HISTORY, RECORD, SHORT};
 use super::{State, StatusPage, cut, read_text, write_text};
-use crate::policy::SpecError;
 use crate::sys::clock;
 use crate::types::exit::{ExitReason, StoppedBy};
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// What a supervisor records about a process that ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ pub(crate) struct ExitRecord {
     pub(crate) code: i32,
     /// It died before it was ready.
     pub(crate) unready: bool,
-    pub(crate) refusal: Option<Refusal>,
+    /// Why its supervisor did not start it, or why its start failed in the runtime.
+    pub(crate) refusal: Option<SpawnErrorKind>,
     pub(crate) in_progress: Option<InProgressRecord>,
     /// How many messages lay in its mailbox, if they are lost with it.
     pub(crate) unserved: u32,
@@ -46,31 +47,6 @@ pub(crate) enum End {
 pub(crate) struct Process {
     pub(crate) incarnation: u64,
     pub(crate) pid: i32,
-}
-
-/// Why a supervisor did not start an actor, or why its start failed in the runtime.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Refusal {
-    ShuttingDown,
-    Mismatch,
-    /// The requesting process has other credentials.
-    Credentials(String),
-    Fork(String),
-    /// Its mailbox has been shut down.
-    Mailbox,
-    /// What the start was waiting for, if it reported that.
-    StartTimeout(String),
-    Codec(String),
-    /// An option, and why it cannot be applied.
-    Option(String),
-    /// A child with this id exists and has a process (its pid), or has none (`AlreadyPresent`).
-    AlreadyStarted(u32),
-    AlreadyPresent,
-    MaxChildren,
-    /// Its `init` declined to start.
-    Ignored,
-    /// The supervisor cannot have such a child.
-    Specs(SpecError),
 }
 
 /// See [`crate::InProgress`].

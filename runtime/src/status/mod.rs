@@ -26,7 +26,7 @@ use layout::Facts;
 use crate::sys::memfd::Page;
 
 pub(crate) use exit_notice::ExitNotice;
-pub(crate) use exit_record::{End, ExitRecord, InProgressRecord, Process, Refusal};
+pub(crate) use exit_record::{End, ExitRecord, InProgressRecord, Process};
 pub(crate) use identity::State;
 pub(crate) use layout::{HISTORY, WORDS};
 pub(crate) use progress::{Phase, Progress};

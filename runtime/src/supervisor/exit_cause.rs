@@ -9,16 +9,19 @@ use std::time::Duration;
 use crate::control::request::Spec;
 use crate::policy::Exit;
 use crate::reactor::last_words;
-use crate::status::{ExitNotice, ExitRecord, InProgressRecord, Phase, Refusal, StatusPage};
+use crate::status::{ExitNotice, ExitRecord, InProgressRecord, Phase, StatusPage};
 use crate::sys::clock;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::types::exit::{ExitReason, StoppedBy};
 use crate::types::method::{Method, method_name};
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// Why a supervisor ends a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KillReason {
-    StartTimeout,
+    StartTimeout {
+        after: Duration,
+    },
     DeadlineExceeded {
         method: u32,
         after: Duration,
@@ -83,21 +86,21 @@ pub(crate) fn may_be_repeated(methods: &'static [Method], status_page: &StatusPa
     method.is_some_and(|method| status_page.attempts() < method.attempts)
 }
 
-fn refusal(status_page: &StatusPage, wait: Wait, kill_reason: Option<&KillReason>) -> Option<Refusal> {
+fn refusal(status_page: &StatusPage, wait: Wait, kill_reason: Option<&KillReason>) -> Option<SpawnErrorKind> {
     // A process that was about to be killed may have ended by itself before.
     match (kill_reason.filter(|kill_reason| !matches!(kill_reason, KillReason::Killed { .. })), wait) {
-        (Some(KillReason::StartTimeout), _) => {
+        (Some(&KillReason::StartTimeout { after }), _) => {
             let awaited = status_page.words().filter(|(_, place, _)| place == last_words::AWAITED);
-            Some(Refusal::StartTimeout(awaited.map(|words| words.0).unwrap_or_default()))
+            Some(SpawnErrorKind::StartTimeout(after, awaited.map(|words| words.0).unwrap_or_default()))
         }
         (None, Wait::Exited(_)) if status_page.exit_notice() == Some(ExitNotice::Undecodable) => {
-            Some(Refusal::Codec(status_page.words().map(|words| words.0).unwrap_or_default()))
+            Some(SpawnErrorKind::Codec(status_page.words().map(|words| words.0).unwrap_or_default()))
         }
         (None, Wait::Exited(_)) if status_page.exit_notice() == Some(ExitNotice::NoOption) => {
-            Some(Refusal::Option(status_page.words().map(|words| words.0).unwrap_or_default()))
+            Some(SpawnErrorKind::Option(status_page.words().map(|words| words.0).unwrap_or_default()))
         }
         (None, Wait::Exited(_)) if status_page.exit_notice() == Some(ExitNotice::Ignored) => {
-            Some(Refusal::Ignored)
+            Some(SpawnErrorKind::Ignored)
         }
         _ => None,
     }

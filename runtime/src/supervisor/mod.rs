@@ -66,11 +66,12 @@ use crate::control::notification::{Notifications, Slot};
 use crate::control::request::{self, Answered, Asked, Spawn, Spec};
 use crate::policy::{Event, Key, Policy, Rules};
 use crate::status::register::Register;
-use crate::status::{End, ExitRecord, Refusal, State, StatusPage};
+use crate::status::{End, ExitRecord, State, StatusPage};
 use crate::sys::poll::{self, Event as Bell};
 use crate::sys::signal::{self, Mask};
 use crate::sys::{clock, executable, memfd, process, seqpacket};
 use crate::types::method::Method;
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// How many requests are taken before the rest of the loop has its turn.
 const REQUESTS_AT_A_TIME: usize = 16;
@@ -289,7 +290,7 @@ impl Supervisor {
                     }
                 }
                 Asked::Foreign(spawn) => {
-                    start::refuse(&spawn, Refusal::Credentials(request::FOREIGN.to_owned()));
+                    start::refuse(&spawn, SpawnErrorKind::Credentials(request::FOREIGN.to_owned()));
                 }
                 Asked::ForeignAsk(answer) => request::answer(&answer, &Answered::Credentials),
                 Asked::Ask(operation, answer) => {

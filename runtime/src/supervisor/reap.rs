@@ -8,10 +8,11 @@ use super::{Child, Supervisor};
 use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::policy::{Action, Event, Exit, Key, Restart};
-use crate::status::{ExitRecord, Refusal, State, StopMode};
+use crate::status::{ExitRecord, State, StopMode};
 use crate::supervisor::exit_cause;
 use crate::sys::process::{self, Wait};
 use crate::sys::{clock, fd, procfs};
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// How long a supervisor whose actor is gone may take to end what it started.
 const AFTER_OWNER: u64 = 500_000_000;
@@ -212,7 +213,7 @@ impl Child {
             mark_dead_below(&self.spawn);
             self.publish_exit(&exit_record, State::Dead);
         }
-        let was_ignored = matches!(exit_record.refusal, Some(Refusal::Ignored));
+        let was_ignored = matches!(exit_record.refusal, Some(SpawnErrorKind::Ignored));
         let is_worker = self.spec().kind != Kind::Supervisor;
         Exited { was_up, was_ignored, is_worker, exit, _process: process }
     }

@@ -6,14 +6,15 @@ use super::pending::Pending;
 use super::{Child, Supervisor};
 use crate::control::request::{self, Answered, ChildFacts, Operation, Spawn};
 use crate::policy::{Answer, Event, Key, Status, Ticket, check_child};
-use crate::status::{End, Refusal};
-use crate::supervisor::start::{refuse, refused};
+use crate::status::End;
+use crate::supervisor::start::refuse;
 use crate::types::exit::{ExitReason, StoppedBy};
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 impl Supervisor {
     /// Adds a child, and starts it.
     pub(super) fn add(&mut self, mut spawn: Spawn) {
-        let prepared = spawn.prepare_for_successors().map_err(refused);
+        let prepared = spawn.prepare_for_successors().map_err(SpawnErrorKind::from);
         if let Some(refusal) = prepared.err().or_else(|| self.objection(&spawn)) {
             return refuse(&spawn, refusal);
         }
@@ -29,10 +30,10 @@ impl Supervisor {
         let actions = self.policy.handle(Event::Add(ticket, key, rules), crate::sys::clock::now());
         let refused = actions.iter().find_map(|action| match action {
             crate::policy::Action::Answer(of, Answer::MaxChildren) if *of == ticket => {
-                Some(Refusal::MaxChildren)
+                Some(SpawnErrorKind::MaxChildren)
             }
             crate::policy::Action::Answer(of, Answer::ShuttingDown) if *of == ticket => {
-                Some(Refusal::ShuttingDown)
+                Some(SpawnErrorKind::ShuttingDown)
             }
             _ => None,
         });
@@ -44,19 +45,19 @@ impl Supervisor {
         self.act(actions);
     }
 
-    fn objection(&self, spawn: &Spawn) -> Option<Refusal> {
+    fn objection(&self, spawn: &Spawn) -> Option<SpawnErrorKind> {
         if self.is_ending() {
-            return Some(Refusal::ShuttingDown);
+            return Some(SpawnErrorKind::ShuttingDown);
         }
         let id = spawn.spec.child_id.as_deref()?;
         // The requesting process does not know the rules of this supervisor.
         if let Err(error) = check_child(self.policy.rules(), id, &spawn.spec.rules()) {
-            return Some(Refusal::Specs(error));
+            return Some(SpawnErrorKind::Specs(error));
         }
         let key = self.key_of(id)?;
         Some(match self.policy.presence(key) {
-            Some(Answer::AlreadyStarted) => Refusal::AlreadyStarted(self.pid_of(key)),
-            _ => Refusal::AlreadyPresent,
+            Some(Answer::AlreadyStarted) => SpawnErrorKind::AlreadyStarted(self.pid_of(key)),
+            _ => SpawnErrorKind::AlreadyPresent,
         })
     }
 

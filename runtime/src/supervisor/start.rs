@@ -15,11 +15,12 @@ use crate::control::request::{Kind, Spawn};
 use crate::ipc::envelope::Body;
 use crate::ipc::uplink;
 use crate::policy::{Event, Key, Policy};
-use crate::status::{ExitNotice, ExitRecord, Process, Refusal, State, register};
+use crate::status::{ExitNotice, ExitRecord, Process, State, register};
 use crate::sys::process::{self, Fork};
 use crate::sys::{clock, credentials, fd, proctitle, signal};
 use crate::types::exit::ExitReason;
 use crate::types::method::Method;
+use crate::types::spawn_error_kind::SpawnErrorKind;
 
 impl Supervisor {
     /// Starts a child's next process. Returns an event for the policy if there is none.
@@ -63,7 +64,7 @@ impl Supervisor {
     }
 
     /// Records a start that failed: the incarnation does not count.
-    fn fail_to_launch(&mut self, key: Key, mut child: Box<Child>, refusal: Refusal) -> Event {
+    fn fail_to_launch(&mut self, key: Key, mut child: Box<Child>, refusal: SpawnErrorKind) -> Event {
         child.incarnation -= 1;
         let comes_back = child.initial || child.incarnation > 0;
         let next = if comes_back { State::Restarting } else { State::Dead };
@@ -109,10 +110,10 @@ impl Supervisor {
     }
 
     /// Does all that can fail, or is better done once before the fork.
-    fn prepare(&mut self, child: &mut Child) -> Result<ForkPlan, Refusal> {
+    fn prepare(&mut self, child: &mut Child) -> Result<ForkPlan, SpawnErrorKind> {
         if fd::has_ended(child.spawn.receiver.as_fd()) {
             // For good: the kernel does not open a socket again, and every ref has the other end of this one.
-            return Err(Refusal::Mailbox);
+            return Err(SpawnErrorKind::Died(ExitReason::Broken(NO_MAILBOX.to_owned())));
         }
         let worker = match child.spec().kind {
             Kind::Supervisor => None,
@@ -232,7 +233,7 @@ struct ForkPlan {
 }
 
 impl ForkPlan {
-    fn fork(mut self) -> Result<(ForkPlan, Fork), Refusal> {
+    fn fork(mut self) -> Result<(ForkPlan, Fork), SpawnErrorKind> {
         let forked = match process::fork_bare(self.shares) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 self.shares = false;
@@ -241,8 +242,7 @@ impl ForkPlan {
             }
             forked => forked,
         };
-        let forked = forked.map_err(refused)?;
-        Ok((self, forked))
+        Ok((self, forked?))
     }
 }
 
@@ -265,11 +265,11 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn of(child: &Child, build: u64) -> Result<Worker, Refusal> {
+    pub(super) fn of(child: &Child, build: u64) -> Result<Worker, SpawnErrorKind> {
         let entry = entry::find(child.spec().entry, &child.spec().type_name);
-        let entry = entry.filter(|_| child.spec().build == build).ok_or(Refusal::Mismatch)?;
-        let (receiver, sender) = fd::seqpacket_pair().map_err(refused)?;
-        credentials::ask_for_senders(receiver.as_fd()).map_err(refused)?;
+        let entry = entry.filter(|_| child.spec().build == build).ok_or(SpawnErrorKind::Mismatch)?;
+        let (receiver, sender) = fd::seqpacket_pair()?;
+        credentials::ask_for_senders(receiver.as_fd())?;
         Ok(Worker { entry, receiver, sender })
     }
 }
@@ -278,20 +278,16 @@ impl Worker {
 pub(crate) const NO_MAILBOX: &str = "its mailbox has been shut down by code in one of its processes, \
                                      or of its callers, and cannot be opened again";
 
-pub(super) fn refused(error: io::Error) -> Refusal {
-    Refusal::Fork(error.to_string())
-}
-
-fn refused_start(refusal: Refusal) -> ExitRecord {
-    let reason = match refusal {
-        Refusal::Mailbox => ExitReason::Broken(NO_MAILBOX.to_owned()),
+fn refused_start(refusal: SpawnErrorKind) -> ExitRecord {
+    let reason = match &refusal {
+        SpawnErrorKind::Died(reason) => reason.clone(),
         _ => ExitReason::Exited(1),
     };
     ExitRecord { reason, code: 1, unready: true, refusal: Some(refusal), ..ExitRecord::orphaned() }
 }
 
 /// Records why a child is not started, for it and all below it. None of them had a process.
-pub(super) fn refuse(spawn: &Spawn, refusal: Refusal) {
+pub(super) fn refuse(spawn: &Spawn, refusal: SpawnErrorKind) {
     let nobody = Process { incarnation: 0, pid: 0 };
     spawn.status_page.record_exit(nobody, &refused_start(refusal.clone()), State::Dead);
     fd::shut_down(spawn.receiver.as_fd());

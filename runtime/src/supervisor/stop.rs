@@ -153,8 +153,8 @@ impl Child {
         let Child { spawn, incarnation, running: Some(running), .. } = self else { return };
         running.drop_start_limit();
         if !is_up {
-            running.stage_mut().kill(KillReason::StartTimeout);
             let (spec, limit) = (&spawn.spec, spawn.spec.start_limit());
+            running.stage_mut().kill(KillReason::StartTimeout { after: limit });
             events::killed_by_the_watchdog(spec, running.pid(), *incarnation, "#[init]", limit);
             process::kill(running.pid(), process::SIGKILL);
         }

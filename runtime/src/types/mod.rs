@@ -10,3 +10,4 @@ pub(crate) mod id;
 pub(crate) mod method;
 pub(crate) mod name_error;
 pub(crate) mod options;
+pub(crate) mod spawn_error_kind;
