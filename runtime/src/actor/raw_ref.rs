@@ -230,19 +230,17 @@ impl RawRef {
             let encoded = self.encode(method, &args)?;
             self.call_encoded(method, encoded, false)
         });
-        match sent {
-            Ok(reply) => Ok(reply),
-            Err(CallError::Full(at)) => Err(TrySendError { args, error: SendError::Full(at) }),
-            Err(CallError::Gone(at)) => Err(TrySendError { args, error: SendError::Gone(at) }),
-            Err(CallError::Codec(error, at)) => {
-                Err(TrySendError { args, error: SendError::Codec(error, at) })
-            }
-            Err(CallError::Unreachable(error, at)) => {
-                Err(TrySendError { args, error: SendError::Unreachable(error, at) })
-            }
-            // Also for an actor that calls itself: the reply says so.
-            Err(error) => Ok(Reply::failed(error, self.address(method))),
-        }
+        sent.or_else(|error| {
+            let error = match error {
+                CallError::Full(at) => SendError::Full(at),
+                CallError::Gone(at) => SendError::Gone(at),
+                CallError::Codec(error, at) => SendError::Codec(error, at),
+                CallError::Unreachable(error, at) => SendError::Unreachable(error, at),
+                // Also for an actor that calls itself: the reply says so.
+                error => return Ok(Reply::failed(error, self.address(method))),
+            };
+            Err(TrySendError { args, error })
+        })
     }
 
     pub fn tell<A: Portable>(&self, method: u32, args: A) -> Result<(), SendError> {
