@@ -70,7 +70,7 @@ mod tests {
             assert!(duration(text).is_err(), "{text:?} was accepted");
         }
         for text in ["0s", "0.0h"] {
-            assert!(duration(text).is_err_and(|e| e.contains("positive")), "{text:?}");
+            assert!(duration(text).is_err_and(|e| e.contains("greater than zero")), "{text:?}");
         }
         for text in ["0.0001us", "1.5ns"] {
             assert!(duration(text).is_err_and(|e| e.contains("nanoseconds")), "{text:?}");

@@ -28,7 +28,7 @@ fn a_death_says_who_where_and_how() {
         let text = mortal.panic("no luck".into()).wait().unwrap_err().to_string();
         let start = format!("{}: the actor died: panicked at ", at("panic", pid));
         assert!(text.starts_with(&start), "{text}");
-        assert!(text.ends_with(": no luck (in `panic`)") && text.contains("exits.rs:"), "{text}");
+        assert!(text.ends_with(": no luck (in `panic`)") && text.contains("exits/mod.rs:"), "{text}");
         let (mortal, pid) = named();
         let text = mortal.abort().wait().unwrap_err().to_string();
         let start = format!("{}: the actor died: killed by SIGABRT", at("abort", pid));
