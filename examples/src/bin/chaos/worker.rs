@@ -1,7 +1,6 @@
 //! The actors that are killed.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::thread;
 use std::time::Duration;
 
@@ -11,8 +10,9 @@ use phalanx_clumsy::{self as clumsy, forks, pages};
 /// One of this many messages of a client takes a while.
 const SLOW: u64 = 16;
 
-/// For how many messages a full table of descriptors stays full.
-const FULL_FOR: u32 = 50;
+/// How long a full table of descriptors stays full. A time, and no number of messages: with a full table an actor
+/// cannot receive the new reply channel of a caller, and so may get no message at all.
+const FULL_FOR: Duration = Duration::from_millis(200);
 
 /// How long a process lives on with a wiped page.
 const DAZED: Duration = Duration::from_millis(100);
@@ -22,9 +22,6 @@ const DAZED: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub(crate) struct Worker {
     last: HashMap<u32, u64>,
-    /// The descriptors that it hoards, and for how many more messages.
-    #[serde(skip)]
-    hoard: (Vec<File>, u32),
 }
 
 /// How an actor dies by its own hand.
@@ -84,10 +81,6 @@ impl Worker {
             // So that blows hit messages in progress, too.
             thread::sleep(Duration::from_millis(2));
         }
-        self.hoard.1 = self.hoard.1.saturating_sub(1);
-        if self.hoard.1 == 0 {
-            self.hoard.0.clear();
-        }
         let last = self.last.insert(client, number);
         last.is_none_or(|last| last < number)
     }
@@ -109,7 +102,13 @@ impl Worker {
             Blunder::Fork => {
                 let _ = forks::twice();
             }
-            Blunder::Fill => self.hoard = (clumsy::fill(), FULL_FOR),
+            Blunder::Fill => {
+                let hoard = clumsy::fill();
+                thread::spawn(move || {
+                    thread::sleep(FULL_FOR);
+                    drop(hoard);
+                });
+            }
             Blunder::ShutDown => {
                 let sockets: Vec<i32> = own
                     .iter()
