@@ -22,7 +22,7 @@ pub const PROGRAM_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long anything may be left after the end of a case or a program, on a machine that has time for it.
 pub(crate) const CLEANUP_LIMIT: Duration = Duration::from_secs(1);
 
-/// As [`CLEANUP_LIMIT`], with more to run than cores: dying processes need time, too.
+/// As `CLEANUP_LIMIT`, with more to run than cores: dying processes need time, too.
 pub const CLEANUP_LIMIT_WHEN_BUSY: Duration = Duration::from_secs(5);
 
 /// The window of a restart intensity: within it, all restarts of a case count.
