@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use phalanx::pool::{self, PoolError, TaskError};
+use phalanx::pool::{self, OnLoss, PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx::{Pool, Shared, Task};
 
@@ -68,7 +68,10 @@ pub(crate) fn run(load: Load, options: &Options) -> phalanx::Result<Report> {
 fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
     let marks = Marks::zeroed(load.tasks as usize)?;
     let outcomes: Arc<[AtomicU8]> = (0..load.tasks).map(|_| AtomicU8::new(0)).collect();
-    let builder = Pool::builder().name("chaos").workers(load.workers);
+    // The first task of a worker is known to be repeatable only once it has begun (docs/limitations.md, "Pools"). The
+    // pool knows of all tasks from the start.
+    let on_loss = if load.idempotent { OnLoss::Retry(100) } else { OnLoss::Fail };
+    let builder = Pool::builder().name("chaos").workers(load.workers).on_loss(on_loss);
     let pool = builder.init(|marks: Marks| marks, marks.clone()).build()?;
     let going = AtomicBool::new(true);
     let mut ledger = Ledger::default();
