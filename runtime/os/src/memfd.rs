@@ -348,7 +348,7 @@ impl<T: Shared> Page<T> {
     }
 
     /// Unmaps the page until its next access: each mapping makes `fork` slower.
-    pub fn rest(&mut self) {
+    pub fn unmap(&mut self) {
         self.place.take();
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct ChildSetup {
     pub(crate) incarnation: u64,
     /// The sending end of the child's requests.
     pub(crate) control: OwnedFd,
-    pub(crate) place: Slot,
+    pub(crate) slot: Slot,
     /// All descriptors but the child's own.
     pub(crate) close: fd::Others,
     pub(crate) supervisor: i32,
@@ -118,7 +118,7 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
         mut spawn,
         entry,
         control,
-        mut place,
+        mut slot,
         descriptors,
         incarnation,
         buffer,
@@ -145,12 +145,12 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     last_words::keep(status_page);
     crate::logging::inherit(spec.log.clone());
     if let Some(latch) = latch {
-        place.lazy = latch.pass();
+        slot.lazy = latch.pass();
         proctitle::set(&spec.name);
     }
     status_page.be_vouched_for(supervisor, register::number());
     status_page.started(process::pid(), incarnation);
-    link::inherit(control, place, status_page);
+    link::inherit(control, slot, status_page);
     if let Some(limit) = spec.options.memory {
         signal::explain_aborts(status_page.out_of_memory_word(), limit);
         rlimit::set_memory(limit);

@@ -126,8 +126,8 @@ pub(crate) fn prepare() {
 }
 
 /// In a new actor or task: keeps the link to its own supervisor, which may not exist yet.
-pub(crate) fn inherit(control: OwnedFd, place: Slot, status_page: &'static StatusPage) {
-    let bell = Some((place, status_page));
+pub(crate) fn inherit(control: OwnedFd, slot: Slot, status_page: &'static StatusPage) {
+    let bell = Some((slot, status_page));
     let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, kept: None, bell, credentials: None }));
 }
 
@@ -141,9 +141,9 @@ pub(crate) fn say_ready() {
     say(Signal::Ready);
 }
 
-fn say(word: Signal) {
-    if let Some((place, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
-        place.say(word);
+fn say(signal: Signal) {
+    if let Some((slot, _)) = INHERITED.get().and_then(|tree| tree.bell.as_ref()) {
+        slot.say(signal);
     }
 }
 

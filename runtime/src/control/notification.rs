@@ -12,11 +12,11 @@ use crate::sys::memfd::Words;
 use crate::sys::poll::Event;
 
 /// How many children have a bit of their own. The others are all checked whenever one of them rings.
-const PLACES: usize = 32 * 1024;
+const SLOTS: usize = 32 * 1024;
 const WORD: usize = u64::BITS as usize;
 
 /// What a child without a bit adds to the doorbell.
-const NO_PLACE: u64 = 1 << 32;
+const NO_SLOT: u64 = 1 << 32;
 
 /// What a child signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +43,22 @@ pub(crate) struct Slot {
 
 impl Notifications {
     pub(crate) fn new() -> io::Result<Notifications> {
-        Ok(Notifications(Words::shared(2 * PLACES / WORD)?))
+        Ok(Notifications(Words::shared(2 * SLOTS / WORD)?))
     }
 
     /// Keeps the bits out of this process's children, which have nothing to signal to that supervisor.
-    pub(crate) fn keep_from_children(place: &Slot) {
-        place.words.keep_from_children();
+    pub(crate) fn keep_from_children(slot: &Slot) {
+        slot.words.keep_from_children();
     }
 
-    pub(crate) fn place(&self, number: Option<u32>, bell: &'static Event, lazy: bool) -> Slot {
+    pub(crate) fn slot(&self, number: Option<u32>, bell: &'static Event, lazy: bool) -> Slot {
         Slot { words: self.0, number, bell, lazy }
     }
 
     /// The numbers of the children that set this signal since the last read, among the first `places`.
-    pub(crate) fn take(&self, word: Signal, places: usize) -> Vec<u32> {
-        let start = word as usize * PLACES / WORD;
-        let words = self.0.iter().skip(start).take(places.min(PLACES).div_ceil(WORD));
+    pub(crate) fn take(&self, signal: Signal, places: usize) -> Vec<u32> {
+        let start = signal as usize * SLOTS / WORD;
+        let words = self.0.iter().skip(start).take(places.min(SLOTS).div_ceil(WORD));
         let said = words.enumerate().filter(|(_, word)| word.load(SeqCst) != 0);
         said.flat_map(|(at, word)| {
             let bits = word.swap(0, SeqCst);
@@ -69,11 +69,11 @@ impl Notifications {
 }
 
 impl Slot {
-    pub(crate) fn say(&self, word: Signal) {
-        let Some(number) = self.number else { return self.bell.add(NO_PLACE) };
-        let number = number as usize % PLACES;
-        self.words[word as usize * PLACES / WORD + number / WORD].fetch_or(1 << (number % WORD), SeqCst);
-        if word == Signal::Look || !self.lazy {
+    pub(crate) fn say(&self, signal: Signal) {
+        let Some(number) = self.number else { return self.bell.add(NO_SLOT) };
+        let number = number as usize % SLOTS;
+        self.words[signal as usize * SLOTS / WORD + number / WORD].fetch_or(1 << (number % WORD), SeqCst);
+        if signal == Signal::Look || !self.lazy {
             self.bell.add(1);
         }
     }
@@ -81,7 +81,7 @@ impl Slot {
 
 /// Whether a child without a bit has rung.
 pub(crate) fn is_from_beyond(rung: u64) -> bool {
-    rung >= NO_PLACE
+    rung >= NO_SLOT
 }
 
 /// Which child has which bit.
@@ -95,17 +95,17 @@ impl Slots {
     /// Assigns a bit to this child; `None` if all are taken.
     pub(crate) fn give(&mut self, key: Key) -> Option<u32> {
         let number =
-            self.free.pop().or_else(|| (self.taken.len() < PLACES).then_some(self.taken.len() as u32))?;
+            self.free.pop().or_else(|| (self.taken.len() < SLOTS).then_some(self.taken.len() as u32))?;
         match self.taken.get_mut(number as usize) {
-            Some(place) => *place = Some(key),
+            Some(slot) => *slot = Some(key),
             None => self.taken.push(Some(key)),
         }
         Some(number)
     }
 
     pub(crate) fn take_back(&mut self, number: u32) {
-        if let Some(place) = self.taken.get_mut(number as usize)
-            && place.take().is_some()
+        if let Some(slot) = self.taken.get_mut(number as usize)
+            && slot.take().is_some()
         {
             self.free.push(number);
         }
@@ -129,9 +129,9 @@ mod tests {
     fn what_is_said_is_read_once_and_by_the_name_of_who_said_it() {
         let (notifications, bell) =
             (Notifications::new().unwrap(), || &*Box::leak(Box::new(Event::new().unwrap())));
-        notifications.place(Some(3), bell(), true).say(Signal::Ready);
-        notifications.place(Some(200), bell(), true).say(Signal::Look);
-        let loud = notifications.place(Some(64), bell(), false);
+        notifications.slot(Some(3), bell(), true).say(Signal::Ready);
+        notifications.slot(Some(200), bell(), true).say(Signal::Look);
+        let loud = notifications.slot(Some(64), bell(), false);
         loud.say(Signal::Ready);
         assert_eq!(loud.bell.clear(), 1);
         assert_eq!(notifications.take(Signal::Ready, 201), [3, 64]);
@@ -142,22 +142,22 @@ mod tests {
     #[test]
     fn who_has_no_place_rings_so_that_all_of_those_are_looked_at() {
         let notifications = Notifications::new().unwrap();
-        let place = notifications.place(None, Box::leak(Box::new(Event::new().unwrap())), true);
-        place.say(Signal::Ready);
-        assert!(is_from_beyond(place.bell.clear()));
-        assert_eq!(notifications.take(Signal::Ready, PLACES), []);
+        let slot = notifications.slot(None, Box::leak(Box::new(Event::new().unwrap())), true);
+        slot.say(Signal::Ready);
+        assert!(is_from_beyond(slot.bell.clear()));
+        assert_eq!(notifications.take(Signal::Ready, SLOTS), []);
     }
 
     #[test]
     fn places_are_given_again_and_there_is_an_end_to_them() {
-        let mut seating = Slots::default();
-        let all: Vec<_> = (0..PLACES as u64).map(|key| seating.give(key).unwrap()).collect();
-        assert_eq!(seating.give(1 << 40), None);
-        seating.take_back(all[7]);
-        seating.take_back(all[7]);
-        assert_eq!(seating.who(all[7]), None);
-        assert_eq!(seating.give(1 << 40), Some(all[7]));
-        assert_eq!((seating.who(all[7]), seating.len()), (Some(1 << 40), PLACES));
-        assert_eq!(seating.give(1 << 41), None);
+        let mut slots = Slots::default();
+        let all: Vec<_> = (0..SLOTS as u64).map(|key| slots.give(key).unwrap()).collect();
+        assert_eq!(slots.give(1 << 40), None);
+        slots.take_back(all[7]);
+        slots.take_back(all[7]);
+        assert_eq!(slots.who(all[7]), None);
+        assert_eq!(slots.give(1 << 40), Some(all[7]));
+        assert_eq!((slots.who(all[7]), slots.len()), (Some(1 << 40), SLOTS));
+        assert_eq!(slots.give(1 << 41), None);
     }
 }

@@ -152,7 +152,7 @@ impl Plan {
 
     /// Makes the mailboxes of a plan that is not complete yet. Returns the endpoints.
     pub(crate) fn reserved(&mut self) -> Result<Found, SpawnError> {
-        self.take_seats().map_err(|failure| failure.named(self.id()))?;
+        self.make_mailboxes().map_err(|failure| failure.named(self.id()))?;
         self.found().ok_or_else(|| SpawnError::SupervisorDied { actor: self.id().to_owned() })
     }
 
@@ -163,10 +163,10 @@ impl Plan {
 
     /// Takes over the mailboxes that were made for `reserved`, and the names and ids that are known with
     /// them.
-    pub(crate) fn sit(self, reserved: Plan) -> Plan {
+    pub(crate) fn with_mailboxes_of(self, reserved: Plan) -> Plan {
         let mut seats = reserved.children.into_iter();
         let sit = |child: Plan| match seats.next() {
-            Some(reserved) => child.sit(reserved),
+            Some(reserved) => child.with_mailboxes_of(reserved),
             None => child,
         };
         let children = self.children.into_iter().map(sit).collect();
@@ -216,7 +216,7 @@ impl Plan {
     /// Reserves the registered names of this process and of all below it.
     fn claim_names(&mut self, claims: &mut Vec<Claim>) -> Result<(), SpawnError> {
         if let Some((name, type_name)) = self.registered.take() {
-            self.take_seats().map_err(|failure| failure.named(&name))?;
+            self.make_mailboxes().map_err(|failure| failure.named(&name))?;
             if let Some(mailbox) = &self.mailbox {
                 claims.push(Claim::new(&name, type_name, &mailbox.endpoint)?);
             }
@@ -341,18 +341,18 @@ impl Plan {
     }
 
     /// Makes the missing mailboxes of this process and of all below it.
-    pub(crate) fn take_seats(&mut self) -> Result<(), SpawnErrorKind> {
+    pub(crate) fn make_mailboxes(&mut self) -> Result<(), SpawnErrorKind> {
         self.settle_name();
         if self.mailbox.is_none() {
             self.mailbox = Some(Mailbox::new(self.title(), self.kind, self.entry_offset()?, &self.options)?);
         }
-        self.children.iter_mut().try_for_each(Plan::take_seats)
+        self.children.iter_mut().try_for_each(Plan::make_mailboxes)
     }
 
     fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Endpoint>, SpawnErrorKind> {
         let reactor = Reactor::get()?;
         let start = self.start_limit();
-        self.take_seats()?;
+        self.make_mailboxes()?;
         let endpoint = self
             .mailbox
             .as_ref()

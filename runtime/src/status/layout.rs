@@ -13,7 +13,7 @@ pub(crate) const HISTORY: u64 = 8;
 const PLACES: usize = HISTORY as usize;
 pub(super) const SHORT: usize = 256;
 /// How many callers the page can name that would miss replies.
-pub(super) const FORSAKEN: usize = 8;
+pub(super) const UNANSWERED: usize = 8;
 /// How many of the last calls without a reply channel the page can name.
 pub(super) const UNHEARD: usize = 16;
 /// How much of the name is kept for readers of the tree.
@@ -71,9 +71,9 @@ shared_struct! {
         attempts: AtomicU32,
         /// Actor: callers that would miss replies if it died now, and up to which of their calls. A length
         /// beyond the list counts those that do not fit.
-        unanswered: [AtomicU64; FORSAKEN],
-        forsaken_up_to: [AtomicU64; FORSAKEN],
-        forsaken_len: AtomicU32,
+        unanswered: [AtomicU64; UNANSWERED],
+        unanswered_up_to: [AtomicU64; UNANSWERED],
+        unanswered_len: AtomicU32,
         /// Actor: how many calls got no reply because the caller's reply channel is missing; and the last of
         /// them.
         unheard: AtomicU64,

@@ -62,8 +62,8 @@ impl StatusPage {
     }
 
     /// Unmaps the page, in a supervisor that does not read it for some time.
-    pub(crate) fn rest(&mut self) {
-        self.0.rest();
+    pub(crate) fn unmap(&mut self) {
+        self.0.unmap();
     }
 
     /// Forgets the mapping, in a child: it did not inherit what its supervisor had mapped.
@@ -85,7 +85,7 @@ impl StatusPage {
         for word in [&page.words_len, &page.place_len, &page.words_method, &page.wants_supervisor] {
             word.store(0, SeqCst);
         }
-        page.forsaken_len.store(0, SeqCst);
+        page.unanswered_len.store(0, SeqCst);
         page.phase.store(Phase::Idle.to_word(), SeqCst);
         // A process that was killed while it wrote left an odd number.
         let odd = |count: u64| (!count.is_multiple_of(2)).then(|| count.wrapping_add(1));

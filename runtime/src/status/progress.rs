@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::StatusPage;
-use super::layout::{FORSAKEN, UNHEARD};
+use super::layout::{UNANSWERED, UNHEARD};
 use crate::sys::clock;
 use crate::sys::memfd::word_enum;
 
@@ -38,7 +38,7 @@ impl StatusPage {
     }
 
     /// Counts a purge: everything that was sent up to here is thrown away, wherever it is.
-    pub(crate) fn count_sweep(&self) {
+    pub(crate) fn count_purge(&self) {
         self.0.purges.fetch_add(1, SeqCst);
     }
 
@@ -109,25 +109,25 @@ impl StatusPage {
     }
 
     /// Names the callers that would miss replies if this process died now.
-    pub(crate) fn forsake(&self, callers: impl Iterator<Item = (u64, u64)>) {
+    pub(crate) fn list_unanswered(&self, callers: impl Iterator<Item = (u64, u64)>) {
         let mut count = 0;
         for (session, up_to) in callers {
             if let Some(place) = self.0.unanswered.get(count) {
                 place.store(session, SeqCst);
-                self.0.forsaken_up_to[count].store(up_to, SeqCst);
+                self.0.unanswered_up_to[count].store(up_to, SeqCst);
             }
             count += 1;
         }
-        self.0.forsaken_len.store(count as u32, SeqCst);
+        self.0.unanswered_len.store(count as u32, SeqCst);
     }
 
     /// The callers that would miss replies; a 0 stands for all that the list has no room for.
     pub(crate) fn unanswered(&self) -> Vec<(u64, u64)> {
-        let len = self.0.forsaken_len.load(SeqCst) as usize;
-        let listed = self.0.unanswered.iter().zip(&self.0.forsaken_up_to).take(len);
+        let len = self.0.unanswered_len.load(SeqCst) as usize;
+        let listed = self.0.unanswered.iter().zip(&self.0.unanswered_up_to).take(len);
         let mut callers: Vec<(u64, u64)> =
             listed.map(|(session, up_to)| (session.load(SeqCst), up_to.load(SeqCst))).collect();
-        if len > FORSAKEN {
+        if len > UNANSWERED {
             callers.push((0, u64::MAX));
         }
         callers

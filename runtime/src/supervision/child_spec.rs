@@ -137,7 +137,7 @@ impl<A: Actor> Reserved<ActorRef<A>> {
     /// ```
     pub fn with(self, builder: ActorBuilder<A>) -> Self {
         let Reserved { plan: reserved, handle } = self;
-        Reserved { plan: builder.into_plan().sit(reserved), handle }
+        Reserved { plan: builder.into_plan().with_mailboxes_of(reserved), handle }
     }
 }
 

@@ -177,7 +177,7 @@ pub fn start<S: Supervised>(args: S::Args) -> Result<S::Ref, SpawnError> {
 pub fn start_with<S: Supervised>(args: impl FnOnce(&S::Ref) -> S::Args) -> Result<S::Ref, SpawnError> {
     let mut frame = S::frame().plan;
     let refs = S::Ref::at(frame.reserved()?);
-    let plan = S::filled(args(&refs)).plan.sit(frame);
+    let plan = S::filled(args(&refs)).plan.with_mailboxes_of(frame);
     SupervisorBuilder::<S::Ref>::of(plan).start()
 }
 

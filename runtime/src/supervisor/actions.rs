@@ -128,11 +128,11 @@ impl Supervisor {
     }
 
     fn announce_boot(&mut self) -> Option<Event> {
-        if let Some(Declared { page, place }) = &self.declared {
+        if let Some(Declared { page, slot }) = &self.declared {
             page.ready();
             // Signalled before the mailbox is rung: a process that hears the mailbox may ask the supervisor
             // above, which must know by then.
-            place.say(Signal::Ready);
+            slot.say(Signal::Ready);
             // Rung from the receiving side of the mailbox.
             let _ = seqpacket::send_raw(self.control.as_fd(), b"r", &[]);
         }
@@ -219,7 +219,7 @@ pub(super) fn ring(spawn: &Spawn) {
 pub(super) fn mark_down(spawn: &Spawn, past: &Past) {
     mark_down_below(spawn);
     rewrite_exit_record(spawn, past, State::Down);
-    spawn.status_page.count_sweep();
+    spawn.status_page.count_purge();
     // A supervisor's mailbox holds requests: their callers see that no reply will come.
     let dropped = (0..channel::MOST).take_while(|_| seqpacket::skip(spawn.receiver.as_fd())).count();
     if spawn.spec.policy.is_none() {

@@ -143,7 +143,7 @@ impl Supervisor {
             && let Some(child) = self.children.get_mut(&key)
             && child.running.as_ref().is_none_or(|running| running.due().is_none())
         {
-            child.spawn.status_page.rest();
+            child.spawn.status_page.unmap();
         }
     }
 

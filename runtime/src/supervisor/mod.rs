@@ -147,7 +147,7 @@ struct Declared {
     /// Its own page.
     page: StatusPage,
     /// Its bit among the notifications of the supervisor above.
-    place: Slot,
+    slot: Slot,
 }
 
 /// What differs between supervisors when they start.

@@ -96,7 +96,7 @@ impl Supervisor {
                     entry: worker.entry,
                     incarnation: incarnation + 1,
                     control: worker.sender,
-                    place: self.readiness.place(slot, true),
+                    slot: self.readiness.slot(slot, true),
                     close,
                     supervisor: parent,
                     descriptors: self.descriptors,
@@ -130,7 +130,7 @@ impl Supervisor {
     }
 
     /// Replaces a process that died at its latch, released or not. It was never the actor, so its end is no
-    /// exit of the actor, and another process takes its place.
+    /// exit of the actor, and another process takes its slot.
     pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
         process::reap(pid);
         let Some(child) = self.children.get_mut(&key) else { return };

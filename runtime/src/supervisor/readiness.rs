@@ -51,8 +51,8 @@ impl Readiness {
     }
 
     /// What a child needs to set its bits. If it is `lazy`, it does not ring when it is ready.
-    pub(super) fn place(&self, slot: Option<u32>, lazy: bool) -> Slot {
-        self.notifications.place(slot, self.doorbell, lazy)
+    pub(super) fn slot(&self, number: Option<u32>, lazy: bool) -> Slot {
+        self.notifications.slot(number, self.doorbell, lazy)
     }
 
     /// Notes that a process of this child was forked, or released at its latch.
@@ -77,8 +77,8 @@ impl Readiness {
     }
 
     /// The children that set this signal since the last time.
-    pub(super) fn take(&self, word: Signal) -> Vec<Key> {
-        let said = self.notifications.take(word, self.slots.len());
+    pub(super) fn take(&self, signal: Signal) -> Vec<Key> {
+        let said = self.notifications.take(signal, self.slots.len());
         said.into_iter().filter_map(|slot| self.slots.who(slot)).collect()
     }
 
@@ -110,10 +110,10 @@ mod tests {
     fn a_child_is_known_by_its_slot_until_that_is_free_again() {
         let mut readiness = readiness();
         let slot = readiness.slot_for(7);
-        readiness.place(slot, true).say(Signal::Ready);
+        readiness.slot(slot, true).say(Signal::Ready);
         assert!(!readiness.clear_doorbell());
         assert_eq!((readiness.take(Signal::Look), readiness.take(Signal::Ready)), (vec![], vec![7]));
-        readiness.place(slot, true).say(Signal::Ready);
+        readiness.slot(slot, true).say(Signal::Ready);
         readiness.free(slot.unwrap());
         assert_eq!(readiness.take(Signal::Ready), [], "of a child that is forgotten");
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_child_without_a_slot_rings_for_all_of_those() {
         let readiness = readiness();
-        readiness.place(None, true).say(Signal::Look);
+        readiness.slot(None, true).say(Signal::Look);
         assert!(readiness.clear_doorbell());
         assert!(!readiness.clear_doorbell());
     }

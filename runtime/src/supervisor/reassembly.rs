@@ -29,27 +29,27 @@ struct Batch {
 impl Assembly {
     /// Takes a packet; returns the tree that it completes. A packet that does not fit is dropped with the
     /// rest of its tree: the mailboxes close, which waiting callers see.
-    pub(super) fn add(&mut self, spawn: Spawn, place: BatchPart) -> Option<Spawn> {
-        if place == BatchPart::alone() {
+    pub(super) fn add(&mut self, spawn: Spawn, part: BatchPart) -> Option<Spawn> {
+        if part == BatchPart::alone() {
             return Some(spawn);
         }
-        if !self.batches.contains_key(&place.batch) && self.batches.len() >= BATCHES {
+        if !self.batches.contains_key(&part.batch) && self.batches.len() >= BATCHES {
             return None;
         }
         let new = || Batch { nodes: Vec::new(), until: 0 };
-        let batch = self.batches.entry(place.batch).or_insert_with(new);
-        let (under, count) = (place.under as usize, batch.nodes.len());
+        let batch = self.batches.entry(part.batch).or_insert_with(new);
+        let (under, count) = (part.under as usize, batch.nodes.len());
         let fits = count == 0 || (under < count && batch.nodes[under].1.spec.policy.is_some());
         if !fits || count >= LARGEST {
-            self.batches.remove(&place.batch);
+            self.batches.remove(&part.batch);
             return None;
         }
         batch.until = clock::after(PATIENCE);
         batch.nodes.push((under, spawn));
-        if !place.last {
+        if !part.last {
             return None;
         }
-        self.batches.remove(&place.batch).and_then(Batch::tree)
+        self.batches.remove(&part.batch).and_then(Batch::tree)
     }
 
     pub(super) fn due(&self) -> Option<u64> {

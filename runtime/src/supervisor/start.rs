@@ -76,15 +76,15 @@ impl Supervisor {
 
     /// Continues in the new process.
     fn become_child(&mut self, child: Box<Child>, plan: ForkPlan, supervisor: i32) -> ! {
-        let ForkPlan { worker, place, close, .. } = plan;
-        let Some(worker) = worker else { self.become_supervisor(*child, place, &close, supervisor) };
+        let ForkPlan { worker, slot, close, .. } = plan;
+        let Some(worker) = worker else { self.become_supervisor(*child, slot, &close, supervisor) };
         let Child { spawn, incarnation, .. } = *child;
         setup::enter(ChildSetup {
             spawn,
             entry: worker.entry,
             incarnation,
             control: worker.sender,
-            place,
+            slot,
             close,
             supervisor,
             descriptors: self.descriptors,
@@ -129,13 +129,13 @@ impl Supervisor {
         if let Some(worker) = &worker {
             child.methods = worker.entry.methods;
         }
-        let place = self.readiness.place(child.slot, child.lazy_ready);
+        let slot = self.readiness.slot(child.slot, child.lazy_ready);
         // The descriptors of a first start have just arrived, and have low numbers. Those of a restart do
         // not.
         let apart = worker.as_ref().and_then(|_| fd::Others::but_low(&keep));
         Ok(ForkPlan {
             worker,
-            place,
+            slot,
             shares: apart.is_some(),
             close: apart.unwrap_or_else(|| fd::Others::than(&keep)),
         })
@@ -172,7 +172,7 @@ impl Supervisor {
     }
 
     /// Continues as a supervisor of the children that came with it.
-    fn become_supervisor(&self, child: Child, place: Slot, close: &fd::Others, supervisor: i32) -> ! {
+    fn become_supervisor(&self, child: Child, slot: Slot, close: &fd::Others, supervisor: i32) -> ! {
         process::own_group();
         if !process::die_with(supervisor, process::SIGKILL) {
             process::exit_now(0);
@@ -184,7 +184,7 @@ impl Supervisor {
         spawn.reset_after_fork();
         signal::forget();
         proctitle::set(&spawn.spec.name);
-        Notifications::keep_from_children(&place);
+        Notifications::keep_from_children(&slot);
         let Spawn { spec, receiver, status_page, children, init, .. } = spawn;
         status_page.be_vouched_for(supervisor, register::number());
         status_page.started(process::pid(), incarnation);
@@ -201,7 +201,7 @@ impl Supervisor {
         let policy = Policy::new(spec.policy.unwrap_or_default(), rules);
         let config =
             Config { control: receiver, term: 0, masters: Vec::new(), descriptors: self.descriptors };
-        let declared = Declared { page: status_page, place };
+        let declared = Declared { page: status_page, slot };
         Supervisor::with(config, equipment, Some(declared), policy, children).run()
     }
 }
@@ -226,7 +226,7 @@ pub(super) fn take_up_work() -> Result<Equipment, String> {
 struct ForkPlan {
     /// `None`: the child is a supervisor.
     worker: Option<Worker>,
-    place: Slot,
+    slot: Slot,
     close: fd::Others,
     /// It shares the supervisor's descriptor table until it has closed the others.
     shares: bool,

@@ -404,7 +404,7 @@ impl Mailbox {
     /// Publishes which callers would miss replies if this process died.
     fn publish_unanswered(&mut self) {
         if self.durable && self.callers.unanswered_have_changed() {
-            self.status_page.forsake(self.callers.unanswered());
+            self.status_page.list_unanswered(self.callers.unanswered());
         }
     }
 
