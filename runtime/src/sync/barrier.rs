@@ -423,10 +423,20 @@ impl From<CallError<Broken>> for BarrierError {
 handle_error! {
     BarrierError
     from {
-        Trouble::Timeout | Trouble::Busy => BarrierError::System("no reply within the time-out".to_owned()),
+        Trouble::Timeout | Trouble::Busy => BarrierError::Timeout,
     }
     says {
         BarrierError::Broken { by, why } => "{}", Broken { by: by.clone(), why: why.clone() };
         BarrierError::Timeout => "the barrier's server does not reply";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_reply_in_time_is_an_error_of_its_own() {
+        assert_eq!(BarrierError::from(Trouble::Timeout), BarrierError::Timeout);
     }
 }
