@@ -1,5 +1,6 @@
 //! Waiting for a value.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
@@ -136,9 +137,17 @@ fn the_death_of_one_who_was_to_make_it_true_ends_the_wait_of_one() {
 }
 
 #[test]
-#[should_panic(expected = "the guard is that of another lock")]
 fn a_guard_of_another_lock_is_a_mistake() {
-    let (one, other) = (Lock::new(1).unwrap(), Lock::new(1).unwrap());
-    let guard = one.lock().unwrap();
-    let _ = other.wait_until(guard, |_| true, MOMENT);
+    alone(|| {
+        let (one, other) = (Lock::new(1).unwrap(), Lock::new(1).unwrap());
+        let guard = one.lock().unwrap();
+        let wait = AssertUnwindSafe(|| drop(other.wait_until(guard, |_| true, MOMENT)));
+        let panic = catch_unwind(wait).unwrap_err();
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .expect("a panic with a text");
+        assert!(text.contains("the guard is that of another lock"), "{text}");
+    });
 }
