@@ -26,13 +26,14 @@ pub(crate) const CLEANUP_LIMIT: Duration = Duration::from_secs(1);
 pub const CLEANUP_LIMIT_WHEN_BUSY: Duration = Duration::from_secs(5);
 
 /// The window of a restart intensity: within it, all restarts of a case count.
-pub const RESTART_WINDOW: Duration = Duration::from_secs(10);
+pub const RESTART_WINDOW: Duration = CASE_LIMIT;
 
 /// Longer than any case: for what must not end by itself.
 pub const FOREVER: Duration = Duration::from_secs(1000);
 
 const _: () = assert!(EVENT_TIMEOUT.as_secs() < CASE_LIMIT.as_secs());
 const _: () = assert!(LATCH_TIMEOUT.as_secs() < CASE_LIMIT.as_secs());
+const _: () = assert!(RESTART_WINDOW.as_secs() >= CASE_LIMIT.as_secs());
 
 /// The pause between two looks.
 const EVERY: Duration = Duration::from_millis(2);
