@@ -23,6 +23,6 @@ pub use phalanx_clumsy::{forks, pages};
 pub use program::{Program, Run};
 pub use tempdir::machine_is_busy;
 pub use wait::{
-    CLEANUP_LIMIT_WHEN_BUSY, EVENT_TIMEOUT, FOREVER, PROGRAM_TIMEOUT, RESTART_WINDOW, eventually, handled,
-    until, until_handled, until_seen,
+    CLEANUP_LIMIT_WHEN_BUSY, EVENT_TIMEOUT, FOREVER, LATCH_TIMEOUT, PROGRAM_TIMEOUT, RESTART_WINDOW,
+    eventually, handled, until, until_handled, until_seen,
 };

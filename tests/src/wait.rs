@@ -14,7 +14,7 @@ pub(crate) const CASE_LIMIT: Duration = Duration::from_secs(30);
 pub const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a process waits for a latch. The case may itself wait for an event before it opens the latch.
-pub(crate) const LATCH_TIMEOUT: Duration = Duration::from_secs(25);
+pub const LATCH_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// How long a test waits for a line or the end of a whole program. Such a test has no other limit.
 pub const PROGRAM_TIMEOUT: Duration = Duration::from_secs(60);

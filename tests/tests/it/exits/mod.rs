@@ -17,7 +17,7 @@ use std::process::{self, Command};
 use std::thread;
 
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, LATCH_TIMEOUT, eventually};
 use serde::{Deserialize, Serialize};
 
 /// A file: noted by one process, seen by another.
@@ -38,7 +38,7 @@ impl Note {
     }
 
     fn wait(&self) {
-        eventually("the note", EVENT_TIMEOUT, || self.is_there());
+        eventually("the note", LATCH_TIMEOUT, || self.is_there());
     }
 
     /// Whether it was there; it is not any more.

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use phalanx::pool::{OnLoss, PoolError, TaskError};
 use phalanx::prelude::*;
 use phalanx::{ExitReason, Pool};
-use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes, until};
+use phalanx_tests::{
+    EVENT_TIMEOUT, FOREVER, LATCH_TIMEOUT, RESTART_WINDOW, alone, eventually, processes, until,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Bytes, Latch, nap, note_pid, noted_pid, pass, pid, pool, square};
@@ -204,7 +206,7 @@ impl Middle {
     fn stop_if(&self, at: At) {
         if self.0 == at && phalanx::pool::worker().is_some() {
             note_pid(&middle());
-            eventually("to be killed, or let go", EVENT_TIMEOUT, || !middle().exists());
+            eventually("to be killed, or let go", LATCH_TIMEOUT, || !middle().exists());
         }
     }
 }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::Pool;
-use phalanx_tests::{EVENT_TIMEOUT, eventually, until};
+use phalanx_tests::{EVENT_TIMEOUT, LATCH_TIMEOUT, eventually, until};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -41,7 +41,7 @@ fn nap(millis: u64) -> u64 {
 /// Waits in a task until the file is there; says by another one that it has begun, and in which process.
 fn pass(latch: String) -> u32 {
     note_pid(&PathBuf::from(format!("{latch}.begun")));
-    eventually("an open latch", EVENT_TIMEOUT, || fs::exists(&latch).unwrap());
+    eventually("an open latch", LATCH_TIMEOUT, || fs::exists(&latch).unwrap());
     process::id()
 }
 

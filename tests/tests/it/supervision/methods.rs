@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Restart, Shutdown};
-use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, LATCH_TIMEOUT, RESTART_WINDOW, alone, eventually, processes};
 
 use super::support::stage::{Stage, stop};
 
@@ -26,7 +26,7 @@ struct Diligent {
 impl Diligent {
     #[on_start]
     fn begin(&mut self) {
-        eventually("the latch", EVENT_TIMEOUT, || self.ready.exists());
+        eventually("the latch", LATCH_TIMEOUT, || self.ready.exists());
         self.write("begun");
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{ChildState, Restart, Shutdown, StoppedBy, SupervisorBuilder};
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, LATCH_TIMEOUT, alone, eventually, processes};
 
 use super::support::stage::{
     Last, Stage, Way, child, counts, reserved, settled, state, stop, stopped_by_supervisor, within,
@@ -214,7 +214,7 @@ struct Stubborn;
 #[actor]
 impl Stubborn {
     fn leave(&self, latch: PathBuf, marker: PathBuf) {
-        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
+        eventually("the latch", LATCH_TIMEOUT, || latch.exists());
         let caught = catch_unwind(AssertUnwindSafe(|| phalanx::exit_actor()));
         std::fs::write(marker, "code behind the end").unwrap();
         drop(caught);

@@ -12,7 +12,7 @@ use std::process;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, FOREVER, Program, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, LATCH_TIMEOUT, Program, alone, eventually};
 
 /// What holds tasks back until a case has looked at them.
 struct Latch(PathBuf);
@@ -32,7 +32,7 @@ impl Latch {
 
     /// In the task: waits.
     fn pass(path: &str) {
-        eventually("an open latch", EVENT_TIMEOUT, || fs::exists(path).unwrap());
+        eventually("an open latch", LATCH_TIMEOUT, || fs::exists(path).unwrap());
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use phalanx::StoppedBy;
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, LATCH_TIMEOUT, alone, eventually, processes};
 
 use super::db;
 
@@ -19,7 +19,7 @@ struct Eager {
 impl Eager {
     #[on_start]
     fn warm_up(&mut self) {
-        phalanx_tests::eventually("the word to go on", EVENT_TIMEOUT, || self.go.exists());
+        eventually("the word to go on", LATCH_TIMEOUT, || self.go.exists());
         self.steps.push("on_start".into());
     }
 
@@ -186,7 +186,7 @@ impl Heir {
     }
 
     fn wait_for(&self, path: std::path::PathBuf) {
-        eventually("the file", EVENT_TIMEOUT, || path.exists());
+        eventually("the file", LATCH_TIMEOUT, || path.exists());
     }
 
     #[tell]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use phalanx::StoppedBy;
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, LATCH_TIMEOUT, eventually, processes};
 use serde::{Deserialize, Serialize};
 
 /// How a worker ends by itself.
@@ -134,12 +134,12 @@ impl Worker {
     /// Ends when a file is there.
     #[tell]
     pub(crate) fn end_at(&self, latch: PathBuf, way: Way) {
-        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
+        eventually("the latch", LATCH_TIMEOUT, || latch.exists());
         way.go()
     }
 
     pub(crate) fn wait_for(&self, latch: PathBuf) {
-        eventually("the latch", EVENT_TIMEOUT, || latch.exists());
+        eventually("the latch", LATCH_TIMEOUT, || latch.exists());
     }
 
     pub(crate) fn hang(&self) {
