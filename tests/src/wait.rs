@@ -16,7 +16,8 @@ pub const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a process waits for a latch. The case may itself wait for an event before it opens the latch.
 pub const LATCH_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long a test waits for a line or the end of a whole program. Such a test has no other limit.
+/// How long a test waits for a line or the end of a whole program. A test that is no case has no other limit; a
+/// program that runs inside of a case ends with the limit of that.
 pub const PROGRAM_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long anything may be left after the end of a case or a program, on a machine that has time for it.

@@ -197,7 +197,7 @@ fn an_actor_that_is_started_again_serves_whichever_socket_but_its_mailbox_was_sh
             actor.shut_down(sockets(&actor)[index]).unwrap();
             // What is broken is noticed by the process that uses it, at the latest when a caller comes that
             // it does not know.
-            let serves = || actor.within(EVENT_TIMEOUT).ping().wait().is_ok();
+            let serves = || actor.within(EVENT_TIMEOUT / 4).ping().wait().is_ok();
             let mut served = 0;
             eventually("it serves again, or is given up", EVENT_TIMEOUT, || {
                 served = if serves() { served + 1 } else { 0 };

@@ -1,10 +1,11 @@
 //! Processes that write rubbish where names are asked for, and a program at its limits.
 
 use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
 use phalanx::{Group, names};
-use phalanx_tests::{EVENT_TIMEOUT, Program, alone};
+use phalanx_tests::{Program, alone};
 
 use super::{Db, Latch, client, db, keeps_names, not_found};
 
@@ -123,10 +124,11 @@ fn a_line_that_was_shut_down_is_an_error_and_no_wait() {
         let db = db(0);
         names::register("db", &db).unwrap();
         shut_the_line_down::spawn().unwrap().join().unwrap();
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let error = names::lookup::<Db>("db").unwrap_err();
         assert!(error.to_string().contains("the name registry is gone"), "{error}");
-        assert!(start.elapsed() < EVENT_TIMEOUT / 5);
+        // The client itself would wait for 5 s.
+        assert!(start.elapsed() < Duration::from_secs(4));
         // Nothing else is harmed, and no process runs in circles.
         assert_eq!(db.add(1).wait(), Ok(1));
         assert_ne!(names::lookup::<Db>("db"), not_found("db"));
