@@ -174,9 +174,9 @@ pub fn this_thread() -> u32 {
     number.expect("the last part is its number")
 }
 
-/// Waits until a thread of this process is blocked: it sleeps, and does not run between three looks. A thread
-/// that only sleeps for a moment on its way does; one that waits in slices does not, if these are longer than
-/// that.
+/// Waits until a thread of this process is blocked: it sleeps, and does not run between five looks, 2 ms apart.
+/// A thread that only sleeps for a moment on its way does; one that waits in slices does not, if these are
+/// longer than that. A thread that waits a few milliseconds for another lock on its way looks the same.
 ///
 /// # Panics
 /// If it does not sleep.
@@ -187,7 +187,7 @@ pub fn until_blocked(thread: u32) {
         let now = switches_of_sleeper(thread);
         same = if now.is_some() && now == last { same + 1 } else { 0 };
         last = now;
-        same == 2
+        same == 4
     });
 }
 
