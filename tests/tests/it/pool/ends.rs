@@ -115,13 +115,17 @@ fn a_full_queue_makes_wait_and_can_be_tried() {
         assert_eq!((refused.args, refused.full), (5, true));
         std::thread::scope(|scope| {
             let (thread, of_late) = mpsc::channel();
+            let (submitted, is_submitted) = mpsc::channel();
             let pool = &pool;
             let late = scope.spawn(move || {
                 thread.send(processes::this_thread()).unwrap();
-                pool.submit(square, 6).wait().unwrap()
+                let task = pool.submit(square, 6);
+                submitted.send(()).unwrap();
+                task.wait().unwrap()
             });
             processes::until_blocked(of_late.recv().unwrap());
-            assert!(!late.is_finished());
+            // The submit waits, not only the task.
+            assert_eq!(is_submitted.try_recv(), Err(mpsc::TryRecvError::Empty));
             latch.open();
             assert_eq!(late.join().unwrap(), 36);
         });
