@@ -91,7 +91,7 @@ fn room_wakes_the_senders_that_wait_for_it() {
                 .map(|from| {
                     let (inbox, about_to) = (&inbox, about_to.clone());
                     scope.spawn(move || {
-                        about_to.send(()).unwrap();
+                        about_to.send(processes::this_thread()).unwrap();
                         if from % 2 == 0 {
                             inbox.put(from, 0).is_ok()
                         } else {
@@ -100,7 +100,7 @@ fn room_wakes_the_senders_that_wait_for_it() {
                     })
                 })
                 .collect();
-            (0..6).for_each(|_| told.recv().unwrap());
+            (0..6).for_each(|_| processes::until_blocked(told.recv().unwrap()));
             assert_eq!(inbox.depth(), 2);
             latch.open();
             held.wait().unwrap();

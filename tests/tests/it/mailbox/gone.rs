@@ -1,11 +1,12 @@
 //! Messages to actors that are gone, and processes that watch them.
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, alone, eventually};
+use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
 use super::{Latch, hold, inbox};
 
@@ -39,11 +40,18 @@ fn whoever_waits_for_room_is_told_when_the_actor_dies() {
         let held = hold(&inbox, &latch);
         inbox.try_put(0, 0).unwrap();
         thread::scope(|scope| {
-            let telling = scope.spawn(|| inbox.put(1, 0));
-            let asking = scope.spawn(|| inbox.ask(1, 1).wait());
-            // No thread can say of another one that it sleeps; both outcomes below hold wherever they are by
-            // now.
-            assert_eq!(inbox.join_timeout(Duration::from_millis(100)), None);
+            let (about_to, told) = mpsc::channel();
+            let begin = |about_to: mpsc::Sender<u32>| about_to.send(processes::this_thread()).unwrap();
+            let (inbox, other) = (&inbox, about_to.clone());
+            let telling = scope.spawn(move || {
+                begin(about_to);
+                inbox.put(1, 0)
+            });
+            let asking = scope.spawn(move || {
+                begin(other);
+                inbox.ask(1, 1).wait()
+            });
+            told.iter().for_each(processes::until_blocked);
             inbox.kill().unwrap();
             assert!(matches!(telling.join().unwrap(), Err(SendError::Gone(_))));
             let asked = asking.join().unwrap();
