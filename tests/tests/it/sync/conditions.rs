@@ -50,8 +50,7 @@ fn what_holds_already_is_not_waited_for_and_what_never_holds_until_the_limit() {
 }
 
 #[task]
-fn consume(items: Lock<Vec<u32>>, started: Counter) -> Result<u32, String> {
-    started.add(1).unwrap();
+fn consume(items: Lock<Vec<u32>>) -> Result<u32, String> {
     let guard = items.lock().unwrap();
     match items.wait_until(guard, |items| !items.is_empty(), Duration::MAX) {
         Ok(mut guard) => Ok(guard.remove(0)),
@@ -62,10 +61,10 @@ fn consume(items: Lock<Vec<u32>>, started: Counter) -> Result<u32, String> {
 #[test]
 fn each_of_many_who_wait_gets_one() {
     alone(|| {
-        let (items, started) = (Lock::new(vec![]).unwrap(), counter());
-        let waiting: Vec<_> =
-            (0..4).map(|_| consume::spawn(items.clone(), started.clone()).unwrap()).collect();
-        until(&started, 4);
+        let items = Lock::new(vec![]).unwrap();
+        let waiting: Vec<_> = (0..4).map(|_| consume::spawn(items.clone()).unwrap()).collect();
+        // All have had the lock, and have given it back to wait.
+        until_handled(&items.server(), 4 * (GRANT + 1));
         for item in 0..4 {
             items.lock().unwrap().push(item);
         }
@@ -79,11 +78,9 @@ fn each_of_many_who_wait_gets_one() {
 #[test]
 fn one_who_dies_while_it_waits_takes_nothing_along() {
     alone(|| {
-        let (items, started) = (Lock::new(vec![]).unwrap(), counter());
-        let (victim, other) = (
-            consume::spawn(items.clone(), started.clone()).unwrap(),
-            consume::spawn(items.clone(), started.clone()).unwrap(),
-        );
+        let items = Lock::new(vec![]).unwrap();
+        let (victim, other) =
+            (consume::spawn(items.clone()).unwrap(), consume::spawn(items.clone()).unwrap());
         // Both have had the lock, and have given it back to wait.
         until_handled(&items.server(), 2 * (GRANT + 1));
         victim.kill().unwrap();
@@ -103,14 +100,12 @@ fn produce_nothing(items: Lock<Vec<u32>>, held: Counter) {
 #[test]
 fn the_death_of_one_who_was_to_make_it_true_ends_the_wait_of_one() {
     alone(|| {
-        let (items, started, held) = (Lock::new(vec![]).unwrap(), counter(), counter());
+        let (items, held) = (Lock::new(vec![]).unwrap(), counter());
         let waiting: Vec<_> = (0..2)
             .map(|_| {
                 Process::spawn(
-                    |(items, started): (Lock<Vec<u32>>, Counter)| {
-                        consume(items, started).map_err(|error| error.to_string())
-                    },
-                    (items.clone(), started.clone()),
+                    |items: Lock<Vec<u32>>| consume(items).map_err(|error| error.to_string()),
+                    items.clone(),
                 )
                 .unwrap()
             })

@@ -3,23 +3,21 @@
 use std::time::Instant;
 
 use phalanx::prelude::*;
-use phalanx::{Counter, Event, SyncError};
+use phalanx::{Event, SyncError};
 use phalanx_tests::{EVENT_TIMEOUT, alone, processes, until_handled};
 
-use super::{MOMENT, counter, until};
+use super::MOMENT;
 
 #[task]
-fn wait_for(event: Event, started: Counter) -> bool {
-    started.add(1).unwrap();
+fn wait_for(event: Event) -> bool {
     event.wait_timeout(EVENT_TIMEOUT).unwrap()
 }
 
 #[test]
 fn all_who_wait_are_let_go_even_if_it_is_cleared_at_once() {
     alone(|| {
-        let (event, started) = (Event::new().unwrap(), counter());
-        let waiting: Vec<_> =
-            (0..4).map(|_| wait_for::spawn(event.clone(), started.clone()).unwrap()).collect();
+        let event = Event::new().unwrap();
+        let waiting: Vec<_> = (0..4).map(|_| wait_for::spawn(event.clone()).unwrap()).collect();
         until_handled(&event.server(), 4);
         event.set().unwrap();
         event.clear().unwrap();
@@ -45,10 +43,9 @@ fn a_limit_is_kept_and_never_early() {
 #[test]
 fn waiters_that_die_hold_nobody_up() {
     alone(|| {
-        let (event, started) = (Event::new().unwrap(), counter());
-        let waiting: Vec<_> =
-            (0..6).map(|_| wait_for::spawn(event.clone(), started.clone()).unwrap()).collect();
-        until(&started, 6);
+        let event = Event::new().unwrap();
+        let waiting: Vec<_> = (0..6).map(|_| wait_for::spawn(event.clone()).unwrap()).collect();
+        until_handled(&event.server(), 6);
         waiting[..5].iter().for_each(|process| process.kill().unwrap());
         event.set().unwrap();
         assert_eq!(waiting[5].join(), Ok(true));

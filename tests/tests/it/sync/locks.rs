@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use phalanx::prelude::*;
-use phalanx::{CallError, Counter, ExitReason, Lock, LockError, SyncError};
+use phalanx::{CallError, ExitReason, Lock, LockError, SyncError};
 use phalanx_tests::{alone, until_handled};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{GRANT, MOMENT, REQUEST, counter};
+use super::{GRANT, MOMENT, REQUEST};
 
 #[task]
 fn add(sum: Lock<u64>, times: u64) {
@@ -165,19 +165,18 @@ fn a_value_that_cannot_be_encoded_is_not_committed_and_the_next_one_is_told() {
 }
 
 #[task]
-fn wait_in_line(lock: Lock<Vec<u32>>, started: Counter, number: u32) {
-    started.add(1).unwrap();
+fn wait_in_line(lock: Lock<Vec<u32>>, number: u32) {
     lock.lock().unwrap().push(number);
 }
 
 #[test]
 fn those_who_wait_are_served_in_their_order() {
     alone(|| {
-        let (lock, started) = (Lock::new(Vec::new()).unwrap(), counter());
+        let lock = Lock::new(Vec::new()).unwrap();
         let guard = lock.lock().unwrap();
         let waiting: Vec<_> = (0..5)
             .map(|number| {
-                let process = wait_in_line::spawn(lock.clone(), started.clone(), number).unwrap();
+                let process = wait_in_line::spawn(lock.clone(), number).unwrap();
                 until_handled(&lock.server(), GRANT + (u64::from(number) + 1) * REQUEST);
                 process
             })

@@ -26,30 +26,28 @@ fn readers_are_inside_together() {
 }
 
 #[task]
-fn write_down(lock: RwLock<Vec<u32>>, started: Counter, number: u32) {
-    started.add(1).unwrap();
+fn write_down(lock: RwLock<Vec<u32>>, number: u32) {
     lock.write().unwrap().push(number);
 }
 
 #[task]
-fn look(lock: RwLock<Vec<u32>>, started: Counter) -> Vec<u32> {
-    started.add(1).unwrap();
+fn look(lock: RwLock<Vec<u32>>) -> Vec<u32> {
     lock.read().unwrap().clone()
 }
 
 #[test]
 fn a_writer_is_not_overtaken_by_readers_that_come_after_it() {
     alone(|| {
-        let (lock, started) = (RwLock::new(vec![]).unwrap(), counter());
+        let lock = RwLock::new(vec![]).unwrap();
         let reading = lock.read().unwrap();
-        let writer = write_down::spawn(lock.clone(), started.clone(), 7).unwrap();
+        let writer = write_down::spawn(lock.clone(), 7).unwrap();
         // A reader does not confirm.
         until_handled(&lock.server(), 2 * REQUEST);
         // Readers are not let in any more. One that tries asks, and withdraws its request.
         std::thread::scope(|scope| {
             scope.spawn(|| assert!(matches!(lock.try_read(), Err(LockError::Busy))));
         });
-        let reader = look::spawn(lock.clone(), started.clone()).unwrap();
+        let reader = look::spawn(lock.clone()).unwrap();
         until_handled(&lock.server(), 2 * REQUEST + 2 + REQUEST);
         assert!(reader.is_alive());
         drop(reading);
@@ -111,8 +109,8 @@ fn a_reader_that_dies_is_no_news_and_a_writer_that_dies_is() {
 #[test]
 fn one_who_may_write_waits_for_a_value_too() {
     alone(|| {
-        let (lock, started) = (RwLock::new(vec![]).unwrap(), counter());
-        let writer = write_down::spawn(lock.clone(), started.clone(), 7).unwrap();
+        let lock = RwLock::new(vec![]).unwrap();
+        let writer = write_down::spawn(lock.clone(), 7).unwrap();
         let guard = lock
             .wait_until(lock.write().unwrap(), |list: &Vec<u32>| list.contains(&7), EVENT_TIMEOUT)
             .unwrap();
