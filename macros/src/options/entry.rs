@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use phalanx_policy::duration;
+use phalanx_policy::{MOST_ATTEMPTS, duration};
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -215,9 +215,10 @@ impl Entry {
         if self.value.is_none() {
             return Ok(ATTEMPTS);
         }
-        let wanted = format!("`{0}` takes how often it is begun at most, 2 to 100: `{0} = 5`", self.key);
+        let wanted =
+            format!("`{0}` takes how often it is begun at most, 2 to {MOST_ATTEMPTS}: `{0} = 5`", self.key);
         let attempts = self.number().and_then(|number| u32::try_from(number).ok());
-        attempts.filter(|attempts| (2..=100).contains(attempts)).ok_or_else(|| self.error(wanted))
+        attempts.filter(|attempts| (2..=MOST_ATTEMPTS).contains(attempts)).ok_or_else(|| self.error(wanted))
     }
 
     pub(crate) fn percent(&self) -> syn::Result<u8> {

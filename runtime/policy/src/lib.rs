@@ -22,6 +22,7 @@ pub use spec::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecE
 
 pub use intensity::Recent;
 pub use machine::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};
+pub use options::MOST_ATTEMPTS;
 pub use spec::{check, check_child};
 
 /// The monotonic clock, in nanoseconds.

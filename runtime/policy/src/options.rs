@@ -1,6 +1,9 @@
 //! The table of the options of actors, tasks and children. The macro crate makes the options of its
 //! attributes from it, the runtime those of its builders.
 
+/// How often a task or a message may be begun at most, whatever its attribute says.
+pub const MOST_ATTEMPTS: u32 = 100;
+
 /// Calls the macro `$callback` with the rows of the table in brackets, and with `$rest` behind them.
 ///
 /// A row has the field of both crates' `Options` and its type, then a line for each key: the key, the places

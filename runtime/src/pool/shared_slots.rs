@@ -21,6 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::times::{BUCKETS, Times, bucket};
+use crate::policy::MOST_ATTEMPTS;
 use crate::resources::shared::Shared;
 use crate::sys::memfd::word_enum;
 
@@ -174,9 +175,11 @@ impl SharedSlots {
         self.0[SINCE].load(Acquire)
     }
 
-    /// How often the task in progress may be run, as it has declared; 0 if it has not.
+    /// How often the task in progress may be run, as it has declared; 0 if it has not, or if what stands there
+    /// is no number that an attribute can have.
     pub(crate) fn attempts(&self) -> u32 {
-        self.0[ATTEMPTS].load(Relaxed) as u32
+        let said = u32::try_from(self.0[ATTEMPTS].load(Relaxed)).unwrap_or_default();
+        if said <= MOST_ATTEMPTS { said } else { 0 }
     }
 
     /// How long the task in progress may take, if it has declared that.
@@ -331,6 +334,17 @@ mod tests {
             let control = Control { serial: 0xabcd, limit: MOST_ITEMS as u32, place: 77, phase };
             assert_eq!(Control::of_word(control.to_word()), control);
         }
+    }
+
+    #[test]
+    fn a_number_of_attempts_that_no_attribute_can_have_is_none() {
+        let shared_slots = SharedSlots::new().unwrap();
+        for (said, believed) in [(1, 1), (100, 100), (101, 0), (u32::MAX, 0)] {
+            shared_slots.declare(said, 0);
+            assert_eq!(shared_slots.attempts(), believed);
+        }
+        shared_slots.0[ATTEMPTS].store(u64::MAX, Relaxed);
+        assert_eq!(shared_slots.attempts(), 0);
     }
 
     #[test]

@@ -35,7 +35,6 @@ pub(crate) struct WorkerHandle {
     pub(crate) retiring: Option<String>,
     /// Why it is being killed, and for which item.
     kill_reason: Option<(Place, KillReason)>,
-    was_cancelled: bool,
     /// It is being killed because its shared memory has been written over.
     pub(crate) is_overwritten: bool,
     busy_seen: u64,
@@ -114,7 +113,6 @@ impl WorkerHandle {
             has_served: false,
             retiring: None,
             kill_reason: None,
-            was_cancelled: false,
             is_overwritten: false,
             busy_seen: 0,
             busy_asked: now,
@@ -123,7 +121,7 @@ impl WorkerHandle {
 
     /// Whether it is killed because a caller or the pool wants that, and not for what its task has done.
     pub(crate) fn is_killed_on_purpose(&self) -> bool {
-        self.was_cancelled
+        matches!(&self.kill_reason, Some((_, why)) if !matches!(why, KillReason::Late(_)))
     }
 
     /// How many batches it has.
@@ -277,6 +275,8 @@ impl WorkerHandle {
             let known = batch.seen_running.filter(|&(seen, _)| running && seen == place);
             let then = limit.map(|limit| {
                 let said = Duration::from_nanos(clock().saturating_sub(self.shared_slots.since()));
+                // The worker writes when it began: not before it got the batch.
+                let said = said.min(now.saturating_duration_since(batch.sent));
                 let age = known.map_or(said, |(_, since)| said.max(now.saturating_duration_since(since)));
                 let left = limit.saturating_sub(age);
                 if left.is_zero() {
@@ -310,7 +310,6 @@ impl WorkerHandle {
         if !wanted || slot.condemn(serial, place).is_err() {
             return false;
         }
-        self.was_cancelled = !matches!(kill_reason, KillReason::Late(_));
         self.kill_reason = Some(((serial, place), kill_reason));
         self.link.kill();
         true
