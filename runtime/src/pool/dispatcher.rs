@@ -288,7 +288,7 @@ impl Dispatcher {
             }
             schedule.dismiss(index, now);
         }
-        schedule.overdue(now).for_each(|handle| handle.link.kill());
+        schedule.take_overdue(now).for_each(|handle| handle.link.kill());
     }
 
     /// The pool ends by itself.
@@ -310,6 +310,9 @@ impl Dispatcher {
         let mut refused = false;
         for load in 0..schedule.batches_per_worker() {
             for index in 0..schedule.seats() {
+                if !schedule.has_queued() {
+                    return refused;
+                }
                 let Some(Taken { pieces, unwanted }) = schedule.take_batch(index, load) else { continue };
                 for piece in unwanted {
                     self.drop_unwanted(&piece);

@@ -1,6 +1,6 @@
-//! Pools: functions run in worker processes, and a worker that dies is replaced. Here stand the workers, the
-//! dispatcher and the memory that they share, on the public actor API; no other service, no `status`,
-//! `supervisor` or `child` is ever imported, and no system call is made.
+//! Pools: functions run in worker processes, and a worker that dies is replaced.
+//!
+//! Imports no other service, and never `supervisor` or `child`.
 //!
 //! A [`Pool`] has a supervisor of its own and, below it, workers that are actors. The program keeps the
 //! tasks; a worker has only what it works on, and a little more so that it need not wait. Shared memory says

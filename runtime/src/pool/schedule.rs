@@ -2,7 +2,7 @@
 //! pool has come.
 //!
 //! The dispatcher keeps it under its lock. Its methods record events and return what is to be done. None of
-//! them blocks, starts or ends a worker, or sends anything; time is an argument.
+//! them blocks, starts or ends a worker, or sends anything. The moments that decide are arguments.
 
 mod end;
 mod run_queue;
@@ -93,7 +93,7 @@ pub(super) struct Vacated {
 pub(super) struct Retired {
     pub(super) index: usize,
     pub(super) at: Arc<WorkerAt>,
-    /// Why another worker takes its place, if one does.
+    /// Why it ends although work could come; `None` for a worker that is only idle.
     pub(super) recycled: Option<String>,
 }
 
@@ -184,6 +184,11 @@ impl Schedule {
         self.queue.batches_per_worker()
     }
 
+    /// Whether items wait for a worker.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Takes a batch from the queue for the worker at `index`, if it has `load` batches and can be given one
     /// more.
     pub(super) fn take_batch(&mut self, index: usize, load: usize) -> Option<Taken> {
@@ -264,9 +269,9 @@ impl Schedule {
         if handle.is_overwritten {
             reason = ExitReason::Broken(OVERWRITTEN.to_owned());
         }
+        let is_crash = handle.retiring.is_none() && !handle.is_killed_on_purpose() && !is_cut_off;
         let remains = handle.take_remains(out);
         seat.record.leave(&handle);
-        let is_crash = handle.retiring.is_none() && !handle.is_killed_on_purpose() && !is_cut_off;
         seat.record.crashes += u64::from(is_crash);
         Some(Vacated { handle, reason, remains, is_crash })
     }
@@ -310,8 +315,9 @@ impl Schedule {
         }
     }
 
-    /// The workers that were asked to end and have not ended in time.
-    pub(super) fn overdue(&mut self, now: Instant) -> impl Iterator<Item = &WorkerHandle> {
+    /// The workers that were asked to end and have not ended in time. Each that is taken gets its grace once
+    /// more before it comes again.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> impl Iterator<Item = &WorkerHandle> {
         let grace = self.rules.grace;
         self.leaving.iter_mut().filter(move |(_, kill_at)| *kill_at <= now).map(move |(handle, kill_at)| {
             *kill_at = later(now, grace);

@@ -1,7 +1,8 @@
 //! The queue of a pool: items that wait for a worker, in the order in which they are run, and how many of
 //! them make a batch.
 //!
-//! Plain data: nothing here waits or sends.
+//! Nothing here waits or sends. `claim` and `unclaim` take the lock of a sink, under which the pool's is never
+//! taken.
 
 use std::collections::VecDeque;
 
@@ -117,7 +118,7 @@ impl RunQueue {
             if !fits(n) && !piece.job.whole {
                 n = (BYTES.saturating_sub(bytes) / (piece.bytes() / all).max(1)).clamp(1, n);
             }
-            if items > 0 && (alone || !fits(n) || items + n > wanted.max(1) && piece.job.whole) {
+            if items > 0 && (alone || !fits(n) || items + n > wanted && piece.job.whole) {
                 self.pieces.push_front(piece);
                 break;
             }

@@ -237,9 +237,9 @@ fn workers_that_are_idle_for_long_leave_until_there_are_only_as_many_as_wanted()
     assert_eq!(retired.iter().map(|retired| retired.index).collect::<Vec<_>>(), [0, 1]);
     assert!(retired.iter().all(|retired| retired.recycled.is_none()));
     schedule.dismiss(0, now);
-    assert_eq!((schedule.overdue(now).count(), schedule.handles().count()), (0, 2));
-    assert_eq!(schedule.overdue(now + Duration::from_secs(6)).count(), 1, "its grace is over");
-    assert_eq!(schedule.overdue(now + Duration::from_secs(7)).count(), 0, "it has been killed");
+    assert_eq!((schedule.take_overdue(now).count(), schedule.handles().count()), (0, 2));
+    assert_eq!(schedule.take_overdue(now + Duration::from_secs(6)).count(), 1, "its grace is over");
+    assert_eq!(schedule.take_overdue(now + Duration::from_secs(7)).count(), 0, "it has been killed");
 }
 
 #[test]
