@@ -1,4 +1,4 @@
-//! The outcome of a message, encoded.
+//! Encodes the outcome of a message, or its bytes that another process has encoded.
 
 use std::sync::Arc;
 

@@ -1,10 +1,9 @@
-//! A message on its way into its handler.
+//! Decodes a message for its handler, and encodes what comes of it.
 
 use std::os::fd::OwnedFd;
 
 use crate::actor::answer::Answer;
 use crate::actor::deferred::Later;
-
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};

@@ -105,11 +105,11 @@ impl RawRef {
     ) -> Result<Reply<T, E>, CallError<E>> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
         let waiter = Arc::new(Waiter::default());
-        let Some(place) = reactor.start_call(&self.endpoint, if patient { deadline } else { 0 }) else {
+        let Some(permit) = reactor.acquire_permit(&self.endpoint, if patient { deadline } else { 0 }) else {
             return Err(CallError::Full(self.at(method)));
         };
         let purges = self.endpoint.status_page.purges();
-        let (seq, reception) = reactor.expect(&self.endpoint, &waiter, place, purges, deadline);
+        let (seq, reception) = reactor.expect(&self.endpoint, &waiter, permit, purges, deadline);
         if self.endpoint.status_page.purges() != purges {
             // The actor went down just now. Its exit may have been reported before this call was registered.
             reactor.withdraw(seq);

@@ -144,7 +144,7 @@ impl Plan {
     }
 
     /// Checks a plan and makes its mailboxes. Returns the endpoints.
-    pub(crate) fn seated(&mut self, declared: bool) -> Result<Found, SpawnError> {
+    pub(crate) fn check_and_reserve(&mut self, declared: bool) -> Result<Found, SpawnError> {
         self.settle_name();
         self.check(declared)?;
         self.reserved()
@@ -164,12 +164,12 @@ impl Plan {
     /// Takes over the mailboxes that were made for `reserved`, and the names and ids that are known with
     /// them.
     pub(crate) fn with_mailboxes_of(self, reserved: Plan) -> Plan {
-        let mut seats = reserved.children.into_iter();
-        let sit = |child: Plan| match seats.next() {
+        let mut mailboxes = reserved.children.into_iter();
+        let take = |child: Plan| match mailboxes.next() {
             Some(reserved) => child.with_mailboxes_of(reserved),
             None => child,
         };
-        let children = self.children.into_iter().map(sit).collect();
+        let children = self.children.into_iter().map(take).collect();
         // What the mailbox was made with, and its refs know.
         let capacity = Some(reserved.options.mailbox());
         let options = Options { daemon: reserved.options.daemon, mailbox: capacity, ..self.options };
@@ -332,6 +332,7 @@ impl Plan {
 
     fn attributes(&self) -> Result<Option<Box<SpawnAttributes>>, SpawnErrorKind> {
         let mut attributes = self.attributes.clone();
+        // Applied in its order among the others.
         attributes.nice = self.options.nice;
         for hook in &self.hooks {
             let offset = hook.offset().ok_or(SpawnErrorKind::NotInExecutable)?;

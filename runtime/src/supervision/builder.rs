@@ -153,7 +153,7 @@ impl<R: Reachable> SupervisorBuilder<R> {
     /// [`SpawnError::InitFailed`] if a child could not be started, with its id, those above it and the cause:
     /// the children before it have been stopped, in reverse order.
     pub fn start(mut self) -> Result<R, SpawnError> {
-        let found = self.plan.seated(false)?;
+        let found = self.plan.check_and_reserve(false)?;
         self.plan.spawn()?;
         Ok(R::at(found))
     }

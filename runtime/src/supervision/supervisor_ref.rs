@@ -90,7 +90,7 @@ impl SupervisorRef {
     }
 
     pub(crate) fn start_plan<R: Reachable>(&self, mut plan: Plan) -> Result<R, SpawnError> {
-        let found = plan.seated(true)?;
+        let found = plan.check_and_reserve(true)?;
         plan.spawn_below(&self.endpoint)?;
         Ok(R::at(found))
     }

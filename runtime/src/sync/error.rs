@@ -102,7 +102,6 @@ impl<G> LockError<G> {
 
 /// Writes the conversion and the text of an error that has the variants `Gone`, `Call` and `System`: all
 /// errors here. `from` turns a wait without success into the error, `says` has the texts of its own variants.
-/// `from` says what it makes of a wait without success, `says` what its own variants tell.
 macro_rules! handle_error {
     (
         $error:ident $(<$guard:ident>)?

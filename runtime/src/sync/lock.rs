@@ -67,6 +67,14 @@ pub struct Lock<T: Portable> {
 /// It belongs to the thread that has taken the lock, like the standard library's. If the thread panics and
 /// drops it, nothing is committed, and the next holder gets [`LockError::Poisoned`]. Dropping sends one or
 /// two messages and does not wait for their arrival; [`release`](Self::release) does.
+///
+/// No other thread can have it:
+///
+/// ```compile_fail,E0277
+/// # fn elsewhere(guard: phalanx::Guard<u32>) {
+/// std::thread::spawn(move || drop(guard));
+/// # }
+/// ```
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct Guard<T: Portable> {
     /// `None` only at the end of the guard's own methods.

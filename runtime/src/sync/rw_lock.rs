@@ -51,6 +51,14 @@ pub struct RwLock<T: Portable> {
 handle!(RwLock<T>);
 
 /// The right to read the value of a [`RwLock`], and a copy of it. Dropping it gives the right back.
+///
+/// It belongs to the thread that has taken the lock:
+///
+/// ```compile_fail,E0277
+/// # fn elsewhere(guard: phalanx::sync::ReadGuard<u32>) {
+/// std::thread::spawn(move || drop(guard));
+/// # }
+/// ```
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct ReadGuard<T: Portable> {
     /// For its drop.

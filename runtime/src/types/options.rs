@@ -79,9 +79,7 @@ impl Options {
         let (shutdown, grace) = pick(stop(declared), &stop(plain), stop(made));
         Options { shutdown, grace, ..Options::merged_by_field(declared, plain, made) }
     }
-}
 
-impl Options {
     /// How many messages its mailbox holds.
     pub(crate) fn mailbox(&self) -> u32 {
         self.mailbox.unwrap_or(MAILBOX)
@@ -108,9 +106,8 @@ impl Options {
             return Err("the options `deadline`, `start` and `timeout` must be greater than zero");
         }
         if zero(self.grace) || self.shutdown == Some(Shutdown::Timeout(Duration::ZERO)) {
-            return Err(
-                "the option `grace` must be greater than zero; for a stop without one, set `shutdown` to `BrutalKill`",
-            );
+            return Err("the options `grace` and `shutdown` must be greater than zero; \
+                 for a stop without a grace, set `shutdown` to `BrutalKill`");
         }
         if self.memory == Some(0) {
             return Err("the option `memory` is at least 1 byte");

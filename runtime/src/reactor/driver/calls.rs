@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Reactor;
-use crate::reactor::endpoint::{Endpoint, InFlight, Lost};
+use crate::reactor::endpoint::{CallPermit, Endpoint, Lost};
 use crate::reactor::reception::Reception;
 use crate::reactor::waiter::{Waiter, Wakers};
 use crate::sys::clock;
@@ -24,8 +24,8 @@ pub(super) struct Pending {
     /// passed.
     pub(super) waiter: Option<Arc<Waiter>>,
     deadline: u64,
-    /// Its place among the calls of this process to that actor that are under way.
-    _place: InFlight,
+    /// Counts it among the calls of this process to that actor that are under way.
+    _permit: CallPermit,
     endpoint: u64,
     pub(super) session: u64,
     /// The actor's incarnation when the call was made.
@@ -40,23 +40,22 @@ impl Reactor {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Takes a place among the calls to this actor that are under way; waits for one until `deadline` (0: not
-    /// at all).
-    pub(crate) fn start_call(&self, endpoint: &Endpoint, deadline: u64) -> Option<InFlight> {
-        if let Some(place) = endpoint.start_call() {
-            return Some(place);
+    /// Takes a permit for one more call to this actor; waits for it until `deadline` (0: not at all).
+    pub(crate) fn acquire_permit(&self, endpoint: &Endpoint, deadline: u64) -> Option<CallPermit> {
+        if let Some(permit) = endpoint.acquire_permit() {
+            return Some(permit);
         }
         loop {
             self.look_around();
             self.forget_late();
-            if let Some(place) = endpoint.start_call() {
-                return Some(place);
+            if let Some(permit) = endpoint.acquire_permit() {
+                return Some(permit);
             }
             if deadline <= clock::now() {
                 return None;
             }
             let waiter = Arc::new(Waiter::default());
-            endpoint.await_place(&waiter);
+            endpoint.await_permit(&waiter);
             self.wait(&waiter, Some(deadline.min(clock::after(SLICE))));
             endpoint.forget_waiting(&waiter);
         }
@@ -67,7 +66,7 @@ impl Reactor {
         &self,
         endpoint: &Endpoint,
         waiter: &Arc<Waiter>,
-        place: InFlight,
+        permit: CallPermit,
         purges: u64,
         deadline: u64,
     ) -> (u64, Arc<Reception>) {
@@ -82,7 +81,7 @@ impl Reactor {
         let pending = Pending {
             waiter,
             deadline,
-            _place: place,
+            _permit: permit,
             endpoint: endpoint.card.id,
             session,
             incarnation,

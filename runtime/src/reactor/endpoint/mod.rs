@@ -23,7 +23,7 @@ use crate::sys::process;
 
 pub(crate) use lifecycle::Lost;
 pub(crate) use send::{Call, Failure};
-pub(crate) use under_way::{InFlight, UNDER_WAY};
+pub(crate) use under_way::{CallPermit, UNDER_WAY};
 
 /// What a ref says about its actor, wherever it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

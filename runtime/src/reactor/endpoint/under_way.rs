@@ -1,4 +1,4 @@
-//! How many calls of this process to one actor are under way, and waiting for a place among them.
+//! How many calls of this process to one actor are under way, and waiting for the permit of one more.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,34 +23,34 @@ impl UnderWay {
     }
 }
 
-/// A place among the calls that are under way; given back when it is dropped.
-pub(crate) struct InFlight(Arc<UnderWay>);
+/// The permit of one call that is under way; given back when it is dropped.
+pub(crate) struct CallPermit(Arc<UnderWay>);
 
-impl Drop for InFlight {
+impl Drop for CallPermit {
     fn drop(&mut self) {
         if self.0.count.fetch_sub(1, Ordering::SeqCst) >= UNDER_WAY {
             let waiting = std::mem::take(&mut *self.0.waiting());
-            // Only sending threads wait for a place, so these waiters have no wakers of user code.
+            // Only sending threads wait for a permit, so these waiters have no wakers of user code.
             waiting.iter().for_each(|waiter| waiter.complete(Outcome::Ready, &mut Wakers::default()));
         }
     }
 }
 
 impl Endpoint {
-    /// Takes a place among the calls that are under way, if there is one.
-    pub(crate) fn start_call(&self) -> Option<InFlight> {
+    /// Takes a permit for one more call, if fewer are under way than allowed.
+    pub(crate) fn acquire_permit(&self) -> Option<CallPermit> {
         let count = &self.local().under_way.count;
         let taken = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             (count < UNDER_WAY).then_some(count + 1)
         });
-        taken.is_ok().then(|| InFlight(Arc::clone(&self.local().under_way)))
+        taken.is_ok().then(|| CallPermit(Arc::clone(&self.local().under_way)))
     }
 
-    /// Has `waiter` completed when a place among the calls under way is free.
-    pub(crate) fn await_place(&self, waiter: &Arc<Waiter>) {
+    /// Has `waiter` completed when a permit is free.
+    pub(crate) fn await_permit(&self, waiter: &Arc<Waiter>) {
         self.local().under_way.waiting().push(Arc::clone(waiter));
         if self.local().under_way.count.load(Ordering::SeqCst) < UNDER_WAY {
-            // A place was given back just now.
+            // A permit was given back just now.
             waiter.complete(Outcome::Ready, &mut Wakers::default());
         }
     }
