@@ -131,7 +131,7 @@ pub(crate) fn inherit(control: OwnedFd, slot: Slot, status_page: &'static Status
     let _ = INHERITED.set(Arc::new(Tree { control, supervisor: None, kept: None, bell, credentials: None }));
 }
 
-/// In an actor: asks its supervisor to watch the limit of the message that has just begun.
+/// In an actor: asks its supervisor to watch the limit of what has just begun, a message or its stop.
 pub(crate) fn ask_to_watch() {
     say(Signal::Look);
 }

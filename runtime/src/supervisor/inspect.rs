@@ -128,10 +128,13 @@ impl Supervisor {
         self.timers.end_restart_look(is_any, now);
     }
 
-    /// Checks whether the child has begun a message with a deadline or asked for its own supervisor.
+    /// Checks whether the child has begun a message with a deadline, has begun to stop by itself, or asked
+    /// for its own supervisor.
     fn inspect_child(&mut self, key: Key) {
         let Some(child) = self.children.get_mut(&key) else { return };
-        child.look_for_limit(clock::now());
+        let now = clock::now();
+        child.look_for_limit(now);
+        child.limit_own_stop(now);
         self.timers.watch(key);
         self.start_own_supervisor_if_requested(key);
         self.unmap_if_idle(key);

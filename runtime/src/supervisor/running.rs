@@ -4,10 +4,10 @@
 //! it goes on:
 //!
 //! - the start, [`Starting`], until the process is known to be ready;
-//! - the end, [`Stage`]: left to run, asked to stop, being killed.
+//! - the end, [`Stage`]: left to run, stopping by itself, asked to stop, being killed.
 //!
 //! They are independent, because a process can be asked to stop before it is ready. The types rule out: a
-//! time to kill a process that was neither asked to stop nor is to be killed; a stop order without its time
+//! time to kill a process that neither stops nor is to be killed; a stop order without its time
 //! and requester; a start limit, a latch or lent descriptors of a process that is known to be ready.
 //!
 //! Nothing here makes a system call, except to close what is no longer needed and to ask the kernel about a
@@ -54,6 +54,9 @@ pub(super) struct Starting {
 pub(super) enum Stage {
     /// The supervisor wants it to run.
     Running,
+    /// It stops without having been asked by its supervisor: for a signal from outside, or to be replaced by
+    /// a fresh process. Killed at `kill_at`.
+    Leaving { by: StoppedBy, kill_at: u64 },
     /// Asked to stop. Killed at `kill_at`, unless it may take as long as it likes.
     Stopping { order: StopOrder, kill_at: Option<u64> },
     /// To be killed for `why`, or killed already; it is killed (again) at `kill_at`. A request to stop may
@@ -147,7 +150,7 @@ impl RunningProcess {
     /// What it was asked to do, and why it was killed, if it was.
     pub(super) fn take_end(&mut self) -> (Option<StopOrder>, Option<KillReason>) {
         match std::mem::replace(&mut self.stage, Stage::Running) {
-            Stage::Running => (None, None),
+            Stage::Running | Stage::Leaving { .. } => (None, None),
             Stage::Stopping { order, .. } => (Some(order), None),
             Stage::Killed { why, order, .. } => (order, Some(why)),
         }
@@ -157,7 +160,7 @@ impl RunningProcess {
 impl Stage {
     pub(super) fn order(&self) -> Option<StopOrder> {
         match self {
-            Stage::Running => None,
+            Stage::Running | Stage::Leaving { .. } => None,
             Stage::Stopping { order, .. } => Some(*order),
             Stage::Killed { order, .. } => *order,
         }
@@ -167,6 +170,7 @@ impl Stage {
     pub(super) fn kill_at(&self) -> Option<u64> {
         match self {
             Stage::Running => None,
+            Stage::Leaving { kill_at, .. } => Some(*kill_at),
             Stage::Stopping { kill_at, .. } | Stage::Killed { kill_at, .. } => *kill_at,
         }
     }
@@ -184,10 +188,20 @@ impl Stage {
         self.order().is_none_or(|order| order.mode != StopMode::Stop && order.mode != mode)
     }
 
+    /// Notes that it stops by itself, unless it is to end anyway.
+    pub(super) fn leave(&mut self, by: StoppedBy, kill_at: u64) {
+        if let Stage::Running = self {
+            *self = Stage::Leaving { by, kill_at };
+        }
+    }
+
     /// Notes that it is asked to stop. An earlier time and an earlier reason to kill it stay.
     pub(super) fn ask(&mut self, new: StopOrder) {
         match self {
             Stage::Running => *self = Stage::Stopping { order: new, kill_at: None },
+            Stage::Leaving { kill_at, .. } => {
+                *self = Stage::Stopping { order: new, kill_at: Some(*kill_at) };
+            }
             Stage::Stopping { order, .. } => *order = new,
             Stage::Killed { order, .. } => *order = Some(new),
         }
@@ -198,6 +212,7 @@ impl Stage {
     pub(super) fn set_kill_at(&mut self, at: u64) {
         match self {
             Stage::Running => {}
+            Stage::Leaving { kill_at, .. } => *kill_at = at,
             Stage::Stopping { kill_at, .. } | Stage::Killed { kill_at, .. } => *kill_at = Some(at),
         }
     }
@@ -218,12 +233,11 @@ impl Stage {
     /// Notes that it is killed now, and not again by itself. Without an earlier reason, the reason is that it
     /// did not stop when asked.
     pub(super) fn use_force(&mut self, shutdown: Shutdown) {
-        if let Stage::Stopping { order, .. } = self {
+        if let Stage::Stopping { order: StopOrder { by, .. }, .. } | Stage::Leaving { by, .. } = *self {
             let after = match shutdown {
                 Shutdown::Timeout(grace) => Some(grace),
                 Shutdown::BrutalKill | Shutdown::Infinity => None,
             };
-            let by = order.by;
             self.kill(KillReason::Killed { by, after });
         }
         if let Stage::Killed { kill_at, .. } = self {
@@ -280,6 +294,30 @@ mod tests {
         assert_eq!(order, Some(STOP));
         let killed = KillReason::Killed { by: STOP.by, after: Some(Duration::from_secs(2)) };
         assert_eq!(why, Some(killed));
+    }
+
+    #[test]
+    fn a_process_that_stops_by_itself_has_a_time_to_be_killed_and_no_order() {
+        let mut stage = Stage::Running;
+        stage.leave(StoppedBy::Signal, 50);
+        stage.leave(StoppedBy::Signal, 90);
+        assert_eq!((stage.kill_at(), stage.order()), (Some(50), None));
+        assert!(!stage.is_killed() && stage.is_news(StopMode::Drain));
+        stage.use_force(Shutdown::Timeout(Duration::from_secs(2)));
+        let killed = KillReason::Killed { by: StoppedBy::Signal, after: Some(Duration::from_secs(2)) };
+        assert!(matches!(&stage, Stage::Killed { why, order: None, kill_at: None } if *why == killed));
+        stage.leave(StoppedBy::Signal, 99);
+        assert_eq!(stage.kill_at(), None);
+    }
+
+    #[test]
+    fn an_order_to_a_process_that_stops_already_keeps_its_time() {
+        let mut stage = Stage::Running;
+        stage.leave(StoppedBy::Signal, 50);
+        stage.ask(STOP);
+        assert_eq!((stage.kill_at(), stage.order()), (Some(50), Some(STOP)));
+        stage.leave(StoppedBy::Signal, 99);
+        assert_eq!(stage.kill_at(), Some(50));
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Child {
             running.use_force(spawn.spec.shutdown());
         }
         if running.watch().is_due(now) {
+            self.limit_own_stop(now);
             let handler = self.check_handler(now);
             let drain = self.check_drain(now);
             if let Some(running) = &mut self.running {
@@ -166,6 +167,21 @@ impl Child {
             self.running.is_some() && self.status_page().progress().is_some_and(|busy| busy.limit != 0);
         if let Some(running) = self.running.as_mut().filter(|_| limited) {
             running.watch().look_next(Some(now));
+        }
+    }
+
+    /// Gives a process its grace, and no more, that stops without an order: for a signal from outside, or to
+    /// be replaced by a fresh process. A ref that stops it has a grace of its own.
+    pub(super) fn limit_own_stop(&mut self, now: u64) {
+        let Shutdown::Timeout(grace) = self.spec().shutdown() else { return };
+        let status_page = self.status_page();
+        let is_stopping = self.state == State::Ready && status_page.phase() == Phase::Stopping;
+        if !is_stopping || status_page.stop_requested().is_some() {
+            return;
+        }
+        let by = if self.spec().options.recycle.is_some() { StoppedBy::Itself } else { StoppedBy::Signal };
+        if let Some(running) = &mut self.running {
+            running.stage_mut().leave(by, now.saturating_add(clock::nanos(grace)));
         }
     }
 

@@ -16,6 +16,7 @@ use crate::actor::traits::Actor;
 use crate::child::panic;
 use crate::child::setup::announce_ready;
 use crate::control::entry::{Entry, Start};
+use crate::control::link;
 use crate::ipc::envelope::Body;
 use crate::ipc::{bounds, codec, user_code};
 use crate::reactor::context;
@@ -60,6 +61,10 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         return exit_notice(status_page, ExitNotice::Panicked, PANIC_CODE);
     }
     status_page.enter(Phase::Stopping);
+    if status_page.stop_requested().is_none() {
+        // Its supervisor has not asked it to stop, and would not limit how long that takes.
+        link::ask_to_watch();
+    }
     let stopped = user_code::caught(|| {
         actor.on_stop();
         context::leave_if_copy();
