@@ -455,8 +455,8 @@ fn a_stop_ends_no_process_that_was_brought_back_in_the_meantime() {
         let child = Mortal.builder().reserve().unwrap();
         let mortal = child.actor_ref();
         let supervisor = Supervisor::one_for_one().child("mortal", child).start().unwrap();
+        let grace = Duration::from_millis(700);
         for round in 1..10 {
-            let grace = Duration::from_millis(200);
             thread::scope(|scope| {
                 let stopping = scope.spawn(|| mortal.stop(grace));
                 eventually("it is back", EVENT_TIMEOUT, || supervisor.restart_child("mortal").is_ok());
@@ -465,7 +465,7 @@ fn a_stop_ends_no_process_that_was_brought_back_in_the_meantime() {
             assert_eq!((mortal.answer().wait(), mortal.incarnation()), (Ok(42), round + 1));
         }
         // Longer than the grace of the last stop: nothing is killed when it is over.
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(grace + Duration::from_millis(100));
         assert_eq!(mortal.incarnation(), 10);
         supervisor.stop(EVENT_TIMEOUT).unwrap();
     });
