@@ -113,7 +113,8 @@ fn memory(scale: u64) -> phalanx::Result<()> {
     for (what, ordered) in [("in order", true), ("as they come", false)] {
         let pool = Pool::builder().workers(2).start(|n: u64| (n, std::process::id()))?;
         let stream = pool.stream(0..items);
-        let stream = if ordered { stream.ordered() } else { stream.unordered() };
+        let stream: Box<dyn Iterator<Item = _>> =
+            if ordered { Box::new(stream) } else { Box::new(stream.unordered().map(|(_, result)| result)) };
         let (start, mut sizes, mut pids) = (Instant::now(), Vec::new(), vec![std::process::id()]);
         for (number, result) in (1..).zip(stream) {
             let (_, pid) = result?;

@@ -41,7 +41,7 @@ fn main() -> phalanx::Result<()> {
     let pool = Pool::builder().name("parsers").workers(3).build()?;
 
     let inputs = (1..=10).map(|page| (page, rows.clone()));
-    for result in pool.stream(parse::task(), inputs).unordered() {
+    for (_, result) in pool.stream(parse::task(), inputs).unordered() {
         match result {
             Ok(page) => println!("page {page} is parsed"),
             Err(TaskError::Died(reason, _)) => println!("a page is lost: its parser {reason}"),

@@ -26,7 +26,7 @@ fn main() -> phalanx::Result<()> {
     for number in [4, -4, 13] {
         match pool.run(number) {
             Ok(root) => println!("{number}: {root}"),
-            Err(TaskError::App(error)) => println!("{number}: {error}"),
+            Err(TaskError::App(error, _)) => println!("{number}: {error}"),
             Err(TaskError::Died(reason, _)) => println!("{number}: its worker was {reason}"),
             Err(other) => println!("{number}: {other}"),
         }

@@ -15,12 +15,18 @@ pub struct TaskAt(Arc<Place>);
 struct Place {
     task: &'static str,
     number: u64,
+    item: Option<u64>,
     worker: Option<Arc<WorkerAt>>,
 }
 
 impl TaskAt {
-    pub(crate) fn new(task: &'static str, number: u64, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
-        TaskAt(Arc::new(Place { task, number, worker: worker.cloned() }))
+    pub(crate) fn new(
+        task: &'static str,
+        number: u64,
+        item: Option<u64>,
+        worker: Option<&Arc<WorkerAt>>,
+    ) -> TaskAt {
+        TaskAt(Arc::new(Place { task, number, item, worker: worker.cloned() }))
     }
 
     /// The name of the function.
@@ -31,6 +37,12 @@ impl TaskAt {
     /// The number of the task in its pool, counted from 1; items of one `map` or `stream` share one.
     pub fn number(&self) -> u64 {
         self.0.number
+    }
+
+    /// The place of the item in the input of its `map` or `stream`, counted from 0; `None` for a task that
+    /// was given alone.
+    pub fn item(&self) -> Option<usize> {
+        self.0.item.map(|item| item as usize)
     }
 
     /// The worker, if one had the task.
@@ -56,6 +68,9 @@ pub struct WorkerAt {
 impl fmt::Display for TaskAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| {
+            if let Some(item) = self.0.item {
+                write!(f, "item {item} of ")?;
+            }
             write!(f, "task {} (`{}`)", self.0.number, self.0.task)?;
             match &self.0.worker {
                 Some(worker) => write!(f, " in {worker}"),
@@ -98,12 +113,14 @@ impl fmt::Display for Border {
 }
 
 /// Why a task has no value. `E` is the task's own error.
+///
+/// Each variant says which task, which item of a `map` or `stream`, and which worker (see [`TaskAt`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskError<E = Never> {
     /// The task returned `Err` (if it was given by [`task()`](macro@crate::task); a plain function's `Result`
     /// is its value). The worker is well.
-    App(E),
+    App(E, TaskAt),
     /// The worker died while it ran the task: a panic, a signal, an `exit`, a limit. Another worker takes its
     /// place, and no other task is harmed.
     Died(ExitReason, TaskAt),
@@ -124,18 +141,18 @@ pub enum TaskError<E = Never> {
 }
 
 impl<E> TaskError<E> {
-    /// The task and its worker; `None` for the task's own error.
-    pub fn at(&self) -> Option<&TaskAt> {
+    /// The task, its item and its worker.
+    pub fn at(&self) -> &TaskAt {
         match self {
-            TaskError::App(_) => None,
-            TaskError::Died(_, at)
+            TaskError::App(_, at)
+            | TaskError::Died(_, at)
             | TaskError::Cancelled(at)
             | TaskError::Timeout(at)
             | TaskError::Codec(_, _, at)
             | TaskError::Closed(at)
             | TaskError::Broken(_, at)
             | TaskError::Refused(_, at)
-            | TaskError::Unreachable(_, at) => Some(at),
+            | TaskError::Unreachable(_, at) => at,
         }
     }
 
@@ -151,7 +168,7 @@ impl<E> TaskError<E> {
 impl<E: fmt::Display> fmt::Display for TaskError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| match self {
-            TaskError::App(error) => write!(f, "{error}"),
+            TaskError::App(error, at) => write!(f, "{at}: {error}"),
             TaskError::Died(reason, at) => write!(f, "{at}: the worker died: {reason}"),
             TaskError::Cancelled(at) => write!(f, "{at}: cancelled"),
             TaskError::Timeout(at) => write!(f, "{at}: not done yet"),

@@ -1,6 +1,12 @@
 //! Many items, one function: how far the input is pulled, and in which order results come out.
+//!
+//! [`Stream`] does all of it. [`Unordered`] and [`WithInputs`] each wrap one, and return its results with the
+//! number of the item, or with the item.
 
-use std::collections::VecDeque;
+mod unordered;
+mod with_inputs;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
@@ -16,6 +22,9 @@ use crate::control::function::Function;
 use crate::ipc::codec::{Portable, RawValue};
 use crate::ipc::user_code::{self, Thrown};
 use crate::sys::per_process::COPY;
+
+pub use unordered::Unordered;
+pub use with_inputs::WithInputs;
 
 /// How many items are in progress by default.
 pub(crate) const BUFFER: usize = 256;
@@ -56,8 +65,9 @@ pub struct Stream<I: Iterator, T, E> {
     /// The panic of the input, if it panicked.
     panicked: Option<Thrown>,
     sink: Arc<Collect>,
-    /// Outcomes that were taken from the sink, all at once, and not returned yet.
-    ready: VecDeque<Outcome>,
+    /// Outcomes that were taken from the sink, all at once, and not returned yet, with their items' numbers.
+    ready: VecDeque<(u64, Outcome)>,
+    kept: Kept<I::Item>,
     number: u64,
     ordered: bool,
     buffer: usize,
@@ -84,7 +94,7 @@ struct Collected {
     in_order: VecDeque<Option<Outcome>>,
     first: u64,
     /// The outcomes in the order of their arrival, if that is wanted.
-    as_they_come: Option<VecDeque<Outcome>>,
+    as_they_come: Option<VecDeque<(u64, Outcome)>>,
     waiting: bool,
 }
 
@@ -97,7 +107,7 @@ impl Collect {
 impl Collected {
     fn put(&mut self, index: u64, outcome: Outcome) {
         if let Some(queue) = &mut self.as_they_come {
-            return queue.push_back(outcome);
+            return queue.push_back((index, outcome));
         }
         let Some(place) = index.checked_sub(self.first).map(|place| place as usize) else { return };
         if self.in_order.len() <= place {
@@ -107,14 +117,14 @@ impl Collected {
     }
 
     /// Takes all outcomes that can be returned now.
-    fn drain(&mut self, out: &mut VecDeque<Outcome>) {
+    fn drain(&mut self, out: &mut VecDeque<(u64, Outcome)>) {
         if let Some(queue) = &mut self.as_they_come {
             out.append(queue);
         }
         while let Some(outcome) = self.in_order.front_mut().and_then(Option::take) {
             self.in_order.pop_front();
+            out.push_back((self.first, outcome));
             self.first += 1;
-            out.push_back(outcome);
         }
     }
 }
@@ -172,6 +182,7 @@ where
             panicked: None,
             sink: Arc::new(Collect { inner, changed, abandoned }),
             ready: VecDeque::new(),
+            kept: Kept::default(),
             number: dispatcher.number(),
             ordered: true,
             buffer: BUFFER,
@@ -191,10 +202,19 @@ where
         self
     }
 
-    /// Results in the order in which they are ready. (Python's `imap_unordered`.)
-    pub fn unordered(mut self) -> Self {
-        self.ordered = false;
-        self
+    /// Results in the order in which they are ready, each with the number of its item. (Python's
+    /// `imap_unordered`.)
+    pub fn unordered(self) -> Unordered<I, T, E> {
+        Unordered::of(self)
+    }
+
+    /// Each result with the item that it is of, as a clone that stays here: for a result that must be put
+    /// down beside its input, or an item that is to be tried again.
+    pub fn with_inputs(self) -> WithInputs<I, T, E>
+    where
+        A: Clone,
+    {
+        WithInputs::of(self)
     }
 
     /// How many items may have been pulled whose results have not been taken; at least 1. Their arguments
@@ -215,8 +235,8 @@ where
         self
     }
 
-    fn at(&self, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
-        TaskAt::new(self.function.short_name(), self.number, worker)
+    fn at(&self, item: Option<u64>, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
+        TaskAt::new(self.function.short_name(), self.number, item, worker)
     }
 
     fn in_flight(&self) -> usize {
@@ -266,8 +286,7 @@ where
             if self.chunk.is_none() && !ends.is_empty() && start.elapsed() >= PATIENCE {
                 break;
             }
-            let next = user_code::caught(|| self.input.as_mut().and_then(Iterator::next));
-            let item = match next {
+            let item = match self.pull() {
                 Ok(Some(item)) => item,
                 Ok(None) => {
                     more = false;
@@ -314,6 +333,21 @@ where
         more
     }
 
+    /// Takes the next item of the input. A clone of it is kept, if clones are wanted.
+    fn pull(&mut self) -> Result<Option<A>, Thrown> {
+        let (input, clone) = (&mut self.input, self.kept.clone);
+        let pulled = user_code::caught(|| {
+            let item = input.as_mut().and_then(Iterator::next)?;
+            let kept = clone.map(|clone| clone(&item));
+            Some((item, kept))
+        })?;
+        let Some((item, kept)) = pulled else { return Ok(None) };
+        if let Some(kept) = kept {
+            self.kept.items.insert(self.pulled, kept);
+        }
+        Ok(Some(item))
+    }
+
     fn note_bytes(&mut self, bytes: usize) {
         self.bytes.push_back(bytes);
         self.held += bytes;
@@ -355,35 +389,92 @@ where
         }
     }
 
-    fn await_next(&mut self) -> Outcome {
-        if let Some(outcome) = self.ready.pop_front() {
-            return outcome;
+    fn await_next(&mut self) -> (u64, Outcome) {
+        if let Some(next) = self.ready.pop_front() {
+            return next;
         }
         let mut inner = self.sink.lock();
         loop {
             inner.drain(&mut self.ready);
-            if let Some(outcome) = self.ready.pop_front() {
-                return outcome;
+            if let Some(next) = self.ready.pop_front() {
+                return next;
             }
             inner.waiting = true;
             inner = self.sink.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn read(&self, outcome: &Outcome) -> Result<T, TaskError<E>> {
-        if let Some(error) = failed(outcome, |worker| self.at(worker)) {
+    fn read(&self, item: u64, outcome: &Outcome) -> Result<T, TaskError<E>> {
+        let at = |worker: Option<&Arc<WorkerAt>>| self.at(Some(item), worker);
+        if let Some(error) = failed(outcome, at) {
             return Err(error);
         }
         let Outcome::Answer(status, raw_value, worker) = outcome else {
-            return Err(TaskError::Timeout(self.at(None)));
+            return Err(TaskError::Timeout(at(None)));
         };
-        let codec = |error| TaskError::Codec(Border::DecodeResult, error, self.at(Some(worker)));
+        let codec = |error| TaskError::Codec(Border::DecodeResult, error, at(Some(worker)));
+        let app = |error| TaskError::App(error, at(Some(worker)));
         match status {
-            Status::App => {
-                Err(raw_value.open::<E>(self.dispatcher.options.depth).map_or_else(codec, TaskError::App))
-            }
+            Status::App => Err(raw_value.open::<E>(self.dispatcher.options.depth).map_or_else(codec, app)),
             _ => raw_value.open::<T>(self.dispatcher.options.depth).map_err(codec),
         }
+    }
+
+    /// The next result, with the number of its item, or of the first item that has none because the stream
+    /// cannot go on.
+    fn next_numbered(&mut self) -> Option<(u64, Result<T, TaskError<E>>)> {
+        if !self.dispatcher.is_here() {
+            // In a forked copy of the pool's process no outcome ever arrives.
+            return self.end_with(|at| TaskError::Unreachable(COPY.to_owned(), at));
+        }
+        if self.chunk == Some(0) {
+            self.chunk = None;
+            return self.end_with(|at| TaskError::Refused("a chunk has at least one item", at));
+        }
+        if self.pulled == 0 && !self.ordered {
+            self.sink.lock().as_they_come = Some(VecDeque::new());
+        }
+        self.refill();
+        if let Some(why) = self.refused.take() {
+            let first = self.taken;
+            (self.input, self.taken) = (None, self.pulled);
+            return Some((first, Err(TaskError::Refused(why, self.at(None, None)))));
+        }
+        if self.in_flight() == 0 {
+            if let Some(panic) = self.panicked.take() {
+                panic.again();
+            }
+            return None;
+        }
+        let (item, outcome) = self.await_next();
+        self.taken += 1;
+        self.held -= self.bytes.pop_front().unwrap_or_default();
+        Some((item, self.read(item, &outcome)))
+    }
+
+    /// Ends a stream that cannot begin, or go on, with one error, which is not about a single item. If items
+    /// are kept, it comes with the first one that has no result.
+    fn end_with(&mut self, error: impl Fn(TaskAt) -> TaskError<E>) -> Option<(u64, Result<T, TaskError<E>>)> {
+        self.input.as_ref()?;
+        if self.kept.clone.is_some() && self.kept.items.is_empty() {
+            self.pull().unwrap_or_else(|panic| panic.again())?;
+        }
+        self.input = None;
+        let first = self.kept.items.first_key_value().map_or(self.taken, |(&number, _)| number);
+        Some((first, Err(error(self.at(None, None)))))
+    }
+}
+
+/// Clones of the items whose results have not been taken, by their numbers.
+struct Kept<A> {
+    /// `None`: none are kept.
+    clone: Option<fn(&A) -> A>,
+    items: BTreeMap<u64, A>,
+}
+
+impl<A> Default for Kept<A> {
+    fn default() -> Kept<A> {
+        Kept { clone: None, items: BTreeMap::new() }
     }
 }
 
@@ -403,33 +494,7 @@ where
     /// input is pulled as far as the buffer has room: an input that waits for a result to be taken needs a
     /// buffer of 1.
     fn next(&mut self) -> Option<Self::Item> {
-        if !self.dispatcher.is_here() {
-            // In a forked copy of the pool's process no outcome ever arrives.
-            let is_first = self.input.take().is_some();
-            return is_first.then(|| Err(TaskError::Unreachable(COPY.to_owned(), self.at(None))));
-        }
-        if self.chunk == Some(0) {
-            (self.chunk, self.input) = (None, None);
-            return Some(Err(TaskError::Refused("a chunk has at least one item", self.at(None))));
-        }
-        if self.pulled == 0 && !self.ordered {
-            self.sink.lock().as_they_come = Some(VecDeque::new());
-        }
-        self.refill();
-        if let Some(why) = self.refused.take() {
-            (self.input, self.taken) = (None, self.pulled);
-            return Some(Err(TaskError::Refused(why, self.at(None))));
-        }
-        if self.in_flight() == 0 {
-            if let Some(panic) = self.panicked.take() {
-                panic.again();
-            }
-            return None;
-        }
-        let outcome = self.await_next();
-        self.taken += 1;
-        self.held -= self.bytes.pop_front().unwrap_or_default();
-        Some(self.read(&outcome))
+        self.next_numbered().map(|(_, result)| result)
     }
 }
 

@@ -85,7 +85,7 @@ impl Cell {
     }
 
     pub(crate) fn at(&self, worker: Option<&Arc<WorkerAt>>) -> TaskAt {
-        TaskAt::new(self.name, self.number, worker)
+        TaskAt::new(self.name, self.number, None, worker)
     }
 
     /// Stores the outcome; returns whether there was none before.
@@ -212,7 +212,10 @@ pub(super) fn read<T: Portable, E: Portable>(cell: &Cell, outcome: &Outcome) -> 
     };
     let codec = |error| TaskError::Codec(Border::DecodeResult, error, cell.at(Some(worker)));
     match status {
-        Status::App => Err(raw_value.open::<E>(cell.depth).map_or_else(codec, TaskError::App)),
+        Status::App => {
+            let app = |error| TaskError::App(error, cell.at(Some(worker)));
+            Err(raw_value.open::<E>(cell.depth).map_or_else(codec, app))
+        }
         _ => raw_value.open::<T>(cell.depth).map_err(codec),
     }
 }

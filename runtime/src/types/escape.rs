@@ -130,7 +130,7 @@ mod tests {
             Box::new(crate::BarrierError::Broken { by: who, why: crate::sync::Breakage::Ended(reason()) }),
             Box::new(StoreError::Panicked { message: evil() }),
             Box::new(PipeError::Io(evil())),
-            Box::new(crate::pool::TaskError::App(evil())),
+            Box::new(crate::pool::TaskError::App(evil(), crate::pool::TaskAt::new("task", 1, None, None))),
             Box::new(crate::pool::PoolError::Lost { pool: evil(), reason: reason() }),
             Box::new(down),
             Box::new(travelled),

@@ -122,7 +122,7 @@ fn collect(
 /// Why a file was not surveyed, without the words that all lines share.
 fn reason(error: TaskError<String>) -> String {
     match error {
-        TaskError::App(reason) => reason,
+        TaskError::App(reason, _) => reason,
         TaskError::Died(reason, _) => reason.to_string(),
         error => error.to_string(),
     }

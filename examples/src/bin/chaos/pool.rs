@@ -183,7 +183,7 @@ impl Ledger {
 
 fn kind(error: &TaskError) -> &'static str {
     match error {
-        TaskError::App(never) => match *never {},
+        TaskError::App(never, _) => match *never {},
         TaskError::Died(..) => "died",
         TaskError::Cancelled(_) => "cancelled",
         TaskError::Timeout(_) => "timeout",

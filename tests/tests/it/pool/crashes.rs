@@ -160,7 +160,7 @@ fn a_worker_killed_in_a_task_costs_that_task_and_no_other() {
         let error = victim.wait().unwrap_err();
         assert!(start.elapsed() < Duration::from_secs(1));
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
-        assert_eq!(error.at().unwrap().worker().unwrap().pid, holder);
+        assert_eq!(error.at().worker().unwrap().pid, holder);
         assert!(others.into_iter().all(|task| task.wait().is_ok()));
         let error = pool.run(|| -> () { process::exit(99) }, ()).unwrap_err();
         assert!(error.to_string().contains("99"), "{error}");
@@ -276,7 +276,7 @@ fn a_worker_killed_while_it_writes_is_one_death() {
         processes::kill(writer);
         let error = task.wait().map(drop).unwrap_err();
         assert_eq!(error.exit_reason().and_then(ExitReason::signal), Some(9), "{error}");
-        assert_eq!(error.at().unwrap().worker().unwrap().pid, writer);
+        assert_eq!(error.at().worker().unwrap().pid, writer);
         assert_eq!(next.wait().unwrap(), 9);
         fs::remove_file(middle()).unwrap();
     });

@@ -32,6 +32,15 @@ fn a_task_answers_and_the_callers_may_wait_in_any_order() {
     });
 }
 
+/// It is the task's, and says in which worker that ran.
+#[track_caller]
+fn assert_own_error(error: TaskError<String>, expected: &str) {
+    let TaskError::App(text, at) = &error else { panic!("{error}") };
+    assert_eq!(text, expected);
+    assert!(at.worker().is_some() && at.item().is_none());
+    assert_eq!(error.to_string(), format!("{at}: {expected}"));
+}
+
 #[test]
 fn a_pool_of_one_function_is_given_arguments_only() {
     alone(|| {
@@ -41,7 +50,7 @@ fn a_pool_of_one_function_is_given_arguments_only() {
         assert_eq!(squares.map(0..5).unwrap(), [0, 1, 4, 9, 16]);
         let halves = Pool::builder().workers(1).start(half::task()).unwrap();
         assert_eq!(halves.run(4).unwrap(), 2);
-        assert_eq!(halves.run(5).unwrap_err(), TaskError::App("5 is odd".to_owned()));
+        assert_own_error(halves.run(5).unwrap_err(), "5 is odd");
     });
 }
 
@@ -64,7 +73,7 @@ fn a_panic_says_where_and_in_which_process_and_an_error_is_a_value() {
     alone(|| {
         let pool = pool(1);
         let before = pool.run(pid, ()).unwrap();
-        assert_eq!(pool.run(half::task(), 5).unwrap_err(), TaskError::App("5 is odd".to_owned()));
+        assert_own_error(pool.run(half::task(), 5).unwrap_err(), "5 is odd");
         assert_eq!(pool.run(half, 5).unwrap(), Err("5 is odd".to_owned()));
         assert_eq!(pool.run(pid, ()).unwrap(), before, "the worker is well");
         let error = pool.run(|n: u32| -> u32 { panic!("cannot work with {n}") }, 7).unwrap_err();
