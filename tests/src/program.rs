@@ -26,6 +26,7 @@ fn built(path: &str) -> String {
 }
 
 /// A program to be run, with its temporary directory and its mark.
+#[derive(Debug)]
 pub struct Program {
     command: Command,
     directory: TempDir,
@@ -98,6 +99,7 @@ fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
 }
 
 /// A program that runs, or has run.
+#[derive(Debug)]
 pub struct Run {
     child: Child,
     stdout: Receiver<String>,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::latch::Latch;
 
 /// Remembers what has been done to it.
+#[derive(Debug)]
 #[actor]
 pub struct Recorder {
     pub effects: Vec<u64>,

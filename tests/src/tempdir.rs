@@ -26,6 +26,7 @@ pub fn machine_is_busy() -> bool {
 }
 
 /// A directory that goes away with the run, and a mark that all its processes carry.
+#[derive(Debug)]
 pub(crate) struct TempDir {
     path: PathBuf,
     shared_memory: BTreeSet<PathBuf>,

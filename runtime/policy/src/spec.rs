@@ -317,7 +317,7 @@ impl FromStr for Backoff {
 /// assert_eq!("-1 in 1s".parse::<Intensity>(), Err(SpecError::Intensity("-1 in 1s".into())));
 /// assert!(matches!("2s..1s".parse::<Backoff>(), Err(SpecError::BackoffOrder(_))));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SpecError {
     /// This text is no intensity.

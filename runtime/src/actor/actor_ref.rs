@@ -1,6 +1,7 @@
 //! A ref: the address of an actor, and a handle on its process.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -174,6 +175,12 @@ impl<A: ActorStruct> PartialEq for ActorRef<A> {
 }
 
 impl<A: ActorStruct> Eq for ActorRef<A> {}
+
+impl<A: ActorStruct> Hash for ActorRef<A> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
+}
 
 impl<A: ActorStruct> fmt::Debug for ActorRef<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

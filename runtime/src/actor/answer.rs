@@ -1,5 +1,6 @@
 //! Encodes the outcome of a message, or its bytes that another process has encoded.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::actor::deferred::Promise;
@@ -14,6 +15,12 @@ pub struct Answer {
     pub(crate) encoded: Encoded,
     /// Set if the answer comes later: then the two above say nothing.
     pub(crate) later: Option<Arc<Promise>>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl Answer {

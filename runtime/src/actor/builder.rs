@@ -1,5 +1,6 @@
 //! Starting a process: options, then `spawn`.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -303,6 +304,12 @@ pub struct ActorBuilder<A> {
     /// The name by which other processes find it.
     pub(crate) registered: Option<String>,
     kind: PhantomData<fn() -> A>,
+}
+
+impl<A> fmt::Debug for ActorBuilder<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ActorBuilder").field(&self.plan).finish()
+    }
 }
 
 impl<A: Actor> ActorBuilder<A> {

@@ -1,5 +1,6 @@
 //! Decodes a message for its handler, and encodes what comes of it.
 
+use std::fmt;
 use std::os::fd::OwnedFd;
 
 use crate::actor::answer::Answer;
@@ -21,6 +22,12 @@ pub struct Call<'a> {
     pub(crate) deadline: u64,
     /// The caller's limit on the handler, in nanoseconds; 0 if only the actor's own limits apply.
     pub(crate) limit: u64,
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("method", &self.method).field("ask", &self.ask).finish_non_exhaustive()
+    }
 }
 
 impl Call<'_> {

@@ -9,7 +9,7 @@ use crate::reactor::{context, foreign, own};
 use crate::sys::clock;
 
 /// What an actor or a task knows of itself; in the program itself, its pid and little else.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Current {
     name: String,
     pid: u32,

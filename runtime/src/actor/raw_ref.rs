@@ -1,5 +1,6 @@
 //! A ref without its type: how a message is encoded and sent.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,12 @@ struct Prepared {
     reactor: &'static Reactor,
     outgoing: Outgoing,
     deadline: u64,
+}
+
+impl fmt::Debug for RawRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RawRef").field(&self.endpoint.card.name).finish()
+    }
 }
 
 impl RawRef {

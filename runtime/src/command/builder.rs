@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,6 +64,13 @@ pub struct Command {
     inherits: bool,
     variables: BTreeMap<OsString, Option<OsString>>,
     shim: ActorBuilder<Shim>,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not its environment, which may hold secrets.
+        f.debug_struct("Command").field("spec", &self.spec).finish_non_exhaustive()
+    }
 }
 
 impl Command {

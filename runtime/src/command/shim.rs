@@ -32,6 +32,7 @@
 //! which kills orphans with their groups. The tree's mark is always in the command's environment, even after
 //! `env_clear`.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -75,8 +76,14 @@ pub struct Shim {
     streams: Vec<Arc<Stream>>,
 }
 
+impl fmt::Debug for Shim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shim").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
 /// The messages of a [`Shim`], as methods of the reference to it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct CommandCalls(RawRef);
 
 const COMMAND_PID: u32 = 0;

@@ -35,7 +35,7 @@ pub struct CommandSpec {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Output {
     /// Each line is an event of `tracing`, with the target `phalanx::command` and the fields `command` (the
@@ -67,7 +67,7 @@ pub enum Output {
 /// assert_eq!(Ready::line("Ready to accept connections"), Ready::Line("Ready to accept connections".into()));
 /// assert_eq!(Ready::default(), Ready::AtOnce);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Ready {
     /// As soon as the executable runs.

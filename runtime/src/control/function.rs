@@ -1,6 +1,7 @@
 //! A function that can be named in a message: another process of the same program finds it and calls it.
 
 use std::any::Any;
+use std::fmt;
 use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,12 @@ pub struct Function {
     pub(crate) entry: &'static Located<Runner>,
     /// Its name, if that is not the name of its type.
     pub(crate) label: Option<&'static str>,
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Function").field(&self.short_name()).finish()
+    }
 }
 
 /// A function as a message names it.

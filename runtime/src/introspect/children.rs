@@ -1,6 +1,7 @@
 //! The processes that this one has spawned.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::control::link;
@@ -8,9 +9,10 @@ use crate::introspect::tree::held_by;
 use crate::reactor::endpoint::Endpoint;
 use crate::spawn::tree;
 use crate::status::{State, StatusPage, root_supervisor};
+use crate::types::escape::escaped;
 
 /// A process that this one has spawned and that is alive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Child {
     /// Its name.
@@ -19,6 +21,14 @@ pub struct Child {
     pub pid: u32,
     /// Whether it is a daemon.
     pub daemon: bool,
+}
+
+/// "`name` (process 4711, daemon)".
+impl fmt::Display for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let daemon = if self.daemon { ", daemon" } else { "" };
+        escaped(f, |f| write!(f, "`{}` (process {}{daemon})", self.name, self.pid))
+    }
 }
 
 /// The living processes that this one has spawned, in the order of their start (Python's `active_children`,

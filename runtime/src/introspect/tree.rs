@@ -68,7 +68,7 @@ pub struct Node {
 }
 
 /// What a process of the tree is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NodeKind {
     /// The supervisor that belongs to the program, or to an actor that has spawned something.
@@ -84,7 +84,7 @@ pub enum NodeKind {
 }
 
 /// What a process of the tree is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NodeState {
     /// It is not ready yet.

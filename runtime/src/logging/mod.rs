@@ -149,7 +149,7 @@ fn forward(all: Forward, wish: &Wish) {
 }
 
 /// The origin of an event that was said in another process of the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Origin {
     /// The name of the actor or task.

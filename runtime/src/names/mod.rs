@@ -156,7 +156,7 @@ pub fn lookup<A: Actor>(name: &str) -> Result<ActorRef<A>, NameError> {
 }
 
 /// A name that an actor has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Registered {
     /// The name.

@@ -12,7 +12,7 @@ use super::{Any, OnLoss, Only, Pool};
 use crate::control::function::Function;
 use crate::ipc::bounds::{DEPTH, DEPTHS, SOUNDED, too_deep};
 use crate::ipc::codec::{self, Portable, RawValue};
-use crate::supervision::SupervisorBuilder;
+use crate::supervision::Preload;
 use crate::task::function::{self, TaskFn};
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
@@ -101,9 +101,6 @@ impl Init {
 
 /// A pool that runs the function `F`.
 type Started<A, M, F> = Pool<Only<A, <F as TaskFn<A, M>>::Value, <F as TaskFn<A, M>>::Error>>;
-
-/// Adds what the supervisor loads before it forks.
-pub(super) type Preload = Box<dyn FnOnce(SupervisorBuilder) -> SupervisorBuilder>;
 
 impl Options {
     pub(crate) fn worker_name(&self, index: usize) -> String {
@@ -229,7 +226,7 @@ impl PoolBuilder {
     /// # }
     /// ```
     pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {
-        self.preload = Some(Box::new(move |supervisor| supervisor.preload(function, args)));
+        self.preload = Some((function::preloader(function), codec::encode(&args)));
         self
     }
 

@@ -1,19 +1,22 @@
 //! Errors of a task, and of a pool.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::types::error::{Never, SpawnError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
 /// Names a task, and the worker that had it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskAt(Arc<Place>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Place {
-    task: &'static str,
+    task: Cow<'static, str>,
     number: u64,
     item: Option<u64>,
     worker: Option<Arc<WorkerAt>>,
@@ -26,12 +29,12 @@ impl TaskAt {
         item: Option<u64>,
         worker: Option<&Arc<WorkerAt>>,
     ) -> TaskAt {
-        TaskAt(Arc::new(Place { task, number, item, worker: worker.cloned() }))
+        TaskAt(Arc::new(Place { task: task.into(), number, item, worker: worker.cloned() }))
     }
 
     /// The name of the function.
     pub fn task(&self) -> &str {
-        self.0.task
+        &self.0.task
     }
 
     /// The number of the task in its pool, counted from 1; items of one `map` or `stream` share one.
@@ -52,7 +55,7 @@ impl TaskAt {
 }
 
 /// One process of a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkerAt {
     /// The name of the worker.
@@ -89,7 +92,7 @@ impl fmt::Display for WorkerAt {
 }
 
 /// At which of four borders the data of a task could not be encoded or decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Border {
     /// The arguments, in the caller: nothing was sent.
     EncodeArguments,
@@ -115,7 +118,7 @@ impl fmt::Display for Border {
 /// Why a task has no value. `E` is the task's own error.
 ///
 /// Each variant says which task, which item of a `map` or `stream`, and which worker (see [`TaskAt`]).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TaskError<E = Never> {
     /// The task returned `Err` (if it was given by [`task()`](macro@crate::task); a plain function's `Result`
@@ -135,7 +138,7 @@ pub enum TaskError<E = Never> {
     /// The pool has ended for this reason.
     Broken(Arc<PoolError>, TaskAt),
     /// The task cannot be run: see the text.
-    Refused(&'static str, TaskAt),
+    Refused(Cow<'static, str>, TaskAt),
     /// The operating system refused (no descriptors, no memory) to send the task. It was not run.
     Unreachable(String, TaskAt),
 }
@@ -184,7 +187,7 @@ impl<E: fmt::Display> fmt::Display for TaskError<E> {
 impl<E: fmt::Debug + fmt::Display> std::error::Error for TaskError<E> {}
 
 /// Why a pool has ended by itself, or cannot be joined.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum PoolError {
     /// The pool is still open: [`close`](crate::Pool::close) it first, or no join would ever return.
@@ -228,7 +231,7 @@ impl fmt::Display for PoolError {
 impl std::error::Error for PoolError {}
 
 /// A task that could not be taken without waiting. It gives the arguments back.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TrySubmitError<A> {
     /// The arguments.

@@ -68,7 +68,7 @@ use crate::task::function::TaskFn;
 use crate::types::escape::escaped;
 
 /// What becomes of a task whose worker died while it ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnLoss {
     /// The task has an error, and the pool goes on.
     #[default]
@@ -80,7 +80,7 @@ pub enum OnLoss {
 }
 
 /// How a pool ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     /// When all submitted tasks are done.
     Drain,
@@ -91,9 +91,11 @@ pub enum End {
 }
 
 /// A pool that runs any function.
+#[derive(Debug)]
 pub enum Any {}
 
 /// A pool that runs one function, from `A` to `T`, or to an error `E`.
+#[derive(Debug)]
 pub struct Only<A, T, E> {
     kind: PhantomData<fn(A) -> Result<T, E>>,
 }

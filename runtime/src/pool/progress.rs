@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::insights::Tally;
 
 /// How far a pool is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Progress {
     /// How many tasks it has taken so far.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::builder::{Init, Options, Preload};
+use super::builder::{Init, Options};
 use super::dispatcher::Dispatcher;
 use super::error::{PoolError, WorkerAt};
 use super::in_process::ThreadWorker;
@@ -16,7 +16,7 @@ use crate::actor::actor_ref::ActorRef;
 use crate::actor::builder::ActorBuilder;
 use crate::ipc::user_code::Thrown;
 use crate::policy::Restart;
-use crate::supervision::Supervisor;
+use crate::supervision::{Preload, Supervisor};
 use crate::types::error::SpawnError;
 use crate::types::exit::ExitReason;
 
@@ -34,8 +34,10 @@ impl Dispatcher {
         } else {
             // It restarts no worker: the pool starts and ends them, because it knows what they died of.
             let supervisor = Supervisor::dynamic().name(options.name.clone()).daemon(options.daemon);
-            let supervisor = supervisor.restart(Restart::Permanent).own_intensity(5, Duration::from_secs(10));
-            Some(preload.into_iter().fold(supervisor, |supervisor, load| load(supervisor)).start()?)
+            let mut supervisor =
+                supervisor.restart(Restart::Permanent).own_intensity(5, Duration::from_secs(10));
+            preload.into_iter().for_each(|preload| supervisor.set_preload(preload));
+            Some(supervisor.start()?)
         };
         let dispatcher = Arc::new(Dispatcher::new(options, supervisor));
         let started = dispatcher.start_first();

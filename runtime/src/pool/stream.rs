@@ -429,7 +429,7 @@ where
         }
         if self.chunk == Some(0) {
             self.chunk = None;
-            return self.end_with(|at| TaskError::Refused("a chunk has at least one item", at));
+            return self.end_with(|at| TaskError::Refused("a chunk has at least one item".into(), at));
         }
         if self.pulled == 0 && !self.ordered {
             self.sink.lock().as_they_come = Some(VecDeque::new());
@@ -438,7 +438,7 @@ where
         if let Some(why) = self.refused.take() {
             let first = self.taken;
             (self.input, self.taken) = (None, self.pulled);
-            return Some((first, Err(TaskError::Refused(why, self.at(None, None)))));
+            return Some((first, Err(TaskError::Refused(why.into(), self.at(None, None)))));
         }
         if self.in_flight() == 0 {
             if let Some(panic) = self.panicked.take() {

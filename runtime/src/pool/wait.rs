@@ -9,7 +9,7 @@ use super::watch::Watch;
 use crate::reactor::select::later;
 
 /// How many of several tasks to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Until {
     /// One that is done.
     Any,
@@ -20,7 +20,7 @@ pub enum Until {
 }
 
 /// Which of several tasks are done, by their places in the input. Each task counts once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Waited {
     /// Those that are done.

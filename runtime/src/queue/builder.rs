@@ -1,5 +1,6 @@
 //! A queue that has not been spawned yet.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use super::Queue;
@@ -21,6 +22,13 @@ pub struct QueueBuilder<T> {
     daemon: bool,
     depth: u32,
     kind: PhantomData<fn(T) -> T>,
+}
+
+impl<T> fmt::Debug for QueueBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, capacity) = (&self.name, &self.capacity);
+        f.debug_struct("QueueBuilder").field("name", name).field("capacity", capacity).finish_non_exhaustive()
+    }
 }
 
 impl<T: Portable> QueueBuilder<T> {

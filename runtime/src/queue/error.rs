@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::server::Refusal;
 use crate::types::error::{CallError, Executed};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
 /// Why a queue cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum QueueError {
     /// Its process has ended, with all its items; with the reason, if it is known.

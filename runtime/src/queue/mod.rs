@@ -20,6 +20,7 @@ pub(crate) mod remote;
 mod server;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -254,6 +255,12 @@ impl<T> PartialEq for Queue<T> {
 }
 
 impl<T> Eq for Queue<T> {}
+
+impl<T> Hash for Queue<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.client.server.hash(state);
+    }
+}
 
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -42,7 +42,7 @@ impl Trouble {
                 NameError::WrongType { name, is, asked: asked.to_owned() }
             }
             Trouble::Refused(Refusal::Dead) => NameError::Dead { name },
-            Trouble::Refused(Refusal::Full(limit)) => NameError::Full { name, limit: limit.text() },
+            Trouble::Refused(Refusal::Full(limit)) => NameError::Full { name, limit: limit.text().into() },
             Trouble::Refused(Refusal::Nonsense) => {
                 NameError::Unreachable { name, error: "the program has refused the request".to_owned() }
             }

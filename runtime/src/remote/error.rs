@@ -13,7 +13,7 @@ use crate::types::escape::escaped;
 /// Errors of the handshake are equal on both sides: the client's is the error of its call, the manager's is
 /// in its log and in [`Manager::refusals`](super::Manager::refusals). (Python's `AuthenticationError` and
 /// `RemoteError`.)
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RemoteError {
     /// The manager cannot listen at this address.

@@ -34,7 +34,7 @@ const LONGEST: usize = 64 * 1024;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 /// Why a secret cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecretError {
     /// It has no bytes at all. (Python accepts an empty `authkey`.)

@@ -77,7 +77,7 @@ pub struct Pipe<Out, In = Out> {
 }
 
 /// Why an end of a [`pipe`] could not send or receive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum PipeError {
     /// The other end is gone, and everything that it has sent has been received.

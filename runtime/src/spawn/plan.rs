@@ -1,5 +1,6 @@
 //! A future process, from the caller's side: its mailbox, the request to a supervisor, and the outcome.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -75,6 +76,12 @@ pub struct Found {
     pub(crate) below: Vec<Found>,
 }
 
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").field("below", &self.below).finish_non_exhaustive()
+    }
+}
+
 /// A mailbox and its status page, made before the process: refs to it may travel already.
 pub(crate) struct Mailbox {
     pub(crate) endpoint: Arc<Endpoint>,
@@ -111,6 +118,12 @@ enum Parent<'a> {
     /// Below the supervisor of this process.
     Own,
     Declared(&'a Arc<Endpoint>),
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 impl Plan {

@@ -10,7 +10,7 @@ use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
 /// Why an operation on an object of a [`Store`](crate::Store) failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store has ended, and its data with it. An operation that was under way may or may not have been
@@ -69,7 +69,7 @@ impl From<CallError<Fault>> for StoreError {
 }
 
 /// The outcome of a compare-and-swap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[must_use = "it may not have been done"]
 pub enum Swap<T> {
     /// The expected value was there; now the new one is.

@@ -88,7 +88,7 @@ pub use set::Set;
 ///     Ok(())
 /// }
 /// ```
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Store {
     server: ActorRef<StoreServer>,
 }
@@ -107,6 +107,7 @@ pub struct Store {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 #[must_use = "a builder does nothing until `start`"]
 pub struct StoreBuilder(ActorBuilder<StoreServer>);
 

@@ -84,6 +84,12 @@ impl<S> PartialEq for Object<S> {
     }
 }
 
+impl<S> std::hash::Hash for Object<S> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.server, self.id).hash(state);
+    }
+}
+
 impl<S> Serialize for Object<S> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         (&self.server, self.id).serialize(serializer)
@@ -139,6 +145,12 @@ macro_rules! handle {
         }
 
         impl<$($parameter),*> Eq for $handle<$($parameter),*> {}
+
+        impl<$($parameter),*> std::hash::Hash for $handle<$($parameter),*> {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.object.hash(state);
+            }
+        }
 
         impl<$($parameter),*> std::fmt::Debug for $handle<$($parameter),*> where $($bounds)* {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +21,14 @@ pub struct StoreServer {
     last: u64,
 }
 
+impl fmt::Debug for StoreServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreServer").field("objects", &self.objects.len()).finish_non_exhaustive()
+    }
+}
+
 /// The messages of a [`StoreServer`]: none that can be called directly.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct StoreCalls(pub(super) RawRef);
 
 /// Why an operation was not carried out.

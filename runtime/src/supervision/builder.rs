@@ -1,11 +1,13 @@
 //! The builder of a supervisor: its options and its children.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::child_spec::{IntoChild, Reachable, Reserved};
 use super::supervisor_ref::SupervisorRef;
-use crate::ipc::codec::{self, Portable};
+use crate::control::function::Function;
+use crate::ipc::codec::{self, Encoded, Portable};
 use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown};
 use crate::spawn::plan::Plan;
 use crate::types::error::SpawnError;
@@ -18,6 +20,15 @@ use crate::types::error::SpawnError;
 pub struct SupervisorBuilder<R = SupervisorRef> {
     pub(crate) plan: Plan,
     kind: PhantomData<fn() -> R>,
+}
+
+/// What a supervisor runs before it forks, and its encoded arguments.
+pub(crate) type Preload = (Function, Result<Encoded, String>);
+
+impl<R> fmt::Debug for SupervisorBuilder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SupervisorBuilder").field(&self.plan).finish()
+    }
 }
 
 impl SupervisorBuilder {
@@ -131,9 +142,13 @@ impl<R: Reachable> SupervisorBuilder<R> {
     /// # Panics
     /// At compile time, if the function captures data.
     pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {
-        self.plan.preload = Some(crate::task::function::preloader(function));
-        self.plan.init = codec::encode(&args);
+        self.set_preload((crate::task::function::preloader(function), codec::encode(&args)));
         self
+    }
+
+    pub(crate) fn set_preload(&mut self, (function, args): Preload) {
+        self.plan.preload = Some(function);
+        self.plan.init = args;
     }
 
     /// Makes the handle before the supervisor, so that it can travel to a child.

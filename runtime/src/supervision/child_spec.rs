@@ -9,6 +9,7 @@ use crate::task::{Process, ProcessBuilder};
 use crate::types::error::SpawnError;
 
 /// A child that a supervisor has not started yet.
+#[derive(Debug)]
 #[must_use = "a child does nothing until a supervisor starts it"]
 pub struct ChildSpec {
     pub(crate) plan: Plan,
@@ -70,6 +71,7 @@ impl<R: Reachable> IntoChild for Reserved<R> {
 /// A child whose mailbox exists before its process, and so do refs to it: what is sent waits for its start.
 ///
 /// So children can be given refs to each other before any of them runs, in cycles too.
+#[derive(Debug)]
 #[must_use = "a child does nothing until a supervisor starts it"]
 pub struct Reserved<R> {
     pub(super) plan: Plan,

@@ -78,6 +78,7 @@ pub trait Supervised: Sized + 'static {
 }
 
 /// A process as far as its declaration describes it.
+#[derive(Debug)]
 #[doc(hidden)]
 pub struct Frame {
     plan: Plan,
@@ -135,6 +136,7 @@ impl Found {
 }
 
 /// The children of a supervisor, in its order.
+#[derive(Debug)]
 #[doc(hidden)]
 pub struct Below(std::vec::IntoIter<Found>);
 

@@ -4,7 +4,7 @@ use crate::control::request::{ChildFacts, Kind};
 use crate::policy::{Restart, Shutdown, Status};
 
 /// A child of a supervisor, as [`which_children`](super::SupervisorRef::which_children) lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ChildInfo {
     /// Its name among its siblings.
@@ -30,7 +30,7 @@ pub struct ChildInfo {
 }
 
 /// What a child of a supervisor is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChildState {
     /// It has no process, and gets none unless it is asked for, or a sibling in trouble has recovered.
@@ -69,7 +69,7 @@ impl ChildInfo {
 }
 
 /// How many children a supervisor has (OTP's `count_children`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChildCounts {
     /// All of them, with and without a process.
     pub specs: usize,

@@ -18,6 +18,7 @@ use crate::spawn::plan::Plan;
 use crate::sys::process;
 use crate::types::options::Options;
 
+pub(crate) use builder::Preload;
 pub use builder::SupervisorBuilder;
 pub use child_spec::{ChildSpec, IntoChild, Reachable, Reserved};
 pub use error::SupervisorError;
@@ -67,6 +68,7 @@ pub use supervisor_ref::SupervisorRef;
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub enum Supervisor {}
 
 impl Supervisor {

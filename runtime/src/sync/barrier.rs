@@ -59,7 +59,7 @@ pub struct Barrier {
 handle!(Barrier);
 
 /// Why a wait at a [`Barrier`] ended without the other parties.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum BarrierError {
     /// The barrier is broken, until a process resets it.
@@ -85,7 +85,7 @@ pub enum BarrierError {
 }
 
 /// How a process breaks a [`Barrier`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Breakage {
     /// Its process has ended.

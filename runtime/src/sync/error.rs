@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::client::Trouble;
 use super::lock_server::Poison;
 use crate::types::down::Who;
@@ -11,7 +13,7 @@ use crate::types::exit::ExitReason;
 
 /// Why an operation of a [`Semaphore`](crate::Semaphore) or an [`Event`](crate::Event) failed, or a method of
 /// a guard did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SyncError {
     /// The caller would have to wait, and asked not to.

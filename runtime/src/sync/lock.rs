@@ -373,6 +373,12 @@ macro_rules! handle {
 
         impl$(<$parameter: Portable>)? Eq for $handle$(<$parameter>)? {}
 
+        impl$(<$parameter: Portable>)? std::hash::Hash for $handle$(<$parameter>)? {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.server.hash(state);
+            }
+        }
+
         impl$(<$parameter: Portable>)? fmt::Debug for $handle$(<$parameter>)? {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!(stringify!($handle), "({})"), self.server)

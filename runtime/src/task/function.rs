@@ -1,6 +1,7 @@
 //! The functions that other processes can be told to call: what implements [`TaskFn`].
 
 use std::any::Any;
+use std::fmt;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 
@@ -116,6 +117,12 @@ pub struct TaskDef<A, T, E = Never> {
     kind: PhantomData<fn(A) -> Result<T, E>>,
 }
 
+impl<A, T, E> fmt::Debug for TaskDef<A, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TaskDef").field(&self.function).finish()
+    }
+}
+
 impl<A, T, E> Clone for TaskDef<A, T, E> {
     fn clone(&self) -> Self {
         *self
@@ -125,6 +132,7 @@ impl<A, T, E> Clone for TaskDef<A, T, E> {
 impl<A, T, E> Copy for TaskDef<A, T, E> {}
 
 /// Tells the compiler that a task is meant by its name.
+#[derive(Debug)]
 #[doc(hidden)]
 pub enum ByName {}
 

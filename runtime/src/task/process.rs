@@ -62,6 +62,12 @@ pub struct ProcessBuilder<T, E = Never> {
     kind: PhantomData<fn() -> (T, E)>,
 }
 
+impl<T, E> fmt::Debug for ProcessBuilder<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProcessBuilder").field(&self.plan).finish()
+    }
+}
+
 impl<T: Portable> Process<T> {
     /// Runs a function, or a closure that captures nothing, in a new process.
     ///
@@ -215,6 +221,12 @@ pub struct Joining<T, E = Never> {
     waits: Option<(u64, u64)>,
     /// The process in which it waits.
     home: Home,
+}
+
+impl<T, E> fmt::Debug for Joining<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Joining").field(&self.process).finish()
+    }
 }
 
 impl<T, E> Unpin for Joining<T, E> {}

@@ -10,7 +10,7 @@ use crate::types::exit::ExitReason;
 use crate::types::id::ActorId;
 
 /// The report of an actor's end (OTP's `'DOWN'` message).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Down {
     /// The actor that ended.
@@ -26,7 +26,7 @@ pub struct Down {
 }
 
 /// An actor, and one of its processes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Who {
     /// Its name.
@@ -38,7 +38,7 @@ pub struct Who {
 }
 
 /// A message that was being handled when its actor died.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InProgress {
     /// The method.

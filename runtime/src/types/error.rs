@@ -1,5 +1,6 @@
 //! What can go wrong, one small type per kind of call.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +13,15 @@ use crate::types::exit::ExitReason;
 use crate::types::name_error::NameError;
 
 /// Where a call was going: the actor, its process, the method.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct At(Arc<Details>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Details {
     actor: Arc<str>,
     pid: u32,
     incarnation: u64,
-    method: &'static str,
+    method: Cow<'static, str>,
     ended: Option<ExitReason>,
 }
 
@@ -33,7 +34,7 @@ impl At {
         ended: Option<ExitReason>,
     ) -> At {
         let (pid, incarnation) = process;
-        At(Arc::new(Details { actor: Arc::clone(actor), pid, incarnation, method, ended }))
+        At(Arc::new(Details { actor: Arc::clone(actor), pid, incarnation, method: method.into(), ended }))
     }
 
     /// The actor's name.
@@ -55,7 +56,7 @@ impl At {
 
     /// The method that was called.
     pub fn method(&self) -> &str {
-        self.0.method
+        &self.0.method
     }
 
     /// For an actor that was gone before the call: how it had ended.
@@ -78,7 +79,7 @@ impl fmt::Display for At {
 }
 
 /// The error of a handler that cannot fail: it has no values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Never {}
 
 impl fmt::Display for Never {
@@ -101,8 +102,9 @@ impl<'de> Deserialize<'de> for Never {
 
 /// Why a call has no reply. `E` is the handler's own error.
 ///
-/// Each variant but [`App`](Self::App) says actor, process and method (see [`At`]).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Each variant but [`App`](Self::App) says actor, process and method (see [`At`]). It can travel: a handler
+/// may return the error of a call that it made itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CallError<E = Never> {
     /// The handler returned `Err`. The actor is well.
@@ -140,7 +142,7 @@ pub enum CallError<E = Never> {
 }
 
 /// Whether a call was executed although its link was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Executed {
     /// It has not, and will not be: it never left this host. It can be made again.
     No,
@@ -235,7 +237,7 @@ fn gone(f: &mut Line<'_>, at: &At) -> fmt::Result {
 }
 
 /// Why a message could not be sent, or a process not be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SendError {
     /// The mailbox is full (and stayed so until the deadline, where there is one).
@@ -295,7 +297,7 @@ impl<E> From<SendError> for CallError<E> {
 }
 
 /// A send that did not wait and failed; it gives the arguments back.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TrySendError<A> {
     /// The arguments, as one tuple.
     pub args: A,
@@ -318,7 +320,7 @@ impl<A> fmt::Display for TrySendError<A> {
 impl<A> std::error::Error for TrySendError<A> {}
 
 /// Why a process could not be started. Nothing of it is left running.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// Its `#[init]` returned an error.
@@ -378,7 +380,7 @@ pub enum SpawnError {
         /// The actor's name.
         actor: String,
         /// Which limit, by its name in setrlimit(2) where it has one.
-        limit: &'static str,
+        limit: Cow<'static, str>,
         /// What the system said.
         error: String,
     },
@@ -505,6 +507,17 @@ impl std::error::Error for SpawnError {}
 /// }
 /// assert_eq!(port().unwrap_err().to_string(), "invalid digit found in string");
 /// ```
+///
+/// It is no `std::error::Error` itself, because it could not be made from all of them then. `?` turns it into
+/// a boxed one:
+///
+/// ```
+/// # fn port() -> phalanx::Result<u16> { Ok("eighty".parse()?) }
+/// fn address() -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+///     Ok(format!("localhost:{}", port()?))
+/// }
+/// assert_eq!(address().unwrap_err().to_string(), "invalid digit found in string");
+/// ```
 pub struct Error(String);
 
 /// A result with [`Error`].
@@ -540,6 +553,41 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What an [`Error`] is in a box: its text.
+struct Boxed(Error);
+
+impl fmt::Display for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Boxed {}
+
+impl From<Error> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(error: Error) -> Self {
+        Box::new(Boxed(error))
+    }
+}
+
+impl From<Error> for Box<dyn std::error::Error + Send> {
+    fn from(error: Error) -> Self {
+        Box::new(Boxed(error))
+    }
+}
+
+impl From<Error> for Box<dyn std::error::Error> {
+    fn from(error: Error) -> Self {
+        Box::new(Boxed(error))
     }
 }
 

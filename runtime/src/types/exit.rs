@@ -20,7 +20,7 @@ use crate::types::escape::escaped;
 /// assert_eq!(killed.to_string(), "killed by SIGKILL");
 /// assert_eq!(ExitReason::Exited(137).code(), 137);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ExitReason {
     /// A task returned.
@@ -94,7 +94,7 @@ pub(crate) const PANIC_CODE: i32 = 101;
 
 word_enum! {
     /// What asked for a graceful stop.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
     #[non_exhaustive]
     pub enum StoppedBy {
         /// The end of the program (or of the actor that had spawned it).

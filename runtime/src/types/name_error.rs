@@ -1,11 +1,14 @@
 //! What can go wrong with names.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use crate::types::escape::escaped;
 
 /// Why a name or a group could not be used. Each variant says which.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum NameError {
     /// No actor has this name.
@@ -44,7 +47,7 @@ pub enum NameError {
         /// The name.
         name: String,
         /// What is used up.
-        limit: &'static str,
+        limit: Cow<'static, str>,
     },
     /// A name has 1 to 255 bytes.
     BadName {

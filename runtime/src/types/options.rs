@@ -151,7 +151,7 @@ impl Options {
 
 /// When an actor is replaced by a fresh process.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Recycle {
     /// After so many messages.
     pub messages: Option<u64>,

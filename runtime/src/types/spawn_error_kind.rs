@@ -56,7 +56,7 @@ impl SpawnErrorKind {
             Kind::Credentials(error) => SpawnError::Credentials { actor, error },
             Kind::System(number, error) => {
                 match number.and_then(|number| process::limit_of(&io::Error::from_raw_os_error(number))) {
-                    Some(limit) => SpawnError::Limit { actor, limit, error },
+                    Some(limit) => SpawnError::Limit { actor, limit: limit.into(), error },
                     None => SpawnError::Io { actor, error },
                 }
             }
@@ -73,7 +73,7 @@ impl SpawnErrorKind {
             Kind::NotInExecutable => SpawnError::NotInExecutable { actor },
             Kind::Descriptors => {
                 let error = "the supervisor has no descriptor left".to_owned();
-                SpawnError::Limit { actor, limit: "RLIMIT_NOFILE", error }
+                SpawnError::Limit { actor, limit: "RLIMIT_NOFILE".into(), error }
             }
             Kind::SupervisorDied => SpawnError::SupervisorDied { actor },
         }

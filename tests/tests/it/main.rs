@@ -31,5 +31,6 @@ mod store;
 mod supervision;
 mod sync;
 mod tasks;
+mod traits;
 mod tree;
 mod waits;

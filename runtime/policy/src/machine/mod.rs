@@ -14,6 +14,8 @@ mod requests;
 mod tests;
 mod turn;
 
+use std::fmt;
+
 use children::{Children, State};
 use serde::{Deserialize, Serialize};
 
@@ -190,6 +192,12 @@ pub struct Policy {
     jitter: Jitter,
     /// The actions of the current event so far.
     actions: Vec<Action>,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("rules", &self.rules).finish_non_exhaustive()
+    }
 }
 
 impl Policy {

@@ -4,6 +4,7 @@ mod deadlines;
 mod futures;
 mod later;
 mod nested;
+mod passed_on;
 mod refs;
 mod replies;
 mod signals;
