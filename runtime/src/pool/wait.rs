@@ -109,6 +109,7 @@ pub fn as_completed<T, E>(tasks: impl IntoIterator<Item = Task<T, E>>) -> AsComp
 }
 
 /// See [`as_completed`].
+#[must_use = "an iterator is lazy: it waits for no task until it is advanced"]
 #[derive(Debug)]
 pub struct AsCompleted<T, E> {
     tasks: Vec<Task<T, E>>,

@@ -42,6 +42,7 @@ use crate::types::id::ActorId;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "a monitor that is dropped reports nothing"]
 pub struct Monitor {
     endpoint: Arc<Endpoint>,
     reactor: Option<&'static Reactor>,

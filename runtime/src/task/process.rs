@@ -215,6 +215,7 @@ impl<T, E> fmt::Display for Process<T, E> {
 
 /// The future of a [`Process`]: the result of [`join`](Process::join). Works under any executor; dropping it
 /// does not end the process.
+#[must_use = "a future does nothing unless it is polled"]
 pub struct Joining<T, E = Never> {
     process: Process<T, E>,
     waiter: Option<Arc<Waiter>>,
