@@ -83,6 +83,7 @@ pub use phalanx_macros::{actor, main, supervisor, task};
 pub use actor::actor_ref::ActorRef;
 pub use actor::any_ref::AnyRef;
 pub use actor::builder::ActorBuilder;
+pub use actor::call_options::CallOptions;
 pub use actor::current::{Current, current};
 pub use actor::deferred::{Answer, Later, later};
 pub use actor::links::{link, myself, unlink};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::any_ref::AnyRef;
+use crate::actor::call_options::CallOptions;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Calls};
 use crate::reactor::endpoint::Endpoint;
@@ -50,7 +51,7 @@ impl<A: Actor> ActorRef<A> {
                 endpoint,
                 methods: A::METHODS,
                 within: None,
-                kill_after: None,
+                limit: 0,
                 only_if_up: false,
             }),
             kind: PhantomData,
@@ -76,25 +77,34 @@ impl<A: ActorStruct> ActorRef<A> {
     /// The actor's messages with a deadline: `counter.within(limit).add(1)`.
     ///
     /// The callee sees it ([`Current::deadline`](crate::Current::deadline)); a message whose deadline has
-    /// passed before its turn comes is not run.
-    pub fn within(&self, limit: Duration) -> A::Calls {
-        A::Calls::from_raw(RawRef { within: Some(limit), ..self.raw().clone() })
+    /// passed before its turn comes is not run. A handler that has begun is not disturbed by the deadline;
+    /// [`within_or_kill`](Self::within_or_kill) ends it.
+    pub fn within(&self, limit: Duration) -> CallOptions<A> {
+        CallOptions::of(self.raw().clone().within(limit))
+    }
+
+    /// The actor's messages with a deadline, as by [`within`](Self::within), at which a handler that has
+    /// begun is killed as by [`kill_after`](Self::kill_after). So the limit counts the wait in the mailbox,
+    /// too. The caller's wait ends at the same moment: with [`CallError::Timeout`](crate::CallError::Timeout)
+    /// or, if the death is known first, [`CallError::Died`](crate::CallError::Died).
+    pub fn within_or_kill(&self, limit: Duration) -> CallOptions<A> {
+        CallOptions::of(self.raw().clone().within_or_kill(limit))
     }
 
     /// The actor's messages, without waiting for a restart: if the actor has no ready process at the moment
     /// of sending, a call fails at once with [`CallError::Unavailable`](crate::CallError::Unavailable), a
     /// tell with [`SendError::Unavailable`]. Without `if_up`, a message waits in the mailbox for the next
     /// process. (Ray's `ActorUnavailableError`, on request.)
-    pub fn if_up(&self) -> A::Calls {
-        A::Calls::from_raw(RawRef { only_if_up: true, ..self.raw().clone() })
+    pub fn if_up(&self) -> CallOptions<A> {
+        CallOptions::of(self.raw().clone().if_up())
     }
 
     /// The actor's messages with a limit on their handlers: one that runs longer is killed (SIGABRT, 50 ms
     /// later SIGKILL), and its actor with it; the call ends with [`ExitReason::DeadlineExceeded`]. Counted
     /// from the moment at which the handler begins. A shorter `deadline` of the method or the actor still
     /// applies.
-    pub fn kill_after(&self, limit: Duration) -> A::Calls {
-        A::Calls::from_raw(RawRef { kill_after: Some(limit), ..self.raw().clone() })
+    pub fn kill_after(&self, limit: Duration) -> CallOptions<A> {
+        CallOptions::of(self.raw().clone().kill_after(limit))
     }
 
     /// The process id of the actor.

@@ -8,6 +8,7 @@ pub(crate) mod answer;
 pub(crate) mod any_ref;
 pub(crate) mod builder;
 pub(crate) mod call;
+pub(crate) mod call_options;
 pub(crate) mod current;
 pub(crate) mod deferred;
 pub(crate) mod forwarded;

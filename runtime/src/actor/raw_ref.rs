@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::actor::reply::{Address, Reply, died};
 use crate::ipc::codec::{self, Encoded, Portable};
-use crate::ipc::envelope::Outgoing;
+use crate::ipc::envelope::{Outgoing, UNTIL_DEADLINE};
 use crate::reactor::context;
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Call, Endpoint, Failure};
@@ -23,8 +23,8 @@ pub struct RawRef {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(super) methods: &'static [Method],
     pub(super) within: Option<Duration>,
-    /// For how long the handler may run.
-    pub(super) kill_after: Option<Duration>,
+    /// The limit on the handler, as in the envelope.
+    pub(super) limit: u64,
     /// Whether sending fails while the actor is being restarted.
     pub(super) only_if_up: bool,
 }
@@ -56,8 +56,21 @@ impl RawRef {
         self.endpoint.status_page.state() == State::Ready
     }
 
-    fn limit(&self) -> u64 {
-        self.kill_after.map_or(0, |limit| clock::nanos(limit).max(1))
+    pub(super) fn within(self, limit: Duration) -> RawRef {
+        RawRef { within: Some(limit), limit: self.limit & !UNTIL_DEADLINE, ..self }
+    }
+
+    pub(super) fn within_or_kill(self, limit: Duration) -> RawRef {
+        RawRef { within: Some(limit), limit: self.limit | UNTIL_DEADLINE, ..self }
+    }
+
+    pub(super) fn kill_after(self, limit: Duration) -> RawRef {
+        let nanos = clock::nanos(limit).clamp(1, UNTIL_DEADLINE - 1);
+        RawRef { limit: self.limit & UNTIL_DEADLINE | nanos, ..self }
+    }
+
+    pub(super) fn if_up(self) -> RawRef {
+        RawRef { only_if_up: true, ..self }
     }
 
     fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
@@ -127,7 +140,7 @@ impl RawRef {
             return Err(CallError::Unavailable(self.at(method)));
         }
         let reply = Reply::sent(reactor, waiter, seq, deadline, self.address(method));
-        let call = Call { seq, ask: true, method, deadline, limit: self.limit(), purges };
+        let call = Call { seq, ask: true, method, deadline, limit: self.limit, purges };
         let sent = self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 });
         if sent.is_err() {
             reactor.withdraw(seq);
@@ -150,7 +163,7 @@ impl RawRef {
         }
         // A tell has no deadline unless `within` gave it one: no caller waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let (limit, purges) = (self.limit(), self.endpoint.status_page.purges());
+        let (limit, purges) = (self.limit, self.endpoint.status_page.purges());
         let call = Call { seq: reactor.number(), ask: false, method, deadline: expires, limit, purges };
         // The thread that makes room must not wait for room.
         let waits_for_itself = patient && context::serves(self.endpoint.card.id);
@@ -169,13 +182,13 @@ impl RawRef {
 
     /// A ref without methods, for messages of the runtime.
     pub(crate) fn bare(endpoint: Arc<Endpoint>) -> RawRef {
-        RawRef { endpoint, methods: &[], within: None, kill_after: None, only_if_up: false }
+        RawRef { endpoint, methods: &[], within: None, limit: 0, only_if_up: false }
     }
 
     /// This ref, with limits that another ref has.
     #[cfg(feature = "remote")]
-    pub(crate) fn limited(self, within: Option<Duration>, kill_after: Option<Duration>) -> RawRef {
-        RawRef { within, kill_after, ..self }
+    pub(crate) fn limited(self, within: Option<Duration>, limit: u64) -> RawRef {
+        RawRef { within, limit, ..self }
     }
 
     /// A call with arguments that are already encoded.

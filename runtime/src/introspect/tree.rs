@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::os::fd::OwnedFd;
+use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::{fmt, fs};
@@ -145,19 +145,46 @@ struct Walk {
     depth: usize,
 }
 
+/// How often at most the descriptors of a supervisor are listed again because new ones have come.
+const MOST_LISTS: u32 = 100;
+
+/// The numbers of the descriptors that a process has open.
+fn numbers(pid: i32) -> BTreeSet<u32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
 impl Page {
     fn all_of(supervisor: i32) -> Page {
-        let entries = fs::read_dir(format!("/proc/{supervisor}/fd")).into_iter().flatten().flatten();
-        let is_status_page = |path: &std::path::PathBuf| {
-            fs::read_link(path)
-                .is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:phalanx-status-page"))
-        };
-        let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_status_page).collect();
-        // In the order in which they came.
-        paths.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
-        let open = |path| fs::OpenOptions::new().read(true).write(true).open(path).ok();
-        let files = paths.into_iter().filter_map(open).map(OwnedFd::from);
-        Page(files.filter_map(|file| Some((StatusPage::open(file).ok()?, Cell::default()))).collect())
+        let mut listed = numbers(supervisor);
+        for _ in 0..MOST_LISTS {
+            let (page, is_whole) = Page::of(supervisor, &listed);
+            // A supervisor moves the descriptors of a child that it has just started: one that had the old
+            // number when it was listed may have the new one when it is to be opened.
+            let now = numbers(supervisor);
+            if is_whole && now.is_subset(&listed) {
+                return page;
+            }
+            listed = now;
+        }
+        Page::of(supervisor, &listed).0
+    }
+
+    /// The pages among these descriptors, in the order in which they came, and whether all are still there.
+    fn of(supervisor: i32, numbers: &BTreeSet<u32>) -> (Page, bool) {
+        let (mut pages, mut is_whole) = (Vec::new(), true);
+        for number in numbers {
+            let path = format!("/proc/{supervisor}/fd/{number}");
+            let file = fs::read_link(&path).and_then(|target| {
+                let is_page = target.to_string_lossy().starts_with("/memfd:phalanx-status-page");
+                is_page.then(|| fs::OpenOptions::new().read(true).write(true).open(path)).transpose()
+            });
+            match file.and_then(|file| file.map(|file| StatusPage::open(file.into())).transpose()) {
+                Ok(page) => pages.extend(page.map(|page| (page, Cell::default()))),
+                Err(error) => is_whole &= error.kind() != ErrorKind::NotFound,
+            }
+        }
+        (Page(pages), is_whole)
     }
 
     /// What is directly below the supervisor with this id (0: one that belongs to a process).
@@ -356,5 +383,33 @@ impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| self.line(f))?;
         self.draw(f, "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// As a supervisor does it when it has started a child.
+    #[test]
+    fn a_page_is_found_while_its_descriptor_is_moved_to_a_higher_number() {
+        let status_page = StatusPage::create(1, false).unwrap();
+        let moves = "exec 3<&0 0</dev/null; exec 4<&3 3<&-; exec 5<&4 4<&-; exec 6<&5 5<&-; \
+                     exec 7<&6 6<&-; exec 8<&7 7<&-; exec 9<&8 8<&-; exec sleep 1000";
+        for _ in 0..100 {
+            let page = Stdio::from(status_page.file().try_clone_to_owned().unwrap());
+            let mut shell = Command::new("sh").args(["-c", moves]).stdin(page).spawn().unwrap();
+            let pid = shell.id().cast_signed();
+            let has_moved = || fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() == "sleep\n";
+            let mut missed = 0;
+            while !has_moved() {
+                missed += u32::from(Page::all_of(pid).0.is_empty());
+            }
+            shell.kill().unwrap();
+            shell.wait().unwrap();
+            assert_eq!(missed, 0);
+        }
     }
 }

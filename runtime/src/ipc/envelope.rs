@@ -18,6 +18,9 @@ use crate::sys::{memfd, seqpacket};
 /// Payloads above this many bytes travel as memory files.
 const INLINE: usize = 32 * 1024;
 
+/// A bit of [`Envelope::limit`] that no number of nanoseconds has: the deadline of the caller ends the handler.
+pub(crate) const UNTIL_DEADLINE: u64 = 1 << 63;
+
 /// A packet in a mailbox; `P` is bytes, borrowed while writing.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Envelope<P = ByteBuf> {
@@ -32,7 +35,7 @@ pub(crate) struct Envelope<P = ByteBuf> {
     /// After this moment no caller waits for the reply (nanoseconds of the monotonic clock); 0 for never.
     pub(crate) deadline: u64,
     /// For how long its handler may run before it is killed (nanoseconds); 0 for as long as the actor's own
-    /// limits say.
+    /// limits say. With [`UNTIL_DEADLINE`], it is killed at the deadline, too.
     pub(crate) limit: u64,
     /// How often the mailbox had been purged when this was sent.
     pub(crate) purges: u64,
@@ -45,6 +48,17 @@ pub(crate) struct Envelope<P = ByteBuf> {
     /// The payload is the next descriptor.
     pub(crate) large: bool,
     pub(crate) payload: P,
+}
+
+impl<P> Envelope<P> {
+    /// For how long the handler may run if it begins now, in nanoseconds; 0 for as long as the actor's own
+    /// limits say.
+    pub(crate) fn limit_from(&self, now: u64) -> u64 {
+        let own = Some(self.limit & !UNTIL_DEADLINE).filter(|&own| own != 0);
+        let left = Some(self.deadline).filter(|&at| at != 0 && self.limit & UNTIL_DEADLINE != 0);
+        let left = left.map(|at| at.saturating_sub(now).max(1));
+        own.into_iter().chain(left).min().unwrap_or(0)
+    }
 }
 
 /// A packet in a reply channel.
@@ -261,6 +275,32 @@ mod tests {
             (u64::MAX, 3, 1, 9, true)
         );
         assert_eq!(read.payload.as_slice(), b"hello");
+    }
+
+    #[test]
+    fn a_handler_is_limited_by_the_shorter_of_both_limits() {
+        let of = |deadline, limit| Envelope {
+            session: 1,
+            seq: 1,
+            ask: true,
+            method: 1,
+            deadline,
+            limit,
+            purges: 0,
+            #[cfg(debug_assertions)]
+            via: vec![],
+            announce: false,
+            large: false,
+            payload: ByteBuf::new(),
+        };
+        let from = |deadline, limit, now| of(deadline, limit).limit_from(now);
+        assert_eq!((from(0, 0, 5), from(100, 0, 5), from(100, 7, 5)), (0, 0, 7));
+        assert_eq!(from(100, UNTIL_DEADLINE, 5), 95);
+        assert_eq!(from(100, UNTIL_DEADLINE | 7, 5), 7);
+        assert_eq!(from(100, UNTIL_DEADLINE | 200, 5), 95);
+        // Of no deadline, or of one that has just passed.
+        assert_eq!((from(0, UNTIL_DEADLINE, 5), from(0, UNTIL_DEADLINE | 7, 5)), (0, 7));
+        assert_eq!((from(5, UNTIL_DEADLINE, 9), from(u64::MAX, u64::MAX, 0)), (1, UNTIL_DEADLINE - 1));
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(super) enum Outgoing<P = ByteBuf> {
         method: u32,
         /// How long the caller waits for the reply.
         within: Option<Duration>,
-        /// How long the handler may run.
+        /// How long the handler may run: nanoseconds, as in the envelope of the call.
         kill_after: Option<Duration>,
         args: P,
     },

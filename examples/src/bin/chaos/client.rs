@@ -9,7 +9,7 @@ use phalanx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
-use crate::worker::{Worker, WorkerCalls};
+use crate::worker::Worker;
 
 /// How long a call may take; longer than any delay of an actor here.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
@@ -70,7 +70,7 @@ fn load(workers: &[ActorRef<Worker>], number: u32, seed: u64, goes_on: impl Fn()
     let mut account = Account::default();
     let mut pending: VecDeque<Pending> = VecDeque::new();
     while goes_on() {
-        let worker: WorkerCalls = workers[random.below(workers.len())].within(DEADLINE);
+        let worker = workers[random.below(workers.len())].within(DEADLINE);
         account.calls += 1;
         let payload = "x".repeat(random.below(200));
         let since = Instant::now();

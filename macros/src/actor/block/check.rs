@@ -31,6 +31,7 @@ const RESERVED: &[&str] = &[
     "sentinel",
     "as_fd",
     "within",
+    "within_or_kill",
     "if_up",
     "kill_after",
     "depth",

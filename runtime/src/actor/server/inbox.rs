@@ -301,7 +301,8 @@ impl Mailbox {
         let Message { envelope, body, fds } = message;
         let Envelope { session, seq, method, .. } = envelope;
         let ask = envelope.ask;
-        if envelope.deadline != 0 && envelope.deadline <= clock::now() {
+        let now = clock::now();
+        if envelope.deadline != 0 && envelope.deadline <= now {
             // The caller no longer waits: its clock says so too. The reply is for one that did not look at
             // it.
             capacity::release(self.status_page);
@@ -313,13 +314,14 @@ impl Mailbox {
         let again = self.durable && self.status_page.has_begun(session, seq);
         self.status_page.count_attempt(again);
         // In this order: a reader that sees it out of the queue can rely on its being in progress.
-        self.status_page.begin(session, seq, method, envelope.limit);
+        let limit = envelope.limit_from(now);
+        self.status_page.begin(session, seq, method, limit);
         if again {
             self.status_page.settle_interrupted();
         } else {
             capacity::release(self.status_page);
         }
-        if envelope.limit != 0 {
+        if limit != 0 {
             crate::control::link::ask_to_watch();
         }
         let answer = self.run(actor, &envelope, &body, fds);

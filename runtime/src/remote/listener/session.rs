@@ -13,6 +13,7 @@ use crate::queue::remote::Desk;
 use crate::remote::error::RemoteError;
 use crate::remote::protocol::{Outgoing, Request, Response, Shape, Welcome, decode, encode};
 use crate::remote::transport::{Inward, Link};
+use crate::sys::clock;
 
 /// Serves the client until it goes.
 ///
@@ -122,7 +123,7 @@ impl Service {
             Some(desk) => desk.inward(method, args.into_vec()).map_err(|error| garbage(who, error))?,
             None => (args.into_vec(), None),
         };
-        let actor = self.actor.clone().limited(within, kill_after);
+        let actor = self.actor.clone().limited(within, kill_after.map_or(0, clock::nanos));
         match answer_to {
             None => {
                 if let Err(error) = actor.tell_encoded(method, args) {

@@ -26,6 +26,11 @@ impl Clock {
     }
 
     #[tell]
+    fn stall(&self) {
+        std::thread::sleep(Duration::from_secs(1000));
+    }
+
+    #[tell]
     fn count_without_deadline(&mut self) {
         self.runs += u32::from(phalanx::current().deadline().is_none());
     }
@@ -117,6 +122,81 @@ fn a_deadline_that_has_passed_before_the_call_is_a_timeout() {
         assert!(matches!(error, CallError::Timeout(_)), "{error:?}");
         assert_eq!(log.ask(0, 1).wait().unwrap(), (0, 1));
         assert_eq!(log.entries().wait().unwrap(), [(0, 1)]);
+    });
+}
+
+#[test]
+fn options_of_a_call_are_set_in_any_order() {
+    alone(|| {
+        let clock = clock();
+        let (long, limit) = (EVENT_TIMEOUT * 2, EVENT_TIMEOUT);
+        let all = [
+            clock.within(limit).kill_after(long).if_up(),
+            clock.if_up().within(limit).kill_after(long),
+            clock.kill_after(long).if_up().within(limit),
+            clock.within(long).within(limit),
+            clock.within_or_kill(limit).if_up().kill_after(long),
+            clock.if_up().kill_after(limit).within_or_kill(limit).clone(),
+        ];
+        for calls in &all {
+            let left = calls.time_left().wait().unwrap().expect("there is a deadline");
+            assert!(left <= limit && left > limit / 2, "{left:?}");
+            let left = calls.try_time_left().unwrap().wait().unwrap().expect("there is a deadline");
+            assert!(left <= limit && left > limit / 2, "{left:?}");
+            calls.count().unwrap();
+        }
+        assert_eq!(clock.runs().wait(), Ok(3 * all.len() as u32));
+        assert_eq!(format!("{:?}", all[0]), format!("CallOptions(Clock, {})", clock.id()));
+    });
+}
+
+#[test]
+fn an_option_that_is_set_earlier_holds_when_another_one_is_added() {
+    alone(|| {
+        let stuck = clock();
+        let ages = Duration::from_secs(1000);
+        // Each by its limit on the handler: the deadline of the call is far away.
+        let error = stuck.kill_after(SOON).within(ages).if_up().sleep(ages).wait().unwrap_err();
+        assert!(matches!(error.exit_reason(), Some(ExitReason::DeadlineExceeded { .. })), "{error}");
+        let error = clock().kill_after(SOON).within_or_kill(ages).sleep(ages).wait().unwrap_err();
+        assert!(matches!(error.exit_reason(), Some(ExitReason::DeadlineExceeded { .. })), "{error}");
+        // A later `within` takes back what an earlier `within_or_kill` has said.
+        let patient = clock();
+        let late = patient.within_or_kill(ages).within(SOON).sleep(3 * SOON);
+        assert!(matches!(late.wait(), Err(CallError::Timeout(_))));
+        assert_eq!(patient.runs().wait(), Ok(0));
+        assert_eq!(patient.incarnation(), 1);
+        assert!(matches!(stuck.if_up().within(ages).runs().wait(), Err(CallError::Gone(_))));
+    });
+}
+
+const SOON: Duration = Duration::from_millis(100);
+
+#[test]
+fn a_deadline_that_kills_counts_the_wait_in_the_mailbox() {
+    alone(|| {
+        let clock = clock();
+        let limit = Duration::from_secs(2);
+        let busy = clock.sleep(limit * 3 / 4);
+        let stuck = clock.within_or_kill(limit).sleep(Duration::from_secs(1000));
+        let error = stuck.wait().unwrap_err();
+        assert!(matches!(error, CallError::Timeout(_) | CallError::Died(..)), "{error}");
+        busy.wait().unwrap();
+        let ExitReason::DeadlineExceeded { method, after } = clock.join_timeout(EVENT_TIMEOUT).unwrap()
+        else {
+            panic!("{:?}", clock.exit_reason())
+        };
+        assert!(method == "sleep" && after < limit, "it ran for {after:?}, a part of {limit:?}");
+    });
+}
+
+#[test]
+fn a_tell_can_have_a_deadline_that_kills() {
+    alone(|| {
+        let clock = clock();
+        clock.within_or_kill(SOON).stall().unwrap();
+        let ended = clock.join_timeout(EVENT_TIMEOUT).unwrap();
+        assert!(matches!(ended, ExitReason::DeadlineExceeded { .. }), "{ended}");
     });
 }
 

@@ -1,6 +1,8 @@
 //! Tasks that are cancelled, that take too long, and workers that are replaced.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use phalanx::pool::{TaskError, worker};
@@ -45,6 +47,29 @@ fn what_is_cancelled_before_its_turn_never_runs() {
         pool.close();
         let report = pool.join().unwrap();
         assert_eq!((report.cancelled, report.succeeded, report.crashes), (5, 106, 0));
+    });
+}
+
+#[test]
+fn a_task_that_is_to_be_cancelled_when_it_is_dropped_never_runs_if_it_is_dropped_before_its_turn() {
+    alone(|| {
+        let pool = pool(1);
+        let latch = Latch::closed("first");
+        let first = pool.submit(pass, latch.path()).cancel_on_drop();
+        latch.await_begun();
+        let mark = std::env::temp_dir().join("ran");
+        let run = |path: PathBuf| fs::write(path, "").unwrap();
+        let (dropped, awaited) = (pool.submit(run, mark.clone()), pool.submit(square, 3));
+        let (dropped, awaited) = (dropped.cancel_on_drop(), awaited.cancel_on_drop());
+        drop(dropped);
+        // It runs, and is not harmed.
+        drop(first);
+        latch.open();
+        assert_eq!(awaited.wait().unwrap(), 9);
+        assert!(!mark.exists());
+        pool.close();
+        let report = pool.join().unwrap();
+        assert_eq!((report.cancelled, report.succeeded, report.crashes), (1, 2, 0));
     });
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::{AnyRef, Queue, QueueError};
-use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually, processes};
+use phalanx_tests::{EVENT_TIMEOUT, FOREVER, processes};
 
 /// Short enough to be waited out.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -49,15 +49,14 @@ fn numbers(capacity: usize) -> Queue<u64> {
 }
 
 /// Waits until so many calls, or more, have reached the queue's process since `before`.
+#[track_caller]
 fn until_handled<T>(queue: &Queue<T>, before: u64, calls: u64) {
-    eventually("the calls have arrived", EVENT_TIMEOUT, || handled(queue) >= before + calls);
+    phalanx_tests::until_handled(&queue.process(), before + calls);
 }
 
 /// How many calls have reached the queue's process.
 fn handled<T>(queue: &Queue<T>) -> u64 {
-    let pid = queue.process().pid();
-    let tree = phalanx::tree().unwrap();
-    tree.walk().find(|node| node.pid == Some(pid)).unwrap().handled
+    phalanx_tests::handled(&queue.process())
 }
 
 fn kill(process: &AnyRef) {
