@@ -35,6 +35,10 @@ use crate::types::id::ActorId;
 /// and state. Dropping refs does not end the actor; it ends when it is stopped, when it dies, or with the
 /// program.
 ///
+/// Refs are equal, and hashed, by the [`id`](Self::id) of their actor, which never changes, so a ref is a good
+/// key. Clippy cannot know that; `ignore-interior-mutability = ["phalanx::ActorRef"]` in `clippy.toml` tells
+/// it.
+///
 /// **Blocking.** Sending waits while the mailbox is full (256 messages unless the `mailbox` option says
 /// otherwise), at most for the call's deadline. A call also waits while this process has 16,384 calls to that
 /// actor under way, sent and not yet answered: an actor keeps that many replies for a caller that does not
