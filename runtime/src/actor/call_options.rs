@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{ActorStruct, Calls};
 use crate::types::escape::escaped;
+use crate::types::id::ActorId;
 
 /// The messages of an actor, with options for each that is sent through it. Made by
 /// [`ActorRef::within`](crate::ActorRef::within) and its like; more options are added in any order, of two
@@ -80,6 +81,6 @@ impl<A: ActorStruct> Clone for CallOptions<A> {
 impl<A: ActorStruct> fmt::Debug for CallOptions<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let raw = self.calls.raw();
-        escaped(f, |f| write!(f, "CallOptions({}, {})", raw.endpoint.card.name, raw.endpoint.card.id))
+        escaped(f, |f| write!(f, "CallOptions({}, {})", raw.endpoint.card.name, ActorId(raw.endpoint.card.id)))
     }
 }

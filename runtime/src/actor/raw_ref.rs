@@ -51,9 +51,9 @@ impl RawRef {
         self.address(method).at()
     }
 
-    /// Whether there is a process that is ready.
-    fn is_up(&self) -> bool {
-        self.endpoint.status_page.state() == State::Ready
+    /// Whether no process is ready, and one will be.
+    fn is_unavailable(&self) -> bool {
+        self.endpoint.status_page.state() != State::Ready && !self.endpoint.is_dead()
     }
 
     pub(super) fn within(self, limit: Duration) -> RawRef {
@@ -135,7 +135,7 @@ impl RawRef {
             reactor.withdraw(seq);
             return Err(CallError::Gone(self.address(method).at_gone()));
         }
-        if self.only_if_up && !self.is_up() {
+        if self.only_if_up && self.is_unavailable() {
             reactor.withdraw(seq);
             return Err(CallError::Unavailable(self.at(method)));
         }
@@ -158,7 +158,7 @@ impl RawRef {
 
     fn send_encoded(&self, method: u32, encoded: Encoded, patient: bool) -> Result<(), SendError> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
-        if self.only_if_up && !self.is_up() {
+        if self.only_if_up && self.is_unavailable() {
             return Err(SendError::Unavailable(self.at(method)));
         }
         // A tell has no deadline unless `within` gave it one: no caller waits for it.

@@ -166,7 +166,8 @@ fn an_option_that_is_set_earlier_holds_when_another_one_is_added() {
         assert!(matches!(late.wait(), Err(CallError::Timeout(_))));
         assert_eq!(patient.runs().wait(), Ok(0));
         assert_eq!(patient.incarnation(), 1);
-        assert!(matches!(stuck.if_up().within(ages).runs().wait(), Err(CallError::Gone(_))));
+        let gone = stuck.if_up().within(ages).runs().wait();
+        assert!(matches!(gone, Err(CallError::Gone(_))), "{gone:?}");
     });
 }
 

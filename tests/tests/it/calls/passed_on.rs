@@ -55,7 +55,7 @@ fn an_error_arrives_as_the_one_that_was_passed_on() {
         let died = between.call(other.clone(), 0).wait().unwrap_err();
         let CallError::App(CallError::Died(ExitReason::Exited(3), at)) = &died else { panic!("{died}") };
         assert_eq!((at.actor(), at.method(), at.pid()), ("Other", "answer", Some(pid)));
-        assert!(died.to_string().contains("the actor died: exited with 3"), "{died}");
+        assert!(died.to_string().contains("the actor died: exited with code 3"), "{died}");
         let gone = between.call(other, 0).wait().unwrap_err();
         let CallError::App(CallError::Gone(at)) = &gone else { panic!("{gone}") };
         assert_eq!(at.ended(), Some(&ExitReason::Exited(3)));
