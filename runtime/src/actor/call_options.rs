@@ -81,6 +81,8 @@ impl<A: ActorStruct> Clone for CallOptions<A> {
 impl<A: ActorStruct> fmt::Debug for CallOptions<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let raw = self.calls.raw();
-        escaped(f, |f| write!(f, "CallOptions({}, {})", raw.endpoint.card.name, ActorId(raw.endpoint.card.id)))
+        escaped(f, |f| {
+            write!(f, "CallOptions({}, {})", raw.endpoint.card.name, ActorId(raw.endpoint.card.id))
+        })
     }
 }
