@@ -117,7 +117,8 @@ impl fmt::Display for Border {
 
 /// Why a task has no value. `E` is the task's own error.
 ///
-/// Each variant says which task, which item of a `map` or `stream`, and which worker (see [`TaskAt`]).
+/// Each variant says which task, which item of a `map` or `stream`, and which worker (see [`TaskAt`]). So do
+/// the texts, but that of [`App`](Self::App), which is the text of the task's own error.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TaskError<E = Never> {
@@ -171,7 +172,7 @@ impl<E> TaskError<E> {
 impl<E: fmt::Display> fmt::Display for TaskError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         escaped(f, |f| match self {
-            TaskError::App(error, at) => write!(f, "{at}: {error}"),
+            TaskError::App(error, _) => write!(f, "{error}"),
             TaskError::Died(reason, at) => write!(f, "{at}: the worker died: {reason}"),
             TaskError::Cancelled(at) => write!(f, "{at}: cancelled"),
             TaskError::Timeout(at) => write!(f, "{at}: not done yet"),

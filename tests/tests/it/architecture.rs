@@ -254,6 +254,7 @@ fn everything_that_is_displayed_is_escaped_or_of_our_own_words() {
         "SpecError",
         // Write what is escaped where it comes from.
         "Error",
+        "Boxed",
         "TrySendError<A>",
         "PutAllError<T>",
         "Insights",

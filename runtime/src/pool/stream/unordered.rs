@@ -16,9 +16,9 @@ use crate::pool::error::TaskError;
 /// # #[phalanx::main]
 /// # fn main() -> phalanx::Result<()> {
 /// let pool = Pool::builder().workers(2).build()?;
-/// let words = ["to", "be", "or", "not"];
+/// let words = ["to", "be", "or", "not"].map(str::to_owned);
 /// let mut lengths = [0; 4];
-/// for (index, length) in pool.stream(|word: &str| word.len(), words).unordered() {
+/// for (index, length) in pool.stream(|word: String| word.len(), words).unordered() {
 ///     lengths[index] = length?;
 /// }
 /// assert_eq!(lengths, [2, 2, 2, 3]);
