@@ -385,31 +385,3 @@ impl fmt::Display for Node {
         self.draw(f, "")
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::process::{Command, Stdio};
-
-    use super::*;
-
-    /// As a supervisor does it when it has started a child.
-    #[test]
-    fn a_page_is_found_while_its_descriptor_is_moved_to_a_higher_number() {
-        let status_page = StatusPage::create(1, false).unwrap();
-        let moves = "exec 3<&0 0</dev/null; exec 4<&3 3<&-; exec 5<&4 4<&-; exec 6<&5 5<&-; \
-                     exec 7<&6 6<&-; exec 8<&7 7<&-; exec 9<&8 8<&-; exec sleep 1000";
-        for _ in 0..100 {
-            let page = Stdio::from(status_page.file().try_clone_to_owned().unwrap());
-            let mut shell = Command::new("sh").args(["-c", moves]).stdin(page).spawn().unwrap();
-            let pid = shell.id().cast_signed();
-            let has_moved = || fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() == "sleep\n";
-            let mut missed = 0;
-            while !has_moved() {
-                missed += u32::from(Page::all_of(pid).0.is_empty());
-            }
-            shell.kill().unwrap();
-            shell.wait().unwrap();
-            assert_eq!(missed, 0);
-        }
-    }
-}

@@ -456,10 +456,12 @@ where
     /// are kept, it comes with the first one that has no result.
     fn end_with(&mut self, error: impl Fn(TaskAt) -> TaskError<E>) -> Option<(u64, Result<T, TaskError<E>>)> {
         self.input.as_ref()?;
-        if self.kept.clone.is_some() && self.kept.items.is_empty() {
-            self.pull().unwrap_or_else(|panic| panic.again())?;
-        }
+        let needs_item = self.kept.clone.is_some() && self.kept.items.is_empty();
+        let pulled = needs_item.then(|| self.pull());
         self.input = None;
+        if let Some(pulled) = pulled {
+            pulled.unwrap_or_else(|panic| panic.again())?;
+        }
         let first = self.kept.items.first_key_value().map_or(self.taken, |(&number, _)| number);
         Some((first, Err(error(self.at(None, None)))))
     }

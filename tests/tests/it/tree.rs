@@ -122,3 +122,18 @@ fn a_supervisor_that_is_called_as_the_root_is_not_taken_for_it() {
         assert!(phalanx::tree().unwrap().walk().any(|node| node.pid == Some(below)));
     });
 }
+
+/// Its supervisor may still be at work on the start, while its callers know already that it is ready.
+#[test]
+fn what_has_been_started_is_there_at_once() {
+    alone(|| {
+        for round in 0..200 {
+            let name = format!("new-{round}");
+            let actor = Level { below: None }.builder().name(&name).spawn().unwrap();
+            let pid = actor.pid().unwrap();
+            assert!(phalanx::children().iter().any(|child| child.pid == pid), "{round}");
+            assert_eq!(phalanx::tree().unwrap().find(&name).and_then(|node| node.pid), Some(pid));
+            actor.kill().unwrap();
+        }
+    });
+}
