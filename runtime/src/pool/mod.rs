@@ -48,7 +48,7 @@ pub use builder::{PoolBuilder, Workers};
 pub use error::{Border, PoolError, TaskAt, TaskError, TrySubmitError, WorkerAt};
 pub use insights::{Insights, Report, WorkerInsights};
 pub use progress::Progress;
-pub use stream::{Stream, Unordered, WithInputs};
+pub use stream::{Indexed, Results, Stream, View, WithInputs};
 pub use task::Task;
 pub use wait::{AsCompleted, Until, Waited, as_completed, wait};
 pub use worker_context::{WorkerContext, state, worker};
