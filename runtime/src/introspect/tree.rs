@@ -145,8 +145,9 @@ struct Walk {
     depth: usize,
 }
 
-/// How often at most the descriptors of a supervisor are listed again because new ones have come.
-const MOST_LISTS: u32 = 100;
+/// How often at most the descriptors of a supervisor are listed again because some have moved. What has been
+/// started before the first time has moved once, so more times help only what is being started now.
+const MOST_LISTS: u32 = 4;
 
 /// The numbers of the descriptors that a process has open.
 fn numbers(pid: i32) -> BTreeSet<u32> {

@@ -93,11 +93,11 @@ impl Handle<'_> {
     }
 
     pub(crate) fn terminate(&self) -> Result<(), SendError> {
-        self.end_by(process::SIGTERM, "terminate").map(drop)
+        self.end_by(process::SIGTERM, "terminate", None).map(drop)
     }
 
     pub(crate) fn kill(&self) -> Result<(), SendError> {
-        self.end_by(process::SIGKILL, "kill").map(drop)
+        self.end_by(process::SIGKILL, "kill", None).map(drop)
     }
 
     pub(crate) fn interrupt(&self) -> Result<(), SendError> {
@@ -114,8 +114,8 @@ impl Handle<'_> {
     }
 
     /// Ends the actor's process by a signal, or calls off the start of the next one if the actor waits for
-    /// that. Returns which incarnation is told to end.
-    fn end_by(&self, signal: i32, what: &'static str) -> Result<u64, SendError> {
+    /// that. Returns which incarnation is told to end. `grace`: this process kills it after that.
+    fn end_by(&self, signal: i32, what: &'static str, grace: Option<Duration>) -> Result<u64, SendError> {
         let status_page = &self.0.status_page;
         let patience = clock::after(UNNOTED);
         let mut ordered = None;
@@ -126,6 +126,9 @@ impl Handle<'_> {
                 // A death that was ordered restarts nothing; nor does one that came before the order.
                 status_page.call_off_after(incarnation);
                 ordered = Some(incarnation);
+                if let Some(grace) = grace {
+                    status_page.note_grace(incarnation, grace);
+                }
                 status_page.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
                 if signal == process::SIGKILL {
                     status_page.note_kill(incarnation, None);
@@ -161,7 +164,7 @@ impl Handle<'_> {
             return Err(SendError::CallingSelf(self.at("stop")));
         }
         let deadline = clock::after(grace);
-        let incarnation = self.end_by(process::SIGTERM, "stop")?;
+        let incarnation = self.end_by(process::SIGTERM, "stop", Some(grace))?;
         if let Some(reason) = self.end_of(incarnation, Some(deadline)) {
             return Ok(reason);
         }
@@ -276,8 +279,9 @@ macro_rules! process_methods {
         }
 
         /// Sends SIGTERM: an actor finishes the message in progress, runs `#[on_stop]` and exits; a task ends
-        /// unless its function handles the signal. A process that is stopped (SIGSTOP) is continued. One that
-        /// waits for its restart is not restarted. Does not wait.
+        /// unless its function handles the signal. An actor that hangs in `#[on_stop]` is killed after its
+        /// `grace` (5 s by default). A process that is stopped (SIGSTOP) is continued. One that waits for its
+        /// restart is not restarted. Does not wait.
         ///
         /// # Errors
         /// [`SendError::Gone`] if it has ended. No other process is ever signalled instead, whatever the

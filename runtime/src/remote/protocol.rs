@@ -70,8 +70,8 @@ pub(super) enum Outgoing<P = ByteBuf> {
         method: u32,
         /// How long the caller waits for the reply.
         within: Option<Duration>,
-        /// How long the handler may run: nanoseconds, as in the envelope of the call.
-        kill_after: Option<Duration>,
+        /// The limit on the handler, as in the envelope of the call.
+        limit: u64,
         args: P,
     },
     /// To a queue: a process of the client's host, with this number, will hold leases.

@@ -264,7 +264,7 @@ impl Client {
             answer_to: call.ask.then_some(number),
             method,
             within: (call.deadline != 0).then(|| clock::until(call.deadline)),
-            kill_after: (call.limit != 0).then(|| Duration::from_nanos(call.limit)),
+            limit: call.limit,
             args: Bytes::new(args),
         };
         if call.ask {

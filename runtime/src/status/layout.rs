@@ -85,6 +85,8 @@ shared_struct! {
         out_of_memory: AtomicU32,
         /// Each process that requests a stop: the incarnation, the mode, the requester. See `stop.rs`.
         stop: AtomicU64,
+        /// Each process that stops it and will kill it: the incarnation, and the grace that it gives.
+        grace: AtomicU64,
         /// Each process that has it killed: the incarnation, and the grace that it had.
         kill: AtomicU64,
         /// Each process that cancels a restart: the first incarnation that must not start; 0 for none.

@@ -57,6 +57,11 @@ impl StatusPage {
         (ordered & 255).checked_sub(1).and_then(StoppedBy::from_word)
     }
 
+    /// Whether its supervisor requested its end, at the end of the program or before.
+    pub(crate) fn is_stopped_by_supervisor(&self) -> bool {
+        matches!(self.asker(), Some(StoppedBy::Program | StoppedBy::Supervisor))
+    }
+
     /// Whether the program, a ref or the supervisor requested its end.
     pub(crate) fn was_ordered(&self) -> bool {
         matches!(self.asker(), Some(StoppedBy::Program | StoppedBy::Ref | StoppedBy::Supervisor))
@@ -64,6 +69,20 @@ impl StatusPage {
 
     pub(crate) fn stopped_by(&self) -> StoppedBy {
         self.asker().unwrap_or(StoppedBy::Signal)
+    }
+
+    /// Notes that the holder of a ref is about to stop this incarnation, and gives it this grace. Of several,
+    /// the last one counts.
+    pub(crate) fn note_grace(&self, incarnation: u64, grace: Duration) {
+        let millis = u32::try_from(grace.as_millis()).unwrap_or(u32::MAX);
+        self.0.grace.store(word(incarnation, millis.max(1)), SeqCst);
+    }
+
+    /// The grace that a holder of a ref gives to the process that is there now, if one does. For its
+    /// supervisor, which knows how long a stop may take at least: a lie lets a process hang for longer.
+    pub(crate) fn grace_noted(&self) -> Option<Duration> {
+        let millis = order(self.0.grace.load(SeqCst), self.incarnation())?;
+        Some(Duration::from_millis(millis.into()))
     }
 
     /// Notes that the holder of a ref is about to send SIGKILL to this incarnation; `after` is the grace that

@@ -130,7 +130,7 @@ impl Supervisor {
     }
 
     /// Replaces a process that died at its latch, released or not. It was never the actor, so its end is no
-    /// exit of the actor, and another process takes its slot.
+    /// exit of the actor, and another process takes its place.
     pub(super) fn replace_spare(&mut self, key: Key, pid: i32) {
         process::reap(pid);
         let Some(child) = self.children.get_mut(&key) else { return };

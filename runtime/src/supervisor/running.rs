@@ -14,12 +14,14 @@
 //! latch.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use super::watch::Watch;
 use crate::child::setup::Latch;
 use crate::policy::Shutdown;
 use crate::status::StopMode;
 use crate::supervisor::exit_cause::KillReason;
+use crate::sys::clock;
 use crate::types::exit::StoppedBy;
 
 pub(super) struct RunningProcess {
@@ -54,9 +56,9 @@ pub(super) struct Starting {
 pub(super) enum Stage {
     /// The supervisor wants it to run.
     Running,
-    /// It stops without having been asked by its supervisor: for a signal from outside, or to be replaced by
-    /// a fresh process. Killed at `kill_at`.
-    Leaving { by: StoppedBy, kill_at: u64 },
+    /// It stops without having been asked by its supervisor: for a ref, for a signal from outside, or to be
+    /// replaced by a fresh process. Killed at `kill_at`, which is the end of its grace.
+    Leaving { by: StoppedBy, grace: Duration, kill_at: u64 },
     /// Asked to stop. Killed at `kill_at`, unless it may take as long as it likes.
     Stopping { order: StopOrder, kill_at: Option<u64> },
     /// To be killed for `why`, or killed already; it is killed (again) at `kill_at`. A request to stop may
@@ -189,9 +191,9 @@ impl Stage {
     }
 
     /// Notes that it stops by itself, unless it is to end anyway.
-    pub(super) fn leave(&mut self, by: StoppedBy, kill_at: u64) {
+    pub(super) fn leave(&mut self, by: StoppedBy, grace: Duration, now: u64) {
         if let Stage::Running = self {
-            *self = Stage::Leaving { by, kill_at };
+            *self = Stage::Leaving { by, grace, kill_at: now.saturating_add(clock::nanos(grace)) };
         }
     }
 
@@ -233,12 +235,16 @@ impl Stage {
     /// Notes that it is killed now, and not again by itself. Without an earlier reason, the reason is that it
     /// did not stop when asked.
     pub(super) fn use_force(&mut self, shutdown: Shutdown) {
-        if let Stage::Stopping { order: StopOrder { by, .. }, .. } | Stage::Leaving { by, .. } = *self {
-            let after = match shutdown {
-                Shutdown::Timeout(grace) => Some(grace),
-                Shutdown::BrutalKill | Shutdown::Infinity => None,
-            };
-            self.kill(KillReason::Killed { by, after });
+        let ordered = match shutdown {
+            Shutdown::Timeout(grace) => Some(grace),
+            Shutdown::BrutalKill | Shutdown::Infinity => None,
+        };
+        match *self {
+            Stage::Leaving { by, grace, .. } => self.kill(KillReason::Killed { by, after: Some(grace) }),
+            Stage::Stopping { order: StopOrder { by, .. }, .. } => {
+                self.kill(KillReason::Killed { by, after: ordered });
+            }
+            Stage::Running | Stage::Killed { .. } => {}
         }
         if let Stage::Killed { kill_at, .. } = self {
             *kill_at = None;
@@ -248,12 +254,11 @@ impl Stage {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const STOP: StopOrder = StopOrder { mode: StopMode::Stop, at: 5, by: StoppedBy::Supervisor };
     const DRAIN: StopOrder = StopOrder { mode: StopMode::Drain, at: 3, by: StoppedBy::Program };
+    const GRACE: Duration = Duration::from_secs(1);
     const SLOW: KillReason = KillReason::DeadlineExceeded { method: 1, after: Duration::from_secs(1) };
 
     fn process() -> RunningProcess {
@@ -299,25 +304,25 @@ mod tests {
     #[test]
     fn a_process_that_stops_by_itself_has_a_time_to_be_killed_and_no_order() {
         let mut stage = Stage::Running;
-        stage.leave(StoppedBy::Signal, 50);
-        stage.leave(StoppedBy::Signal, 90);
-        assert_eq!((stage.kill_at(), stage.order()), (Some(50), None));
+        stage.leave(StoppedBy::Signal, GRACE, 50);
+        stage.leave(StoppedBy::Ref, GRACE, 90);
+        assert_eq!((stage.kill_at(), stage.order()), (Some(1_000_000_050), None));
         assert!(!stage.is_killed() && stage.is_news(StopMode::Drain));
-        stage.use_force(Shutdown::Timeout(Duration::from_secs(2)));
-        let killed = KillReason::Killed { by: StoppedBy::Signal, after: Some(Duration::from_secs(2)) };
+        stage.use_force(Shutdown::Timeout(Duration::from_secs(5)));
+        let killed = KillReason::Killed { by: StoppedBy::Signal, after: Some(GRACE) };
         assert!(matches!(&stage, Stage::Killed { why, order: None, kill_at: None } if *why == killed));
-        stage.leave(StoppedBy::Signal, 99);
+        stage.leave(StoppedBy::Signal, GRACE, 99);
         assert_eq!(stage.kill_at(), None);
     }
 
     #[test]
     fn an_order_to_a_process_that_stops_already_keeps_its_time() {
         let mut stage = Stage::Running;
-        stage.leave(StoppedBy::Signal, 50);
+        stage.leave(StoppedBy::Signal, GRACE, 50);
         stage.ask(STOP);
-        assert_eq!((stage.kill_at(), stage.order()), (Some(50), Some(STOP)));
-        stage.leave(StoppedBy::Signal, 99);
-        assert_eq!(stage.kill_at(), Some(50));
+        assert_eq!((stage.kill_at(), stage.order()), (Some(1_000_000_050), Some(STOP)));
+        stage.leave(StoppedBy::Signal, GRACE, 99);
+        assert_eq!(stage.kill_at(), Some(1_000_000_050));
     }
 
     #[test]

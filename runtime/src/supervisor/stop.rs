@@ -170,18 +170,21 @@ impl Child {
         }
     }
 
-    /// Gives a process its grace, and no more, that stops without an order: for a signal from outside, or to
-    /// be replaced by a fresh process. A ref that stops it has a grace of its own.
+    /// Gives a process its grace, and no more, that stops without an order: for a ref, for a signal from
+    /// outside, or to be replaced by a fresh process. A ref that gives it more time is right, and may die in
+    /// that time.
     pub(super) fn limit_own_stop(&mut self, now: u64) {
         let Shutdown::Timeout(grace) = self.spec().shutdown() else { return };
         let status_page = self.status_page();
         let is_stopping = self.state == State::Ready && status_page.phase() == Phase::Stopping;
-        if !is_stopping || status_page.stop_requested().is_some() {
+        if !is_stopping {
             return;
         }
-        let by = if self.spec().options.recycle.is_some() { StoppedBy::Itself } else { StoppedBy::Signal };
+        let grace = status_page.grace_noted().map_or(grace, |noted| noted.max(grace));
+        let is_recycling = self.spec().options.recycle.is_some() && status_page.stop_requested().is_none();
+        let by = if is_recycling { StoppedBy::Itself } else { status_page.stopped_by() };
         if let Some(running) = &mut self.running {
-            running.stage_mut().leave(by, now.saturating_add(clock::nanos(grace)));
+            running.stage_mut().leave(by, grace, now);
         }
     }
 

@@ -61,7 +61,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         return exit_notice(status_page, ExitNotice::Panicked, PANIC_CODE);
     }
     status_page.enter(Phase::Stopping);
-    if status_page.stop_requested().is_none() {
+    if !status_page.is_stopped_by_supervisor() {
         // Its supervisor has not asked it to stop, and would not limit how long that takes.
         link::ask_to_watch();
     }

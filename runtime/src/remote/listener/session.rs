@@ -13,7 +13,6 @@ use crate::queue::remote::Desk;
 use crate::remote::error::RemoteError;
 use crate::remote::protocol::{Outgoing, Request, Response, Shape, Welcome, decode, encode};
 use crate::remote::transport::{Inward, Link};
-use crate::sys::clock;
 
 /// Serves the client until it goes.
 ///
@@ -115,7 +114,7 @@ impl Service {
         answers: &Answers,
         in_flight: usize,
     ) -> Result<(), RemoteError> {
-        let Outgoing::Call { answer_to, method, within, kill_after, args } = call else { return Ok(()) };
+        let Outgoing::Call { answer_to, method, within, limit, args } = call else { return Ok(()) };
         if !self.methods.contains(&method) {
             return Err(garbage(who, "a method that was not agreed upon".to_owned()));
         }
@@ -123,7 +122,7 @@ impl Service {
             Some(desk) => desk.inward(method, args.into_vec()).map_err(|error| garbage(who, error))?,
             None => (args.into_vec(), None),
         };
-        let actor = self.actor.clone().limited(within, kill_after.map_or(0, clock::nanos));
+        let actor = self.actor.clone().limited(within, limit);
         match answer_to {
             None => {
                 if let Err(error) = actor.tell_encoded(method, args) {

@@ -2,6 +2,7 @@
 
 mod causes;
 mod deadlines;
+mod graces;
 mod memory;
 mod panics;
 mod reasons;

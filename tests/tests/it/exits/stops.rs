@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{ActorBuilder, ExitReason, Monitor, Restart, StoppedBy, Supervisor};
+use phalanx::{ExitReason, Restart, StoppedBy, Supervisor};
 use phalanx_tests::{EVENT_TIMEOUT, FOREVER, RESTART_WINDOW, alone, eventually, processes};
 
 use super::{Mortal, Note, busy};
@@ -69,59 +69,6 @@ fn careful(hangs: bool) -> (ActorRef<Careful>, Note, Note) {
     let (stopped, dropped) = (Note::new("stopped"), Note::new("dropped"));
     let state = Careful { stopped: stopped.clone(), dropped: dropped.clone(), hangs };
     (state.spawn().unwrap(), stopped, dropped)
-}
-
-/// An actor that never comes to an end once it stops.
-fn stuck_at_its_end() -> ActorBuilder<Careful> {
-    let state = Careful { stopped: Note::new("stopped"), dropped: Note::new("dropped"), hangs: true };
-    state.builder().restart(Restart::Permanent).grace(GRACE)
-}
-
-const GRACE: Duration = Duration::from_millis(300);
-
-/// The end of its first process, which the supervisor has not asked to stop.
-#[track_caller]
-fn assert_killed_after_its_grace(careful: &ActorRef<Careful>, mut monitor: Monitor, by: StoppedBy) {
-    let down = monitor.recv_timeout(EVENT_TIMEOUT).expect("the process is killed");
-    assert_eq!(down.reason, ExitReason::Killed { by, after: Some(GRACE) });
-    eventually("the next process", EVENT_TIMEOUT, || careful.incarnation() == 2);
-    assert_eq!(careful.answer().wait(), Ok(42));
-    careful.kill().unwrap();
-    assert!(Note::new("stopped").remove());
-}
-
-#[test]
-fn an_actor_that_is_stopped_from_outside_has_its_grace_and_no_more() {
-    alone(|| {
-        let careful = stuck_at_its_end().spawn().unwrap();
-        let monitor = careful.monitor();
-        processes::signal("TERM", i64::from(careful.pid().unwrap()));
-        assert_killed_after_its_grace(&careful, monitor, StoppedBy::Signal);
-    });
-}
-
-#[test]
-fn an_actor_that_is_recycled_has_its_grace_and_no_more() {
-    alone(|| {
-        let careful = stuck_at_its_end().recycle_after(2).spawn().unwrap();
-        let monitor = careful.monitor();
-        assert_eq!((careful.answer().wait(), careful.answer().wait()), (Ok(42), Ok(42)));
-        assert_killed_after_its_grace(&careful, monitor, StoppedBy::Itself);
-    });
-}
-
-/// As a debugger, or `kill -STOP`, stops it.
-#[test]
-fn an_actor_that_is_frozen_while_it_stops_is_killed_after_its_grace() {
-    alone(|| {
-        let careful = stuck_at_its_end().spawn().unwrap();
-        let monitor = careful.monitor();
-        let pid = i64::from(careful.pid().unwrap());
-        processes::signal("TERM", pid);
-        Note::new("stopped").wait();
-        processes::signal("STOP", pid);
-        assert_killed_after_its_grace(&careful, monitor, StoppedBy::Signal);
-    });
 }
 
 #[test]

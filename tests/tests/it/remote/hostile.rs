@@ -11,7 +11,7 @@ use phalanx::remote::{Options, RemoteError};
 use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{alone, eventually, processes};
 
-use super::{LINK_TIMEOUT, latch_process, quick, reach_recorder, refusals, serve, serve_with};
+use super::{LINK_TIMEOUT, listener_process, quick, reach_recorder, refusals, serve, serve_with};
 
 fn stranger(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -116,8 +116,8 @@ fn a_length_of_four_gigabytes_is_refused_and_nothing_is_allocated() {
     alone(|| {
         let (manager, _local) = serve();
         let remote = reach_recorder(&manager);
-        let latch = latch_process();
-        let before = resident(latch);
+        let listener = listener_process();
+        let before = resident(listener);
         let mut lie = b"phalanx-remote 1\n".to_vec();
         lie.extend([0xff; 8]);
         served_all_the_time(&remote, || {
@@ -127,32 +127,32 @@ fn a_length_of_four_gigabytes_is_refused_and_nothing_is_allocated() {
                 }
             }
         });
-        assert!(resident(latch) < before + 8 * 1024, "{before} KiB, {} KiB", resident(latch));
-        assert_eq!(latch_process(), latch);
+        assert!(resident(listener) < before + 8 * 1024, "{before} KiB, {} KiB", resident(listener));
+        assert_eq!(listener_process(), listener);
     });
 }
 
-/// The limits hold, the latch lives, and peers that know the secret get through.
+/// The limits hold, the listener lives, and peers that know the secret get through.
 #[test]
 fn a_thousand_connections_are_bounded_and_those_who_know_the_secret_get_in() {
     alone(|| {
         let (manager, _local) = serve_with(quick().strangers(32));
         let remote = reach_recorder(&manager);
-        let latch = latch_process();
+        let listener = listener_process();
         served_all_the_time(&remote, || {
             let crowd: Vec<TcpStream> =
                 (0..1000).map(|_| stranger(manager.addr(), b"phalanx-remote 1\n")).collect();
             assert!(reach_recorder(&manager).effects().wait().is_ok());
-            let threads = std::fs::read_dir(format!("/proc/{latch}/task")).unwrap().count();
+            let threads = std::fs::read_dir(format!("/proc/{listener}/task")).unwrap().count();
             assert!(threads < 32 + 20, "{threads} threads");
             for stream in &crowd {
                 until_dropped(stream);
             }
         });
-        assert_eq!(latch_process(), latch);
-        let threads = || std::fs::read_dir(format!("/proc/{latch}/task")).unwrap().count();
+        assert_eq!(listener_process(), listener);
+        let threads = || std::fs::read_dir(format!("/proc/{listener}/task")).unwrap().count();
         eventually("the threads to end", LINK_TIMEOUT, || threads() < 16);
-        assert!(processes::runs(latch));
+        assert!(processes::runs(listener));
     });
 }
 

@@ -9,7 +9,7 @@ use phalanx_tests::recorder::{Recorder, secret};
 use phalanx_tests::{Latch, Program, alone, eventually, processes};
 
 use super::cutter::Cutter;
-use super::{AT_ONCE, LINK_TIMEOUT, latch_process, quick, recorder, serve};
+use super::{AT_ONCE, LINK_TIMEOUT, listener_process, quick, recorder, serve};
 
 fn is_disconnected<T: std::fmt::Debug>(outcome: &Result<T, CallError>, expected: Executed) -> bool {
     matches!(outcome, Err(CallError::Disconnected { executed, .. }) if *executed == expected)
@@ -137,7 +137,7 @@ fn a_listener_that_dies_ends_its_clients_calls_at_once_and_is_started_again() {
         let latch = Latch::new("latch");
         let slow = remote.note_slowly(1, latch.clone());
         latch.await_mark("begun");
-        let before = latch_process();
+        let before = listener_process();
         let start = Instant::now();
         processes::kill(before);
         let outcome = slow.wait();
@@ -145,7 +145,7 @@ fn a_listener_that_dies_ends_its_clients_calls_at_once_and_is_started_again() {
         assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
         latch.open();
         note_when_connected(&remote, 2);
-        assert_ne!(latch_process(), before);
+        assert_ne!(listener_process(), before);
         assert_eq!(local.effects().wait().unwrap(), [1, 2]);
         // New ones find it at the same address, too.
         let another =

@@ -63,7 +63,7 @@ fn refusals(manager: &Manager, count: usize) -> Vec<remote::RemoteError> {
 }
 
 /// The process of the manager that reads what others send.
-fn latch_process() -> u32 {
+fn listener_process() -> u32 {
     let family = processes::descendants(std::process::id());
     family.iter().find(|process| process.name == "remote-listener").unwrap().pid
 }
@@ -84,6 +84,28 @@ fn a_remote_ref_is_used_like_any_other() {
         let refused = remote.within(Duration::ZERO).note(101).wait();
         assert!(matches!(refused, Err(CallError::Timeout(_))), "{refused:?}");
         assert_eq!(manager.clients(), Ok(1));
+    });
+}
+
+#[test]
+fn the_limits_of_a_remote_call_end_its_handler() {
+    alone(|| {
+        let soon = Duration::from_millis(300);
+        for is_deadline in [false, true] {
+            let (manager, local) = serve();
+            let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
+            let calls = if is_deadline {
+                remote.within_or_kill(soon)
+            } else {
+                remote.kill_after(soon).within(LINK_TIMEOUT)
+            };
+            let latch = Latch::new("never");
+            let error = calls.note_slowly(1, latch.clone()).wait().unwrap_err();
+            assert!(matches!(error, CallError::Died(..) | CallError::Timeout(_)), "{error}");
+            let ended = local.join_timeout(LINK_TIMEOUT).unwrap();
+            assert!(matches!(ended, phalanx::ExitReason::DeadlineExceeded { .. }), "{ended}");
+            latch.await_mark("begun");
+        }
     });
 }
 
@@ -213,10 +235,10 @@ fn signals_disturb_neither_who_listens_nor_who_asks() {
     alone(|| {
         let (manager, local) = serve();
         let remote = connect(&manager).actor::<Recorder>("recorder").unwrap();
-        let (latch, proxy, program) = (latch_process(), remote.pid().unwrap(), std::process::id());
+        let (listener, proxy, program) = (listener_process(), remote.pid().unwrap(), std::process::id());
         let script = format!(
-            "i=0; while [ $i -lt 200 ]; do for s in URG WINCH CHLD CONT; do kill -$s {latch} {proxy} {program}; done; \
-             kill -STOP {latch} {proxy}; kill -CONT {latch} {proxy}; i=$((i+1)); done 2>/dev/null"
+            "i=0; while [ $i -lt 200 ]; do for s in URG WINCH CHLD CONT; do kill -$s {listener} {proxy} {program}; done; \
+             kill -STOP {listener} {proxy}; kill -CONT {listener} {proxy}; i=$((i+1)); done 2>/dev/null"
         );
         let mut shower = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
         let mut count = 0;
