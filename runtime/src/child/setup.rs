@@ -131,7 +131,7 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     let Spawn { spec, receiver, sender, status_page, init, fds, fd_store, .. } = spawn;
     // Leaked for the life of the process: its code, handlers and refs use them.
     let (spec, status_page): (&'static Spec, &'static StatusPage) =
-        (Box::leak(Box::new(spec)), Box::leak(Box::new(status_page)));
+        (Box::leak(spec), Box::leak(Box::new(status_page)));
     take_signals(spec, status_page, sender);
     match &latch {
         Some(_) => proctitle::set(&format!("phx-spare: {}", spec.name)),

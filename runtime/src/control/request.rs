@@ -215,7 +215,8 @@ pub(crate) struct Ends<'a> {
 /// A received spawn request.
 #[derive(Debug)]
 pub(crate) struct Spawn {
-    pub(crate) spec: Spec,
+    /// In a box of its own, so that a new process keeps it where it is instead of copying it.
+    pub(crate) spec: Box<Spec>,
     pub(crate) receiver: OwnedFd,
     /// For its own signal handler, and for ringing; kept only where there may be a second start.
     pub(crate) sender: Option<OwnedFd>,
@@ -403,7 +404,7 @@ pub(crate) fn receive(control: BorrowedFd<'_>, buffer: &mut [u8]) -> Asked {
     }
     match parse::<Request>(&buffer[..packet.len]) {
         Some(Request::Shutdown(mode, term, by)) => Asked::Shutdown(mode, term, by),
-        Some(Request::Spawn(spec, payload, place)) => match open(*spec, payload, packet.fds) {
+        Some(Request::Spawn(spec, payload, place)) => match open(spec, payload, packet.fds) {
             Some(spawn) if packet.sender != Some(credentials::own_ids()) => Asked::Foreign(Box::new(spawn)),
             Some(spawn) => Asked::Spawn(Box::new(spawn), place),
             None => Asked::Nonsense,
@@ -430,7 +431,7 @@ pub(crate) fn discard(control: BorrowedFd<'_>, buffer: &mut [u8]) {
     }
 }
 
-fn open(spec: Spec, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
+fn open(spec: Box<Spec>, payload: Payload, fds: Vec<OwnedFd>) -> Option<Spawn> {
     let mut fds = fds.into_iter();
     let (receiver, sender, status_page) = (fds.next()?, fds.next()?, fds.next()?);
     let fd_store = match spec.kept && spec.kind != Kind::Supervisor {
