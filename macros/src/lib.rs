@@ -49,8 +49,8 @@ use proc_macro::TokenStream;
 /// | `mailbox = 256` | how many messages can wait, 1 to 65535 |
 /// | `daemon` | is terminated when the program ends, instead of waited for |
 /// | `deadline = "2s"` | a handler that takes longer is killed |
-/// | `start = "5s"` | how long the actor may take to become ready |
-/// | `grace = "5s"` | how long a graceful stop may take before the process is killed |
+/// | `start_timeout = "5s"` | how long the actor may take to become ready |
+/// | `shutdown = "5s"` | how long a graceful stop may take before the process is killed |
 /// | `timeout = "60s"` | how long a call waits for its reply if it sets no limit itself |
 /// | `memory = "64MiB"` | limit of the process |
 /// | `restart = permanent` | when it is started again: `permanent` always, `transient` after a crash, `temporary` never. Default: `temporary` for a spawned actor, `permanent` for the child of a supervisor |
@@ -126,7 +126,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// * `ShopArgs`: the arguments of each child. For an actor that is its state, or its builder if it has an
 ///   `#[init]` or the field has `#[child(builder)]`; for a supervisor its own `..Args`; a
-///   `Supervisor::dynamic()` for a `Dynamic<..>`; a `phalanx::Command` for a command.
+///   `Supervisor::dynamic()` for a `Dynamic<..>`; a `phalanx::command::Command` for a command.
 /// * `ShopRef`: a handle with a ref for each child. It derefs to a `SupervisorRef`, is cheap to clone, and
 ///   travels in messages, as long as it has at most 31 refs in it.
 /// * `Shop::start(args)`: blocks until all children are ready, each started when the one before was. If one

@@ -91,7 +91,7 @@ fn a_generic_actor() {
 #[test]
 fn an_actor_with_init_and_on_stop() {
     let of_struct = actor::expand(
-        quote!(daemon, grace = "500ms", memory = "64MiB"),
+        quote!(daemon, shutdown = "500ms", memory = "64MiB"),
         quote! {
             pub(crate) struct Connection {
                 stream: TcpStream,

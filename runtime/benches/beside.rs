@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use phalanx::pool::End;
+use phalanx::pool::Stop;
 use phalanx::prelude::*;
 use phalanx::{Pool, Queue};
 
@@ -80,7 +80,7 @@ fn one_task(scale: u64) -> phalanx::Result<()> {
 }
 
 fn finish<F>(pool: Pool<F>) -> phalanx::Result<()> {
-    pool.shutdown(End::Drain)?;
+    pool.stop(Stop::Drain)?;
     Ok(())
 }
 

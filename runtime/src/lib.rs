@@ -38,7 +38,7 @@
 //! * [`task`](macro@task) makes a function a [`Process`].
 //! * [`supervisor`](macro@supervisor) makes a struct a tree of them: started in order, restarted when they
 //!   crash, stopped in reverse order.
-//! * [`Command`] makes any executable a child with the same start, stop and end.
+//! * A [`Command`](command::Command) makes any executable a child with the same start, stop and end.
 //! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained
 //!   and stopped.
 //! * [`names`] and [`Group`]s find actors from every process of the tree, without a ref that was handed on.
@@ -56,7 +56,7 @@ use phalanx_policy as policy;
 
 mod actor;
 mod child;
-mod command;
+pub mod command;
 mod control;
 mod introspect;
 mod ipc;
@@ -89,14 +89,13 @@ pub use actor::deferred::{Answer, Later, later};
 pub use actor::links::{link, myself, unlink};
 pub use actor::reply::Reply;
 pub use actor::traits::{Actor, ActorStruct, Calls};
-pub use command::{Command, CommandCalls, CommandRef, Output, Ready, Shim};
 pub use introspect::children::{Child, children};
 pub use introspect::tree::{Node, NodeKind, NodeState, tree};
 pub use ipc::codec::Portable;
 pub use names::NameError;
 pub use names::group::Group;
 pub use phalanx_policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
-pub use pool::{Pool, Task};
+pub use pool::Pool;
 pub use queue::{
     GetError, GetTimeoutError, Items, Lease, Leases, PutAllError, PutError, PutTimeoutError, Queue,
     QueueBuilder, QueueError, TryGetError, TryPutError,
@@ -112,16 +111,13 @@ pub use resources::{
     shared::{Blob, Shared},
 };
 pub use spawn::shutdown::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
-pub use store::{Cell, Counter, List, Map, Set, Store, StoreError};
+pub use store::{Store, StoreError};
 pub use supervision::declared::Supervised;
 pub use supervision::dynamic::Dynamic;
 pub use supervision::partitioned::Partitioned;
 pub use supervision::{
     ChildCounts, ChildInfo, ChildSpec, ChildState, IntoChild, Reserved, Supervisor, SupervisorBuilder,
     SupervisorError, SupervisorRef,
-};
-pub use sync::{
-    Barrier, BarrierError, Event, Guard, Lock, LockError, Poisoned, RwLock, Semaphore, SyncError,
 };
 #[doc(inline)]
 pub use sys::rlimit::Limit;
@@ -134,8 +130,8 @@ pub use types::id::ActorId;
 /// What most programs use.
 pub mod prelude {
     pub use crate::{
-        ActorRef, CallError, Down, ExitReason, Monitor, Process, Reply, SendError, SpawnError, Supervisor,
-        SupervisorRef, TrySendError, actor, supervisor, task,
+        ActorRef, CallError, Down, ExitReason, Monitor, Pool, Process, Queue, Reply, Restart, SendError,
+        SpawnError, Supervisor, SupervisorRef, TrySendError, actor, supervisor, task,
     };
 }
 

@@ -2,7 +2,7 @@
 
 use phalanx::prelude::*;
 
-#[actor(restarts = transient, name = "", mailbox = 0, deadline = "2 seconds", start = "0s", grace = 5)]
+#[actor(restarts = transient, name = "", mailbox = 0, deadline = "2 seconds", start_timeout = "0s", shutdown = 5)]
 struct One {
     value: u64,
 }

@@ -20,7 +20,7 @@ struct Three;
 #[actor]
 impl Three {}
 
-#[actor(shutdown = infinity, grace = "5s")]
+#[actor(grace = "5s", start = "1s")]
 struct Four;
 
 #[actor]
@@ -38,7 +38,7 @@ struct Six;
 #[actor]
 impl Six {}
 
-#[task(grace = "1s", shutdown = brutal_kill, recycle_after = 5)]
+#[task(shutdown = "1s", shutdown = brutal_kill, recycle_after = 5)]
 fn seven() {}
 
 fn main() {

@@ -16,7 +16,7 @@ struct One {
     b: Db,
     #[child(strategy = one_for_one)]
     c: Db,
-    #[child(shutdown = infinity, grace = "5s")]
+    #[child(shutdown = infinity, shutdown = "5s")]
     d: Db,
     #[child = "transient"]
     e: Db,

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx::{Command, Restart};
+use phalanx::{Restart, command::Command};
 
 #[task(daemon)]
 fn beat(unit: Duration) {

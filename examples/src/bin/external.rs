@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use phalanx::{Command, CommandRef, Output, Ready};
+use phalanx::command::{Command, CommandRef, Output, Ready};
 
 const SERVER: &str = r#"
     trap 'echo "server: saved"; exit 0' TERM
@@ -20,7 +20,7 @@ const SERVER: &str = r#"
 /// Ready when it says so. For a real server, test its address: `Ready::port("127.0.0.1:6379")`.
 fn start() -> phalanx::Result<CommandRef> {
     let server = Command::shell(SERVER).name("server").ready(Ready::line("accepts connections"));
-    Ok(server.output(Output::Inherit).start(Duration::from_secs(30)).spawn()?)
+    Ok(server.output(Output::Inherit).start_timeout(Duration::from_secs(30)).spawn()?)
 }
 
 /// Makes it crash.

@@ -10,7 +10,7 @@
 use std::thread;
 use std::time::Duration;
 
-use phalanx::Command;
+use phalanx::command::Command;
 use phalanx::prelude::*;
 
 /// Beats for as long as another process lives.

@@ -51,6 +51,6 @@ fn main() -> phalanx::Result<()> {
     for refusal in manager.refusals()? {
         println!("refused: {refusal}");
     }
-    manager.shutdown(unit)?;
+    manager.stop(unit)?;
     Ok(())
 }

@@ -30,7 +30,9 @@ impl Options {
         let mut seen: Vec<Entry> = Vec::new();
         for entry in errors.ok(entries).into_iter().flatten() {
             let (key, keys) = (entry.key.to_string(), place.keys());
-            if !keys.contains(&key.as_str()) {
+            if let Some(name) = renamed(&key).filter(|name| keys.contains(name)) {
+                errors.at(&entry.key, format!("the option `{key}` is called `{name}`"));
+            } else if !keys.contains(&key.as_str()) {
                 let known = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
                 errors.at(&entry.key, format!("unknown option `{key}`: {} takes {known}", place.title()));
             } else if seen.iter().any(|seen| seen.key == entry.key) {
@@ -58,10 +60,6 @@ impl Options {
                 errors.at(key, message);
             }
         };
-        if self.shutdown.is_some() && self.grace.is_some() {
-            let message = "`shutdown` and `grace` both say how long a stop may take: remove one of the two";
-            later("shutdown", "grace", message);
-        }
         let recycles =
             self.recycle.messages.is_some() || self.recycle.memory.is_some() || self.recycle.age.is_some();
         if self.restart == Some(Restart::Temporary) && self.spare == Some(true) && !recycles {
@@ -98,6 +96,15 @@ impl Options {
             true => base.clone(),
             false => quote!(#private::Options { #(#fields)* ..#base }),
         }
+    }
+}
+
+/// Returns what an option is called that had another name.
+fn renamed(key: &str) -> Option<&'static str> {
+    match key {
+        "start" => Some("start_timeout"),
+        "grace" => Some("shutdown"),
+        _ => None,
     }
 }
 
@@ -138,8 +145,8 @@ mod tests {
                 mailbox = 65535,
                 daemon = true,
                 deadline = "250us",
-                start = "1s",
-                grace = "2m",
+                start_timeout = "1s",
+                shutdown = "2m",
                 timeout = "1h",
                 memory = "1GiB",
                 crate = a::b,
@@ -153,8 +160,8 @@ mod tests {
             (Some(65535), Some(true), Some(true))
         );
         assert_eq!(options.deadline, Some(Duration::from_micros(250)));
-        assert_eq!(options.start, Some(Duration::from_secs(1)));
-        assert_eq!(options.grace, Some(Duration::from_secs(120)));
+        assert_eq!(options.start_timeout, Some(Duration::from_secs(1)));
+        assert_eq!(options.shutdown, Some(Shutdown::Timeout(Duration::from_secs(120))));
         assert_eq!(options.timeout, Some(Duration::from_secs(3600)));
         assert_eq!(options.memory, Some(1 << 30));
         assert_eq!(options.krate, Some(parse_quote!(a::b)));
@@ -198,12 +205,8 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        for (tokens, word) in [
-            (quote!(shutdown = infinity, grace = "1s"), "remove one of the two"),
-            (quote!(significant, restart = permanent), "cannot be significant"),
-        ] {
-            assert!(parsed(Place::Task, tokens.clone()).1.contains(word), "{tokens} was accepted");
-        }
+        let (_, errors) = parsed(Place::Task, quote!(significant, restart = permanent));
+        assert!(errors.contains("cannot be significant"), "{errors}");
         assert_eq!(parsed(Place::Task, quote!(significant = false, restart = permanent)).1, "");
     }
 
@@ -244,7 +247,7 @@ mod tests {
     fn a_wrong_option_leaves_the_others_and_every_error_is_kept() {
         let (options, errors) = parsed(
             Place::ActorStruct,
-            quote!(mailbox = 70000, name = "a", restarts = 1, name = "b", grace = "5"),
+            quote!(mailbox = 70000, name = "a", restarts = 1, name = "b", deadline = "5"),
         );
         assert_eq!(options.name.map(|name| name.value()).as_deref(), Some("a"));
         assert_eq!(options.mailbox, None);
@@ -257,9 +260,18 @@ mod tests {
             (Place::Task, quote!(mailbox = 1)),
             (Place::ActorImpl, quote!(name = "a")),
             (Place::Main, quote!(daemon)),
-            (Place::Handler, quote!(grace = "1s")),
+            (Place::Handler, quote!(shutdown = "1s")),
+            (Place::Handler, quote!(start = "1s")),
         ] {
             assert!(parsed(place, tokens.clone()).1.contains("unknown option"), "{tokens} was accepted");
+        }
+    }
+
+    #[test]
+    fn an_option_that_has_another_name_now_says_which() {
+        for (tokens, name) in [(quote!(start = "1s"), "start_timeout"), (quote!(grace = "1s"), "shutdown")] {
+            let (_, errors) = parsed(Place::ActorStruct, tokens);
+            assert!(errors.contains(&format!("is called `{name}`")), "{errors}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use syn::{Attribute, Fields, Ident, ItemStruct, Meta, Type, Visibility};
 
 use crate::errors::Errors;
-use crate::options::supervision::{AutoShutdown, Shutdown, Strategy};
+use crate::options::supervision::{AutoShutdown, Strategy};
 use crate::options::{Options, Place};
 use crate::util::unraw;
 
@@ -88,7 +88,5 @@ fn read_options(attrs: &[Attribute], supervisor: &Options, errors: &mut Errors) 
         errors.at(second, "`#[child]` is given twice: put all options into one");
     }
     options.krate = supervisor.krate.clone();
-    // `grace` becomes `shutdown`, so that it counts before a `shutdown` in the attribute of the actor.
-    options.shutdown = options.shutdown.or(options.grace.take().map(Shutdown::Timeout));
     options
 }

@@ -24,8 +24,7 @@ macro_rules! spawn_options {
             mailbox: Option<u32>         { "mailbox" [ActorStruct ActorChild] = mailbox(); }
             daemon: Switch               { "daemon" [ActorStruct Child Task Supervisor] = flag(); }
             deadline: Option<Duration>   { "deadline" [ActorStruct ActorChild Task Handler] = duration(); }
-            start: Option<Duration>      { "start" [ActorStruct Child Task] = duration(); }
-            grace: Option<Duration>      { "grace" [ActorStruct Child Task] = duration(); }
+            start_timeout: Option<Duration> { "start_timeout" [ActorStruct Child Task] = duration(); }
             timeout: Option<Duration>    { "timeout" [ActorStruct ActorChild] = duration(); }
             memory: Option<u64>          { "memory" [ActorStruct ActorChild Task] = memory(); }
             restart: Option<Restart>     { "restart" [ActorStruct Child Task Supervisor] = restart(); }

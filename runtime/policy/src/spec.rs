@@ -102,6 +102,13 @@ impl Shutdown {
         &[("brutal_kill", Shutdown::BrutalKill), ("infinity", Shutdown::Infinity)];
 }
 
+/// How long a stop may take.
+impl From<Duration> for Shutdown {
+    fn from(grace: Duration) -> Shutdown {
+        Shutdown::Timeout(grace)
+    }
+}
+
 impl Default for Shutdown {
     fn default() -> Shutdown {
         Shutdown::Timeout(Duration::from_secs(5))

@@ -35,16 +35,8 @@ macro_rules! options {
         }
 
         /// How long the process may take until it is ready, before it is killed. Default: 10 s.
-        pub fn start(mut self, limit: Duration) -> Self {
-            self.plan.options.start = Some(limit);
-            self
-        }
-
-        /// How long a stop may take at the end of the program, before the process is killed. Sets what
-        /// [`shutdown`](Self::shutdown) sets: the later call counts. Default: 5 s.
-        pub fn grace(mut self, grace: Duration) -> Self {
-            self.plan.options.shutdown = None;
-            self.plan.options.grace = Some(grace);
+        pub fn start_timeout(mut self, limit: Duration) -> Self {
+            self.plan.options.start_timeout = Some(limit);
             self
         }
 
@@ -91,9 +83,9 @@ macro_rules! options {
             self
         }
 
-        /// How it is stopped. Default: [`Timeout`](crate::Shutdown::Timeout) after the `grace`.
-        pub fn shutdown(mut self, shutdown: $crate::policy::Shutdown) -> Self {
-            self.plan.options.shutdown = Some(shutdown);
+        /// How it is stopped: a [`Duration`] is how long its stop may take before it is killed. Default: 5 s.
+        pub fn shutdown(mut self, shutdown: impl Into<$crate::policy::Shutdown>) -> Self {
+            self.plan.options.shutdown = Some(shutdown.into());
             self
         }
 

@@ -41,7 +41,7 @@ use crate::types::options::Options;
 /// ```
 /// use std::time::Duration;
 ///
-/// use phalanx::{Command, ExitReason, Ready};
+/// use phalanx::{ExitReason, command::{Command, Ready}};
 ///
 /// # #[phalanx::main]
 /// # fn main() -> phalanx::Result<()> {
@@ -99,7 +99,7 @@ impl Command {
     /// place of the shell.
     ///
     /// ```
-    /// # use phalanx::{Command, ExitReason};
+    /// # use phalanx::{ExitReason, command::Command};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let line = Command::shell("true && kill -KILL $$").spawn()?;
@@ -132,7 +132,7 @@ impl Command {
     /// Takes a variable out of its environment.
     ///
     /// ```
-    /// # use phalanx::{Command, ExitReason};
+    /// # use phalanx::{ExitReason, command::Command};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let command = Command::shell("test -z \"$HOME\" && test $LEVEL = 3 && test $PWD = /")
@@ -197,7 +197,7 @@ impl Command {
     }
 
     /// How it is stopped. Default: [`Timeout`](Shutdown::Timeout) after the `grace`.
-    pub fn shutdown(mut self, shutdown: Shutdown) -> Command {
+    pub fn shutdown(mut self, shutdown: impl Into<Shutdown>) -> Command {
         self.shim = self.shim.shutdown(shutdown);
         self
     }
@@ -209,14 +209,8 @@ impl Command {
     }
 
     /// How long it may take until it is [ready](Self::ready), before it is killed. Default: 10 s.
-    pub fn start(mut self, limit: Duration) -> Command {
-        self.shim = self.shim.start(limit);
-        self
-    }
-
-    /// How long a stop may take at the end of the program, before it is killed. Default: 5 s.
-    pub fn grace(mut self, grace: Duration) -> Command {
-        self.shim = self.shim.grace(grace);
+    pub fn start_timeout(mut self, limit: Duration) -> Command {
+        self.shim = self.shim.start_timeout(limit);
         self
     }
 
@@ -232,7 +226,7 @@ impl Command {
     /// value; actors have 300.
     ///
     /// ```
-    /// # use phalanx::{Command, ExitReason};
+    /// # use phalanx::{ExitReason, command::Command};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let batch = Command::shell("test $(cat /proc/self/oom_score_adj) = 900").oom_score_adj(900).spawn()?;
@@ -271,7 +265,7 @@ impl Command {
     ///   not ready in time.
     ///
     /// ```
-    /// # use phalanx::{Command, Ready, SpawnError};
+    /// # use phalanx::{SpawnError, command::{Command, Ready}};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let error = Command::shell("echo no database >&2; exit 1")

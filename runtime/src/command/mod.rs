@@ -1,7 +1,7 @@
 //! External commands as supervised children: any executable, with the start, the stop and the end of an
-//! actor.
-//!
-//! Imports no other service, and never `spawn`, `supervisor` or `child`.
+//! actor. A [`Command`] is built, and spawned or made the child of a supervisor.
+
+// Imports no other service, and never `spawn`, `supervisor` or `child`.
 
 mod builder;
 pub(crate) mod exit_race;

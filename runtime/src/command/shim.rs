@@ -68,7 +68,7 @@ const LAST: Duration = Duration::from_secs(1);
 /// [`command_pid`](CommandCalls::command_pid).
 pub type CommandRef = ActorRef<Shim>;
 
-/// The actor that keeps a [`Command`](crate::Command).
+/// The actor that keeps a [`Command`](crate::command::Command).
 pub struct Shim {
     pid: i32,
     stop_signal: i32,

@@ -24,10 +24,10 @@ pub struct CommandSpec {
     pub(super) ready: Ready,
 }
 
-/// Where the output of a [`Command`](crate::Command) goes.
+/// Where the output of a [`Command`](crate::command::Command) goes.
 ///
 /// ```
-/// # use phalanx::{Command, ExitReason, Output};
+/// # use phalanx::{ExitReason, command::{Command, Output}};
 /// # #[phalanx::main]
 /// # fn main() -> phalanx::Result<()> {
 /// let chatty = Command::shell("yes | head -c 100000000").output(Output::Discard).spawn()?;
@@ -55,12 +55,12 @@ pub enum Output {
     Discard,
 }
 
-/// When a [`Command`](crate::Command) is ready, and its `spawn` returns.
+/// When a [`Command`](crate::command::Command) is ready, and its `spawn` returns.
 ///
 /// ```
 /// use std::net::{Ipv4Addr, SocketAddr};
 ///
-/// use phalanx::Ready;
+/// use phalanx::command::Ready;
 ///
 /// let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
 /// assert_eq!(Ready::port(address), Ready::port("127.0.0.1:6379"));

@@ -131,7 +131,7 @@ impl Kind {
     /// How long one with these options may take to be ready.
     pub(crate) fn start_limit(self, options: &Options) -> Duration {
         let usual = if self == Kind::Supervisor { FOR_EVER } else { START };
-        options.start.unwrap_or(usual)
+        options.start_timeout.unwrap_or(usual)
     }
 
     /// How one with these options is stopped.

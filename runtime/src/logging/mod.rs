@@ -66,7 +66,7 @@
 //! The level that the program wants is found out when a process is spawned, and events beyond it are not
 //! sent. Under [`init`] the filter travels too. An event costs its process a system call. If the program does
 //! not read as fast as its tree writes, a process that logs waits for room, 100 ms at most (a line of a
-//! [command](crate::Command) 5 s); then the event is dropped, and those after it at once, until there is room
+//! [command](crate::command::Command) 5 s); then the event is dropped, and those after it at once, until there is room
 //! again. An event of more than 32 KiB waits too while another one of its process has not been read. Texts
 //! are cut at 16 MiB per event. Supervisors never wait.
 //!

@@ -64,7 +64,7 @@ pub(crate) struct Options {
     pub(crate) hard: Option<Duration>,
     pub(crate) on_loss: OnLoss,
     pub(crate) intensity: (u32, Duration),
-    pub(crate) start: Option<Duration>,
+    pub(crate) start_timeout: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) memory: Option<u64>,
     pub(crate) daemon: bool,
@@ -125,7 +125,7 @@ impl PoolBuilder {
             hard: None,
             on_loss: OnLoss::Fail,
             intensity: (5, Duration::from_secs(10)),
-            start: None,
+            start_timeout: None,
             grace: Duration::from_secs(5),
             memory: None,
             daemon: false,
@@ -232,24 +232,24 @@ impl PoolBuilder {
 
     /// Replaces each worker by a fresh process after this many tasks. The replacement starts when the old
     /// worker has finished. Default: never. (Python's `maxtasksperchild`.)
-    pub fn max_tasks(self, tasks: u64) -> Self {
+    pub fn recycle_after(self, tasks: u64) -> Self {
         self.with(|options| options.limits.tasks = Some(tasks))
     }
 
     /// Replaces a worker when more than this many bytes of it are resident after a task. Checked every 10 ms
     /// at most. Default: never.
-    pub fn max_rss(self, bytes: u64) -> Self {
+    pub fn recycle_above(self, bytes: u64) -> Self {
         self.with(|options| options.limits.rss = Some(bytes))
     }
 
     /// Replaces a worker when it has grown by more than this many bytes since its `init`. Default: never.
-    pub fn max_growth(self, bytes: u64) -> Self {
+    pub fn recycle_growth(self, bytes: u64) -> Self {
         self.with(|options| options.limits.growth = Some(bytes))
     }
 
     /// Replaces a worker that is this old, counted from the moment at which it is ready; not before it has
     /// run a task. Default: never.
-    pub fn max_age(self, age: Duration) -> Self {
+    pub fn recycle_at_age(self, age: Duration) -> Self {
         self.with(|options| options.limits.age = Some(age))
     }
 
@@ -304,11 +304,11 @@ impl PoolBuilder {
 
     /// How long a worker may take to start, its `init` included. Default: 10 s.
     pub fn start_timeout(self, limit: Duration) -> Self {
-        self.with(|options| options.start = Some(limit))
+        self.with(|options| options.start_timeout = Some(limit))
     }
 
     /// How long a worker may take to end in order, before it is killed. Default: 5 s.
-    pub fn grace(self, grace: Duration) -> Self {
+    pub fn shutdown(self, grace: Duration) -> Self {
         self.with(|options| options.grace = grace)
     }
 
@@ -414,10 +414,15 @@ impl PoolBuilder {
         }
         let Limits { tasks, rss, age, .. } = options.limits;
         if tasks == Some(0) || rss == Some(0) || age == Some(Duration::ZERO) {
-            return wrong("the options `max_tasks`, `max_rss` and `max_age` must be greater than zero");
+            return wrong(
+                "the options `recycle_after`, `recycle_above` and `recycle_at_age` must be greater than zero",
+            );
         }
-        if options.start == Some(Duration::ZERO) || options.grace.is_zero() || options.memory == Some(0) {
-            return wrong("the options `start_timeout`, `grace` and `memory` must be greater than zero");
+        if options.start_timeout == Some(Duration::ZERO)
+            || options.grace.is_zero()
+            || options.memory == Some(0)
+        {
+            return wrong("the options `start_timeout`, `shutdown` and `memory` must be greater than zero");
         }
         if options.intensity.1.is_zero() {
             return wrong("the window of the option `intensity` must be greater than zero");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::End;
+use super::Stop;
 use super::builder::Options;
 use super::callbacks::Callbacks;
 use super::error::PoolError;
@@ -342,17 +342,17 @@ impl Dispatcher {
 
     /// Takes no more tasks; `end` says what becomes of the tasks it has. A harder end replaces a softer one,
     /// but not the other way round.
-    pub(crate) fn end(&self, end: End, grace: bool) {
+    pub(crate) fn end(&self, end: Stop, grace: bool) {
         let mut out = Deliveries::default();
         let mut schedule = self.lock();
         if !schedule.begin_end(end) {
             return;
         }
-        if end != End::Drain {
+        if end != Stop::Drain {
             let mut returned = Vec::new();
             for handle in schedule.handles_mut() {
                 returned.extend(handle.take_back());
-                if end == End::Kill && grace && handle.load() > 0 {
+                if end == Stop::Kill && grace && handle.load() > 0 {
                     handle.cancel_softly();
                     handle.link.terminate();
                 }
@@ -362,7 +362,7 @@ impl Dispatcher {
                 fail(&piece, &mut out, || Outcome::Cancelled(None));
             }
         }
-        if end == End::Kill {
+        if end == Stop::Kill {
             schedule.kill_at(Instant::now() + if grace { ABORT_GRACE } else { Duration::ZERO });
         }
         drop(schedule);

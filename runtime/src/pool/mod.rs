@@ -5,7 +5,7 @@
 //! A [`Pool`] has a supervisor of its own and, below it, workers that are actors. The program keeps the
 //! tasks; a worker has only what it works on, and a little more so that it need not wait. Shared memory says
 //! at any time which task a worker runs, and holds the results of those it has finished, even after the
-//! worker has died. So a worker that dies costs only the task that it ran: its [`Task`] ends with a typed
+//! worker has died. So a worker that dies costs only the task that it ran: its [`TaskHandle`] ends with a typed
 //! error, or is run again if it is `idempotent`. No other task is lost or run twice, and the pool goes on
 //! with another worker.
 //!
@@ -49,7 +49,7 @@ pub use error::{Border, PoolError, TaskAt, TaskError, TrySubmitError, WorkerAt};
 pub use insights::{Insights, Report, WorkerInsights};
 pub use progress::Progress;
 pub use stream::{Indexed, Results, Stream, View, WithInputs};
-pub use task::Task;
+pub use task::TaskHandle;
 pub use wait::{AsCompleted, Until, Waited, as_completed, wait};
 pub use worker_context::{WorkerContext, state, worker};
 
@@ -81,7 +81,7 @@ pub enum OnLoss {
 
 /// How a pool ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum End {
+pub enum Stop {
     /// When all submitted tasks are done.
     Drain,
     /// When running tasks are done; tasks that no worker has begun are cancelled.
@@ -177,7 +177,11 @@ impl Pool {
 
     /// Gives the pool a task. Blocks only while its queue is full ([`queue`](PoolBuilder::queue)). If the
     /// task cannot be run (the pool is closed, the arguments cannot be encoded), its result is that error.
-    pub fn submit<A: Portable, M, F: TaskFn<A, M>>(&self, function: F, args: A) -> Task<F::Value, F::Error> {
+    pub fn submit<A: Portable, M, F: TaskFn<A, M>>(
+        &self,
+        function: F,
+        args: A,
+    ) -> TaskHandle<F::Value, F::Error> {
         submit(&self.dispatcher, function.function(), args)
     }
 
@@ -189,7 +193,7 @@ impl Pool {
         &self,
         function: F,
         args: A,
-    ) -> Result<Task<F::Value, F::Error>, TrySubmitError<A>> {
+    ) -> Result<TaskHandle<F::Value, F::Error>, TrySubmitError<A>> {
         try_submit(&self.dispatcher, function.function(), args)
     }
 
@@ -255,7 +259,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
     }
 
     /// Gives the pool a task; see [`Pool::submit`](Pool::<Any>::submit).
-    pub fn submit(&self, args: A) -> Task<T, E> {
+    pub fn submit(&self, args: A) -> TaskHandle<T, E> {
         submit(&self.dispatcher, self.function(), args)
     }
 
@@ -263,7 +267,7 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
     ///
     /// # Errors
     /// [`TrySubmitError`], with the arguments, if the queue is full or the pool closed.
-    pub fn try_submit(&self, args: A) -> Result<Task<T, E>, TrySubmitError<A>> {
+    pub fn try_submit(&self, args: A) -> Result<TaskHandle<T, E>, TrySubmitError<A>> {
         try_submit(&self.dispatcher, self.function(), args)
     }
 
@@ -292,10 +296,10 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
     }
 }
 
-fn submit<A: Portable, T, E>(dispatcher: &Arc<Dispatcher>, function: Function, args: A) -> Task<T, E> {
+fn submit<A: Portable, T, E>(dispatcher: &Arc<Dispatcher>, function: Function, args: A) -> TaskHandle<T, E> {
     let number = dispatcher.number();
     let cell = Cell::new(dispatcher, number, function.short_name());
-    let task = Task::of(Arc::clone(&cell));
+    let task = TaskHandle::of(Arc::clone(&cell));
     let made = RawValue::pack_away(args, dispatcher.options.depth)
         .map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
@@ -311,10 +315,10 @@ fn try_submit<A: Portable, T, E>(
     dispatcher: &Arc<Dispatcher>,
     function: Function,
     args: A,
-) -> Result<Task<T, E>, TrySubmitError<A>> {
+) -> Result<TaskHandle<T, E>, TrySubmitError<A>> {
     let number = dispatcher.number();
     let cell = Cell::new(dispatcher, number, function.short_name());
-    let task = Task::of(Arc::clone(&cell));
+    let task = TaskHandle::of(Arc::clone(&cell));
     let (packed, levels) = RawValue::pack(&args, dispatcher.options.depth);
     let made = packed.map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
     match made.and_then(|packed| single(function, number, packed, Arc::clone(&cell))) {
@@ -356,7 +360,7 @@ fn finish_all() {
     let dispatchers: Vec<Arc<Dispatcher>> = live.iter().filter_map(Weak::upgrade).collect();
     for dispatcher in &dispatchers {
         dispatcher
-            .end(if dispatcher.options.daemon { End::Kill } else { End::Drain }, dispatcher.options.daemon);
+            .end(if dispatcher.options.daemon { Stop::Kill } else { Stop::Drain }, dispatcher.options.daemon);
     }
     dispatchers.iter().for_each(|dispatcher| drop(dispatcher.await_end()));
 }
@@ -374,7 +378,7 @@ impl<W> Pool<W> {
     /// Takes no more tasks: a later one ends with [`TaskError::Closed`]. Tasks that were submitted before are
     /// done. Does not block.
     pub fn close(&self) {
-        self.dispatcher.end(End::Drain, false);
+        self.dispatcher.end(Stop::Drain, false);
     }
 
     /// Blocks until all tasks are done and the workers have ended, after a [`close`](Self::close) or another
@@ -393,18 +397,18 @@ impl<W> Pool<W> {
     }
 
     /// Ends the pool now. Tasks that no worker has begun are cancelled; running tasks are asked to end, and
-    /// killed with their workers 100 ms later. Every pending [`Task`] ends. Does not block;
+    /// killed with their workers 100 ms later. Every pending [`TaskHandle`] ends. Does not block;
     /// [`join`](Self::join) does.
     pub fn abort(&self) {
-        self.dispatcher.end(End::Kill, true);
+        self.dispatcher.end(Stop::Kill, true);
     }
 
-    /// Ends the pool as `end` says, and blocks until no worker is left.
+    /// Ends the pool as `stop` says, and blocks until no worker is left.
     ///
     /// # Errors
     /// As [`join`](Self::join).
-    pub fn shutdown(&self, end: End) -> Result<Report, PoolError> {
-        self.dispatcher.end(end, false);
+    pub fn stop(&self, stop: Stop) -> Result<Report, PoolError> {
+        self.dispatcher.end(stop, false);
         self.join()
     }
 

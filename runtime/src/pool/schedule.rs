@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use self::run_queue::RunQueue;
 pub(super) use self::run_queue::Taken;
 
-use super::End;
+use super::Stop;
 use super::builder::Options;
 use super::error::{PoolError, WorkerAt};
 use super::insights::Record;
@@ -47,7 +47,7 @@ pub(super) struct Schedule {
     failures: VecDeque<Instant>,
     /// No worker is started before this.
     next_start: Option<Instant>,
-    end: Option<End>,
+    end: Option<Stop>,
     kill_at: Option<Instant>,
     broken: Option<Arc<PoolError>>,
     /// Two steps of the pool's thread: it has begun to end the workers, and it has ended them.
@@ -111,7 +111,7 @@ impl Schedule {
 
     /// The schedule of a pool that is over.
     pub(super) fn over() -> Schedule {
-        Schedule { end: Some(End::Kill), is_shutting_down: true, has_ended: true, ..Schedule::of(0, 0) }
+        Schedule { end: Some(Stop::Kill), is_shutting_down: true, has_ended: true, ..Schedule::of(0, 0) }
     }
 
     fn of(min: usize, max: usize) -> Schedule {

@@ -165,9 +165,9 @@ impl Dispatcher {
                     .mailbox(MAILBOX)
                     .depth(self.options.depth)
                     .restart(Restart::Temporary)
-                    .grace(self.options.grace);
-                if let Some(limit) = self.options.start {
-                    builder = builder.start(limit);
+                    .shutdown(self.options.grace);
+                if let Some(limit) = self.options.start_timeout {
+                    builder = builder.start_timeout(limit);
                 }
                 if let Some(bytes) = self.options.memory {
                     builder = builder.memory(bytes);

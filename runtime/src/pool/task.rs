@@ -36,15 +36,15 @@ use crate::types::error::Never;
 /// # }
 /// ```
 #[must_use = "a task that is dropped drops its result"]
-pub struct Task<T, E = Never> {
+pub struct TaskHandle<T, E = Never> {
     pub(crate) cell: Arc<Cell>,
     cancels_on_drop: bool,
     kind: PhantomData<fn() -> (T, E)>,
 }
 
-impl<T, E> Task<T, E> {
-    pub(crate) fn of(cell: Arc<Cell>) -> Task<T, E> {
-        Task { cell, cancels_on_drop: false, kind: PhantomData }
+impl<T, E> TaskHandle<T, E> {
+    pub(crate) fn of(cell: Arc<Cell>) -> TaskHandle<T, E> {
+        TaskHandle { cell, cancels_on_drop: false, kind: PhantomData }
     }
 
     /// The number of the task in the pool, from 1.
@@ -115,7 +115,7 @@ impl<T, E> Task<T, E> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn cancel_on_drop(mut self) -> Task<T, E> {
+    pub fn cancel_on_drop(mut self) -> TaskHandle<T, E> {
         self.cancels_on_drop = true;
         self
     }
@@ -153,7 +153,7 @@ impl<T, E> Task<T, E> {
     }
 }
 
-impl<T: Portable, E: Portable> Task<T, E> {
+impl<T: Portable, E: Portable> TaskHandle<T, E> {
     /// Blocks until it is done.
     ///
     /// # Errors
@@ -242,10 +242,10 @@ impl<T: Portable, E: Portable> Task<T, E> {
     }
 }
 
-impl<T, E> Unpin for Task<T, E> {}
+impl<T, E> Unpin for TaskHandle<T, E> {}
 
 /// For any executor; the pool's thread wakes it.
-impl<T: Portable, E: Portable> Future for Task<T, E> {
+impl<T: Portable, E: Portable> Future for TaskHandle<T, E> {
     type Output = Result<T, TaskError<E>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -262,7 +262,7 @@ impl<T: Portable, E: Portable> Future for Task<T, E> {
     }
 }
 
-impl<T, E> Drop for Task<T, E> {
+impl<T, E> Drop for TaskHandle<T, E> {
     fn drop(&mut self) {
         if self.cancels_on_drop {
             self.cancel();
@@ -281,8 +281,8 @@ impl<T, E> Drop for Task<T, E> {
     }
 }
 
-impl<T, E> fmt::Debug for Task<T, E> {
+impl<T, E> fmt::Debug for TaskHandle<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Task({}, {})", self.cell.number, self.cell.name)
+        write!(f, "TaskHandle({}, {})", self.cell.number, self.cell.name)
     }
 }

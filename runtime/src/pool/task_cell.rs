@@ -46,7 +46,7 @@ pub(super) struct Inner {
     /// Callers that wait for the first of several tasks.
     watchers: Vec<Arc<Watch>>,
     pub(super) callbacks: Vec<Callback>,
-    /// The [`Task`](super::Task) was dropped: no caller can ask for the result any more.
+    /// The [`TaskHandle`](super::TaskHandle) was dropped: no caller can ask for the result any more.
     pub(super) dropped: bool,
     /// Its error has been counted as unread.
     pub(super) noted: bool,

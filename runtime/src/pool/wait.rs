@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::task::Task;
+use super::task::TaskHandle;
 use super::watch::Watch;
 use crate::reactor::select::later;
 
@@ -46,7 +46,7 @@ pub struct Waited {
 /// # }
 /// ```
 pub fn wait<'a, T: 'a, E: 'a>(
-    tasks: impl IntoIterator<Item = &'a Task<T, E>>,
+    tasks: impl IntoIterator<Item = &'a TaskHandle<T, E>>,
     until: Until,
     limit: Option<Duration>,
 ) -> Waited {
@@ -104,7 +104,7 @@ fn is_pending(cell: &super::task_cell::Cell) -> bool {
 /// # Ok(())
 /// # }
 /// ```
-pub fn as_completed<T, E>(tasks: impl IntoIterator<Item = Task<T, E>>) -> AsCompleted<T, E> {
+pub fn as_completed<T, E>(tasks: impl IntoIterator<Item = TaskHandle<T, E>>) -> AsCompleted<T, E> {
     AsCompleted { tasks: tasks.into_iter().collect(), watch: Arc::default(), watching: false, deadline: None }
 }
 
@@ -112,7 +112,7 @@ pub fn as_completed<T, E>(tasks: impl IntoIterator<Item = Task<T, E>>) -> AsComp
 #[must_use = "an iterator is lazy: it waits for no task until it is advanced"]
 #[derive(Debug)]
 pub struct AsCompleted<T, E> {
-    tasks: Vec<Task<T, E>>,
+    tasks: Vec<TaskHandle<T, E>>,
     watch: Arc<Watch>,
     watching: bool,
     deadline: Option<Instant>,
@@ -127,15 +127,15 @@ impl<T, E> AsCompleted<T, E> {
     }
 
     /// The tasks that the iterator has not returned.
-    pub fn into_rest(self) -> Vec<Task<T, E>> {
+    pub fn into_rest(self) -> Vec<TaskHandle<T, E>> {
         self.tasks
     }
 }
 
 impl<T, E> Iterator for AsCompleted<T, E> {
-    type Item = Task<T, E>;
+    type Item = TaskHandle<T, E>;
 
-    fn next(&mut self) -> Option<Task<T, E>> {
+    fn next(&mut self) -> Option<TaskHandle<T, E>> {
         if !std::mem::replace(&mut self.watching, true) {
             for task in &self.tasks {
                 task.cell.watch(&self.watch);
@@ -143,7 +143,7 @@ impl<T, E> Iterator for AsCompleted<T, E> {
         }
         while !self.tasks.is_empty() {
             let seen = self.watch.count();
-            if let Some(place) = self.tasks.iter().position(Task::is_done) {
+            if let Some(place) = self.tasks.iter().position(TaskHandle::is_done) {
                 return Some(self.tasks.remove(place));
             }
             if !self.watch.wait(seen, self.deadline) {

@@ -105,7 +105,7 @@ impl Manager {
         self.listener.refusals().wait().map_err(RemoteError::of)
     }
 
-    /// Blocks until it has ended: by [`shutdown`](Self::shutdown), or because its process could not be kept
+    /// Blocks until it has ended: by [`stop`](Self::stop), or because its process could not be kept
     /// alive. Returns why. (Python's `serve_forever`.)
     pub fn join(&self) -> ExitReason {
         self.listener.join()
@@ -122,7 +122,7 @@ impl Manager {
     ///
     /// # Errors
     /// [`RemoteError::Ended`] if it had ended before.
-    pub fn shutdown(&self, grace: Duration) -> Result<(), RemoteError> {
+    pub fn stop(&self, grace: Duration) -> Result<(), RemoteError> {
         self.listener.within(grace + REACTION).close(grace).wait().map_err(RemoteError::of)?;
         let stopped = self.listener.stop(REACTION);
         // Only now: the listener asks the registry.

@@ -106,7 +106,7 @@ pub fn ignore() -> ! {
     last_words::leave(ExitNotice::Ignored)
 }
 
-/// Ends everything as [`shutdown`] does, with a time budget for all of it: what has not ended by then is
+/// Ends everything as [`shutdown`] does, within `limit` for all of it: what has not ended by then is
 /// killed, the whole tree at once. Blocks for at most about that long.
 ///
 /// ```
@@ -129,8 +129,8 @@ pub fn ignore() -> ! {
 /// # Ok(())
 /// # }
 /// ```
-pub fn shutdown_within(budget: Duration) {
-    tree::shut_down_by(StopMode::Drain, clock::after(budget));
+pub fn shutdown_within(limit: Duration) {
+    tree::shut_down_by(StopMode::Drain, clock::after(limit));
 }
 
 /// Caps [`parallelism`].

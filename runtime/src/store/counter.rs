@@ -10,7 +10,7 @@ use super::server::Operation;
 ///
 /// ```
 /// use phalanx::prelude::*;
-/// use phalanx::{Counter, Store};
+/// use phalanx::{Store, store::Counter};
 ///
 /// #[task]
 /// fn hit(hits: Counter) {

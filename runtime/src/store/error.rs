@@ -21,7 +21,7 @@ pub enum StoreError {
         /// Which store, and which operation.
         at: At,
     },
-    /// The object has been deleted by a [`delete`](crate::Map::delete). The store is well.
+    /// The object has been deleted by a [`delete`](crate::store::Map::delete). The store is well.
     Deleted,
     /// The function panicked. The object is as it was before; the store is well.
     Panicked {

@@ -65,7 +65,7 @@ pub use set::Set;
 ///
 /// ```
 /// use phalanx::prelude::*;
-/// use phalanx::{Map, Store};
+/// use phalanx::{Store, store::Map};
 ///
 /// #[task]
 /// fn count(words: Map<String, u64>, text: String) {
@@ -164,7 +164,7 @@ impl Store {
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let store = Store::start()?;
-    /// let lists = store.map::<String, phalanx::List<u32>>()?;
+    /// let lists = store.map::<String, phalanx::store::List<u32>>()?;
     /// let (tags, hits) = (store.set::<String>()?, store.counter(0)?);
     /// let today = store.cell("Monday".to_owned())?;
     /// lists.insert("primes".into(), store.list()?)?; // a handle: the list behind it is shared

@@ -18,7 +18,7 @@ use crate::types::error::SpawnError;
 use crate::types::options::Options;
 
 /// What can be a field of a [`#[supervisor]`](macro@crate::supervisor): an `#[actor]`, another
-/// `#[supervisor]`, a [`Dynamic`](crate::Dynamic), a [`Command`](crate::Command). Implemented by the
+/// `#[supervisor]`, a [`Dynamic`](crate::Dynamic), a [`Command`](crate::command::Command). Implemented by the
 /// attributes, not by hand.
 ///
 /// ```
@@ -54,7 +54,7 @@ use crate::types::options::Options;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the child of a supervisor",
     label = "neither an `#[actor]` nor a `#[supervisor]`",
-    note = "each field of a `#[supervisor]` is a child: an actor (`#[actor]` on the struct and on its impl block), another supervisor, a `phalanx::Dynamic<..>`, or a `phalanx::Command`; what it needs to know (a number, the ref of another actor) is in the state of an actor"
+    note = "each field of a `#[supervisor]` is a child: an actor (`#[actor]` on the struct and on its impl block), another supervisor, a `phalanx::Dynamic<..>`, or a `phalanx::command::Command`; what it needs to know (a number, the ref of another actor) is in the state of an actor"
 )]
 pub trait Supervised: Sized + 'static {
     /// What one is made of: an actor's state, or its builder if it has an `#[init]`; the `..Args` of a

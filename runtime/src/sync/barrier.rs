@@ -34,7 +34,7 @@ use crate::types::id::ActorId;
 /// * a process [aborts](Self::abort) it.
 ///
 /// ```
-/// use phalanx::Barrier;
+/// use phalanx::sync::Barrier;
 /// use phalanx::prelude::*;
 ///
 /// #[task]
@@ -303,7 +303,7 @@ impl Barrier {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use phalanx::{Barrier, BarrierError};
+    /// # use phalanx::sync::{Barrier, BarrierError};
     /// # use phalanx::sync::Breakage;
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
@@ -352,7 +352,7 @@ impl Barrier {
     /// come or later, the barrier breaks.
     ///
     /// ```
-    /// # use phalanx::{Barrier, BarrierError};
+    /// # use phalanx::sync::{Barrier, BarrierError};
     /// # use phalanx::prelude::*;
     /// #[task]
     /// fn worker(barrier: Barrier) {

@@ -11,7 +11,7 @@ use crate::types::error::{At, CallError};
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
 
-/// Why an operation of a [`Semaphore`](crate::Semaphore) or an [`Event`](crate::Event) failed, or a method of
+/// Why an operation of a [`Semaphore`](crate::sync::Semaphore) or an [`Event`](crate::sync::Event) failed, or a method of
 /// a guard did.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -38,8 +38,8 @@ pub enum SyncError {
     System(String),
 }
 
-/// Why there is no guard; `G` is the guard's type. Made by [`Lock`](crate::Lock) and
-/// [`RwLock`](crate::RwLock).
+/// Why there is no guard; `G` is the guard's type. Made by [`Lock`](crate::sync::Lock) and
+/// [`RwLock`](crate::sync::RwLock).
 #[non_exhaustive]
 pub enum LockError<G> {
     /// The last holder died. The guard is in the error.

@@ -21,7 +21,7 @@ use crate::types::exit::ExitReason;
 /// while it waits leaves nothing behind.
 ///
 /// ```
-/// use phalanx::Event;
+/// use phalanx::sync::Event;
 /// use phalanx::prelude::*;
 ///
 /// #[task]
@@ -123,7 +123,7 @@ impl Event {
     /// # use std::time::Duration;
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
-    /// let event = phalanx::Event::new()?;
+    /// let event = phalanx::sync::Event::new()?;
     /// event.set()?;
     /// assert!(event.is_set()?);
     /// event.wait()?; // at once

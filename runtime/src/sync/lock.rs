@@ -37,7 +37,7 @@ use crate::types::exit::ExitReason;
 /// one message more.
 ///
 /// ```
-/// use phalanx::Lock;
+/// use phalanx::sync::Lock;
 /// use phalanx::prelude::*;
 ///
 /// #[task]
@@ -61,7 +61,7 @@ pub struct Lock<T: Portable> {
     server: ActorRef<LockServer<T>>,
 }
 
-/// The right to use and to change the value of a [`Lock`] or a [`RwLock`](crate::RwLock), and a copy of it.
+/// The right to use and to change the value of a [`Lock`] or a [`RwLock`](crate::sync::RwLock), and a copy of it.
 /// Dropping it commits what was changed and gives the lock back.
 ///
 /// It belongs to the thread that has taken the lock, like the standard library's. If the thread panics and
@@ -71,7 +71,7 @@ pub struct Lock<T: Portable> {
 /// No other thread can have it:
 ///
 /// ```compile_fail,E0277
-/// # fn elsewhere(guard: phalanx::Guard<u32>) {
+/// # fn elsewhere(guard: phalanx::sync::Guard<u32>) {
 /// std::thread::spawn(move || drop(guard));
 /// # }
 /// ```
@@ -107,7 +107,7 @@ impl<T: Portable> Lock<T> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use phalanx::{Lock, LockError};
+    /// # use phalanx::sync::{Lock, LockError};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let lock = Lock::new(())?;
@@ -130,7 +130,7 @@ impl<T: Portable> Lock<T> {
     /// Takes the lock if it is free. Waits for the reply of the server, not for the holder.
     ///
     /// ```
-    /// # use phalanx::{Lock, LockError};
+    /// # use phalanx::sync::{Lock, LockError};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let lock = Lock::new(5)?;
@@ -162,7 +162,7 @@ impl<T: Portable> Lock<T> {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use phalanx::Lock;
+    /// use phalanx::sync::Lock;
     /// use phalanx::prelude::*;
     ///
     /// #[task]
@@ -255,7 +255,7 @@ impl<T: Portable> Guard<T> {
     /// Blocks until the server has the value.
     ///
     /// ```
-    /// # use phalanx::Lock;
+    /// # use phalanx::sync::Lock;
     /// # use phalanx::prelude::*;
     /// # #[task]
     /// # fn crash(steps: Lock<Vec<u32>>) {
@@ -269,7 +269,7 @@ impl<T: Portable> Guard<T> {
     /// # fn main() -> phalanx::Result<()> {
     /// # let steps = Lock::new(Vec::new())?;
     /// # assert!(crash::spawn(steps.clone())?.join().is_err());
-    /// # let Err(phalanx::LockError::Poisoned(poisoned)) = steps.lock() else { panic!("not poisoned") };
+    /// # let Err(phalanx::sync::LockError::Poisoned(poisoned)) = steps.lock() else { panic!("not poisoned") };
     /// # assert_eq!((*poisoned.guard).clone(), [1]); // the next holder
     /// # Ok(())
     /// # }
@@ -291,7 +291,7 @@ impl<T: Portable> Guard<T> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use phalanx::{Lock, SyncError};
+    /// # use phalanx::sync::{Lock, SyncError};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let lock = Lock::new(1)?;

@@ -16,7 +16,7 @@ use crate::ipc::codec::Portable;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 
-/// A value that many holders may read at one time, or one may change; see also [`Lock`](crate::Lock).
+/// A value that many holders may read at one time, or one may change; see also [`Lock`](crate::sync::Lock).
 ///
 /// Callers get the lock in the order in which they asked: readers that come after a waiting writer wait
 /// behind it, so neither side starves the other. The death of a reader has no effect. After that of a writer
@@ -25,7 +25,7 @@ use crate::types::exit::ExitReason;
 /// gets [`LockError::HeldByThisThread`], since a writer may be waiting in between.
 ///
 /// ```
-/// use phalanx::RwLock;
+/// use phalanx::sync::RwLock;
 /// use phalanx::prelude::*;
 ///
 /// #[task]
@@ -122,7 +122,7 @@ impl<T: Portable> RwLock<T> {
     /// Takes it for changes, if it is free.
     ///
     /// ```
-    /// # use phalanx::{LockError, RwLock};
+    /// # use phalanx::sync::{LockError, RwLock};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let lock = RwLock::new(1)?;
@@ -143,10 +143,10 @@ impl<T: Portable> RwLock<T> {
     }
 
     /// Waits, with a guard for changes, until the predicate is true of the value; see
-    /// [`Lock::wait_until`](crate::Lock::wait_until).
+    /// [`Lock::wait_until`](crate::sync::Lock::wait_until).
     ///
     /// # Errors
-    /// See [`Lock::wait_until`](crate::Lock::wait_until).
+    /// See [`Lock::wait_until`](crate::sync::Lock::wait_until).
     ///
     /// # Panics
     /// If the guard is that of another lock.
@@ -164,7 +164,7 @@ impl<T: Portable> RwLock<T> {
         self.server.any()
     }
 
-    /// Ends the server, and with it the value; see [`Lock::stop`](crate::Lock::stop).
+    /// Ends the server, and with it the value; see [`Lock::stop`](crate::sync::Lock::stop).
     ///
     /// # Errors
     /// [`SendError::Gone`] if it had ended before.

@@ -21,7 +21,7 @@ use crate::types::exit::ExitReason;
 /// asked, however many they want.
 ///
 /// ```
-/// use phalanx::Semaphore;
+/// use phalanx::sync::Semaphore;
 /// use phalanx::prelude::*;
 ///
 /// #[task]
@@ -87,7 +87,7 @@ impl Semaphore {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use phalanx::{Semaphore, SyncError};
+    /// # use phalanx::sync::{Semaphore, SyncError};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let semaphore = Semaphore::new(2)?;
@@ -117,7 +117,7 @@ impl Semaphore {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use phalanx::{Semaphore, SyncError};
+    /// # use phalanx::sync::{Semaphore, SyncError};
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let semaphore = Semaphore::new(3)?;

@@ -85,7 +85,9 @@ mod tests {
         use crate::types::down::{Down, InProgress, Who};
         use crate::types::error::{At, CallError, Executed, SendError, SpawnError, TrySendError};
         use crate::types::exit::ExitReason;
-        use crate::{ActorId, PipeError, QueueError, SpecError, StoreError, SupervisorError, SyncError};
+        use crate::{
+            ActorId, PipeError, QueueError, SpecError, StoreError, SupervisorError, sync::SyncError,
+        };
 
         let evil = || "a\n[1 root] forged\r\u{1b}[2J\u{9b}\u{85}".to_owned();
         let after = Duration::from_secs(1);
@@ -97,7 +99,7 @@ mod tests {
         let down = Down { who: who.clone(), incarnation: 1, reason: reason(), in_progress, unserved: 0 };
         let specs = SpecError::DuplicateId(evil());
         let travelled: crate::Error = postcard::from_bytes(&postcard::to_stdvec(&evil()).unwrap()).unwrap();
-        let poisoned = crate::Poisoned { guard: (), by: who.clone(), incarnation: 1, reason: reason() };
+        let poisoned = crate::sync::Poisoned { guard: (), by: who.clone(), incarnation: 1, reason: reason() };
         let shown: Vec<Box<dyn fmt::Display>> = vec![
             Box::new(reason()),
             Box::new(panicked),
@@ -125,9 +127,12 @@ mod tests {
             Box::new(crate::PutError::Codec((), evil())),
             Box::new(crate::GetError::Codec(evil())),
             Box::new(SyncError::Gone { reason: Some(reason()), at: at() }),
-            Box::new(crate::LockError::<()>::System(evil())),
-            Box::new(crate::LockError::Poisoned(Box::new(poisoned))),
-            Box::new(crate::BarrierError::Broken { by: who, why: crate::sync::Breakage::Ended(reason()) }),
+            Box::new(crate::sync::LockError::<()>::System(evil())),
+            Box::new(crate::sync::LockError::Poisoned(Box::new(poisoned))),
+            Box::new(crate::sync::BarrierError::Broken {
+                by: who,
+                why: crate::sync::Breakage::Ended(reason()),
+            }),
             Box::new(StoreError::Panicked { message: evil() }),
             Box::new(PipeError::Io(evil())),
             Box::new(crate::pool::TaskError::App(evil(), crate::pool::TaskAt::new("task", 1, None, None))),

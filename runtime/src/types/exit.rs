@@ -27,7 +27,7 @@ pub enum ExitReason {
     Normal,
     /// A graceful stop: the message in progress was finished, `#[on_stop]` has run.
     Stopped(StoppedBy),
-    /// Its own code called `exit` with this code, 0 included; or it is a [`Command`](crate::Command) that
+    /// Its own code called `exit` with this code, 0 included; or it is a [`Command`](crate::command::Command) that
     /// ended with it.
     Exited(i32),
     /// It was killed by SIGKILL, on purpose: by [`kill`](crate::ActorRef::kill), by `brutal_kill`, with its

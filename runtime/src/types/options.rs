@@ -74,10 +74,7 @@ impl Options {
     /// Returns the `declared` options of a child, but for those that were changed when it was `made`, compared
     /// with its `plain` ones.
     pub(crate) fn merged(declared: &Options, plain: &Options, made: &Options) -> Options {
-        let stop = |of: &Options| (of.shutdown, of.grace);
-        // Two options set one thing.
-        let (shutdown, grace) = pick(stop(declared), &stop(plain), stop(made));
-        Options { shutdown, grace, ..Options::merged_by_field(declared, plain, made) }
+        Options::merged_by_field(declared, plain, made)
     }
 
     /// How many messages its mailbox holds.
@@ -102,12 +99,12 @@ impl Options {
         if self.mailbox.is_some_and(|mailbox| !(1..=MAX_MAILBOX).contains(&mailbox)) {
             return Err("the option `mailbox` is between 1 and 65535 messages");
         }
-        if zero(self.deadline) || zero(self.start) || zero(self.timeout) {
-            return Err("the options `deadline`, `start` and `timeout` must be greater than zero");
+        if zero(self.deadline) || zero(self.start_timeout) || zero(self.timeout) {
+            return Err("the options `deadline`, `start_timeout` and `timeout` must be greater than zero");
         }
-        if zero(self.grace) || self.shutdown == Some(Shutdown::Timeout(Duration::ZERO)) {
-            return Err("the options `grace` and `shutdown` must be greater than zero; \
-                 for a stop without a grace, set `shutdown` to `BrutalKill`");
+        if self.shutdown == Some(Shutdown::Timeout(Duration::ZERO)) {
+            return Err("the option `shutdown` must be greater than zero; \
+                 for a stop without a grace, set it to `BrutalKill`");
         }
         if self.memory == Some(0) {
             return Err("the option `memory` is at least 1 byte");
@@ -135,7 +132,7 @@ impl Options {
 
     /// How it is stopped; `otherwise` if no option says so.
     pub(crate) fn how_to_stop(&self, otherwise: Shutdown) -> Shutdown {
-        self.shutdown.or(self.grace.map(Shutdown::Timeout)).unwrap_or(otherwise)
+        self.shutdown.unwrap_or(otherwise)
     }
 
     /// How its supervisor treats it: a `declared` one, or that of the process that spawns it.
@@ -189,9 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn grace_and_shutdown_are_two_ways_to_say_the_same() {
+    fn how_a_builder_stops_counts_before_what_is_declared() {
         let declared = Options { shutdown: Some(Shutdown::BrutalKill), ..Options::DEFAULT };
-        let made = Options { grace: Some(Duration::from_secs(1)), ..Options::DEFAULT };
+        let made = Options { shutdown: Some(Duration::from_secs(1).into()), ..Options::DEFAULT };
         let otherwise = Shutdown::Infinity;
         let stop = Options::merged(&declared, &Options::DEFAULT, &made).how_to_stop(otherwise);
         assert_eq!(stop, Shutdown::Timeout(Duration::from_secs(1)));

@@ -9,7 +9,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use phalanx::pool::End;
+use phalanx::pool::Stop;
 use phalanx::prelude::*;
 use phalanx::{Pool, Restart};
 use phalanx_tests::PROGRAM_TIMEOUT;
@@ -40,7 +40,7 @@ fn sum(numbers: Vec<u32>) -> u32 {
 
 /// Spawns, asks, has an actor spawn, crash and come back, runs a task and a pool.
 fn all() -> phalanx::Result<()> {
-    let worker = Worker.builder().restart(Restart::Permanent).start(PROGRAM_TIMEOUT).spawn()?;
+    let worker = Worker.builder().restart(Restart::Permanent).start_timeout(PROGRAM_TIMEOUT).spawn()?;
     expect("an answer", worker.double(21).wait()?, 42)?;
     expect("an answer of an actor below it", worker.delegate(21).wait()?, 42)?;
     if worker.crash().wait().is_ok() {
@@ -52,7 +52,7 @@ fn all() -> phalanx::Result<()> {
     let pool = Pool::builder().workers(2).build()?;
     let doubled = pool.map(|number: u32| 2 * number, 0..10)?;
     expect("the sum of a pool's results", doubled.iter().sum(), 90)?;
-    pool.shutdown(End::Drain)?;
+    pool.stop(Stop::Drain)?;
     phalanx::shutdown();
     Ok(())
 }

@@ -215,7 +215,7 @@ fn at_the_end_of_the_program_one_that_does_not_drain_fails_what_is_queued() {
 #[test]
 fn a_shutdown_takes_no_longer_than_its_budget() {
     alone(|| {
-        let half = Half.builder().grace(EVENT_TIMEOUT).spawn().unwrap();
+        let half = Half.builder().shutdown(EVENT_TIMEOUT).spawn().unwrap();
         let nap = half.nap(1_000_000);
         eventually("the nap", EVENT_TIMEOUT, || half.depth() == 0);
         let start = std::time::Instant::now();

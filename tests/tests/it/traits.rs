@@ -4,7 +4,11 @@ use std::collections::HashSet;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
+use phalanx::command::Command;
+use phalanx::pool::TaskHandle;
 use phalanx::prelude::*;
+use phalanx::store::Counter;
+use phalanx::sync::{Barrier, Event, Lock, RwLock, Semaphore, SyncError};
 use phalanx::{pool, sync, *};
 use phalanx_tests::alone;
 use serde::Serialize;
@@ -50,10 +54,10 @@ fn refs_and_handles_are_keys_and_travel() {
     handle::<Event>();
     handle::<Barrier>();
     handle::<Counter>();
-    handle::<phalanx::Cell<f64>>();
-    handle::<phalanx::List<f64>>();
-    handle::<phalanx::Map<String, f64>>();
-    handle::<phalanx::Set<String>>();
+    handle::<phalanx::store::Cell<f64>>();
+    handle::<phalanx::store::List<f64>>();
+    handle::<phalanx::store::Map<String, f64>>();
+    handle::<phalanx::store::Set<String>>();
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn what_is_known_of_an_end_is_a_value() {
 #[test]
 fn all_can_be_used_from_any_thread() {
     shared::<Pool>();
-    shared::<Task<String>>();
+    shared::<TaskHandle<String>>();
     shared::<Process<String>>();
     shared::<Monitor>();
     shared::<Reply<String>>();

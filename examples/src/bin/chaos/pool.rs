@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use phalanx::pool::{self, OnLoss, PoolError, TaskError};
 use phalanx::prelude::*;
-use phalanx::{Pool, Shared, Task};
+use phalanx::{Pool, Shared, pool::TaskHandle};
 
 use crate::args::{Load, Options};
 use crate::client::Account;
@@ -119,7 +119,7 @@ fn storm(load: Load, seed: u64) -> phalanx::Result<Report> {
 }
 
 /// Each outcome is counted where it comes, and checked where it is waited for.
-fn submit(pool: &Pool, load: Load, number: u64, outcomes: &Arc<[AtomicU8]>) -> Task<u64> {
+fn submit(pool: &Pool, load: Load, number: u64, outcomes: &Arc<[AtomicU8]>) -> TaskHandle<u64> {
     let outcomes = Arc::clone(outcomes);
     let task = if load.idempotent { pool.submit(repeatable, number) } else { pool.submit(work, number) };
     task.on_done(move |_| {
@@ -146,7 +146,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn note(&mut self, number: u64, load: Load, mut task: Task<u64>, mark: &AtomicU32) {
+    fn note(&mut self, number: u64, load: Load, mut task: TaskHandle<u64>, mark: &AtomicU32) {
         self.account.calls += 1;
         let patience = if self.account.hangs == 0 { PATIENCE } else { Duration::ZERO };
         let result = task.wait_timeout(patience);

@@ -57,7 +57,7 @@ fn start() -> phalanx::Result<(SupervisorRef, Vec<ActorRef<Worker>>)> {
             let name = format!("worker-{group}-{number}");
             let worker = Worker::default().builder().name(&name).mailbox(1024);
             // A process can be stopped at any moment: while it starts, while it works, while it stops.
-            let worker = worker.deadline(STUCK).start(2 * STUCK).grace(2 * STUCK).reserve()?;
+            let worker = worker.deadline(STUCK).start_timeout(2 * STUCK).shutdown(2 * STUCK).reserve()?;
             workers.push(worker.actor_ref());
             below = below.child(name, worker);
         }

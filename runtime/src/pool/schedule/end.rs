@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Schedule;
-use crate::pool::End;
+use crate::pool::Stop;
 use crate::pool::error::PoolError;
 use crate::pool::worker_handle::WorkerHandle;
 
@@ -15,7 +15,7 @@ impl Schedule {
 
     /// Whether nothing more is begun.
     pub(crate) fn is_cut_off(&self) -> bool {
-        self.end.is_some_and(|end| end != End::Drain)
+        self.end.is_some_and(|end| end != Stop::Drain)
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
@@ -32,7 +32,7 @@ impl Schedule {
     }
 
     /// Takes no more tasks; returns whether `end` is harder than the end before.
-    pub(crate) fn begin_end(&mut self, end: End) -> bool {
+    pub(crate) fn begin_end(&mut self, end: Stop) -> bool {
         if self.has_ended || self.end.is_some_and(|before| before >= end) {
             return false;
         }
@@ -56,7 +56,7 @@ impl Schedule {
             return false;
         }
         self.broken = Some(Arc::new(error));
-        self.end = Some(End::Kill);
+        self.end = Some(Stop::Kill);
         self.kill_at = Some(now);
         true
     }

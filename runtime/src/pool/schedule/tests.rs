@@ -286,21 +286,21 @@ fn a_start_that_has_failed_is_tried_again_later_and_not_for_ever() {
 fn an_end_becomes_only_harder() {
     let mut schedule = schedule(PoolBuilder::new().workers(1));
     assert!(schedule.refusal().is_none());
-    assert!(schedule.begin_end(End::Drain) && !schedule.begin_end(End::Drain));
+    assert!(schedule.begin_end(Stop::Drain) && !schedule.begin_end(Stop::Drain));
     assert!(matches!(schedule.refusal(), Some(Outcome::Closed)) && !schedule.is_cut_off());
-    assert!(schedule.begin_end(End::CancelPending) && !schedule.begin_end(End::Drain));
-    assert!(schedule.is_cut_off() && schedule.begin_end(End::Kill));
+    assert!(schedule.begin_end(Stop::CancelPending) && !schedule.begin_end(Stop::Drain));
+    assert!(schedule.is_cut_off() && schedule.begin_end(Stop::Kill));
 }
 
 #[test]
 fn a_pool_that_ends_starts_only_workers_that_have_something_to_do() {
     let (caller, now) = (Arc::default(), Instant::now());
     let mut schedule = schedule(PoolBuilder::new().workers(2));
-    schedule.begin_end(End::Drain);
+    schedule.begin_end(Stop::Drain);
     assert_eq!(schedule.due_starts(now), 0);
     schedule.enqueue(piece(&caller, 0, 1, 1, false));
     assert_eq!(schedule.due_starts(now), 1);
-    schedule.begin_end(End::Kill);
+    schedule.begin_end(Stop::Kill);
     assert_eq!(schedule.due_starts(now), 0);
 }
 

@@ -35,7 +35,7 @@ pub enum SpawnError {
         actor: String,
         /// The limit.
         after: Duration,
-        /// What it waited for, and the last line that it wrote, if it is a [`Command`](crate::Command); else
+        /// What it waited for, and the last line that it wrote, if it is a [`Command`](crate::command::Command); else
         /// empty.
         awaited: String,
     },

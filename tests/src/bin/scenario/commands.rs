@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::Duration;
 
-use phalanx::{Command, Output, Ready};
+use phalanx::command::{Command, Output, Ready};
 use phalanx_tests::FOREVER;
 
 use crate::argument;
@@ -64,7 +64,7 @@ pub(crate) fn several() -> phalanx::Result<()> {
     ];
     let mut started = Vec::new();
     for (number, command) in commands.into_iter().enumerate() {
-        started.push(command.name(format!("command-{number}")).grace(GRACE).spawn()?);
+        started.push(command.name(format!("command-{number}")).shutdown(GRACE).spawn()?);
     }
     println!("{}", started[0].pid()?);
     thread::sleep(FOREVER);
@@ -76,7 +76,7 @@ pub(crate) fn several() -> phalanx::Result<()> {
 #[phalanx::main]
 pub(crate) fn keeps() -> phalanx::Result<()> {
     let command = Command::new(argument(3)).args(std::env::args_os().skip(4)).output(Output::Discard);
-    let _command = command.current_dir("/").ready(Ready::port(argument(2))).start(LONG).spawn()?;
+    let _command = command.current_dir("/").ready(Ready::port(argument(2))).start_timeout(LONG).spawn()?;
     println!("ready");
     thread::sleep(FOREVER);
     Ok(())

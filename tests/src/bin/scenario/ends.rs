@@ -88,7 +88,7 @@ pub(crate) fn panics() -> phalanx::Result<()> {
 /// One hangs in its hook, one in its handler.
 #[phalanx::main]
 pub(crate) fn hangs() -> phalanx::Result<()> {
-    Stubborn.builder().grace(Duration::from_millis(300)).spawn()?;
+    Stubborn.builder().shutdown(Duration::from_millis(300)).spawn()?;
     let worker = Witness.builder().name("worker").deadline(Duration::from_millis(300)).spawn()?;
     worker.work(FOREVER.as_millis() as u64)?;
     Ok(())

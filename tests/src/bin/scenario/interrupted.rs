@@ -45,7 +45,7 @@ pub(crate) fn alone_again() -> phalanx::Result<()> {
 #[phalanx::main]
 pub(crate) fn hanging() -> phalanx::Result<()> {
     witness("early")?;
-    let stubborn = Stubborn.builder().grace(FOREVER).spawn()?;
+    let stubborn = Stubborn.builder().shutdown(FOREVER).spawn()?;
     say_ready();
     stubborn.join();
     Ok(())
@@ -54,7 +54,8 @@ pub(crate) fn hanging() -> phalanx::Result<()> {
 /// One of its actors is in a handler that takes very long.
 #[phalanx::main]
 pub(crate) fn handling() -> phalanx::Result<()> {
-    let actor = crate::actors::Witness.builder().name("worker").grace(Duration::from_millis(300)).spawn()?;
+    let actor =
+        crate::actors::Witness.builder().name("worker").shutdown(Duration::from_millis(300)).spawn()?;
     actor.work(FOREVER.as_millis() as u64)?;
     say_ready();
     actor.join();

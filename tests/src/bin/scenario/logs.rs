@@ -79,14 +79,19 @@ pub(crate) fn forges() -> phalanx::Result<()> {
     phalanx::logging::init();
     let forger = Forger::spawn(false)?;
     forger.forge().wait()?;
-    let command = || phalanx::Command::shell("printf 'a\\033[2J\\r[1 forged] c'; exit 3").name("command");
+    let command =
+        || phalanx::command::Command::shell("printf 'a\\033[2J\\r[1 forged] c'; exit 3").name("command");
     let tree = Supervisor::one_for_one().name("tree").start()?;
     let errors: [String; 5] = [
         forger.fail().wait().expect_err("an error").to_string(),
         forger.fail_by_our_error().wait().expect_err("an error").to_string(),
         Forger::spawn(true).expect_err("an error").to_string(),
         tree.start_child("child", Forger::builder(true)).expect_err("an error").to_string(),
-        command().ready(phalanx::Ready::line("listening")).spawn().expect_err("an error").to_string(),
+        command()
+            .ready(phalanx::command::Ready::line("listening"))
+            .spawn()
+            .expect_err("an error")
+            .to_string(),
     ];
     for error in errors {
         eprintln!("[0 error] {error}");

@@ -90,7 +90,7 @@ pub(crate) fn tasks() -> phalanx::Result<()> {
 /// One worker does not stop.
 #[phalanx::main]
 pub(crate) fn hangs() -> phalanx::Result<()> {
-    let stubborn = Stubborn.builder().grace(Duration::from_millis(300));
+    let stubborn = Stubborn.builder().shutdown(Duration::from_millis(300));
     let worker = Witness.builder().name("worker");
     let inner = Supervisor::one_for_one().name("inner").child("worker", worker).child("stubborn", stubborn);
     Supervisor::one_for_one().child("inner", inner).start()?;
@@ -125,7 +125,7 @@ pub(crate) fn interrupted() -> phalanx::Result<()> {
 /// As `interrupted`, with a worker that does not stop.
 #[phalanx::main]
 pub(crate) fn interrupted_hanging() -> phalanx::Result<()> {
-    let stubborn = Stubborn.builder().grace(FOREVER);
+    let stubborn = Stubborn.builder().shutdown(FOREVER);
     let top = Supervisor::one_for_one().child("stubborn", stubborn).start()?;
     println!("{}", std::process::id());
     top.join();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-use phalanx::Command;
+use phalanx::command::Command;
 use phalanx::prelude::*;
 
 #[actor]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx::{Command, ExitReason};
+use phalanx::{ExitReason, command::Command};
 use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually, processes};
 
 use super::{Paper, SCENARIO, begun};
@@ -162,7 +162,7 @@ fn a_command_of_an_actor_ends_with_it() {
 
     #[actor]
     impl Owner {
-        fn start(&self) -> phalanx::Result<phalanx::CommandRef> {
+        fn start(&self) -> phalanx::Result<phalanx::command::CommandRef> {
             Ok(Command::new("sleep").arg("1000").spawn()?)
         }
     }

@@ -11,7 +11,7 @@ mod surroundings;
 use std::fs;
 use std::path::PathBuf;
 
-use phalanx::{Command, CommandRef, Ready};
+use phalanx::command::{Command, CommandRef, Ready};
 use phalanx_tests::{EVENT_TIMEOUT, processes, until};
 
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");

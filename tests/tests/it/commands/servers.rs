@@ -10,7 +10,10 @@ use std::process;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx::{Command, Ready, Restart};
+use phalanx::{
+    Restart,
+    command::{Command, Ready},
+};
 use phalanx_tests::{EVENT_TIMEOUT, Program, RESTART_WINDOW, alone, eventually, processes, until};
 
 use super::SCENARIO;
@@ -104,7 +107,7 @@ struct Server {
 impl Server {
     fn command(&self) -> Command {
         let command = Command::new(&self.program).args(&self.args);
-        command.ready(Ready::port(self.address())).start(Duration::from_secs(20))
+        command.ready(Ready::port(self.address())).start_timeout(Duration::from_secs(20))
     }
 
     /// It is started again whenever it ends.
@@ -159,7 +162,7 @@ const VICTIMS: [&[Victim]; 5] = [
 
 /// Waits until the command has another process than this one, and that serves.
 #[track_caller]
-fn comes_back(command: &phalanx::CommandRef, last: u32, serves: impl Fn() -> bool) -> u32 {
+fn comes_back(command: &phalanx::command::CommandRef, last: u32, serves: impl Fn() -> bool) -> u32 {
     let pid =
         until("another process", EVENT_TIMEOUT, || command.command_pid().ok().filter(|&pid| pid != last));
     eventually("a server that serves", EVENT_TIMEOUT, serves);

@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use phalanx::command::{Command, Ready};
 use phalanx::prelude::*;
-use phalanx::{Command, Ready};
 use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually, processes};
 
 use super::{Paper, SCENARIO, supervised};
@@ -40,7 +40,7 @@ fn a_command_is_the_child_of_a_keeper_that_bears_its_name() {
 #[test]
 fn a_ref_to_a_command_travels() {
     #[task]
-    fn ask(command: phalanx::CommandRef) -> u32 {
+    fn ask(command: phalanx::command::CommandRef) -> u32 {
         command.command_pid().unwrap()
     }
     alone(|| {
@@ -150,7 +150,7 @@ fn a_line_that_never_comes_is_a_start_timeout_and_leaves_nothing() {
             paper.path()
         );
         let limit = Duration::from_millis(1500);
-        let (start, command) = (Instant::now(), Command::shell(line).name("mute").start(limit));
+        let (start, command) = (Instant::now(), Command::shell(line).name("mute").start_timeout(limit));
         let error = command.ready(Ready::line("listening")).spawn().unwrap_err();
         assert!(start.elapsed() >= limit);
         let awaited = "a line with `listening`; its last line was: loading".to_owned();
@@ -194,7 +194,7 @@ fn a_socket_says_that_it_is_ready() {
         command.kill().unwrap();
         command.join();
         let limit = Duration::from_millis(500);
-        let late = Command::new("sleep").arg("1000").start(limit).ready(Ready::path(paper.path()));
+        let late = Command::new("sleep").arg("1000").start_timeout(limit).ready(Ready::path(paper.path()));
         match late.spawn() {
             Err(SpawnError::StartTimeout { awaited, .. }) => {
                 assert_eq!(awaited, format!("a listener at `{}`", paper.path()));
@@ -221,7 +221,7 @@ fn an_option_that_cannot_be_is_refused_by_name() {
             (command().stop_signal(65), "`stop_signal`"),
             (command().ready(Ready::port("localhost")), "`ready`"),
             (command().ready(Ready::port("localhost:http")), "`ready`"),
-            (command().start(Duration::ZERO), "`start`"),
+            (command().start_timeout(Duration::ZERO), "`start_timeout`"),
             (command().oom_score_adj(1001), "`oom_score_adj`"),
         ];
         let services = Supervisor::one_for_one().name("services").start().unwrap();
@@ -247,7 +247,7 @@ fn a_start_can_be_called_off() {
         let [pid, paper] = ["pid", "stopped"].map(Paper::new);
         let trap = format!("trap 'echo yes >{}; exit' TERM; echo $$ >{}", paper.path(), pid.path());
         let command = Command::shell(format!("{trap}; while :; do sleep 0.01; done"));
-        let command = command.name("slow").start(FOREVER).ready(Ready::line("listening"));
+        let command = command.name("slow").start_timeout(FOREVER).ready(Ready::line("listening"));
         let starting = thread::spawn(|| command.spawn());
         let keeper = processes::stat(pid.number()).unwrap().parent;
         processes::signal("TERM", i64::from(keeper));

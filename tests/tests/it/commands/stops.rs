@@ -4,7 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{Command, Ready, StoppedBy};
+use phalanx::{
+    StoppedBy,
+    command::{Command, Ready},
+};
 use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes};
 
 use super::{Paper, begun};
@@ -125,7 +128,7 @@ fn the_grace_holds_at_the_end_of_the_program() {
     alone(|| {
         let (start, grace) = (Instant::now(), Duration::from_millis(700));
         let line = Command::shell("trap '' TERM; echo begun; while :; do sleep 0.1; done");
-        let command = line.grace(grace).ready(Ready::line("begun")).spawn().unwrap();
+        let command = line.shutdown(grace).ready(Ready::line("begun")).spawn().unwrap();
         phalanx::shutdown();
         assert!(start.elapsed() >= grace && start.elapsed() < EVENT_TIMEOUT);
         assert_eq!(command.exit_reason().unwrap().signal(), Some(9));

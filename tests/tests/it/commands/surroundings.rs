@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::env;
 
-use phalanx::{Command, ExitReason, Output};
+use phalanx::{
+    ExitReason,
+    command::{Command, Output},
+};
 use phalanx_tests::alone;
 
 use super::Paper;

@@ -32,7 +32,7 @@ impl Slow {
 const GRACE: Duration = Duration::from_millis(300);
 
 fn slow(takes: Duration) -> ActorBuilder<Slow> {
-    Slow { stopping: stopping(), takes }.builder().restart(Restart::Permanent).grace(GRACE)
+    Slow { stopping: stopping(), takes }.builder().restart(Restart::Permanent).shutdown(GRACE)
 }
 
 fn stopping() -> Note {

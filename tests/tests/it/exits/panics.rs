@@ -262,7 +262,7 @@ fn a_panic_while_the_state_is_dropped_is_reported_by_stop() {
 fn a_state_that_a_panic_has_left_half_changed_is_not_dropped() {
     alone(|| {
         let state = Panicker { panic_in_stop: true, panic_in_drop: true };
-        let panicker = state.builder().grace(Duration::from_secs(1)).spawn().unwrap();
+        let panicker = state.builder().shutdown(Duration::from_secs(1)).spawn().unwrap();
         let told = panicker.text("the one that counts".into()).wait().unwrap_err();
         let (message, ..) = words(told.exit_reason().cloned().unwrap());
         assert_eq!(message, "the one that counts");

@@ -440,7 +440,7 @@ fn a_kill_a_grace_that_ran_out_and_a_sigkill_from_elsewhere_are_told_apart() {
 
         let (at_end, stopped) = (Note::new("stopped"), Note::new("dropped"));
         let state = Careful { stopped: at_end.clone(), dropped: stopped.clone(), hangs: true };
-        let at_the_end = state.builder().grace(grace).spawn().unwrap();
+        let at_the_end = state.builder().shutdown(grace).spawn().unwrap();
         phalanx::shutdown();
         let expected = ExitReason::Killed { by: StoppedBy::Program, after: Some(grace) };
         assert_eq!(at_the_end.exit_reason(), Some(expected));

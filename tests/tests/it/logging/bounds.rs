@@ -4,7 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use phalanx::Command;
+use phalanx::command::Command;
 use phalanx::prelude::*;
 use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually};
 use tracing::{Event, Subscriber};

@@ -202,7 +202,9 @@ fn a_start_that_fails_is_a_detail() {
         assert!(Unborn::builder(false).name("unborn").spawn().is_err());
         let failed = hear_of("unborn", "not started");
         assert_eq!((failed.level, failed.text("reason")), (Level::DEBUG, "init failed: no wish to"));
-        assert!(Unborn::builder(true).name("late").start(Duration::from_millis(100)).spawn().is_err());
+        assert!(
+            Unborn::builder(true).name("late").start_timeout(Duration::from_millis(100)).spawn().is_err()
+        );
         let killed = hear_of("late", "killed by the watchdog");
         assert_eq!((killed.text("method"), killed.number("after_ms")), ("#[init]", 100));
         hear_of("late", "not started");

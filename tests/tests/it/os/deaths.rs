@@ -204,7 +204,7 @@ impl Stillborn {
 fn an_abort_before_readiness_is_an_error_of_the_spawn_and_no_wait() {
     alone(|| {
         // The limit of the case is shorter than that of the start.
-        let spawned = Stillborn::builder().start(FOREVER).spawn();
+        let spawned = Stillborn::builder().start_timeout(FOREVER).spawn();
         match spawned {
             Err(SpawnError::Died { reason, .. }) => assert_eq!(reason.signal(), Some(6)),
             other => panic!("{other:?}"),

@@ -213,7 +213,7 @@ fn pids(pool: &Pool, tasks: usize) -> Vec<u32> {
 #[test]
 fn a_worker_is_replaced_after_its_tasks() {
     alone(|| {
-        let pool = Pool::builder().workers(1).max_tasks(3).build().unwrap();
+        let pool = Pool::builder().workers(1).recycle_after(3).build().unwrap();
         let pids = pids(&pool, 9);
         for three in pids.chunks(3) {
             assert!(three.iter().all(|pid| *pid == three[0]), "{pids:?}");
@@ -230,7 +230,7 @@ fn a_worker_is_replaced_after_its_tasks() {
 fn recycling_stalls_nobody() {
     alone(|| {
         for (workers, limit, tasks) in [(1, 2, 6), (2, 2, 8), (3, 1, 100)] {
-            let pool = Pool::builder().workers(workers).max_tasks(limit).build().unwrap();
+            let pool = Pool::builder().workers(workers).recycle_after(limit).build().unwrap();
             let submitted: Vec<_> = (0..tasks).map(|n| pool.submit(square, n)).collect();
             for (n, task) in (0..).zip(submitted) {
                 assert_eq!(task.wait().unwrap(), n * n);
@@ -247,7 +247,7 @@ fn recycling_stalls_nobody() {
 fn closing_while_a_worker_retires_loses_nothing() {
     alone(|| {
         for round in 0..10 {
-            let pool = Pool::builder().workers(1).max_tasks(1).build().unwrap();
+            let pool = Pool::builder().workers(1).recycle_after(1).build().unwrap();
             let tasks: Vec<_> = (0..3).map(|n| pool.submit(square, n)).collect();
             if round % 2 == 0 {
                 pool.close();
@@ -267,11 +267,11 @@ fn workers_that_grow_or_are_old_are_replaced() {
             std::mem::forget(vec![1_u8; bytes]);
             std::process::id()
         };
-        let pool = Pool::builder().workers(1).max_growth(32 << 20).build().unwrap();
+        let pool = Pool::builder().workers(1).recycle_growth(32 << 20).build().unwrap();
         let first = pool.run(grow, 1).unwrap();
         assert_eq!(pool.run(grow, 40 << 20).unwrap(), first);
         assert_ne!(pool.run(grow, 1).unwrap(), first);
-        let pool = Pool::builder().workers(1).max_age(Duration::from_millis(100)).build().unwrap();
+        let pool = Pool::builder().workers(1).recycle_at_age(Duration::from_millis(100)).build().unwrap();
         let first = pool.run(pid, ()).unwrap();
         eventually("another process", EVENT_TIMEOUT, || pool.run(pid, ()).unwrap() != first);
         pool.close();
@@ -282,7 +282,7 @@ fn workers_that_grow_or_are_old_are_replaced() {
 #[test]
 fn a_worker_that_is_too_old_as_soon_as_it_is_there_serves_all_the_same() {
     alone(|| {
-        let pool = Pool::builder().workers(2).max_age(Duration::from_nanos(1)).build().unwrap();
+        let pool = Pool::builder().workers(2).recycle_at_age(Duration::from_nanos(1)).build().unwrap();
         for n in 0..5 {
             assert_eq!(pool.run(square, n).unwrap(), n * n);
         }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use phalanx::Pool;
-use phalanx::pool::{End, PoolError, TaskError};
+use phalanx::pool::{PoolError, Stop, TaskError};
 use phalanx_tests::{EVENT_TIMEOUT, Program, alone, eventually, processes};
 
 use super::{Latch, nap, pass, pid, pool, square};
@@ -37,7 +37,7 @@ fn a_drain_does_everything_and_refuses_more() {
     alone(|| {
         let pool = pool(2);
         let tasks: Vec<_> = (0..50).map(|_| pool.submit(nap, 10)).collect();
-        let report = pool.shutdown(End::Drain).unwrap();
+        let report = pool.stop(Stop::Drain).unwrap();
         assert_eq!((report.succeeded, report.cancelled), (50, 0));
         assert!(tasks.into_iter().all(|task| task.wait().is_ok()));
         assert!(matches!(pool.run(square, 1), Err(TaskError::Closed(_))));
@@ -52,7 +52,7 @@ fn what_is_pending_can_be_cancelled_and_what_runs_is_done() {
         let pool = pool(2);
         let tasks: Vec<_> = (0..50).map(|_| pool.submit(nap, 100)).collect();
         eventually("tasks that run", EVENT_TIMEOUT, || tasks[0].is_running());
-        let report = pool.shutdown(End::CancelPending).unwrap();
+        let report = pool.stop(Stop::CancelPending).unwrap();
         assert!(report.cancelled > 20, "{report}");
         assert_eq!(report.succeeded + report.cancelled, 50);
         for task in tasks {
@@ -69,7 +69,7 @@ fn a_kill_leaves_nobody_alive() {
         eventually("tasks that run", EVENT_TIMEOUT, || tasks[0].is_running());
         let workers: Vec<u32> = pool.insights().workers.iter().filter_map(|worker| worker.pid).collect();
         let start = Instant::now();
-        let report = pool.shutdown(End::Kill).unwrap();
+        let report = pool.stop(Stop::Kill).unwrap();
         assert!(start.elapsed() < Duration::from_secs(2));
         assert_eq!(report.cancelled, 50, "{report}");
         assert_eq!(report.crashes, 0, "{report}");

@@ -36,10 +36,10 @@ fn a_map_is_the_sequential_one_whatever_the_chunk() {
         let zero = ms(0);
         let refused = [
             builder().chunk(0),
-            builder().max_age(zero),
-            builder().max_tasks(0),
-            builder().max_rss(0),
-            builder().grace(zero),
+            builder().recycle_at_age(zero),
+            builder().recycle_after(0),
+            builder().recycle_above(0),
+            builder().shutdown(zero),
             builder().start_timeout(zero),
             builder().memory(0),
             builder().deadline(ms(100)).soft_deadline(ms(100)),

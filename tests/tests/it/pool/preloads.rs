@@ -27,7 +27,7 @@ fn sum(_: ()) -> Option<u64> {
 #[test]
 fn workers_share_what_their_supervisor_has_loaded() {
     alone(|| {
-        let pool = Pool::builder().workers(2).max_tasks(1).preload(load, 1000).build().unwrap();
+        let pool = Pool::builder().workers(2).recycle_after(1).preload(load, 1000).build().unwrap();
         let pids: Vec<_> = (0..6).map(|_| pool.run(loader, ()).unwrap()).collect();
         assert!(pids[0].is_some() && pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
         assert_eq!(pool.run(sum, ()).unwrap(), Some(499_500));
@@ -77,7 +77,7 @@ fn draw(_: ()) -> (u32, u32) {
 #[test]
 fn workers_notice_that_they_have_been_forked() {
     alone(|| {
-        let pool = Pool::builder().workers(2).max_tasks(1).preload(library::load, ()).build().unwrap();
+        let pool = Pool::builder().workers(2).recycle_after(1).preload(library::load, ()).build().unwrap();
         let mut drawn: Vec<_> = (0..8).map(|_| pool.run(draw, ()).unwrap()).collect();
         assert!(drawn.iter().all(|&(number, forks)| number != 0 && forks == 1), "{drawn:?}");
         drawn.sort_unstable();
@@ -178,7 +178,7 @@ fn in_temporary(name: &str) -> String {
 fn it_runs_once_in_the_supervisor_however_many_workers_there_are() {
     alone(|| {
         let file = in_temporary("notes");
-        let pool = Pool::builder().workers(3).max_tasks(1).preload(note, file.clone()).build().unwrap();
+        let pool = Pool::builder().workers(3).recycle_after(1).preload(note, file.clone()).build().unwrap();
         let parent = |_: ()| std::os::unix::process::parent_id();
         let parents = pool.map(parent, vec![(); 10]).unwrap();
         // Workers that die have successors, which need no loading either.

@@ -108,7 +108,7 @@ fn an_address_that_cannot_be_is_a_typed_error() {
         let nonsense = quick().serve("nowhere", &secret()).unwrap_err();
         assert!(matches!(nonsense, RemoteError::Address { .. }), "{nonsense}");
         let address = manager.addr();
-        manager.shutdown(LINK_TIMEOUT).unwrap();
+        manager.stop(LINK_TIMEOUT).unwrap();
         let nobody = remote::connect(address, &secret()).unwrap_err();
         assert!(matches!(nobody, RemoteError::Unreachable { .. }), "{nobody}");
     });

@@ -219,10 +219,10 @@ fn a_shutdown_answers_what_has_come_and_leaves_what_was_served() {
         let slow = remote.note_slowly(1, latch.clone());
         latch.await_mark("begun");
         latch.open();
-        manager.shutdown(LINK_TIMEOUT).unwrap();
+        manager.stop(LINK_TIMEOUT).unwrap();
         assert_eq!(slow.wait(), Ok(1));
         assert!(matches!(manager.join(), phalanx::ExitReason::Stopped(_)));
-        assert_eq!(manager.shutdown(LINK_TIMEOUT), Err(remote::RemoteError::Ended));
+        assert_eq!(manager.stop(LINK_TIMEOUT), Err(remote::RemoteError::Ended));
         assert!(matches!(remote.note(2).wait(), Err(CallError::Disconnected { .. })));
         assert_eq!(local.effects().wait().unwrap(), [1]);
         latch.remove();

@@ -375,7 +375,7 @@ fn a_shutdown_ends_the_gets_that_wait() {
         far.put(1).unwrap();
         assert_eq!(waiting.join().unwrap(), Ok(1));
         let waiting = thread::spawn(move || far.get());
-        manager.shutdown(LINK_TIMEOUT).unwrap();
+        manager.stop(LINK_TIMEOUT).unwrap();
         let outcome = waiting.join().unwrap();
         assert!(matches!(outcome, Err(GetError::Failed(QueueError::Disconnected { .. }))), "{outcome:?}");
         local.put(2).unwrap();

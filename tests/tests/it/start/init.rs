@@ -68,7 +68,7 @@ fn descend(depth: u64) -> u64 {
     std::hint::black_box(descend(std::hint::black_box(depth) + 1)) + 1
 }
 
-#[actor(start = "20s")]
+#[actor(start_timeout = "20s")]
 struct Fated;
 
 #[actor]
@@ -196,7 +196,7 @@ fn an_init_that_hangs_is_killed_and_reaped_at_the_start_limit() {
         // Long enough for the process to get as far as its init on a busy machine.
         let limit = Duration::from_millis(2500);
         let start = Instant::now();
-        let error = Hanging::builder(note.clone()).start(limit).spawn().unwrap_err();
+        let error = Hanging::builder(note.clone()).start_timeout(limit).spawn().unwrap_err();
         let took = start.elapsed();
         let pid: u32 = fs::read_to_string(&note).unwrap().parse().unwrap();
         assert!(!processes::exists(pid), "{:?}", processes::stat(pid));

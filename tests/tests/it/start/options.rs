@@ -9,7 +9,14 @@ use phalanx_tests::{alone, processes};
 
 use super::Echo;
 
-#[actor(name = "from-attribute", mailbox = 7, daemon, timeout = "300ms", grace = "1s", start = "9s")]
+#[actor(
+    name = "from-attribute",
+    mailbox = 7,
+    daemon,
+    timeout = "300ms",
+    shutdown = "1s",
+    start_timeout = "9s"
+)]
 struct Configured;
 
 #[actor]
@@ -72,14 +79,14 @@ fn impossible_options_are_refused_and_start_nothing() {
         assert_refused("mailbox", Echo.builder().mailbox(0).spawn());
         assert_refused("mailbox", Echo.builder().mailbox(65_536).spawn());
         assert_refused("deadline", Echo.builder().deadline(Duration::ZERO).spawn());
-        assert_refused("start", Echo.builder().start(Duration::ZERO).spawn());
+        assert_refused("start_timeout", Echo.builder().start_timeout(Duration::ZERO).spawn());
         assert_refused("timeout", Echo.builder().timeout(Duration::ZERO).spawn());
         assert_refused("name", Echo.builder().name("").spawn());
         assert_refused("name", Echo.builder().name("x".repeat(256)).spawn());
         for control in ["a\0b", "a\nb", "a\u{1b}[2Jb", "a\u{9b}b"] {
             assert_refused("name", Echo.builder().name(control).spawn());
         }
-        assert_refused("grace", Echo.builder().grace(Duration::ZERO).spawn());
+        assert_refused("shutdown", Echo.builder().shutdown(Duration::ZERO).spawn());
         assert_refused("shutdown", Echo.builder().shutdown(Shutdown::Timeout(Duration::ZERO)).spawn());
         assert_refused("memory", Echo.builder().memory(0).spawn());
         assert_refused("nice", Echo.builder().nice(20).spawn());
@@ -98,7 +105,7 @@ fn the_largest_and_the_smallest_options_work() {
         let (large, small) = (Echo.builder().mailbox(65_535), Echo.builder().mailbox(1));
         let name = "n".repeat(255);
         let large = large.name(name.clone()).timeout(Duration::MAX).deadline(Duration::MAX);
-        let large = large.start(Duration::MAX).grace(Duration::MAX).spawn().unwrap();
+        let large = large.start_timeout(Duration::MAX).shutdown(Duration::MAX).spawn().unwrap();
         let small = small.name("s").spawn().unwrap();
         assert_eq!((large.name(), large.capacity()), (name.as_str(), 65_535));
         assert_eq!((small.name(), small.capacity()), ("s", 1));

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use phalanx::prelude::*;
 use phalanx::store::Swap;
-use phalanx::{Cell, Counter, List, Map, Set, StoreError};
+use phalanx::{
+    StoreError,
+    store::{Cell, Counter, List, Map, Set},
+};
 use phalanx_tests::alone;
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use phalanx::prelude::*;
-use phalanx::{Counter, ExitReason, Map, StoreError};
+use phalanx::{
+    ExitReason, StoreError,
+    store::{Counter, Map},
+};
 use phalanx_tests::{EVENT_TIMEOUT, FOREVER, alone, eventually};
 
 use super::store;

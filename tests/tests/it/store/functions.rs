@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{Cell, Map, Portable, StoreError};
+use phalanx::{
+    Portable, StoreError,
+    store::{Cell, Map},
+};
 use phalanx_tests::alone;
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +131,8 @@ fn a_function_that_uses_its_own_store_is_told_so_and_does_not_hang() {
     alone(|| {
         let store = store();
         let (one, other) = (store.counter(1).unwrap(), store.cell(0).unwrap());
-        let ask = |_: &mut i64, counter: phalanx::Counter| counter.get().map_err(|error| error.to_string());
+        let ask =
+            |_: &mut i64, counter: phalanx::store::Counter| counter.get().map_err(|error| error.to_string());
         let error = other.update(ask, one).unwrap().unwrap_err();
         assert!(error.contains("cannot wait for itself"), "{error}");
     });

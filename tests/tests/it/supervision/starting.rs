@@ -213,7 +213,7 @@ fn an_init_beyond_its_limit_is_killed_and_reaped_and_what_has_stopped_is_gone() 
         let supervisor = Supervisor::one_for_one().start().unwrap();
         stage.spoil("slow", Trouble::Hangs, 1);
         let start = Instant::now();
-        match supervisor.start_child("slow", stage.worker("slow").start(limit)) {
+        match supervisor.start_child("slow", stage.worker("slow").start_timeout(limit)) {
             Err(SpawnError::StartTimeout { actor, after, .. }) => {
                 assert_eq!((&*actor, after), ("slow", limit))
             }
@@ -246,7 +246,8 @@ fn a_start_that_fails_below_a_running_supervisor_leaves_the_others_alone() {
         let supervisor = supervisor.start().unwrap();
         for trouble in [Trouble::Refuses, Trouble::Panics, Trouble::Hangs, Trouble::Ignores] {
             stage.spoil("c", trouble, 1);
-            let worker = stage.worker("c").restart(Restart::Temporary).start(Duration::from_millis(100));
+            let worker =
+                stage.worker("c").restart(Restart::Temporary).start_timeout(Duration::from_millis(100));
             assert!(supervisor.start_child("c", worker).is_err(), "{trouble:?}");
         }
         settled(&supervisor, 2);

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use phalanx::prelude::*;
 use phalanx::sync::Breakage;
-use phalanx::{Barrier, BarrierError, Counter, ExitReason};
+use phalanx::{
+    ExitReason,
+    store::Counter,
+    sync::{Barrier, BarrierError},
+};
 use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, processes, until_handled};
 
 use super::{REQUEST, counter, for_ever, killed, until};

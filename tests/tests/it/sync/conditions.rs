@@ -4,7 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{Counter, Lock, LockError};
+use phalanx::{
+    store::Counter,
+    sync::{Lock, LockError},
+};
 use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, until_handled};
 
 use super::{GRANT, MOMENT, counter, for_ever, killed, until};

@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{Counter, ExitReason, Lock, LockError, Restart, SyncError};
+use phalanx::{
+    ExitReason, Restart,
+    store::Counter,
+    sync::{Lock, LockError, SyncError},
+};
 use phalanx_tests::{EVENT_TIMEOUT, alone, eventually, handled, processes, until_handled};
 use serde::{Deserialize, Serialize};
 
@@ -239,7 +243,7 @@ fn the_next_process_of_a_restarted_actor_is_another_one() {
 /// Keeps the guard in its state.
 #[actor]
 struct Holder {
-    guard: Option<phalanx::Guard<u32>>,
+    guard: Option<phalanx::sync::Guard<u32>>,
 }
 
 #[actor]

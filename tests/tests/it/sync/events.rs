@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use phalanx::prelude::*;
-use phalanx::{Event, SyncError};
+use phalanx::sync::{Event, SyncError};
 use phalanx_tests::{EVENT_TIMEOUT, alone, processes, until_handled};
 
 use super::MOMENT;

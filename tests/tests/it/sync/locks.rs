@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use phalanx::prelude::*;
-use phalanx::{CallError, ExitReason, Lock, LockError, SyncError};
+use phalanx::{
+    CallError, ExitReason,
+    sync::{Lock, LockError, SyncError},
+};
 use phalanx_tests::{alone, until_handled};
 use serde::{Deserialize, Serialize, Serializer};
 

@@ -10,7 +10,7 @@ mod semaphores;
 
 use std::time::Duration;
 
-use phalanx::{Counter, ExitReason, Store};
+use phalanx::{ExitReason, Store, store::Counter};
 use phalanx_tests::{EVENT_TIMEOUT, FOREVER, eventually};
 
 /// Short, to be sure that it passes.

@@ -1,7 +1,10 @@
 //! Many readers, or one writer.
 
 use phalanx::prelude::*;
-use phalanx::{Counter, LockError, RwLock};
+use phalanx::{
+    store::Counter,
+    sync::{LockError, RwLock},
+};
 use phalanx_tests::{EVENT_TIMEOUT, alone, until_handled};
 
 use super::{REQUEST, counter, for_ever, killed, until};

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use phalanx::prelude::*;
-use phalanx::{Counter, Semaphore, SyncError};
+use phalanx::{
+    store::Counter,
+    sync::{Semaphore, SyncError},
+};
 use phalanx_tests::{EVENT_TIMEOUT, alone, processes};
 
 use super::{MOMENT, counter, for_ever, until};

@@ -224,7 +224,7 @@ fn an_option_that_cannot_be_is_refused_by_name() {
         let mut builders: Vec<_> =
             names.map(|name| (nap::builder().name(name), "`name`")).into_iter().collect();
         builders.push((nap::builder().deadline(Duration::ZERO), "`deadline`"));
-        builders.push((nap::builder().start(Duration::ZERO), "`start`"));
+        builders.push((nap::builder().start_timeout(Duration::ZERO), "`start_timeout`"));
         for (builder, option) in builders {
             match builder.spawn() {
                 Err(SpawnError::Option { error, .. }) => assert!(error.contains(option), "{error}"),

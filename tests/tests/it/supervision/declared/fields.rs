@@ -12,12 +12,12 @@ struct Plant {
     #[child(shutdown = "3s")]
     workers: Dynamic<Db>,
     #[child(restart = temporary)]
-    boiler: phalanx::Command,
+    boiler: phalanx::command::Command,
     offices: Dynamic<Billing>,
 }
 
 fn plant() -> PlantArgs {
-    let boiler = phalanx::Command::new("sleep").arg("1000");
+    let boiler = phalanx::command::Command::new("sleep").arg("1000");
     let offices = Supervisor::dynamic();
     PlantArgs { workers: Supervisor::dynamic().max_children(2).intensity(9, RESTART_WINDOW), boiler, offices }
 }
