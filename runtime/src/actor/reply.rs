@@ -27,9 +27,9 @@ const TEXT: usize = 64 * 1024;
 
 /// The answer to a call that has been sent: wait for it, poll it or await it.
 ///
-/// Calls are pipelined by calling first and waiting later. Dropping a reply drops the answer, not the call. A
-/// reply is a future for any executor; while it is awaited, a background thread of phalanx (one per process)
-/// wakes the executor, nothing polls.
+/// Calls are pipelined by calling first and waiting later. Dropping a reply drops the answer, not the call,
+/// unless it [takes the call back](Self::cancel_on_drop). A reply is a future for any executor; while it is
+/// awaited, a background thread of phalanx (one per process) wakes the executor, nothing polls.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -106,6 +106,8 @@ struct Waiting {
     seq: u64,
     deadline: u64,
     future: Option<(u64, u64)>,
+    /// Where the call goes, if it is taken back when the reply is dropped.
+    cancel: Option<Arc<Endpoint>>,
 }
 
 impl Drop for Waiting {
@@ -115,7 +117,10 @@ impl Drop for Waiting {
             // locked.
             return;
         }
-        self.reactor.abandon(self.seq);
+        let session = self.reactor.abandon(self.seq);
+        if let (Some(endpoint), Some(session)) = (&self.cancel, session) {
+            endpoint.status_page.cancel(session, self.seq);
+        }
         if let Some(key) = self.future {
             self.reactor.release_future(key);
         }
@@ -130,7 +135,7 @@ impl<T, E> Reply<T, E> {
         deadline: u64,
         at: Address,
     ) -> Reply<T, E> {
-        let waiting = Waiting { reactor, waiter, seq, deadline, future: None };
+        let waiting = Waiting { reactor, waiter, seq, deadline, future: None, cancel: None };
         Reply { state: State::Sent(waiting), at: Arc::new(at), nested: false, kind: PhantomData }
     }
 
@@ -171,6 +176,40 @@ impl<T: Portable, E: Portable> Reply<T, E> {
             State::Taken => None,
             _ => Some(self.wait_until(0)),
         }
+    }
+
+    /// Takes the call back when the reply is dropped before the answer has come: a handler that has not begun
+    /// does not begin, and the place in the mailbox is free when its turn comes. A handler that has begun goes
+    /// on. This is what a future that loses a `select!` or a timeout should do to work that is in vain.
+    ///
+    /// It is no promise: the handler may begin at the same moment, and of more than 64 calls that are taken
+    /// back while they are queued at one actor, some may run. An actor of another host runs what its host has
+    /// received already. By default a dropped reply drops the answer only.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[actor] struct Worker { done: u32 }
+    /// # #[actor] impl Worker {
+    /// #     fn work(&mut self, time: Duration) { std::thread::sleep(time); self.done += 1; }
+    /// #     fn done(&self) -> u32 { self.done }
+    /// # }
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let worker = Worker { done: 0 }.spawn()?;
+    /// let first = worker.work(Duration::from_millis(200));
+    /// let second = worker.work(Duration::from_secs(1000)).cancel_on_drop();
+    /// drop(second); // it is queued behind the first
+    /// first.wait()?;
+    /// assert_eq!(worker.done().wait()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cancel_on_drop(mut self) -> Reply<T, E> {
+        if let State::Sent(waiting) = &mut self.state {
+            waiting.cancel = Some(Arc::clone(&self.at.endpoint));
+        }
+        self
     }
 
     /// Blocks until the answer is there, the actor is dead, or the call's deadline passes (60 s unless the

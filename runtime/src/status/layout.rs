@@ -16,6 +16,8 @@ pub(super) const SHORT: usize = 256;
 pub(super) const UNANSWERED: usize = 8;
 /// How many of the last calls without a reply channel the page can name.
 pub(super) const UNHEARD: usize = 16;
+/// How many calls can be taken back at one time, if none is to take the place of another.
+pub(super) const CANCELLED: usize = 64;
 /// How much of the name is kept for readers of the tree.
 pub(super) const NAME: usize = 64;
 
@@ -79,6 +81,8 @@ shared_struct! {
         unheard: AtomicU64,
         unheard_session: [AtomicU64; UNHEARD],
         unheard_seq: [AtomicU64; UNHEARD],
+        /// Callers: not 0 if a call was ever taken back.
+        cancels: AtomicU32,
         /// Actor: set just before a deliberate exit of the runtime, unlike an `exit(0)` of user code.
         exit_notice: AtomicU32,
         /// Actor: an allocation failed under a memory limit.
@@ -133,6 +137,8 @@ shared_struct! {
         history_of: [AtomicU64; PLACES],
         history_len: [AtomicU32; PLACES],
         history: [[AtomicU8; SHORT]; PLACES],
+        /// Callers: marks of calls that are not to begin. See `progress.rs`.
+        cancelled: [AtomicU64; CANCELLED],
         /// Actor: which register lists it: the supervisor's pid, and the number of the file. See
         /// `register.rs`.
         voucher: AtomicU32,

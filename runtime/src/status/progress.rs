@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::StatusPage;
-use super::layout::{UNANSWERED, UNHEARD};
+use super::layout::{CANCELLED, UNANSWERED, UNHEARD};
 use crate::sys::clock;
 use crate::sys::memfd::word_enum;
 
@@ -30,6 +30,13 @@ pub(crate) struct Progress {
     pub(crate) limit: u64,
     /// It was handled, and its reply is being sent.
     pub(crate) answering: bool,
+}
+
+/// The place of a call among those that were taken back, and what stands there: nothing that another process
+/// can make without the session, which is random. Calls in a row have places of their own.
+fn mark(session: u64, seq: u64) -> (usize, u64) {
+    let place = session.wrapping_add(seq) % CANCELLED as u64;
+    (place as usize, (session.rotate_left(32) ^ seq).max(1))
 }
 
 impl StatusPage {
@@ -80,6 +87,21 @@ impl StatusPage {
         self.0.since.store(clock::now(), Relaxed);
         self.0.phase.store(phase.to_word(), Relaxed);
         self.0.progress.fetch_add(1, SeqCst);
+    }
+
+    /// In a caller: a call of its that has not begun is not to begin. The marks of many calls may take each
+    /// other's place: then some are run.
+    pub(crate) fn cancel(&self, session: u64, seq: u64) {
+        let (place, mark) = mark(session, seq);
+        self.0.cancelled[place].store(mark, SeqCst);
+        self.0.cancels.store(1, SeqCst);
+    }
+
+    /// In the actor: whether the caller has taken this call back.
+    pub(crate) fn is_cancelled(&self, session: u64, seq: u64) -> bool {
+        // The marks lie on a page of memory that most actors never touch.
+        let (place, mark) = mark(session, seq);
+        self.0.cancels.load(SeqCst) != 0 && self.0.cancelled[place].load(SeqCst) == mark
     }
 
     /// Whether this message is the one that was begun last, in this process or in an earlier one.

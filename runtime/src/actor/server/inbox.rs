@@ -302,16 +302,13 @@ impl Mailbox {
         let Envelope { session, seq, method, .. } = envelope;
         let ask = envelope.ask;
         let now = clock::now();
-        if envelope.deadline != 0 && envelope.deadline <= now {
-            // The caller no longer waits: its clock says so too. The reply is for one that did not look at
-            // it.
-            capacity::release(self.status_page);
-            self.status_page.finish();
-            self.answer(&envelope, Answer::empty(Status::Expired));
-            return self.done_with_first();
-        }
         // Begun by an earlier process that died of it, and counted out of the queue then.
         let again = self.durable && self.status_page.has_begun(session, seq);
+        // The caller no longer waits: it has taken the call back, or its clock says so too.
+        let expired = envelope.deadline != 0 && envelope.deadline <= now;
+        if expired || ask && self.status_page.is_cancelled(session, seq) {
+            return self.pass_over(&envelope, again);
+        }
         self.status_page.count_attempt(again);
         // In this order: a reader that sees it out of the queue can rely on its being in progress.
         let limit = envelope.limit_from(now);
@@ -342,6 +339,18 @@ impl Mailbox {
             self.answer(&envelope, answer);
         }
         self.recycling.handled_one();
+    }
+
+    /// Does not run a message. The reply is for a caller that did not look at its clock.
+    fn pass_over(&mut self, envelope: &Envelope<()>, again: bool) {
+        if again {
+            self.status_page.settle_interrupted();
+        } else {
+            capacity::release(self.status_page);
+        }
+        self.status_page.finish();
+        self.answer(envelope, Answer::empty(Status::Expired));
+        self.done_with_first();
     }
 
     fn run<A: Actor>(

@@ -99,11 +99,12 @@ impl Reactor {
         (seq, reception)
     }
 
-    /// Abandons a call, because its caller waits no more. A late reply is dropped.
-    pub(crate) fn abandon(&self, seq: u64) {
-        let waiter = self.inner().pending.get_mut(&seq).and_then(|call| call.waiter.take());
-        // Dropped without the lock: the caller may have left a waker in it.
-        drop(waiter);
+    /// Abandons a call, because its caller waits no more. A late reply is dropped. Returns the session of the
+    /// call if its reply has not come.
+    pub(crate) fn abandon(&self, seq: u64) -> Option<u64> {
+        let call = self.inner().pending.get_mut(&seq).map(|call| (call.session, call.waiter.take()));
+        // The waiter is dropped without the lock: the caller may have left a waker in it.
+        call.map(|(session, _)| session)
     }
 
     /// Forgets a call that was not sent.

@@ -1,5 +1,6 @@
 //! Asking and telling: from threads, from executors, with deadlines, through signals.
 
+mod cancels;
 mod deadlines;
 mod futures;
 mod later;
