@@ -24,6 +24,20 @@ impl Echo {
     }
 }
 
+/// These words mean what they mean in the standard library, also beside everything that the root of the crate
+/// exports: if it had one of them, the word would be ambiguous here.
+#[allow(dead_code, unused_imports, reason = "it is compiled, that is all")]
+mod words {
+    use std::cell::*;
+    use std::collections::*;
+    use std::process::*;
+    use std::sync::*;
+
+    use phalanx::*;
+
+    type Words = (Cell<u8>, Command, Output, Stdio, Barrier, RwLock<u8>, Condvar, HashMap<u8, u8>, BTreeSet<u8>);
+}
+
 /// Can be handed to any thread, and shown while looking for a fault.
 fn shared<T: Send + Sync + Debug>() {}
 
