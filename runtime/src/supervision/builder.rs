@@ -109,7 +109,7 @@ impl<R: Reachable> SupervisorBuilder<R> {
     /// How it is stopped. Default: [`Infinity`](Shutdown::Infinity), as each of its children has a limit of
     /// its own.
     pub fn shutdown(mut self, shutdown: impl Into<Shutdown>) -> Self {
-        self.plan.options.shutdown = Some(shutdown);
+        self.plan.options.shutdown = Some(shutdown.into());
         self
     }
 
