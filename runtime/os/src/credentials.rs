@@ -1,10 +1,12 @@
 //! The rights of a process, as credentials(7) counts them, and those of the sender of a packet.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
 
-use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::{Gid, Uid, getgid, getgroups, getresgid, getresuid, getuid};
+
+use super::check;
 
 /// The rights of the calling thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +69,22 @@ pub fn own_ids() -> (u32, u32) {
 /// # Errors
 /// `EBADF`, `ENOTSOCK`: it is no socket.
 pub fn ask_for_senders(socket: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(setsockopt(&socket, sockopt::PassCred, &true)?)
+    Ok(rustix::net::sockopt::set_socket_passcred(socket, true)?)
+}
+
+/// The effective user of the process that made the other end of this socket, at that time.
+///
+/// # Errors
+/// `EBADF`, `ENOTSOCK`; an error of the kernel's if it is no socket of the kind that knows.
+pub fn user_of_peer(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    // By hand: rustix takes the pid of a peer to be never 0. It is 0 for one of another pid namespace.
+    let mut peer = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    let (level, option, to) = (libc::SOL_SOCKET, libc::SO_PEERCRED, ptr::from_mut(&mut peer).cast());
+    // SAFETY: at most `size` bytes are written, into a local variable of that size, and any bytes are a valid
+    // value of its three integers.
+    check(unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, to, &mut size) })?;
+    Ok(peer.uid)
 }
 
 #[cfg(test)]

@@ -5,16 +5,14 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::socket::{
-    AddressFamily, Shutdown, SockFlag, SockType, getsockopt, setsockopt, shutdown, socketpair, sockopt,
-};
 use nix::sys::stat::Mode;
 use nix::unistd::{close, dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair, sockopt};
 
-use super::check;
+use super::{check, credentials};
 
 /// Below this number lie the standard descriptors. A program or a C library may have closed them, and the
 /// kernel gives out the lowest free number: a descriptor of ours there would be read and overwritten as if it
@@ -156,18 +154,17 @@ pub fn no_room() -> io::Error {
 /// # Errors
 /// If that cannot be found out.
 pub fn is_own_seqpacket(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    match getsockopt(&fd, sockopt::SockType) {
-        Ok(SockType::SeqPacket) => {}
-        Ok(_) | Err(Errno::ENOTSOCK | Errno::EBADF) => return Ok(false),
+    match sockopt::socket_type(fd) {
+        Ok(SocketType::SEQPACKET) => {}
+        Ok(_) | Err(Errno::NOTSOCK | Errno::BADF) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    let peer = getsockopt(&fd, sockopt::PeerCredentials)?;
-    Ok(peer.uid() == nix::unistd::geteuid().as_raw())
+    Ok(credentials::user_of_peer(fd)? == nix::unistd::geteuid().as_raw())
 }
 
 /// Whether this is a sequenced-packet socket, as the ends of an ipc-channel are.
 pub fn is_seqpacket(fd: BorrowedFd<'_>) -> bool {
-    matches!(getsockopt(&fd, sockopt::SockType), Ok(SockType::SeqPacket))
+    matches!(sockopt::socket_type(fd), Ok(SocketType::SEQPACKET))
 }
 
 /// Puts the name of the call into the error of a library that could not make a pair of sockets.
@@ -180,7 +177,7 @@ pub fn no_socketpair(error: io::Error) -> io::Error {
 /// # Errors
 /// `EMFILE`, `ENFILE` or `ENOMEM`; or the call is unknown to the kernel, or refused by a sandbox.
 pub fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+    let (one, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|error| super::named("socketpair", error.into()))?;
     Ok((raise(one)?, raise(other)?))
 }
@@ -217,7 +214,7 @@ fn reported(fd: BorrowedFd<'_>, events: PollFlags, limit: Duration) -> PollFlags
 /// Ends the conversation on this socket for every process that holds either end of it.
 pub fn shut_down(fd: BorrowedFd<'_>) {
     // An error means that it is already closed.
-    let _ = shutdown(fd.as_raw_fd(), Shutdown::Both);
+    let _ = shutdown(fd, Shutdown::Both);
 }
 
 /// Closes every descriptor from 3 up, except those of `keep`; see [`Others::close`].
@@ -338,8 +335,8 @@ pub fn widen(socket: &OwnedFd, messages: u32) {
     // A small packet is accounted for with its bookkeeping; 1 KiB covers both.
     let bytes = (messages.max(256) as libc::c_int).saturating_mul(1024) as usize;
     // Refusal (the second one is for root) leaves the buffer as it was.
-    let _ = setsockopt(socket, sockopt::SndBuf, &bytes);
-    let _ = setsockopt(socket, sockopt::SndBufForce, &bytes);
+    let _ = sockopt::set_socket_send_buffer_size(socket, bytes);
+    let _ = sockopt::set_socket_send_buffer_size_force(socket, bytes);
 }
 
 #[cfg(test)]

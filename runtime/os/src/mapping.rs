@@ -1,7 +1,6 @@
 //! Memory that the kernel maps into this process.
 
 use std::io;
-use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 
@@ -41,6 +40,23 @@ impl Mapping {
         Mapping::new(len, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_ANONYMOUS, -1)
     }
 
+    /// Memory of at least this size for a stack, above a page that cannot be read or written.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn stack(len: usize) -> io::Result<Mapping> {
+        let page = super::process::page_size() as usize;
+        let len = len.checked_next_multiple_of(page).and_then(|len| len.checked_add(page));
+        let stack = Mapping::anonymous(len.ok_or(io::ErrorKind::OutOfMemory)?, false)?;
+        // SAFETY: the first page of a mapping that is ours, and that nothing has a reference into yet.
+        super::check(unsafe { libc::mprotect(stack.start.as_ptr(), page, libc::PROT_NONE) })?;
+        Ok(stack)
+    }
+
+    /// Where it ends: the address behind its last byte, which a stack begins with.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn end(&self) -> *mut libc::c_void {
+        self.start.as_ptr().wrapping_byte_add(self.len)
+    }
+
     /// The callers pass no `MAP_FIXED`.
     fn new(len: usize, protection: libc::c_int, flags: libc::c_int, file: i32) -> io::Result<Mapping> {
         // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
@@ -57,22 +73,11 @@ impl Mapping {
         // this process, or unmaps it.
         unsafe { libc::madvise(self.start.as_ptr(), self.len, advice as libc::c_int) == 0 }
     }
-
-    /// Unmaps it, and returns whether that was possible.
-    pub(crate) fn release(self) -> bool {
-        ManuallyDrop::new(self).unmap()
-    }
-
-    /// Called once, when the owner goes.
-    fn unmap(&mut self) -> bool {
-        // SAFETY: the region was mapped by `new`, and nothing can reach it after its owner is dropped or
-        // forgotten.
-        unsafe { libc::munmap(self.start.as_ptr(), self.len) == 0 }
-    }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        self.unmap();
+        // SAFETY: the region was mapped by `new`, and nothing can reach it after its owner is dropped.
+        let _ = unsafe { libc::munmap(self.start.as_ptr(), self.len) };
     }
 }

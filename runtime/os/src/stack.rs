@@ -3,9 +3,10 @@
 //! Values are encoded, decoded and dropped by recursion. They may be as deep as their author likes, and the
 //! stack of a thread may be small.
 
+mod switch;
+
 use std::cell::Cell;
 
-use super::mapping::Mapping;
 use super::zeroed;
 
 /// With less than this left, the next few levels of recursion run on another stack. In builds without
@@ -95,19 +96,11 @@ pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
         }
     }
     let size = size.checked_add(MARGIN)?;
-    if !can_have(size) {
-        return None;
-    }
     let _back = Back(LIMIT.get());
-    Some(stacker::grow(size, || {
+    switch::grow(size, || {
         LIMIT.set(here().saturating_sub(size - MARGIN));
         act()
-    }))
-}
-
-/// Whether there is memory for a stack of this size: without it, the library panics.
-fn can_have(size: usize) -> bool {
-    Mapping::anonymous(size, false).is_ok_and(Mapping::release)
+    })
 }
 
 #[cfg(test)]
@@ -128,6 +121,29 @@ mod tests {
         let small = std::thread::Builder::new().stack_size(64 * 1024);
         assert_eq!(small.spawn(|| dig(10_000)).unwrap().join().unwrap(), 10_000);
         assert_eq!(dig(100_000), 100_000);
+    }
+
+    /// With the value that it was thrown with, and the limit of the stack before.
+    #[test]
+    fn a_panic_on_a_new_stack_reaches_the_one_before() {
+        let limit = find_limit();
+        let thrown = std::panic::catch_unwind(|| with(SEGMENT, || std::panic::panic_any(42_u8)));
+        assert_eq!(thrown.unwrap_err().downcast_ref(), Some(&42_u8));
+        assert_eq!(LIMIT.get(), limit);
+        assert_eq!(with(SEGMENT, || "and again"), Some("and again"));
+    }
+
+    #[test]
+    fn what_runs_on_a_new_stack_is_elsewhere() {
+        let (outside, inside) = (here(), with(SEGMENT, here).unwrap());
+        assert!(outside.abs_diff(inside) > MARGIN, "{inside:x} and {outside:x}");
+    }
+
+    /// The unwinder finds its way from the new stack to the old one.
+    #[test]
+    fn a_backtrace_goes_through_a_new_stack() {
+        let trace = with(SEGMENT, || std::backtrace::Backtrace::force_capture().to_string());
+        assert!(trace.unwrap().contains("a_backtrace_goes_through_a_new_stack"));
     }
 
     /// Holds also where a sanitizer has put the locals somewhere else.

@@ -4,10 +4,11 @@
 //! One log for the whole tree: what its processes say through `tracing` arrives in the program's subscriber.
 //!
 //! A program that has set a global subscriber gets, beside its own events, those of every process that it
-//! spawns from then on, at whatever depth; [`init`] sets one for programs that have none. A subscriber that
-//! is only set for a thread, or for a scope, gets none of them. Actors and tasks need not do anything: before
-//! their own code runs, they get a subscriber of ours that sends their events to the program, where the
-//! thread `phalanx-log` hands them on. In a program that wants no events, neither is installed.
+//! spawns from then on, at whatever depth; `init` (feature `logging`) sets one for programs that have none. A
+//! subscriber that is only set for a thread, or for a scope, gets none of them. Actors and tasks need not do
+//! anything: before their own code runs, they get a subscriber of ours that sends their events to the
+//! program, where the thread `phalanx-log` hands them on. In a program that wants no events, neither is
+//! installed.
 //!
 //! # What arrives
 //!
@@ -64,7 +65,7 @@
 //! # How much it costs
 //!
 //! The level that the program wants is found out when a process is spawned, and events beyond it are not
-//! sent. Under [`init`] the filter travels too. An event costs its process a system call. If the program does
+//! sent. Under `init` the filter travels too. An event costs its process a system call. If the program does
 //! not read as fast as its tree writes, a process that logs waits for room, 100 ms at most (a line of a
 //! [command](crate::command::Command) 5 s); then the event is dropped, and those after it at once, until there is room
 //! again. An event of more than 32 KiB waits too while another one of its process has not been read. Texts
@@ -99,7 +100,7 @@ pub(crate) use inbox::settle;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Wish {
     most: Severity,
-    /// The filter of [`init`], if that has set the subscriber.
+    /// The filter of `init`, if that has set the subscriber.
     filter: Option<String>,
 }
 
@@ -112,7 +113,7 @@ impl Wish {
 /// The wish that this process was born with; in the program, none.
 static INHERITED: OnceCell<Option<Wish>> = OnceCell::new();
 
-/// The filter of [`init`], if that has set the subscriber.
+/// The filter of `init`, if that has set the subscriber.
 static FILTER: OnceCell<String> = OnceCell::new();
 
 /// The wish for a process that is spawned now; makes sure that a thread reads its events.
@@ -183,8 +184,8 @@ pub fn origin() -> Option<Origin> {
 /// The program writes the lines, each in one write. A line has time, level, process and actor of the event's
 /// origin. The environment variable `RUST_LOG` chooses what is written; without it, everything from `info`
 /// up. Directives about spans or fields see those of the process that logs. Does nothing if the program has a
-/// subscriber already, and nothing in an actor or task of a program that has one. Needs the feature `logging`
-/// (on by default).
+/// subscriber already, and nothing in an actor or task of a program that has one. Needs the feature `logging`,
+/// which is off by default.
 ///
 /// ```
 /// phalanx::logging::init();
