@@ -1,5 +1,4 @@
-//! Restart policy of [phalanx](https://docs.rs/phalanx): what a supervisor does when children end, and what
-//! it replies to requests.
+//! Restart policy of `phalanx`: what a supervisor does when children end, and what it replies to requests.
 //!
 //! Pure: an event and the time go in, actions come out. No clock, no pid, no system call, and no randomness
 //! except from a given seed. The supervisors of phalanx carry the actions out. Its attributes read their

@@ -1,5 +1,4 @@
-//! The programs of the README and of the tour, typed into a crate of their own; and that all code in
-//! documents is run somewhere.
+//! The programs of the README and of the tour, typed into a crate of their own.
 
 use std::env;
 use std::fs;
@@ -7,29 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
-
-/// The fenced blocks of a document: what stands behind the fence, and the text.
-fn blocks(document: &str) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    let mut is_inside = false;
-    for line in document.lines() {
-        match (line.strip_prefix("```"), is_inside) {
-            (Some(language), false) => found.push((language.to_owned(), String::new())),
-            (Some(_), true) => {}
-            (None, true) => found.last_mut().unwrap().1.push_str(&format!("{line}\n")),
-            (None, false) => continue,
-        }
-        is_inside = line.starts_with("```") != is_inside;
-    }
-    assert!(!is_inside, "a fence is not closed");
-    found
-}
-
-/// Pages whose snippets go on from each other, in this order.
-const TOUR: [&str; 2] = ["README.md", "docs/tour.md"];
+use crate::documents::{TOUR, blocks, top};
 
 /// The Rust of the README and of the tour, block by block.
 fn snippets() -> Vec<String> {
@@ -141,33 +118,4 @@ fn every_snippet_of_the_readme_and_of_the_tour_runs() {
     }
     // Its assertions are its own.
     cargo(place, &["run", "--bin", "shop"]);
-}
-
-/// The files of a folder, and of the folders in it.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
-/// The README and the tour are run above; every other document with Rust in it is a doctest of the library,
-/// whole.
-#[test]
-fn every_snippet_of_every_document_is_run() {
-    let top = top();
-    let library = fs::read_to_string(top.join("runtime/src/lib.rs")).unwrap();
-    let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| top.join(name));
-    let mut count = 0;
-    for path in files(&top.join("docs")).into_iter().chain(others) {
-        let name = path.strip_prefix(&top).unwrap().to_string_lossy().into_owned();
-        let all = blocks(&fs::read_to_string(&path).unwrap());
-        for (language, text) in &all {
-            let known = ["rust", "text", "sh", "toml", "python"];
-            assert!(known.contains(&language.as_str()), "{name}: ```{language}\n{text}");
-        }
-        let rust = all.iter().filter(|(language, _)| language == "rust").count();
-        let is_included = library.contains(&format!("include_str!(\"../../{name}\")"));
-        assert!(rust == 0 || is_included || TOUR.contains(&name.as_str()), "{name} is no doctest");
-        count += rust;
-    }
-    assert!(count > 30, "{count} snippets");
 }
