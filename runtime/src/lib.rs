@@ -33,16 +33,44 @@
 //! }
 //! ```
 //!
+//! The macros:
+//!
 //! * [`actor`](macro@actor) makes a struct an actor; its methods, called on an [`ActorRef`], are messages and
 //!   return a [`Reply`].
 //! * [`task`](macro@task) makes a function a [`Process`].
 //! * [`supervisor`](macro@supervisor) makes a struct a tree of them: started in order, restarted when they
 //!   crash, stopped in reverse order.
-//! * A [`Command`](command::Command) makes any executable a child with the same start, stop and end.
 //! * [`main`](macro@main) marks where the program ends: daemons are terminated, tasks joined, actors drained
 //!   and stopped.
-//! * [`names`] and [`Group`]s find actors from every process of the tree, without a ref that was handed on.
-//! * Each end has a reason, [`ExitReason`], and each waiting process is told it: [`CallError`], [`Monitor`].
+//!
+//! What stands on them, and the guide to each:
+//!
+//! | what | where it begins | guide |
+//! |---|---|---|
+//! | calls, deadlines, ends, names, async code | [`ActorRef`], [`Reply`], [`Monitor`], [`names`] | [the tour](guide::tour) |
+//! | a function over many inputs, in worker processes | [`Pool`] | [pools](guide::pools) |
+//! | items between processes, with leases | [`Queue`] | [queues](guide::queues) |
+//! | maps, lists, sets and counters of several processes | [`Store`](store::Store) | [shared state](guide::shared_state) |
+//! | locks, semaphores, events, barriers | [`sync`] | [shared state](guide::shared_state#locks) |
+//! | memory that is shared, or sent without a copy | [`Shared`], [`Blob`] | [shared state](guide::shared_state) |
+//! | any executable as a child | [`Command`](command::Command) | [supervision](guide::supervision#external-commands) |
+//! | restarts, backoff, recycling, trees at run time | [`Supervisor`], [`Dynamic`], [`Partitioned`] | [supervision](guide::supervision) |
+//! | actors and queues of other hosts | the module `remote` | [remote](guide::remote) |
+//! | one log of all processes | [`logging`] | [the tour](guide::tour#one-log) |
+//! | a web service in front of all this | | [servers](guide::servers) |
+//!
+//! Each end has a reason, [`ExitReason`], and each waiting process is told it: [`CallError`], [`Down`]. What is
+//! promised, and what is not, stands in [guarantees](guide::guarantees) and [limitations](guide::limitations).
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `logging` | `logging::init`: a subscriber for programs that have none, by `tracing-subscriber` |
+//! | `remote` | the module `remote`: actors and queues of other hosts, over TCP, encrypted |
+//! | `progress` | `PoolBuilder::progress`: a bar on the terminal for a pool |
 //!
 //! No call is needed first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel
 //! 5.10 or later).
@@ -140,26 +168,5 @@ pub mod prelude {
 #[path = "macro_support.rs"]
 pub mod __private;
 
-/// The programs of the documents are compiled and run as doctests. Those of the README and of `docs/tour.md`
-/// continue each other: a test of the workspace puts them together. Another test checks that no document with
-/// a program is missing here.
-#[cfg(doctest)]
-mod documents {
-    #[doc = include_str!("../../docs/supervision.md")]
-    struct Supervision;
-
-    #[doc = include_str!("../../docs/from-python.md")]
-    struct FromPython;
-
-    #[doc = include_str!("../../docs/queues.md")]
-    struct Queues;
-
-    #[doc = include_str!("../../docs/shared-state.md")]
-    struct SharedState;
-
-    #[doc = include_str!("../../docs/pools.md")]
-    struct Pools;
-    #[cfg(feature = "remote")]
-    #[doc = include_str!("../../docs/remote.md")]
-    struct Remote;
-}
+#[cfg(any(doc, doctest))]
+pub mod guide;

@@ -84,8 +84,8 @@ const LAYERS: &[&[&str]] = &[
     &["remote"],
 ];
 
-/// Re-exports, and what macros expand to: nothing imports them.
-const AT_THE_TOP: [&str; 2] = ["lib.rs", "macro_support.rs"];
+/// Re-exports, what macros expand to, and the pages of the documentation: nothing imports them.
+const AT_THE_TOP: [&str; 3] = ["lib.rs", "macro_support.rs", "guide.rs"];
 
 fn row(folder: &str) -> Option<usize> {
     LAYERS.iter().position(|row| row.contains(&folder))
