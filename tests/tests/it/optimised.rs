@@ -1,4 +1,4 @@
-//! The part of `it` that CI runs in a release build too, where all of it takes too long to be built: what
+//! The part of `it` that CI runs in an optimised build too, where all of it takes too long to be built: what
 //! optimised code can do differently. That is what depends on memory that other processes write, on signals
 //! and stacks, on processes that come to be by a fork, on descriptors closed twice, and on bytes that are not
 //! to be believed.
