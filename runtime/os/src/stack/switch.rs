@@ -1,4 +1,4 @@
-//! Running a function on another stack of the same thread: on x86-64 by the eight instructions that it takes,
+//! Running a function on another stack of the same thread: on x86-64 by the seven instructions that it takes,
 //! elsewhere by the crate `stacker`, which brings seven crates and assembles theirs with a C compiler.
 
 #[cfg(target_arch = "x86_64")]
