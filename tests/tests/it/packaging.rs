@@ -99,17 +99,35 @@ fn the_published_program_is_that_of_the_readme() {
     assert_eq!(program("runtime/README.md"), program("README.md"));
 }
 
-/// What cargo would put into the package, but for code.
-fn packed(name: &str) -> BTreeSet<String> {
+/// The lines that cargo prints.
+fn cargo(command: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
-        .args(["package", "--list", "--allow-dirty", "--offline", "-p", name])
+        .args(command)
+        .arg("--offline")
         .current_dir(top())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    let listed = String::from_utf8(output.stdout).unwrap();
-    let code = |path: &&str| !(path.starts_with("src/") && path.ends_with(".rs"));
-    listed.lines().filter(code).map(str::to_owned).collect()
+    assert!(output.status.success(), "cargo {command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// What cargo would put into the package, but for code.
+fn packed(name: &str) -> BTreeSet<String> {
+    let mut listed = cargo(&["package", "--list", "--allow-dirty", "-p", name]);
+    listed.retain(|path| !(path.starts_with("src/") && path.ends_with(".rs")));
+    listed
+}
+
+/// The README says how many. Other processors need more, for `stacker`.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_program_compiles_few_crates() {
+    let tree = ["tree", "-p", "phalanx", "-e", "normal,build", "--prefix", "none", "--no-dedupe"];
+    let crates = cargo(&tree);
+    let others = crates.len() - 1;
+    assert!(others < 38, "{others}: {crates:?}");
+    let readme = fs::read_to_string(top().join("README.md")).unwrap();
+    assert!(readme.contains(&format!("It brings {others} crates")), "{others}: {crates:?}");
 }
 
 #[test]
