@@ -40,23 +40,6 @@ impl Mapping {
         Mapping::new(len, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_ANONYMOUS, -1)
     }
 
-    /// Memory of at least this size for a stack, above a page that cannot be read or written.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn stack(len: usize) -> io::Result<Mapping> {
-        let page = super::process::page_size() as usize;
-        let len = len.checked_next_multiple_of(page).and_then(|len| len.checked_add(page));
-        let stack = Mapping::anonymous(len.ok_or(io::ErrorKind::OutOfMemory)?, false)?;
-        // SAFETY: the first page of a mapping that is ours, and that nothing has a reference into yet.
-        super::check(unsafe { libc::mprotect(stack.start.as_ptr(), page, libc::PROT_NONE) })?;
-        Ok(stack)
-    }
-
-    /// Where it ends: the address behind its last byte, which a stack begins with.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn end(&self) -> *mut libc::c_void {
-        self.start.as_ptr().wrapping_byte_add(self.len)
-    }
-
     /// The callers pass no `MAP_FIXED`.
     fn new(len: usize, protection: libc::c_int, flags: libc::c_int, file: i32) -> io::Result<Mapping> {
         // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.

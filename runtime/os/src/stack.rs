@@ -3,9 +3,9 @@
 //! Values are encoded, decoded and dropped by recursion. They may be as deep as their author likes, and the
 //! stack of a thread may be small.
 
-mod switch;
-
 use std::cell::Cell;
+
+use corosensei::stack::DefaultStack;
 
 use super::zeroed;
 
@@ -95,12 +95,14 @@ pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
             LIMIT.set(self.0);
         }
     }
-    let size = size.checked_add(MARGIN)?;
+    // The library does not check what is added to it.
+    let size = size.checked_add(MARGIN).filter(|&size| isize::try_from(size).is_ok())?;
+    let stack = DefaultStack::new(size).ok()?;
     let _back = Back(LIMIT.get());
-    switch::grow(size, || {
+    Some(corosensei::on_stack(stack, || {
         LIMIT.set(here().saturating_sub(size - MARGIN));
         act()
-    })
+    }))
 }
 
 #[cfg(test)]
