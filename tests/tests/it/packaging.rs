@@ -118,14 +118,13 @@ fn packed(name: &str) -> BTreeSet<String> {
     listed
 }
 
-/// The README says how many. Other processors need more, for `stacker`.
-#[cfg(target_arch = "x86_64")]
+/// The README says how many.
 #[test]
 fn a_program_compiles_few_crates() {
     let tree = ["tree", "-p", "phalanx", "-e", "normal,build", "--prefix", "none", "--no-dedupe"];
     let crates = cargo(&tree);
     let others = crates.len() - 1;
-    assert!(others < 38, "{others}: {crates:?}");
+    assert!(others <= 38, "{others}: {crates:?}");
     let readme = fs::read_to_string(top().join("README.md")).unwrap();
     assert!(readme.contains(&format!("It brings {others} crates")), "{others}: {crates:?}");
 }
