@@ -4,6 +4,7 @@
 mod entry;
 mod expr;
 pub(crate) mod idempotent;
+mod nearest;
 pub(crate) mod supervision;
 mod table;
 pub(crate) mod units;
@@ -33,8 +34,7 @@ impl Options {
             if let Some(name) = renamed(&key).filter(|name| keys.contains(name)) {
                 errors.at(&entry.key, format!("the option `{key}` is called `{name}`"));
             } else if !keys.contains(&key.as_str()) {
-                let known = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-                errors.at(&entry.key, format!("unknown option `{key}`: {} takes {known}", place.title()));
+                errors.at(&entry.key, unknown(&key, &keys, place));
             } else if seen.iter().any(|seen| seen.key == entry.key) {
                 errors.at(&entry.key, format!("`{key}` is given twice: remove one of the two"));
             } else {
@@ -106,6 +106,14 @@ fn renamed(key: &str) -> Option<&'static str> {
         "grace" => Some("shutdown"),
         _ => None,
     }
+}
+
+/// Returns the refusal of a word that is no option at `place`, which has those of `keys`.
+fn unknown(word: &str, keys: &[&str], place: Place) -> String {
+    let meant = nearest::nearest(word, keys);
+    let meant = meant.map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
+    let known = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    format!("unknown option `{word}`: {meant}{} takes {known}", place.title())
 }
 
 /// Reads the options of a helper attribute such as `#[tell]` or `#[tell(deadline = "1s")]`.
