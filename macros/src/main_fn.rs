@@ -3,10 +3,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::visit::{self, Visit};
-use syn::{ItemFn, ReturnType, Safety, parse_quote};
+use syn::{Attribute, ItemFn, ReturnType, Safety, parse_quote};
 
 use crate::errors::Errors;
 use crate::options::{Options, Place};
+use crate::util::last_segment;
 
 /// Expands `#[main] fn main() ..`.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -34,7 +35,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 fn check(function: &ItemFn, errors: &mut Errors) {
     let sig = &function.sig;
     if let Some(token) = &sig.asyncness {
-        errors.at(token, "`#[main]` stands on a synchronous function: start the executor inside, or call `.wait()` on replies");
+        match executor(function) {
+            Some(attr) => errors.at(attr, "this attribute makes a synchronous function of an `async` one, which `#[phalanx::main]` needs: write `#[phalanx::main]` below it"),
+            None => errors.at(token, "`#[main]` stands on a synchronous function: start the executor inside, or call `.wait()` on replies"),
+        }
     }
     if let Some(token) = &sig.constness {
         errors.at(token, "`#[main]` starts and stops processes, which a `const fn` cannot: remove `const`");
@@ -56,8 +60,15 @@ fn check(function: &ItemFn, errors: &mut Errors) {
     }
 }
 
+/// Returns an attribute such as `#[tokio::main]` that is still to be expanded.
+fn executor(function: &ItemFn) -> Option<&Attribute> {
+    function.attrs.iter().find(|attr| last_segment(attr.path()).is_some_and(|last| last.ident == "main"))
+}
+
 /// Returns the function without what the compiler itself would refuse a second time.
 fn refused(mut function: ItemFn, errors: Errors) -> TokenStream {
+    // An executor's attribute would add its own errors about what is refused here.
+    function.attrs.retain(|attr| last_segment(attr.path()).is_none_or(|last| last.ident != "main"));
     if function.sig.ident == "main" {
         function.sig.asyncness = None;
         function.sig.inputs.clear();
