@@ -60,7 +60,7 @@ pub(crate) struct Child {
     pub(crate) rules: ChildRules,
     /// Changed by [`Children::set`] only.
     pub(crate) state: State,
-    /// An initial child that has not been up yet.
+    /// It starts with the supervisor, and has not been up yet.
     pub(crate) initial: bool,
     /// It ended by itself or could not be started, and has not been up since.
     pub(crate) trouble: bool,
@@ -107,13 +107,17 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    pub(crate) fn initial(children: Vec<(Key, ChildRules)>) -> Children {
-        let mut table = Children::default();
-        for (key, rules) in children {
-            table.insert(key, Child { initial: true, ..Child::new(rules) });
-            table.set(key, State::Parked(0));
+    /// The children that come with the supervisor, of which the `first` ones start with it.
+    pub(crate) fn initial(children: Vec<(Key, ChildRules)>, first: Option<u32>) -> Children {
+        let first = first.map_or(usize::MAX, |first| usize::try_from(first).unwrap_or(usize::MAX));
+        let mut table = Children { initial: children.len().min(first), ..Children::default() };
+        for (place, (key, rules)) in children.into_iter().enumerate() {
+            let initial = place < first;
+            table.insert(key, Child { initial, ..Child::new(rules) });
+            if initial {
+                table.set(key, State::Parked(0));
+            }
         }
-        table.initial = table.all.len();
         table
     }
 

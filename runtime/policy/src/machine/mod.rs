@@ -40,6 +40,9 @@ pub struct Rules {
     pub auto_shutdown: AutoShutdown,
     /// How many specs there may be, whatever their states.
     pub max_children: Option<u32>,
+    /// How many of the initial children start with the supervisor, counted from the first; the others are
+    /// down until they are asked for. None: all of them start.
+    pub first: Option<u32>,
     /// No request can name a child that is down: one that ends for good is forgotten, whatever its restart
     /// type.
     pub forgets: bool,
@@ -73,8 +76,8 @@ pub enum Exit {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Start the initial children: in order, each when the one before is up; in a dynamic supervisor all at
-    /// once.
+    /// Start the initial children, or the first of them: in order, each when the one before is up; in a
+    /// dynamic supervisor all at once.
     Boot,
     /// start_child.
     Add(Ticket, Key, ChildRules),
@@ -117,7 +120,7 @@ pub enum Action {
     Forget(Key),
     /// Its own allowance is used up. `Down` or `Forget` follows.
     GiveUp(Key),
-    /// Each initial child has been up (or was ignored, or taken out by request).
+    /// Each child that starts with the supervisor has been up (or was ignored, or taken out by request).
     Booted,
     Answer(Ticket, Answer),
     /// All processes are gone, and nothing follows but refusals.
@@ -204,7 +207,7 @@ impl Policy {
     pub fn new(rules: Rules, children: Vec<(Key, ChildRules)>) -> Policy {
         Policy {
             rules,
-            children: Children::initial(children),
+            children: Children::initial(children, rules.first),
             mode: Mode::New,
             recent: Recent::default(),
             jitter: Jitter::new(rules.seed),
@@ -216,7 +219,7 @@ impl Policy {
     /// unknown child, or a process that does not exist) leads to nothing.
     pub fn handle(&mut self, event: Event, now: Nanos) -> Vec<Action> {
         match event {
-            Event::Boot if self.mode == Mode::New => self.mode = Mode::Booting,
+            Event::Boot if self.mode == Mode::New => self.boot(),
             Event::Boot | Event::Tick => {}
             Event::Add(ticket, key, rules) => self.add(ticket, key, rules),
             Event::Resume(key, rules) => self.resume(key, rules),
@@ -231,6 +234,13 @@ impl Policy {
         }
         self.take_turns(now);
         std::mem::take(&mut self.actions)
+    }
+
+    /// Those that do not start with the others are known to be down before any of these is up.
+    fn boot(&mut self) {
+        self.mode = Mode::Booting;
+        let later = self.children.iter().filter(|(_, child)| !child.initial);
+        self.actions.extend(later.map(|(key, _)| Action::Down(key)));
     }
 
     pub fn rules(&self) -> &Rules {

@@ -95,7 +95,7 @@ prop_compose! {
         max_children in prop::option::weighted(0.2, 0..6u32),
         seed: u64,
     ) -> Rules {
-        Rules { strategy, intensity, backoff, auto_shutdown, max_children, forgets: false, seed }
+        Rules { strategy, intensity, backoff, auto_shutdown, max_children, first: None, forgets: false, seed }
     }
 }
 

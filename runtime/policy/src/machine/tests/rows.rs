@@ -52,6 +52,20 @@ fn each_starts_when_the_one_before_is_up_and_stops_when_the_one_behind_is_gone()
     assert_eq!(world.feed(Exited(1, Exit::Success)), [Down(1), End(End::Shutdown)]);
 }
 
+#[test]
+fn children_beyond_the_first_are_down_until_they_are_asked_for() {
+    let mut world = World::new(Rules { first: Some(2), ..rules(Strategy::OneForOne, 5) }, &[PERMANENT; 4]);
+    assert_eq!(world.run(Boot), [Down(3), Down(4), Start(1), Start(2), Booted]);
+    assert_eq!(world.crash(1), [Start(1)]);
+    assert_eq!((world.restart(3), world.restart(3)), (Answer::Done, Answer::Running));
+    assert_eq!(world.crash(3), [Start(3)]);
+    assert_eq!((world.terminate(3), world.terminate(4)), (Answer::Done, Answer::Done));
+    assert_eq!(world.counts(), (4, 2));
+    assert_eq!(world.run(Event::Shutdown), [Stop(2), Down(2), Stop(1), Down(1), End(End::Shutdown)]);
+    let mut none = World::new(Rules { first: Some(0), ..rules(Strategy::OneForOne, 5) }, &[PERMANENT]);
+    assert_eq!(none.run(Boot), [Down(1), Booted]);
+}
+
 /// Its former supervisor is gone: the next one goes on with the restart, and no request waits for an answer.
 #[test]
 fn a_child_that_is_resumed_is_restarted_within_its_allowance() {
