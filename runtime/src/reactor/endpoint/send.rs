@@ -36,29 +36,27 @@ pub(crate) enum Failure {
 }
 
 impl Endpoint {
-    /// Sends one message, and waits for room until `deadline` (0: not at all).
+    /// Sends one message, and waits for room until `deadline` (0: not at all). A message that was not sent is
+    /// given back.
     pub(crate) fn send(
         &self,
         reception: &Reception,
         call: Call,
         outgoing: Outgoing,
         deadline: u64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), (Failure, Outgoing)> {
         let current = current(self.status_page.incarnation(), call.purges, reception.number());
         let session = self.session(reception);
         let is_announced = || self.local().announced.load(Ordering::Acquire) == current;
         let mut announcing = call.ask && !is_announced();
-        let bytes = packet(&envelope(session, call, &outgoing, announcing)).map_err(Failure::Io)?;
-        let mut sealed = Sealed::new(outgoing, bytes);
+        let mut sealed = seal(session, call, outgoing, announcing)?;
         let mut has_waited = false;
         loop {
             let seen = self.status_page.depth().load(Ordering::SeqCst);
             if announcing && is_announced() {
                 // Another thread was first while we waited for room.
                 announcing = false;
-                let outgoing = sealed.into_outgoing();
-                let packet = packet(&envelope(session, call, &outgoing, false)).map_err(Failure::Io)?;
-                sealed = Sealed::new(outgoing, packet);
+                sealed = seal(session, call, sealed.into_outgoing(), false)?;
             }
             let sent = self.send_now(reception, &mut sealed, announcing.then_some(current));
             if matches!(sent, Err(Failure::Full)) && !has_waited {
@@ -69,15 +67,15 @@ impl Endpoint {
                     capacity::wait_for_change(&self.status_page, seen, deadline);
                     has_waited = true;
                 }
-                Err(Failure::Gone) if has_waited => return Err(Failure::Died),
-                other => return other,
+                Err(Failure::Gone) if has_waited => return Err((Failure::Died, sealed.into_outgoing())),
+                other => return other.map_err(|failure| (failure, sealed.into_outgoing())),
             }
         }
     }
 
     /// Wakes an actor that sleeps while its mailbox counts as full: senders that were killed may have left
     /// the count too high. Awake, it sees that its queue is empty, and corrects the count.
-    fn wake_if_idle(&self) {
+    pub(crate) fn wake_if_idle(&self) {
         if self.status_page.phase() == Phase::Idle {
             // If there is no room, there is a message to wake up for.
             let _ = seqpacket::send_raw(self.mailbox(), b"w", &[]);
@@ -122,6 +120,19 @@ impl Endpoint {
                 })
             }
         }
+    }
+}
+
+/// Puts a header around a payload.
+fn seal(
+    session: u64,
+    call: Call,
+    outgoing: Outgoing,
+    announce: bool,
+) -> Result<Sealed, (Failure, Outgoing)> {
+    match packet(&envelope(session, call, &outgoing, announce)) {
+        Ok(packet) => Ok(Sealed::new(outgoing, packet)),
+        Err(error) => Err((Failure::Io(error), outgoing)),
     }
 }
 
@@ -171,7 +182,7 @@ mod tests {
         let endpoint = Endpoint::new(card, sender, status_page);
         let call = Call { seq: 1, ask: false, method: 0, deadline: 0, limit: 0, purges: 0 };
         let sent = endpoint.send(&Reactor::get().unwrap().reception(), call, Outgoing::text(""), 0);
-        assert!(matches!(sent, Err(Failure::Full)));
+        assert!(matches!(sent, Err((Failure::Full, _))));
         let mut buffer = [0; 16];
         let woken = seqpacket::receive(receiver.as_fd(), &mut buffer, false).unwrap().unwrap();
         assert_eq!(&buffer[..woken.len], b"w");
