@@ -53,6 +53,7 @@ impl<A: Actor> ActorRef<A> {
         ActorRef {
             calls: A::Calls::from_raw(RawRef {
                 endpoint,
+                router: None,
                 methods: A::METHODS,
                 within: None,
                 limit: 0,

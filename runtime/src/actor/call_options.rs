@@ -9,9 +9,9 @@ use crate::actor::traits::{ActorStruct, Calls};
 use crate::types::escape::escaped;
 use crate::types::id::ActorId;
 
-/// The messages of an actor, with options for each that is sent through it. Made by
-/// [`ActorRef::within`](crate::ActorRef::within) and its like; more options are added in any order, of two
-/// of one kind the later one counts.
+/// The messages of an actor, or of the members of an [`ActorPool`](crate::ActorPool), with options for each
+/// that is sent through it. Made by [`ActorRef::within`](crate::ActorRef::within) and its like; more options
+/// are added in any order, of two of one kind the later one counts.
 ///
 /// ```
 /// # use phalanx::prelude::*;
@@ -34,7 +34,7 @@ pub struct CallOptions<A: ActorStruct> {
 }
 
 impl<A: ActorStruct> CallOptions<A> {
-    pub(super) fn of(raw: RawRef) -> CallOptions<A> {
+    pub(crate) fn of(raw: RawRef) -> CallOptions<A> {
         CallOptions { calls: A::Calls::from_raw(raw) }
     }
 
@@ -81,8 +81,9 @@ impl<A: ActorStruct> Clone for CallOptions<A> {
 impl<A: ActorStruct> fmt::Debug for CallOptions<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let raw = self.calls.raw();
-        escaped(f, |f| {
-            write!(f, "CallOptions({}, {})", raw.endpoint.card.name, ActorId(raw.endpoint.card.id))
+        escaped(f, |f| match &raw.router {
+            Some(router) => write!(f, "CallOptions({})", router.name()),
+            None => write!(f, "CallOptions({}, {})", raw.endpoint.card.name, ActorId(raw.endpoint.card.id)),
         })
     }
 }

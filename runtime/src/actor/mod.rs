@@ -1,5 +1,5 @@
-//! The typed actor: traits, refs, calls, replies, deferred replies, links, the builder; [`server`] is its
-//! message loop.
+//! The typed actor: traits, refs, calls, replies, deferred replies, links, the builder, and the router of a
+//! pool of actors; [`server`] is the message loop.
 //!
 //! Never import `task`, `supervision` or any service: they are built on this folder.
 
@@ -15,5 +15,6 @@ pub(crate) mod forwarded;
 pub(crate) mod links;
 pub(crate) mod raw_ref;
 pub(crate) mod reply;
+pub(crate) mod router;
 pub(crate) mod server;
 pub(crate) mod traits;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::reply::{Address, Reply, died};
+use crate::actor::router::{Errand, Router};
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::{Outgoing, UNTIL_DEADLINE};
 use crate::reactor::context;
@@ -20,7 +21,10 @@ use crate::types::method::{Method, method_name};
 #[doc(hidden)]
 #[derive(Clone)]
 pub struct RawRef {
+    /// The actor; of a pool, the first member.
     pub(crate) endpoint: Arc<Endpoint>,
+    /// Decides which member of a pool gets each message.
+    pub(crate) router: Option<Arc<Router>>,
     pub(super) methods: &'static [Method],
     pub(super) within: Option<Duration>,
     /// The limit on the handler, as in the envelope.
@@ -29,12 +33,23 @@ pub struct RawRef {
     pub(super) only_if_up: bool,
 }
 
-/// What a call needs before it is sent.
+/// What a message needs before it is sent.
 struct Prepared {
     reactor: &'static Reactor,
     outgoing: Outgoing,
     deadline: u64,
 }
+
+/// Why a message was not sent.
+pub(super) enum Unsent {
+    Failure(Failure),
+    /// No process is ready, and the caller does not wait for one.
+    Unavailable,
+    CallingSelf,
+}
+
+/// A message that was not sent, and why.
+pub(super) type Back = (Unsent, Outgoing);
 
 impl fmt::Debug for RawRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,58 +71,82 @@ impl RawRef {
         self.endpoint.status_page.state() != State::Ready && !self.endpoint.is_dead()
     }
 
-    pub(super) fn within(self, limit: Duration) -> RawRef {
+    pub(crate) fn within(self, limit: Duration) -> RawRef {
         RawRef { within: Some(limit), limit: self.limit & !UNTIL_DEADLINE, ..self }
     }
 
-    pub(super) fn within_or_kill(self, limit: Duration) -> RawRef {
+    pub(crate) fn within_or_kill(self, limit: Duration) -> RawRef {
         RawRef { within: Some(limit), limit: self.limit | UNTIL_DEADLINE, ..self }
     }
 
-    pub(super) fn kill_after(self, limit: Duration) -> RawRef {
+    pub(crate) fn kill_after(self, limit: Duration) -> RawRef {
         let nanos = clock::nanos(limit).clamp(1, UNTIL_DEADLINE - 1);
         RawRef { limit: self.limit & UNTIL_DEADLINE | nanos, ..self }
     }
 
-    pub(super) fn if_up(self) -> RawRef {
+    pub(crate) fn if_up(self) -> RawRef {
         RawRef { only_if_up: true, ..self }
     }
 
+    /// How deep a message may be, whichever member gets it.
+    fn depth(&self) -> u32 {
+        self.router.as_ref().map_or(self.endpoint.card.depth, |router| router.depth())
+    }
+
     fn encode<A: Portable>(&self, method: u32, args: &A) -> Result<Encoded, SendError> {
-        let (encoded, _) = codec::encode_within(args, self.endpoint.card.depth);
+        let (encoded, _) = codec::encode_within(args, self.depth());
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))
     }
 
     /// Encodes arguments that are not given back to the caller.
     fn encode_away<A: Portable>(&self, method: u32, args: A) -> Result<Encoded, SendError> {
-        let encoded = codec::encode_away(args, self.endpoint.card.depth);
+        let encoded = codec::encode_away(args, self.depth());
         encoded.map_err(|error| SendError::Codec(error, self.at(method)))
     }
 
     fn prepare(&self, method: u32, encoded: Encoded) -> Result<Prepared, SendError> {
         let unreachable = |error: std::io::Error| SendError::Unreachable(error.to_string(), self.at(method));
         let reactor = Reactor::get().map_err(unreachable)?;
-        reactor.know(&self.endpoint).map_err(unreachable)?;
         let outgoing = Outgoing::new(encoded, 1).map_err(unreachable)?;
         let deadline = clock::after(self.within.unwrap_or(self.endpoint.card.timeout));
         Ok(Prepared { reactor, outgoing, deadline })
     }
 
-    fn failure(&self, method: u32, failure: Failure) -> SendError {
-        match failure {
-            Failure::Full => SendError::Full(self.at(method)),
-            Failure::Gone | Failure::Died => SendError::Gone(self.address(method).at_gone()),
-            Failure::Io(error) => SendError::Unreachable(error.to_string(), self.at(method)),
+    fn error(&self, method: u32, unsent: Unsent) -> SendError {
+        match unsent {
+            Unsent::Failure(Failure::Full) => SendError::Full(self.at(method)),
+            Unsent::Failure(Failure::Gone | Failure::Died) => {
+                SendError::Gone(self.address(method).at_gone())
+            }
+            Unsent::Failure(Failure::Io(error)) => {
+                SendError::Unreachable(error.to_string(), self.at(method))
+            }
+            Unsent::Unavailable => SendError::Unavailable(self.at(method)),
+            Unsent::CallingSelf => SendError::CallingSelf(self.at(method)),
         }
     }
 
-    /// An actor must not wait for itself.
+    fn call_error<E>(&self, method: u32, unsent: Unsent) -> CallError<E> {
+        match unsent {
+            Unsent::Failure(Failure::Died) => {
+                died(self.endpoint.exit_record().as_deref(), &self.address(method))
+            }
+            unsent => self.error(method, unsent).into(),
+        }
+    }
+
+    /// The ref of a member of the pool that this is the ref of, with the same options.
+    fn member(&self, endpoint: &Arc<Endpoint>) -> RawRef {
+        let (methods, limit, only_if_up) = (self.methods, self.limit, self.only_if_up);
+        let endpoint = Arc::clone(endpoint);
+        RawRef { endpoint, router: None, methods, within: self.within, limit, only_if_up }
+    }
+
+    /// An actor must not wait for itself. Of a pool, another member gets the call.
     fn check_call<E>(&self, method: u32) -> Result<(), CallError<E>> {
-        if context::is_handling(self.endpoint.card.id) {
+        if self.router.is_none() && context::is_handling(self.endpoint.card.id) {
             return Err(CallError::CallingSelf(self.at(method)));
         }
-        #[cfg(debug_assertions)]
-        context::warn_of_cycle(&self.endpoint, method_name(self.methods, method));
         Ok(())
     }
 
@@ -124,32 +163,54 @@ impl RawRef {
         patient: bool,
     ) -> Result<Reply<T, E>, CallError<E>> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
+        let until = if patient { deadline } else { 0 };
+        let Some(router) = &self.router else {
+            let sent = self.call_one(reactor, method, outgoing, deadline, until);
+            return sent.map_err(|(unsent, _)| self.call_error(method, unsent));
+        };
+        let errand = Errand { ask: true, only_if_up: self.only_if_up, until };
+        let sent = router.send(errand, outgoing, |member, outgoing| {
+            self.member(member).call_one(reactor, method, outgoing, deadline, 0)
+        });
+        sent.map_err(|(member, unsent)| self.member(member).call_error(method, unsent))
+    }
+
+    /// Sends a call to the one actor, waiting for room until a moment (0: not at all).
+    fn call_one<T, E>(
+        &self,
+        reactor: &'static Reactor,
+        method: u32,
+        outgoing: Outgoing,
+        deadline: u64,
+        until: u64,
+    ) -> Result<Reply<T, E>, Back> {
+        #[cfg(debug_assertions)]
+        context::warn_of_cycle(&self.endpoint, method_name(self.methods, method));
+        if let Err(error) = reactor.know(&self.endpoint) {
+            return Err((Unsent::Failure(Failure::Io(error)), outgoing));
+        }
         let waiter = Arc::new(Waiter::default());
-        let Some(permit) = reactor.acquire_permit(&self.endpoint, if patient { deadline } else { 0 }) else {
-            return Err(CallError::Full(self.at(method)));
+        let Some(permit) = reactor.acquire_permit(&self.endpoint, until) else {
+            return Err((Unsent::Failure(Failure::Full), outgoing));
         };
         let purges = self.endpoint.status_page.purges();
         let (seq, reception) = reactor.expect(&self.endpoint, &waiter, permit, purges, deadline);
         if self.endpoint.status_page.purges() != purges {
             // The actor went down just now. Its exit may have been reported before this call was registered.
             reactor.withdraw(seq);
-            return Err(CallError::Gone(self.address(method).at_gone()));
+            return Err((Unsent::Failure(Failure::Gone), outgoing));
         }
         if self.only_if_up && self.is_unavailable() {
             reactor.withdraw(seq);
-            return Err(CallError::Unavailable(self.at(method)));
+            return Err((Unsent::Unavailable, outgoing));
         }
         let reply = Reply::sent(reactor, waiter, seq, deadline, self.address(method));
         let call = Call { seq, ask: true, method, deadline, limit: self.limit, purges };
-        let sent = self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 });
+        let sent = self.endpoint.send(&reception, call, outgoing, until);
         if sent.is_err() {
             reactor.withdraw(seq);
         }
-        match sent {
-            Ok(()) => Ok(reply),
-            Err(Failure::Died) => Err(died(self.endpoint.exit_record().as_deref(), &self.address(method))),
-            Err(failure) => Err(self.failure(method, failure).into()),
-        }
+        sent.map(|()| reply).map_err(|(failure, outgoing)| (Unsent::Failure(failure), outgoing))
     }
 
     fn send<A: Portable>(&self, method: u32, args: &A, patient: bool) -> Result<(), SendError> {
@@ -158,21 +219,45 @@ impl RawRef {
 
     fn send_encoded(&self, method: u32, encoded: Encoded, patient: bool) -> Result<(), SendError> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
-        if self.only_if_up && self.is_unavailable() {
-            return Err(SendError::Unavailable(self.at(method)));
-        }
+        let until = if patient { deadline } else { 0 };
         // A tell has no deadline unless `within` gave it one: no caller waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let (limit, purges) = (self.limit, self.endpoint.status_page.purges());
-        let call = Call { seq: reactor.number(), ask: false, method, deadline: expires, limit, purges };
-        // The thread that makes room must not wait for room.
-        let waits_for_itself = patient && context::serves(self.endpoint.card.id);
-        let patient = patient && !waits_for_itself;
-        let reception = reactor.reception();
-        match self.endpoint.send(&reception, call, outgoing, if patient { deadline } else { 0 }) {
-            Err(Failure::Full) if waits_for_itself => Err(SendError::CallingSelf(self.at(method))),
-            sent => sent.map_err(|failure| self.failure(method, failure)),
+        let Some(router) = &self.router else {
+            let sent = self.send_one(reactor, method, outgoing, expires, until);
+            return sent.map_err(|(unsent, _)| self.error(method, unsent));
+        };
+        let errand = Errand { ask: false, only_if_up: self.only_if_up, until };
+        let sent = router.send(errand, outgoing, |member, outgoing| {
+            self.member(member).send_one(reactor, method, outgoing, expires, 0)
+        });
+        sent.map_err(|(member, unsent)| self.member(member).error(method, unsent))
+    }
+
+    /// Sends a tell to the one actor, waiting for room until a moment (0: not at all).
+    fn send_one(
+        &self,
+        reactor: &'static Reactor,
+        method: u32,
+        outgoing: Outgoing,
+        deadline: u64,
+        until: u64,
+    ) -> Result<(), Back> {
+        if let Err(error) = reactor.know(&self.endpoint) {
+            return Err((Unsent::Failure(Failure::Io(error)), outgoing));
         }
+        if self.only_if_up && self.is_unavailable() {
+            return Err((Unsent::Unavailable, outgoing));
+        }
+        let (limit, purges) = (self.limit, self.endpoint.status_page.purges());
+        let call = Call { seq: reactor.number(), ask: false, method, deadline, limit, purges };
+        // The thread that makes room must not wait for room.
+        let waits_for_itself = until != 0 && context::serves(self.endpoint.card.id);
+        let until = if waits_for_itself { 0 } else { until };
+        let sent = self.endpoint.send(&reactor.reception(), call, outgoing, until);
+        sent.map_err(|(failure, outgoing)| match failure {
+            Failure::Full if waits_for_itself => (Unsent::CallingSelf, outgoing),
+            failure => (Unsent::Failure(failure), outgoing),
+        })
     }
 
     /// Sends a message of the runtime to the actor's process; it takes its turn in the mailbox.
@@ -182,7 +267,13 @@ impl RawRef {
 
     /// A ref without methods, for messages of the runtime.
     pub(crate) fn bare(endpoint: Arc<Endpoint>) -> RawRef {
-        RawRef { endpoint, methods: &[], within: None, limit: 0, only_if_up: false }
+        RawRef { endpoint, router: None, methods: &[], within: None, limit: 0, only_if_up: false }
+    }
+
+    /// The ref of a pool: each message goes to the member that the router chooses.
+    pub(crate) fn routed(router: Arc<Router>, methods: &'static [Method]) -> RawRef {
+        let endpoint = Arc::clone(router.anyone());
+        RawRef { endpoint, router: Some(router), methods, within: None, limit: 0, only_if_up: false }
     }
 
     /// This ref, with limits that another ref has.
