@@ -140,6 +140,7 @@ pub use resources::{
 };
 pub use spawn::shutdown::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
 pub use store::{Store, StoreError};
+pub use supervision::actor_pool::{ActorPool, PoolSize};
 pub use supervision::declared::Supervised;
 pub use supervision::dynamic::Dynamic;
 pub use supervision::partitioned::Partitioned;

@@ -26,7 +26,7 @@ use crate::spawn::batch::{Batch, Node};
 use crate::spawn::claim::Claim;
 use crate::spawn::kept::{self, Kept};
 use crate::spawn::tree;
-use crate::status::{ExitRecord, StatusPage, cut};
+use crate::status::{ExitRecord, State, StatusPage, cut};
 use crate::supervisor::boot;
 use crate::sys::executable::{self, Located};
 use crate::sys::{clock, credentials, fd, process};
@@ -360,7 +360,13 @@ impl Plan {
         if self.mailbox.is_none() {
             self.mailbox = Some(Mailbox::new(self.title(), self.kind, self.entry_offset()?, &self.options)?);
         }
-        self.children.iter_mut().try_for_each(Plan::make_mailboxes)
+        self.children.iter_mut().try_for_each(Plan::make_mailboxes)?;
+        // Those that do not start with their supervisor take no messages before they are asked for.
+        let first = self.policy.and_then(|rules| rules.first).map_or(usize::MAX, |first| first as usize);
+        for mailbox in self.children.iter().skip(first).filter_map(|child| child.mailbox.as_ref()) {
+            mailbox.endpoint.status_page.settle(State::Down);
+        }
+        Ok(())
     }
 
     fn ask_for_it(mut self, parent: &Parent<'_>) -> Result<Arc<Endpoint>, SpawnErrorKind> {

@@ -45,6 +45,15 @@ pub enum SupervisorError {
         /// Why.
         reason: ExitReason,
     },
+    /// An [`ActorPool`](crate::ActorPool) cannot have so many members. Nothing was changed.
+    Size {
+        /// The supervisor.
+        supervisor: String,
+        /// How many were asked for.
+        wanted: u32,
+        /// How many it can have at most; at least there is one.
+        most: u32,
+    },
     /// The supervisor has ended, or is about to.
     Gone {
         /// The supervisor.
@@ -84,6 +93,9 @@ impl fmt::Display for SupervisorError {
             }
             SupervisorError::Failed { supervisor, child, reason } => {
                 write!(f, "child `{child}` of supervisor `{supervisor}` did not start: {reason}")
+            }
+            SupervisorError::Size { supervisor, wanted, most } => {
+                write!(f, "the pool of supervisor `{supervisor}` has 1 to {most} members, not {wanted}")
             }
             SupervisorError::Gone { supervisor, reason } => {
                 write!(f, "supervisor `{supervisor}` is gone")?;

@@ -2,6 +2,7 @@
 //!
 //! Never import `command` or any service: they implement the traits of this folder.
 
+pub(crate) mod actor_pool;
 mod builder;
 pub(crate) mod child_spec;
 pub(crate) mod declared;

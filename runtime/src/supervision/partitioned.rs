@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::builder::{ActorBuilder, name_of};
 use crate::actor::traits::Actor;
-use crate::spawn::plan::Found;
+use crate::spawn::plan::{Found, Plan};
 use crate::supervision::{IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 use crate::types::escape::escaped;
 
@@ -54,20 +54,30 @@ impl Supervisor {
         make: impl FnMut(u32) -> ActorBuilder<A>,
     ) -> SupervisorBuilder<Partitioned<A>> {
         let name = name.into();
-        let children = (0..count).map(make).enumerate().map(|(index, builder)| {
-            let mut child = builder.into_child();
-            if child.plan.name.as_deref() == Some(name_of::<A>()) {
-                child.plan.name = Some(format!("{name}-{index}"));
-            }
-            child.named(index.to_string())
-        });
         let mut plan = Supervisor::one_for_one().plan;
-        plan.children = children.collect();
+        plan.children = copies(&name, count, make);
         if count == 0 {
             plan.fault = Some("there is at least one partition");
         }
         SupervisorBuilder::of(plan).name(name)
     }
+}
+
+/// So many copies of an actor, as children: their ids are their indexes, and so are their names, behind
+/// `name`, unless `make` sets another one.
+pub(super) fn copies<A: Actor>(
+    name: &str,
+    count: u32,
+    make: impl FnMut(u32) -> ActorBuilder<A>,
+) -> Vec<Plan> {
+    let child = |(index, builder): (usize, ActorBuilder<A>)| {
+        let mut child = builder.into_child();
+        if child.plan.name.as_deref() == Some(name_of::<A>()) {
+            child.plan.name = Some(format!("{name}-{index}"));
+        }
+        child.named(index.to_string())
+    };
+    (0..count).map(make).enumerate().map(child).collect()
 }
 
 /// The handle on the copies of an actor that [`Supervisor::partitioned`] has started.
@@ -109,14 +119,18 @@ impl Hasher for Fnv {
 
     fn finish(&self) -> u64 {
         // The low bits of FNV alone depend only on the low bits of the bytes, and the low bits decide.
-        let mut hash = self.0;
-        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-        hash ^ (hash >> 33)
+        mixed(self.0)
     }
 }
 
-fn hash<K: Hash + ?Sized>(key: &K) -> u64 {
+/// The finalizer of MurmurHash3: each bit of the result depends on every bit of the number.
+pub(super) fn mixed(mut hash: u64) -> u64 {
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
+pub(super) fn hash<K: Hash + ?Sized>(key: &K) -> u64 {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     key.hash(&mut hasher);
     hasher.finish()

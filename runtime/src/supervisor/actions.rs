@@ -99,6 +99,10 @@ impl Supervisor {
             // The supervisor above decides whether this one comes back with its children.
             return None;
         }
+        if child.incarnation == 0 && child.last.is_none() {
+            // It came with its supervisor, and does not start with it.
+            child.end = Some(Cause::CalledOff(StoppedBy::Supervisor));
+        }
         child.spare = None;
         child.state = State::Down;
         // A ref that cancelled the restart has what it asked for.

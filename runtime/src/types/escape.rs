@@ -121,6 +121,7 @@ mod tests {
             Box::new(specs),
             Box::new(SupervisorError::Failed { supervisor: evil(), child: evil(), reason: reason() }),
             Box::new(SupervisorError::Gone { supervisor: evil(), reason: Some(reason()) }),
+            Box::new(SupervisorError::Size { supervisor: evil(), wanted: 3, most: 2 }),
             Box::new(crate::NameError::WrongType { name: evil(), is: evil(), asked: evil() }),
             Box::new(QueueError::Gone(Some(reason()))),
             Box::new(QueueError::Codec(evil())),
