@@ -60,6 +60,7 @@ fn refs_and_handles_are_keys_and_travel() {
     handle::<ActorRef<Echo>>();
     handle::<AnyRef>();
     handle::<SupervisorRef>();
+    handle::<ActorPool<Echo>>();
     handle::<Queue<String>>();
     handle::<Store>();
     handle::<Lock<Vec<f64>>>();

@@ -1,5 +1,6 @@
 //! Restarts, and supervisors that are declared.
 
+mod actor_pools;
 mod auto_shutdown;
 mod declared;
 mod dynamic;
