@@ -182,7 +182,7 @@ impl Router {
                         capacity::wait_for_change(&member.status_page, seen, until);
                         sleep = (2 * sleep).min(LONGEST_SLEEP);
                     }
-                    refused.full.clear();
+                    refused = Refused::default();
                 }
                 Choice::Full(member) => return Err((member, Unsent::Failure(Failure::Full))),
                 Choice::None(unsent) => return Err((self.anyone(), unsent)),

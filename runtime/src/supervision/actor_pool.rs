@@ -486,6 +486,6 @@ mod tests {
 
     #[test]
     fn a_size_is_a_number_or_a_range() {
-        assert_eq!([4.bounds(), (2..=4).bounds(), (2..5).bounds()], [(4, 4), (2, 4), (2, 4)]);
+        assert_eq!([4_u32.bounds(), (2..=4_u32).bounds(), (2..5_u32).bounds()], [(4, 4), (2, 4), (2, 4)]);
     }
 }
