@@ -7,6 +7,7 @@
 
 mod actor;
 mod errors;
+mod helpers;
 mod main_fn;
 mod options;
 mod signature;
@@ -92,7 +93,8 @@ use proc_macro::TokenStream;
 /// | `#[on_stop]` | `fn stop(&mut self)`: run when the actor stops gracefully |
 ///
 /// The caller of a handler that returns a `Result<T, E>` gets `T`, or an error of its call that carries `E`;
-/// the `Err` is not a crash. An actor may be generic; its type parameters are serde.
+/// the `Err` is not a crash. An actor may be generic. Its type parameters are serde; of one with an `#[init]`,
+/// those that stand in its messages and in the arguments of the `#[init]`, and no marker.
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     actor::expand(options.into(), item.into()).into()
@@ -225,3 +227,17 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     main_fn::expand(options.into(), item.into()).into()
 }
+
+/// Declares the helper attributes, for where they are misplaced.
+macro_rules! helpers {
+    ($($helper:ident)*) => {$(
+        /// Stands on a function of an impl block with [`macro@actor`], which explains it. Anywhere else it is
+        /// an error.
+        #[proc_macro_attribute]
+        pub fn $helper(_: TokenStream, item: TokenStream) -> TokenStream {
+            helpers::misplaced(stringify!($helper), &item.into()).into()
+        }
+    )*};
+}
+
+helpers!(ask tell local init on_start on_exit on_stop idempotent);

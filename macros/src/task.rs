@@ -86,9 +86,9 @@ fn starter(function: &ItemFn, options: &Options) -> TokenStream {
     let cfgs: Vec<_> = attributes(&function.attrs, &["cfg"]).collect();
     let (params, output) = (Params::of(sig, None), Output::of(sig, None, &private));
     let (declared, arguments) = (params.declared(), output.arguments());
-    let call = build_call(ident, &params, &output, options);
+    let constant = constant(ident, &params, &output, options);
+    let (tuple, options_expr) = (params.tuple(ident), options.to_expr());
     let names = &params.names;
-    let pooled = pooled(ident, &params, &output, options);
     let pooled_doc = format!(
         " [`{0}`](fn@{0}) as what a pool runs: its own error is told apart from the pool's.",
         unraw(ident)
@@ -112,6 +112,7 @@ fn starter(function: &ItemFn, options: &Options) -> TokenStream {
         #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
         const _: () = {
             impl #struct_ident {
+                #constant
                 #[doc = #spawn_doc]
                 #[doc = ""]
                 #[doc = " # Errors"]
@@ -122,38 +123,38 @@ fn starter(function: &ItemFn, options: &Options) -> TokenStream {
                 }
                 #[doc = #builder_doc]
                 #vis fn builder(#declared) -> #private::ProcessBuilder<#arguments> {
-                    #call
+                    Self::__TASK.builder(#tuple, #options_expr)
                 }
                 #[doc = #pooled_doc]
                 #vis fn task() -> #private::TaskDef<#taken, #arguments> {
-                    #pooled
+                    Self::__TASK.by_name()
                 }
             }
         };
     }
 }
 
-fn build_call(ident: &syn::Ident, params: &Params, output: &Output, options: &Options) -> TokenStream {
-    let private = options.private();
-    let (names, tuple, tuple_type) = (&params.names, params.tuple(ident), params.tuple_type(ident));
-    let value = output.resolved(quote!(#ident(#(#names),*)), &private);
-    let name = LitStr::new(&unraw(ident), ident.span());
-    let function = output.carrier("task_builder");
-    let options = options.to_expr();
-    quote!(#private::#function(|#tuple: #tuple_type| #value, #tuple, #name, #options))
-}
-
-fn pooled(ident: &syn::Ident, params: &Params, output: &Output, options: &Options) -> TokenStream {
+/// Returns the constant that describes the task, and alone asks something of its types. A process takes its
+/// arguments as a tuple, a pool takes a single one by itself, and reads what the options say of the pool.
+fn constant(ident: &syn::Ident, params: &Params, output: &Output, options: &Options) -> TokenStream {
     let private = options.private();
     let Params { names, types } = params;
+    let (tuple, tuple_type) = (params.tuple(ident), params.tuple_type(ident));
     let (pattern, taken) = match (&names[..], &types[..]) {
         ([name], [ty]) => (quote!(#name), quote!(#ty)),
-        _ => (quote!((#(#names),*)), quote!((#(#types),*))),
+        _ => (tuple.clone(), tuple_type.clone()),
     };
     let value = output.resolved(quote!(#ident(#(#names),*)), &private);
     let declared = declaration(options).map(|said| quote!(#private::any_task_begins(#said);));
-    let value = declared.map_or(value.clone(), |declared| quote!({ #declared #value }));
+    let pooled = declared.map_or(value.clone(), |declared| quote!({ #declared #value }));
     let name = LitStr::new(&unraw(ident), ident.span());
-    let function = output.carrier("task_def");
-    quote!(#private::#function(|#pattern: #taken| #value, #name))
+    let (describer, parts) = (output.describer("task"), output.arguments());
+    quote! {
+        const __TASK: #private::DeclaredTask<#tuple_type, #taken, #parts> =
+            #private::#describer::<_, _, #tuple_type, #parts>(
+                |#tuple: #tuple_type| #value,
+                |#pattern: #taken| #pooled,
+                #name,
+            );
+    }
 }

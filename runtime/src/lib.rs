@@ -50,7 +50,7 @@
 //! | calls, deadlines, ends, names, async code | [`ActorRef`], [`Reply`], [`Monitor`], [`names`] | [the tour](guide::tour) |
 //! | a function over many inputs, in worker processes | [`Pool`] | [pools](guide::pools) |
 //! | items between processes, with leases | [`Queue`] | [queues](guide::queues) |
-//! | maps, lists, sets and counters of several processes | [`Store`](store::Store) | [shared state](guide::shared_state) |
+//! | maps, lists, sets and counters of several processes | [`Store`] | [shared state](guide::shared_state) |
 //! | locks, semaphores, events, barriers | [`sync`] | [shared state](guide::shared_state#locks) |
 //! | memory that is shared, or sent without a copy | [`Shared`], [`Blob`] | [shared state](guide::shared_state) |
 //! | any executable as a child | [`Command`](command::Command) | [supervision](guide::supervision#external-commands) |
@@ -107,6 +107,9 @@ mod task;
 mod types;
 
 pub use phalanx_macros::{actor, main, supervisor, task};
+// The helper attributes of `#[actor]`, so that a misplaced one is an error that says where it stands.
+#[doc(hidden)]
+pub use phalanx_macros::{ask, idempotent, init, local, on_exit, on_start, on_stop, tell};
 
 pub use actor::actor_ref::ActorRef;
 pub use actor::any_ref::AnyRef;
@@ -151,6 +154,7 @@ pub use supervision::{
 #[doc(inline)]
 pub use sys::rlimit::Limit;
 pub use task::{Joining, Process, ProcessBuilder, TaskDef, TaskFn};
+pub use types::captureless::Captureless;
 pub use types::down::{Down, InProgress, Who};
 pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
 pub use types::exit::{ExitReason, StoppedBy};
@@ -162,6 +166,8 @@ pub mod prelude {
         ActorRef, CallError, Down, ExitReason, Monitor, Pool, Process, Queue, Reply, Restart, SendError,
         SpawnError, Supervisor, SupervisorRef, TrySendError, actor, supervisor, task,
     };
+    #[doc(hidden)]
+    pub use crate::{ask, idempotent, init, local, on_exit, on_start, on_stop, tell};
 }
 
 /// What the macros expand to. Only for them, and free to change.

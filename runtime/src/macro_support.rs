@@ -9,8 +9,14 @@ pub use crate::actor::actor_ref::ActorRef;
 pub use crate::actor::answer::Answer;
 pub use crate::actor::builder::ActorBuilder;
 pub use crate::actor::call::Call;
+pub use crate::actor::deferred::Later;
+pub use crate::actor::message::{
+    Ask, Message, Start, Tell, ask, ask_later, ask_later_result, ask_result, start_from_arguments,
+    start_from_state, tell,
+};
 pub use crate::actor::raw_ref::RawRef;
 pub use crate::actor::reply::Reply;
+pub use crate::actor::roles::{AppError, Argument, Arguments, Field, Returned, State};
 pub use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;
 pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
@@ -20,11 +26,15 @@ pub use crate::supervision::declared::{
     Frame, Supervised, built, check_is_actor, check_significant, declared, start, start_with,
 };
 pub use crate::supervision::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
-pub use crate::task::function::{TaskDef, task_def, task_def_result};
+pub use crate::task::declared::{DeclaredTask, task, task_result};
+pub use crate::task::function::TaskDef;
 pub use crate::task::{Process, ProcessBuilder};
 pub use crate::types::down::Down;
 pub use crate::types::error::{SendError, SpawnError, TrySendError};
 pub use std::any::type_name_of_val;
+
+/// Finds out whether the impl block of an actor has the attribute too.
+pub const fn check_has_block<A: Actor>() {}
 
 /// Starts an actor with the options of its attribute.
 ///
@@ -37,31 +47,6 @@ pub fn spawn<A: Actor>(init: A::Init) -> Result<ActorRef<A>, SpawnError> {
 /// The builder of an actor.
 pub fn builder<A: Actor>(init: A::Init) -> ActorBuilder<A> {
     ActorBuilder::new(&init)
-}
-
-/// The builder of a task.
-pub fn task_builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(
-    function: F,
-    args: A,
-    name: &'static str,
-    options: Options,
-) -> ProcessBuilder<T> {
-    Process::builder(function, args).with(name, options)
-}
-
-/// The builder of a task whose function returns a `Result`.
-pub fn task_builder_result<
-    F: FnOnce(A) -> Result<T, E> + Copy + 'static,
-    A: Portable,
-    T: Portable,
-    E: Portable,
->(
-    function: F,
-    args: A,
-    name: &'static str,
-    options: Options,
-) -> ProcessBuilder<T, E> {
-    Process::fallible(function, &args).with(name, options)
 }
 
 /// Called by a function as it begins: that of this `path`, which may be run `attempts` times, and may take

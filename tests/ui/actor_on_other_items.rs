@@ -30,6 +30,9 @@ trait Greet {
 struct Greeter;
 
 #[actor]
+impl Greeter {}
+
+#[actor]
 impl Greet for Greeter {
     fn greet(&self) {}
 }

@@ -31,14 +31,29 @@ impl Two {
 #[actor(memory = 0, crate)]
 struct Three;
 
+#[actor]
+impl Three {}
+
 #[actor(name "three")]
 struct Four;
+
+#[actor]
+impl Four {}
 
 #[actor(name = "a\nb")]
 struct Five;
 
+#[actor]
+impl Five {}
+
+#[actor(deadlin = "1s", nmae = "six", time_out = "1s", threads = 4)]
+struct Six;
+
+#[actor]
+impl Six {}
+
 fn main() {
     let _ = One { value: 1 }.spawn();
     let _ = Two.spawn();
-    let _ = (Three, Four, Five);
+    let _ = (Three, Four, Five, Six);
 }

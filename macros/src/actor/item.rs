@@ -25,9 +25,21 @@ pub(crate) fn expand_beside(
     let derive = (options.no_derive != Some(true)).then(|| bounds::derive(shape, &options.private()));
     let calls = calls_type(shape, &options);
     let impls = impls(shape, &options);
+    let check = check_block(shape, &options);
     let errors = errors.into_tokens();
     // serde's derive stands before the user's own `#[serde(..)]` attributes, as its helpers must.
-    quote!(#derive #item #calls #impls #errors)
+    quote!(#derive #item #calls #impls #check #errors)
+}
+
+/// Returns a check that an impl block has the attribute too. A generic struct has none: it is an actor only
+/// with the bounds of its block, which are not known here.
+fn check_block(shape: &ItemStruct, options: &Options) -> Option<TokenStream> {
+    let (private, ident) = (options.private(), &shape.ident);
+    shape
+        .generics
+        .params
+        .is_empty()
+        .then(|| quote!(#[allow(deprecated)] const _: () = #private::check_has_block::<#ident>();))
 }
 
 /// Returns the parameters without bounds, for types on which no bound depends.

@@ -2,12 +2,13 @@
 //!
 //! serde's own derive bounds the type parameters. Here each *field type* is bounded, in a higher-ranked way
 //! that the compiler does not evaluate before it is used. So a struct with a thread handle in it compiles, as
-//! long as it is not sent: an actor whose state is made by `#[init]` never travels.
+//! long as it is not sent: an actor whose state is made by `#[init]` never travels. The bound is a trait of
+//! the runtime that stands for both of serde's, so that such a field of an actor that is sent is one error.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Field, Generics, Ident, ItemStruct, Meta, Path, Token, Type};
+use syn::{Attribute, Field, Generics, Ident, ItemStruct, Meta, Path, Token};
 
 use crate::errors::Errors;
 use crate::util::attributes;
@@ -45,48 +46,54 @@ pub(crate) fn derive(item: &ItemStruct, private: &Path) -> TokenStream {
     });
     // With these, the fields do not travel as they are, or the user has given the bounds.
     let bound = (!has(&["bound", "from", "try_from", "into", "remote"])).then(|| {
-        let (serialize, deserialize) = (serialize_bounds(item, private), deserialize_bounds(item, private));
+        let alone = wanted.len() == 1;
+        let (serialize, deserialize) =
+            (serialize_bounds(item, private, alone), deserialize_bounds(item, private, alone));
         quote!(bound(serialize = #serialize, deserialize = #deserialize),)
     });
     let bound = bound.filter(|_| !item.fields.is_empty());
     quote!(#[derive(#(#wanted),*)] #[serde(#krate #bound)])
 }
 
-fn serialize_bounds(item: &ItemStruct, private: &Path) -> String {
+/// The keys with which serde does not write a field as it is, and those with which it does not read it so.
+const NOT_WRITTEN: &[&str] = &["skip", "skip_serializing", "with", "serialize_with"];
+const NOT_READ: &[&str] = &["skip", "skip_deserializing", "with", "deserialize_with"];
+
+fn serialize_bounds(item: &ItemStruct, private: &Path, alone: bool) -> String {
+    let both = format!("{}::Field", text(private));
     let serialize = format!("{}::serde::Serialize", text(private));
-    let exempt = ["skip", "skip_serializing", "with", "serialize_with"];
-    bounds(item, &exempt, |ty| format!("for<'__p> {ty}: {serialize}")).join(", ")
+    let bound = |field: &Field| if alone || has_key(field, NOT_READ) { &serialize } else { &both };
+    bounds(item, NOT_WRITTEN, |field, ty| format!("for<'__p> {ty}: {}", bound(field))).join(", ")
 }
 
-fn deserialize_bounds(item: &ItemStruct, private: &Path) -> String {
-    let deserialize = format!("{}::serde::Deserialize<'__de>", text(private));
-    let exempt = ["skip", "skip_deserializing", "with", "deserialize_with"];
-    let mut all = bounds(item, &exempt, |ty| format!("for<'__de> {ty}: {deserialize}"));
+fn deserialize_bounds(item: &ItemStruct, private: &Path, alone: bool) -> String {
+    let both = format!("{}::Field", text(private));
+    let deserialize = format!("{}::serde::Deserialize<'__p>", text(private));
+    let bound = |field: &Field| if alone || has_key(field, NOT_WRITTEN) { &deserialize } else { &both };
+    let mut all = bounds(item, NOT_READ, |field, ty| format!("for<'__p> {ty}: {}", bound(field)));
     // serde fills these fields in.
-    for field in &item.fields {
-        if serde_keys(&field.attrs)
-            .iter()
-            .any(|key| matches!(key.as_str(), "skip" | "skip_deserializing" | "default"))
-        {
-            all.push(format!("for<'__p> {}: ::core::default::Default", text(&field.ty)));
-        }
+    for field in item.fields.iter().filter(|field| has_key(field, &["skip", "skip_deserializing", "default"]))
+    {
+        all.push(format!("for<'__p> {}: ::core::default::Default", text(&field.ty)));
     }
     all.join(", ")
 }
 
-/// Returns one bound for each distinct type of the fields that have none of the keys `exempt`.
-fn bounds(item: &ItemStruct, exempt: &[&str], bound: impl Fn(&str) -> String) -> Vec<String> {
-    let mut types: Vec<String> = Vec::new();
-    let travelling = item
-        .fields
-        .iter()
-        .filter(|field| !serde_keys(&field.attrs).iter().any(|key| exempt.contains(&&**key)));
-    for ty in travelling.flat_map(|field| bounded_types(field, item)) {
-        if !types.contains(&ty) {
-            types.push(ty);
+fn has_key(field: &Field, keys: &[&str]) -> bool {
+    serde_keys(&field.attrs).iter().any(|key| keys.contains(&&**key))
+}
+
+/// Returns the distinct bounds of the types of the fields that have none of the keys `exempt`.
+fn bounds(item: &ItemStruct, exempt: &[&str], bound: impl Fn(&Field, &str) -> String) -> Vec<String> {
+    let mut bounds: Vec<String> = Vec::new();
+    for field in item.fields.iter().filter(|field| !has_key(field, exempt)) {
+        for new in bounded_types(field, item).iter().map(|ty| bound(field, ty)) {
+            if !bounds.contains(&new) {
+                bounds.push(new);
+            }
         }
     }
-    types.iter().map(|ty| bound(ty)).collect()
+    bounds
 }
 
 /// Returns the type of the field, or the type parameters in it where a bound on the type itself would not do:
@@ -101,15 +108,13 @@ fn bounded_types(field: &Field, item: &ItemStruct) -> Vec<String> {
     params.filter(|param| mentions(&field.ty, param)).map(text).collect()
 }
 
-fn mentions(ty: &Type, ident: &Ident) -> bool {
-    fn within(tokens: TokenStream, ident: &Ident) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(found) => found == *ident,
-            TokenTree::Group(group) => within(group.stream(), ident),
-            _ => false,
-        })
-    }
-    within(ty.to_token_stream(), ident)
+/// Returns whether `ident` is one of the tokens.
+pub(crate) fn mentions(tokens: impl ToTokens, ident: &Ident) -> bool {
+    tokens.to_token_stream().into_iter().any(|token| match token {
+        TokenTree::Ident(found) => found == *ident,
+        TokenTree::Group(group) => mentions(group.stream(), ident),
+        _ => false,
+    })
 }
 
 /// Returns the last segments of the derives: `Serialize` for `#[derive(serde::Serialize)]`.

@@ -13,7 +13,7 @@ use syn::{
 };
 
 use crate::errors::Errors;
-use crate::util::{attributes, last_segment, peel, unraw, without_self};
+use crate::util::{attributes, last_segment, peel, placed_at, unraw, without_self};
 use owned::Way;
 
 /// Notes what a function that is called from another process cannot be: `async`, generic, `unsafe`, `extern`,
@@ -22,11 +22,7 @@ use owned::Way;
 /// `what` names the function in the messages: "a message", "a task".
 pub(crate) fn check_kind(sig: &Signature, what: &str, errors: &mut Errors) {
     if let Some(token) = &sig.asyncness {
-        let reason = "handlers and tasks are synchronous, they may block the process that is theirs";
-        errors.at(
-            token,
-            format!("{what} cannot be `async`: {reason}; remove `async`, or start an executor inside"),
-        );
+        errors.at(token, format!("{what} cannot be `async`: {}", instead_of_async(what)));
     }
     if let Safety::Unsafe(token) = &sig.safety {
         errors.at(
@@ -44,6 +40,18 @@ pub(crate) fn check_kind(sig: &Signature, what: &str, errors: &mut Errors) {
         errors.at(variadic, format!("{what} cannot be variadic: take a `Vec`"));
     }
     check_generics(sig, what, errors);
+}
+
+/// Returns why `what` is synchronous, and what there is instead.
+fn instead_of_async(what: &str) -> &'static str {
+    match what {
+        "a message" => {
+            "its handler returns before the next message is handled; remove `async`, and run an executor inside (`block_on`), or let the reply come later: return a `phalanx::Later<T>`, made by `phalanx::later()`"
+        }
+        _ => {
+            "it may block, the process is its own; remove `async`, and run an executor inside (`block_on`) if it needs one"
+        }
+    }
 }
 
 fn check_generics(sig: &Signature, what: &str, errors: &mut Errors) {
@@ -276,27 +284,21 @@ impl Output {
         }
     }
 
-    /// Returns the name of the method or function that carries the output: `plain`, or its twin
-    /// `plain_result` (or `plain_later_result`) if there can be an error.
-    ///
-    /// It has the place of the return type, which the compiler underlines when the output cannot travel.
-    pub(crate) fn carrier(&self, plain: &str) -> Ident {
-        match &self.kind {
-            Kind::Plain(ty) => located(plain, ty),
-            Kind::Result { ok, .. } if self.later => located(&format!("{plain}_later_result"), ok),
-            Kind::Result { ok, .. } => located(&format!("{plain}_result"), ok),
-        }
+    /// Returns the name of the function of the runtime that describes such a message or task: `plain`, or
+    /// its twin `plain_result`, `plain_later`, `plain_later_result`.
+    pub(crate) fn describer(&self, plain: &str) -> Ident {
+        let later = if self.later { "_later" } else { "" };
+        let result = if matches!(self.kind, Kind::Result { .. }) { "_result" } else { "" };
+        format_ident!("{plain}{later}{result}")
     }
 
-    /// Returns the carrier's name where the message is handled. The value of a later reply tells whether it
-    /// is an error.
-    pub(crate) fn handler(&self, plain: &str) -> Ident {
-        match &self.kind {
-            Kind::Plain(ty) | Kind::Result { ok: ty, .. } if self.later => {
-                located(&format!("{plain}_later"), ty)
-            }
-            _ => self.carrier(plain),
-        }
+    /// Returns the type of the value that `resolved` makes.
+    pub(crate) fn returned(&self, private: &Path) -> TokenStream {
+        let value = match &self.kind {
+            Kind::Plain(ty) => ty.to_token_stream(),
+            Kind::Result { ok, err, .. } => quote!(::core::result::Result<#ok, #err>),
+        };
+        if self.later { quote!(#private::Later<#value>) } else { value }
     }
 
     /// Returns `value` as a plain value or a `core` result.
@@ -318,17 +320,19 @@ impl Kind {
         match two_arguments(ty) {
             Some((ok, err)) => Kind::Result { ok, err: Box::new(err), direct: true },
             None => Kind::Result {
-                ok: parse_quote!(<#ty as #private::ResultLike>::Ok),
-                err: Box::new(parse_quote!(<#ty as #private::ResultLike>::Err)),
+                ok: part_of(ty, private, "Ok"),
+                err: Box::new(part_of(ty, private, "Err")),
                 direct: false,
             },
         }
     }
 }
 
-/// Returns an identifier of the expansion that errors show where the user wrote `place`.
-fn located(name: &str, place: &Type) -> Ident {
-    Ident::new(name, Span::call_site().located_at(place.span()))
+/// Returns a part of an alias of `Result`, which errors show where the user wrote the alias.
+fn part_of(alias: &Type, private: &Path, part: &str) -> Type {
+    let part = format_ident!("{part}");
+    let tokens = placed_at(alias.span(), quote!(<#alias as #private::ResultLike>::#part));
+    parse_quote!(#tokens)
 }
 
 /// Returns whether the last segment of `ty` is `Result`: aliases such as `io::Result<T>` keep the name.

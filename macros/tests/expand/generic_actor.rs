@@ -5,8 +5,8 @@
 #[serde(
     crate = "::phalanx::__private::serde",
     bound(
-        serialize = "for<'__p> HashMap<K, V>: ::phalanx::__private::serde::Serialize",
-        deserialize = "for<'__de> HashMap<K, V>: ::phalanx::__private::serde::Deserialize<'__de>"
+        serialize = "for<'__p> HashMap<K, V>: ::phalanx::__private::Field",
+        deserialize = "for<'__p> HashMap<K, V>: ::phalanx::__private::Field"
     ),
 )]
 struct Cache<K: Hash + Eq, V, const N: usize = 8> {
@@ -73,7 +73,14 @@ impl<K: Hash + Eq, V: Clone, const N: usize> Cache<K, V, N> {
         }
     }
 }
-#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+#[allow(
+    dead_code,
+    deprecated,
+    non_upper_case_globals,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
 const _: () = {
     #[allow(non_camel_case_types)]
     enum __Index {
@@ -86,9 +93,24 @@ const _: () = {
         K: ::phalanx::__private::Portable,
         V: ::phalanx::__private::Portable,
     {
+        const __get: ::phalanx::__private::Ask<(K,), Option<V>, Option<V>> = ::phalanx::__private::ask::<
+            (K,),
+            Option<V>,
+        >(__Index::get as u32);
+        #[cfg(unix)]
+        const __put: ::phalanx::__private::Ask<
+            (K, V),
+            ::core::result::Result<Option<V>, String>,
+            Option<V>,
+            String,
+        > = ::phalanx::__private::ask_result::<
+            (K, V),
+            Option<V>,
+            String,
+        >(__Index::put as u32);
         /// Sends `get` to the actor; the reply carries the result.
         fn get(&self, key: K) -> ::phalanx::__private::Reply<Option<V>> {
-            ::phalanx::__private::Calls::raw(self).ask(__Index::get as u32, (key,))
+            Self::__get.send(::phalanx::__private::Calls::raw(self), (key,))
         }
         /// Like [`get`](Self::get), but does not wait for room in the mailbox.
         ///
@@ -102,7 +124,7 @@ const _: () = {
             ::phalanx::__private::Reply<Option<V>>,
             ::phalanx::__private::TrySendError<(K,)>,
         > {
-            ::phalanx::__private::Calls::raw(self).try_ask(__Index::get as u32, (key,))
+            Self::__get.try_send(::phalanx::__private::Calls::raw(self), (key,))
         }
         /// Sends `put` to the actor; the reply carries the result.
         #[cfg(unix)]
@@ -111,8 +133,7 @@ const _: () = {
             key: K,
             value: V,
         ) -> ::phalanx::__private::Reply<Option<V>, String> {
-            ::phalanx::__private::Calls::raw(self)
-                .ask_result(__Index::put as u32, (key, value))
+            Self::__put.send(::phalanx::__private::Calls::raw(self), (key, value))
         }
         /// Like [`put`](Self::put), but does not wait for room in the mailbox.
         ///
@@ -128,8 +149,7 @@ const _: () = {
             ::phalanx::__private::Reply<Option<V>, String>,
             ::phalanx::__private::TrySendError<(K, V)>,
         > {
-            ::phalanx::__private::Calls::raw(self)
-                .try_ask_result(__Index::put as u32, (key, value))
+            Self::__put.try_send(::phalanx::__private::Calls::raw(self), (key, value))
         }
     }
     impl<K: Hash + Eq, V: Clone, const N: usize> Cache<K, V, N>
@@ -163,6 +183,9 @@ const _: () = {
         V: ::phalanx::__private::Portable,
     {
         type Init = Self;
+        const START: ::phalanx::__private::Start<Self::Init> = ::phalanx::__private::start_from_state::<
+            Self,
+        >();
         const METHODS: &'static [::phalanx::__private::Method] = &[
             ::phalanx::__private::Method::ask("get").signature("(K) -> Option<V>"),
             #[cfg(unix)]
@@ -180,11 +203,13 @@ const _: () = {
         ) -> ::phalanx::__private::Answer {
             match call.method() {
                 index if index == __Index::get as u32 => {
-                    call.ask(|(key,): (K,)| Self::get(self, key))
+                    <CacheCalls<K, V, N>>::__get
+                        .handle(call, |(key,): (K,)| Self::get(self, key))
                 }
                 #[cfg(unix)]
                 index if index == __Index::put as u32 => {
-                    call.ask_result(|(key, value): (K, V)| Self::put(self, key, value))
+                    <CacheCalls<K, V, N>>::__put
+                        .handle(call, |(key, value): (K, V)| Self::put(self, key, value))
                 }
                 _ => call.unknown(),
             }

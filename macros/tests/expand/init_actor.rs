@@ -5,8 +5,8 @@
 #[serde(
     crate = "::phalanx::__private::serde",
     bound(
-        serialize = "for<'__p> TcpStream: ::phalanx::__private::serde::Serialize",
-        deserialize = "for<'__de> TcpStream: ::phalanx::__private::serde::Deserialize<'__de>"
+        serialize = "for<'__p> TcpStream: ::phalanx::__private::Field",
+        deserialize = "for<'__p> TcpStream: ::phalanx::__private::Field"
     ),
 )]
 pub(crate) struct Connection {
@@ -40,14 +40,18 @@ const _: () = {
         type Calls = ConnectionCalls;
         const OPTIONS: ::phalanx::__private::Options = ::phalanx::__private::Options {
             daemon: true,
-            grace: ::core::option::Option::Some(
-                ::core::time::Duration::new(0u64, 500000000u32),
-            ),
             memory: ::core::option::Option::Some(67108864u64),
+            shutdown: ::core::option::Option::Some(
+                ::phalanx::__private::Shutdown::Timeout(
+                    ::core::time::Duration::new(0u64, 500000000u32),
+                ),
+            ),
             ..::phalanx::__private::Options::DEFAULT
         };
     }
 };
+#[allow(deprecated)]
+const _: () = ::phalanx::__private::check_has_block::<Connection>();
 impl Connection {
     /// Connects to `address`.
     #[allow(
@@ -82,13 +86,33 @@ impl Connection {
         self.flush();
     }
 }
-#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+#[allow(
+    dead_code,
+    deprecated,
+    non_upper_case_globals,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
 const _: () = {
     #[allow(non_camel_case_types)]
     enum __Index {
         read,
     }
     impl ConnectionCalls {
+        const __read: ::phalanx::__private::Ask<
+            ((u64, u64),),
+            ::core::result::Result<
+                <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Ok,
+                <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Err,
+            >,
+            <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Ok,
+            <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Err,
+        > = ::phalanx::__private::ask_result::<
+            ((u64, u64),),
+            <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Ok,
+            <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Err,
+        >(__Index::read as u32);
         /// Sends `read` to the actor; the reply carries the result.
         pub(crate) fn read(
             &self,
@@ -97,8 +121,7 @@ const _: () = {
             <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Ok,
             <io::Result<Vec<u8>> as ::phalanx::__private::ResultLike>::Err,
         > {
-            ::phalanx::__private::Calls::raw(self)
-                .ask_result(__Index::read as u32, (arg0,))
+            Self::__read.send(::phalanx::__private::Calls::raw(self), (arg0,))
         }
         /// Like [`read`](Self::read), but does not wait for room in the mailbox.
         ///
@@ -115,8 +138,7 @@ const _: () = {
             >,
             ::phalanx::__private::TrySendError<((u64, u64),)>,
         > {
-            ::phalanx::__private::Calls::raw(self)
-                .try_ask_result(__Index::read as u32, (arg0,))
+            Self::__read.try_send(::phalanx::__private::Calls::raw(self), (arg0,))
         }
     }
     impl Connection {
@@ -147,6 +169,9 @@ const _: () = {
     #[automatically_derived]
     impl ::phalanx::__private::Actor for Connection {
         type Init = (String, u32);
+        const START: ::phalanx::__private::Start<Self::Init> = ::phalanx::__private::start_from_arguments::<
+            (String, u32),
+        >();
         const METHODS: &'static [::phalanx::__private::Method] = &[
             ::phalanx::__private::Method::ask("read")
                 .signature("((u64, u64)) -> io::Result<Vec<u8>>")
@@ -169,9 +194,13 @@ const _: () = {
         ) -> ::phalanx::__private::Answer {
             match call.method() {
                 index if index == __Index::read as u32 => {
-                    call.ask_result(|(arg0,): ((u64, u64),)| ::phalanx::__private::ResultLike::into_result(
-                        Self::read(self, arg0),
-                    ))
+                    <ConnectionCalls>::__read
+                        .handle(
+                            call,
+                            |(arg0,): ((u64, u64),)| ::phalanx::__private::ResultLike::into_result(
+                                Self::read(self, arg0),
+                            ),
+                        )
                 }
                 _ => call.unknown(),
             }

@@ -24,7 +24,14 @@ impl Desk {
         self.keep()
     }
 }
-#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+#[allow(
+    dead_code,
+    deprecated,
+    non_upper_case_globals,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
 const _: () = {
     #[allow(non_camel_case_types)]
     enum __Index {
@@ -33,9 +40,39 @@ const _: () = {
         aliased,
     }
     impl DeskCalls {
+        const __plain: ::phalanx::__private::Ask<
+            (),
+            ::phalanx::__private::Later<u64>,
+            u64,
+        > = ::phalanx::__private::ask_later::<(), u64>(__Index::plain as u32);
+        const __fallible: ::phalanx::__private::Ask<
+            (Duration,),
+            ::phalanx::__private::Later<::core::result::Result<Desk, String>>,
+            Desk,
+            String,
+        > = ::phalanx::__private::ask_later_result::<
+            (Duration,),
+            Desk,
+            String,
+        >(__Index::fallible as u32);
+        const __aliased: ::phalanx::__private::Ask<
+            (),
+            ::phalanx::__private::Later<
+                ::core::result::Result<
+                    <io::Result<u64> as ::phalanx::__private::ResultLike>::Ok,
+                    <io::Result<u64> as ::phalanx::__private::ResultLike>::Err,
+                >,
+            >,
+            <io::Result<u64> as ::phalanx::__private::ResultLike>::Ok,
+            <io::Result<u64> as ::phalanx::__private::ResultLike>::Err,
+        > = ::phalanx::__private::ask_later_result::<
+            (),
+            <io::Result<u64> as ::phalanx::__private::ResultLike>::Ok,
+            <io::Result<u64> as ::phalanx::__private::ResultLike>::Err,
+        >(__Index::aliased as u32);
         /// Sends `plain` to the actor; the reply carries the result.
         fn plain(&self) -> ::phalanx::__private::Reply<u64> {
-            ::phalanx::__private::Calls::raw(self).ask(__Index::plain as u32, ())
+            Self::__plain.send(::phalanx::__private::Calls::raw(self), ())
         }
         /// Like [`plain`](Self::plain), but does not wait for room in the mailbox.
         ///
@@ -48,15 +85,14 @@ const _: () = {
             ::phalanx::__private::Reply<u64>,
             ::phalanx::__private::TrySendError<()>,
         > {
-            ::phalanx::__private::Calls::raw(self).try_ask(__Index::plain as u32, ())
+            Self::__plain.try_send(::phalanx::__private::Calls::raw(self), ())
         }
         /// Sends `fallible` to the actor; the reply carries the result.
         fn fallible(
             &self,
             limit: Duration,
         ) -> ::phalanx::__private::Reply<Desk, String> {
-            ::phalanx::__private::Calls::raw(self)
-                .ask_later_result(__Index::fallible as u32, (limit,))
+            Self::__fallible.send(::phalanx::__private::Calls::raw(self), (limit,))
         }
         /// Like [`fallible`](Self::fallible), but does not wait for room in the mailbox.
         ///
@@ -70,8 +106,7 @@ const _: () = {
             ::phalanx::__private::Reply<Desk, String>,
             ::phalanx::__private::TrySendError<(Duration,)>,
         > {
-            ::phalanx::__private::Calls::raw(self)
-                .try_ask_later_result(__Index::fallible as u32, (limit,))
+            Self::__fallible.try_send(::phalanx::__private::Calls::raw(self), (limit,))
         }
         /// Sends `aliased` to the actor; the reply carries the result.
         fn aliased(
@@ -80,8 +115,7 @@ const _: () = {
             <io::Result<u64> as ::phalanx::__private::ResultLike>::Ok,
             <io::Result<u64> as ::phalanx::__private::ResultLike>::Err,
         > {
-            ::phalanx::__private::Calls::raw(self)
-                .ask_later_result(__Index::aliased as u32, ())
+            Self::__aliased.send(::phalanx::__private::Calls::raw(self), ())
         }
         /// Like [`aliased`](Self::aliased), but does not wait for room in the mailbox.
         ///
@@ -97,8 +131,7 @@ const _: () = {
             >,
             ::phalanx::__private::TrySendError<()>,
         > {
-            ::phalanx::__private::Calls::raw(self)
-                .try_ask_later_result(__Index::aliased as u32, ())
+            Self::__aliased.try_send(::phalanx::__private::Calls::raw(self), ())
         }
     }
     impl Desk {
@@ -123,6 +156,9 @@ const _: () = {
     #[automatically_derived]
     impl ::phalanx::__private::Actor for Desk {
         type Init = Self;
+        const START: ::phalanx::__private::Start<Self::Init> = ::phalanx::__private::start_from_state::<
+            Self,
+        >();
         const METHODS: &'static [::phalanx::__private::Method] = &[
             ::phalanx::__private::Method::ask("plain").signature("() -> Later<u64>"),
             ::phalanx::__private::Method::ask("fallible")
@@ -141,13 +177,17 @@ const _: () = {
         ) -> ::phalanx::__private::Answer {
             match call.method() {
                 index if index == __Index::plain as u32 => {
-                    call.ask_later(|(): ()| Self::plain(self))
+                    <DeskCalls>::__plain.handle(call, |(): ()| Self::plain(self))
                 }
                 index if index == __Index::fallible as u32 => {
-                    call.ask_later(|(limit,): (Duration,)| Self::fallible(self, limit))
+                    <DeskCalls>::__fallible
+                        .handle(
+                            call,
+                            |(limit,): (Duration,)| Self::fallible(self, limit),
+                        )
                 }
                 index if index == __Index::aliased as u32 => {
-                    call.ask_later(|(): ()| Self::aliased(self))
+                    <DeskCalls>::__aliased.handle(call, |(): ()| Self::aliased(self))
                 }
                 _ => call.unknown(),
             }

@@ -5,8 +5,8 @@
 #[serde(
     crate = "::phalanx::__private::serde",
     bound(
-        serialize = "for<'__p> u64: ::phalanx::__private::serde::Serialize",
-        deserialize = "for<'__de> u64: ::phalanx::__private::serde::Deserialize<'__de>"
+        serialize = "for<'__p> u64: ::phalanx::__private::Field",
+        deserialize = "for<'__p> u64: ::phalanx::__private::Field"
     ),
 )]
 /// Counts words.
@@ -49,6 +49,8 @@ const _: () = {
         };
     }
 };
+#[allow(deprecated)]
+const _: () = ::phalanx::__private::check_has_block::<WordCount>();
 impl WordCount {
     /// Adds the words of `text`, and returns the new total.
     #[allow(
@@ -69,7 +71,14 @@ impl WordCount {
         self.total = 0;
     }
 }
-#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+#[allow(
+    dead_code,
+    deprecated,
+    non_upper_case_globals,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
 const _: () = {
     #[allow(non_camel_case_types)]
     enum __Index {
@@ -77,9 +86,16 @@ const _: () = {
         reset,
     }
     impl WordCountCalls {
+        const __add: ::phalanx::__private::Ask<(String,), u64, u64> = ::phalanx::__private::ask::<
+            (String,),
+            u64,
+        >(__Index::add as u32);
+        const __reset: ::phalanx::__private::Tell<()> = ::phalanx::__private::tell::<
+            (),
+        >(__Index::reset as u32);
         /// Adds the words of `text`, and returns the new total.
         pub fn add(&self, text: String) -> ::phalanx::__private::Reply<u64> {
-            ::phalanx::__private::Calls::raw(self).ask(__Index::add as u32, (text,))
+            Self::__add.send(::phalanx::__private::Calls::raw(self), (text,))
         }
         /// Like [`add`](Self::add), but does not wait for room in the mailbox.
         ///
@@ -93,11 +109,11 @@ const _: () = {
             ::phalanx::__private::Reply<u64>,
             ::phalanx::__private::TrySendError<(String,)>,
         > {
-            ::phalanx::__private::Calls::raw(self).try_ask(__Index::add as u32, (text,))
+            Self::__add.try_send(::phalanx::__private::Calls::raw(self), (text,))
         }
         /// Sends `reset` to the actor, which sends no reply.
         fn reset(&self) -> ::core::result::Result<(), ::phalanx::__private::SendError> {
-            ::phalanx::__private::Calls::raw(self).tell(__Index::reset as u32, ())
+            Self::__reset.send(::phalanx::__private::Calls::raw(self), ())
         }
         /// Like [`reset`](Self::reset), but does not wait for room in the mailbox.
         ///
@@ -107,7 +123,7 @@ const _: () = {
         fn try_reset(
             &self,
         ) -> ::core::result::Result<(), ::phalanx::__private::TrySendError<()>> {
-            ::phalanx::__private::Calls::raw(self).try_tell(__Index::reset as u32, ())
+            Self::__reset.try_send(::phalanx::__private::Calls::raw(self), ())
         }
     }
     impl WordCount {
@@ -132,6 +148,9 @@ const _: () = {
     #[automatically_derived]
     impl ::phalanx::__private::Actor for WordCount {
         type Init = Self;
+        const START: ::phalanx::__private::Start<Self::Init> = ::phalanx::__private::start_from_state::<
+            Self,
+        >();
         const METHODS: &'static [::phalanx::__private::Method] = &[
             ::phalanx::__private::Method::ask("add").signature("(String) -> u64"),
             ::phalanx::__private::Method::tell("reset").signature("()"),
@@ -147,10 +166,11 @@ const _: () = {
         ) -> ::phalanx::__private::Answer {
             match call.method() {
                 index if index == __Index::add as u32 => {
-                    call.ask(|(text,): (String,)| Self::add(self, text))
+                    <WordCountCalls>::__add
+                        .handle(call, |(text,): (String,)| Self::add(self, text))
                 }
                 index if index == __Index::reset as u32 => {
-                    call.tell(|(): ()| Self::reset(self))
+                    <WordCountCalls>::__reset.handle(call, |(): ()| Self::reset(self))
                 }
                 _ => call.unknown(),
             }

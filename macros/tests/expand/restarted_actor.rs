@@ -5,8 +5,8 @@
 #[serde(
     crate = "::phalanx::__private::serde",
     bound(
-        serialize = "for<'__p> u64: ::phalanx::__private::serde::Serialize",
-        deserialize = "for<'__de> u64: ::phalanx::__private::serde::Deserialize<'__de>"
+        serialize = "for<'__p> u64: ::phalanx::__private::Field",
+        deserialize = "for<'__p> u64: ::phalanx::__private::Field"
     ),
 )]
 struct Importer {
@@ -70,6 +70,8 @@ const _: () = {
         };
     }
 };
+#[allow(deprecated)]
+const _: () = ::phalanx::__private::check_has_block::<Importer>();
 impl Importer {
     #[allow(
         clippy::needless_pass_by_value,
@@ -98,7 +100,14 @@ impl Importer {
     )]
     fn touch(&mut self) {}
 }
-#[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+#[allow(
+    dead_code,
+    deprecated,
+    non_upper_case_globals,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
 const _: () = {
     #[allow(non_camel_case_types)]
     enum __Index {
@@ -106,9 +115,16 @@ const _: () = {
         touch,
     }
     impl ImporterCalls {
+        const __import: ::phalanx::__private::Ask<(Row,), u64, u64> = ::phalanx::__private::ask::<
+            (Row,),
+            u64,
+        >(__Index::import as u32);
+        const __touch: ::phalanx::__private::Tell<()> = ::phalanx::__private::tell::<
+            (),
+        >(__Index::touch as u32);
         /// Sends `import` to the actor; the reply carries the result.
         fn import(&self, row: Row) -> ::phalanx::__private::Reply<u64> {
-            ::phalanx::__private::Calls::raw(self).ask(__Index::import as u32, (row,))
+            Self::__import.send(::phalanx::__private::Calls::raw(self), (row,))
         }
         /// Like [`import`](Self::import), but does not wait for room in the mailbox.
         ///
@@ -122,12 +138,11 @@ const _: () = {
             ::phalanx::__private::Reply<u64>,
             ::phalanx::__private::TrySendError<(Row,)>,
         > {
-            ::phalanx::__private::Calls::raw(self)
-                .try_ask(__Index::import as u32, (row,))
+            Self::__import.try_send(::phalanx::__private::Calls::raw(self), (row,))
         }
         /// Sends `touch` to the actor, which sends no reply.
         fn touch(&self) -> ::core::result::Result<(), ::phalanx::__private::SendError> {
-            ::phalanx::__private::Calls::raw(self).tell(__Index::touch as u32, ())
+            Self::__touch.send(::phalanx::__private::Calls::raw(self), ())
         }
         /// Like [`touch`](Self::touch), but does not wait for room in the mailbox.
         ///
@@ -137,7 +152,7 @@ const _: () = {
         fn try_touch(
             &self,
         ) -> ::core::result::Result<(), ::phalanx::__private::TrySendError<()>> {
-            ::phalanx::__private::Calls::raw(self).try_tell(__Index::touch as u32, ())
+            Self::__touch.try_send(::phalanx::__private::Calls::raw(self), ())
         }
     }
     impl Importer {
@@ -162,6 +177,9 @@ const _: () = {
     #[automatically_derived]
     impl ::phalanx::__private::Actor for Importer {
         type Init = Self;
+        const START: ::phalanx::__private::Start<Self::Init> = ::phalanx::__private::start_from_state::<
+            Self,
+        >();
         const METHODS: &'static [::phalanx::__private::Method] = &[
             ::phalanx::__private::Method::ask("import")
                 .signature("(Row) -> u64")
@@ -182,10 +200,11 @@ const _: () = {
         ) -> ::phalanx::__private::Answer {
             match call.method() {
                 index if index == __Index::import as u32 => {
-                    call.ask(|(row,): (Row,)| Self::import(self, row))
+                    <ImporterCalls>::__import
+                        .handle(call, |(row,): (Row,)| Self::import(self, row))
                 }
                 index if index == __Index::touch as u32 => {
-                    call.tell(|(): ()| Self::touch(self))
+                    <ImporterCalls>::__touch.handle(call, |(): ()| Self::touch(self))
                 }
                 _ => call.unknown(),
             }

@@ -11,6 +11,12 @@ pub struct square {}
 #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
 const _: () = {
     impl square {
+        const __TASK: ::phalanx::__private::DeclaredTask<(u64,), u64, u64> = ::phalanx::__private::task::<
+            _,
+            _,
+            (u64,),
+            u64,
+        >(|(n,): (u64,)| square(n), |n: u64| square(n), "square");
         /// Runs [`square`](fn@square) in a process of its own.
         ///
         /// # Errors
@@ -26,16 +32,11 @@ const _: () = {
         }
         /// Sets a process up that will run [`square`](fn@square).
         pub fn builder(n: u64) -> ::phalanx::__private::ProcessBuilder<u64> {
-            ::phalanx::__private::task_builder(
-                |(n,): (u64,)| square(n),
-                (n,),
-                "square",
-                ::phalanx::__private::Options::DEFAULT,
-            )
+            Self::__TASK.builder((n,), ::phalanx::__private::Options::DEFAULT)
         }
         /// [`square`](fn@square) as what a pool runs: its own error is told apart from the pool's.
         pub fn task() -> ::phalanx::__private::TaskDef<u64, u64> {
-            ::phalanx::__private::task_def(|n: u64| square(n), "square")
+            Self::__TASK.by_name()
         }
     }
 };

@@ -8,6 +8,22 @@ struct divide {}
 #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
 const _: () = {
     impl divide {
+        const __TASK: ::phalanx::__private::DeclaredTask<
+            (u64, u64),
+            (u64, u64),
+            u64,
+            String,
+        > = ::phalanx::__private::task_result::<
+            _,
+            _,
+            (u64, u64),
+            u64,
+            String,
+        >(
+            |(a, b): (u64, u64)| divide(a, b),
+            |(a, b): (u64, u64)| divide(a, b),
+            "divide",
+        );
         /// Runs [`divide`](fn@divide) in a process of its own.
         ///
         /// # Errors
@@ -24,23 +40,19 @@ const _: () = {
         }
         /// Sets a process up that will run [`divide`](fn@divide).
         fn builder(a: u64, b: u64) -> ::phalanx::__private::ProcessBuilder<u64, String> {
-            ::phalanx::__private::task_builder_result(
-                |(a, b): (u64, u64)| divide(a, b),
-                (a, b),
-                "divide",
-                ::phalanx::__private::Options {
-                    name: ::core::option::Option::Some("divider"),
-                    daemon: true,
-                    ..::phalanx::__private::Options::DEFAULT
-                },
-            )
+            Self::__TASK
+                .builder(
+                    (a, b),
+                    ::phalanx::__private::Options {
+                        name: ::core::option::Option::Some("divider"),
+                        daemon: true,
+                        ..::phalanx::__private::Options::DEFAULT
+                    },
+                )
         }
         /// [`divide`](fn@divide) as what a pool runs: its own error is told apart from the pool's.
         fn task() -> ::phalanx::__private::TaskDef<(u64, u64), u64, String> {
-            ::phalanx::__private::task_def_result(
-                |(a, b): (u64, u64)| divide(a, b),
-                "divide",
-            )
+            Self::__TASK.by_name()
         }
     }
 };

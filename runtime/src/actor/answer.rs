@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::actor::deferred::Promise;
+use crate::actor::deferred::{Later, Promise};
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::Status;
@@ -48,6 +48,17 @@ impl Answer {
     pub(crate) fn of<T: Portable>(status: Status, value: T) -> Answer {
         codec::encode_away(value, bounds::here())
             .map_or_else(|error| Answer::codec(&error), |encoded| Answer::new(status, encoded))
+    }
+
+    pub(crate) fn of_result<T: Portable, E: Portable>(result: Result<T, E>) -> Answer {
+        match result {
+            Ok(value) => Answer::of(Status::Value, value),
+            Err(error) => Answer::app(error),
+        }
+    }
+
+    pub(crate) fn of_later<T>(later: Later<T>) -> Answer {
+        Answer { later: later.into_promise(), ..Answer::empty(Status::Value) }
     }
 
     /// Like [`Answer::of`], but borrows the value; also returns the number of its levels.

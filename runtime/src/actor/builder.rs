@@ -9,7 +9,7 @@ use crate::actor::actor_ref::ActorRef;
 use crate::actor::server::OfActor;
 use crate::actor::traits::{Actor, ActorStruct};
 use crate::control::request::Kind;
-use crate::ipc::{bounds, codec};
+use crate::ipc::bounds;
 use crate::reactor::endpoint::Endpoint;
 use crate::spawn::claim;
 use crate::spawn::plan::Plan;
@@ -257,10 +257,8 @@ macro_rules! options {
         /// # Ok(())
         /// # }
         /// ```
-        pub fn before_start<F: FnOnce() + Copy + 'static>(mut self, _: F) -> Self {
-            const {
-                assert!(size_of::<F>() == 0, "the function runs in another process: it cannot capture data")
-            };
+        pub fn before_start<F: FnOnce() + $crate::types::captureless::Captureless>(mut self, _: F) -> Self {
+            const { F::CHECK };
             self.plan.hooks.push($crate::control::entry::OfHook::<F>::ENTRY);
             self
         }
@@ -308,7 +306,7 @@ impl<A: Actor> ActorBuilder<A> {
     pub(crate) fn new(init: &A::Init) -> ActorBuilder<A> {
         let options = <A as ActorStruct>::OPTIONS;
         let name = name_of::<A>();
-        let (init, entry) = (codec::encode_within(init, bounds::SOUNDED).0, OfActor::<A>::ENTRY);
+        let (init, entry) = ((A::START.encode)(init, bounds::SOUNDED).0, OfActor::<A>::ENTRY);
         ActorBuilder {
             plan: Plan { name: Some(name.to_owned()), ..Plan::new(Kind::Actor, Some(entry), init, options) },
             registered: None,
@@ -318,7 +316,7 @@ impl<A: Actor> ActorBuilder<A> {
 
     /// This actor, made from another value.
     pub(crate) fn with_init(mut self, init: &A::Init) -> ActorBuilder<A> {
-        self.plan.init = codec::encode_within(init, bounds::SOUNDED).0;
+        self.plan.init = (A::START.encode)(init, bounds::SOUNDED).0;
         self
     }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 
 use crate::actor::answer::Answer;
-use crate::actor::deferred::Later;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};
@@ -35,7 +34,7 @@ impl Call<'_> {
         self.method
     }
 
-    fn arguments<A: Portable>(self) -> Result<A, Answer> {
+    pub(super) fn arguments<A: Portable>(self) -> Result<A, Answer> {
         codec::decode_within(self.body, self.fds, bounds::here()).map_err(|error| Answer::codec(&error))
     }
 
@@ -55,23 +54,8 @@ impl Call<'_> {
         self,
         handler: impl FnOnce(A) -> Result<T, E>,
     ) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(Ok(value)) => Answer::of(Status::Value, value),
-            Ok(Err(error)) => Answer::app(error),
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn ask_later<A: Portable, T>(self, handler: impl FnOnce(A) -> Later<T>) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(later) => Answer { later: later.into_promise(), ..Answer::empty(Status::Value) },
-            Err(answer) => answer,
-        }
-    }
-
-    pub fn tell<A: Portable>(self, handler: impl FnOnce(A)) -> Answer {
-        match self.arguments().map(handler) {
-            Ok(()) => Answer::empty(Status::Value),
+        match self.arguments() {
+            Ok(args) => Answer::of_result(handler(args)),
             Err(answer) => answer,
         }
     }

@@ -115,12 +115,8 @@ impl RawRef {
     fn error(&self, method: u32, unsent: Unsent) -> SendError {
         match unsent {
             Unsent::Failure(Failure::Full) => SendError::Full(self.at(method)),
-            Unsent::Failure(Failure::Gone | Failure::Died) => {
-                SendError::Gone(self.address(method).at_gone())
-            }
-            Unsent::Failure(Failure::Io(error)) => {
-                SendError::Unreachable(error.to_string(), self.at(method))
-            }
+            Unsent::Failure(Failure::Gone | Failure::Died) => SendError::Gone(self.address(method).at_gone()),
+            Unsent::Failure(Failure::Io(error)) => SendError::Unreachable(error.to_string(), self.at(method)),
             Unsent::Unavailable => SendError::Unavailable(self.at(method)),
             Unsent::CallingSelf => SendError::CallingSelf(self.at(method)),
         }

@@ -4,21 +4,24 @@ use std::fmt;
 
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
+use crate::actor::message::Start;
 use crate::actor::raw_ref::RawRef;
-use crate::ipc::codec::Portable;
 use crate::types::down::Down;
 use crate::types::method::Method;
 use crate::types::options::Options;
 
 /// A type whose values live in processes of their own. Implemented by `#[actor]`, not by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an actor",
-    label = "needs `#[actor]` on the type and on the impl block with its messages",
-    note = "write `#[actor] impl {Self} {{ .. }}`, empty if it has no messages"
+    message = "`{Self}` is not an actor: write `#[actor]` on the struct, and on one impl block of it",
+    label = "lacks `#[actor]` on its impl block, or on the struct too",
+    note = "write `#[actor] impl {Self} {{ .. }}` for its messages, empty if it has none"
 )]
 pub trait Actor: ActorStruct {
     /// What travels to the new process to make the actor: itself, or the arguments of its `#[init]`.
-    type Init: Portable;
+    type Init: 'static;
+
+    #[doc(hidden)]
+    const START: Start<Self::Init>;
 
     #[doc(hidden)]
     const METHODS: &'static [Method];
@@ -46,9 +49,9 @@ pub trait Actor: ActorStruct {
 
 /// The half of [`Actor`] that the attribute on the type writes.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an actor",
-    label = "needs `#[actor]` on the type",
-    note = "the attribute goes on the struct and on the impl block with its messages"
+    message = "`{Self}` is not an actor: write `#[actor]` on the struct too",
+    label = "lacks `#[actor]` on the struct",
+    note = "the attribute stands on the struct and on the impl block with its messages"
 )]
 pub trait ActorStruct: Sized + 'static {
     /// The type whose methods are the actor's messages; an [`ActorRef`](crate::ActorRef) derefs to it.

@@ -47,6 +47,7 @@ use super::spec::{CommandSpec, Ready};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
+use crate::actor::message::Start;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::control::orphans;
@@ -121,6 +122,7 @@ impl ActorStruct for Shim {
 
 impl Actor for Shim {
     type Init = CommandSpec;
+    const START: Start<CommandSpec> = Start::NEW;
     const METHODS: &'static [Method] = &[Method::ask("command_pid")];
 
     fn init(spec: CommandSpec) -> Result<Shim, InitFailure> {

@@ -14,6 +14,7 @@ use crate::ipc::bounds::{DEPTH, DEPTHS, SOUNDED, too_deep};
 use crate::ipc::codec::{self, Portable, RawValue};
 use crate::supervision::Preload;
 use crate::task::function::{self, TaskFn};
+use crate::types::captureless::Captureless;
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
 
@@ -159,7 +160,7 @@ impl PoolBuilder {
     /// returns is the worker's state, for [`pool::state`](crate::pool::state); it need not be serde. A worker
     /// in which it panics counts as a failed start, see [`intensity`](Self::intensity). (Python's
     /// `initializer`.)
-    pub fn init<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static>(self, function: F, args: A) -> Self {
+    pub fn init<F: Fn(A) -> S + Captureless, A: Portable, S: 'static>(self, function: F, args: A) -> Self {
         let made = Init::new(function::state_maker(function), args);
         self.with(|options| options.init = Some(made))
     }
@@ -183,7 +184,7 @@ impl PoolBuilder {
     /// ```
     pub fn try_init<F, A, S, E>(self, function: F, args: A) -> Self
     where
-        F: Fn(A) -> Result<S, E> + Copy + 'static,
+        F: Fn(A) -> Result<S, E> + Captureless,
         A: Portable,
         S: 'static,
         E: fmt::Display + 'static,
@@ -194,8 +195,8 @@ impl PoolBuilder {
 
     /// A function that is run in each worker that ends in order: at the end of the pool, or when it is
     /// replaced on purpose. It can use the worker's [`state`](crate::pool::state), and has the time of the
-    /// [`grace`](Self::grace).
-    pub fn exit<F: Fn(()) + Copy + 'static>(self, function: F) -> Self {
+    /// [`shutdown`](Self::shutdown).
+    pub fn exit<F: Fn(()) + Captureless>(self, function: F) -> Self {
         let function = function::preloader(function);
         self.with(|options| options.exit = Some(function))
     }
@@ -225,7 +226,7 @@ impl PoolBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {
+    pub fn preload<F: Fn(A) + Captureless, A: Portable>(mut self, function: F, args: A) -> Self {
         self.preload = Some((function::preloader(function), codec::encode(&args)));
         self
     }

@@ -30,7 +30,7 @@ const RESTARTS: u32 = 10;
 /// It is two processes: one listens, and reads the bytes of other hosts; one keeps the names. If the former
 /// dies, it is started again at the same address, at most ten times a minute, and its clients connect again.
 ///
-/// Dropping it ends nothing: it serves until [`shutdown`](Self::shutdown), or until the program ends.
+/// Dropping it ends nothing: it serves until [`stop`](Self::stop), or until the program ends.
 pub struct Manager {
     listener: ActorRef<Listener>,
     registry: ActorRef<Registry>,

@@ -4,6 +4,7 @@ use super::error::{StoreError, Swap};
 use super::object::{Object, handle};
 use super::server::Operation;
 use crate::ipc::codec::Portable;
+use crate::types::captureless::Captureless;
 
 /// A value in a [`Store`](crate::Store): Python's `Manager().Value`, and `Namespace` with a struct in it.
 ///
@@ -98,10 +99,11 @@ impl<T: Portable + Clone> Cell<T> {
     /// See [`StoreError`].
     pub fn update<F, A, R>(&self, change: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&mut T, A) -> R + Copy + 'static,
+        F: FnOnce(&mut T, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let update = move |value: &mut T, args: A| {
             let mut copy = value.clone();
             let answer = change(&mut copy, args);
@@ -117,10 +119,11 @@ impl<T: Portable + Clone> Cell<T> {
     /// See [`StoreError`].
     pub fn read<F, A, R>(&self, look: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&T, A) -> R + Copy + 'static,
+        F: FnOnce(&T, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         self.object.call(Operation::Read, move |value: &mut T, args: A| look(value, args), args)
     }
 }

@@ -15,6 +15,7 @@ use crate::actor::call::Call;
 use crate::ipc::codec::Portable;
 use crate::ipc::user_code;
 use crate::sys::executable::{self, Findable, Located};
+use crate::types::captureless::Captureless;
 
 /// Where a function lies.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -63,7 +64,7 @@ pub(crate) struct Head<K> {
 /// A function `F` on an `S` that `O` holds, from `A` to `T`.
 struct Of<O, S, F, A, T>(PhantomData<(O, S, F, A, T)>);
 
-impl<O: Owner, S: 'static, F: FnOnce(&mut S, A) -> T + Copy + 'static, A: Portable, T: Portable>
+impl<O: Owner, S: 'static, F: FnOnce(&mut S, A) -> T + Captureless, A: Portable, T: Portable>
     Of<O, S, F, A, T>
 {
     const CODE: &'static Located<Code> =
@@ -71,21 +72,16 @@ impl<O: Owner, S: 'static, F: FnOnce(&mut S, A) -> T + Copy + 'static, A: Portab
 }
 
 impl<K> Head<K> {
-    /// The request to run this function; `None` if its code does not lie in the program's executable.
+    /// The request to run this function; `None` if its code does not lie in the program's executable. It may be
+    /// made of a user's function, which the caller has checked: an error of the compiler names that one.
     pub(crate) fn of<O, S, F, A, T>(_: F, key: K) -> Option<Head<K>>
     where
         O: Owner<Key = K>,
         S: 'static,
-        F: FnOnce(&mut S, A) -> T + Copy + 'static,
+        F: FnOnce(&mut S, A) -> T + Captureless,
         A: Portable,
         T: Portable,
     {
-        const {
-            assert!(
-                size_of::<F>() == 0,
-                "the function runs in another process: it cannot capture data; pass it as arguments"
-            )
-        };
         let offset = Of::<O, S, F, A, T>::CODE.offset()?;
         Some(Head { code: Place { offset, check: checksum(type_name::<F>()) }, key })
     }
@@ -107,7 +103,7 @@ pub(crate) fn answer<O: Owner>(owner: &mut O, call: Call<'_>) -> Answer {
 
 fn run<O: Owner, S: 'static, F, A: Portable, T: Portable>(owner: &mut dyn Any, call: Call<'_>) -> Answer
 where
-    F: FnOnce(&mut S, A) -> T + Copy + 'static,
+    F: FnOnce(&mut S, A) -> T + Captureless,
 {
     let (Some(owner), Some(function)) = (owner.downcast_mut::<O>(), executable::from_zero_sized::<F>())
     else {

@@ -7,6 +7,7 @@ use super::object::{Object, handle};
 use super::pages::{PAGE, Pages};
 use super::server::Operation;
 use crate::ipc::codec::Portable;
+use crate::types::captureless::Captureless;
 
 /// A list in a [`Store`](crate::Store): Python's `Manager().list()`.
 ///
@@ -345,10 +346,11 @@ impl<T: Portable + Clone> List<T> {
     /// See [`StoreError`].
     pub fn update<F, A, R>(&self, index: usize, change: F, args: A) -> Result<Option<R>, StoreError>
     where
-        F: FnOnce(&mut T, A) -> R + Copy + 'static,
+        F: FnOnce(&mut T, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let update = move |list: &mut Vec<T>, (index, args): (usize, A)| {
             let place = list.get_mut(index)?;
             let mut copy = place.clone();
@@ -385,10 +387,11 @@ impl<T: Portable + Clone> List<T> {
     /// See [`StoreError`].
     pub fn read<F, A, R>(&self, index: usize, look: F, args: A) -> Result<Option<R>, StoreError>
     where
-        F: FnOnce(&T, A) -> R + Copy + 'static,
+        F: FnOnce(&T, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let read =
             move |list: &mut Vec<T>, (index, args): (usize, A)| list.get(index).map(|item| look(item, args));
         self.object.call(Operation::Read, read, (index, args))
@@ -413,10 +416,11 @@ impl<T: Portable + Clone> List<T> {
     /// See [`StoreError`].
     pub fn update_all<F, A, R>(&self, change: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&mut Vec<T>, A) -> R + Copy + 'static,
+        F: FnOnce(&mut Vec<T>, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let update = move |list: &mut Vec<T>, args: A| {
             let mut copy = list.clone();
             let answer = change(&mut copy, args);
@@ -432,10 +436,11 @@ impl<T: Portable + Clone> List<T> {
     /// See [`StoreError`].
     pub fn read_all<F, A, R>(&self, look: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&[T], A) -> R + Copy + 'static,
+        F: FnOnce(&[T], A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         self.object.call(Operation::ReadAll, move |list: &mut Vec<T>, args: A| look(list, args), args)
     }
 }

@@ -8,6 +8,7 @@ use super::object::{Object, handle};
 use super::pages::{PAGE, Pages};
 use super::server::Operation;
 use crate::ipc::codec::Portable;
+use crate::types::captureless::Captureless;
 
 /// A map in a [`Store`](crate::Store), in the order of its keys: Python's `Manager().dict()`.
 ///
@@ -273,10 +274,11 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     pub fn update<Q, F, A, R>(&self, key: &Q, change: F, args: A) -> Result<Option<R>, StoreError>
     where
         Q: ToOwned<Owned = K> + ?Sized,
-        F: FnOnce(&mut V, A) -> R + Copy + 'static,
+        F: FnOnce(&mut V, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let update = move |map: &mut BTreeMap<K, V>, (key, args): (K, A)| {
             let place = map.get_mut(&key)?;
             let mut copy = place.clone();
@@ -306,10 +308,11 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     pub fn update_or<Q, F, A, R>(&self, key: &Q, initial: V, change: F, args: A) -> Result<R, StoreError>
     where
         Q: ToOwned<Owned = K> + ?Sized,
-        F: FnOnce(&mut V, A) -> R + Copy + 'static,
+        F: FnOnce(&mut V, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let update = move |map: &mut BTreeMap<K, V>, (key, initial, args): (K, V, A)| {
             let mut copy = map.get(&key).cloned().unwrap_or(initial);
             let answer = change(&mut copy, args);
@@ -345,10 +348,11 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     pub fn alter<Q, F, A, R>(&self, key: &Q, change: F, args: A) -> Result<R, StoreError>
     where
         Q: ToOwned<Owned = K> + ?Sized,
-        F: FnOnce(&mut Option<V>, A) -> R + Copy + 'static,
+        F: FnOnce(&mut Option<V>, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let alter = move |map: &mut BTreeMap<K, V>, (key, args): (K, A)| {
             let mut copy = map.get(&key).cloned();
             let answer = change(&mut copy, args);
@@ -415,10 +419,11 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     pub fn read<Q, F, A, R>(&self, key: &Q, look: F, args: A) -> Result<Option<R>, StoreError>
     where
         Q: ToOwned<Owned = K> + ?Sized,
-        F: FnOnce(&V, A) -> R + Copy + 'static,
+        F: FnOnce(&V, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let read =
             move |map: &mut BTreeMap<K, V>, (key, args): (K, A)| map.get(&key).map(|value| look(value, args));
         self.object.call(Operation::Read, read, (key.to_owned(), args))
@@ -449,10 +454,11 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     /// See [`StoreError`].
     pub fn update_all<F, A, R>(&self, change: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&mut BTreeMap<K, V>, A) -> R + Copy + 'static,
+        F: FnOnce(&mut BTreeMap<K, V>, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let update = move |map: &mut BTreeMap<K, V>, args: A| {
             let mut copy = map.clone();
             let answer = change(&mut copy, args);
@@ -479,10 +485,11 @@ impl<K: Portable + Ord + Clone, V: Portable + Clone> Map<K, V> {
     /// See [`StoreError`].
     pub fn read_all<F, A, R>(&self, look: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&BTreeMap<K, V>, A) -> R + Copy + 'static,
+        F: FnOnce(&BTreeMap<K, V>, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         self.object.call(Operation::ReadAll, move |map: &mut BTreeMap<K, V>, args: A| look(map, args), args)
     }
 }

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::builder::ActorBuilder;
 use crate::ipc::codec::Portable;
+use crate::types::captureless::Captureless;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
 
@@ -248,7 +249,7 @@ impl Store {
 
     fn create<S: 'static, F, A: Portable>(&self, make: F, args: A) -> Result<Object<S>, StoreError>
     where
-        F: FnOnce(A) -> S + Copy + 'static,
+        F: FnOnce(A) -> S + Captureless,
     {
         let add = move |server: &mut StoreServer, args: A| server.add(make(args));
         let id = self.shelf().call(Operation::Create, add, args)?;

@@ -11,6 +11,7 @@ use super::server::{Fault, Operation, StoreServer};
 use crate::actor::actor_ref::ActorRef;
 use crate::ipc::codec::Portable;
 use crate::store::function::Head;
+use crate::types::captureless::Captureless;
 use crate::types::error::{At, CallError};
 
 /// An object of type `S`.
@@ -30,7 +31,7 @@ impl<S: 'static> Object<S> {
     /// Runs a function on the object, in the store's process.
     pub(super) fn call<F, A, T>(&self, operation: Operation, function: F, args: A) -> Result<T, StoreError>
     where
-        F: FnOnce(&mut S, A) -> T + Copy + 'static,
+        F: FnOnce(&mut S, A) -> T + Captureless,
         A: Portable,
         T: Portable,
     {

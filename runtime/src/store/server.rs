@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
+use crate::actor::message::Start;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::store::function::{self, Owner};
@@ -113,6 +114,7 @@ impl ActorStruct for StoreServer {
 
 impl Actor for StoreServer {
     type Init = ();
+    const START: Start<()> = Start::NEW;
     const METHODS: &'static [Method] = OPERATIONS;
 
     fn init((): ()) -> Result<StoreServer, InitFailure> {

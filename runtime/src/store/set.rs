@@ -8,6 +8,7 @@ use super::object::{Object, handle};
 use super::pages::{PAGE, Pages};
 use super::server::Operation;
 use crate::ipc::codec::Portable;
+use crate::types::captureless::Captureless;
 
 /// A set in a [`Store`](crate::Store), in the order of its items: Python's `Manager().set()`.
 ///
@@ -184,10 +185,11 @@ impl<T: Portable + Ord + Clone> Set<T> {
     /// See [`StoreError`].
     pub fn update_all<F, A, R>(&self, change: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&mut BTreeSet<T>, A) -> R + Copy + 'static,
+        F: FnOnce(&mut BTreeSet<T>, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         let update = move |set: &mut BTreeSet<T>, args: A| {
             let mut copy = set.clone();
             let answer = change(&mut copy, args);
@@ -219,10 +221,11 @@ impl<T: Portable + Ord + Clone> Set<T> {
     /// See [`StoreError`].
     pub fn read_all<F, A, R>(&self, look: F, args: A) -> Result<R, StoreError>
     where
-        F: FnOnce(&BTreeSet<T>, A) -> R + Copy + 'static,
+        F: FnOnce(&BTreeSet<T>, A) -> R + Captureless,
         A: Portable,
         R: Portable,
     {
+        const { F::CHECK };
         self.object.call(Operation::ReadAll, move |set: &mut BTreeSet<T>, args: A| look(set, args), args)
     }
 }

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use crate::control::function::{Function, Ran, Runner};
 use crate::ipc::codec::{self, Portable};
 use crate::sys::executable::{self, Located};
+use crate::types::captureless::Captureless;
 use crate::types::error::Never;
 
 /// A function of this program: what [`Pool`](crate::Pool) is given to run.
@@ -55,7 +56,7 @@ macro_rules! functions {
     ($(($($arg:ident $ty:ident),*) $args:ty, ($($pattern:tt)*);)*) => {$(
         impl<F, T, $($ty),*> Of<F, fn($($ty),*) -> T>
         where
-            F: Fn($($ty),*) -> T + Copy + 'static,
+            F: Fn($($ty),*) -> T + Captureless,
             T: Portable,
             $($ty: Portable,)*
         {
@@ -79,7 +80,7 @@ macro_rules! functions {
 
         impl<F, T, $($ty),*> TaskFn<$args, fn($($ty),*) -> T> for F
         where
-            F: Fn($($ty),*) -> T + Copy + 'static,
+            F: Fn($($ty),*) -> T + Captureless,
             T: Portable,
             $($ty: Portable,)*
         {
@@ -87,12 +88,7 @@ macro_rules! functions {
             type Error = Never;
 
             fn function(self) -> Function {
-                const {
-                    assert!(
-                        size_of::<F>() == 0,
-                        "the function runs in another process: it cannot capture data; pass it as arguments"
-                    )
-                };
+                const { F::CHECK };
                 Function { entry: Of::<F, fn($($ty),*) -> T>::ENTRY, label: None }
             }
         }
@@ -115,6 +111,12 @@ functions! {
 pub struct TaskDef<A, T, E = Never> {
     function: Function,
     kind: PhantomData<fn(A) -> Result<T, E>>,
+}
+
+impl<A, T, E> TaskDef<A, T, E> {
+    pub(super) fn of(function: Function) -> TaskDef<A, T, E> {
+        TaskDef { function, kind: PhantomData }
+    }
 }
 
 impl<A, T, E> fmt::Debug for TaskDef<A, T, E> {
@@ -145,10 +147,11 @@ impl<A: Portable, T: Portable, E: Portable> TaskFn<A, ByName> for TaskDef<A, T, 
     }
 }
 
-struct Named<F, A, T, E>(PhantomData<(F, A, T, E)>);
+/// The entry of a task that a pool runs by its name: a function `F` from `A` to `T`, or to a `Result<T, E>`.
+pub(super) struct Named<F, A, T, E>(PhantomData<(F, A, T, E)>);
 
-impl<F: Fn(A) -> T + Copy + 'static, A: Portable, T: Portable> Named<F, A, T, ()> {
-    const ENTRY: &'static Located<Runner> = &Located::new(Runner {
+impl<F: Fn(A) -> T + Captureless, A: Portable, T: Portable> Named<F, A, T, ()> {
+    pub(super) const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: |args, fds, depth, begins| match (
             executable::from_zero_sized::<F>(),
@@ -167,12 +170,12 @@ impl<F: Fn(A) -> T + Copy + 'static, A: Portable, T: Portable> Named<F, A, T, ()
 
 impl<F, A, T, E> Named<F, A, T, (E,)>
 where
-    F: Fn(A) -> Result<T, E> + Copy + 'static,
+    F: Fn(A) -> Result<T, E> + Captureless,
     A: Portable,
     T: Portable,
     E: Portable,
 {
-    const ENTRY: &'static Located<Runner> = &Located::new(Runner {
+    pub(super) const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: |args, fds, depth, begins| match (
             executable::from_zero_sized::<F>(),
@@ -192,27 +195,9 @@ where
     });
 }
 
-/// What `name::task()` of a `#[task]` expands to.
-pub fn task_def<F, A: Portable, T: Portable>(_: F, name: &'static str) -> TaskDef<A, T>
-where
-    F: Fn(A) -> T + Copy + 'static,
-{
-    let function = Function { entry: Named::<F, A, T, ()>::ENTRY, label: Some(name) };
-    TaskDef { function, kind: PhantomData }
-}
-
-/// What `name::task()` expands to for a function that returns a `Result`.
-pub fn task_def_result<F, A: Portable, T: Portable, E: Portable>(_: F, name: &'static str) -> TaskDef<A, T, E>
-where
-    F: Fn(A) -> Result<T, E> + Copy + 'static,
-{
-    let function = Function { entry: Named::<F, A, T, (E,)>::ENTRY, label: Some(name) };
-    TaskDef { function, kind: PhantomData }
-}
-
 struct Maker<F, A, S>(PhantomData<(F, A, S)>);
 
-impl<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static> Maker<F, A, S> {
+impl<F: Fn(A) -> S + Captureless, A: Portable, S: 'static> Maker<F, A, S> {
     const ENTRY: &'static Located<Runner> = &Located::new(Runner {
         type_name: std::any::type_name::<F>,
         run: no_task,
@@ -228,13 +213,8 @@ fn kept<S: 'static>(state: S) -> Box<dyn Any> {
 }
 
 /// The function that makes a state of `args`.
-pub(crate) fn state_maker<F: Fn(A) -> S + Copy + 'static, A: Portable, S: 'static>(_: F) -> Function {
-    const {
-        assert!(
-            size_of::<F>() == 0,
-            "the function runs in another process: it cannot capture data; pass it as arguments"
-        )
-    };
+pub(crate) fn state_maker<F: Fn(A) -> S + Captureless, A: Portable, S: 'static>(_: F) -> Function {
+    const { F::CHECK };
     Function { entry: Maker::<F, A, S>::ENTRY, label: None }
 }
 
@@ -242,7 +222,7 @@ struct TryMaker<F, A, S, E>(PhantomData<(F, A, S, E)>);
 
 impl<F, A, S, E> TryMaker<F, A, S, E>
 where
-    F: Fn(A) -> Result<S, E> + Copy + 'static,
+    F: Fn(A) -> Result<S, E> + Captureless,
     A: Portable,
     S: 'static,
     E: std::fmt::Display + 'static,
@@ -262,21 +242,16 @@ where
 /// The function that makes a state of `args`, or fails.
 pub(crate) fn try_state_maker<F, A, S, E>(_: F) -> Function
 where
-    F: Fn(A) -> Result<S, E> + Copy + 'static,
+    F: Fn(A) -> Result<S, E> + Captureless,
     A: Portable,
     S: 'static,
     E: std::fmt::Display + 'static,
 {
-    const {
-        assert!(
-            size_of::<F>() == 0,
-            "the function runs in another process: it cannot capture data; pass it as arguments"
-        )
-    };
+    const { F::CHECK };
     Function { entry: TryMaker::<F, A, S, E>::ENTRY, label: None }
 }
 
 /// A function that loads something for all processes that are forked later.
-pub(crate) fn preloader<F: Fn(A) + Copy + 'static, A: Portable>(function: F) -> Function {
+pub(crate) fn preloader<F: Fn(A) + Captureless, A: Portable>(function: F) -> Function {
     state_maker(function)
 }

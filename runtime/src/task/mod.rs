@@ -2,6 +2,7 @@
 //!
 //! Never import `supervision` or any service.
 
+pub(crate) mod declared;
 pub(crate) mod function;
 mod process;
 pub(crate) mod run;

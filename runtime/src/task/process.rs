@@ -24,6 +24,7 @@ use crate::status::ExitRecord;
 use crate::sys::clock;
 use crate::sys::per_process::Home;
 use crate::task::run::{Left, OfTask};
+use crate::types::captureless::Captureless;
 use crate::types::error::{At, CallError, Never, SendError, SpawnError};
 use crate::types::exit::ExitReason;
 use crate::types::options::Options;
@@ -83,49 +84,39 @@ impl<T: Portable> Process<T> {
     ///
     /// # Errors
     /// See [`SpawnError`].
-    pub fn spawn<F: FnOnce(A) -> T + Copy + 'static, A: Portable>(
+    pub fn spawn<F: FnOnce(A) -> T + Captureless, A: Portable>(
         function: F,
         args: A,
     ) -> Result<Process<T>, SpawnError> {
+        const { F::CHECK };
         Process::builder(function, args).spawn()
     }
 
     /// A function in a process of its own, with options.
-    pub fn builder<F: FnOnce(A) -> T + Copy + 'static, A: Portable>(_: F, args: A) -> ProcessBuilder<T> {
-        const {
-            assert!(
-                size_of::<F>() == 0,
-                "the function runs in another process: it cannot capture data; pass it as arguments"
-            )
-        };
+    pub fn builder<F: FnOnce(A) -> T + Captureless, A: Portable>(_: F, args: A) -> ProcessBuilder<T> {
+        const { F::CHECK };
         let entry = OfTask::<F, A, T, ()>::ENTRY;
         let plan =
             Plan::new(Kind::Task, Some(entry), codec::encode_away(args, bounds::SOUNDED), Options::DEFAULT);
-        ProcessBuilder { plan: Plan { stem: stem_of::<F>(), ..plan }, kind: PhantomData }
+        ProcessBuilder::of(Plan { stem: stem_of::<F>(), ..plan })
+    }
+}
+
+#[cfg(feature = "remote")]
+impl<T: Portable, E: Portable> Process<T, E> {
+    /// For a function of the runtime that returns a `Result`.
+    pub(crate) fn fallible<F: FnOnce(A) -> Result<T, E> + Captureless, A: Portable>(
+        _: F,
+        args: &A,
+    ) -> ProcessBuilder<T, E> {
+        const { F::CHECK };
+        let entry = OfTask::<F, A, T, (E,)>::FALLIBLE;
+        let args = codec::encode_within(args, bounds::SOUNDED).0;
+        ProcessBuilder::of(Plan::new(Kind::Task, Some(entry), args, Options::DEFAULT))
     }
 }
 
 impl<T: Portable, E: Portable> Process<T, E> {
-    pub(crate) fn fallible<F: FnOnce(A) -> Result<T, E> + Copy + 'static, A: Portable>(
-        _: F,
-        args: &A,
-    ) -> ProcessBuilder<T, E> {
-        const {
-            assert!(
-                size_of::<F>() == 0,
-                "the function runs in another process: it cannot capture data; pass it as arguments"
-            )
-        };
-        let entry = OfTask::<F, A, T, (E,)>::FALLIBLE;
-        let plan = Plan::new(
-            Kind::Task,
-            Some(entry),
-            codec::encode_within(args, bounds::SOUNDED).0,
-            Options::DEFAULT,
-        );
-        ProcessBuilder { plan, kind: PhantomData }
-    }
-
     /// Blocks until the process has ended and is reaped; returns its function's result. Can be called
     /// repeatedly, however late.
     ///
@@ -350,8 +341,12 @@ impl<T, E> fmt::Debug for Process<T, E> {
 }
 
 impl<T, E> ProcessBuilder<T, E> {
+    pub(super) fn of(plan: Plan) -> ProcessBuilder<T, E> {
+        ProcessBuilder { plan, kind: PhantomData }
+    }
+
     /// The name and the options of a `#[task]`.
-    pub(crate) fn with(mut self, task: &'static str, options: Options) -> Self {
+    pub(super) fn with(mut self, task: &'static str, options: Options) -> Self {
         self.plan.stem = task;
         self.plan.options = options;
         match options.name {

@@ -2,6 +2,7 @@
 //!
 //! Never import anything that owns a descriptor, a lock, a thread or a static.
 
+pub(crate) mod captureless;
 pub(crate) mod down;
 pub(crate) mod error;
 pub(crate) mod escape;

@@ -1,6 +1,6 @@
 //! The methods of the reference: each sends the message that it is named after.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Attribute, Meta, Path, Type};
 
@@ -13,8 +13,7 @@ pub(crate) fn methods(function: &Function, self_ty: &Type, private: &Path) -> To
     let twin = format_ident!("try_{}", function.name(), span = ident.span());
     let params = Params::of(&function.sig, Some(self_ty));
     let (declared, tuple, tuple_type) = (params.declared(), params.tuple(ident), params.tuple_type(ident));
-    let (send, reply) = transport(function, self_ty, private);
-    let try_send = format_ident!("try_{send}", span = send.span());
+    let (constant, reply) = (constant_name(function), reply(function, self_ty, private));
     let try_error = quote!(#private::TrySendError<#tuple_type>);
     let (returned, try_returned) = match &reply {
         Some(reply) => (reply.clone(), quote!(::core::result::Result<#reply, #try_error>)),
@@ -30,30 +29,46 @@ pub(crate) fn methods(function: &Function, self_ty: &Type, private: &Path) -> To
         #(#cfgs)*
         #(#deprecated)*
         #vis fn #ident(&self, #declared) -> #returned {
-            #private::Calls::raw(self).#send(__Index::#ident as u32, #tuple)
+            Self::#constant.send(#private::Calls::raw(self), #tuple)
         }
         #try_docs
         #(#cfgs)*
         #(#deprecated)*
         #vis fn #twin(&self, #declared) -> #try_returned {
-            #private::Calls::raw(self).#try_send(__Index::#ident as u32, #tuple)
+            Self::#constant.try_send(#private::Calls::raw(self), #tuple)
         }
     }
 }
 
-/// Returns the method of the raw reference that sends this message, and the type of the reply if there is
-/// one.
-fn transport(
-    function: &Function,
-    self_ty: &Type,
-    private: &Path,
-) -> (proc_macro2::Ident, Option<TokenStream>) {
+/// Returns the constant that describes the message. It alone asks something of the message's types, so that a
+/// type that cannot travel is one error: at the type, or at the method's name for one of several arguments.
+pub(crate) fn constant(function: &Function, self_ty: &Type, private: &Path) -> TokenStream {
+    let (ident, cfgs) = (&function.sig.ident, function.attributes("cfg"));
+    let arguments = Params::of(&function.sig, Some(self_ty)).tuple_type(ident);
+    let (ty, describer) = match function.role {
+        Role::Tell(_) => (quote!(Tell<#arguments>), quote!(tell::<#arguments>)),
+        _ => {
+            let output = Output::of(&function.sig, Some(self_ty), private);
+            let (returned, parts) = (output.returned(private), output.arguments());
+            let describer = output.describer("ask");
+            (quote!(Ask<#arguments, #returned, #parts>), quote!(#describer::<#arguments, #parts>))
+        }
+    };
+    let constant = constant_name(function);
+    quote!(#(#cfgs)* const #constant: #private::#ty = #private::#describer(__Index::#ident as u32);)
+}
+
+pub(crate) fn constant_name(function: &Function) -> Ident {
+    format_ident!("__{}", function.name())
+}
+
+/// Returns the type of the reply, if there is one.
+fn reply(function: &Function, self_ty: &Type, private: &Path) -> Option<TokenStream> {
     if matches!(function.role, Role::Tell(_)) {
-        return (format_ident!("tell"), None);
+        return None;
     }
-    let output = Output::of(&function.sig, Some(self_ty), private);
-    let arguments = output.arguments();
-    (output.carrier("ask"), Some(quote!(#private::Reply<#arguments>)))
+    let arguments = Output::of(&function.sig, Some(self_ty), private).arguments();
+    Some(quote!(#private::Reply<#arguments>))
 }
 
 /// Returns the user's docs of the method, or a sentence if it has none.

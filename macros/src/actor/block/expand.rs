@@ -8,27 +8,32 @@ use syn::{Generics, ItemImpl, LitStr, Path, Type, TypePath, parse_quote};
 use super::client;
 use super::model::{Block, Function, Role};
 use crate::options::units::duration_expr;
-use crate::signature::{self, Output, Params, is_result};
+use crate::signature::{self, Output, Params, bounds, is_result};
 
 pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
     let private = &block.private;
     let ItemImpl { self_ty, generics, .. } = &block.item;
-    let generics = portable(generics, private);
+    let generics = bounded(generics, block);
     let (params, _, clause) = generics.split_for_impl();
     let variants = block.messages().map(|message| {
         let (ident, cfgs) = (&message.sig.ident, message.attributes("cfg"));
         quote!(#(#cfgs)* #ident,)
     });
+    let constants = block.messages().map(|message| client::constant(message, self_ty, private));
     let methods = block.messages().map(|message| client::methods(message, self_ty, private));
     let starters = starters(block);
-    let (actor_impl, supervised_impl) = (actor_impl(block, &generics), supervised_impl(block, &generics));
+    let (actor_impl, supervised_impl) =
+        (actor_impl(block, calls, &generics), supervised_impl(block, &generics));
     quote! {
-        #[allow(dead_code, deprecated, unreachable_pub, clippy::all, clippy::pedantic)]
+        #[allow(
+            dead_code, deprecated, non_upper_case_globals, unreachable_pub, clippy::all, clippy::pedantic
+        )]
         const _: () = {
             // The place of each message in `METHODS`, which depends on the `cfg`s of the messages before it.
             #[allow(non_camel_case_types)]
             enum __Index { #(#variants)* }
             impl #params #calls #clause {
+                #(#constants)*
                 #(#methods)*
             }
             impl #params #self_ty #clause {
@@ -40,13 +45,29 @@ pub(crate) fn expand(block: &Block, calls: &TypePath) -> TokenStream {
     }
 }
 
-/// Bounds the type parameters of an actor, which travel with it and in its messages.
-fn portable(generics: &Generics, private: &Path) -> Generics {
-    let mut portable = generics.clone();
+/// Bounds the type parameters of an actor: those that travel in its messages, or in what it is made of, are
+/// `Portable`. What an `#[init]` makes does not travel.
+fn bounded(generics: &Generics, block: &Block) -> Generics {
+    let private = &block.private;
+    let mut bounded = generics.clone();
     for param in generics.type_params().map(|param| &param.ident) {
-        portable.make_where_clause().predicates.push(parse_quote!(#param: #private::Portable));
+        let bound = if travels(param, block) { quote!(#private::Portable) } else { quote!('static) };
+        bounded.make_where_clause().predicates.push(parse_quote!(#param: #bound));
     }
-    portable
+    bounded
+}
+
+fn travels(param: &Ident, block: &Block) -> bool {
+    let (private, self_ty) = (&block.private, Some(&*block.item.self_ty));
+    let init = block.in_role(Role::Init);
+    if init.is_none() && !block.init_is_wrong {
+        return true;
+    }
+    let taken = |function: &Function| Params::of(&function.sig, self_ty).declared();
+    let returned = |message: &Function| Output::of(&message.sig, self_ty, private).arguments();
+    let types = init.map(taken).into_iter();
+    let mut types = types.chain(block.messages().flat_map(|message| [taken(message), returned(message)]));
+    types.any(|types| bounds::mentions(types, param))
 }
 
 fn starters(block: &Block) -> TokenStream {
@@ -81,13 +102,13 @@ fn starters(block: &Block) -> TokenStream {
     }
 }
 
-fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
+fn actor_impl(block: &Block, calls: &TypePath, generics: &Generics) -> TokenStream {
     let private = &block.private;
     let self_ty = &block.item.self_ty;
     let (params, _, clause) = generics.split_for_impl();
     let methods = block.messages().map(|message| method(message, private));
-    let arms = block.messages().map(|message| arm(message, self_ty, private));
-    let (init_ty, init) = init(block);
+    let arms = block.messages().map(|message| arm(message, calls, self_ty, private));
+    let (init_ty, start, init) = init(block);
     let hooks = [("on_start", Role::OnStart), ("on_stop", Role::OnStop)].map(|(hook, role)| {
         block.in_role(role).map(|function| {
             let (hook, ident) = (format_ident!("{hook}"), &function.sig.ident);
@@ -100,6 +121,7 @@ fn actor_impl(block: &Block, generics: &Generics) -> TokenStream {
         #[automatically_derived]
         impl #params #private::Actor for #self_ty #clause {
             type Init = #init_ty;
+            const START: #private::Start<Self::Init> = #private::#start::<#init_ty>();
             const METHODS: &'static [#private::Method] = &[#(#methods)*];
             fn init(init: Self::Init) -> ::core::result::Result<Self, #private::InitFailure> {
                 #init
@@ -154,15 +176,18 @@ fn supervised_impl(block: &Block, generics: &Generics) -> TokenStream {
     }
 }
 
-/// Returns the type that the actor starts from, and the body that makes the actor from it.
-fn init(block: &Block) -> (TokenStream, TokenStream) {
+/// Returns the type that the actor starts from, the function of the runtime that asks of this type what it has
+/// to be, and the body that makes the actor from it.
+fn init(block: &Block) -> (TokenStream, Ident, TokenStream) {
+    let from_arguments = format_ident!("start_from_arguments");
     let (private, self_ty) = (&block.private, &block.item.self_ty);
     if block.init_is_wrong {
-        return (quote!(()), quote!(::core::unreachable!()));
+        return (quote!(()), from_arguments, quote!(::core::unreachable!()));
     }
     let Some(init) = block.in_role(Role::Init) else {
         // In the place of the type, where the compiler then shows that it is not serde.
-        return (quote_spanned!(self_ty.span()=> Self), quote!(::core::result::Result::Ok(init)));
+        let state = quote_spanned!(self_ty.span()=> Self);
+        return (state, format_ident!("start_from_state"), quote!(::core::result::Result::Ok(init)));
     };
     let params = Params::of(&init.sig, Some(self_ty));
     let (ident, names, tuple) = (&init.sig.ident, &params.names, params.tuple(&init.sig.ident));
@@ -180,7 +205,7 @@ fn init(block: &Block) -> (TokenStream, TokenStream) {
         }
         _ => quote!(::core::result::Result::Ok(#made)),
     };
-    (params.tuple_type(ident), quote!(let #tuple = init; #made))
+    (params.tuple_type(ident), from_arguments, quote!(let #tuple = init; #made))
 }
 
 fn method(message: &Function, private: &Path) -> TokenStream {
@@ -196,21 +221,18 @@ fn method(message: &Function, private: &Path) -> TokenStream {
     quote!(#(#cfgs)* #private::Method::#kind(#name).signature(#signature) #deadline #idempotent,)
 }
 
-fn arm(message: &Function, self_ty: &Type, private: &Path) -> TokenStream {
+fn arm(message: &Function, calls: &TypePath, self_ty: &Type, private: &Path) -> TokenStream {
     let cfgs = message.attributes("cfg");
     let ident = &message.sig.ident;
     let params = Params::of(&message.sig, Some(self_ty));
     let output = Output::of(&message.sig, Some(self_ty), private);
     let (names, tuple, tuple_type) = (&params.names, params.tuple(ident), params.tuple_type(ident));
-    let answer = match &message.role {
-        Role::Tell(_) => format_ident!("tell"),
-        _ => output.handler("ask"),
-    };
+    let constant = client::constant_name(message);
     let value = output.resolved(quote!(Self::#ident(self #(, #names)*)), private);
     let handler = quote_spanned!(call_site_at(ident)=> |#tuple: #tuple_type| #value);
     quote! {
         #(#cfgs)*
-        index if index == __Index::#ident as u32 => call.#answer(#handler),
+        index if index == __Index::#ident as u32 => <#calls>::#constant.handle(call, #handler),
     }
 }
 

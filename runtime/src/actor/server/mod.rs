@@ -18,7 +18,7 @@ use crate::child::setup::announce_ready;
 use crate::control::entry::{Entry, Start};
 use crate::control::link;
 use crate::ipc::envelope::Body;
-use crate::ipc::{bounds, codec, user_code};
+use crate::ipc::{bounds, user_code};
 use crate::reactor::context;
 use crate::spawn::tree;
 use crate::status::{ExitNotice, Phase, StatusPage, StopMode};
@@ -91,7 +91,7 @@ fn exit_notice(status_page: &StatusPage, exit_notice: ExitNotice, code: i32) -> 
 }
 
 fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, status_page: &StatusPage) -> Result<A, i32> {
-    let init = codec::decode_within::<A::Init>(init, fds, bounds::here());
+    let init = (A::START.decode)(init, fds, bounds::here());
     context::leave_if_copy();
     let init = init.map_err(|error| {
         status_page.last_words(&error, "", None);

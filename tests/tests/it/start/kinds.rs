@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::marker::PhantomData;
 
 use phalanx::prelude::*;
 use phalanx_tests::{EVENT_TIMEOUT, alone};
@@ -65,6 +66,49 @@ fn a_const_generic_actor_knows_its_constant() {
         let steps = |reply: [Reply<usize>; 3]| reply.map(|reply| reply.wait().unwrap());
         assert_eq!(steps([two.step(), two.step(), two.step()]), [1, 0, 1]);
         assert_eq!(steps([three.step(), three.step(), three.step()]), [1, 2, 0]);
+    });
+}
+
+trait Unit {
+    const SIGN: &'static str;
+}
+
+/// A type that only marks: there are no values of it, and nothing of it travels.
+enum Metre {}
+
+impl Unit for Metre {
+    const SIGN: &'static str = "m";
+}
+
+#[actor]
+struct Gauge<U> {
+    readings: Vec<u64>,
+    unit: PhantomData<U>,
+}
+
+#[actor]
+impl<U: Unit> Gauge<U> {
+    #[init]
+    fn new(first: u64) -> Self {
+        Gauge { readings: vec![first], unit: PhantomData }
+    }
+
+    #[tell]
+    fn read(&mut self, reading: u64) {
+        self.readings.push(reading);
+    }
+
+    fn shown(&self) -> Vec<String> {
+        self.readings.iter().map(|reading| format!("{reading} {}", U::SIGN)).collect()
+    }
+}
+
+#[test]
+fn a_type_parameter_that_only_marks_what_an_init_makes_does_not_travel() {
+    alone(|| {
+        let gauge = Gauge::<Metre>::spawn(3).unwrap();
+        gauge.read(5).unwrap();
+        assert_eq!(gauge.shown().wait().unwrap(), ["3 m", "5 m"]);
     });
 }
 
