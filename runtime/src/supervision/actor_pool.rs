@@ -155,7 +155,8 @@ impl Supervisor {
 /// - Once sent, a message stays with its member: if that hangs, so do the messages in its mailbox. Set a
 ///   `deadline`, or use [`within_or_kill`](Self::within_or_kill).
 /// - A member that calls the pool in a handler does not get its own call; if there is no other one, the call
-///   is [`CallingSelf`](crate::CallError::CallingSelf).
+///   is [`CallingSelf`](crate::CallError::CallingSelf). Members that do so may wait for each other, until a
+///   deadline.
 /// - If all members are gone for good, it is [`Gone`](crate::CallError::Gone).
 ///
 /// No process is asked for any of this: it is read from shared memory, at a cost that grows with
@@ -167,8 +168,8 @@ impl Supervisor {
 /// [`by_key`](Self::by_key) keeps the order of those that belong together.
 ///
 /// The handle is cheap to clone, can be used from any thread, and travels in messages, as long as the pool
-/// cannot have more than 30 members: a message takes 31 refs. A receiver chooses by itself. It costs each
-/// process two descriptors for each member that there can be.
+/// cannot have more than 30 members (29 in the state of a new actor): a message takes 31 refs. A receiver
+/// chooses by itself. It costs each process two descriptors for each member that there can be.
 ///
 /// Methods of the pool hide messages of the same name: `(*pool).len()` sends the message `len`.
 pub struct ActorPool<A: ActorStruct> {
@@ -192,7 +193,7 @@ impl<A: Actor> ActorPool<A> {
     /// ```
     /// # use phalanx::prelude::*;
     /// # #[actor] struct Worker;
-    /// # #[actor] impl Worker { fn pid(&self) -> u32 { std::process::id() } }
+    /// # #[actor] impl Worker {}
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let workers = Supervisor::pool("workers", 2, |_| Worker.builder()).start()?;
@@ -448,7 +449,8 @@ impl<A: ActorStruct> fmt::Debug for ActorPool<A> {
 
 impl<A: ActorStruct> Serialize for ActorPool<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let members: Vec<AnyRef> = self.router.members().iter().map(|member| AnyRef(Arc::clone(member))).collect();
+        let members: Vec<AnyRef> =
+            self.router.members().iter().map(|member| AnyRef(Arc::clone(member))).collect();
         (&self.supervisor, members).serialize(serializer)
     }
 }
@@ -476,8 +478,12 @@ mod tests {
     fn a_member_more_takes_its_share_of_the_keys_and_moves_no_others() {
         for count in [2, 3, 4, 8] {
             let (before, after) = (places(count - 1), places(count));
-            let moved: Vec<usize> =
-                before.iter().zip(&after).filter(|(before, after)| before != after).map(|(_, &to)| to).collect();
+            let moved: Vec<usize> = before
+                .iter()
+                .zip(&after)
+                .filter(|(before, after)| before != after)
+                .map(|(_, &to)| to)
+                .collect();
             assert!(moved.iter().all(|&to| to == count - 1));
             let share = 4000 / count;
             assert!((share * 8 / 10..share * 12 / 10).contains(&moved.len()), "{} of {count}", moved.len());

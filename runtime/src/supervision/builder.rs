@@ -10,6 +10,7 @@ use crate::control::function::Function;
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown};
 use crate::spawn::plan::Plan;
+use crate::types::captureless::Captureless;
 use crate::types::error::SpawnError;
 
 /// The options and children of a supervisor, then [`start`](Self::start).
@@ -141,7 +142,7 @@ impl<R: Reachable> SupervisorBuilder<R> {
     ///
     /// # Panics
     /// At compile time, if the function captures data.
-    pub fn preload<F: Fn(A) + Copy + 'static, A: Portable>(mut self, function: F, args: A) -> Self {
+    pub fn preload<F: Fn(A) + Captureless, A: Portable>(mut self, function: F, args: A) -> Self {
         self.set_preload((crate::task::function::preloader(function), codec::encode(&args)));
         self
     }

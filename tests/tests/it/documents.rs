@@ -127,9 +127,11 @@ fn every_link_of_a_document_leads_to_a_file_and_a_heading() {
         let all = inline_links(&text).into_iter().chain(defined);
         for target in all.filter(|target| !is_of_the_web(target)) {
             let (file, heading) = target.split_once('#').unwrap_or((target, ""));
-            let path = if file.is_empty() { top.join(&name) } else { top.join(&name).parent().unwrap().join(file) };
+            let path =
+                if file.is_empty() { top.join(&name) } else { top.join(&name).parent().unwrap().join(file) };
             assert!(path.exists(), "{name}: there is no {target}");
-            let is_there = heading.is_empty() || headings(&fs::read_to_string(&path).unwrap()).contains(heading);
+            let is_there =
+                heading.is_empty() || headings(&fs::read_to_string(&path).unwrap()).contains(heading);
             assert!(is_there, "{name}: no heading for {target}");
             count += 1;
         }
@@ -150,11 +152,15 @@ fn pages() -> Vec<(String, String)> {
 /// Where a link to a file leads in the crate's documentation: to the module of that page. Pages that it does
 /// not have are named at one place.
 fn in_the_documentation(target: &str, pages: &[(String, String)]) -> String {
-    let (file, heading) = target.split_once('#').map_or((target, None), |(file, heading)| (file, Some(heading)));
+    let (file, heading) =
+        target.split_once('#').map_or((target, None), |(file, heading)| (file, Some(heading)));
     match pages.iter().find(|(name, _)| name == file) {
         Some(_) => {
             let module = file.trim_end_matches(".md").replace('-', "_");
-            format!("crate::guide::{module}{}", heading.map(|heading| format!("#{heading}")).unwrap_or_default())
+            format!(
+                "crate::guide::{module}{}",
+                heading.map(|heading| format!("#{heading}")).unwrap_or_default()
+            )
         }
         None if file == "../README.md" => "crate".to_owned(),
         None => "crate::guide#in-the-repository".to_owned(),
@@ -179,14 +185,20 @@ fn links_between_guides_lead_to_modules_in_the_documentation() {
             let stays = target.starts_with('#') || is_of_the_web(target);
             assert!(stays, "{name}: write `[text][{target}]`, and `[{target}]: {target}` at the end");
         }
-        let defined: BTreeSet<_> = definitions(text).into_iter().map(|(label, target)| {
-            assert_eq!(label, target, "{name}");
-            label
-        }).collect();
+        let defined: BTreeSet<_> = definitions(text)
+            .into_iter()
+            .map(|(label, target)| {
+                assert_eq!(label, target, "{name}");
+                label
+            })
+            .collect();
         assert_eq!(references(text), defined, "{name}: references and their definitions");
         for label in defined {
             let leads_to = in_the_documentation(label, &pages);
-            assert!(before.contains(&(label, leads_to.as_str())), "guide/links.md lacks `[{label}]: {leads_to}`");
+            assert!(
+                before.contains(&(label, leads_to.as_str())),
+                "guide/links.md lacks `[{label}]: {leads_to}`"
+            );
             used.insert(label.to_owned());
         }
     }

@@ -32,7 +32,7 @@ fn tour() -> String {
     }
     format!(
         "#![allow(unused)]\n{definitions}\n\
-         use std::time::Duration;\nuse phalanx::{{Group, Lock, Pool, Queue, Store, names}};\n\n\
+         use std::time::Duration;\nuse phalanx::{{Group, Pool, Queue, Store, names, sync::Lock}};\n\n\
          fn block_on<F: Future>(future: F) -> F::Output {{\n\
              let mut future = std::pin::pin!(future);\n\
              let mut context = std::task::Context::from_waker(std::task::Waker::noop());\n\

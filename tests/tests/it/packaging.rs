@@ -43,7 +43,10 @@ fn every_published_crate_says_what_a_registry_shows() {
         }
         // What crates.io takes.
         let keywords = texts(value(&manifest, "keywords").unwrap());
-        assert!(keywords.len() <= 5 && keywords.iter().all(|keyword| keyword.len() <= 20), "{name}: {keywords:?}");
+        assert!(
+            keywords.len() <= 5 && keywords.iter().all(|keyword| keyword.len() <= 20),
+            "{name}: {keywords:?}"
+        );
         assert!(manifest.contains("\n[package.metadata.docs.rs]\n"), "{name}: how docs.rs builds it");
     }
 }
@@ -137,7 +140,8 @@ fn a_package_has_licences_and_a_readme_and_nothing_needless() {
             assert_eq!(text, fs::read_to_string(top().join(licence)).unwrap(), "{name}: {licence}");
         }
         let mut packed = packed(name);
-        for needed in LICENCES.into_iter().chain(["README.md", "Cargo.toml", "Cargo.toml.orig", "Cargo.lock"]) {
+        for needed in LICENCES.into_iter().chain(["README.md", "Cargo.toml", "Cargo.toml.orig", "Cargo.lock"])
+        {
             assert!(packed.remove(needed), "{name} lacks {needed}");
         }
         packed.remove(".cargo_vcs_info.json");

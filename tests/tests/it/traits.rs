@@ -35,7 +35,8 @@ mod words {
 
     use phalanx::*;
 
-    type Words = (Cell<u8>, Command, Output, Stdio, Barrier, RwLock<u8>, Condvar, HashMap<u8, u8>, BTreeSet<u8>);
+    type Words =
+        (Cell<u8>, Command, Output, Stdio, Barrier, RwLock<u8>, Condvar, HashMap<u8, u8>, BTreeSet<u8>);
 }
 
 /// Can be handed to any thread, and shown while looking for a fault.

@@ -124,12 +124,7 @@ impl Endpoint {
 }
 
 /// Puts a header around a payload.
-fn seal(
-    session: u64,
-    call: Call,
-    outgoing: Outgoing,
-    announce: bool,
-) -> Result<Sealed, (Failure, Outgoing)> {
+fn seal(session: u64, call: Call, outgoing: Outgoing, announce: bool) -> Result<Sealed, (Failure, Outgoing)> {
     match packet(&envelope(session, call, &outgoing, announce)) {
         Ok(packet) => Ok(Sealed::new(outgoing, packet)),
         Err(error) => Err((Failure::Io(error), outgoing)),

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use phalanx::prelude::*;
-use phalanx::{ActorBuilder, ActorPool, PoolSize, Shutdown, SupervisorBuilder};
+use phalanx::{ActorBuilder, ActorPool, PoolSize, SupervisorBuilder};
 use phalanx_tests::{EVENT_TIMEOUT, FOREVER, Latch, RESTART_WINDOW};
 
 /// Says which member it is, and keeps what it is given.
@@ -69,7 +69,7 @@ impl Clerk {
 
 fn clerk(index: u32) -> ActorBuilder<Clerk> {
     // A case may keep it busy for longer than a stop usually takes.
-    Clerk { index, notes: Vec::new() }.builder().shutdown(Shutdown::Timeout(EVENT_TIMEOUT))
+    Clerk { index, notes: Vec::new() }.builder().shutdown(EVENT_TIMEOUT)
 }
 
 fn pool(size: impl PoolSize) -> SupervisorBuilder<ActorPool<Clerk>> {

@@ -27,7 +27,9 @@ fn a_message_goes_to_the_member_with_the_fewest_before_it() {
         (1..=3).for_each(|number| pool.note(number).unwrap());
         assert_eq!(depths(&pool), [2, 2, 2]);
         latch.open();
-        held.into_iter().for_each(|held| assert!(held.wait().is_ok()));
+        for held in held {
+            held.wait().unwrap();
+        }
         assert_eq!(members[1].notes().wait().unwrap(), [0, 0]);
         assert!(members[2].notes().wait().unwrap().starts_with(&[1]));
         stop(pool.supervisor());
@@ -49,7 +51,12 @@ fn members_that_are_equally_busy_take_turns() {
         // Of those that are left, none gets the share of one that is busy.
         let held = hold(&pool, 1, &latch);
         let idle = || (0..4).filter(|&index| index != 1).map(|index| pool.members()[index].id());
-        until_seen("three idle ones", EVENT_TIMEOUT, || turns(3), |round| idle().all(|id| round.contains(&id)));
+        until_seen(
+            "three idle ones",
+            EVENT_TIMEOUT,
+            || turns(3),
+            |round| idle().all(|id| round.contains(&id)),
+        );
         let round = turns(3);
         assert_eq!(turns(6), [&round[..], &round[..]].concat());
         latch.open();
@@ -78,7 +85,9 @@ fn a_send_is_full_only_when_all_mailboxes_are_full() {
         let error = pool.within(limit).index().wait().unwrap_err();
         assert!(matches!(error, CallError::Full(_) | CallError::Timeout(_)), "{error:?}");
         latch.open();
-        held.into_iter().for_each(|held| assert!(held.wait().is_ok()));
+        for held in held {
+            held.wait().unwrap();
+        }
         let notes = members.iter().map(|member| member.notes().wait().unwrap());
         assert_eq!(notes.collect::<Vec<_>>(), [[0, 1], [2, 3]]);
         stop(pool.supervisor());
@@ -107,7 +116,9 @@ fn a_sender_that_waits_for_room_goes_where_there_is_room_first() {
             });
             assert!(pool.members()[first].notes().wait().unwrap().contains(&9));
             latches[1 - first].open();
-            held.into_iter().for_each(|held| assert!(held.wait().is_ok()));
+            for held in held {
+                held.wait().unwrap();
+            }
             stop(pool.supervisor());
             latches.into_iter().for_each(Latch::remove);
         }
