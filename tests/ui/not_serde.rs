@@ -67,8 +67,8 @@ impl Reader {
     }
 }
 
-#[task]
-fn mix(_ink: Ink) {} //~ error
+#[task] //~ error
+fn mix(_ink: Ink) {}
 
 #[task]
 fn dilute(_amount: u32) -> Result<u32, std::fmt::Error> { //~ error

@@ -32,12 +32,6 @@ impl<K: Eq + std::hash::Hash> Cache<K> { //~ error
     }
 }
 
-#[actor(no_derive)]
-struct Bare;
-
-#[actor]
-impl Bare {}
-
 fn main() {
     let _ = Worker { name: "worker".into(), thread: std::thread::spawn(|| ()) }.spawn();
 }
