@@ -58,9 +58,10 @@ struct Standing {
     load: u64,
 }
 
-/// How many messages a member has before it, the one that it works on included.
+/// How many messages a member has before it, the one that it works on included. One whose reply is on its way
+/// is done: the caller may have it, and look for the next member, before the member is idle again.
 fn load(page: &StatusPage) -> u64 {
-    u64::from(depth(page)) + u64::from(page.phase() != Phase::Idle)
+    u64::from(depth(page)) + u64::from(page.phase() == Phase::Handling)
 }
 
 fn depth(page: &StatusPage) -> u32 {
