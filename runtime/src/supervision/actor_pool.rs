@@ -22,7 +22,7 @@ use crate::actor::builder::ActorBuilder;
 use crate::actor::call_options::CallOptions;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::router::{Presence, Router};
-use crate::actor::traits::{Actor, ActorStruct, Calls};
+use crate::actor::traits::{Actor, ActorStruct};
 use crate::policy::Drain;
 use crate::reactor::endpoint::Endpoint;
 use crate::spawn::plan::Found;
@@ -153,7 +153,7 @@ impl Supervisor {
 /// - A call waits for room only while **all** mailboxes are full, and `try_..` is
 ///   [`Full`](SendError::Full) only then. So a member that hangs with a full mailbox is passed over.
 /// - Once sent, a message stays with its member: if that hangs, so do the messages in its mailbox. Set a
-///   `deadline`, or use [`within_or_kill`](Self::within_or_kill).
+///   `deadline`, or use [`within_or_kill`](CallOptions::within_or_kill).
 /// - A member that calls the pool in a handler does not get its own call; if there is no other one, the call
 ///   is [`CallingSelf`](crate::CallError::CallingSelf). Members that do so may wait for each other, until a
 ///   deadline.
@@ -173,7 +173,7 @@ impl Supervisor {
 ///
 /// Methods of the pool hide messages of the same name: `(*pool).len()` sends the message `len`.
 pub struct ActorPool<A: ActorStruct> {
-    calls: A::Calls,
+    calls: CallOptions<A>,
     router: Arc<Router>,
     supervisor: SupervisorRef,
 }
@@ -182,7 +182,7 @@ impl<A: Actor> ActorPool<A> {
     /// `members` is not empty.
     fn new(supervisor: SupervisorRef, members: Vec<Arc<Endpoint>>) -> ActorPool<A> {
         let router = Arc::new(Router::new(supervisor.name(), members));
-        let calls = A::Calls::from_raw(RawRef::routed(Arc::clone(&router), A::METHODS));
+        let calls = CallOptions::of(RawRef::routed(Arc::clone(&router), A::METHODS));
         ActorPool { calls, router, supervisor }
     }
 
@@ -353,47 +353,6 @@ impl<A: ActorStruct> ActorPool<A> {
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
         self.supervisor.stop(grace)
     }
-
-    /// The messages with a deadline; see [`ActorRef::within`]. Each one that is sent through it goes to the
-    /// member that is the least busy then.
-    ///
-    /// ```
-    /// # use phalanx::prelude::*;
-    /// # use std::time::Duration;
-    /// # #[actor] struct Worker;
-    /// # #[actor] impl Worker { fn work(&self, n: u32) -> u32 { n * n } }
-    /// # #[phalanx::main]
-    /// # fn main() -> phalanx::Result<()> {
-    /// let workers = Supervisor::pool("workers", 2, |_| Worker.builder()).start()?;
-    /// let soon = workers.within(Duration::from_secs(5)).if_up();
-    /// assert_eq!((soon.work(3).wait()?, soon.try_work(4)?.wait()?), (9, 16));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn within(&self, limit: Duration) -> CallOptions<A> {
-        CallOptions::of(self.raw().within(limit))
-    }
-
-    /// The messages with a deadline at which a handler that has begun is killed; see
-    /// [`ActorRef::within_or_kill`].
-    pub fn within_or_kill(&self, limit: Duration) -> CallOptions<A> {
-        CallOptions::of(self.raw().within_or_kill(limit))
-    }
-
-    /// The messages with a limit on their handlers; see [`ActorRef::kill_after`].
-    pub fn kill_after(&self, limit: Duration) -> CallOptions<A> {
-        CallOptions::of(self.raw().kill_after(limit))
-    }
-
-    /// The messages, for members that are ready now: if none is, a call fails at once with
-    /// [`CallError::Unavailable`](crate::CallError::Unavailable); see [`ActorRef::if_up`].
-    pub fn if_up(&self) -> CallOptions<A> {
-        CallOptions::of(self.raw().if_up())
-    }
-
-    fn raw(&self) -> RawRef {
-        self.calls.raw().clone()
-    }
 }
 
 /// How much a member weighs for a key. Of equal indexes there are none, so of equal weights neither.
@@ -409,11 +368,25 @@ impl<A: Actor> Reachable for ActorPool<A> {
     }
 }
 
-/// The messages of the actor: each goes to the least busy member.
+/// The messages of the actor, and their options: each message goes to the least busy member.
+///
+/// ```
+/// # use phalanx::prelude::*;
+/// # use std::time::Duration;
+/// # #[actor] struct Worker;
+/// # #[actor] impl Worker { fn work(&self, n: u32) -> u32 { n * n } }
+/// # #[phalanx::main]
+/// # fn main() -> phalanx::Result<()> {
+/// let workers = Supervisor::pool("workers", 2, |_| Worker.builder()).start()?;
+/// let soon = workers.within(Duration::from_secs(5)).if_up();
+/// assert_eq!((workers.work(2).wait()?, soon.work(3).wait()?, soon.try_work(4)?.wait()?), (4, 9, 16));
+/// # Ok(())
+/// # }
+/// ```
 impl<A: ActorStruct> Deref for ActorPool<A> {
-    type Target = A::Calls;
+    type Target = CallOptions<A>;
 
-    fn deref(&self) -> &A::Calls {
+    fn deref(&self) -> &CallOptions<A> {
         &self.calls
     }
 }
