@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::reply::{Address, Reply, died};
-use crate::actor::router::{Errand, Router};
+use crate::actor::router::{Delivery, Router};
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::{Outgoing, UNTIL_DEADLINE};
 use crate::reactor::context;
@@ -146,6 +146,27 @@ impl RawRef {
         Ok(())
     }
 
+    /// Has `send` send a message to the actor, or to the member of the pool whose turn it is.
+    ///
+    /// # Errors
+    /// Why it was not sent, and the ref of the actor that this is about.
+    fn deliver<T>(
+        &self,
+        ask: bool,
+        until: u64,
+        outgoing: Outgoing,
+        send: impl Fn(&RawRef, Outgoing, u64) -> Result<T, Back>,
+    ) -> Result<T, (RawRef, Unsent)> {
+        let Some(router) = &self.router else {
+            return send(self, outgoing, until).map_err(|(unsent, _)| (self.clone(), unsent));
+        };
+        let delivery = Delivery { ask, only_if_up: self.only_if_up, until };
+        // The router waits for room, among all members.
+        let sent =
+            router.send(delivery, outgoing, |member, outgoing| send(&self.member(member), outgoing, 0));
+        sent.map_err(|(member, unsent)| (self.member(member), unsent))
+    }
+
     /// Sends a call, waiting for room in the mailbox.
     fn call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, CallError<E>> {
         self.check_call(method)?;
@@ -160,15 +181,10 @@ impl RawRef {
     ) -> Result<Reply<T, E>, CallError<E>> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
         let until = if patient { deadline } else { 0 };
-        let Some(router) = &self.router else {
-            let sent = self.call_one(reactor, method, outgoing, deadline, until);
-            return sent.map_err(|(unsent, _)| self.call_error(method, unsent));
-        };
-        let errand = Errand { ask: true, only_if_up: self.only_if_up, until };
-        let sent = router.send(errand, outgoing, |member, outgoing| {
-            self.member(member).call_one(reactor, method, outgoing, deadline, 0)
+        let sent = self.deliver(true, until, outgoing, |actor, outgoing, until| {
+            actor.call_one(reactor, method, outgoing, deadline, until)
         });
-        sent.map_err(|(member, unsent)| self.member(member).call_error(method, unsent))
+        sent.map_err(|(actor, unsent)| actor.call_error(method, unsent))
     }
 
     /// Sends a call to the one actor, waiting for room until a moment (0: not at all).
@@ -218,15 +234,10 @@ impl RawRef {
         let until = if patient { deadline } else { 0 };
         // A tell has no deadline unless `within` gave it one: no caller waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let Some(router) = &self.router else {
-            let sent = self.send_one(reactor, method, outgoing, expires, until);
-            return sent.map_err(|(unsent, _)| self.error(method, unsent));
-        };
-        let errand = Errand { ask: false, only_if_up: self.only_if_up, until };
-        let sent = router.send(errand, outgoing, |member, outgoing| {
-            self.member(member).send_one(reactor, method, outgoing, expires, 0)
+        let sent = self.deliver(false, until, outgoing, |actor, outgoing, until| {
+            actor.send_one(reactor, method, outgoing, expires, until)
         });
-        sent.map_err(|(member, unsent)| self.member(member).error(method, unsent))
+        sent.map_err(|(actor, unsent)| actor.error(method, unsent))
     }
 
     /// Sends a tell to the one actor, waiting for room until a moment (0: not at all).

@@ -70,7 +70,7 @@ fn depth(page: &StatusPage) -> u32 {
 
 /// A message on its way to one of the members.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Errand {
+pub(super) struct Delivery {
     /// Whether the sender waits for a reply.
     pub(super) ask: bool,
     /// Whether only a member that is up may get it.
@@ -100,6 +100,8 @@ enum Choice<'a> {
 /// The members of a pool, and the turn among equals.
 pub(crate) struct Router {
     name: String,
+    /// How deep a message may be, whichever member gets it.
+    depth: u32,
     /// Never empty.
     members: Box<[Arc<Endpoint>]>,
     /// The place of the member that was chosen last.
@@ -113,8 +115,10 @@ impl Router {
     pub(crate) fn new(name: &str, members: Vec<Arc<Endpoint>>) -> Router {
         // Not all holders begin with the same member.
         let last = process::random() as usize % members.len().max(1);
+        let depths = members.iter().map(|member| member.card.depth);
         Router {
             name: name.to_owned(),
+            depth: depths.min().unwrap_or_default(),
             members: members.into(),
             last: AtomicUsize::new(last),
             woken: AtomicU64::new(0),
@@ -133,13 +137,13 @@ impl Router {
 
     /// How deep a message may be, whichever member gets it.
     pub(super) fn depth(&self) -> u32 {
-        self.members.iter().map(|member| member.card.depth).min().unwrap_or_default()
+        self.depth
     }
 
     /// The member that would get a message sent now; one that is gone if all are.
     pub(crate) fn least_busy(&self) -> &Arc<Endpoint> {
-        let errand = Errand { ask: false, only_if_up: false, until: 0 };
-        match self.choose(errand, &Refused::default()) {
+        let delivery = Delivery { ask: false, only_if_up: false, until: 0 };
+        match self.choose(delivery, &Refused::default()) {
             Choice::Member(member) | Choice::Full(member) => member,
             Choice::None(_) => self.anyone(),
         }
@@ -151,20 +155,20 @@ impl Router {
     }
 
     /// Has `send` send the message to the member that is to get it, and to another one if that cannot take
-    /// it. While all are full, waits for room as long as the errand says.
+    /// it. While all are full, waits for room as long as the delivery says.
     ///
     /// # Errors
     /// Why it was not sent, and which member that is about.
     pub(super) fn send<T>(
         &self,
-        errand: Errand,
+        delivery: Delivery,
         mut outgoing: Outgoing,
         mut send: impl FnMut(&Arc<Endpoint>, Outgoing) -> Result<T, Back>,
     ) -> Result<T, (&Arc<Endpoint>, Unsent)> {
         let mut refused = Refused::default();
         let mut sleep = FIRST_SLEEP;
         loop {
-            match self.choose(errand, &refused) {
+            match self.choose(delivery, &refused) {
                 Choice::Member(member) => {
                     let (unsent, back) = match send(member, outgoing) {
                         Ok(sent) => return Ok(sent),
@@ -175,11 +179,11 @@ impl Router {
                         return Err((member, unsent));
                     }
                 }
-                Choice::Full(member) if errand.until > clock::now() => {
+                Choice::Full(member) if delivery.until > clock::now() => {
                     let seen = depth(&member.status_page);
                     let is_so = seen >= member.status_page.capacity();
                     if is_so || refused.full.contains(&member.card.id) {
-                        let until = errand.until.min(clock::after(sleep));
+                        let until = delivery.until.min(clock::after(sleep));
                         capacity::wait_for_change(&member.status_page, seen, until);
                         sleep = (2 * sleep).min(LONGEST_SLEEP);
                     }
@@ -192,16 +196,16 @@ impl Router {
     }
 
     /// The least busy member; of equals, the next one after that which was chosen last.
-    fn choose(&self, errand: Errand, refused: &Refused) -> Choice<'_> {
+    fn choose(&self, delivery: Delivery, refused: &Refused) -> Choice<'_> {
         let (count, last) = (self.members.len(), self.last.load(Ordering::Relaxed));
         let mut best: Option<(Standing, usize)> = None;
         let (mut comes_back, mut is_own) = (refused.comes_back, false);
         for place in (1..=count).map(|step| last.wrapping_add(step) % count) {
             let member = &*self.members[place];
             let Some(standing) = self.standing(member, refused) else { continue };
-            if errand.only_if_up && member.status_page.state() != State::Ready {
+            if delivery.only_if_up && member.status_page.state() != State::Ready {
                 comes_back = true;
-            } else if is_waiting_for_itself(member, errand, standing) {
+            } else if is_waiting_for_itself(member, delivery, standing) {
                 is_own = true;
             } else if best.is_none_or(|(least, _)| standing < least) {
                 best = Some((standing, place));
@@ -210,7 +214,7 @@ impl Router {
         let Some((standing, place)) = best else {
             return Choice::None(match (comes_back, is_own) {
                 (true, _) => Unsent::Unavailable,
-                (_, true) if errand.ask || errand.until != 0 => Unsent::CallingSelf,
+                (_, true) if delivery.ask || delivery.until != 0 => Unsent::CallingSelf,
                 (_, true) => Unsent::Failure(Failure::Full),
                 _ => Unsent::Failure(Failure::Gone),
             });
@@ -247,9 +251,9 @@ impl Router {
 }
 
 /// Whether this thread would wait for what only itself can do: reply to the call, or make room.
-fn is_waiting_for_itself(member: &Endpoint, errand: Errand, standing: Standing) -> bool {
+fn is_waiting_for_itself(member: &Endpoint, delivery: Delivery, standing: Standing) -> bool {
     let id = member.card.id;
-    if errand.ask { context::is_handling(id) } else { standing.is_full && context::serves(id) }
+    if delivery.ask { context::is_handling(id) } else { standing.is_full && context::serves(id) }
 }
 
 impl Refused {
@@ -283,7 +287,7 @@ mod tests {
     use crate::sys::seqpacket;
     use crate::types::exit::StoppedBy;
 
-    const NOW: Errand = Errand { ask: true, only_if_up: false, until: 0 };
+    const NOW: Delivery = Delivery { ask: true, only_if_up: false, until: 0 };
 
     /// So many members that are up and have room for two messages, and the receiving ends of their mailboxes.
     fn members(count: u64) -> (Router, Vec<OwnedFd>) {
@@ -304,8 +308,8 @@ mod tests {
         &router.members[place].status_page
     }
 
-    fn chosen(router: &Router, errand: Errand) -> Option<u64> {
-        match router.choose(errand, &Refused::default()) {
+    fn chosen(router: &Router, delivery: Delivery) -> Option<u64> {
+        match router.choose(delivery, &Refused::default()) {
             Choice::Member(member) => Some(member.card.id),
             Choice::Full(_) | Choice::None(_) => None,
         }
@@ -334,7 +338,7 @@ mod tests {
             assert_eq!(chosen(&router, NOW), Some(2));
             assert!(capacity::reserve(page(&router, 1)));
             assert_eq!(chosen(&router, NOW), Some(1));
-            assert_eq!(chosen(&router, Errand { only_if_up: true, ..NOW }), None);
+            assert_eq!(chosen(&router, Delivery { only_if_up: true, ..NOW }), None);
         }
         let (router, _receivers) = members(2);
         page(&router, 0).enter(Phase::Stopping);
@@ -347,13 +351,13 @@ mod tests {
     #[test]
     fn what_is_wrong_with_all_of_them_is_said() {
         let (router, _receivers) = members(2);
-        let up = Errand { only_if_up: true, ..NOW };
+        let up = Delivery { only_if_up: true, ..NOW };
         page(&router, 0).settle(State::Dead);
         page(&router, 1).settle(State::Restarting);
         assert!(matches!(router.choose(up, &Refused::default()), Choice::None(Unsent::Unavailable)));
         page(&router, 1).settle(State::Down);
-        for errand in [up, NOW] {
-            let choice = router.choose(errand, &Refused::default());
+        for delivery in [up, NOW] {
+            let choice = router.choose(delivery, &Refused::default());
             assert!(matches!(choice, Choice::None(Unsent::Failure(Failure::Gone))));
         }
         let gone = Refused { gone: vec![1], ..Refused::default() };
