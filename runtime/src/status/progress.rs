@@ -100,8 +100,10 @@ impl StatusPage {
     /// In the actor: whether the caller has taken this call back.
     pub(crate) fn is_cancelled(&self, session: u64, seq: u64) -> bool {
         // The marks lie on a page of memory that most actors never touch.
-        let (place, mark) = mark(session, seq);
-        self.0.cancels.load(SeqCst) != 0 && self.0.cancelled[place].load(SeqCst) == mark
+        self.0.cancels.load(SeqCst) != 0 && {
+            let (place, mark) = mark(session, seq);
+            self.0.cancelled[place].load(SeqCst) == mark
+        }
     }
 
     /// Whether this message is the one that was begun last, in this process or in an earlier one.
