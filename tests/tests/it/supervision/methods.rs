@@ -324,7 +324,6 @@ fn a_stop_drains_the_mailbox_of_an_actor_that_is_due_for_a_fresh_process() {
         let calls: Vec<_> = (1..=20).map(|number| actor.work(number, 0)).collect();
         // The first message begins when the stop has been asked for already.
         actor.terminate().unwrap();
-        thread::sleep(Duration::from_millis(20));
         ready.open();
         for (number, call) in (1..).zip(calls) {
             assert_eq!(call.wait(), Ok(number));
