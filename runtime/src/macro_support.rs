@@ -11,8 +11,8 @@ pub use crate::actor::builder::ActorBuilder;
 pub use crate::actor::call::Call;
 pub use crate::actor::deferred::Later;
 pub use crate::actor::message::{
-    Ask, Message, Start, Tell, ask, ask_later, ask_later_result, ask_result, start_from_arguments,
-    start_from_state, tell,
+    Ask, InitCodec, Message, Tell, ask, ask_later, ask_later_result, ask_result, codec_of_arguments,
+    codec_of_state, tell,
 };
 pub use crate::actor::raw_ref::RawRef;
 pub use crate::actor::reply::Reply;

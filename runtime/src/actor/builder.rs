@@ -306,7 +306,7 @@ impl<A: Actor> ActorBuilder<A> {
     pub(crate) fn new(init: &A::Init) -> ActorBuilder<A> {
         let options = <A as ActorStruct>::OPTIONS;
         let name = name_of::<A>();
-        let (init, entry) = ((A::START.encode)(init, bounds::SOUNDED).0, OfActor::<A>::ENTRY);
+        let (init, entry) = ((A::CODEC.encode)(init, bounds::SOUNDED).0, OfActor::<A>::ENTRY);
         ActorBuilder {
             plan: Plan { name: Some(name.to_owned()), ..Plan::new(Kind::Actor, Some(entry), init, options) },
             registered: None,
@@ -316,7 +316,7 @@ impl<A: Actor> ActorBuilder<A> {
 
     /// This actor, made from another value.
     pub(crate) fn with_init(mut self, init: &A::Init) -> ActorBuilder<A> {
-        self.plan.init = (A::START.encode)(init, bounds::SOUNDED).0;
+        self.plan.init = (A::CODEC.encode)(init, bounds::SOUNDED).0;
         self
     }
 

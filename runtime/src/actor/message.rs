@@ -124,27 +124,28 @@ type Decode<T> = fn(&[u8], Vec<OwnedFd>, u32) -> Result<T, String>;
 
 /// How that travels which an actor is made of.
 #[doc(hidden)]
-pub struct Start<T> {
+pub struct InitCodec<T> {
     pub(crate) encode: Encode<T>,
     pub(crate) decode: Decode<T>,
 }
 
-impl<T> fmt::Debug for Start<T> {
+impl<T> fmt::Debug for InitCodec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start").finish_non_exhaustive()
+        f.debug_struct("InitCodec").finish_non_exhaustive()
     }
 }
 
-impl<T: Portable> Start<T> {
-    pub(crate) const NEW: Start<T> = Start { encode: codec::encode_within, decode: codec::decode_within };
+impl<T: Portable> InitCodec<T> {
+    pub(crate) const NEW: InitCodec<T> =
+        InitCodec { encode: codec::encode_within, decode: codec::decode_within };
 }
 
 /// For an actor that is its own state.
-pub const fn start_from_state<A: State>() -> Start<A> {
-    Start::NEW
+pub const fn codec_of_state<A: State>() -> InitCodec<A> {
+    InitCodec::NEW
 }
 
 /// For an actor that an `#[init]` makes.
-pub const fn start_from_arguments<A: Arguments>() -> Start<A> {
-    Start::NEW
+pub const fn codec_of_arguments<A: Arguments>() -> InitCodec<A> {
+    InitCodec::NEW
 }

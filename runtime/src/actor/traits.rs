@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
-use crate::actor::message::Start;
+use crate::actor::message::InitCodec;
 use crate::actor::raw_ref::RawRef;
 use crate::types::down::Down;
 use crate::types::method::Method;
@@ -21,7 +21,7 @@ pub trait Actor: ActorStruct {
     type Init: 'static;
 
     #[doc(hidden)]
-    const START: Start<Self::Init>;
+    const CODEC: InitCodec<Self::Init>;
 
     #[doc(hidden)]
     const METHODS: &'static [Method];

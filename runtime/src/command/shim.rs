@@ -47,7 +47,7 @@ use super::spec::{CommandSpec, Ready};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
-use crate::actor::message::Start;
+use crate::actor::message::InitCodec;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::control::orphans;
@@ -122,7 +122,7 @@ impl ActorStruct for Shim {
 
 impl Actor for Shim {
     type Init = CommandSpec;
-    const START: Start<CommandSpec> = Start::NEW;
+    const CODEC: InitCodec<CommandSpec> = InitCodec::NEW;
     const METHODS: &'static [Method] = &[Method::ask("command_pid")];
 
     fn init(spec: CommandSpec) -> Result<Shim, InitFailure> {

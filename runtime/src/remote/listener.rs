@@ -28,7 +28,7 @@ use super::transport::{Port, Terms, Visitor, Wire};
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
-use crate::actor::message::Start;
+use crate::actor::message::InitCodec;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::reply::Reply;
 use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
@@ -116,7 +116,7 @@ impl ActorStruct for Listener {
 
 impl Actor for Listener {
     type Init = Plan;
-    const START: Start<Plan> = Start::NEW;
+    const CODEC: InitCodec<Plan> = InitCodec::NEW;
     const METHODS: &'static [Method] =
         &[Method::ask("open"), Method::ask("refusals"), Method::ask("clients"), Method::ask("close")];
 

@@ -27,7 +27,7 @@ use crate::actor::any_ref::AnyRef;
 use crate::actor::call::Call;
 use crate::actor::deferred::{self, Answer};
 use crate::actor::forwarded::{Failure, Outcome};
-use crate::actor::message::Start;
+use crate::actor::message::InitCodec;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::reply::Reply;
 use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
@@ -117,7 +117,7 @@ impl ActorStruct for Proxy {
 
 impl Actor for Proxy {
     type Init = Plan;
-    const START: Start<Plan> = Start::NEW;
+    const CODEC: InitCodec<Plan> = InitCodec::NEW;
     const METHODS: &'static [Method] = &[];
 
     fn init(plan: Plan) -> Result<Proxy, InitFailure> {

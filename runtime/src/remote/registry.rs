@@ -10,7 +10,7 @@ use super::protocol::{LONGEST_NAME, Shape};
 use crate::actor::answer::Answer;
 use crate::actor::any_ref::AnyRef;
 use crate::actor::call::Call;
-use crate::actor::message::Start;
+use crate::actor::message::InitCodec;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::reply::Reply;
 use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
@@ -77,7 +77,7 @@ impl ActorStruct for Registry {
 
 impl Actor for Registry {
     type Init = ();
-    const START: Start<()> = Start::NEW;
+    const CODEC: InitCodec<()> = InitCodec::NEW;
     const METHODS: &'static [Method] =
         &[Method::ask("add"), Method::ask("find"), Method::ask("listening"), Method::ask("address")];
 

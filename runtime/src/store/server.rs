@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
-use crate::actor::message::Start;
+use crate::actor::message::InitCodec;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
 use crate::store::function::{self, Owner};
@@ -114,7 +114,7 @@ impl ActorStruct for StoreServer {
 
 impl Actor for StoreServer {
     type Init = ();
-    const START: Start<()> = Start::NEW;
+    const CODEC: InitCodec<()> = InitCodec::NEW;
     const METHODS: &'static [Method] = OPERATIONS;
 
     fn init((): ()) -> Result<StoreServer, InitFailure> {

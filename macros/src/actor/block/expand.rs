@@ -121,7 +121,7 @@ fn actor_impl(block: &Block, calls: &TypePath, generics: &Generics) -> TokenStre
         #[automatically_derived]
         impl #params #private::Actor for #self_ty #clause {
             type Init = #init_ty;
-            const START: #private::Start<Self::Init> = #private::#start::<#init_ty>();
+            const CODEC: #private::InitCodec<Self::Init> = #private::#start::<#init_ty>();
             const METHODS: &'static [#private::Method] = &[#(#methods)*];
             fn init(init: Self::Init) -> ::core::result::Result<Self, #private::InitFailure> {
                 #init
@@ -179,7 +179,7 @@ fn supervised_impl(block: &Block, generics: &Generics) -> TokenStream {
 /// Returns the type that the actor starts from, the function of the runtime that asks of this type what it has
 /// to be, and the body that makes the actor from it.
 fn init(block: &Block) -> (TokenStream, Ident, TokenStream) {
-    let from_arguments = format_ident!("start_from_arguments");
+    let from_arguments = format_ident!("codec_of_arguments");
     let (private, self_ty) = (&block.private, &block.item.self_ty);
     if block.init_is_wrong {
         return (quote!(()), from_arguments, quote!(::core::unreachable!()));
@@ -187,7 +187,7 @@ fn init(block: &Block) -> (TokenStream, Ident, TokenStream) {
     let Some(init) = block.in_role(Role::Init) else {
         // In the place of the type, where the compiler then shows that it is not serde.
         let state = quote_spanned!(self_ty.span()=> Self);
-        return (state, format_ident!("start_from_state"), quote!(::core::result::Result::Ok(init)));
+        return (state, format_ident!("codec_of_state"), quote!(::core::result::Result::Ok(init)));
     };
     let params = Params::of(&init.sig, Some(self_ty));
     let (ident, names, tuple) = (&init.sig.ident, &params.names, params.tuple(&init.sig.ident));

@@ -91,7 +91,7 @@ fn exit_notice(status_page: &StatusPage, exit_notice: ExitNotice, code: i32) -> 
 }
 
 fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, status_page: &StatusPage) -> Result<A, i32> {
-    let init = (A::START.decode)(init, fds, bounds::here());
+    let init = (A::CODEC.decode)(init, fds, bounds::here());
     context::leave_if_copy();
     let init = init.map_err(|error| {
         status_page.last_words(&error, "", None);
