@@ -60,6 +60,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        // An error would mean that it is no mapping any more, so nothing is left to be unmapped.
         // SAFETY: the region was mapped by `new`, and nothing can reach it after its owner is dropped.
         let _ = unsafe { libc::munmap(self.start.as_ptr(), self.len) };
     }

@@ -97,6 +97,7 @@ pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
     }
     // The library does not check what is added to it.
     let size = size.checked_add(MARGIN).filter(|&size| isize::try_from(size).is_ok())?;
+    // Whichever of its calls fails, it is for want of memory or of mappings.
     let stack = DefaultStack::new(size).ok()?;
     let _back = Back(LIMIT.get());
     Some(corosensei::on_stack(stack, || {

@@ -279,8 +279,8 @@ macro_rules! process_methods {
         }
 
         /// Sends SIGTERM: an actor finishes the message in progress, runs `#[on_stop]` and exits; a task ends
-        /// unless its function handles the signal. An actor that hangs in `#[on_stop]` is killed after its
-        /// `grace` (5 s by default). A process that is stopped (SIGSTOP) is continued. One that waits for its
+        /// unless its function handles the signal. An actor that hangs in `#[on_stop]` is killed when the
+        /// time of its `shutdown` is over (5 s by default). A process that is stopped (SIGSTOP) is continued. One that waits for its
         /// restart is not restarted. Does not wait.
         ///
         /// # Errors

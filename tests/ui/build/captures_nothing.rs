@@ -1,4 +1,4 @@
-//! The same with an argument in place of the capture.
+//! An argument in place of the capture: this program is built.
 
 use phalanx::prelude::*;
 
