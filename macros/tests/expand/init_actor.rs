@@ -169,7 +169,7 @@ const _: () = {
     #[automatically_derived]
     impl ::phalanx::__private::Actor for Connection {
         type Init = (String, u32);
-        const START: ::phalanx::__private::Start<Self::Init> = ::phalanx::__private::start_from_arguments::<
+        const CODEC: ::phalanx::__private::InitCodec<Self::Init> = ::phalanx::__private::codec_of_arguments::<
             (String, u32),
         >();
         const METHODS: &'static [::phalanx::__private::Method] = &[

@@ -177,7 +177,7 @@ const _: () = {
     #[automatically_derived]
     impl ::phalanx::__private::Actor for Importer {
         type Init = Self;
-        const START: ::phalanx::__private::Start<Self::Init> = ::phalanx::__private::start_from_state::<
+        const CODEC: ::phalanx::__private::InitCodec<Self::Init> = ::phalanx::__private::codec_of_state::<
             Self,
         >();
         const METHODS: &'static [::phalanx::__private::Method] = &[
