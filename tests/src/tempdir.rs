@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,11 +35,8 @@ pub(crate) struct TempDir {
 
 impl TempDir {
     pub(crate) fn new() -> TempDir {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = env::temp_dir().join(name);
-        let directory = TempDir { path, shared_memory: shared_memory() };
-        fs::create_dir_all(directory.temporary()).expect("a directory for the run");
+        let directory = TempDir { path: new_directory(), shared_memory: shared_memory() };
+        fs::create_dir(directory.temporary()).expect("a directory for the run");
         directory
     }
 
@@ -75,6 +73,21 @@ impl TempDir {
             left.iter().for_each(|process| processes::kill(process.pid));
             format!("processes left behind: {left:#?}, files left behind: {names:?}")
         })
+    }
+}
+
+/// Makes a directory of a name that nothing has: a run that was killed has left its own, and process ids come
+/// again.
+fn new_directory() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let name = format!("phalanx-test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = env::temp_dir().join(name);
+        match fs::create_dir(&path) {
+            Ok(()) => return path,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("no directory for the run at {}: {error}", path.display()),
+        }
     }
 }
 
