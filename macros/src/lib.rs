@@ -222,7 +222,19 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// When the function returns, daemons are terminated, everything else is waited for, and only then is the
-/// result passed on. It may be any function without arguments. The only option is `crate = path`.
+/// result passed on. It may be any function without arguments.
+///
+/// An `async fn` needs the attribute of an executor beside it, above or below, such as `#[tokio::main]`. The
+/// executor ends first, and the program's processes after it:
+///
+/// ```text
+/// #[phalanx::main]
+/// #[tokio::main]
+/// async fn main() -> phalanx::Result<()> { .. }
+/// ```
+///
+/// Options: `signals = false` leaves SIGINT and SIGTERM to the program (default: `true`, phalanx ends the
+/// program in order on the first one, unless the program handles the signal itself); `crate = path`.
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     main_fn::expand(options.into(), item.into()).into()

@@ -7,7 +7,25 @@ use syn::{Attribute, ItemFn, ReturnType, Safety, parse_quote};
 
 use crate::errors::Errors;
 use crate::options::{Options, Place};
-use crate::util::last_segment;
+
+/// Attributes that start no executor. Any other one below ours may.
+const PLAIN: &[&str] = &[
+    "allow",
+    "cfg",
+    "cold",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "forbid",
+    "inline",
+    "must_use",
+    "track_caller",
+    "warn",
+];
+
+/// Attributes that concern the body wherever it stands.
+const LINTS: &[&str] = &["allow", "deny", "expect", "forbid", "warn"];
 
 /// Expands `#[main] fn main() ..`.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -34,11 +52,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 
 fn check(function: &ItemFn, errors: &mut Errors) {
     let sig = &function.sig;
-    if let Some(token) = &sig.asyncness {
-        match executor(function) {
-            Some(attr) => errors.at(attr, "this attribute makes a synchronous function of an `async` one, which `#[phalanx::main]` needs: write `#[phalanx::main]` below it"),
-            None => errors.at(token, "`#[main]` stands on a synchronous function: start the executor inside, or call `.wait()` on replies"),
-        }
+    if let Some(token) = &sig.asyncness
+        && function.attrs.iter().all(is_plain)
+    {
+        errors.at(token, "`#[main]` starts no executor: add the attribute of one, such as `#[tokio::main]`, or start it inside a plain `fn main`");
     }
     if let Some(token) = &sig.constness {
         errors.at(token, "`#[main]` starts and stops processes, which a `const fn` cannot: remove `const`");
@@ -60,15 +77,19 @@ fn check(function: &ItemFn, errors: &mut Errors) {
     }
 }
 
-/// Returns an attribute such as `#[tokio::main]` that is still to be expanded.
-fn executor(function: &ItemFn) -> Option<&Attribute> {
-    function.attrs.iter().find(|attr| last_segment(attr.path()).is_some_and(|last| last.ident == "main"))
+/// An attribute above ours has been expanded by now, one below is still there: an `async fn` with nothing but
+/// plain attributes has no executor.
+fn is_plain(attribute: &Attribute) -> bool {
+    let path = attribute.path();
+    let tool = path.segments.first().filter(|_| path.segments.len() > 1);
+    PLAIN.iter().any(|plain| path.is_ident(plain))
+        || tool.is_some_and(|tool| tool.ident == "clippy" || tool.ident == "rustfmt")
 }
 
 /// Returns the function without what the compiler itself would refuse a second time.
 fn refused(mut function: ItemFn, errors: Errors) -> TokenStream {
     // An executor's attribute would add its own errors about what is refused here.
-    function.attrs.retain(|attr| last_segment(attr.path()).is_none_or(|last| last.ident != "main"));
+    function.attrs.retain(is_plain);
     if function.sig.ident == "main" {
         function.sig.asyncness = None;
         function.sig.inputs.clear();
@@ -79,8 +100,17 @@ fn refused(mut function: ItemFn, errors: Errors) -> TokenStream {
     quote!(#function #errors)
 }
 
-fn wrapped(mut function: ItemFn, options: &Options) -> ItemFn {
+fn wrapped(function: ItemFn, options: &Options) -> ItemFn {
     let private = options.private();
+    let leave_signals: Option<syn::Stmt> =
+        (options.signals == Some(false)).then(|| parse_quote!(#private::leave_signals();));
+    match function.sig.asyncness {
+        Some(_) => around_executor(function, &private, leave_signals.as_ref()),
+        None => around_body(function, &private, leave_signals.as_ref()),
+    }
+}
+
+fn around_body(mut function: ItemFn, private: &syn::Path, first: Option<&syn::Stmt>) -> ItemFn {
     let output = match &function.sig.output {
         // The signature of a closure cannot have `impl Trait`; the compiler infers the type from the body.
         ReturnType::Type(_, ty) if mentions_impl(ty) => &ReturnType::Default,
@@ -88,7 +118,22 @@ fn wrapped(mut function: ItemFn, options: &Options) -> ItemFn {
         output => output,
     };
     let body = &function.block;
-    function.block = parse_quote!({ #private::run_main(|| #output #body) });
+    function.block = parse_quote!({ #first #private::run_main(|| #output #body) });
+    function
+}
+
+/// Puts the `async fn`, with the attribute that makes it a plain one, into a function of its name. So the
+/// executor has ended before the program's processes are ended.
+fn around_executor(mut function: ItemFn, private: &syn::Path, first: Option<&syn::Stmt>) -> ItemFn {
+    let mut inner = function.clone();
+    inner
+        .attrs
+        .retain(|attribute| !is_plain(attribute) || LINTS.iter().any(|lint| attribute.path().is_ident(lint)));
+    inner.vis = syn::Visibility::Inherited;
+    let ident = &inner.sig.ident;
+    function.attrs.retain(is_plain);
+    function.sig.asyncness = None;
+    function.block = parse_quote!({ #inner #first #private::run_main(#ident) });
     function
 }
 

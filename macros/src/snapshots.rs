@@ -236,6 +236,19 @@ fn a_main_function() {
 }
 
 #[test]
+fn a_main_function_of_an_executor() {
+    let item = quote! {
+        #[tokio::main(flavor = "current_thread")]
+        #[expect(clippy::large_futures)]
+        /// Serves.
+        async fn main() -> phalanx::Result<()> {
+            serve().await
+        }
+    };
+    check("main_async.rs", main_fn::expand(quote!(signals = false), item));
+}
+
+#[test]
 fn an_actor_that_answers_later() {
     let of_impl = actor::expand(
         none(),

@@ -100,6 +100,7 @@ fn starter(function: &ItemFn, options: &Options) -> TokenStream {
     let blank = attributes(&function.attrs, &["doc"]).next().map(|_| quote!(#[doc = ""]));
     let usage = format!(" `{}::spawn(..)` runs this function in a process of its own.", unraw(ident));
     let spawn_doc = format!(" Runs [`{0}`](fn@{0}) in a process of its own.", unraw(ident));
+    let async_doc = " Like `spawn`, as a future, which blocks no thread of an executor. If the future is dropped, the process is stopped.";
     let builder_doc = format!(" Sets a process up that will run [`{0}`](fn@{0}).", unraw(ident));
     let struct_ident = format_ident!("{ident}");
     quote! {
@@ -120,6 +121,10 @@ fn starter(function: &ItemFn, options: &Options) -> TokenStream {
                 #[doc = " When the process could not be started."]
                 #vis fn spawn(#declared) -> ::core::result::Result<#private::Process<#arguments>, #private::SpawnError> {
                     Self::builder(#(#names),*).spawn()
+                }
+                #[doc = #async_doc]
+                #vis fn spawn_async(#declared) -> #private::Spawning<#private::Process<#arguments>> {
+                    Self::builder(#(#names),*).spawn_async()
                 }
                 #[doc = #builder_doc]
                 #vis fn builder(#declared) -> #private::ProcessBuilder<#arguments> {

@@ -47,7 +47,8 @@
 //!
 //! | what | where it begins | guide |
 //! |---|---|---|
-//! | calls, deadlines, ends, names, async code | [`ActorRef`], [`Reply`], [`Monitor`], [`names`] | [the tour](guide::tour) |
+//! | calls, deadlines, ends, names | [`ActorRef`], [`Reply`], [`Monitor`], [`names`] | [the tour](guide::tour) |
+//! | async code | [`Reply`] is a future; [`when_room`](ActorRef::when_room); names with `_async` | [async code](guide::async_code) |
 //! | a function over many inputs, in worker processes | [`Pool`] | [pools](guide::pools) |
 //! | items between processes, with leases | [`Queue`] | [queues](guide::queues) |
 //! | maps, lists, sets and counters of several processes | [`Store`] | [shared state](guide::shared_state) |
@@ -71,6 +72,11 @@
 //! | `logging` | `logging::init`: a subscriber for programs that have none, by `tracing-subscriber` |
 //! | `remote` | the module `remote`: actors and queues of other hosts, over TCP, encrypted |
 //! | `progress` | `PoolBuilder::progress`: a bar on the terminal for a pool |
+//!
+//! # Signals
+//!
+//! From the first spawn on, SIGINT and SIGTERM end the program in order, each only if the program does not
+//! handle it itself. `#[phalanx::main(signals = false)]` leaves both alone.
 //!
 //! No call is needed first: it works in a binary, an example, a test, a bench and a doctest, on Linux (kernel
 //! 5.10 or later).
@@ -119,6 +125,7 @@ pub use actor::current::{Current, current};
 pub use actor::deferred::{Answer, Later, later};
 pub use actor::links::{link, myself, unlink};
 pub use actor::reply::Reply;
+pub use actor::spawning::Spawning;
 pub use actor::traits::{Actor, ActorStruct, Calls};
 pub use introspect::children::{Child, children};
 pub use introspect::tree::{Node, NodeKind, NodeState, tree};
@@ -132,6 +139,7 @@ pub use queue::{
     QueueBuilder, QueueError, TryGetError, TryPutError,
 };
 pub use reactor::monitor::Monitor;
+pub use reactor::stopping::Stopping;
 pub use reactor::wait::{wait_all, wait_any};
 #[cfg(feature = "remote")]
 pub use remote::secret::{Secret, SecretError};
@@ -141,7 +149,10 @@ pub use resources::{
     shared,
     shared::{Blob, Shared},
 };
-pub use spawn::shutdown::{exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_within};
+pub use spawn::shutdown::{
+    exit_actor, exit_actor_for_good, ignore, parallelism, shutdown, shutdown_async, shutdown_within,
+    shutdown_within_async,
+};
 pub use store::{Store, StoreError};
 pub use supervision::actor_pool::{ActorPool, PoolSize};
 pub use supervision::declared::Supervised;

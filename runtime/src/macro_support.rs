@@ -17,13 +17,15 @@ pub use crate::actor::message::{
 pub use crate::actor::raw_ref::RawRef;
 pub use crate::actor::reply::Reply;
 pub use crate::actor::roles::{AppError, Argument, Arguments, Field, Returned, State};
+pub use crate::actor::spawning::Spawning;
 pub use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;
 pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
 pub use crate::spawn::plan::Found;
+pub use crate::spawn::root::leave_signals;
 pub use crate::spawn::shutdown::run_main;
 pub use crate::supervision::declared::{
-    Frame, Supervised, built, check_is_actor, check_significant, declared, start, start_with,
+    Frame, Supervised, built, check_is_actor, check_significant, declared, start, start_async, start_with,
 };
 pub use crate::supervision::{ChildSpec, IntoChild, Reachable, Supervisor, SupervisorBuilder, SupervisorRef};
 pub use crate::task::declared::{DeclaredTask, task, task_result};
@@ -42,6 +44,11 @@ pub const fn check_has_block<A: Actor>() {}
 /// See [`SpawnError`].
 pub fn spawn<A: Actor>(init: A::Init) -> Result<ActorRef<A>, SpawnError> {
     builder(init).spawn()
+}
+
+/// Starts an actor with the options of its attribute, when the future is polled.
+pub fn spawn_async<A: Actor>(init: A::Init) -> Spawning<ActorRef<A>> {
+    builder(init).spawn_async()
 }
 
 /// The builder of an actor.

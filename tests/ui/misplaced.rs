@@ -22,15 +22,6 @@ fn made() {}
 #[task]
 fn repeated() {}
 
-// As it is in crates with an executor.
-mod executor {
-    pub use phalanx::main;
-}
-
-#[phalanx::main]
-#[executor::main] //~ error
-async fn run() {}
-
 fn main() {
     let _ = Plain.told();
     Plain.asked();

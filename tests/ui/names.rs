@@ -17,6 +17,8 @@ impl Named {
 
     fn kill_after(&self) {}
 
+    fn try_(&self) {}
+
     fn clone(&self) {}
 
     fn into(&self) {}

@@ -125,6 +125,7 @@ spawn_options! {
     /// How often a task may be begun.
     attempts: Option<u32>         { "idempotent" [Task] = attempts(); }
     krate: Option<Path>           { "crate" [ActorStruct ActorImpl Task Main Supervisor] = path(); }
+    signals: Option<bool>         { "signals" [Main] = flag(); }
     no_derive: Option<bool>       { "no_derive" [ActorStruct] = flag(); }
 }
 

@@ -157,6 +157,11 @@ fn starters(declaration: &Declaration, names: &Names, private: &Path) -> TokenSt
             #vis fn start_with(args: impl ::core::ops::FnOnce(&#refs) -> #args) -> #result {
                 #private::start_with::<Self>(args)
             }
+            /// Like `start`, as a future, which blocks no thread of an executor. If the future is dropped, what
+            /// it has started is stopped.
+            #vis fn start_async(args: #args) -> #private::Spawning<#refs> {
+                #private::start_async::<Self>(args)
+            }
             /// Sets the supervisor up; the builder's `start` starts it, or it becomes the child of another.
             #vis fn builder(args: #args) -> #private::SupervisorBuilder<#refs> {
                 #private::declared::<Self>(args)

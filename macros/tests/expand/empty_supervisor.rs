@@ -47,6 +47,11 @@ const _: () = {
         ) -> ::core::result::Result<WorkersRef, ::phalanx::__private::SpawnError> {
             ::phalanx::__private::start_with::<Self>(args)
         }
+        /// Like `start`, as a future, which blocks no thread of an executor. If the future is dropped, what
+        /// it has started is stopped.
+        fn start_async(args: WorkersArgs) -> ::phalanx::__private::Spawning<WorkersRef> {
+            ::phalanx::__private::start_async::<Self>(args)
+        }
         /// Sets the supervisor up; the builder's `start` starts it, or it becomes the child of another.
         fn builder(
             args: WorkersArgs,

@@ -158,6 +158,14 @@ const _: () = {
         > {
             ::phalanx::__private::spawn::<Self>((address, attempts))
         }
+        /// Like `spawn`, as a future, which blocks no thread of an executor. If the future is dropped, what it
+        /// has started is stopped.
+        pub(crate) fn spawn_async(
+            address: String,
+            attempts: u32,
+        ) -> ::phalanx::__private::Spawning<::phalanx::__private::ActorRef<Self>> {
+            ::phalanx::__private::spawn_async::<Self>((address, attempts))
+        }
         /// Sets the actor up; the builder's `spawn` starts it.
         pub(crate) fn builder(
             address: String,

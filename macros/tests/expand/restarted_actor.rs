@@ -169,6 +169,13 @@ const _: () = {
         > {
             ::phalanx::__private::spawn::<Self>(self)
         }
+        /// Like `spawn`, as a future, which blocks no thread of an executor. If the future is dropped, what it
+        /// has started is stopped.
+        pub fn spawn_async(
+            self,
+        ) -> ::phalanx::__private::Spawning<::phalanx::__private::ActorRef<Self>> {
+            ::phalanx::__private::spawn_async::<Self>(self)
+        }
         /// Sets the actor up; the builder's `spawn` starts it.
         pub fn builder(self) -> ::phalanx::__private::ActorBuilder<Self> {
             ::phalanx::__private::builder::<Self>(self)

@@ -76,6 +76,11 @@ const _: () = {
         ) -> ::core::result::Result<ShopRef, ::phalanx::__private::SpawnError> {
             ::phalanx::__private::start_with::<Self>(args)
         }
+        /// Like `start`, as a future, which blocks no thread of an executor. If the future is dropped, what
+        /// it has started is stopped.
+        pub fn start_async(args: ShopArgs) -> ::phalanx::__private::Spawning<ShopRef> {
+            ::phalanx::__private::start_async::<Self>(args)
+        }
         /// Sets the supervisor up; the builder's `start` starts it, or it becomes the child of another.
         pub fn builder(
             args: ShopArgs,

@@ -30,6 +30,12 @@ const _: () = {
         > {
             Self::builder(n).spawn()
         }
+        /// Like `spawn`, as a future, which blocks no thread of an executor. If the future is dropped, the process is stopped.
+        pub fn spawn_async(
+            n: u64,
+        ) -> ::phalanx::__private::Spawning<::phalanx::__private::Process<u64>> {
+            Self::builder(n).spawn_async()
+        }
         /// Sets a process up that will run [`square`](fn@square).
         pub fn builder(n: u64) -> ::phalanx::__private::ProcessBuilder<u64> {
             Self::__TASK.builder((n,), ::phalanx::__private::Options::DEFAULT)

@@ -38,6 +38,13 @@ const _: () = {
         > {
             Self::builder(a, b).spawn()
         }
+        /// Like `spawn`, as a future, which blocks no thread of an executor. If the future is dropped, the process is stopped.
+        fn spawn_async(
+            a: u64,
+            b: u64,
+        ) -> ::phalanx::__private::Spawning<::phalanx::__private::Process<u64, String>> {
+            Self::builder(a, b).spawn_async()
+        }
         /// Sets a process up that will run [`divide`](fn@divide).
         fn builder(a: u64, b: u64) -> ::phalanx::__private::ProcessBuilder<u64, String> {
             Self::__TASK

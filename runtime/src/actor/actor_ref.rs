@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::any_ref::AnyRef;
 use crate::actor::call_options::CallOptions;
+use crate::actor::flush::Flush;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{Actor, ActorStruct, Calls};
 use crate::reactor::endpoint::Endpoint;
@@ -42,7 +43,9 @@ use crate::types::id::ActorId;
 /// **Blocking.** Sending waits while the mailbox is full (256 messages unless the `mailbox` option says
 /// otherwise), at most for the call's deadline. A call also waits while this process has 16,384 calls to that
 /// actor under way, sent and not yet answered: an actor keeps that many replies for a caller that does not
-/// read them. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within).
+/// read them. The deadline is the actor's `timeout` option (60 s), or that of [`within`](Self::within). In
+/// async code, send through [`when_room`](Self::when_room), which never blocks, and start, stop and join by the
+/// methods whose names end in `_async`.
 pub struct ActorRef<A: ActorStruct> {
     calls: A::Calls,
     kind: PhantomData<fn() -> A>,
@@ -50,17 +53,7 @@ pub struct ActorRef<A: ActorStruct> {
 
 impl<A: Actor> ActorRef<A> {
     pub(crate) fn of(endpoint: Arc<Endpoint>) -> ActorRef<A> {
-        ActorRef {
-            calls: A::Calls::from_raw(RawRef {
-                endpoint,
-                router: None,
-                methods: A::METHODS,
-                within: None,
-                limit: 0,
-                only_if_up: false,
-            }),
-            kind: PhantomData,
-        }
+        ActorRef { calls: A::Calls::from_raw(RawRef::new(endpoint, None, A::METHODS)), kind: PhantomData }
     }
 }
 
@@ -71,6 +64,11 @@ impl<A: ActorStruct> ActorRef<A> {
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.raw().endpoint
+    }
+
+    /// The actor's messages without an option.
+    pub(crate) fn plain(&self) -> CallOptions<A> {
+        CallOptions::of(self.raw().clone())
     }
 
     fn handle(&self) -> Handle<'_> {
@@ -102,6 +100,99 @@ impl<A: ActorStruct> ActorRef<A> {
     /// process. (Ray's `ActorUnavailableError`, on request.)
     pub fn if_up(&self) -> CallOptions<A> {
         CallOptions::of(self.raw().clone().if_up())
+    }
+
+    /// The actor's messages, without waiting for room in the mailbox: if it is full, a call's reply is
+    /// [`CallError::Full`](crate::CallError::Full), a tell's error is [`SendError::Full`]. No message blocks.
+    /// For the twins `try_..`, which give the arguments back, this is no option: they do not wait either.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[actor(mailbox = 1)] struct Slow;
+    /// #[actor]
+    /// impl Slow {
+    ///     #[tell]
+    ///     fn sleep(&self) {
+    ///         std::thread::sleep(Duration::from_secs(1000))
+    ///     }
+    ///
+    ///     fn add(&self, n: u64) -> u64 {
+    ///         n + 1
+    ///     }
+    /// }
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let slow = Slow.spawn()?;
+    /// while slow.try_().sleep().is_ok() {} // one in progress, and one in the mailbox
+    /// let reply = slow.within(Duration::from_secs(1)).try_().add(41);
+    /// assert!(matches!(reply.wait(), Err(CallError::Full(_))));
+    /// # slow.kill()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_(&self) -> CallOptions<A> {
+        CallOptions::of(self.raw().clone().demanding_room())
+    }
+
+    /// The actor's messages, for async code: no message waits for room in the mailbox, and none fails for want
+    /// of it at once. If the mailbox is full, the message is parked in front of it, and a thread of phalanx
+    /// (one per process) sends it when there is room.
+    ///
+    /// `counter.when_room().add(1).await` blocks no executor. The wait for room counts to the deadline, after
+    /// which the reply is [`CallError::Full`](crate::CallError::Full). If the reply is dropped, the message is
+    /// sent all the same, as with every call, unless it [takes the call back](crate::Reply::cancel_on_drop). A
+    /// tell returns when it is in the mailbox or parked; [`flush_async`](Self::flush_async) waits for room, and
+    /// says whether a tell was lost.
+    ///
+    /// Messages keep their order: while one is parked, each later message of this process to this actor queues
+    /// up behind it, however it is sent. At most 16,384 messages are parked for one actor, and as many calls
+    /// under way; beyond that, sending fails with `Full`. The end of the program waits for what the program
+    /// has parked; what an actor or a task has parked is lost with its process.
+    ///
+    /// ```
+    /// # use phalanx::prelude::*;
+    /// # #[actor(mailbox = 2)] struct Counter { total: u64 }
+    /// #[actor]
+    /// impl Counter {
+    ///     fn add(&mut self, n: u64) -> u64 {
+    ///         self.total += n;
+    ///         self.total
+    ///     }
+    ///
+    ///     #[tell]
+    ///     fn note(&mut self) {
+    ///         self.total += 1
+    ///     }
+    /// }
+    ///
+    /// #[phalanx::main]
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> phalanx::Result<()> {
+    ///     let counter = Counter { total: 0 }.spawn_async().await?;
+    ///     let calls = counter.when_room();
+    ///     for _ in 0..10 {
+    ///         calls.note()?; // never waits
+    ///     }
+    ///     counter.flush_async().await?; // all of them are in the mailbox
+    ///     assert_eq!(calls.add(5).await?, 15);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn when_room(&self) -> CallOptions<A> {
+        CallOptions::of(self.raw().clone().parking())
+    }
+
+    /// Waits until nothing that this process has sent with [`when_room`](Self::when_room) is parked any more;
+    /// ready at once if nothing is. Blocks no thread, and works under any executor. Dropping the future
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// The error of the first tell that was parked and lost since the last flush: [`SendError::Full`] if there
+    /// was no room until its deadline, [`SendError::Gone`] if the actor ended.
+    pub fn flush_async(&self) -> impl Future<Output = Result<(), SendError>> + Send + use<A> {
+        Flush::of(self.raw())
     }
 
     /// The actor's messages with a limit on their handlers: one that runs longer is killed (SIGABRT, 50 ms
@@ -141,6 +232,24 @@ impl<A: ActorStruct> ActorRef<A> {
     /// Like [`join`](Self::join), but returns `None` after `limit`.
     pub fn join_timeout(&self, limit: Duration) -> Option<ExitReason> {
         self.handle().join_until(Some(clock::after(limit)))
+    }
+
+    /// Like [`join`](Self::join), as a future: it blocks no thread, and works under any executor. Dropping it
+    /// ends nothing.
+    ///
+    /// # Panics
+    /// In a handler of this very actor, as [`join`](Self::join).
+    pub fn join_async(&self) -> impl Future<Output = ExitReason> + Send + use<A> {
+        self.handle().join_async()
+    }
+
+    /// Like [`join_timeout`](Self::join_timeout), as a future: it blocks no thread, and works under any
+    /// executor. Dropping it ends nothing.
+    pub fn join_timeout_async(
+        &self,
+        limit: Duration,
+    ) -> impl Future<Output = Option<ExitReason>> + Send + use<A> {
+        self.handle().join_until_async(clock::after(limit))
     }
 
     /// This actor without its type, to recognise it or to watch it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::server::OfActor;
+use crate::actor::spawning::Spawning;
 use crate::actor::traits::{Actor, ActorStruct};
 use crate::control::request::Kind;
 use crate::ipc::bounds;
@@ -421,6 +422,15 @@ impl<A: Actor> ActorBuilder<A> {
     /// See [`SpawnError`]. Nothing of a failed start is left running.
     pub fn spawn(self) -> Result<ActorRef<A>, SpawnError> {
         self.spawn_endpoint().map(ActorRef::of)
+    }
+
+    /// Like [`spawn`](Self::spawn), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// See [`SpawnError`]. Nothing of a failed start is left running.
+    pub fn spawn_async(self) -> Spawning<ActorRef<A>> {
+        let name = self.plan.name.clone().unwrap_or_default();
+        Spawning::of_endpoint(name, || self.spawn_endpoint(), ActorRef::of)
     }
 
     pub(crate) fn spawn_endpoint(self) -> Result<Arc<Endpoint>, SpawnError> {

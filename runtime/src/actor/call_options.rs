@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::actor::flush::Flush;
 use crate::actor::raw_ref::RawRef;
 use crate::actor::traits::{ActorStruct, Calls};
+use crate::types::error::SendError;
 use crate::types::escape::escaped;
 use crate::types::id::ActorId;
 
@@ -61,6 +63,26 @@ impl<A: ActorStruct> CallOptions<A> {
     /// Without waiting for a restart; see [`ActorRef::if_up`](crate::ActorRef::if_up).
     pub fn if_up(&self) -> CallOptions<A> {
         CallOptions::of(self.raw().if_up())
+    }
+
+    /// Without waiting for room in the mailbox; see [`ActorRef::try_`](crate::ActorRef::try_).
+    pub fn try_(&self) -> CallOptions<A> {
+        CallOptions::of(self.raw().demanding_room())
+    }
+
+    /// With a message that finds no room parked, in its order, instead of waited for; see
+    /// [`ActorRef::when_room`](crate::ActorRef::when_room).
+    pub fn when_room(&self) -> CallOptions<A> {
+        CallOptions::of(self.raw().parking())
+    }
+
+    /// Waits until nothing that this process has sent with [`when_room`](Self::when_room) to the actor, or to a
+    /// member of the pool, is parked any more; see [`ActorRef::flush_async`](crate::ActorRef::flush_async).
+    ///
+    /// # Errors
+    /// That of the first tell that was parked and lost since the last flush.
+    pub fn flush_async(&self) -> impl Future<Output = Result<(), SendError>> + Send + use<A> {
+        Flush::of(self.calls.raw())
     }
 }
 

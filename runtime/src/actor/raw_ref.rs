@@ -1,6 +1,7 @@
 //! A ref without its type: how a message is encoded and sent.
 
 use std::fmt;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::ipc::envelope::{Outgoing, UNTIL_DEADLINE};
 use crate::reactor::context;
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Call, Endpoint, Failure};
+use crate::reactor::reception::Reception;
 use crate::reactor::waiter::Waiter;
 use crate::status::State;
 use crate::sys::clock;
@@ -31,6 +33,19 @@ pub struct RawRef {
     pub(super) limit: u64,
     /// Whether sending fails while the actor is being restarted.
     pub(super) only_if_up: bool,
+    /// What a message does that finds no room in the mailbox.
+    pub(super) room: Room,
+}
+
+/// What a message does that finds no room in the mailbox.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Room {
+    /// The sending thread waits for it.
+    Await,
+    /// It fails.
+    Demand,
+    /// It is parked, and sent by another thread when there is room.
+    Park,
 }
 
 /// What a message needs before it is sent.
@@ -38,6 +53,33 @@ struct Prepared {
     reactor: &'static Reactor,
     outgoing: Outgoing,
     deadline: u64,
+}
+
+/// How a message that finds no room in the mailbox waits for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Wait {
+    No,
+    /// The sending thread sleeps, until then at most.
+    Until(u64),
+    /// It is parked, until then at most.
+    Parked(u64),
+}
+
+impl Wait {
+    /// Until when the sending thread sleeps; 0: not at all.
+    pub(super) fn until(self) -> u64 {
+        if let Wait::Until(moment) = self { moment } else { 0 }
+    }
+}
+
+impl Room {
+    fn wait(self, deadline: u64) -> Wait {
+        match self {
+            Room::Await => Wait::Until(deadline),
+            Room::Demand => Wait::No,
+            Room::Park => Wait::Parked(deadline),
+        }
+    }
 }
 
 /// Why a message was not sent.
@@ -88,6 +130,19 @@ impl RawRef {
         RawRef { only_if_up: true, ..self }
     }
 
+    pub(super) fn demanding_room(self) -> RawRef {
+        RawRef { room: Room::Demand, ..self }
+    }
+
+    pub(super) fn parking(self) -> RawRef {
+        RawRef { room: Room::Park, ..self }
+    }
+
+    /// The actor, or all members of the pool.
+    pub(super) fn endpoints(&self) -> &[Arc<Endpoint>] {
+        self.router.as_ref().map_or(slice::from_ref(&self.endpoint), |router| router.members())
+    }
+
     /// How deep a message may be, whichever member gets it.
     fn depth(&self) -> u32 {
         self.router.as_ref().map_or(self.endpoint.card.depth, |router| router.depth())
@@ -133,9 +188,9 @@ impl RawRef {
 
     /// The ref of a member of the pool that this is the ref of, with the same options.
     fn member(&self, endpoint: &Arc<Endpoint>) -> RawRef {
-        let (methods, limit, only_if_up) = (self.methods, self.limit, self.only_if_up);
+        let RawRef { methods, within, limit, only_if_up, room, .. } = *self;
         let endpoint = Arc::clone(endpoint);
-        RawRef { endpoint, router: None, methods, within: self.within, limit, only_if_up }
+        RawRef { endpoint, router: None, methods, within, limit, only_if_up, room }
     }
 
     /// An actor must not wait for itself. Of a pool, another member gets the call.
@@ -153,48 +208,61 @@ impl RawRef {
     fn deliver<T>(
         &self,
         ask: bool,
-        until: u64,
+        wait: Wait,
         outgoing: Outgoing,
-        send: impl Fn(&RawRef, Outgoing, u64) -> Result<T, Back>,
+        send: impl Fn(&RawRef, Outgoing, Wait) -> Result<T, Back>,
     ) -> Result<T, (RawRef, Unsent)> {
         let Some(router) = &self.router else {
-            return send(self, outgoing, until).map_err(|(unsent, _)| (self.clone(), unsent));
+            return send(self, outgoing, wait).map_err(|(unsent, _)| (self.clone(), unsent));
         };
-        let delivery = Delivery { ask, only_if_up: self.only_if_up, until };
+        let delivery = Delivery { ask, only_if_up: self.only_if_up, wait };
         // The router waits for room, among all members.
-        let sent =
-            router.send(delivery, outgoing, |member, outgoing| send(&self.member(member), outgoing, 0));
+        let sent = router
+            .send(delivery, outgoing, |member, outgoing, wait| send(&self.member(member), outgoing, wait));
         sent.map_err(|(member, unsent)| (self.member(member), unsent))
     }
 
-    /// Sends a call, waiting for room in the mailbox.
+    /// Hands a message to the one actor.
+    fn hand_over(
+        &self,
+        reception: &Arc<Reception>,
+        call: Call,
+        outgoing: Outgoing,
+        wait: Wait,
+    ) -> Result<(), (Failure, Outgoing)> {
+        match wait {
+            Wait::Parked(deadline) => self.endpoint.send_or_park(reception, call, outgoing, deadline),
+            wait => self.endpoint.send(reception, call, outgoing, wait.until()),
+        }
+    }
+
+    /// Sends a call, waiting for room in the mailbox unless the ref says otherwise.
     fn call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, CallError<E>> {
         self.check_call(method)?;
-        self.call_encoded(method, self.encode_away(method, args)?, true)
+        self.call_encoded(method, self.encode_away(method, args)?, self.room)
     }
 
     fn call_encoded<T, E>(
         &self,
         method: u32,
         encoded: Encoded,
-        patient: bool,
+        room: Room,
     ) -> Result<Reply<T, E>, CallError<E>> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
-        let until = if patient { deadline } else { 0 };
-        let sent = self.deliver(true, until, outgoing, |actor, outgoing, until| {
-            actor.call_one(reactor, method, outgoing, deadline, until)
+        let sent = self.deliver(true, room.wait(deadline), outgoing, |actor, outgoing, wait| {
+            actor.call_one(reactor, method, outgoing, deadline, wait)
         });
         sent.map_err(|(actor, unsent)| actor.call_error(method, unsent))
     }
 
-    /// Sends a call to the one actor, waiting for room until a moment (0: not at all).
+    /// Sends a call to the one actor.
     fn call_one<T, E>(
         &self,
         reactor: &'static Reactor,
         method: u32,
         outgoing: Outgoing,
         deadline: u64,
-        until: u64,
+        wait: Wait,
     ) -> Result<Reply<T, E>, Back> {
         #[cfg(debug_assertions)]
         context::warn_of_cycle(&self.endpoint, method_name(self.methods, method));
@@ -202,7 +270,7 @@ impl RawRef {
             return Err((Unsent::Failure(Failure::Io(error)), outgoing));
         }
         let waiter = Arc::new(Waiter::default());
-        let Some(permit) = reactor.acquire_permit(&self.endpoint, until) else {
+        let Some(permit) = reactor.acquire_permit(&self.endpoint, wait.until()) else {
             return Err((Unsent::Failure(Failure::Full), outgoing));
         };
         let purges = self.endpoint.status_page.purges();
@@ -218,36 +286,35 @@ impl RawRef {
         }
         let reply = Reply::sent(reactor, waiter, seq, deadline, self.address(method));
         let call = Call { seq, ask: true, method, deadline, limit: self.limit, purges };
-        let sent = self.endpoint.send(&reception, call, outgoing, until);
+        let sent = self.hand_over(&reception, call, outgoing, wait);
         if sent.is_err() {
             reactor.withdraw(seq);
         }
         sent.map(|()| reply).map_err(|(failure, outgoing)| (Unsent::Failure(failure), outgoing))
     }
 
-    fn send<A: Portable>(&self, method: u32, args: &A, patient: bool) -> Result<(), SendError> {
-        self.send_encoded(method, self.encode(method, args)?, patient)
+    fn send<A: Portable>(&self, method: u32, args: &A, room: Room) -> Result<(), SendError> {
+        self.send_encoded(method, self.encode(method, args)?, room)
     }
 
-    fn send_encoded(&self, method: u32, encoded: Encoded, patient: bool) -> Result<(), SendError> {
+    fn send_encoded(&self, method: u32, encoded: Encoded, room: Room) -> Result<(), SendError> {
         let Prepared { reactor, outgoing, deadline } = self.prepare(method, encoded)?;
-        let until = if patient { deadline } else { 0 };
         // A tell has no deadline unless `within` gave it one: no caller waits for it.
         let expires = if self.within.is_some() { deadline } else { 0 };
-        let sent = self.deliver(false, until, outgoing, |actor, outgoing, until| {
-            actor.send_one(reactor, method, outgoing, expires, until)
+        let sent = self.deliver(false, room.wait(deadline), outgoing, |actor, outgoing, wait| {
+            actor.send_one(reactor, method, outgoing, expires, wait)
         });
         sent.map_err(|(actor, unsent)| actor.error(method, unsent))
     }
 
-    /// Sends a tell to the one actor, waiting for room until a moment (0: not at all).
+    /// Sends a tell to the one actor.
     fn send_one(
         &self,
         reactor: &'static Reactor,
         method: u32,
         outgoing: Outgoing,
         deadline: u64,
-        until: u64,
+        wait: Wait,
     ) -> Result<(), Back> {
         if let Err(error) = reactor.know(&self.endpoint) {
             return Err((Unsent::Failure(Failure::Io(error)), outgoing));
@@ -258,9 +325,9 @@ impl RawRef {
         let (limit, purges) = (self.limit, self.endpoint.status_page.purges());
         let call = Call { seq: reactor.number(), ask: false, method, deadline, limit, purges };
         // The thread that makes room must not wait for room.
-        let waits_for_itself = until != 0 && context::serves(self.endpoint.card.id);
-        let until = if waits_for_itself { 0 } else { until };
-        let sent = self.endpoint.send(&reactor.reception(), call, outgoing, until);
+        let waits_for_itself = wait.until() != 0 && context::serves(self.endpoint.card.id);
+        let wait = if waits_for_itself { Wait::No } else { wait };
+        let sent = self.hand_over(&reactor.reception(), call, outgoing, wait);
         sent.map_err(|(failure, outgoing)| match failure {
             Failure::Full if waits_for_itself => (Unsent::CallingSelf, outgoing),
             failure => (Unsent::Failure(failure), outgoing),
@@ -269,18 +336,25 @@ impl RawRef {
 
     /// Sends a message of the runtime to the actor's process; it takes its turn in the mailbox.
     pub(crate) fn tell_runtime<A: Portable>(&self, method: u32, args: &A) -> Result<(), SendError> {
-        self.send(method, args, true)
+        self.send(method, args, Room::Await)
     }
 
     /// A ref without methods, for messages of the runtime.
     pub(crate) fn bare(endpoint: Arc<Endpoint>) -> RawRef {
-        RawRef { endpoint, router: None, methods: &[], within: None, limit: 0, only_if_up: false }
+        RawRef::new(endpoint, None, &[])
     }
 
     /// The ref of a pool: each message goes to the member that the router chooses.
     pub(crate) fn routed(router: Arc<Router>, methods: &'static [Method]) -> RawRef {
-        let endpoint = Arc::clone(router.anyone());
-        RawRef { endpoint, router: Some(router), methods, within: None, limit: 0, only_if_up: false }
+        RawRef::new(Arc::clone(router.anyone()), Some(router), methods)
+    }
+
+    pub(super) fn new(
+        endpoint: Arc<Endpoint>,
+        router: Option<Arc<Router>>,
+        methods: &'static [Method],
+    ) -> RawRef {
+        RawRef { endpoint, router, methods, within: None, limit: 0, only_if_up: false, room: Room::Await }
     }
 
     /// This ref, with limits that another ref has.
@@ -293,13 +367,13 @@ impl RawRef {
     #[cfg(feature = "remote")]
     pub(crate) fn ask_encoded(&self, method: u32, args: Vec<u8>) -> Reply<()> {
         let encoded = Encoded { bytes: args, ..Encoded::default() };
-        self.call_encoded(method, encoded, true)
+        self.call_encoded(method, encoded, self.room)
             .unwrap_or_else(|error| Reply::failed(error, self.address(method)))
     }
 
     #[cfg(feature = "remote")]
     pub(crate) fn tell_encoded(&self, method: u32, args: Vec<u8>) -> Result<(), SendError> {
-        self.send_encoded(method, Encoded { bytes: args, ..Encoded::default() }, true)
+        self.send_encoded(method, Encoded { bytes: args, ..Encoded::default() }, self.room)
     }
 
     pub fn ask<A: Portable, T: Portable>(&self, method: u32, args: A) -> Reply<T> {
@@ -346,7 +420,7 @@ impl RawRef {
     fn try_call<A: Portable, T, E>(&self, method: u32, args: A) -> Result<Reply<T, E>, TrySendError<A>> {
         let sent = self.check_call(method).and_then(|()| {
             let encoded = self.encode(method, &args)?;
-            self.call_encoded(method, encoded, false)
+            self.call_encoded(method, encoded, Room::Demand)
         });
         sent.or_else(|error| {
             let error = match error {
@@ -362,10 +436,10 @@ impl RawRef {
     }
 
     pub fn tell<A: Portable>(&self, method: u32, args: A) -> Result<(), SendError> {
-        self.send_encoded(method, self.encode_away(method, args)?, true)
+        self.send_encoded(method, self.encode_away(method, args)?, self.room)
     }
 
     pub fn try_tell<A: Portable>(&self, method: u32, args: A) -> Result<(), TrySendError<A>> {
-        self.send(method, &args, false).map_err(|error| TrySendError { args, error })
+        self.send(method, &args, Room::Demand).map_err(|error| TrySendError { args, error })
     }
 }

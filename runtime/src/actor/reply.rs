@@ -13,7 +13,7 @@ use crate::actor::forwarded::Failure;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};
 use crate::reactor::driver::Reactor;
-use crate::reactor::endpoint::Endpoint;
+use crate::reactor::endpoint::{Endpoint, Failure as Unsent};
 use crate::reactor::interrupt;
 use crate::reactor::waiter::{Outcome, Waiter};
 use crate::status::ExitRecord;
@@ -110,6 +110,17 @@ struct Waiting {
     cancel: Option<Arc<Endpoint>>,
 }
 
+impl Waiting {
+    /// Takes the call back if it still waits for room; returns whether it did.
+    fn take_back(&self, at: &Address) -> bool {
+        let is_unsent = at.endpoint.take_back(self.seq);
+        if is_unsent {
+            self.reactor.withdraw(self.seq);
+        }
+        is_unsent
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.reactor.is_here() {
@@ -119,7 +130,12 @@ impl Drop for Waiting {
         }
         let session = self.reactor.abandon(self.seq);
         if let (Some(endpoint), Some(session)) = (&self.cancel, session) {
-            endpoint.status_page.cancel(session, self.seq);
+            // If it still waits for room, it is never sent.
+            if endpoint.take_back(self.seq) {
+                self.reactor.withdraw(self.seq);
+            } else {
+                endpoint.status_page.cancel(session, self.seq);
+            }
         }
         if let Some(key) = self.future {
             self.reactor.release_future(key);
@@ -289,7 +305,12 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         if let State::Sent(waiting) = &self.state {
             let deadline = deadline.min(waiting.deadline);
             if !waiting.reactor.wait(&waiting.waiter, Some(deadline)) {
-                return Err(CallError::Timeout(self.at.at()));
+                let is_unsent = deadline == waiting.deadline && waiting.take_back(&self.at);
+                return Err(if is_unsent {
+                    CallError::Full(self.at.at())
+                } else {
+                    CallError::Timeout(self.at.at())
+                });
             }
         }
         match std::mem::replace(&mut self.state, State::Taken) {
@@ -320,6 +341,13 @@ impl<T: Portable, E: Portable> Reply<T, E> {
             Outcome::Unheard => {
                 let error = "the actor could not receive the reply channel of this process: no descriptor is free in its own";
                 Err(CallError::Unreachable(error.to_owned(), self.at.at()))
+            }
+            Outcome::Unsent(Unsent::Full) => Err(CallError::Full(self.at.at())),
+            Outcome::Unsent(Unsent::Gone | Unsent::Died) => {
+                Err(died(self.at.endpoint.exit_record().as_deref(), &self.at))
+            }
+            Outcome::Unsent(Unsent::Io(error)) => {
+                Err(CallError::Unreachable(error.to_string(), self.at.at()))
             }
             Outcome::Garbled(error) => Err(CallError::Unreachable(error, self.at.at())),
             Outcome::Late | Outcome::Ready => Err(CallError::Timeout(self.at.at())),
@@ -412,6 +440,8 @@ impl<T: Portable, E: Portable> Reply<T, E> {
             return Poll::Pending;
         }
         if let Some(outcome) = waiting.waiter.poll(context.waker()) {
+            let is_unsent = matches!(outcome, Outcome::Late) && waiting.take_back(&self.at);
+            let outcome = if is_unsent { Outcome::Unsent(Unsent::Full) } else { outcome };
             self.state = State::Taken;
             return Poll::Ready(Some(Ok(outcome)));
         }

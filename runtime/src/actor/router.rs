@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::actor::raw_ref::{Back, Unsent};
+use crate::actor::raw_ref::{Back, Unsent, Wait};
 use crate::ipc::capacity;
 use crate::ipc::envelope::Outgoing;
 use crate::reactor::context;
@@ -75,8 +75,8 @@ pub(super) struct Delivery {
     pub(super) ask: bool,
     /// Whether only a member that is up may get it.
     pub(super) only_if_up: bool,
-    /// Until when it waits for room; 0: not at all.
-    pub(super) until: u64,
+    /// How it waits for room.
+    pub(super) wait: Wait,
 }
 
 /// Members that could not take the message, by their ids.
@@ -142,7 +142,7 @@ impl Router {
 
     /// The member that would get a message sent now; one that is gone if all are.
     pub(crate) fn least_busy(&self) -> &Arc<Endpoint> {
-        let delivery = Delivery { ask: false, only_if_up: false, until: 0 };
+        let delivery = Delivery { ask: false, only_if_up: false, wait: Wait::No };
         match self.choose(delivery, &Refused::default()) {
             Choice::Member(member) | Choice::Full(member) => member,
             Choice::None(_) => self.anyone(),
@@ -155,7 +155,8 @@ impl Router {
     }
 
     /// Has `send` send the message to the member that is to get it, and to another one if that cannot take
-    /// it. While all are full, waits for room as long as the delivery says.
+    /// it. While all are full, waits for room as the delivery says: one that is parked has a member then, and
+    /// keeps it.
     ///
     /// # Errors
     /// Why it was not sent, and which member that is about.
@@ -163,34 +164,40 @@ impl Router {
         &self,
         delivery: Delivery,
         mut outgoing: Outgoing,
-        mut send: impl FnMut(&Arc<Endpoint>, Outgoing) -> Result<T, Back>,
+        mut send: impl FnMut(&Arc<Endpoint>, Outgoing, Wait) -> Result<T, Back>,
     ) -> Result<T, (&Arc<Endpoint>, Unsent)> {
         let mut refused = Refused::default();
         let mut sleep = FIRST_SLEEP;
         loop {
-            match self.choose(delivery, &refused) {
-                Choice::Member(member) => {
-                    let (unsent, back) = match send(member, outgoing) {
-                        Ok(sent) => return Ok(sent),
-                        Err(back) => back,
-                    };
-                    outgoing = back;
-                    if let Err(unsent) = refused.note(member.card.id, unsent) {
-                        return Err((member, unsent));
-                    }
-                }
-                Choice::Full(member) if delivery.until > clock::now() => {
+            let choice = self.choose(delivery, &refused);
+            let (member, wait) = match (choice, delivery.wait) {
+                (Choice::Member(member), _) => (member, Wait::No),
+                (Choice::Full(member), Wait::Parked(_)) => (member, delivery.wait),
+                (Choice::Full(member), Wait::Until(until)) if until > clock::now() => {
                     let seen = depth(&member.status_page);
                     let is_so = seen >= member.status_page.capacity();
                     if is_so || refused.full.contains(&member.card.id) {
-                        let until = delivery.until.min(clock::after(sleep));
+                        let until = until.min(clock::after(sleep));
                         capacity::wait_for_change(&member.status_page, seen, until);
                         sleep = (2 * sleep).min(LONGEST_SLEEP);
                     }
                     refused = Refused::default();
+                    continue;
                 }
-                Choice::Full(member) => return Err((member, Unsent::Failure(Failure::Full))),
-                Choice::None(unsent) => return Err((self.anyone(), unsent)),
+                (Choice::Full(member), _) => return Err((member, Unsent::Failure(Failure::Full))),
+                (Choice::None(unsent), _) => return Err((self.anyone(), unsent)),
+            };
+            let (unsent, back) = match send(member, outgoing, wait) {
+                Ok(sent) => return Ok(sent),
+                Err(back) => back,
+            };
+            if wait != Wait::No && matches!(unsent, Unsent::Failure(Failure::Full)) {
+                // No more can be parked in front of the least busy one.
+                return Err((member, unsent));
+            }
+            outgoing = back;
+            if let Err(unsent) = refused.note(member.card.id, unsent) {
+                return Err((member, unsent));
             }
         }
     }
@@ -214,7 +221,7 @@ impl Router {
         let Some((standing, place)) = best else {
             return Choice::None(match (comes_back, is_own) {
                 (true, _) => Unsent::Unavailable,
-                (_, true) if delivery.ask || delivery.until != 0 => Unsent::CallingSelf,
+                (_, true) if delivery.ask || delivery.wait != Wait::No => Unsent::CallingSelf,
                 (_, true) => Unsent::Failure(Failure::Full),
                 _ => Unsent::Failure(Failure::Gone),
             });
@@ -253,7 +260,8 @@ impl Router {
 /// Whether this thread would wait for what only itself can do: reply to the call, or make room.
 fn is_waiting_for_itself(member: &Endpoint, delivery: Delivery, standing: Standing) -> bool {
     let id = member.card.id;
-    if delivery.ask { context::is_handling(id) } else { standing.is_full && context::serves(id) }
+    let waits_for_room = standing.is_full && !matches!(delivery.wait, Wait::Parked(_));
+    if delivery.ask { context::is_handling(id) } else { waits_for_room && context::serves(id) }
 }
 
 impl Refused {
@@ -287,7 +295,7 @@ mod tests {
     use crate::sys::seqpacket;
     use crate::types::exit::StoppedBy;
 
-    const NOW: Delivery = Delivery { ask: true, only_if_up: false, until: 0 };
+    const NOW: Delivery = Delivery { ask: true, only_if_up: false, wait: Wait::No };
 
     /// So many members that are up and have room for two messages, and the receiving ends of their mailboxes.
     fn members(count: u64) -> (Router, Vec<OwnedFd>) {
@@ -369,7 +377,7 @@ mod tests {
     fn a_message_that_one_member_refuses_goes_to_the_next_one_as_a_whole() {
         let (router, _receivers) = members(3);
         let mut tried = Vec::new();
-        let sent = router.send(NOW, Outgoing::text("payload"), |member, outgoing| {
+        let sent = router.send(NOW, Outgoing::text("payload"), |member, outgoing, _| {
             assert_eq!(&outgoing.bytes()[..], b"payload");
             tried.push(member.card.id);
             let failure = if tried.len() == 1 { Failure::Gone } else { Failure::Full };
@@ -378,8 +386,32 @@ mod tests {
         assert_eq!(sent.ok(), Some(tried[2]));
         tried.sort_unstable();
         assert_eq!(tried, [1, 2, 3]);
-        let full = |_: &Arc<Endpoint>, outgoing| Err::<(), _>((Unsent::Failure(Failure::Full), outgoing));
+        let full = |_: &Arc<Endpoint>, outgoing, _| Err::<(), _>((Unsent::Failure(Failure::Full), outgoing));
         let refused = router.send(NOW, Outgoing::text(""), full);
+        assert!(matches!(refused, Err((_, Unsent::Failure(Failure::Full)))));
+    }
+
+    #[test]
+    fn a_message_that_is_parked_gets_the_least_busy_of_the_full_members() {
+        let (router, _receivers) = members(2);
+        let park = Delivery { wait: Wait::Parked(u64::MAX), ..NOW };
+        let send = |delivery| {
+            let sent =
+                router.send(delivery, Outgoing::text(""), |member, _, wait| Ok((member.card.id, wait)));
+            sent.ok().unwrap()
+        };
+        for place in 0..2 {
+            assert!(capacity::reserve(page(&router, place)));
+        }
+        assert_eq!(send(park).1, Wait::No);
+        for place in 0..2 {
+            assert!(capacity::reserve(page(&router, place)));
+        }
+        page(&router, 0).begin(1, 1, 0, 0);
+        assert_eq!([send(park), send(park)], [(2, park.wait); 2]);
+        // The others are full as well: a message that finds no place in front of it waits nowhere.
+        let full = |_: &Arc<Endpoint>, outgoing, _| Err::<(), _>((Unsent::Failure(Failure::Full), outgoing));
+        let refused = router.send(park, Outgoing::text(""), full);
         assert!(matches!(refused, Err((_, Unsent::Failure(Failure::Full)))));
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::shim::{CommandRef, Shim};
 use super::spec::{CommandSpec, Output, Ready};
 use crate::actor::builder::ActorBuilder;
+use crate::actor::spawning::Spawning;
 use crate::actor::traits::ActorStruct;
 use crate::policy::{Restart, Shutdown};
 use crate::supervision::declared::{Frame, Supervised};
@@ -282,6 +283,14 @@ impl Command {
     /// ```
     pub fn spawn(self) -> Result<CommandRef, SpawnError> {
         self.into_keeper().spawn()
+    }
+
+    /// Like [`spawn`](Self::spawn), as a future: see [`Spawning`](crate::Spawning).
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_async(self) -> Spawning<CommandRef> {
+        self.into_keeper().spawn_async()
     }
 
     fn into_keeper(self) -> ActorBuilder<Shim> {

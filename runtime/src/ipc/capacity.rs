@@ -40,6 +40,16 @@ pub(crate) fn wait_for_change(status_page: &StatusPage, seen: u32, deadline: u64
     let _ = status_page.waiting().fetch_update(SeqCst, SeqCst, |waiting| waiting.checked_sub(1));
 }
 
+/// How many messages are counted.
+pub(crate) fn depth(status_page: &StatusPage) -> u32 {
+    status_page.depth().load(SeqCst)
+}
+
+/// Ends the sleeps in [`wait_for_change`], though nothing has changed.
+pub(crate) fn nudge(status_page: &StatusPage) {
+    futex::wake(status_page.depth(), i32::MAX);
+}
+
 /// The actor's side of the count: notices places that killed senders have kept.
 #[derive(Default)]
 pub(crate) struct Correction {

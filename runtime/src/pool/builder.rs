@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatcher::Dispatcher;
+use super::futures::marked;
 use super::progress::{OnProgress, Progress};
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
+use crate::actor::spawning::Spawning;
 use crate::control::function::Function;
 use crate::ipc::bounds::{DEPTH, DEPTHS, SOUNDED, too_deep};
 use crate::ipc::codec::{self, Portable, RawValue};
@@ -382,6 +384,25 @@ impl PoolBuilder {
     pub fn start<A: Portable, M, F: TaskFn<A, M>>(self, function: F) -> Result<Started<A, M, F>, SpawnError> {
         let dispatcher = self.open()?;
         Ok(Pool::only(dispatcher, function.function()))
+    }
+
+    /// Like [`build`](Self::build), as a future: see [`Spawning`]. The pool's drop does not block.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_async(self) -> Spawning<Pool<Any>> {
+        Spawning::new(self.options.name.clone(), || self.build().map(marked), drop)
+    }
+
+    /// Like [`start`](Self::start), as a future: see [`Spawning`]. The pool's drop does not block.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn start_async<A: Portable, M, F: TaskFn<A, M>>(self, function: F) -> Spawning<Started<A, M, F>> {
+        let function = function.function();
+        let name = self.options.name.clone();
+        let start = move || self.open().map(|dispatcher| marked(Pool::only(dispatcher, function)));
+        Spawning::new(name, start, drop)
     }
 
     /// Starts a pool, lends it to `body`, and ends it in order: all submitted tasks are done when this

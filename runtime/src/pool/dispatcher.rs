@@ -5,11 +5,13 @@
 //! One thread per pool waits in a select for the first event: an answer, a death, or the time to check a
 //! worker. A caller that submits a task hands it to an idle worker itself.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Stop;
+use super::awaited::{Awaited, Place};
 use super::builder::Options;
 use super::callbacks::Callbacks;
 use super::error::PoolError;
@@ -39,6 +41,12 @@ pub(crate) struct Dispatcher {
     copied: Own<Copied>,
     /// Notified when there is room in the queue, when no item is left, and when the pool ends.
     changed: Condvar,
+    /// Futures that wait for the same.
+    pub(super) awaited: Awaited,
+    /// Async code has used the pool: its drop must not block.
+    pub(super) is_async: AtomicBool,
+    /// The pool was dropped, and no caller waits for its end.
+    is_left: AtomicBool,
     pub(crate) select: Arc<Select>,
     pub(crate) callbacks: Callbacks,
     /// Items that were taken and have not been delivered.
@@ -65,6 +73,9 @@ impl Dispatcher {
             home: Home::here(),
             copied: Own::new(),
             changed: Condvar::new(),
+            is_left: AtomicBool::new(false),
+            is_async: AtomicBool::new(false),
+            awaited: Awaited::default(),
             select: Arc::default(),
             undelivered: AtomicUsize::new(0),
             next_number: AtomicU64::new(1),
@@ -102,7 +113,6 @@ impl Dispatcher {
             return Err(Some(Outcome::Unreachable(COPY.to_owned())));
         }
         let piece = Piece::of(job);
-        let items = piece.len();
         let mut schedule = self.lock();
         loop {
             if let Some(refusal) = schedule.refusal() {
@@ -118,6 +128,54 @@ impl Dispatcher {
             schedule = self.changed.wait(schedule).unwrap_or_else(PoisonError::into_inner);
             schedule.end_wait();
         }
+        self.accept(schedule, piece);
+        Ok(())
+    }
+
+    /// As [`submit`](Self::submit), for a future that waits for room.
+    pub(super) fn poll_submit(
+        self: &Arc<Dispatcher>,
+        job: &Arc<Job>,
+        place: &mut Place,
+        waker: &Waker,
+    ) -> Poll<Result<(), Outcome>> {
+        if !self.is_here() {
+            return Poll::Ready(Err(Outcome::Unreachable(COPY.to_owned())));
+        }
+        // Cloned and dropped without the lock: both run code of the executor.
+        let waker = waker.clone();
+        let piece = Piece::of(Arc::clone(job));
+        let (waited, _old);
+        let mut schedule = self.lock();
+        (waited, _old) = place.leave(&self.awaited);
+        if waited {
+            schedule.end_wait();
+        }
+        if let Some(refusal) = schedule.refusal() {
+            return Poll::Ready(Err(refusal));
+        }
+        if schedule.has_room(&piece) {
+            self.accept(schedule, piece);
+            return Poll::Ready(Ok(()));
+        }
+        schedule.begin_wait();
+        place.enter(&self.awaited, waker);
+        Poll::Pending
+    }
+
+    /// A future that waited for room is gone.
+    pub(super) fn give_up_room(&self, place: &mut Place) {
+        let (waited, _old);
+        let mut schedule = self.lock();
+        (waited, _old) = place.leave(&self.awaited);
+        if waited {
+            schedule.end_wait();
+        }
+    }
+
+    /// Takes a piece for which there is room.
+    fn accept(self: &Arc<Dispatcher>, mut schedule: MutexGuard<'_, Schedule>, piece: Piece) {
+        let items = piece.len();
         self.undelivered.fetch_add(items, Ordering::Relaxed);
         self.tally.submitted.fetch_add(items as u64, Ordering::Relaxed);
         schedule.enqueue(piece);
@@ -132,7 +190,15 @@ impl Dispatcher {
         if ring {
             self.select.ring();
         }
-        Ok(())
+    }
+
+    /// Something has changed for which callers may wait. Threads are woken now, futures by the pool's thread:
+    /// the lock may be held here.
+    fn note_change(&self) {
+        self.changed.notify_all();
+        if self.awaited.note_change() {
+            self.select.ring();
+        }
     }
 
     // What the pool's thread does.
@@ -180,7 +246,9 @@ impl Dispatcher {
         self.deliver(out);
         if room {
             self.changed.notify_all();
+            self.awaited.note_change();
         }
+        self.awaited.wake();
         next
     }
 
@@ -212,7 +280,7 @@ impl Dispatcher {
         if self.undelivered.fetch_sub(count, Ordering::AcqRel) == count {
             // A caller that joins checks the number under the lock.
             drop(self.lock());
-            self.changed.notify_all();
+            self.note_change();
             self.select.ring();
         }
         self.callbacks.progress(&self.tally);
@@ -318,7 +386,7 @@ impl Dispatcher {
                     self.drop_unwanted(&piece);
                 }
                 if schedule.is_awaited() {
-                    self.changed.notify_all();
+                    self.note_change();
                 }
                 if let Some(handle) = schedule.handle_mut(index).filter(|_| !pieces.is_empty()) {
                     refused |= handle.send(pieces, &waker);
@@ -334,7 +402,7 @@ impl Dispatcher {
             self.tally.cancelled.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
         self.undelivered.fetch_sub(piece.len(), Ordering::AcqRel);
-        self.changed.notify_all();
+        self.note_change();
         self.select.ring();
     }
 
@@ -367,7 +435,7 @@ impl Dispatcher {
         }
         drop(schedule);
         self.deliver(out);
-        self.changed.notify_all();
+        self.note_change();
         self.select.ring();
     }
 
@@ -396,7 +464,25 @@ impl Dispatcher {
         drop(handles);
         self.callbacks.finish(&self.tally);
         self.lock().note_ended();
-        self.changed.notify_all();
+        self.note_change();
+        if self.is_left.load(Ordering::SeqCst) {
+            user_code::call("a subscriber", || self.log_unread());
+        }
+        self.awaited.wake();
+    }
+
+    /// The pool was dropped, and no caller waits for its end.
+    pub(super) fn leave(&self) {
+        self.is_left.store(true, Ordering::SeqCst);
+    }
+
+    /// Logs errors that no caller has read.
+    pub(super) fn log_unread(&self) {
+        let (unread, texts) = self.tally.unread();
+        if unread > 0 {
+            let first = texts.first().map(String::as_str).unwrap_or_default();
+            tracing::warn!(pool = self.options.name, unread, first, "unread task errors");
+        }
     }
 
     /// Blocks until the pool has ended; returns why, if it ended by itself.
@@ -406,6 +492,25 @@ impl Dispatcher {
             schedule = self.changed.wait(schedule).unwrap_or_else(PoisonError::into_inner);
         }
         schedule.broken()
+    }
+
+    /// As [`await_end`](Self::await_end), for a future.
+    pub(super) fn poll_end(&self, place: &mut Place, waker: &Waker) -> Poll<Option<Arc<PoolError>>> {
+        // Cloned and dropped without the lock: both run code of the executor.
+        let waker = waker.clone();
+        let _old;
+        let schedule = self.lock();
+        _old = place.leave(&self.awaited);
+        if schedule.has_ended() {
+            return Poll::Ready(schedule.broken());
+        }
+        place.enter(&self.awaited, waker);
+        Poll::Pending
+    }
+
+    /// A future that waited for the end is gone.
+    pub(super) fn forget_end(&self, place: &mut Place) {
+        let _old = place.leave(&self.awaited);
     }
 
     /// How many workers there are at most.
@@ -459,7 +564,7 @@ impl Dispatcher {
     pub(crate) fn settle(&self, items: usize) {
         if self.undelivered.fetch_sub(items, Ordering::AcqRel) == items {
             drop(self.lock());
-            self.changed.notify_all();
+            self.note_change();
             self.select.ring();
         }
     }

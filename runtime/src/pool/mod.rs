@@ -11,10 +11,12 @@
 //!
 //! See the document `docs/pools.md` for all options, and for a comparison with others.
 
+mod awaited;
 mod builder;
 mod callbacks;
 pub(crate) mod dispatcher;
 mod error;
+mod futures;
 pub(crate) mod in_process;
 mod insights;
 mod job;
@@ -37,7 +39,7 @@ pub(crate) mod worker_handle;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::control::function::Function;
@@ -46,6 +48,7 @@ use crate::types::error::SpawnError;
 
 pub use builder::{PoolBuilder, Workers};
 pub use error::{Border, PoolError, TaskAt, TaskError, TrySubmitError, WorkerAt};
+pub use futures::{Ending, Submitting};
 pub use insights::{Insights, Report, WorkerInsights};
 pub use progress::Progress;
 pub use stream::{Indexed, Results, Stream, View, WithInputs};
@@ -109,7 +112,10 @@ pub struct Only<A, T, E> {
 /// `Err` as [`TaskError::App`].
 ///
 /// Dropping a pool closes it and blocks until all submitted tasks are done. (During a panic it is aborted
-/// instead.)
+/// instead.) A pool that async code uses does not block its executor: if it was started by
+/// [`build_async`](PoolBuilder::build_async), if one of its methods with `_async` was called, or one of its
+/// tasks awaited, a drop closes it and returns. Its own thread ends it, and so does the end of a
+/// [`phalanx::main`](macro@crate::main), which waits for that.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -297,18 +303,27 @@ impl<A: Portable, T: Portable, E: Portable> Pool<Only<A, T, E>> {
 }
 
 fn submit<A: Portable, T, E>(dispatcher: &Arc<Dispatcher>, function: Function, args: A) -> TaskHandle<T, E> {
-    let number = dispatcher.number();
-    let cell = Cell::new(dispatcher, number, function.short_name());
-    let task = TaskHandle::of(Arc::clone(&cell));
-    let made = RawValue::pack_away(args, dispatcher.options.depth)
-        .map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
-    let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
+    let (task, made) = task_of(dispatcher, function, args);
     let submitted = made
         .and_then(|job| dispatcher.submit(job, true).map_err(|refused| refused.unwrap_or(Outcome::Closed)));
     if let Err(outcome) = submitted {
-        cell.complete(outcome);
+        task.cell.complete(outcome);
     }
     task
+}
+
+/// A task, and what is submitted for it.
+fn task_of<A: Portable, T, E>(
+    dispatcher: &Arc<Dispatcher>,
+    function: Function,
+    args: A,
+) -> (TaskHandle<T, E>, Result<Arc<Job>, Outcome>) {
+    let number = dispatcher.number();
+    let cell = Cell::new(dispatcher, number, function.short_name());
+    let made = RawValue::pack_away(args, dispatcher.options.depth)
+        .map_err(|error| Outcome::Codec(Border::EncodeArguments, error));
+    let made = made.and_then(|args| single(function, number, args, Arc::clone(&cell)));
+    (TaskHandle::of(cell), made)
 }
 
 fn try_submit<A: Portable, T, E>(
@@ -449,12 +464,12 @@ impl<W> Drop for Pool<W> {
         if callbacks::is_running_one() {
             return;
         }
-        let _ = self.dispatcher.await_end();
-        let (unread, texts) = self.dispatcher.tally.unread();
-        if unread > 0 {
-            let first = texts.first().map(String::as_str).unwrap_or_default();
-            tracing::warn!(pool = self.name(), unread, first, "unread task errors");
+        if self.dispatcher.is_async.load(Ordering::Relaxed) {
+            // Its thread ends it, and the end of the program waits for that.
+            return self.dispatcher.leave();
         }
+        let _ = self.dispatcher.await_end();
+        self.dispatcher.log_unread();
     }
 }
 

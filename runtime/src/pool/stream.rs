@@ -5,9 +5,11 @@ mod pump;
 mod view;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use self::pump::Pump;
 use super::dispatcher::Dispatcher;
@@ -182,6 +184,45 @@ where
     fn next(&mut self) -> Option<V::Item> {
         let (number, result) = self.pump.next_numbered()?;
         V::of(number as usize, || self.pump.take_input(number), result)
+    }
+}
+
+impl<A, I, T, E, V> Stream<I, T, E, V>
+where
+    A: Portable,
+    I: Iterator<Item = A>,
+    T: Portable,
+    E: Portable,
+    V: View<A, Result<T, TaskError<E>>>,
+{
+    /// The next result, as `next` of the iterator, as a future: it blocks no thread, and works under any
+    /// executor. The input is pulled by the thread that polls. Dropping the future loses no result.
+    ///
+    /// ```
+    /// use phalanx::Pool;
+    ///
+    /// #[phalanx::main]
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> phalanx::Result<()> {
+    ///     let pool = Pool::builder().workers(2).build_async().await?;
+    ///     let mut squares = pool.stream(|n: u64| n * n, 1..=3);
+    ///     let mut sum = 0;
+    ///     while let Some(square) = squares.next_async().await {
+    ///         sum += square?;
+    ///     }
+    ///     assert_eq!(sum, 14);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn next_async(&mut self) -> impl Future<Output = Option<V::Item>> {
+        poll_fn(move |context| self.poll_next(context))
+    }
+
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<V::Item>> {
+        self.pump.poll_numbered(context).map(|next| {
+            let (number, result) = next?;
+            V::of(number as usize, || self.pump.take_input(number), result)
+        })
     }
 }
 

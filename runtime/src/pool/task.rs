@@ -249,6 +249,9 @@ impl<T: Portable, E: Portable> Future for TaskHandle<T, E> {
     type Output = Result<T, TaskError<E>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(dispatcher) = self.cell.dispatcher.upgrade() {
+            dispatcher.is_async.store(true, Ordering::Relaxed);
+        }
         // Cloned and dropped without the lock: both run code of the executor.
         let mut kept = Some(context.waker().clone());
         let mut inner = self.cell.lock();

@@ -7,6 +7,7 @@ use super::Queue;
 use super::client::Client;
 use super::server::Server;
 use crate::actor::builder::ActorBuilder;
+use crate::actor::spawning::Spawning;
 use crate::ipc::bounds::DEPTH;
 use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;
@@ -81,5 +82,14 @@ impl<T: Portable> QueueBuilder<T> {
         let builder: ActorBuilder<Server> = Server::builder(self.capacity);
         let server = builder.name(name).daemon(self.daemon).depth(self.depth).spawn()?;
         Ok(Queue::of(Client::new(server, self.capacity)))
+    }
+    /// Like [`spawn`](Self::spawn), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_async(self) -> Spawning<Queue<T>> {
+        let name = self.name.clone().unwrap_or_else(|| "queue".to_owned());
+        // An error says that it has ended already.
+        Spawning::new(name, || self.spawn(), |queue| drop(queue.client.server.terminate()))
     }
 }

@@ -19,9 +19,9 @@ use crate::sys::per_process::Own;
 use crate::types::error::CallError;
 
 /// No limit; the death of the queue's process ends such a call.
-const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+pub(super) const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// How much longer a call may be under way than its caller waits.
-const SLACK: Duration = Duration::from_secs(5);
+pub(super) const SLACK: Duration = Duration::from_secs(5);
 
 /// How long a call may wait.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ pub(super) struct Client {
     pub(super) capacity: u64,
     /// The number under which this process holds leases.
     #[serde(skip)]
-    holder: Own<OnceCell<u64>>,
+    pub(super) holder: Own<OnceCell<u64>>,
 }
 
 impl Client {
@@ -121,7 +121,7 @@ impl Client {
     }
 
     /// Why a call failed. The call itself does not know the reason of an ordered end; the exit record has it.
-    fn fault<E>(&self, error: CallError<E>) -> Fault<E> {
+    pub(super) fn fault<E>(&self, error: CallError<E>) -> Fault<E> {
         match Fault::from(error) {
             Fault::Queue(QueueError::Gone(None)) => Fault::Queue(QueueError::Gone(self.server.exit_reason())),
             other => other,
@@ -148,7 +148,7 @@ impl Client {
 }
 
 /// A number by which a call can be taken back; no other call of any process has it.
-fn ticket() -> u64 {
+pub(super) fn ticket() -> u64 {
     static NUMBERS: Own<Numbers> = Own::new();
     NUMBERS.here().0.fetch_add(1, Ordering::Relaxed)
 }

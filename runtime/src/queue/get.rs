@@ -152,7 +152,7 @@ impl<T: Portable> Queue<T> {
 }
 
 /// The one item of a reply.
-fn one(given: Vec<Given>) -> Result<Given, Fault> {
+pub(super) fn one(given: Vec<Given>) -> Result<Given, Fault> {
     let none = || Fault::Queue(QueueError::Unreachable("a reply without an item".to_owned()));
     given.into_iter().next().ok_or_else(none)
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::error::{Fault, QueueError};
-use super::server::Given;
+use super::server::{Given, Server};
+use crate::actor::call_options::CallOptions;
 use crate::ipc::codec::Portable;
 use crate::sys::per_process::{COPY, Home};
 use crate::types::error::{CallError, Never, SendError};
@@ -59,6 +60,9 @@ struct Held {
     deliveries: u32,
     /// It has been acknowledged.
     is_done: bool,
+    /// What it tells the queue is parked if there is no room in the queue's mailbox: it was taken in async
+    /// code.
+    parks: bool,
     /// The process that borrowed it; a forked copy of that process does not hold the lease.
     home: Home,
 }
@@ -67,9 +71,19 @@ impl<T: Portable> Lease<T> {
     /// # Errors
     /// If the item is not a `T`. It is not given back then: the next consumer could not read it either.
     pub(super) fn open(client: Arc<Client>, holder: u64, given: Given) -> Result<Lease<T>, String> {
+        Lease::opened(client, holder, given, false)
+    }
+
+    /// As [`open`](Self::open), for a lease that must not block.
+    pub(super) fn open_parking(client: Arc<Client>, holder: u64, given: Given) -> Result<Lease<T>, String> {
+        Lease::opened(client, holder, given, true)
+    }
+
+    fn opened(client: Arc<Client>, holder: u64, given: Given, parks: bool) -> Result<Lease<T>, String> {
         let Given { number, deliveries, raw_value } = given;
         let depth = client.depth();
-        let mut held = Held { client, holder, number, deliveries, is_done: false, home: Home::here() };
+        let home = Home::here();
+        let mut held = Held { client, holder, number, deliveries, is_done: false, parks, home };
         match raw_value.open(depth) {
             Ok(item) => Ok(Lease { item, held }),
             Err(error) => {
@@ -116,12 +130,17 @@ impl Held {
 
     fn ack(&mut self) -> Result<(), QueueError> {
         self.end()?;
-        told(self.client.server.ack(self.holder, self.number))
+        told(self.queue().ack(self.holder, self.number))
     }
 
     fn nack(&mut self) -> Result<(), QueueError> {
         self.end()?;
-        told(self.client.server.nack(self.holder, self.number))
+        told(self.queue().nack(self.holder, self.number))
+    }
+
+    fn queue(&self) -> CallOptions<Server> {
+        let server = &self.client.server;
+        if self.parks { server.when_room() } else { server.plain() }
     }
 }
 

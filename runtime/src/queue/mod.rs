@@ -7,6 +7,7 @@
 //! each process that holds a lease by an [`AnyRef`](crate::AnyRef), which it watches. `docs/queues.md` is for
 //! users.
 
+mod asked;
 mod builder;
 mod client;
 mod error;
@@ -29,6 +30,7 @@ use client::{Client, Patience};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::any_ref::AnyRef;
+use crate::actor::spawning::Spawning;
 use crate::ipc::codec::Portable;
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
@@ -39,6 +41,9 @@ pub use error::{
 };
 pub use iter::{Items, Leases};
 pub use lease::Lease;
+
+/// A queue that has not ended within this time after a stop is killed.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A queue that any number of processes put into and take out of; Python's `multiprocessing.Queue`,
 /// `JoinableQueue` and `SimpleQueue` in one.
@@ -70,7 +75,8 @@ pub use lease::Lease;
 ///
 /// **Blocking.** `put` waits for room and `get` for an item, as long as it takes; the other calls wait for
 /// the queue's reply, a minute at most. An actor whose handler waits in a call handles no other message
-/// meanwhile.
+/// meanwhile. In async code, [`put_async`](Self::put_async), [`get_async`](Self::get_async) and their like
+/// block no thread.
 ///
 /// ```
 /// use phalanx::prelude::*;
@@ -125,6 +131,22 @@ impl<T: Portable> Queue<T> {
     /// See [`SpawnError`].
     pub fn unbounded() -> Result<Queue<T>, SpawnError> {
         Queue::builder().unbounded().spawn()
+    }
+
+    /// Like [`bounded`](Self::bounded), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// As [`bounded`](Self::bounded).
+    pub fn bounded_async(capacity: usize) -> Spawning<Queue<T>> {
+        Queue::builder().capacity(capacity).spawn_async()
+    }
+
+    /// Like [`unbounded`](Self::unbounded), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn unbounded_async() -> Spawning<Queue<T>> {
+        Queue::builder().unbounded().spawn_async()
     }
 
     /// A queue with options.
@@ -236,8 +258,7 @@ impl<T> Queue<T> {
     /// Ends it, with all its items: all calls end with [`QueueError::Gone`], also waiting ones. Blocks until
     /// its process has ended. No error if it had ended before.
     pub fn stop(&self) {
-        // A process that has not ended within this grace is killed.
-        let _ = self.client.server.stop(Duration::from_secs(5));
+        let _ = self.client.server.stop(GRACE);
     }
 }
 

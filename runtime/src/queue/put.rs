@@ -18,7 +18,12 @@ impl<T: Portable> Queue<T> {
     /// [`PutError`], with the item: the queue is closed (before the call or during it), the item cannot be
     /// encoded, or the queue cannot be used.
     pub fn put(&self, item: T) -> Result<(), PutError<T>> {
-        match self.send(&item, Patience::Endless) {
+        let stored = self.send(&item, Patience::Endless);
+        self.put_done(item, stored)
+    }
+
+    pub(super) fn put_done(&self, item: T, stored: Result<(), Unput>) -> Result<(), PutError<T>> {
+        match stored {
             Ok(()) => {
                 self.drop_item(item);
                 Ok(())
@@ -98,30 +103,12 @@ impl<T: Portable> Queue<T> {
     /// # Errors
     /// [`PutAllError`], with the items that are not stored.
     pub fn put_all(&self, items: impl IntoIterator<Item = T>) -> Result<(), PutAllError<T>> {
-        let mut items = items.into_iter();
-        let (mut stored, mut carried) = (0, None);
-        loop {
-            let Batch { items: batch, parcels, next } =
-                Batch::gather(&mut items, carried.take(), self.client.depth());
-            let count = parcels.len();
-            if count > 0
-                && let Err(fault) = self.client.put(parcels, Patience::Endless)
-            {
-                let (done, error) = unstored(fault);
-                let rest = batch.into_iter().skip(done).chain(next.map(|(item, _)| item)).chain(items);
-                return Err(PutAllError { stored: stored + done, rest: rest.collect(), error });
-            }
-            stored += count;
-            batch.into_iter().for_each(|item| self.drop_item(item));
-            match next {
-                None => return Ok(()),
-                Some((item, Ok(raw_value))) => carried = Some((item, raw_value)),
-                Some((item, Err(error))) => {
-                    let rest = std::iter::once(item).chain(items).collect();
-                    return Err(PutAllError { stored, rest, error: PutError::Codec((), error) });
-                }
-            }
+        let mut puts = Puts::new(items.into_iter(), self.client.depth());
+        while let Some(parcels) = puts.next_message() {
+            let put = if parcels.is_empty() { Ok(()) } else { self.client.put(parcels, Patience::Endless) };
+            puts.note(put)?;
         }
+        Ok(())
     }
 
     /// Drops an item that lies in the queue and is not needed here any more.
@@ -131,16 +118,21 @@ impl<T: Portable> Queue<T> {
 
     fn send(&self, item: &T, patience: Patience) -> Result<(), Unput> {
         let raw_value = RawValue::pack(item, self.client.depth()).0.map_err(Unput::Codec)?;
-        self.client.put(vec![raw_value], patience).map_err(|fault| match fault {
-            Fault::Refused(unstored) => Unput::Refused(unstored.why),
-            Fault::Late => Unput::Late,
-            Fault::Queue(error) => Unput::Queue(error),
-        })
+        self.client.put(vec![raw_value], patience).map_err(unput)
+    }
+}
+
+/// Why the one item of a put was not put.
+pub(super) fn unput(fault: Fault<Unstored>) -> Unput {
+    match fault {
+        Fault::Refused(unstored) => Unput::Refused(unstored.why),
+        Fault::Late => Unput::Late,
+        Fault::Queue(error) => Unput::Queue(error),
     }
 }
 
 /// Why an item was not put, without the item.
-enum Unput {
+pub(super) enum Unput {
     Codec(String),
     Refused(Refusal),
     Late,
@@ -167,6 +159,59 @@ fn unstored(fault: Fault<Unstored>) -> (usize, PutError<()>) {
         }
         Fault::Late => (0, PutError::Failed((), Unput::Late.other())),
         Fault::Queue(error) => (0, PutError::Failed((), error)),
+    }
+}
+
+/// The messages of a put of many items, one after the other.
+pub(super) struct Puts<I, T> {
+    items: I,
+    depth: u32,
+    stored: usize,
+    /// Left over from the last message.
+    carried: Option<(T, RawValue)>,
+    /// The items of the message under way.
+    sent: Vec<T>,
+    /// The item after them, if one was pulled.
+    next: Option<(T, Result<RawValue, String>)>,
+    is_over: bool,
+}
+
+impl<T: Portable, I: Iterator<Item = T>> Puts<I, T> {
+    pub(super) fn new(items: I, depth: u32) -> Puts<I, T> {
+        Puts { items, depth, stored: 0, carried: None, sent: Vec::new(), next: None, is_over: false }
+    }
+
+    /// The next message; an empty one need not be sent. What becomes of it must be [noted](Self::note).
+    pub(super) fn next_message(&mut self) -> Option<Vec<RawValue>> {
+        if self.is_over {
+            return None;
+        }
+        let batch = Batch::gather(&mut self.items, self.carried.take(), self.depth);
+        (self.sent, self.next) = (batch.items, batch.next);
+        Some(batch.parcels)
+    }
+
+    /// # Errors
+    /// If not everything was stored: then this is the end.
+    pub(super) fn note(&mut self, put: Result<(), Fault<Unstored>>) -> Result<(), PutAllError<T>> {
+        let sent = std::mem::take(&mut self.sent);
+        let next = self.next.take();
+        if let Err(fault) = put {
+            let (done, error) = unstored(fault);
+            let rest = sent.into_iter().skip(done).chain(next.map(|(item, _)| item)).chain(&mut self.items);
+            return Err(PutAllError { stored: self.stored + done, rest: rest.collect(), error });
+        }
+        self.stored += sent.len();
+        sent.into_iter().for_each(|item| bounds::drop_deep(item, self.depth));
+        match next {
+            None => self.is_over = true,
+            Some((item, Ok(raw_value))) => self.carried = Some((item, raw_value)),
+            Some((item, Err(error))) => {
+                let rest = std::iter::once(item).chain(&mut self.items).collect();
+                return Err(PutAllError { stored: self.stored, rest, error: PutError::Codec((), error) });
+            }
+        }
+        Ok(())
     }
 }
 

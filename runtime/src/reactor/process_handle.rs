@@ -22,12 +22,12 @@ use crate::types::exit::{ExitReason, StoppedBy};
 const UNNOTED: Duration = Duration::from_secs(1);
 
 /// How often a stop checks whether the actor has been restarted meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) struct Handle<'a>(pub(crate) &'a Arc<Endpoint>);
 
 impl Handle<'_> {
-    fn at(&self, what: &'static str) -> At {
+    pub(super) fn at(&self, what: &'static str) -> At {
         At::new(&self.0.card.name, self.0.process(), what, self.0.ended())
     }
 
@@ -47,7 +47,7 @@ impl Handle<'_> {
         self.0.has_process()
     }
 
-    fn is_self(&self) -> bool {
+    pub(super) fn is_self(&self) -> bool {
         context::is_handling(self.0.card.id)
     }
 
@@ -115,7 +115,12 @@ impl Handle<'_> {
 
     /// Ends the actor's process by a signal, or calls off the start of the next one if the actor waits for
     /// that. Returns which incarnation is told to end. `grace`: this process kills it after that.
-    fn end_by(&self, signal: i32, what: &'static str, grace: Option<Duration>) -> Result<u64, SendError> {
+    pub(super) fn end_by(
+        &self,
+        signal: i32,
+        what: &'static str,
+        grace: Option<Duration>,
+    ) -> Result<u64, SendError> {
         let status_page = &self.0.status_page;
         let patience = clock::after(UNNOTED);
         let mut ordered = None;
@@ -160,25 +165,32 @@ impl Handle<'_> {
     }
 
     pub(crate) fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
-        if self.is_self() {
-            return Err(SendError::CallingSelf(self.at("stop")));
-        }
+        self.check_stop()?;
         let deadline = clock::after(grace);
         let incarnation = self.end_by(process::SIGTERM, "stop", Some(grace))?;
         if let Some(reason) = self.end_of(incarnation, Some(deadline)) {
             return Ok(reason);
         }
+        self.kill_left(incarnation, grace)?;
+        Ok(self.end_of(incarnation, None).unwrap_or(ExitReason::SupervisorDied))
+    }
+
+    pub(super) fn check_stop(&self) -> Result<(), SendError> {
+        if self.is_self() { Err(SendError::CallingSelf(self.at("stop"))) } else { Ok(()) }
+    }
+
+    /// Kills an incarnation that has not ended in time.
+    pub(super) fn kill_left(&self, incarnation: u64, grace: Duration) -> Result<(), SendError> {
         // Its supervisor kills what is left of its group once it is gone. A later process has not been told
         // to stop.
-        if let Some(known) = self.known("stop")?.filter(|known| known.incarnation == incarnation) {
-            self.0.status_page.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
-            self.0.status_page.note_kill(incarnation, Some(grace));
-            match self.signal(&known, process::SIGKILL, "stop") {
-                Ok(()) | Err(SendError::Gone(_) | SendError::Unavailable(_)) => {}
-                Err(error) => return Err(error),
-            }
+        let known = self.known("stop")?.filter(|known| known.incarnation == incarnation);
+        let Some(known) = known else { return Ok(()) };
+        self.0.status_page.request_stop(incarnation, StopMode::Stop, StoppedBy::Ref);
+        self.0.status_page.note_kill(incarnation, Some(grace));
+        match self.signal(&known, process::SIGKILL, "stop") {
+            Ok(()) | Err(SendError::Gone(_) | SendError::Unavailable(_)) => Ok(()),
+            Err(error) => Err(error),
         }
-        Ok(self.end_of(incarnation, None).unwrap_or(ExitReason::SupervisorDied))
     }
 
     /// Waits until the actor ends, or has a process after this incarnation because of another order; returns
@@ -190,16 +202,22 @@ impl Handle<'_> {
             if let Some(reason) = self.join_until(Some(look)) {
                 return Some(reason);
             }
-            if self.0.status_page.incarnation() > incarnation {
-                let exit_record = self.0.status_page.death_of(incarnation);
-                return Some(
-                    exit_record.map_or(ExitReason::SupervisorDied, |exit_record| exit_record.reason),
-                );
+            if let Some(reason) = self.end_before_another(incarnation) {
+                return Some(reason);
             }
             if deadline.is_some_and(|deadline| deadline <= clock::now()) {
                 return None;
             }
         }
+    }
+
+    /// Why this incarnation ended, if there has been another one since.
+    pub(super) fn end_before_another(&self, incarnation: u64) -> Option<ExitReason> {
+        let status_page = &self.0.status_page;
+        (status_page.incarnation() > incarnation).then(|| {
+            let exit_record = status_page.death_of(incarnation);
+            exit_record.map_or(ExitReason::SupervisorDied, |exit_record| exit_record.reason)
+        })
     }
 
     /// The actor's process as its supervisor knows it, because the page may name any other. `None`: no
@@ -316,6 +334,16 @@ macro_rules! process_methods {
         /// actor.
         pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
             self.handle().stop(grace)
+        }
+
+        /// Like [`stop`](Self::stop), as a future: it blocks no thread of the caller, and works under any
+        /// executor. The stop begins when the future is first polled. If it is dropped after that, the order
+        /// stands, as that of [`terminate`](Self::terminate).
+        ///
+        /// # Errors
+        /// As [`stop`](Self::stop).
+        pub fn stop_async(&self, grace: Duration) -> $crate::reactor::stopping::Stopping {
+            self.handle().stop_async(grace)
         }
 
         /// Python's exit code, as the operating system reports it (−N for signal N); `None` while it runs.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::ipc::envelope::{Body, Status};
 use crate::ipc::user_code;
 use crate::reactor::driver::Reactor;
+use crate::reactor::endpoint::Failure;
 use crate::status::ExitRecord;
 use crate::sys::clock;
 use crate::sys::per_process::thread;
@@ -27,6 +28,8 @@ pub(crate) enum Outcome {
     Ready,
     /// It is gone. `None`: its supervisor died with it, and left no exit record.
     Dead(Option<Arc<ExitRecord>>),
+    /// A call that waited for room was not sent.
+    Unsent(Failure),
     /// The deadline passed. For futures only: threads look at the clock themselves.
     Late,
 }

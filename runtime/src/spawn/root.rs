@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -414,9 +415,21 @@ fn say_that_it_does_not_return(kept: &Kept, why: &str) {
     );
 }
 
-/// Has SIGINT and SIGTERM noted, unless the program handles or ignores them itself.
+/// Whether the program keeps SIGINT and SIGTERM for itself. In a copy of it too: a copy has its handlers.
+static LEFT: AtomicBool = AtomicBool::new(false);
+
+/// No tree of this program takes its signals, from now on.
+#[doc(hidden)]
+pub fn leave_signals() {
+    LEFT.store(true, Ordering::Relaxed);
+}
+
+/// Has SIGINT and SIGTERM noted, unless the program handles, ignores or keeps them itself.
 fn take_signals() -> io::Result<&'static Event> {
     let event = PROGRAM.here().signals.get_or_try_init(Event::new)?;
+    if LEFT.load(Ordering::Relaxed) {
+        return Ok(event);
+    }
     signal::wake_through(event.as_fd(), true);
     for number in [process::SIGINT, process::SIGTERM] {
         if signal::is_default(number) || signal::is_watched(number) {

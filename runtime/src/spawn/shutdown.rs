@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::reactor::last_words;
+use crate::reactor::offload::offload_order;
+use crate::reactor::{last_words, room};
 use crate::spawn::tree;
 use crate::status::{ExitNotice, StopMode};
 use crate::sys::clock;
@@ -20,6 +21,7 @@ pub(crate) fn before_end(finish: fn()) {
 }
 
 fn finish_first() {
+    room::settle();
     if let Some(finish) = FIRST.get() {
         finish();
     }
@@ -64,6 +66,18 @@ pub fn run_main<R>(body: impl FnOnce() -> R) -> R {
 pub fn shutdown() {
     finish_first();
     tree::shut_down(StopMode::Drain);
+}
+
+/// Like [`shutdown`], as a future: it blocks no thread of the caller, and works under any executor. The end
+/// begins when the future is first polled, and goes on even if the future is dropped then.
+pub fn shutdown_async() -> impl Future<Output = ()> + Send {
+    elsewhere(shutdown)
+}
+
+/// Does on a thread of phalanx what ends a tree; here, if none can be started.
+async fn elsewhere(end: impl Fn() + Clone + Send + 'static) {
+    let ended = offload_order(end.clone()).await;
+    ended.unwrap_or_else(|_| end());
 }
 
 /// Ends this actor now, in order, from anywhere in its code (Ray's `exit_actor`, Erlang's `exit(normal)`).
@@ -131,6 +145,12 @@ pub fn ignore() -> ! {
 /// ```
 pub fn shutdown_within(limit: Duration) {
     tree::shut_down_by(StopMode::Drain, clock::after(limit));
+}
+
+/// Like [`shutdown_within`], as a future: it blocks no thread of the caller, and works under any executor. The
+/// end begins when the future is first polled, and goes on even if the future is dropped then.
+pub fn shutdown_within_async(limit: Duration) -> impl Future<Output = ()> + Send {
+    elsewhere(move || shutdown_within(limit))
 }
 
 /// Caps [`parallelism`].

@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::actor_ref::ActorRef;
 use crate::actor::builder::ActorBuilder;
+use crate::actor::spawning::Spawning;
 use crate::ipc::codec::Portable;
+use crate::reactor::stopping::Stopping;
 use crate::types::captureless::Captureless;
 use crate::types::error::{SendError, SpawnError};
 use crate::types::exit::ExitReason;
@@ -119,6 +121,14 @@ impl Store {
     /// See [`SpawnError`].
     pub fn start() -> Result<Store, SpawnError> {
         Store::builder().start()
+    }
+
+    /// Like [`start`](Self::start), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn start_async() -> Spawning<Store> {
+        Store::builder().start_async()
     }
 
     /// A store with options.
@@ -242,6 +252,15 @@ impl Store {
         self.server.stop(grace)
     }
 
+    /// Like [`stop`](Self::stop), as a future: it blocks no thread of the caller; see
+    /// [`ActorRef::stop_async`].
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub fn stop_async(&self, grace: Duration) -> Stopping {
+        self.server.stop_async(grace)
+    }
+
     /// The table of objects, as an object.
     fn shelf(&self) -> Object<StoreServer> {
         Object::new(self.server.clone(), StoreServer::ITSELF)
@@ -304,6 +323,16 @@ impl StoreBuilder {
     /// See [`SpawnError`].
     pub fn start(self) -> Result<Store, SpawnError> {
         self.0.spawn().map(|server| Store { server })
+    }
+
+    /// Like [`start`](Self::start), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn start_async(self) -> Spawning<Store> {
+        let name = self.0.plan.name.clone().unwrap_or_default();
+        let of = |endpoint| Store { server: ActorRef::of(endpoint) };
+        Spawning::of_endpoint(name, || self.0.spawn_endpoint(), of)
     }
 }
 

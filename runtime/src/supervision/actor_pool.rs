@@ -25,6 +25,8 @@ use crate::actor::router::{Presence, Router};
 use crate::actor::traits::{Actor, ActorStruct};
 use crate::policy::Drain;
 use crate::reactor::endpoint::Endpoint;
+use crate::reactor::offload::offload_order;
+use crate::reactor::stopping::Stopping;
 use crate::spawn::plan::Found;
 use crate::supervision::{Reachable, Supervisor, SupervisorBuilder, SupervisorError, SupervisorRef};
 use crate::types::error::SendError;
@@ -352,6 +354,34 @@ impl<A: ActorStruct> ActorPool<A> {
     /// [`SendError::Gone`] if it had ended before.
     pub fn stop(&self, grace: Duration) -> Result<ExitReason, SendError> {
         self.supervisor.stop(grace)
+    }
+
+    /// Like [`resize`](Self::resize), as a future: it blocks no thread of the caller, and works under any
+    /// executor. The resize begins when the future is first polled, and goes on even if the future is dropped
+    /// then.
+    ///
+    /// # Errors
+    /// As [`resize`](Self::resize).
+    pub fn resize_async(
+        &self,
+        members: u32,
+    ) -> impl Future<Output = Result<(), SupervisorError>> + Send + use<A> {
+        let pool = self.clone();
+        let resized = offload_order({
+            let pool = pool.clone();
+            move || pool.resize(members)
+        });
+        // Here, if there can be no thread for it.
+        async move { resized.await.unwrap_or_else(|_| pool.resize(members)) }
+    }
+
+    /// Like [`stop`](Self::stop), as a future: it blocks no thread of the caller, and works under any executor.
+    /// The stop begins when the future is first polled. If it is dropped after that, the order stands.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub fn stop_async(&self, grace: Duration) -> Stopping {
+        self.supervisor.stop_async(grace)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::child_spec::{IntoChild, Reachable, Reserved};
 use super::supervisor_ref::SupervisorRef;
+use crate::actor::spawning::Spawning;
 use crate::control::function::Function;
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::policy::{AutoShutdown, Backoff, Intensity, Restart, Rules, Shutdown};
@@ -172,5 +173,24 @@ impl<R: Reachable> SupervisorBuilder<R> {
         let found = self.plan.check_and_reserve(false)?;
         self.plan.spawn()?;
         Ok(R::at(found))
+    }
+
+    /// Like [`start`](Self::start), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_async(mut self) -> Spawning<R>
+    where
+        R: 'static,
+    {
+        let name = self.plan.name.clone().unwrap_or_default();
+        Spawning::of_found(
+            name,
+            move || {
+                let found = self.plan.check_and_reserve(false)?;
+                Ok((self.plan.spawn()?, found))
+            },
+            R::at,
+        )
     }
 }

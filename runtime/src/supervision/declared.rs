@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::actor::builder::ActorBuilder;
 use crate::actor::server::OfActor;
+use crate::actor::spawning::Spawning;
 use crate::actor::traits::{Actor, ActorStruct};
 use crate::control::request::Kind;
 use crate::ipc::codec::{Encoded, Portable};
@@ -181,6 +182,11 @@ pub fn start_with<S: Supervised>(args: impl FnOnce(&S::Ref) -> S::Args) -> Resul
     let refs = S::Ref::at(frame.reserved()?);
     let plan = S::filled(args(&refs)).plan.with_mailboxes_of(frame);
     SupervisorBuilder::<S::Ref>::of(plan).start()
+}
+
+/// Starts a declared supervisor when the future is polled.
+pub fn start_async<S: Supervised>(args: S::Args) -> Spawning<S::Ref> {
+    declared::<S>(args).start_async()
 }
 
 /// Refuses, at compile time, a significant child that cannot be one.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::child_spec::{IntoChild, Reachable};
 use super::error::SupervisorError;
 use super::info::{ChildCounts, ChildInfo, ChildState};
+use crate::actor::spawning::Spawning;
 use crate::control::link::PATIENCE;
 use crate::control::request::{self, Answered, Operation};
 use crate::reactor::endpoint::Endpoint;
@@ -76,6 +77,21 @@ impl SupervisorRef {
         self.handle().join_until(Some(clock::after(limit)))
     }
 
+    /// Like [`join`](Self::join), as a future: it blocks no thread, and works under any executor. Dropping it
+    /// ends nothing.
+    pub fn join_async(&self) -> impl Future<Output = ExitReason> + Send + use<> {
+        self.handle().join_async()
+    }
+
+    /// Like [`join_timeout`](Self::join_timeout), as a future: it blocks no thread, and works under any
+    /// executor. Dropping it ends nothing.
+    pub fn join_timeout_async(
+        &self,
+        limit: Duration,
+    ) -> impl Future<Output = Option<ExitReason>> + Send + use<> {
+        self.handle().join_until_async(clock::after(limit))
+    }
+
     /// Adds a child and starts it; blocks until it is ready or has failed. A failed one leaves nothing: its
     /// id is free.
     ///
@@ -88,6 +104,27 @@ impl SupervisorRef {
         child: C,
     ) -> Result<C::Handle, SpawnError> {
         self.start_plan(child.into_child().named(id.into()))
+    }
+
+    /// Like [`start_child`](Self::start_child), as a future: see [`Spawning`]. A child whose future is dropped
+    /// is stopped as by [`terminate`](crate::ActorRef::terminate), and not restarted.
+    ///
+    /// # Errors
+    /// As [`start_child`](Self::start_child).
+    pub fn start_child_async<C: IntoChild>(&self, id: impl Into<String>, child: C) -> Spawning<C::Handle>
+    where
+        C::Handle: 'static,
+    {
+        let (supervisor, mut plan) = (Arc::clone(&self.endpoint), child.into_child().named(id.into()));
+        let name = plan.id().to_owned();
+        Spawning::of_found(
+            name,
+            move || {
+                let found = plan.check_and_reserve(true)?;
+                Ok((plan.spawn_below(&supervisor)?, found))
+            },
+            C::Handle::at,
+        )
     }
 
     pub(crate) fn start_plan<R: Reachable>(&self, mut plan: Plan) -> Result<R, SpawnError> {

@@ -1,6 +1,7 @@
 //! The handle of a task.
 
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
@@ -10,19 +11,17 @@ use std::time::Duration;
 
 use crate::actor::any_ref::AnyRef;
 use crate::actor::builder::{options, short_name};
+use crate::actor::spawning::Spawning;
 use crate::control::request::Kind;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
-use crate::reactor::driver::Reactor;
+use crate::reactor::death::Death;
 use crate::reactor::endpoint::Endpoint;
-use crate::reactor::interrupt;
 use crate::reactor::monitor::Monitor;
 use crate::reactor::process_handle::{Handle, process_methods};
-use crate::reactor::waiter::{Outcome, Waiter};
 use crate::spawn::plan::Plan;
 use crate::status::ExitRecord;
 use crate::sys::clock;
-use crate::sys::per_process::Home;
 use crate::task::run::{Left, OfTask};
 use crate::types::captureless::Captureless;
 use crate::types::error::{At, CallError, Never, SendError, SpawnError};
@@ -92,6 +91,17 @@ impl<T: Portable> Process<T> {
         Process::builder(function, args).spawn()
     }
 
+    /// Like [`spawn`](Self::spawn), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn spawn_async<F: FnOnce(A) -> T + Copy + 'static, A: Portable>(
+        function: F,
+        args: A,
+    ) -> Spawning<Process<T>> {
+        Process::builder(function, args).spawn_async()
+    }
+
     /// A function in a process of its own, with options.
     pub fn builder<F: FnOnce(A) -> T + Captureless, A: Portable>(_: F, args: A) -> ProcessBuilder<T> {
         const { F::CHECK };
@@ -132,6 +142,39 @@ impl<T: Portable, E: Portable> Process<T, E> {
     pub fn join_timeout(&self, limit: Duration) -> Option<Result<T, CallError<E>>> {
         let exit_record = self.handle().record_until(Some(clock::after(limit)))?;
         Some(self.result(Some(&exit_record)))
+    }
+
+    /// Like [`join`](Self::join), as a future: it blocks no thread, and works under any executor. So does
+    /// `(&process).await`. Dropping the future does not end the process.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn join_async(&self) -> Joining<T, E> {
+        self.into_future()
+    }
+
+    /// Like [`join_timeout`](Self::join_timeout), as a future: it blocks no thread, and works under any
+    /// executor. Dropping the future does not end the process.
+    pub fn join_timeout_async(
+        &self,
+        limit: Duration,
+    ) -> impl Future<Output = Option<Result<T, CallError<E>>>> + Send + use<T, E> {
+        let (process, deadline) = (Process::<T, E>::of(Arc::clone(&self.endpoint)), clock::after(limit));
+        async move {
+            let ended = Death::of(&process.endpoint, deadline).await;
+            if matches!(ended, Ok(None)) { None } else { Some(process.outcome(ended)) }
+        }
+    }
+
+    /// What has become of it, when its death was awaited.
+    fn outcome(&self, ended: io::Result<Option<Arc<ExitRecord>>>) -> Result<T, CallError<E>> {
+        match ended {
+            Ok(exit_record) => self.result(exit_record.as_deref()),
+            Err(error) => {
+                let at = At::new(&self.endpoint.card.name, self.endpoint.process(), "join", None);
+                Err(CallError::Unreachable(error.to_string(), at))
+            }
+        }
     }
 
     fn result(&self, exit_record: Option<&ExitRecord>) -> Result<T, CallError<E>> {
@@ -209,10 +252,7 @@ impl<T, E> fmt::Display for Process<T, E> {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Joining<T, E = Never> {
     process: Process<T, E>,
-    waiter: Option<Arc<Waiter>>,
-    waits: Option<(u64, u64)>,
-    /// The process in which it waits.
-    home: Home,
+    death: Death,
 }
 
 impl<T, E> fmt::Debug for Joining<T, E> {
@@ -227,56 +267,7 @@ impl<T: Portable, E: Portable> Future for Joining<T, E> {
     type Output = Result<T, CallError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let unreachable = |process: &Process<T, E>, error: std::io::Error| {
-            let at = At::new(&process.endpoint.card.name, process.endpoint.process(), "join", None);
-            Poll::Ready(Err(CallError::Unreachable(error.to_string(), at)))
-        };
-        let reactor = match Reactor::get() {
-            Ok(reactor) => reactor,
-            Err(error) => return unreachable(&self.process, error),
-        };
-        let this = &mut *self;
-        if !this.home.is_here() {
-            // In a forked copy of the process that waited: the copy waits for itself.
-            (this.waiter, this.waits, this.home) = (None, None, Home::here());
-        }
-        if let Err(error) = reactor.know(&this.process.endpoint) {
-            return unreachable(&this.process, error);
-        }
-        let waiter = this.waiter.get_or_insert_with(|| {
-            let waiter = Arc::new(Waiter::default());
-            this.process.endpoint.on_death(&waiter);
-            reactor.visit(&this.process.endpoint);
-            waiter
-        });
-        match waiter.poll(context.waker()) {
-            Some(_) if interrupt::is_interrupted() => Poll::Pending,
-            Some(Outcome::Dead(exit_record)) => Poll::Ready(this.process.result(exit_record.as_deref())),
-            Some(_) => Poll::Ready(this.process.result(None)),
-            None => {
-                if this.waits.is_none() {
-                    match reactor.attend_future(waiter, u64::MAX) {
-                        Ok(key) => this.waits = Some(key),
-                        Err(error) => return unreachable(&this.process, error),
-                    }
-                }
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl<T, E> Drop for Joining<T, E> {
-    fn drop(&mut self) {
-        if !self.home.is_here() {
-            return;
-        }
-        if let Some(waiter) = &self.waiter {
-            self.process.endpoint.forget(waiter);
-        }
-        if let (Some(key), Some(reactor)) = (self.waits, Reactor::existing()) {
-            reactor.release_future(key);
-        }
+        Pin::new(&mut self.death).poll(context).map(|ended| self.process.outcome(ended))
     }
 }
 
@@ -315,7 +306,8 @@ impl<T: Portable, E: Portable> IntoFuture for Process<T, E> {
     type IntoFuture = Joining<T, E>;
 
     fn into_future(self) -> Joining<T, E> {
-        Joining { process: self, waiter: None, waits: None, home: Home::here() }
+        let death = Death::of(&self.endpoint, u64::MAX);
+        Joining { process: self, death }
     }
 }
 
@@ -363,5 +355,17 @@ impl<T, E> ProcessBuilder<T, E> {
     /// See [`SpawnError`].
     pub fn spawn(self) -> Result<Process<T, E>, SpawnError> {
         self.plan.spawn().map(Process::of)
+    }
+
+    /// Like [`spawn`](Self::spawn), as a future: see [`Spawning`].
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub fn spawn_async(self) -> Spawning<Process<T, E>>
+    where
+        T: 'static,
+        E: 'static,
+    {
+        self.plan.spawn_async(Process::of)
     }
 }

@@ -20,10 +20,13 @@ const RESERVED: &[&str] = &[
     "is_alive",
     "join",
     "join_timeout",
+    "join_async",
+    "join_timeout_async",
     "terminate",
     "kill",
     "interrupt",
     "stop",
+    "stop_async",
     "exit_code",
     "exit_reason",
     "monitor",
@@ -33,6 +36,9 @@ const RESERVED: &[&str] = &[
     "within",
     "within_or_kill",
     "if_up",
+    "try_",
+    "when_room",
+    "flush_async",
     "kill_after",
     "depth",
     "capacity",
@@ -162,7 +168,7 @@ fn check_twins(block: &mut Block, errors: &mut Errors) {
 
 fn generated_names(function: &Function, errors: &mut Errors) {
     let name = function.name();
-    if matches!(name.as_str(), "spawn" | "builder") {
+    if matches!(name.as_str(), "spawn" | "spawn_async" | "builder") {
         let message = format!("`{name}` is generated, it starts the actor: give this function another name");
         errors.at(&function.sig.ident, message);
     }

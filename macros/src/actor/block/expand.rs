@@ -95,6 +95,11 @@ fn starters(block: &Block) -> TokenStream {
         #vis fn spawn(#receiver) -> ::core::result::Result<#private::ActorRef<Self>, #private::SpawnError> {
             #private::spawn::<Self>(#argument)
         }
+        /// Like `spawn`, as a future, which blocks no thread of an executor. If the future is dropped, what it
+        /// has started is stopped.
+        #vis fn spawn_async(#receiver) -> #private::Spawning<#private::ActorRef<Self>> {
+            #private::spawn_async::<Self>(#argument)
+        }
         /// Sets the actor up; the builder's `spawn` starts it.
         #vis fn builder(#receiver) -> #private::ActorBuilder<Self> {
             #private::builder::<Self>(#argument)

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
+use crate::ipc::user_code;
 use crate::pool::job::{Outcome, Sink};
 
 /// The sink of a stream.
@@ -21,6 +23,8 @@ struct Collected {
     /// The outcomes in the order of their arrival, if that is wanted.
     as_they_come: Option<VecDeque<(u64, Outcome)>>,
     waiting: bool,
+    /// Of a future that waits.
+    waker: Option<Waker>,
 }
 
 impl Collect {
@@ -52,6 +56,19 @@ impl Collect {
         }
     }
 
+    /// Takes all outcomes that can be returned now; has `waker` woken when there is one, if there is none.
+    pub(super) fn poll(&self, out: &mut VecDeque<(u64, Outcome)>, waker: &Waker) {
+        // Cloned and dropped without the lock: both run code of the executor.
+        let mut kept = Some(waker.clone());
+        let mut inner = self.lock();
+        inner.drain(out);
+        if out.is_empty() {
+            std::mem::swap(&mut inner.waker, &mut kept);
+        }
+        drop(inner);
+        drop(kept);
+    }
+
     /// Wants no more outcomes.
     pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
@@ -60,7 +77,11 @@ impl Collect {
     /// Tells the stream, if it waits, that something has come.
     fn wake(&self, mut inner: MutexGuard<'_, Collected>) {
         let wake = std::mem::take(&mut inner.waiting);
+        let waker = inner.waker.take();
         drop(inner);
+        if let Some(waker) = waker {
+            user_code::call("a waker", || waker.wake());
+        }
         if wake {
             self.changed.notify_all();
         }

@@ -5,12 +5,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::collect::Collect;
 use crate::control::function::Function;
 use crate::ipc::codec::{Portable, RawValue};
 use crate::ipc::user_code::{self, Thrown};
+use crate::pool::awaited::Place;
 use crate::pool::dispatcher::Dispatcher;
 use crate::pool::error::{Border, TaskAt, TaskError, WorkerAt};
 use crate::pool::job::{Job, Outcome, Sink, failed};
@@ -27,6 +29,9 @@ const PIECE_BYTES: usize = 24 << 10;
 /// How long an input may take before the items pulled so far are given to the pool, and before a result that
 /// is ready is returned.
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// A result, with the number of its item.
+pub(super) type Numbered<T, E> = (u64, Result<T, TaskError<E>>);
 
 pub(super) struct Pump<I: Iterator, T, E> {
     dispatcher: Arc<Dispatcher>,
@@ -51,6 +56,11 @@ pub(super) struct Pump<I: Iterator, T, E> {
     held: usize,
     /// Why the stream cannot go on.
     refused: Option<&'static str>,
+    /// For a future: jobs for which the pool had no room yet, and the future's place among those that wait.
+    unsent: VecDeque<Arc<Job>>,
+    place: Place,
+    /// A future takes the results: nothing here may block.
+    is_async: bool,
     kind: PhantomData<fn() -> (T, E)>,
 }
 
@@ -79,6 +89,9 @@ where
             bytes: VecDeque::new(),
             held: 0,
             refused: None,
+            unsent: VecDeque::new(),
+            place: Place::default(),
+            is_async: false,
             kind: PhantomData,
         }
     }
@@ -105,7 +118,10 @@ where
             return;
         }
         let start = Instant::now();
-        while self.in_flight() < window && (self.held < BYTES || self.in_flight() == 0) {
+        while self.unsent.is_empty()
+            && self.in_flight() < window
+            && (self.held < BYTES || self.in_flight() == 0)
+        {
             if !self.pull_piece(window) {
                 self.input = None;
                 return;
@@ -225,15 +241,38 @@ where
             losses: AtomicU32::new(0),
             moves: AtomicU32::new(0),
         };
-        if let Err(outcome) = self.dispatcher.submit(Arc::new(job), true) {
-            let broken = match outcome {
-                Some(Outcome::Broken(error)) => Some(error),
-                _ => None,
-            };
-            for index in first..first + items {
-                let outcome = broken.clone().map_or(Outcome::Closed, Outcome::Broken);
-                Arc::clone(&self.sink).deliver(index, outcome);
+        let job = Arc::new(job);
+        if self.is_async && !self.unsent.is_empty() {
+            return self.unsent.push_back(job);
+        }
+        match self.dispatcher.submit(Arc::clone(&job), !self.is_async) {
+            Ok(()) => {}
+            Err(None) if self.is_async => self.unsent.push_back(job),
+            Err(outcome) => self.refuse(first, items, outcome.as_ref()),
+        }
+    }
+
+    /// The pool takes no more: the outcome of these items says why.
+    fn refuse(&self, first: u64, items: u64, outcome: Option<&Outcome>) {
+        let broken = match outcome {
+            Some(Outcome::Broken(error)) => Some(error),
+            _ => None,
+        };
+        for index in first..first + items {
+            let outcome = broken.cloned().map_or(Outcome::Closed, Outcome::Broken);
+            Arc::clone(&self.sink).deliver(index, outcome);
+        }
+    }
+
+    /// Submits the jobs for which there is room by now; has the future woken when there is more.
+    fn submit_unsent(&mut self, waker: &Waker) {
+        while let Some(job) = self.unsent.front() {
+            match self.dispatcher.poll_submit(job, &mut self.place, waker) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(outcome)) => self.refuse(job.first, job.ends.len() as u64, Some(&outcome)),
             }
+            self.unsent.pop_front();
         }
     }
 
@@ -264,39 +303,89 @@ where
 
     /// The next result, with the number of its item, or of the first item that has none because the stream
     /// cannot go on.
-    pub(super) fn next_numbered(&mut self) -> Option<(u64, Result<T, TaskError<E>>)> {
+    pub(super) fn next_numbered(&mut self) -> Option<Numbered<T, E>> {
+        self.leave_async();
+        match self.before_next(Pump::refill) {
+            Some(next) => next,
+            None => {
+                let (item, outcome) = self.await_next();
+                Some(self.read_taken(item, &outcome))
+            }
+        }
+    }
+
+    /// From now on the thread that takes the results may block.
+    fn leave_async(&mut self) {
+        if !std::mem::take(&mut self.is_async) {
+            return;
+        }
+        self.dispatcher.give_up_room(&mut self.place);
+        for job in std::mem::take(&mut self.unsent) {
+            if let Err(outcome) = self.dispatcher.submit(Arc::clone(&job), true) {
+                self.refuse(job.first, job.ends.len() as u64, outcome.as_ref());
+            }
+        }
+    }
+
+    /// As [`next_numbered`](Self::next_numbered), for a future.
+    pub(super) fn poll_numbered(&mut self, context: &mut Context<'_>) -> Poll<Option<Numbered<T, E>>> {
+        self.is_async = true;
+        let refill = |pump: &mut Self| {
+            pump.submit_unsent(context.waker());
+            pump.refill();
+            // What found no room is to be woken for.
+            pump.submit_unsent(context.waker());
+        };
+        if let Some(next) = self.before_next(refill) {
+            return Poll::Ready(next);
+        }
+        if self.ready.is_empty() {
+            self.sink.poll(&mut self.ready, context.waker());
+        }
+        match self.ready.pop_front() {
+            Some((item, outcome)) => Poll::Ready(Some(self.read_taken(item, &outcome))),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Returns what comes next, if no outcome has to be awaited for that. `refill` pulls the input.
+    fn before_next(&mut self, refill: impl FnOnce(&mut Self)) -> Option<Option<Numbered<T, E>>> {
         if !self.dispatcher.is_here() {
             // In a forked copy of the pool's process no outcome ever arrives.
-            return self.end_with(|at| TaskError::Unreachable(COPY.to_owned(), at));
+            return Some(self.end_with(|at| TaskError::Unreachable(COPY.to_owned(), at)));
         }
         if self.chunk == Some(0) {
             self.chunk = None;
-            return self.end_with(|at| TaskError::Refused("a chunk has at least one item".into(), at));
+            return Some(self.end_with(|at| TaskError::Refused("a chunk has at least one item".into(), at)));
         }
         if self.pulled == 0 && !self.ordered {
             self.sink.take_as_they_come();
         }
-        self.refill();
+        refill(self);
         if let Some(why) = self.refused.take() {
             let first = self.taken;
             (self.input, self.taken) = (None, self.pulled);
-            return Some((first, Err(TaskError::Refused(why.into(), self.at(None, None)))));
+            return Some(Some((first, Err(TaskError::Refused(why.into(), self.at(None, None))))));
         }
         if self.in_flight() == 0 {
             if let Some(panic) = self.panicked.take() {
                 panic.again();
             }
-            return None;
+            return Some(None);
         }
-        let (item, outcome) = self.await_next();
+        None
+    }
+
+    /// Counts an outcome as taken, and reads it.
+    fn read_taken(&mut self, item: u64, outcome: &Outcome) -> Numbered<T, E> {
         self.taken += 1;
         self.held -= self.bytes.pop_front().unwrap_or_default();
-        Some((item, self.read(item, &outcome)))
+        (item, self.read(item, outcome))
     }
 
     /// Ends a stream that cannot begin, or go on, with one error, which is not about a single item. If items
     /// are kept, it comes with the first one that has no result.
-    fn end_with(&mut self, error: impl Fn(TaskAt) -> TaskError<E>) -> Option<(u64, Result<T, TaskError<E>>)> {
+    fn end_with(&mut self, error: impl Fn(TaskAt) -> TaskError<E>) -> Option<Numbered<T, E>> {
         self.input.as_ref()?;
         let needs_item = self.kept.clone.is_some() && self.kept.items.is_empty();
         let pulled = needs_item.then(|| self.pull());
@@ -327,6 +416,9 @@ impl<I: Iterator, T, E> Pump<I, T, E> {
 impl<I: Iterator, T, E> Drop for Pump<I, T, E> {
     fn drop(&mut self) {
         self.sink.abandon();
+        if self.is_async && self.dispatcher.is_here() {
+            self.dispatcher.give_up_room(&mut self.place);
+        }
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Reactor;
-use crate::reactor::endpoint::{CallPermit, Endpoint, Lost};
+use crate::reactor::endpoint::{CallPermit, Endpoint, Failure, Lost};
 use crate::reactor::reception::Reception;
-use crate::reactor::waiter::{Waiter, Wakers};
+use crate::reactor::waiter::{Outcome, Waiter, Wakers};
 use crate::sys::clock;
 
 /// From how many pending calls on to look for abandoned ones.
@@ -111,6 +111,19 @@ impl Reactor {
     pub(crate) fn withdraw(&self, seq: u64) {
         let call = self.inner().pending.remove(&seq);
         drop(call);
+    }
+
+    /// Whether a reply to the call can still come.
+    pub(crate) fn is_pending(&self, seq: u64) -> bool {
+        self.inner().pending.contains_key(&seq)
+    }
+
+    /// Ends a call that waited for room and was not sent.
+    pub(crate) fn fail_unsent(&self, seq: u64, failure: Failure, woken: &mut Wakers) {
+        let call = self.inner().pending.remove(&seq);
+        if let Some(waiter) = call.and_then(|call| call.waiter) {
+            waiter.complete(Outcome::Unsent(failure), woken);
+        }
     }
 
     /// Forgets abandoned calls whose deadlines have passed, because no reply comes to those.

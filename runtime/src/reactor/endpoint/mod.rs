@@ -1,6 +1,7 @@
 //! An actor as its callers see it: the sending end of its mailbox, its status page, and what became of it.
 
 mod lifecycle;
+mod outbox;
 mod send;
 mod under_way;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use lifecycle::Lifecycle;
 use once_cell::sync::OnceCell;
+use outbox::Outbox;
 use serde::{Deserialize, Serialize};
 use under_way::UnderWay;
 
@@ -52,6 +54,8 @@ struct Local {
     session: u64,
     /// How many of its calls are under way.
     under_way: Arc<UnderWay>,
+    /// Its messages that wait for room, without their callers.
+    outbox: Outbox,
     /// At which stage of its life the actor was sent our reply channel: see `current` in `send`. At a later
     /// stage it may lack it: a message that is thrown away with its mailbox takes the channel with it.
     announced: AtomicU64,
@@ -67,6 +71,7 @@ impl Default for Local {
         Local {
             session: process::random(),
             under_way: Arc::default(),
+            outbox: Outbox::default(),
             announced: AtomicU64::new(0),
             known: AtomicBool::new(false),
             lifecycle: Mutex::default(),

@@ -45,6 +45,10 @@ impl Endpoint {
         outgoing: Outgoing,
         deadline: u64,
     ) -> Result<(), (Failure, Outgoing)> {
+        // What has come before it goes first.
+        if !self.await_parked(deadline) {
+            return Err((Failure::Full, outgoing));
+        }
         let current = current(self.status_page.incarnation(), call.purges, reception.number());
         let session = self.session(reception);
         let is_announced = || self.local().announced.load(Ordering::Acquire) == current;
@@ -71,6 +75,23 @@ impl Endpoint {
                 other => return other.map_err(|failure| (failure, sealed.into_outgoing())),
             }
         }
+    }
+
+    /// Sends one message if there is room for it now.
+    ///
+    /// # Errors
+    /// Why it was not sent, and the message.
+    pub(super) fn send_at_once(
+        &self,
+        reception: &Reception,
+        call: Call,
+        outgoing: Outgoing,
+    ) -> Result<(), (Failure, Outgoing)> {
+        let current = current(self.status_page.incarnation(), call.purges, reception.number());
+        let announcing = call.ask && self.local().announced.load(Ordering::Acquire) != current;
+        let mut sealed = seal(self.session(reception), call, outgoing, announcing)?;
+        let sent = self.send_now(reception, &mut sealed, announcing.then_some(current));
+        sent.map_err(|failure| (failure, sealed.into_outgoing()))
     }
 
     /// Wakes an actor that sleeps while its mailbox counts as full: senders that were killed may have left
