@@ -28,12 +28,9 @@ impl Blocking {
 }
 
 #[phalanx::main]
-fn main() -> phalanx::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?.block_on(calls())
-}
-
-async fn calls() -> phalanx::Result<()> {
-    let (left, right) = (Blocking.spawn()?, Blocking.spawn()?);
+#[tokio::main(worker_threads = 2)]
+async fn main() -> phalanx::Result<()> {
+    let (left, right) = tokio::try_join!(Blocking.spawn_async(), Blocking.spawn_async())?;
 
     // Two processes work at the same time; no thread of this one waits for them.
     let start = Instant::now();

@@ -10,6 +10,7 @@ mod calls;
 mod commands;
 mod documents;
 mod end_of_program;
+mod executors;
 mod exits;
 mod forks;
 mod fresh_crate;

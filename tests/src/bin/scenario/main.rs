@@ -10,6 +10,7 @@ mod boots;
 mod busy;
 mod commands;
 mod ends;
+mod executors;
 mod forks;
 mod image;
 mod interrupted;
@@ -44,6 +45,10 @@ fn main() -> phalanx::Result<()> {
         "ends-in-order" => ends::ends_in_order(),
         "exits" => ends::exits(),
         "fails" => ends::fails(),
+        "executor-above" => executors::above(),
+        "executor-below" => executors::below(),
+        "keeps-signals" => executors::keeps_signals(),
+        "parked" => executors::parked(),
         "asks-at-exit" => forks::asks_at_exit(),
         "forks" => forks::returns_twice(),
         "forks-in-handler" => forks::in_handler(),
