@@ -2,7 +2,8 @@
 //! `docs`, which this crate's package has, too.
 //!
 //! Start with [`tour`], which goes on from the program of the [front page](crate). Then take what you need:
-//! [`supervision`], [`pools`], [`queues`], [`shared_state`], [`remote`], [`servers`]. All options are in
+//! [`supervision`], [`pools`], [`queues`], [`shared_state`], [`remote`], [`async_code`],
+//! [`servers`]. All options are in
 //! [`options`]; what is promised, and what is not, in [`guarantees`] and [`limitations`].
 //!
 //! # In the repository
@@ -49,6 +50,10 @@ pub mod remote {}
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../docs/servers.md")]
 pub mod servers {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../docs/async.md")]
+pub mod async_code {}
 
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../docs/guarantees.md")]

@@ -149,6 +149,13 @@ fn pages() -> Vec<(String, String)> {
     pages.collect()
 }
 
+/// The module that has the page of this file.
+fn module_of(file: &str) -> String {
+    let name = file.trim_end_matches(".md");
+    // A word of the language.
+    if name == "async" { "async_code".to_owned() } else { name.replace('-', "_") }
+}
+
 /// Where a link to a file leads in the crate's documentation: to the module of that page. Pages that it does
 /// not have are named at one place.
 fn in_the_documentation(target: &str, pages: &[(String, String)]) -> String {
@@ -156,7 +163,7 @@ fn in_the_documentation(target: &str, pages: &[(String, String)]) -> String {
         target.split_once('#').map_or((target, None), |(file, heading)| (file, Some(heading)));
     match pages.iter().find(|(name, _)| name == file) {
         Some(_) => {
-            let module = file.trim_end_matches(".md").replace('-', "_");
+            let module = module_of(file);
             format!(
                 "crate::guide::{module}{}",
                 heading.map(|heading| format!("#{heading}")).unwrap_or_default()
@@ -176,7 +183,7 @@ fn links_between_guides_lead_to_modules_in_the_documentation() {
     let before = definitions(&before);
     let mut used = BTreeSet::new();
     for (name, text) in &pages {
-        let module = name.trim_end_matches(".md").replace('-', "_");
+        let module = module_of(name);
         let included = format!(
             "#[doc = include_str!(\"guide/links.md\")]\n#[doc = include_str!(\"../docs/{name}\")]\npub mod {module} {{}}"
         );
