@@ -24,7 +24,8 @@ pub fn in_units(time: Duration, unit: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() / unit.as_secs_f64())
 }
 
-fn duration(text: &str) -> Option<Duration> {
+/// A duration above zero as programs are given it: `50ms`, `2s`.
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, nanos) = match text.strip_suffix("ms") {
         Some(number) => (number, 1_000_000),
         None => (text.strip_suffix('s')?, 1_000_000_000),

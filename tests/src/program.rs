@@ -148,6 +148,15 @@ impl Run {
         }
     }
 
+    /// The next line of its standard error.
+    ///
+    /// # Panics
+    /// If none comes.
+    #[track_caller]
+    pub fn line_of_stderr(&self) -> String {
+        self.stderr.recv_timeout(PROGRAM_TIMEOUT).expect("a line of standard error")
+    }
+
     /// The lines of standard output that have not been read yet, to the end.
     ///
     /// # Panics
