@@ -2,9 +2,9 @@
 //! `docs`, which this crate's package has, too.
 //!
 //! Start with [`tour`], which goes on from the program of the [front page](crate). Then take what you need:
-//! [`supervision`], [`pools`], [`queues`], [`shared_state`], [`remote`], [`async_code`],
-//! [`servers`]. All options are in
-//! [`options`]; what is promised, and what is not, in [`guarantees`] and [`limitations`].
+//! [`supervision`], [`pools`], [`queues`], [`shared_state`], [`remote`], [`async_code`], [`servers`]; or begin
+//! with a whole program, of which [`examples`] has three. All options are in [`options`]; what is promised,
+//! and what is not, in [`guarantees`] and [`limitations`].
 //!
 //! # In the repository
 //!
@@ -54,6 +54,10 @@ pub mod servers {}
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../docs/async.md")]
 pub mod async_code {}
+
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("../docs/examples.md")]
+pub mod examples {}
 
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../docs/guarantees.md")]
