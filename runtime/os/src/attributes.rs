@@ -1,11 +1,117 @@
-//! The attributes of this process: environment, niceness, cores.
+//! The attributes of this process: environment, niceness, cores, limits, user.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::{env, io};
 
 use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
+use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setuid};
+
+use super::rlimit::{self, Limit};
+
+/// An attribute of a process that the system may refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// How nice it is to other processes.
+    Niceness,
+    /// The cores that it may run on.
+    Affinity,
+    /// A limit of setrlimit(2).
+    Limit(Limit),
+    /// Its limit on private memory.
+    Memory,
+    /// Its supplementary groups.
+    Groups,
+    /// Its group.
+    Group,
+    /// Its user.
+    User,
+}
+
+impl Attribute {
+    /// The number by which a process that cannot say more names it; never 0.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Attribute::Niceness => 1,
+            Attribute::Affinity => 2,
+            Attribute::Memory => 3,
+            Attribute::Groups => 4,
+            Attribute::Group => 5,
+            Attribute::User => 6,
+            Attribute::Limit(limit) => 16 + limit as u64,
+        }
+    }
+
+    /// The attribute of this number.
+    pub(crate) fn of_number(number: u64) -> Option<Attribute> {
+        use Attribute::{Affinity, Group, Groups, Memory, Niceness, User};
+        let limits = Limit::ALL.into_iter().map(Attribute::Limit);
+        let mut all = [Niceness, Affinity, Memory, Groups, Group, User].into_iter().chain(limits);
+        all.find(|attribute| attribute.number() == number)
+    }
+}
+
+/// Sets niceness, cores and limits of this process, in this order. Async-signal-safe, if the niceness is one.
+///
+/// # Errors
+/// The first attribute that the system refuses, and why.
+pub fn set(
+    niceness: Option<i32>,
+    cores: Option<&[u32]>,
+    limits: &BTreeMap<Limit, u64>,
+) -> Result<(), (Attribute, io::Error)> {
+    if let Some(niceness) = niceness {
+        set_niceness(niceness).map_err(|error| (Attribute::Niceness, error))?;
+    }
+    if let Some(cores) = cores {
+        set_affinity(cores).map_err(|error| (Attribute::Affinity, error))?;
+    }
+    for (&limit, &value) in limits {
+        rlimit::limit(limit, value).map_err(|error| (Attribute::Limit(limit), error))?;
+    }
+    Ok(())
+}
+
+/// A user, and its groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct User {
+    /// The number of the user.
+    pub user: Option<u32>,
+    /// The number of the group.
+    pub group: Option<u32>,
+    /// The supplementary groups. `None`: those of this process or, for another user, none.
+    pub groups: Option<Vec<u32>>,
+}
+
+impl User {
+    /// As the kernel wants them.
+    pub(crate) fn raw_groups(&self) -> Option<Vec<Gid>> {
+        let of_other = self.user.map(|_| Vec::new());
+        let asked = self.groups.clone().or(of_other);
+        asked.map(|groups| groups.into_iter().map(Gid::from_raw).collect())
+    }
+
+    /// Makes this process one of this user; `groups` are the [`raw_groups`](Self::raw_groups), made before a
+    /// fork. Async-signal-safe.
+    ///
+    /// # Errors
+    /// `EPERM` without the right to.
+    pub(crate) fn become_it(&self, groups: Option<&[Gid]>) -> Result<(), (Attribute, io::Error)> {
+        let failed = |attribute| move |error: nix::Error| (attribute, io::Error::from(error));
+        if let Some(groups) = groups {
+            // Without an option of its own, this is a part of becoming another user.
+            let option = if self.groups.is_some() { Attribute::Groups } else { Attribute::User };
+            setgroups(groups).map_err(failed(option))?;
+        }
+        if let Some(group) = self.group {
+            setgid(Gid::from_raw(group)).map_err(failed(Attribute::Group))?;
+        }
+        if let Some(user) = self.user {
+            setuid(Uid::from_raw(user)).map_err(failed(Attribute::User))?;
+        }
+        Ok(())
+    }
+}
 
 /// Changes the environment. With `keep`, first removes every variable but that one. Removed and replaced
 /// values cannot be read in `/proc/PID/environ` either.
@@ -86,7 +192,7 @@ fn first_environment() -> Option<(usize, usize)> {
 ///
 /// # Errors
 /// `InvalidInput` if there is no such niceness, `EACCES` without the right to be less nice.
-pub fn set_niceness(niceness: i32) -> io::Result<()> {
+fn set_niceness(niceness: i32) -> io::Result<()> {
     if !(-20..=19).contains(&niceness) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is between -20 and 19"));
     }
@@ -97,11 +203,27 @@ pub fn set_niceness(niceness: i32) -> io::Result<()> {
 ///
 /// # Errors
 /// `EINVAL` if this process has none of these cores.
-pub fn set_affinity(cores: &[u32]) -> io::Result<()> {
+fn set_affinity(cores: &[u32]) -> io::Result<()> {
     let mut set = CpuSet::new();
     for &core in cores {
         // A core beyond the set does not exist.
         let _ = set.set(core as usize);
     }
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attribute_has_a_number_of_its_own() {
+        let numbers: BTreeSet<u64> =
+            (1..100).filter(|&number| Attribute::of_number(number).is_some()).collect();
+        assert_eq!(numbers.len(), 6 + Limit::ALL.len());
+        assert_eq!(Attribute::of_number(0), None);
+        for number in numbers {
+            assert_eq!(Attribute::of_number(number).unwrap().number(), number);
+        }
+    }
 }

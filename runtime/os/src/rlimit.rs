@@ -29,7 +29,21 @@ pub enum Limit {
     UserProcesses,
 }
 
-/// Limits this process for good.
+impl Limit {
+    /// All of them.
+    pub(crate) const ALL: [Limit; 8] = [
+        Limit::CpuSeconds,
+        Limit::OpenFiles,
+        Limit::FileSize,
+        Limit::CoreSize,
+        Limit::AddressSpace,
+        Limit::Stack,
+        Limit::LockedMemory,
+        Limit::UserProcesses,
+    ];
+}
+
+/// Limits this process for good. Async-signal-safe.
 ///
 /// # Errors
 /// `EPERM` above what is allowed.
@@ -183,8 +197,12 @@ pub fn with_raised_descriptors<T>(act: impl FnOnce() -> T) -> T {
 }
 
 /// Limits the private writable memory of this process: `RLIMIT_DATA`, the heap and private mappings.
-pub fn set_memory(bytes: u64) {
-    let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
+/// Async-signal-safe.
+///
+/// # Errors
+/// `EPERM` above what is allowed.
+pub fn set_memory(bytes: u64) -> io::Result<()> {
+    Ok(setrlimit(Resource::RLIMIT_DATA, bytes, bytes)?)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::control::entry;
 use crate::ipc::user_code;
 use crate::reactor::context;
 use crate::status::{ExitNotice, StatusPage};
-use crate::sys::{attributes, rlimit};
+use crate::sys::attributes;
 use crate::types::exit::PANIC_CODE;
 
 /// Applies the attributes and calls the hooks. After an error, notes it in the status page and returns the
@@ -39,22 +39,13 @@ pub(crate) fn enter(attributes: &SpawnAttributes, status_page: &StatusPage) -> R
 }
 
 fn apply(of: &SpawnAttributes) -> Result<(), String> {
-    let failed = |option: &str, error: std::io::Error| format!("the option `{option}`: {error}");
     attributes::change_environment(of.is_cleared.then_some(TREE), &of.environment);
     if let Some(directory) = &of.directory {
-        let told = |error| failed("current_dir", error) + ": " + &directory.to_string_lossy();
+        let told = |error: std::io::Error| {
+            format!("the option `current_dir`: {error}: {}", directory.to_string_lossy())
+        };
         std::env::set_current_dir(directory).map_err(told)?;
     }
-    if let Some(nice) = of.nice {
-        attributes::set_niceness(nice).map_err(|error| failed(&format!("nice = {nice}"), error))?;
-    }
-    if let Some(cores) = &of.affinity {
-        attributes::set_affinity(cores)
-            .map_err(|error| failed("affinity", error) + &format!(": cores {cores:?}"))?;
-    }
-    for (&limit, &value) in &of.limits {
-        rlimit::limit(limit, value)
-            .map_err(|error| failed("limit", error) + &format!(": {limit:?} = {value}"))?;
-    }
-    Ok(())
+    attributes::set(of.nice, of.affinity.as_deref(), &of.limits)
+        .map_err(|(attribute, error)| of.explain(attribute, &error))
 }

