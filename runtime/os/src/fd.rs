@@ -149,6 +149,31 @@ pub fn no_room() -> io::Error {
     io::Error::from_raw_os_error(libc::EMFILE)
 }
 
+/// From now on reads and writes of this open file fail with `WouldBlock` where they would block, whichever
+/// descriptor and process they go by.
+///
+/// # Errors
+/// `EBADF`.
+pub fn never_block(fd: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::io::ioctl_fionbio(fd, true)?)
+}
+
+/// Reads what is there, as read(2) does.
+///
+/// # Errors
+/// Those of `read(2)`.
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::io::read(fd, buffer)?)
+}
+
+/// Writes what there is room for, as write(2) does.
+///
+/// # Errors
+/// Those of `write(2)`; `BrokenPipe` if no process reads any more.
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::write(fd, bytes)?)
+}
+
 /// Whether this is a sequenced-packet socket whose other end was made by a process of this user.
 ///
 /// # Errors

@@ -1,10 +1,12 @@
 //! Processes: fork, wait, signals by pid and by pidfd, attributes of this process.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ use nix::unistd::{Pid, SysconfVar, getpgid, setpgid, sysconf};
 use rustix::process::PidfdFlags;
 use rustix::rand::GetRandomFlags;
 
+use super::attributes::{self, Attribute, User};
+use super::poll::Event;
+use super::rlimit::{Limit, set_memory};
 use super::{check, retry, zeroed};
 
 pub use libc::{ESRCH as NO_SUCH_PROCESS, SIGABRT, SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGTERM};
@@ -323,6 +328,17 @@ pub fn kill(pid: i32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
+/// Sends a signal to a child that is not reaped yet, as [`kill`] does, and says whether that was allowed.
+///
+/// # Errors
+/// `EPERM` if the child is another user's by now, `EINVAL` if there is no such signal.
+pub fn signal_child(pid: i32, signal: i32) -> io::Result<()> {
+    debug_assert!(pid > 0);
+    // By number, as in `kill`.
+    // SAFETY: kill takes integers only.
+    check(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
 /// Sends a signal that ends a process to a child that is not reaped yet, and continues the child: a stopped
 /// one would not act on the signal.
 pub fn kill_and_continue(pid: i32, signal: i32) {
@@ -416,18 +432,63 @@ pub fn die_with(parent_pid: i32, signal: i32) -> bool {
     parent() == parent_pid
 }
 
+/// What a command has that its parent does not have.
+#[derive(Clone, Debug, Default)]
+pub struct Preparation {
+    /// Set if it may have it; a refusal is none for the command.
+    pub oom_score_adj: Option<i32>,
+    /// From -20 to 19.
+    pub niceness: Option<i32>,
+    /// The cores on which it may run.
+    pub cores: Option<Vec<u32>>,
+    /// Limits of setrlimit(2).
+    pub limits: BTreeMap<Limit, u64>,
+    /// How many bytes of private memory it may have.
+    pub memory: Option<u64>,
+    /// Whom it belongs to.
+    pub user: User,
+}
+
+/// Says which attribute kept a command from being executed.
+#[derive(Debug)]
+pub struct Refusal(Arc<Event>);
+
+impl Refusal {
+    /// The attribute that the system refused; `None` if the command was refused for another reason.
+    pub fn attribute(&self) -> Option<Attribute> {
+        Attribute::of_number(self.0.clear())
+    }
+}
+
 /// Prepares a command that the calling thread must start, and that dies with this thread. It gets a group of
-/// its own, SIGKILL when this thread ends, signals as a shell leaves them to a program, and this
-/// `oom_score_adj`, if it may have that.
-pub fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
+/// its own, SIGKILL when this thread ends, signals as a shell leaves them to a program, and what is in
+/// `preparation`. Attributes come before the user, who may not have the right to set them.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE` or `ENOMEM`.
+pub fn prepare(command: &mut Command, preparation: Preparation) -> io::Result<Refusal> {
     command.process_group(0);
     let parent = pid();
+    let Preparation { oom_score_adj, niceness, cores, limits, memory, user } = preparation;
     let oom_score_adj = oom_score_adj.map(|value| value.to_string());
-    let before_exec = move || {
+    let groups = user.raw_groups();
+    let refused = Arc::new(Event::new()?);
+    let refusal = Refusal(Arc::clone(&refused));
+    let set = move || {
+        attributes::set(niceness, cores.as_deref(), &limits)?;
+        memory.map_or(Ok(()), set_memory).map_err(|error| (Attribute::Memory, error))?;
+        user.become_it(groups.as_deref())
+    };
+    let before_exec = move || -> io::Result<()> {
         if let Some(text) = &oom_score_adj {
             let file = open(c"/proc/self/oom_score_adj", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
             let _ = file.map(|file| rustix::io::write(file, text.as_bytes()));
         }
+        set().map_err(|(attribute, error)| {
+            refused.add(attribute.number());
+            error
+        })?;
+        // After the user: a change of that takes the death signal back.
         if !die_with(parent, SIGKILL) {
             exit_now(1);
         }
@@ -435,9 +496,11 @@ pub fn prepare(command: &mut Command, oom_score_adj: Option<i32>) {
         Ok(())
     };
     // SAFETY: the closure runs in a fork of a process with several threads, where only async-signal-safe
-    // calls are allowed. It makes open, write, close, prctl, getppid, sigaction, sigprocmask and _exit, and
-    // neither allocates nor locks.
+    // calls are allowed. It makes open, write, close, setpriority, sched_setaffinity, getrlimit, setrlimit,
+    // setgroups, setgid, setuid, prctl, getppid, sigaction, sigprocmask and _exit. It neither allocates nor
+    // locks: what it needs was made before, and what it is made of is not dropped in the fork.
     unsafe { command.pre_exec(before_exec) };
+    Ok(refusal)
 }
 
 /// From now on this process leaves no core when it dies of a signal.

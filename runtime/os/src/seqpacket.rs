@@ -94,6 +94,8 @@ pub struct Packet {
     /// The real user and group of the sender, if the socket was [asked for
     /// them](super::credentials::ask_for_senders) when the packet was sent.
     pub sender: Option<(u32, u32)>,
+    /// The process that sent it, if the socket was asked for that and this process can see it.
+    pub pid: Option<i32>,
 }
 
 /// Receives one packet as it is; with `wait`, blocks until there is one.
@@ -194,12 +196,12 @@ fn receive_once(
     if got < 0 {
         return Err(io::Error::last_os_error());
     }
-    let Arrived { fds, sender, lost } = detach(&message);
+    let Arrived { fds, sender, pid, lost } = detach(&message);
     if got == 0 && fds.is_empty() {
         return Ok(None);
     }
     let truncated = lost || message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
-    Ok(Some(Packet { len: got as usize, fds, truncated, sender }))
+    Ok(Some(Packet { len: got as usize, fds, truncated, sender, pid }))
 }
 
 /// What came beside a message.
@@ -207,6 +209,7 @@ fn receive_once(
 struct Arrived {
     fds: Vec<OwnedFd>,
     sender: Option<(u32, u32)>,
+    pid: Option<i32>,
     /// Whether a descriptor could not be kept, for lack of a number that is not a standard one.
     lost: bool,
 }
@@ -235,6 +238,7 @@ fn detach(message: &libc::msghdr) -> Arrived {
             {
                 let credentials = ptr::read_unaligned(libc::CMSG_DATA(header).cast::<libc::ucred>());
                 arrived.sender = Some((credentials.uid, credentials.gid));
+                arrived.pid = Some(credentials.pid).filter(|&pid| pid > 0);
             }
             header = libc::CMSG_NXTHDR(message, header);
         }

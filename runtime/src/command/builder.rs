@@ -5,17 +5,17 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::shim::{CommandRef, Shim};
-use super::spec::{CommandSpec, Output, Ready};
+use super::calls::CommandRef;
+use super::ready::Ready;
+use super::shim::Shim;
+use super::spec::{CommandSpec, StreamSpec};
+use super::streams::{Inherited, Input, Output};
 use crate::actor::builder::ActorBuilder;
 use crate::actor::spawning::Spawning;
 use crate::actor::traits::ActorStruct;
-use crate::policy::{Restart, Shutdown};
 use crate::supervision::declared::{Frame, Supervised};
 use crate::supervision::{ChildSpec, IntoChild};
-use crate::sys::process;
 use crate::types::error::SpawnError;
 use crate::types::options::Options;
 
@@ -35,9 +35,9 @@ use crate::types::options::Options;
 /// However the command or its shim ends, the rest of its descendants is killed too, also in other groups or
 /// sessions.
 ///
-/// The command starts with the null device as standard input, with no other descriptors than its standard
-/// output and error, with all signals at their defaults and none blocked, and with the environment and the
-/// directory that the spawning process has at that moment.
+/// The command starts with an empty standard input unless [`stdin`](Self::stdin) says otherwise, with no
+/// other descriptors than the three standard ones, with all signals at their defaults and none blocked, and
+/// with the environment and the directory that the spawning process has at that moment.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,10 +61,10 @@ use crate::types::options::Options;
 #[must_use = "a command does nothing until `spawn`"]
 pub struct Command {
     /// The options set so far; without the environment.
-    spec: CommandSpec,
+    pub(super) spec: CommandSpec,
     inherits: bool,
     variables: BTreeMap<OsString, Option<OsString>>,
-    shim: ActorBuilder<Shim>,
+    pub(super) shim: ActorBuilder<Shim>,
 }
 
 impl fmt::Debug for Command {
@@ -78,16 +78,7 @@ impl Command {
     /// The executable at this path or, if there is no slash in it, that of this name in `PATH` (the one in
     /// the environment of the command).
     pub fn new(program: impl AsRef<OsStr>) -> Command {
-        let spec = CommandSpec {
-            program: program.as_ref().to_owned(),
-            args: Vec::new(),
-            environment: Vec::new(),
-            directory: None,
-            stop_signal: process::SIGTERM,
-            oom_score_adj: None,
-            output: Output::default(),
-            ready: Ready::default(),
-        };
+        let spec = CommandSpec::new(program.as_ref().to_owned());
         let name = Path::new(&spec.program).file_name().unwrap_or(OsStr::new("command")).to_string_lossy();
         let shim = ActorBuilder::new(&spec).name(name);
         Command { spec, inherits: true, variables: BTreeMap::new(), shim }
@@ -122,6 +113,20 @@ impl Command {
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         self.spec.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
+    }
+
+    /// What it is told as its own name (`argv[0]`). Default: the program.
+    pub fn arg0(mut self, name: impl AsRef<OsStr>) -> Command {
+        self.spec.arg0 = Some(name.as_ref().to_owned());
+        self
+    }
+
+    /// Sets variables of its environment.
+    pub fn envs(
+        self,
+        variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Command {
+        variables.into_iter().fold(self, |command, (name, value)| command.env(name, value))
     }
 
     /// Sets a variable of its environment.
@@ -162,96 +167,6 @@ impl Command {
         self
     }
 
-    /// The name of shim and command in logs and errors; that of the shim in `ps` and `top` too. Default: the
-    /// file name of the executable.
-    pub fn name(mut self, name: impl Into<String>) -> Command {
-        self.shim = self.shim.name(name);
-        self
-    }
-
-    /// A daemon is terminated first when the program ends. Default: no.
-    pub fn daemon(mut self, daemon: bool) -> Command {
-        self.shim = self.shim.daemon(daemon);
-        self
-    }
-
-    /// When it is started again after its end; an end with code 0 does not count as a crash. Default:
-    /// [`Temporary`](Restart::Temporary), never, for a spawned command; [`Permanent`](Restart::Permanent),
-    /// always, for the child of a supervisor.
-    pub fn restart(mut self, restart: Restart) -> Command {
-        self.shim = self.shim.restart(restart);
-        self
-    }
-
-    /// How many restarts are allowed within which time; as for an [actor](ActorBuilder::intensity). Default:
-    /// 1 in 10 s, or that of the supervisor.
-    pub fn intensity(mut self, restarts: u32, window: Duration) -> Command {
-        self.shim = self.shim.intensity(restarts, window);
-        self
-    }
-
-    /// How long to wait before a restart; as for an [actor](ActorBuilder::backoff). Default: not at all, or
-    /// the supervisor's setting.
-    pub fn backoff(mut self, min: Duration, max: Duration) -> Command {
-        self.shim = self.shim.backoff(min, max);
-        self
-    }
-
-    /// How it is stopped. Default: [`Timeout`](Shutdown::Timeout) after the `grace`.
-    pub fn shutdown(mut self, shutdown: impl Into<Shutdown>) -> Command {
-        self.shim = self.shim.shutdown(shutdown);
-        self
-    }
-
-    /// Its end by itself may end its supervisor. Default: no.
-    pub fn significant(mut self, significant: bool) -> Command {
-        self.shim = self.shim.significant(significant);
-        self
-    }
-
-    /// How long it may take until it is [ready](Self::ready), before it is killed. Default: 10 s.
-    pub fn start_timeout(mut self, limit: Duration) -> Command {
-        self.shim = self.shim.start_timeout(limit);
-        self
-    }
-
-    /// The number of the signal that asks it to end, 1 to 64: 2 for SIGINT, 3 for SIGQUIT. Default: 15,
-    /// SIGTERM.
-    pub fn stop_signal(mut self, signal: i32) -> Command {
-        self.spec.stop_signal = signal;
-        self
-    }
-
-    /// How readily the kernel kills it when memory runs out, -1000 (never) to 1000 (first of all):
-    /// `oom_score_adj` in proc(5). A value below the program's own needs a privilege. Default: the program's
-    /// value; actors have 300.
-    ///
-    /// ```
-    /// # use phalanx::{ExitReason, command::Command};
-    /// # #[phalanx::main]
-    /// # fn main() -> phalanx::Result<()> {
-    /// let batch = Command::shell("test $(cat /proc/self/oom_score_adj) = 900").oom_score_adj(900).spawn()?;
-    /// assert_eq!(batch.join(), ExitReason::Exited(0));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn oom_score_adj(mut self, value: i32) -> Command {
-        self.spec.oom_score_adj = Some(value);
-        self
-    }
-
-    /// What becomes of its output. Default: [`Output::Log`].
-    pub fn output(mut self, output: Output) -> Command {
-        self.spec.output = output;
-        self
-    }
-
-    /// When it is ready. Default: [`Ready::AtOnce`].
-    pub fn ready(mut self, ready: Ready) -> Command {
-        self.spec.ready = ready;
-        self
-    }
-
     /// Starts the command, and waits until it is ready, has ended or is over its start limit.
     ///
     /// # Errors
@@ -261,6 +176,8 @@ impl Command {
     /// * [`InitFailed`](SpawnError::InitFailed), with its end and its last line on standard error (or else on
     ///   standard output, where they are read: [`Output::Log`], [`Ready::Line`]), if it ended before it was
     ///   ready, as a server does that puts itself into the background;
+    /// * [`InitFailed`](SpawnError::InitFailed), with the option, if the system refuses one: a niceness, a
+    ///   limit, a user, a file for its output;
     /// * [`InitFailed`](SpawnError::InitFailed), if another process already listens at the command's address;
     /// * [`StartTimeout`](SpawnError::StartTimeout), with what was waited for and the last line, if it was
     ///   not ready in time.
@@ -300,8 +217,26 @@ impl Command {
         shim
     }
 
-    /// Checks the options that only a command has.
+    /// Checks the options that only a command has, or has in its spec.
     fn fault(&self) -> Option<&'static str> {
+        let spec = &self.spec;
+        if spec.attributes.nice.is_some_and(|nice| !(-20..=19).contains(&nice)) {
+            return Some("the option `nice` is between -20 and 19");
+        }
+        if spec.attributes.check().is_err() {
+            return Some("the option `affinity` takes at least one core");
+        }
+        if spec.memory == Some(0) {
+            return Some("the option `memory` is at least 1 byte");
+        }
+        let ids = [spec.user.user, spec.user.group].into_iter().flatten();
+        if ids.chain(spec.user.groups.iter().flatten().copied()).any(|id| id == u32::MAX) {
+            return Some("the options `uid`, `gid` and `groups` are numbers below 4294967295");
+        }
+        let is_pipe = |stream: &StreamSpec| stream.output == Output::Pipe;
+        if matches!(spec.ready, Ready::Line(_)) && spec.streams.iter().all(is_pipe) {
+            return Some("no stream can have the line of the option `ready`: both are pipes");
+        }
         if !(1..=64).contains(&self.spec.stop_signal) {
             return Some("the option `stop_signal` is the number of a signal, 1 to 64");
         }
@@ -332,7 +267,9 @@ impl Command {
             (Some(own), Some(asked)) => Some(own.join(asked).into_os_string()),
             (own, asked) => asked.or(own.map(PathBuf::into_os_string)),
         };
-        CommandSpec { environment: environment.into_iter().collect(), directory, ..self.spec.clone() }
+        let environment = environment.into_iter().collect();
+        let inherited = (self.spec.input == Input::Inherit).then(Inherited::here).flatten();
+        CommandSpec { environment, directory, inherited, ..self.spec.clone() }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The state of a command, as the threads of its shim share it.
 
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::TICK;
-use crate::reactor::own;
+use super::tail::Tail;
+use crate::reactor::{last_words, own};
 use crate::status::cut;
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;
@@ -20,7 +22,7 @@ pub(super) struct Course {
 
 pub(super) struct Facts {
     stage: Stage,
-    /// The line that means readiness has been read.
+    /// The command is ready, or has been.
     pub(super) ready: bool,
     /// How the command has ended.
     pub(super) ended: Option<End>,
@@ -29,6 +31,23 @@ pub(super) struct Facts {
     streams: [Reading; 2],
     /// How many times [`Course::catch_up`] was called.
     asked: u64,
+    /// The line that meant readiness.
+    ready_line: Option<String>,
+    /// What the command has said of itself, by its last notification that did.
+    status: Option<String>,
+    /// The last lines on standard error.
+    tail: Tail,
+    helper: Option<Helper>,
+    /// A caller waits for the end of the shim.
+    is_waited_for: bool,
+}
+
+/// Another child of the shim than the command, which asks whether the command is ready.
+#[derive(Clone, Copy, Debug)]
+struct Helper {
+    /// Not reaped before it has an end here.
+    pid: i32,
+    end: Option<Wait>,
 }
 
 /// How a command has ended.
@@ -69,11 +88,22 @@ pub(super) enum Channel {
 }
 
 impl Course {
-    /// Creates the state; `is_read` says whether the shim reads the streams.
-    pub(super) fn of(pid: i32, is_read: bool) -> Course {
-        let streams = [(); 2].map(|()| Reading { is_open: is_read, ..Reading::default() });
-        let facts =
-            Facts { stage: Stage::Starting, ready: false, ended: None, drained: false, streams, asked: 0 };
+    /// Creates the state; `is_read` says which streams the shim reads.
+    pub(super) fn of(pid: i32, is_read: [bool; 2], is_ready: bool) -> Course {
+        let streams = is_read.map(|is_open| Reading { is_open, ..Reading::default() });
+        let facts = Facts {
+            stage: Stage::Starting,
+            ready: is_ready,
+            ended: None,
+            drained: false,
+            streams,
+            asked: 0,
+            ready_line: None,
+            status: None,
+            tail: Tail::default(),
+            helper: None,
+            is_waited_for: false,
+        };
         Course { pid, facts: Mutex::new(facts), changed: Condvar::new() }
     }
 
@@ -86,9 +116,17 @@ impl Course {
         self.changed.wait_timeout(facts, limit).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Notes a line. One that comes after the end is not the command's.
+    /// The pid of the command, which may have ended.
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Notes a line. One that comes after the end does not mean that the command is ready.
     pub(super) fn heard(&self, channel: Channel, line: &str, pattern: Option<&str>) {
         let mut facts = self.lock();
+        if channel == Channel::Stderr && !facts.drained {
+            facts.tail.push(line);
+        }
         if facts.stage != Stage::Starting || facts.ready || facts.ended.is_some() {
             return;
         }
@@ -97,8 +135,36 @@ impl Course {
         }
         if pattern.is_some_and(|pattern| line.contains(pattern)) {
             facts.ready = true;
+            facts.ready_line = Some(line.to_owned());
         }
         self.changed.notify_all();
+    }
+
+    /// Notes what the command has said by a notification.
+    pub(super) fn notified(&self, is_ready: bool, status: Option<&str>) {
+        let mut facts = self.lock();
+        if let Some(status) = status {
+            facts.status = Some(cut(status, WORDS).to_owned());
+        }
+        if is_ready && facts.stage == Stage::Starting && facts.ended.is_none() {
+            facts.ready = true;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Notes that the command is ready, as it is seen from outside.
+    pub(super) fn note_ready(&self) {
+        self.lock().ready = true;
+    }
+
+    /// The line that meant readiness, if the command became ready by one.
+    pub(super) fn ready_line(&self) -> Option<String> {
+        self.lock().ready_line.clone()
+    }
+
+    /// What the command has said of itself, if it has.
+    pub(super) fn status(&self) -> Option<String> {
+        self.lock().status.clone()
     }
 
     /// A stream has been read to its end.
@@ -163,14 +229,83 @@ impl Course {
     /// The command's pid; `None` if the command has ended and the shim is to end otherwise. Does not return
     /// if the command has ended and the shim ends with it.
     pub(super) fn running_pid(&self) -> Option<i32> {
+        self.running().map(|_| self.pid)
+    }
+
+    /// Sends a signal to the command, and to no other process; returns as [`running_pid`](Self::running_pid).
+    pub(super) fn signal(&self, number: i32) -> Option<io::Result<()>> {
+        // It is reaped under the lock only, so its number is not another process' now.
+        self.running().map(|_locked| process::signal_child(self.pid, number))
+    }
+
+    /// The lock, while the command runs.
+    fn running(&self) -> Option<MutexGuard<'_, Facts>> {
         let mut facts = self.lock();
         while process::has_ended(self.pid) {
             if signal::is_sent(process::SIGTERM) || own::is_to_stop() {
                 return None;
             }
+            facts.is_waited_for = true;
             facts = self.wait(facts, TICK);
         }
-        Some(self.pid)
+        Some(facts)
+    }
+
+    /// Whether a caller waits for the end of the shim.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.lock().is_waited_for
+    }
+
+    /// Starts the helper, unless there is one.
+    pub(super) fn start_helper(&self, start: impl FnOnce() -> Result<i32, String>) -> Result<(), String> {
+        // Under the lock, so that its end is not taken for that of an orphan.
+        let mut facts = self.lock();
+        if facts.helper.is_none() {
+            facts.helper = Some(Helper { pid: start()?, end: None });
+        }
+        Ok(())
+    }
+
+    /// How the helper has ended, once; then there may be another one.
+    pub(super) fn helper_end(&self) -> Option<Wait> {
+        let mut facts = self.lock();
+        let end = facts.helper.and_then(|helper| helper.end);
+        if end.is_some() {
+            facts.helper = None;
+        }
+        end
+    }
+
+    /// Kills the helper with its group, if there is one.
+    pub(super) fn kill_helper(&self) {
+        let facts = self.lock();
+        if let Some(Helper { pid, end: None }) = facts.helper {
+            process::kill(-pid, process::SIGKILL);
+        }
+    }
+
+    /// The pid of the helper, if one runs.
+    pub(super) fn helper(&self) -> Option<i32> {
+        self.lock().helper.filter(|helper| helper.end.is_none()).map(|helper| helper.pid)
+    }
+
+    /// Reaps a child that is not the command; the helper with what is left of its group.
+    pub(super) fn reap_other(&self, pid: i32) {
+        let mut facts = self.lock();
+        match &mut facts.helper {
+            Some(helper) if helper.pid == pid && helper.end.is_none() => {
+                process::kill(-pid, process::SIGKILL);
+                helper.end = process::reap(pid);
+                self.changed.notify_all();
+            }
+            _ => drop(process::reap(pid)),
+        }
+    }
+
+    /// Whether the command has ended before it was ready.
+    pub(super) fn has_failed_to_start(&self) -> bool {
+        let facts = self.lock();
+        facts.ended.is_some() && !facts.ready
     }
 
     /// Whether the command was told to stop.
@@ -191,6 +326,7 @@ impl Course {
             process::kill(process::pid(), process::SIGTERM);
             return;
         }
+        facts.leave_last_lines();
         process::reap(self.pid);
         match end.wait {
             Wait::Exited(code) => process::exit_now(code),
@@ -214,6 +350,20 @@ impl Course {
 }
 
 impl Facts {
+    /// Leaves the last lines on standard error on the page of the shim, where the supervisor finds them.
+    pub(super) fn leave_last_lines(&self) {
+        if let Some(lines) = self.tail.text() {
+            last_words::say(&lines);
+        }
+    }
+
+    /// What the command has said while it is not ready, as the end of a sentence about that.
+    pub(super) fn told(&self) -> String {
+        let last = self.last_words().map(|words| format!("; its last line was: {words}"));
+        let status = self.status.as_ref().map(|status| format!("; its status was: {status}"));
+        status.or(last).unwrap_or_default()
+    }
+
     /// The last line read from standard error, or else from standard output.
     pub(super) fn last_words(&self) -> Option<&str> {
         let [stdout, stderr] = &self.streams;

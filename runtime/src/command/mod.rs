@@ -4,17 +4,30 @@
 // Imports no other service, and never `spawn`, `supervisor` or `child`.
 
 mod builder;
+mod calls;
+mod check;
+mod error;
 pub(crate) mod exit_race;
+mod notify;
+mod options;
 mod output;
+mod pipes;
 mod probe;
+mod ready;
 pub(crate) mod shim;
 mod spec;
+mod streams;
+mod tail;
 
 use std::time::Duration;
 
 pub use builder::Command;
-pub use shim::{CommandCalls, CommandRef, Shim};
-pub use spec::{Output, Ready};
+pub use calls::{CommandCalls, CommandRef};
+pub use error::{CommandError, StreamError};
+pub use pipes::{InputWriter, OutputReader};
+pub use ready::Ready;
+pub use shim::Shim;
+pub use streams::{Input, Output};
 
-/// How often the shim polls for what wakes no thread: a port that opens, and SIGTERM.
+/// How often the shim polls for what wakes no thread: a port that opens, a probe that is due, and SIGTERM.
 const TICK: Duration = Duration::from_millis(10);

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::exit_race::{Channel, Course};
-use super::spec::{CommandSpec, Output, Ready};
+use super::ready::Ready;
+use super::spec::{CommandSpec, Level};
+use super::streams::{self, Output};
 use crate::ipc::user_code;
 use crate::logging::outbox;
 use crate::sys::poll::{self, Event};
@@ -22,7 +24,7 @@ pub(super) struct Stream {
     channel: Channel,
     /// The command's name.
     command: String,
-    output: Output,
+    sink: Sink,
     /// The text that means the command is ready.
     pattern: Option<String>,
     course: Arc<Course>,
@@ -31,26 +33,53 @@ pub(super) struct Stream {
     bell: Event,
 }
 
+/// Where the lines go.
+enum Sink {
+    Log(Level),
+    Inherit,
+    File(File),
+    Null,
+}
+
+impl Sink {
+    /// # Errors
+    /// In words, if the file cannot be opened.
+    fn of(channel: Channel, spec: &CommandSpec) -> Result<Sink, String> {
+        let stream = spec.stream(channel);
+        Ok(match &stream.output {
+            Output::Log => Sink::Log(stream.level.unwrap_or(channel.level())),
+            Output::Inherit => Sink::Inherit,
+            Output::File(path) => Sink::File(streams::open(&spec.directory().join(path))?),
+            Output::Null | Output::Pipe => Sink::Null,
+        })
+    }
+}
+
 impl Stream {
     /// Starts to read.
+    ///
+    /// # Errors
+    /// In words.
     pub(super) fn read(
         channel: Channel,
         spec: &CommandSpec,
         course: &Arc<Course>,
         pipe: File,
-    ) -> io::Result<Arc<Stream>> {
+    ) -> Result<Arc<Stream>, String> {
+        let failed = |error: io::Error| format!("cannot read the output: {error}");
         let pattern = if let Ready::Line(text) = &spec.ready { Some(text.clone()) } else { None };
         let stream = Arc::new(Stream {
             channel,
             command: crate::actor::current::current().name().to_owned(),
-            output: spec.output,
+            sink: Sink::of(channel, spec)?,
             pattern,
             course: Arc::clone(course),
             lines: Mutex::default(),
-            bell: Event::new()?,
+            bell: Event::new().map_err(failed)?,
         });
         let reader = Arc::clone(&stream);
-        thread::Builder::new().name(channel.name().to_owned()).spawn(move || reader.run(pipe))?;
+        let thread = thread::Builder::new().name(channel.name().to_owned());
+        thread.spawn(move || reader.run(pipe)).map_err(failed)?;
         Ok(stream)
     }
 
@@ -66,7 +95,8 @@ impl Stream {
             match pipe.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(len) => {
-                    // The program's output has no reader any more: the command must see a closed pipe, too.
+                    // The program's output has no reader any more, or the file is full: the command must see
+                    // a closed pipe, too.
                     if self.pass_on(&chunk[..len]).is_err() {
                         break;
                     }
@@ -103,10 +133,11 @@ impl Stream {
     }
 
     fn pass_on(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut out: Box<dyn Write> = match (self.output, self.channel) {
-            (Output::Log | Output::Discard, _) => return Ok(()),
-            (Output::Inherit, Channel::Stdout) => Box::new(io::stdout().lock()),
-            (Output::Inherit, Channel::Stderr) => Box::new(io::stderr().lock()),
+        let mut out: Box<dyn Write> = match (&self.sink, self.channel) {
+            (Sink::Log(_) | Sink::Null, _) => return Ok(()),
+            (Sink::File(file), _) => Box::new(file),
+            (Sink::Inherit, Channel::Stdout) => Box::new(io::stdout().lock()),
+            (Sink::Inherit, Channel::Stderr) => Box::new(io::stderr().lock()),
         };
         out.write_all(bytes)?;
         out.flush()
@@ -120,28 +151,32 @@ impl Stream {
     }
 
     fn deliver(&self, line: &str) {
-        if self.output == Output::Log {
+        if let Sink::Log(level) = self.sink {
             // A subscriber may panic, for instance when its own output has no reader any more. The command
             // does not depend on it.
-            let _ = user_code::caught(|| self.log(line));
+            let _ = user_code::caught(|| self.log(level, line));
         }
         self.course.heard(self.channel, line, self.pattern.as_deref());
     }
 
-    fn log(&self, line: &str) {
+    fn log(&self, level: Level, line: &str) {
         let (command, stream) = (&*self.command, self.channel.name());
-        let is_wanted = match self.channel {
-            Channel::Stdout => tracing::enabled!(target: TARGET, tracing::Level::INFO),
-            Channel::Stderr => tracing::enabled!(target: TARGET, tracing::Level::WARN),
-        };
-        if !is_wanted {
-            return;
+        // The level of an event is a constant of its place.
+        macro_rules! event {
+            ($level:ident) => {
+                if tracing::enabled!(target: TARGET, tracing::Level::$level) {
+                    // A full pipe holds up the command meanwhile, but not its end.
+                    outbox::await_room(|| self.course.is_stopping());
+                    tracing::event!(target: TARGET, tracing::Level::$level, command, stream, "{line}");
+                }
+            };
         }
-        // A full pipe holds up the command meanwhile, but not its end.
-        outbox::await_room(|| self.course.is_stopping());
-        match self.channel {
-            Channel::Stdout => tracing::info!(target: TARGET, command, stream, "{line}"),
-            Channel::Stderr => tracing::warn!(target: TARGET, command, stream, "{line}"),
+        match level {
+            Level::Error => event!(ERROR),
+            Level::Warn => event!(WARN),
+            Level::Info => event!(INFO),
+            Level::Debug => event!(DEBUG),
+            Level::Trace => event!(TRACE),
         }
     }
 }
@@ -154,6 +189,14 @@ impl Channel {
         match self {
             Channel::Stdout => "stdout",
             Channel::Stderr => "stderr",
+        }
+    }
+
+    /// The level of its lines, unless an option says otherwise.
+    fn level(self) -> Level {
+        match self {
+            Channel::Stdout => Level::Info,
+            Channel::Stderr => Level::Warn,
         }
     }
 }

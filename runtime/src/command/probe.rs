@@ -1,13 +1,18 @@
-//! Whether a server listens at an address.
+//! Whether a command is ready that does not say so itself: a server listens at an address, or another
+//! command says so.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::TICK;
-use super::spec::{CommandSpec, Ready};
+use super::check::Check;
+use super::exit_race::Course;
+use super::ready::Ready;
+use super::spec::CommandSpec;
+use crate::sys::process;
 
 /// How long the previous incarnation may take to let go of the address.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -18,10 +23,11 @@ const CONNECT: Duration = Duration::from_millis(200);
 pub(super) enum Probe {
     Port(Vec<SocketAddr>),
     Path(PathBuf),
+    Check(Check),
 }
 
 impl Probe {
-    /// The address at which the command is to listen, if its readiness depends on one.
+    /// What is looked at, if its readiness depends on something outside of it.
     ///
     /// # Errors
     /// In words, if the address does not resolve, or if another process listens there already: a probe could
@@ -30,10 +36,11 @@ impl Probe {
         let (probe, address) = match &spec.ready {
             Ready::Port(address) => (Probe::Port(resolve(address)?), address.clone()),
             Ready::Socket(path) => {
-                let path = Path::new(spec.directory.as_deref().unwrap_or_default()).join(path);
+                let path = spec.directory().join(path);
                 (Probe::Path(path.clone()), path.display().to_string())
             }
-            Ready::AtOnce | Ready::Line(_) => return Ok(None),
+            Ready::Command(words) => return Ok(Some(Probe::Check(Check::new(words)))),
+            Ready::AtOnce | Ready::Line(_) | Ready::Notify => return Ok(None),
         };
         let start = Instant::now();
         while probe.is_open() {
@@ -45,10 +52,23 @@ impl Probe {
         Ok(Some(probe))
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    /// Whether the command is ready; called every [`TICK`] until it is.
+    ///
+    /// # Errors
+    /// In words, if that cannot be found out.
+    pub(super) fn says_ready(&mut self, spec: &CommandSpec, course: &Course) -> Result<bool, String> {
+        match self {
+            Probe::Check(check) => check.passes(spec, course),
+            // The listener must be the command itself, not a process that it has left behind.
+            listener => Ok(listener.is_open() && !process::has_ended(course.pid())),
+        }
+    }
+
+    fn is_open(&self) -> bool {
         match self {
             Probe::Port(addresses) => addresses.iter().any(is_open),
             Probe::Path(path) => UnixStream::connect(path).is_ok(),
+            Probe::Check(_) => false,
         }
     }
 }

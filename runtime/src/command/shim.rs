@@ -5,8 +5,9 @@
 //! mirror. For the supervisor it is an actor like any other.
 //!
 //! **Threads.** The main thread starts the command, waits in its init until the command is ready, and from
-//! then on in its mailbox. One thread for each stream reads lines; another one waits for the command's end
-//! and, like an init, reaps the orphans that the command leaves to the shim.
+//! then on in its mailbox. One thread for each stream reads lines, and one notifications, as far as they are
+//! the shim's to read; another one waits for the command's end and, like an init, reaps the orphans that the
+//! command leaves to the shim.
 //!
 //! **The end.** If the command ends by itself, the shim ends in the same way, without an exit notice, so that
 //! its wait status says how. If a stop has been ordered, the shim ends the command and reports `Stopped`. The
@@ -32,29 +33,33 @@
 //! which kills orphans with their groups. The tree's mark is always in the command's environment, even after
 //! `env_clear`.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use super::TICK;
+use super::calls::{self, CommandCalls};
+use super::error::CommandError;
 use super::exit_race::{Channel, Course, End};
+use super::notify::{self, Notifications};
 use super::output::{Stream, TARGET};
+use super::pipes::{self, InputWriter, OutputReader, Pipes};
 use super::probe::Probe;
-use super::spec::{CommandSpec, Ready};
-use crate::actor::actor_ref::ActorRef;
+use super::ready::Ready;
+use super::spec::CommandSpec;
 use crate::actor::answer::Answer;
 use crate::actor::call::Call;
 use crate::actor::message::InitCodec;
-use crate::actor::raw_ref::RawRef;
-use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure};
+use crate::actor::traits::{Actor, ActorStruct, InitFailure};
 use crate::control::orphans;
 use crate::reactor::last_words;
+use crate::status::Phase;
 use crate::sys::process::{self, Wait};
 use crate::sys::{procfs, signal};
-use crate::types::error::CallError;
 use crate::types::exit::ExitReason;
 use crate::types::method::Method;
 use crate::types::options::Options;
@@ -65,53 +70,23 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// How long the shim tries to end the remaining processes. The supervisor tries too.
 const LAST: Duration = Duration::from_secs(1);
 
-/// A command that runs: a ref to its [`Shim`], with everything that a ref offers of a process, and
-/// [`command_pid`](CommandCalls::command_pid).
-pub type CommandRef = ActorRef<Shim>;
+/// How long the end of a command is held back until its readers have been handed out.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How long the reply to a message in progress may take.
+const REPLY: Duration = Duration::from_secs(1);
 
 /// The actor that keeps a [`Command`](crate::command::Command).
 pub struct Shim {
-    pid: i32,
     stop_signal: i32,
     course: Arc<Course>,
     streams: Vec<Arc<Stream>>,
+    pipes: Arc<Pipes>,
 }
 
 impl fmt::Debug for Shim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shim").field("pid", &self.pid).finish_non_exhaustive()
-    }
-}
-
-/// The messages of a [`Shim`], as methods of the reference to it.
-#[derive(Clone, Debug)]
-pub struct CommandCalls(RawRef);
-
-const COMMAND_PID: u32 = 0;
-
-impl CommandCalls {
-    /// The process id of the command itself; that of its shim is [`pid`](ActorRef::pid). Blocks until the
-    /// shim has replied. Never returns the pid of a command that had ended before the call.
-    ///
-    /// # Errors
-    /// [`CallError::Died`], [`CallError::Gone`] or [`CallError::Stopped`] if the command has ended.
-    pub fn command_pid(&self) -> Result<u32, CallError> {
-        loop {
-            // None: the command has ended, and its shim is about to.
-            if let Some(pid) = self.0.ask::<_, Option<u32>>(COMMAND_PID, ()).wait()? {
-                return Ok(pid);
-            }
-        }
-    }
-}
-
-impl Calls for CommandCalls {
-    fn from_raw(raw: RawRef) -> CommandCalls {
-        CommandCalls(raw)
-    }
-
-    fn raw(&self) -> &RawRef {
-        &self.0
+        f.debug_struct("Shim").field("pid", &self.course.pid()).finish_non_exhaustive()
     }
 }
 
@@ -123,18 +98,28 @@ impl ActorStruct for Shim {
 impl Actor for Shim {
     type Init = CommandSpec;
     const CODEC: InitCodec<CommandSpec> = InitCodec::NEW;
-    const METHODS: &'static [Method] = &[Method::ask("command_pid")];
+    const METHODS: &'static [Method] = calls::METHODS;
 
     fn init(spec: CommandSpec) -> Result<Shim, InitFailure> {
-        let probe = Probe::of(&spec).map_err(InitFailure)?;
+        let mut probe = Probe::of(&spec).map_err(InitFailure)?;
         let shim = Shim::start(&spec).map_err(InitFailure)?;
-        shim.await_readiness(&spec, probe.as_ref()).map_err(InitFailure)?;
+        shim.await_readiness(&spec, probe.as_mut()).map_err(InitFailure)?;
         Ok(shim)
     }
 
     fn handle(&mut self, call: Call<'_>) -> Answer {
         match call.method() {
-            COMMAND_PID => call.ask(|(): ()| self.course.running_pid().map(i32::cast_unsigned)),
+            calls::COMMAND_PID => call.ask(|(): ()| self.course.running_pid().map(i32::cast_unsigned)),
+            calls::SIGNAL => call.ask_result(|number| self.signal(number)),
+            calls::STDIN => call.ask_result(|(): ()| self.input()),
+            calls::STDOUT => {
+                call.ask_result(|(): ()| self.pipes.take(pipes::End::Stdout).map(OutputReader::of))
+            }
+            calls::STDERR => {
+                call.ask_result(|(): ()| self.pipes.take(pipes::End::Stderr).map(OutputReader::of))
+            }
+            calls::READY_LINE => call.ask(|(): ()| self.course.ready_line()),
+            calls::STATUS => call.ask(|(): ()| self.course.status()),
             _ => call.unknown(),
         }
     }
@@ -150,53 +135,73 @@ impl Actor for Shim {
 
 impl Shim {
     fn start(spec: &CommandSpec) -> Result<Shim, String> {
-        let mut command = spec.command();
-        process::prepare(&mut command, readiness_to_be_killed(spec)?);
-        let mut child = command.spawn().map_err(|error| spec.explain(&error))?;
-        let pid = child.id() as i32;
-        let pipes = [
-            (Channel::Stdout, child.stdout.take().map(OwnedFd::from)),
-            (Channel::Stderr, child.stderr.take().map(OwnedFd::from)),
+        let failed = |error| format!("cannot hear notifications: {error}");
+        let notifications = match spec.ready {
+            Ready::Notify => Some(Notifications::open().map_err(failed)?),
+            _ => None,
+        };
+        let mut command = spec.command()?;
+        command.envs(notifications.as_ref().map(|socket| (notify::VARIABLE, socket.address())));
+        let refusal = spec.prepare(&mut command)?;
+        let started = command.spawn();
+        let told = |error| spec.explain(OsStr::new(&spec.program), refusal.attribute(), &error);
+        let mut child = started.map_err(told)?;
+        let pid = child.id().cast_signed();
+        let stdin = child.stdin.take().map(OwnedFd::from);
+        let mut stdout = child.stdout.take().map(OwnedFd::from);
+        let mut stderr = child.stderr.take().map(OwnedFd::from);
+        let is_read = [Channel::Stdout, Channel::Stderr].map(|channel| spec.is_read(channel));
+        let read = [
+            (Channel::Stdout, stdout.take_if(|_| is_read[0])),
+            (Channel::Stderr, stderr.take_if(|_| is_read[1])),
         ];
         let mut shim = Shim {
-            pid,
             stop_signal: spec.stop_signal,
-            course: Arc::new(Course::of(pid, spec.is_read())),
+            course: Arc::new(Course::of(pid, is_read, spec.ready == Ready::AtOnce)),
             streams: Vec::new(),
+            pipes: Arc::new(Pipes::new([stdin, stdout, stderr])),
         };
-        let pipes = pipes.into_iter().filter_map(|(channel, pipe)| Some((channel, File::from(pipe?))));
+        let read = read.into_iter().filter_map(|(channel, pipe)| Some((channel, File::from(pipe?))));
         // The command ends with this process, which ends now if this fails.
-        shim.watch(spec, pipes).map_err(|error| format!("cannot start a thread: {error}"))?;
+        shim.watch(spec, read, notifications)?;
         Ok(shim)
     }
 
     /// Starts the threads.
-    fn watch(&mut self, spec: &CommandSpec, pipes: impl Iterator<Item = (Channel, File)>) -> io::Result<()> {
-        for (channel, pipe) in pipes {
+    fn watch(
+        &mut self,
+        spec: &CommandSpec,
+        read: impl Iterator<Item = (Channel, File)>,
+        notifications: Option<Notifications>,
+    ) -> Result<(), String> {
+        for (channel, pipe) in read {
             self.streams.push(Stream::read(channel, spec, &self.course, pipe)?);
         }
-        let (pid, course, streams) = (self.pid, Arc::clone(&self.course), self.streams.clone());
-        thread::Builder::new().name("waiter".to_owned()).spawn(move || await_end(pid, &course, &streams))?;
+        let failed = |error| format!("cannot start a thread: {error}");
+        if let Some(notifications) = notifications {
+            notifications.listen(Arc::clone(&self.course)).map_err(failed)?;
+        }
+        let (course, streams) = (Arc::clone(&self.course), self.streams.clone());
+        let pipes = Arc::clone(&self.pipes);
+        let thread = thread::Builder::new().name("waiter".to_owned());
+        thread.spawn(move || await_end(&course, &streams, &pipes)).map_err(failed)?;
         Ok(())
     }
 
     /// # Errors
     /// In words, if it has ended or is to be stopped before it is ready.
-    fn await_readiness(&self, spec: &CommandSpec, probe: Option<&Probe>) -> Result<(), String> {
-        if spec.ready == Ready::AtOnce {
-            return Ok(());
-        }
+    fn await_readiness(&self, spec: &CommandSpec, mut probe: Option<&mut Probe>) -> Result<(), String> {
         let mut said = None;
         loop {
             let facts = self.course.lock();
-            let words = facts.last_words().map(|words| format!(": {words}")).unwrap_or_default();
             if facts.ready {
                 last_words::expect("");
                 return Ok(());
             }
             if let Some(end) = facts.ended.filter(|_| facts.drained) {
+                let words = facts.last_words().map(|words| format!(": {words}")).unwrap_or_default();
                 drop(facts);
-                process::reap(self.pid);
+                process::reap(self.course.pid());
                 let left = match end.left {
                     0 => String::new(),
                     left => format!(", and {}", leaves_behind(end.wait, left)),
@@ -204,79 +209,102 @@ impl Shim {
                 let end = in_words(end.wait);
                 return Err(format!("`{}` {end} before it was ready{left}{words}", spec.program()));
             }
+            let told = facts.told();
             drop(self.course.wait(facts, TICK));
-            if said.as_ref() != Some(&words) {
+            if said.as_ref() != Some(&told) {
                 // The supervisor reports this text if it ends the shim at the start limit.
-                let last = words.strip_prefix(": ").map(|words| format!("; its last line was: {words}"));
-                last_words::expect(&format!("{}{}", spec.awaited(), last.unwrap_or_default()));
-                said = Some(words);
+                last_words::expect(&format!("{}{told}", spec.ready.awaited()));
+                said = Some(told);
             }
             if signal::is_noted(process::SIGTERM) {
+                self.course.kill_helper();
                 self.stop();
                 return Err(format!("`{}` was stopped before it was ready", spec.program()));
             }
-            // The listener must be the command itself, not a process that it has left behind.
-            if probe.is_some_and(Probe::is_open) && !process::has_ended(self.pid) {
-                last_words::expect("");
-                return Ok(());
+            if let Some(probe) = &mut probe
+                && probe.says_ready(spec, &self.course)?
+            {
+                self.course.note_ready();
             }
         }
+    }
+
+    /// Returns `false` if the command has ended, and the shim is about to.
+    fn signal(&self, number: i32) -> Result<bool, CommandError> {
+        if !(1..=64).contains(&number) {
+            return Err(CommandError::NoSignal(number));
+        }
+        match self.course.signal(number) {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(error)) => Err(CommandError::Refused(error.to_string())),
+        }
+    }
+
+    fn input(&self) -> Result<InputWriter, CommandError> {
+        let end = self.pipes.take(pipes::End::Stdin)?;
+        InputWriter::of(end).map_err(|error| CommandError::Refused(error.to_string()))
     }
 
     /// Ends the command in order. If that takes too long, the supervisor ends both.
     fn stop(&self) {
         self.course.stop(self.stop_signal);
         // Processes that the command has started may need longer than itself.
-        process::await_group(self.pid);
+        process::await_group(self.course.pid());
         catch_up(&self.course, &self.streams, Instant::now() + DRAIN);
         finish_lines(&self.streams);
-        end_what_is_left(self.pid);
+        end_what_is_left(&self.course);
+        self.course.lock().leave_last_lines();
     }
 }
 
-/// The command's `oom_score_adj`, which is not that of its shim.
-///
-/// # Errors
-/// In words, if the command may not have the value that was asked for.
-fn readiness_to_be_killed(spec: &CommandSpec) -> Result<Option<i32>, String> {
-    let Some(asked) = spec.oom_score_adj else {
-        // The supervisor has the program's value.
-        let of_program = fs::read_to_string(format!("/proc/{}/oom_score_adj", process::parent()));
-        return Ok(of_program.ok().and_then(|text| text.trim().parse().ok()));
-    };
-    let own = fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
-    // Tried here, because the child between fork and exec cannot report an error in words.
-    fs::write("/proc/self/oom_score_adj", asked.to_string())
-        .map_err(|error| format!("the option `oom_score_adj` cannot be {asked}: {error}"))?;
-    let _ = fs::write("/proc/self/oom_score_adj", own);
-    Ok(Some(asked))
-}
-
 /// The thread that waits for the end of the command.
-fn await_end(pid: i32, course: &Course, streams: &[Arc<Stream>]) {
+fn await_end(course: &Course, streams: &[Arc<Stream>], pipes: &Pipes) {
     while let Some((ended, end)) = process::await_ended_child() {
-        if ended != pid {
-            process::reap(ended);
+        if ended != course.pid() {
+            course.reap_other(ended);
             continue;
         }
         // Output written before the end counts as the command's.
         catch_up(course, streams, Instant::now() + DRAIN);
-        course.has_ended(End { wait: end, left: left_behind(pid).len() });
-        read_on(pid, course, streams);
-        let left = left_behind(pid).len();
+        course.has_ended(End { wait: end, left: left_behind(course).len() });
+        read_on(course, streams);
+        let left = left_behind(course).len();
         if left > 0 && !course.is_stopping() {
             tracing::warn!(target: TARGET, command = crate::actor::current::current().name(), "{}", leaves_behind(end, left));
         }
         if !course.is_stopping() {
             // Before the command can be started again: many servers cannot run beside remains of their last
             // incarnation.
-            end_what_is_left(pid);
+            course.kill_helper();
+            end_what_is_left(course);
         }
         if let Wait::Signaled { core_dumped: true, .. } = end {
             // The shim dies of the same signal without a core, so its exit reason does not report one.
             tracing::warn!(target: TARGET, command = crate::actor::current::current().name(), "core dumped");
         }
+        linger(course, pipes);
         return course.has_drained();
+    }
+}
+
+/// Waits until the pipes of a command that has ended are in the hands of their readers, and the caller of a
+/// message in progress has its reply.
+fn linger(course: &Course, pipes: &Pipes) {
+    let is_over = |start: Instant, limit| {
+        start.elapsed() >= limit
+            || course.is_stopping()
+            || course.is_waited_for()
+            || course.has_failed_to_start()
+    };
+    let start = Instant::now();
+    while pipes.has_unread() && !is_over(start, LINGER) {
+        thread::sleep(TICK);
+    }
+    // A message in progress may be the signal that has ended the command, or a reply with a pipe.
+    let (start, page) = (Instant::now(), last_words::page());
+    while page.is_some_and(|page| page.phase() != Phase::Idle) && !is_over(start, REPLY) {
+        thread::sleep(TICK);
     }
 }
 
@@ -287,10 +315,10 @@ fn catch_up(course: &Course, streams: &[Arc<Stream>], deadline: Instant) {
 
 /// Reads what helpers of the command still write, up to the last line, finished or not. Helpers are in the
 /// command's group; a process that has put itself into the background is not waited for.
-fn read_on(pid: i32, course: &Course, streams: &[Arc<Stream>]) {
+fn read_on(course: &Course, streams: &[Arc<Stream>]) {
     let deadline = Instant::now() + DRAIN;
-    let is_helper = |&left: &i32| process::group(left) == Some(pid);
-    while course.is_reading() && left_behind(pid).iter().any(is_helper) && Instant::now() < deadline {
+    let is_helper = |&left: &i32| process::group(left) == Some(course.pid());
+    while course.is_reading() && left_behind(course).iter().any(is_helper) && Instant::now() < deadline {
         thread::sleep(TICK);
     }
     catch_up(course, streams, deadline);
@@ -302,17 +330,18 @@ fn finish_lines(streams: &[Arc<Stream>]) {
 }
 
 /// Processes that became the shim's children by the end of the command, and still run.
-fn left_behind(command: i32) -> Vec<i32> {
+fn left_behind(course: &Course) -> Vec<i32> {
+    let own = [Some(course.pid()), course.helper()];
     let mut left = procfs::children_of_all_threads(process::pid());
-    left.retain(|&pid| pid != command && !process::has_ended(pid));
+    left.retain(|&pid| !own.contains(&Some(pid)) && !process::has_ended(pid));
     left
 }
 
 /// Ends the processes that became the shim's children by the end of the command.
-fn end_what_is_left(command: i32) {
+fn end_what_is_left(course: &Course) {
     let deadline = Instant::now() + LAST;
     loop {
-        let left = left_behind(command);
+        let left = left_behind(course);
         if left.is_empty() || Instant::now() > deadline {
             return;
         }

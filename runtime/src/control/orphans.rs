@@ -50,8 +50,9 @@ pub(crate) fn sweep(tree: &str) {
     }
 }
 
-/// Opens the handle, then checks the mark again: so the signal cannot reach a later process with this pid.
-fn kill_marked(pid: i32, mark: &str) {
+/// Kills a process if it has this mark. Opens the handle, then checks the mark: so the signal cannot reach a
+/// later process with this pid.
+pub(crate) fn kill_marked(pid: i32, mark: &str) {
     let Ok(handle) = process::pidfd(pid) else { return };
     if matches!(mark_of(pid, mark), Marked::Yes) {
         let _ = process::signal(handle.as_fd(), process::SIGKILL);

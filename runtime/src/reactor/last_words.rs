@@ -25,6 +25,16 @@ pub(crate) fn expect(what: &str) {
     }
 }
 
+/// In place of the location of a panic: the words are the last lines that a command has written.
+pub(crate) const SAID: &str = "(said)";
+
+/// Notes the last lines that a command has written.
+pub(crate) fn say(lines: &str) {
+    if let Some(status_page) = OWN.get() {
+        status_page.last_words(lines, SAID, None);
+    }
+}
+
 /// Sets the status page of this process.
 pub(crate) fn keep(status_page: &'static StatusPage) {
     let _ = OWN.set(status_page);

@@ -192,6 +192,7 @@ impl Monitor {
             reason: exit_record.reason.clone(),
             in_progress: busy.map(|busy| InProgress { method: busy.method, running: busy.running }),
             unserved: exit_record.unserved as usize,
+            last_lines: exit_record.said.clone(),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct ExitRecord {
     pub(crate) unanswered: Vec<(u64, u64)>,
     /// Why no other process follows, if this exit is not the reason.
     pub(crate) end: Option<End>,
+    /// The last lines of a command.
+    pub(crate) said: Option<String>,
 }
 
 /// Why an actor ended while it waited for its next process.
@@ -173,6 +175,7 @@ impl ExitRecord {
             unserved: 0,
             unanswered: Vec::new(),
             end: None,
+            said: None,
         }
     }
 
@@ -204,6 +207,6 @@ impl ExitRecord {
             self.in_progress.clone().map(|busy| InProgressRecord { method: short(&busy.method), ..busy });
         // Callers beyond the first two time out. This record is only for processes that missed several exits.
         let unanswered = self.unanswered.iter().copied().take(2).collect();
-        ExitRecord { reason, refusal: None, in_progress, unanswered, ..self.clone() }
+        ExitRecord { reason, refusal: None, in_progress, unanswered, said: None, ..self.clone() }
     }
 }

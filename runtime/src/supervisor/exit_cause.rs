@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::control::request::Spec;
 use crate::policy::Exit;
 use crate::reactor::last_words;
-use crate::status::{ExitNotice, ExitRecord, InProgressRecord, Phase, StatusPage};
+use crate::status::{ExitNotice, ExitRecord, InProgressRecord, Phase, StatusPage, cut};
 use crate::sys::clock;
 use crate::sys::process::{SIGABRT, SIGKILL, Wait};
 use crate::types::exit::{ExitReason, StoppedBy};
@@ -33,6 +33,9 @@ pub(crate) enum KillReason {
     },
 }
 
+/// How much of the last lines of a command is recorded, in bytes.
+const SAID: usize = 512;
+
 /// Stands for a method: the child took no messages.
 pub(crate) const TAKING: u32 = u32::MAX;
 
@@ -55,7 +58,9 @@ pub(crate) fn exit_record(
     let unserved = status_page.depth().load(std::sync::atomic::Ordering::SeqCst).min(status_page.capacity());
     let unanswered = status_page.unanswered();
     let reason = reason(methods, status_page, wait, kill_reason);
-    ExitRecord { reason, code, refusal, in_progress, unserved, unanswered, ..ExitRecord::orphaned() }
+    let said = status_page.words().filter(|(lines, place, _)| place == last_words::SAID && !lines.is_empty());
+    let said = said.map(|(lines, ..)| cut(&lines, SAID).to_owned());
+    ExitRecord { reason, code, refusal, in_progress, unserved, unanswered, said, ..ExitRecord::orphaned() }
 }
 
 /// The message that a process is busy with, or was when it ended.
@@ -145,7 +150,9 @@ fn reason(
         Wait::Signaled { signal: SIGABRT, .. } if status_page.ran_out_of_memory() => ExitReason::OutOfMemory,
         // A panic that could not unwind.
         Wait::Signaled { signal: SIGABRT, .. }
-            if status_page.words().is_some_and(|words| !words.0.is_empty()) =>
+            if status_page
+                .words()
+                .is_some_and(|words| !words.0.is_empty() && words.1 != last_words::SAID) =>
         {
             panicked(methods, status_page)
         }

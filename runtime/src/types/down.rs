@@ -23,6 +23,9 @@ pub struct Down {
     pub in_progress: Option<InProgress>,
     /// How many messages lay in its mailbox: asks, whose callers are told, and tells, which are dead letters.
     pub unserved: usize,
+    /// Of a command: the last lines that it wrote on standard error, see
+    /// [`last_lines`](crate::command::CommandCalls::last_lines).
+    pub last_lines: Option<String>,
 }
 
 /// An actor, and one of its processes.
@@ -52,10 +55,10 @@ impl fmt::Display for Down {
         escaped(f, |f| {
             let (who, incarnation) = (&self.who, self.incarnation);
             write!(f, "`{}` (process {}, incarnation {incarnation}): {}", who.name, who.pid, self.reason)?;
-            match &self.in_progress {
-                Some(busy) => write!(f, ", {:.1?} into `{}`", busy.running, busy.method),
-                None => Ok(()),
+            if let Some(busy) = &self.in_progress {
+                write!(f, ", {:.1?} into `{}`", busy.running, busy.method)?;
             }
+            self.last_lines.as_ref().map_or(Ok(()), |lines| write!(f, "; its last lines: {lines}"))
         })
     }
 }

@@ -96,7 +96,14 @@ mod tests {
         let panicked = ExitReason::Panicked { message: evil(), location: evil(), method: Some(evil()) };
         let who = Who { name: evil(), id: ActorId(1), pid: 1 };
         let in_progress = Some(InProgress { method: evil(), running: after });
-        let down = Down { who: who.clone(), incarnation: 1, reason: reason(), in_progress, unserved: 0 };
+        let down = Down {
+            who: who.clone(),
+            incarnation: 1,
+            reason: reason(),
+            in_progress,
+            unserved: 0,
+            last_lines: None,
+        };
         let specs = SpecError::DuplicateId(evil());
         let travelled: crate::Error = postcard::from_bytes(&postcard::to_stdvec(&evil()).unwrap()).unwrap();
         let poisoned = crate::sync::Poisoned { guard: (), by: who.clone(), incarnation: 1, reason: reason() };

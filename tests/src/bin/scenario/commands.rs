@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::thread;
 use std::time::Duration;
 
-use phalanx::command::{Command, Output, Ready};
+use phalanx::command::{Command, Input, Output, Ready};
 use phalanx_tests::FOREVER;
 
 use crate::argument;
@@ -17,22 +18,44 @@ const LONG: Duration = Duration::from_secs(20);
 /// For those that do not stop by themselves.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Runs a shell line to its end, and says how that was. What becomes of its output, and the line by which it
-/// is ready, are arguments.
+/// Runs a shell line to its end, and says how that was. What becomes of its output, the line by which it is
+/// ready, and the level of what it writes on standard error are arguments.
 #[phalanx::main]
 pub(crate) fn runs() -> phalanx::Result<()> {
     phalanx::logging::init();
     let output = match argument(2).as_str() {
         "inherit" => Output::Inherit,
-        "discard" => Output::Discard,
+        "null" => Output::Null,
         _ => Output::Log,
     };
     let mut command = Command::shell(argument(4)).output(output);
+    if let Ok(level) = argument(5).parse() {
+        command = command.stderr_level(level);
+    }
     if !argument(3).is_empty() {
         command = command.ready(Ready::line(argument(3)));
     }
     let reason = command.spawn()?.join();
     println!("{reason}");
+    Ok(())
+}
+
+/// Runs a command that writes what it reads from the program's standard input.
+#[phalanx::main]
+pub(crate) fn inherits() -> phalanx::Result<()> {
+    let cat = Command::new("cat").stdin(Input::Inherit).output(Output::Inherit);
+    println!("{}", cat.spawn()?.join());
+    Ok(())
+}
+
+/// Sends its arguments to the address in `NOTIFY_SOCKET`, as one message; then it stays.
+pub(crate) fn notifies() -> phalanx::Result<()> {
+    let address = std::env::var("NOTIFY_SOCKET")?;
+    let name = address.strip_prefix('@').unwrap_or_default();
+    let message = std::env::args().skip(2).collect::<Vec<_>>().join("\n");
+    let to = SocketAddr::from_abstract_name(name)?;
+    UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &to)?;
+    thread::sleep(FOREVER);
     Ok(())
 }
 
@@ -75,7 +98,7 @@ pub(crate) fn several() -> phalanx::Result<()> {
 /// one.
 #[phalanx::main]
 pub(crate) fn keeps() -> phalanx::Result<()> {
-    let command = Command::new(argument(3)).args(std::env::args_os().skip(4)).output(Output::Discard);
+    let command = Command::new(argument(3)).args(std::env::args_os().skip(4)).output(Output::Null);
     let _command = command.current_dir("/").ready(Ready::port(argument(2))).start_timeout(LONG).spawn()?;
     println!("ready");
     thread::sleep(FOREVER);

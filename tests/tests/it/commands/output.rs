@@ -100,7 +100,7 @@ fn output_that_is_inherited_is_that_of_the_program() {
 #[test]
 fn output_that_is_discarded_is_nowhere() {
     for ready in ["", "one"] {
-        let (said, errors) = run("discard", ready, "echo one; echo two >&2; exit 1");
+        let (said, errors) = run("null", ready, "echo one; echo two >&2; exit 1");
         assert_eq!((said, errors), (vec!["exited with code 1".into()], vec![]));
     }
 }

@@ -25,7 +25,7 @@ fn a_command_has_no_descriptors_but_the_three() {
     alone(|| {
         // What is listed is looked at again: the listing itself has one open.
         let list = r#"for f in /proc/$$/fd/*; do if [ -e "$f" ]; then echo "${f##*/}"; fi; done"#;
-        for output in [Output::Log, Output::Inherit, Output::Discard] {
+        for output in [Output::Log, Output::Inherit, Output::Null] {
             let listed = said(&format!("sleep 0; {list}"), |command| command.output(output));
             let own: Vec<&str> =
                 listed.lines().filter(|number| number.parse::<u32>().unwrap() < 10).collect();
