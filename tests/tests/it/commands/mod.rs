@@ -1,9 +1,14 @@
 //! External commands as children.
 
+mod attributes;
 mod ends;
 mod left;
+mod notify;
 mod output;
+mod pipes;
+mod probes;
 mod servers;
+mod signals;
 mod starts;
 mod stops;
 mod surroundings;
