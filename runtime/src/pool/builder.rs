@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::dispatcher::Dispatcher;
 use super::futures::marked;
 use super::progress::{OnProgress, Progress};
+use super::surroundings::Surroundings;
 use super::worker::Limits;
 use super::{Any, OnLoss, Only, Pool};
 use crate::actor::spawning::Spawning;
@@ -74,6 +75,7 @@ pub(crate) struct Options {
     pub(crate) in_process: bool,
     pub(crate) chunk: Option<usize>,
     pub(crate) depth: u32,
+    pub(crate) surroundings: Surroundings,
 }
 
 /// The function that makes a worker's state.
@@ -135,11 +137,12 @@ impl PoolBuilder {
             in_process: false,
             chunk: None,
             depth: DEPTH,
+            surroundings: Surroundings::default(),
         };
         PoolBuilder { options, on_progress: None, preload: None }
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);
         self
     }
@@ -351,7 +354,9 @@ impl PoolBuilder {
 
     /// Workers are threads of this process, for debuggers and tests. Arguments and results are encoded all
     /// the same. A task that crashes crashes the program, a running task cannot be killed, and deadlines do
-    /// nothing; a panic costs only the task, as usual. (Python's `multiprocessing.dummy`.)
+    /// nothing, and neither do the options that set something of a process ([`env`](Self::env),
+    /// [`memory`](Self::memory), [`before_start`](Self::before_start), ..); a panic costs only the task, as
+    /// usual. (Python's `multiprocessing.dummy`.)
     pub fn in_process(self) -> Self {
         self.with(|options| options.in_process = true)
     }
@@ -451,6 +456,9 @@ impl PoolBuilder {
         }
         if !(1..=SOUNDED).contains(&options.depth) {
             return wrong(DEPTHS);
+        }
+        if let Err(error) = options.surroundings.check() {
+            return wrong(&error);
         }
         let init = options.init.as_ref().map_or(Ok(()), |init| init.check(options.depth));
         init.map_err(|error| SpawnError::Codec { actor: options.name.clone(), error })

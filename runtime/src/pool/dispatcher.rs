@@ -25,6 +25,7 @@ use super::worker_handle::{KillReason, Target, WorkerHandle};
 use crate::ipc::user_code;
 use crate::reactor::select::Select;
 use crate::supervision::SupervisorRef;
+use crate::sys::clock;
 use crate::sys::per_process::{COPY, Home, Own};
 
 /// How long an aborted task has to end by itself.
@@ -511,6 +512,20 @@ impl Dispatcher {
     /// A future that waited for the end is gone.
     pub(super) fn forget_end(&self, place: &mut Place) {
         let _old = place.leave(&self.awaited);
+    }
+
+    /// As [`await_end`](Self::await_end), for `limit` at most; `None` if the pool has not ended by then.
+    pub(crate) fn await_end_within(&self, limit: Duration) -> Option<Option<Arc<PoolError>>> {
+        let deadline = clock::after(limit);
+        let mut schedule = self.lock();
+        while !schedule.has_ended() {
+            let left = clock::until(deadline);
+            if left.is_zero() {
+                return None;
+            }
+            schedule = self.changed.wait_timeout(schedule, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(schedule.broken())
     }
 
     /// How many workers there are at most.

@@ -28,6 +28,7 @@ mod sent_batch;
 pub(crate) mod shared_slots;
 mod start;
 mod stream;
+mod surroundings;
 mod task;
 mod task_cell;
 mod times;
@@ -41,6 +42,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::control::function::Function;
 use crate::spawn::shutdown;
@@ -409,6 +411,36 @@ impl<W> Pool<W> {
             Some(error) => Err((*error).clone()),
             None => Ok(self.dispatcher.report()),
         }
+    }
+
+    /// As [`join`](Self::join), but blocks for `limit` at most, and returns `None` if the pool has not ended
+    /// by then; it goes on ending.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use phalanx::Pool;
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let pool = Pool::builder().workers(1).build()?;
+    /// let long = pool.submit(|seconds: u64| std::thread::sleep(Duration::from_secs(seconds)), 1000);
+    /// pool.close();
+    /// assert!(pool.join_timeout(Duration::from_millis(50)).is_none());
+    /// long.cancel_hard();
+    /// assert!(pool.join_timeout(Duration::from_secs(10)).is_some_and(|report| report.is_ok()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn join_timeout(&self, limit: Duration) -> Option<Result<Report, PoolError>> {
+        if !self.dispatcher.is_ending() {
+            return Some(Err(PoolError::Open { pool: self.name().to_owned() }));
+        }
+        let ended = self.dispatcher.await_end_within(limit)?;
+        Some(ended.map_or_else(|| Ok(self.dispatcher.report()), |error| Err((*error).clone())))
     }
 
     /// Ends the pool now. Tasks that no worker has begun are cancelled; running tasks are asked to end, and

@@ -172,6 +172,7 @@ impl Dispatcher {
                 if let Some(bytes) = self.options.memory {
                     builder = builder.memory(bytes);
                 }
+                builder = self.options.surroundings.give_to(builder);
                 let worker: ActorRef<Worker> = supervisor
                     .start_child(format!("{name}#{incarnation}"), builder)
                     .map_err(|error| self.explain(error))?;

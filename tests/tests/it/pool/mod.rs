@@ -8,6 +8,7 @@ mod lanes;
 mod maps;
 mod preloads;
 mod results;
+mod surroundings;
 
 use std::env;
 use std::fs::{self, File};
