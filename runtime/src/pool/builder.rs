@@ -20,9 +20,10 @@ use crate::task::function::{self, TaskFn};
 use crate::types::captureless::Captureless;
 use crate::types::error::SpawnError;
 use crate::types::escape::escaped;
+use crate::types::sealed::Sealed;
 
 /// How many workers a pool has: a number, or a range.
-pub trait Workers {
+pub trait Workers: Sealed {
     #[doc(hidden)]
     fn bounds(self) -> (usize, usize);
 }

@@ -32,6 +32,7 @@ use crate::supervision::{Reachable, Supervisor, SupervisorBuilder, SupervisorErr
 use crate::types::error::SendError;
 use crate::types::escape::escaped;
 use crate::types::exit::ExitReason;
+use crate::types::sealed::Sealed;
 
 /// How many members a pool can have: each message looks at all of them.
 const MOST: u32 = 1024;
@@ -52,7 +53,7 @@ const MOST: u32 = 1024;
 /// # Ok(())
 /// # }
 /// ```
-pub trait PoolSize {
+pub trait PoolSize: Sealed {
     #[doc(hidden)]
     fn bounds(self) -> (u32, u32);
 }

@@ -11,4 +11,5 @@ pub(crate) mod id;
 pub(crate) mod method;
 pub(crate) mod name_error;
 pub(crate) mod options;
+pub(crate) mod sealed;
 pub(crate) mod spawn_error_kind;

@@ -1,8 +1,10 @@
 //! What a stream returns for each item.
 
+use crate::types::sealed::Sealed;
+
 /// Makes what a stream returns from the result `R` of an item of type `A`. Its three implementations are all
 /// that there are.
-pub trait View<A, R> {
+pub trait View<A, R>: Sealed {
     /// What the stream returns.
     type Item;
 
@@ -23,6 +25,10 @@ pub enum Indexed {}
 /// A stream of results, each with its item: see [`Stream::with_inputs`](super::Stream::with_inputs).
 #[derive(Debug)]
 pub enum WithInputs {}
+
+impl Sealed for Results {}
+impl Sealed for Indexed {}
+impl Sealed for WithInputs {}
 
 impl<A, R> View<A, R> for Results {
     type Item = R;
