@@ -36,6 +36,10 @@ pub trait Actor: ActorStruct {
     #[doc(hidden)]
     fn on_start(&mut self) {}
 
+    /// Called when a message has been handled and its reply is out.
+    #[doc(hidden)]
+    fn on_handled(&mut self) {}
+
     /// Whether it is told of the ends of linked actors, instead of ending too.
     #[doc(hidden)]
     const TRAPS_EXITS: bool = false;

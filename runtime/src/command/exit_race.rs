@@ -40,6 +40,8 @@ pub(super) struct Facts {
     helper: Option<Helper>,
     /// A caller waits for the end of the shim.
     is_waited_for: bool,
+    /// A message is being handled, or its reply is not out.
+    is_asked: bool,
 }
 
 /// Another child of the shim than the command, which asks whether the command is ready.
@@ -103,6 +105,7 @@ impl Course {
             tail: Tail::default(),
             helper: None,
             is_waited_for: false,
+            is_asked: false,
         };
         Course { pid, facts: Mutex::new(facts), changed: Condvar::new() }
     }
@@ -249,6 +252,16 @@ impl Course {
             facts = self.wait(facts, TICK);
         }
         Some(facts)
+    }
+
+    /// A message is being handled, or none any more.
+    pub(super) fn note_asked(&self, is_asked: bool) {
+        self.lock().is_asked = is_asked;
+    }
+
+    /// Whether a caller waits for a reply.
+    pub(super) fn is_asked(&self) -> bool {
+        self.lock().is_asked
     }
 
     /// Whether a caller waits for the end of the shim.

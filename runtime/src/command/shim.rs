@@ -57,7 +57,6 @@ use crate::actor::message::InitCodec;
 use crate::actor::traits::{Actor, ActorStruct, InitFailure};
 use crate::control::orphans;
 use crate::reactor::last_words;
-use crate::status::Phase;
 use crate::sys::process::{self, Wait};
 use crate::sys::{procfs, signal};
 use crate::types::exit::ExitReason;
@@ -108,6 +107,7 @@ impl Actor for Shim {
     }
 
     fn handle(&mut self, call: Call<'_>) -> Answer {
+        self.course.note_asked(true);
         match call.method() {
             calls::COMMAND_PID => call.ask(|(): ()| self.course.running_pid().map(i32::cast_unsigned)),
             calls::SIGNAL => call.ask_result(|number| self.signal(number)),
@@ -126,6 +126,10 @@ impl Actor for Shim {
 
     fn on_start(&mut self) {
         self.course.go_on();
+    }
+
+    fn on_handled(&mut self) {
+        self.course.note_asked(false);
     }
 
     fn on_stop(&mut self) {
@@ -191,7 +195,9 @@ impl Shim {
     /// # Errors
     /// In words, if it has ended or is to be stopped before it is ready.
     fn await_readiness(&self, spec: &CommandSpec, mut probe: Option<&mut Probe>) -> Result<(), String> {
-        let mut said = None;
+        let mut said = String::new();
+        // The supervisor reports this text if it ends the shim at the start limit.
+        last_words::expect(&spec.ready.awaited());
         loop {
             let facts = self.course.lock();
             if facts.ready {
@@ -211,10 +217,9 @@ impl Shim {
             }
             let told = facts.told();
             drop(self.course.wait(facts, TICK));
-            if said.as_ref() != Some(&told) {
-                // The supervisor reports this text if it ends the shim at the start limit.
+            if said != told {
                 last_words::expect(&format!("{}{told}", spec.ready.awaited()));
-                said = Some(told);
+                said = told;
             }
             if signal::is_noted(process::SIGTERM) {
                 self.course.kill_helper();
@@ -302,8 +307,8 @@ fn linger(course: &Course, pipes: &Pipes) {
         thread::sleep(TICK);
     }
     // A message in progress may be the signal that has ended the command, or a reply with a pipe.
-    let (start, page) = (Instant::now(), last_words::page());
-    while page.is_some_and(|page| page.phase() != Phase::Idle) && !is_over(start, REPLY) {
+    let start = Instant::now();
+    while course.is_asked() && !is_over(start, REPLY) {
         thread::sleep(TICK);
     }
 }

@@ -339,6 +339,7 @@ impl Mailbox {
             self.answer(&envelope, answer);
         }
         self.recycling.handled_one();
+        actor.on_handled();
     }
 
     /// Does not run a message. The reply is for a caller that did not look at its clock.

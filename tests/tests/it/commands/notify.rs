@@ -47,7 +47,7 @@ fn a_descendant_may_say_it_for_the_command() {
 #[test]
 fn only_the_word_ready_counts_and_the_status_is_in_the_error() {
     alone(|| {
-        let limit = Duration::from_secs(3);
+        let limit = Duration::from_secs(6);
         let said = ["READY=0", "READY=11", "XREADY=1", "STATUS=loading", "RELOADING=1"];
         match notifier(&said).start_timeout(limit).spawn() {
             Err(SpawnError::StartTimeout { awaited, .. }) => {
@@ -78,7 +78,7 @@ fn a_message_of_another_process_is_passed_over() {
     alone(|| {
         let paper = Paper::new("pid");
         let line = format!("echo $$ >{}; exec sleep 1000", paper.path());
-        let limit = Duration::from_secs(3);
+        let limit = Duration::from_secs(6);
         let start = Instant::now();
         let command = Command::shell(line).start_timeout(limit).ready(Ready::notify());
         let starting = thread::spawn(|| command.spawn());
