@@ -62,10 +62,12 @@ fn only_the_word_ready_counts_and_the_status_is_in_the_error() {
 /// Sends to the socket of a command whose pid is in that file, as a process that is none of its own.
 fn forge(paper: &Paper, message: &[u8]) {
     let pid = paper.number();
-    let environment =
-        until("its environment", EVENT_TIMEOUT, || fs::read(format!("/proc/{pid}/environ")).ok());
-    let text = String::from_utf8_lossy(&environment).into_owned();
-    let name = text.split('\0').find_map(|line| line.strip_prefix("NOTIFY_SOCKET=@")).unwrap().to_owned();
+    // In the middle of an `exec`, it is empty.
+    let name = until("its socket", EVENT_TIMEOUT, || {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let text = String::from_utf8_lossy(&environment).into_owned();
+        text.split('\0').find_map(|line| line.strip_prefix("NOTIFY_SOCKET=@")).map(str::to_owned)
+    });
     let socket = UnixDatagram::unbound().unwrap();
     let to = SocketAddr::from_abstract_name(name).unwrap();
     for _ in 0..3 {
