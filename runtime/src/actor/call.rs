@@ -7,6 +7,7 @@ use crate::actor::answer::Answer;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};
+use crate::ipc::user_code::framed;
 
 /// A message on its way into its handler.
 #[doc(hidden)]
@@ -45,7 +46,7 @@ impl Call<'_> {
 
     pub fn ask<A: Portable, T: Portable>(self, handler: impl FnOnce(A) -> T) -> Answer {
         match self.arguments() {
-            Ok(args) => Answer::of(Status::Value, handler(args)),
+            Ok(args) => Answer::of(Status::Value, framed(handler, args)),
             Err(answer) => answer,
         }
     }
@@ -55,7 +56,7 @@ impl Call<'_> {
         handler: impl FnOnce(A) -> Result<T, E>,
     ) -> Answer {
         match self.arguments() {
-            Ok(args) => Answer::of_result(handler(args)),
+            Ok(args) => Answer::of_result(framed(handler, args)),
             Err(answer) => answer,
         }
     }

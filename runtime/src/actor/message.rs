@@ -14,6 +14,7 @@ use crate::actor::reply::Reply;
 use crate::actor::roles::{AppError, Arguments, Returned, State};
 use crate::ipc::codec::{self, Encoded, Portable};
 use crate::ipc::envelope::Status;
+use crate::ipc::user_code::framed;
 use crate::types::error::{Never, SendError, TrySendError};
 
 /// One message: its handler takes an `A` and returns an `O`; sending it returns `Sent`, or `Tried` if it does
@@ -53,7 +54,7 @@ impl<A, O, Sent, Tried> Message<A, O, Sent, Tried> {
 
     pub fn handle(&self, call: Call<'_>, handler: impl FnOnce(A) -> O) -> Answer {
         match (self.decode)(call) {
-            Ok(args) => (self.answer)(handler(args)),
+            Ok(args) => (self.answer)(framed(handler, args)),
             Err(answer) => answer,
         }
     }

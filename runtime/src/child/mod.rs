@@ -3,4 +3,5 @@
 
 pub(crate) mod attributes;
 pub(crate) mod panic;
+mod report;
 pub(crate) mod setup;

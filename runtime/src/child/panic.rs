@@ -1,16 +1,19 @@
-//! The report of a panic, in the status page, where it outlives the process.
+//! What is told of a panic: in the status page, where it outlives the process, and to people.
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
+use std::ptr;
 use std::sync::{Mutex, Once, PoisonError};
 
+use crate::child::report::report;
 use crate::reactor::{context, last_words};
 use crate::status::{StatusPage, WORDS, cut};
 use crate::sys::per_process;
 
 /// The message of a panic whose payload is not text.
-const NO_TEXT: &str = "(a panic without a text)";
+pub(super) const NO_TEXT: &str = "(a panic without a text)";
 
 /// Separates a panic's message from that of an earlier one in the same message: one in a destructor while the
 /// first unwound, or one that was caught.
@@ -24,20 +27,48 @@ const REMEMBERED: usize = 8;
 static PLACES: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
 
 /// In a supervisor, once: makes a panic of this thread, in a process forked from it, write message, place and
-/// method to that process's status page before the usual hook prints it.
+/// method to that process's status page; and a panic of any thread there be told to people.
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
         let main = per_process::thread();
-        let print = panic::take_hook();
+        let (print, is_usual) = take_hook();
         panic::set_hook(Box::new(move |info| {
-            let own = last_words::page().filter(|_| per_process::thread() == main && !context::is_copy());
+            let is_first = per_process::thread() == main;
+            let own = last_words::page().filter(|_| is_first && !context::is_copy());
             if let Some(status_page) = own {
                 write(status_page, info);
             }
-            print(info);
+            // A copy is not the actor, and a supervisor is none. A hook that code before `main` has installed
+            // says what it wants to.
+            match context::identity().filter(|_| is_usual && !context::is_copy()) {
+                Some(identity) => tell(&report(identity, is_first, info)),
+                None => print(info),
+            }
         }));
     });
+}
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send>;
+
+/// Takes the hook, and says whether it is the standard library's.
+#[allow(
+    ambiguous_wide_pointer_comparisons,
+    reason = "both boxes are made by one line of the standard library; if their tables differ all the same, the hook is called as any other"
+)]
+fn take_hook() -> (Hook, bool) {
+    let hook = panic::take_hook();
+    // Taken once more, it is the standard library's in any case.
+    let usual = panic::take_hook();
+    // Boxes of nothing have one address: what differs is the code that is behind them.
+    let is_usual = size_of_val(&*hook) == 0 && ptr::eq(&raw const *hook, &raw const *usual);
+    (hook, is_usual)
+}
+
+/// Tells people of a panic. In one write, so that nothing comes between.
+fn tell(report: &str) {
+    // A standard error that takes nothing is no reason to end otherwise.
+    let _ = io::stderr().lock().write_all(report.as_bytes());
 }
 
 fn write(status_page: &StatusPage, info: &PanicHookInfo<'_>) {

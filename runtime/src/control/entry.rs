@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 
 use crate::control::fd_store::FdStore;
 use crate::ipc::envelope::Body;
+use crate::ipc::user_code::framed;
 use crate::policy::Drain;
 use crate::status::StatusPage;
 use crate::sys::executable::{self, Findable, Located};
@@ -58,7 +59,7 @@ impl<F: FnOnce() + Copy + 'static> OfHook<F> {
     pub(crate) const ENTRY: &'static Located<Hook> = &Located::new(Hook {
         run: || {
             if let Some(function) = executable::from_zero_sized::<F>() {
-                function();
+                framed(|()| function(), ());
             }
         },
         type_name: std::any::type_name::<F>,

@@ -40,6 +40,21 @@ pub(crate) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, Thrown> {
     catch_unwind(AssertUnwindSafe(code)).map_err(Thrown::new)
 }
 
+/// Calls a function of the program with its argument, and ends the backtrace of a panic in it there: what
+/// called it is the library's. The function itself, not a closure around it, which would be a frame too.
+pub(crate) fn framed<A, T>(function: impl FnOnce(A) -> T, argument: A) -> T {
+    __rust_begin_short_backtrace(function, argument)
+}
+
+/// A short backtrace ends at a function of this name.
+#[inline(never)]
+fn __rust_begin_short_backtrace<A, T>(function: impl FnOnce(A) -> T, argument: A) -> T {
+    let done = function(argument);
+    // A call in the last place could leave no frame.
+    std::hint::black_box(());
+    done
+}
+
 /// Calls `code`; `None` if it panics, which is logged as a panic of `what`.
 pub(crate) fn call<T>(what: &'static str, code: impl FnOnce() -> T) -> Option<T> {
     let called = caught(code).ok();

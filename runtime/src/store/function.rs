@@ -13,7 +13,7 @@ use crate::actor::answer::Answer;
 use crate::actor::call::Call;
 
 use crate::ipc::codec::Portable;
-use crate::ipc::user_code;
+use crate::ipc::user_code::{self, framed};
 use crate::sys::executable::{self, Findable, Located};
 use crate::types::captureless::Captureless;
 
@@ -110,7 +110,8 @@ where
         return Answer::codec("this function is for another actor");
     };
     call.ask_result(|(head, args): (Head<O::Key>, A)| {
-        owner.find::<S>(head.key).map(|object| function(object, args))
+        let found = owner.find::<S>(head.key);
+        found.map(|object| framed(|(object, args)| function(object, args), (object, args)))
     })
 }
 

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 
 use crate::control::function::{Function, Ran, Runner};
 use crate::ipc::codec::{self, Portable};
+use crate::ipc::user_code::framed;
 use crate::sys::executable::{self, Located};
 use crate::types::captureless::Captureless;
 use crate::types::error::Never;
@@ -69,7 +70,8 @@ macro_rules! functions {
                     match codec::decode_within::<$args>(args, fds, depth) {
                         Ok($($pattern)*) => {
                             begins();
-                            value(function($($arg),*), depth)
+                            let call = |($($arg,)*)| function($($arg),*);
+                            value(framed(call, ($($arg,)*)), depth)
                         }
                         Err(error) => Ran::Arguments(error),
                     }
@@ -159,7 +161,7 @@ impl<F: Fn(A) -> T + Captureless, A: Portable, T: Portable> Named<F, A, T, ()> {
         ) {
             (Some(function), Ok(args)) => {
                 begins();
-                value(function(args), depth)
+                value(framed(function, args), depth)
             }
             (None, _) => Ran::Arguments(CAPTURES.to_owned()),
             (_, Err(error)) => Ran::Arguments(error),
@@ -183,7 +185,7 @@ where
         ) {
             (Some(function), Ok(args)) => {
                 begins();
-                match function(args) {
+                match framed(function, args) {
                     Ok(answer) => value(answer, depth),
                     Err(error) => codec::encode_away(error, depth).map_or_else(Ran::Result, Ran::App),
                 }
@@ -203,7 +205,7 @@ impl<F: Fn(A) -> S + Captureless, A: Portable, S: 'static> Maker<F, A, S> {
         run: no_task,
         keep: |args, fds, depth| {
             let function = executable::from_zero_sized::<F>().ok_or(CAPTURES)?;
-            Ok(kept(function(codec::decode_within::<A>(args, fds, depth)?)))
+            Ok(kept(framed(function, codec::decode_within::<A>(args, fds, depth)?)))
         },
     });
 }
@@ -232,8 +234,8 @@ where
         run: no_task,
         keep: |args, fds, depth| {
             let function = executable::from_zero_sized::<F>().ok_or(CAPTURES)?;
-            let state =
-                function(codec::decode_within::<A>(args, fds, depth)?).map_err(|error| error.to_string())?;
+            let state = framed(function, codec::decode_within::<A>(args, fds, depth)?)
+                .map_err(|error| error.to_string())?;
             Ok(kept(state))
         },
     });

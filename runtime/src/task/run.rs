@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::child::panic;
 use crate::child::setup::announce_ready;
 use crate::control::entry::{Entry, Start};
+use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
-use crate::ipc::{bounds, user_code};
+use crate::ipc::user_code::{self, framed};
 use crate::reactor::context;
 use crate::spawn::tree;
 use crate::status::{ExitNotice, StatusPage, StopMode};
@@ -49,7 +50,7 @@ pub(crate) enum Left {
 
 /// Runs a function that returns a value.
 pub(crate) fn value<F: FnOnce(A) -> T + Copy + 'static, A: Portable, T: Portable>(start: Start) -> i32 {
-    run::<F, A>(start, |function, args| left(Left::Value, function(args)))
+    run::<F, A>(start, |function, args| left(Left::Value, framed(function, args)))
 }
 
 /// Runs a function that returns a `Result`.
@@ -60,7 +61,7 @@ where
     T: Portable,
     E: Portable,
 {
-    run::<F, A>(start, |function, args| match function(args) {
+    run::<F, A>(start, |function, args| match framed(function, args) {
         Ok(value) => left(Left::Value, value),
         Err(error) => left(Left::App, error),
     })

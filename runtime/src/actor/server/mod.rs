@@ -17,8 +17,9 @@ use crate::child::panic;
 use crate::child::setup::announce_ready;
 use crate::control::entry::{Entry, Start};
 use crate::control::link;
+use crate::ipc::bounds;
 use crate::ipc::envelope::Body;
-use crate::ipc::{bounds, user_code};
+use crate::ipc::user_code::{self, framed};
 use crate::reactor::context;
 use crate::spawn::tree;
 use crate::status::{ExitNotice, Phase, StatusPage, StopMode};
@@ -49,7 +50,7 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
     announce_ready(status_page, mailbox.receiver());
     mailbox.recycling.begin();
     let served = user_code::caught(|| {
-        actor.on_start();
+        framed(A::on_start, &mut actor);
         context::leave_if_copy();
         mailbox.serve(&mut actor);
     });
@@ -66,11 +67,11 @@ pub(crate) fn run<A: Actor>(start: Start) -> i32 {
         link::ask_to_watch();
     }
     let stopped = user_code::caught(|| {
-        actor.on_stop();
+        framed(A::on_stop, &mut actor);
         context::leave_if_copy();
         // What it has started ends with it, in the same order as at the end of a program.
         tree::shut_down(StopMode::Stop);
-        drop(actor);
+        framed(drop, actor);
     });
     context::leave_if_copy();
     mailbox.callers.flush_before_exit();
@@ -97,7 +98,7 @@ fn make<A: Actor>(init: &Body, fds: Vec<OwnedFd>, status_page: &StatusPage) -> R
         status_page.last_words(&error, "", None);
         exit_notice(status_page, ExitNotice::Undecodable, 1)
     })?;
-    let made = user_code::caught(|| A::init(init));
+    let made = user_code::caught(|| framed(A::init, init));
     context::leave_if_copy();
     match made {
         Ok(Ok(actor)) => Ok(actor),

@@ -16,6 +16,7 @@ mod image;
 mod interrupted;
 mod limits;
 mod logs;
+mod panics;
 mod plain;
 mod pools;
 mod reasons;
@@ -85,6 +86,8 @@ fn main() -> phalanx::Result<()> {
         "remote-squarer" => remotes::squarer(),
         "remote-teller" => remotes::teller(),
         "stray" => strays::stray(),
+        "stumbles" => panics::everywhere(),
+        "stumbles-with-a-hook" => panics::hooked(),
         "supervised-crashing" => supervised::crashing(),
         "supervised-daemon" => supervised::daemon(),
         "supervised-daemon-child" => supervised::daemon_child(),

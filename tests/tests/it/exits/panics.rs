@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use phalanx::ExitReason;
 use phalanx::prelude::*;
-use phalanx_tests::{EVENT_TIMEOUT, alone};
+use phalanx_tests::{EVENT_TIMEOUT, Program, alone};
 
 /// Panics in every way there is.
 #[actor]
@@ -267,4 +267,73 @@ fn a_state_that_a_panic_has_left_half_changed_is_not_dropped() {
         let (message, ..) = words(told.exit_reason().cloned().unwrap());
         assert_eq!(message, "the one that counts");
     });
+}
+
+/// What a program with panics in its actors writes on standard error, and how often it was as expected.
+fn said(scenario: &str, backtrace: &str) -> (Vec<String>, usize) {
+    let run = Program::new(env!("CARGO_BIN_EXE_scenario")).args([scenario]);
+    let run = run.env("RUST_BACKTRACE", backtrace).start();
+    let said = run.rest_of_stderr();
+    let expected = run.rest();
+    assert!(expected.iter().all(|line| line == "true"), "{expected:?}: {said:#?}");
+    assert_eq!(run.finish(), 0);
+    (said, expected.len())
+}
+
+/// Whose panic each was, and its message: the lines before and after.
+const STUMBLES: [(&str, &str); 9] = [
+    ("db", "no columns"),
+    ("db", "no rows"),
+    ("files", "no"),
+    ("init", "no start"),
+    ("hook", "no beginning"),
+    ("on_start", "no first step"),
+    ("on_stop", "no last step"),
+    ("job", "no task"),
+    ("pool-0", "no work"),
+];
+
+/// In every kind of code, also in another thread.
+#[test]
+fn a_panic_is_told_once_with_the_name_of_its_actor() {
+    let (said, stumbles) = said("stumbles", "0");
+    assert_eq!(stumbles, STUMBLES.len());
+    let reports: Vec<_> = said
+        .windows(2)
+        .filter(|pair| pair[0].contains(" panicked at "))
+        .map(|pair| (pair[0].as_str(), pair[1].as_str()))
+        .collect();
+    assert_eq!(reports.len(), STUMBLES.len(), "{said:#?}");
+    for ((header, message), (actor, expected)) in reports.iter().zip(STUMBLES) {
+        assert!(header.starts_with(&format!("actor `{actor}` (process ")), "{said:#?}");
+        assert!(header.contains(", incarnation 1)"), "{said:#?}");
+        assert_eq!(header.contains("), thread `helper`, panicked"), expected == "no columns", "{said:#?}");
+        assert!(header.contains("tests/src/bin/scenario/panics.rs:"), "{said:#?}");
+        assert_eq!(*message, expected);
+    }
+    assert!(said.contains(&"lines".to_owned()), "a message has its lines: {said:#?}");
+}
+
+/// Each backtrace has the function that panicked, and no function of the library's.
+#[test]
+fn a_backtrace_has_frames_of_the_program_only() {
+    let (said, _) = said("stumbles", "1");
+    let traces: Vec<&[String]> = said.split(|line| line == "stack backtrace:").skip(1).collect();
+    assert_eq!(traces.len(), STUMBLES.len(), "{said:#?}");
+    for trace in traces {
+        let end = trace.iter().position(|line| line.starts_with("note: ")).unwrap();
+        let trace = &trace[..end];
+        assert!(trace.iter().any(|line| line.contains("scenario::panics::")), "{trace:#?}");
+        let ours = |line: &&String| line.contains(" phalanx::") || line.contains(" <phalanx::");
+        assert!(!trace.iter().any(|line| ours(&line)), "{trace:#?}");
+    }
+}
+
+#[test]
+fn a_hook_of_the_actors_own_tells_what_it_wants() {
+    let (said, stumbles) = said("stumbles-with-a-hook", "0");
+    assert_eq!(stumbles, 2);
+    assert_eq!(said[..2], ["my own hook", "before the usual"], "{said:#?}");
+    let reports: Vec<_> = said.iter().filter(|line| line.contains("panicked at")).collect();
+    assert!(reports.len() == 1 && reports[0].starts_with("actor `chained` (process "), "{said:#?}");
 }
