@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::actor::forwarded::Failure;
 use crate::ipc::codec::{self, Portable};
 use crate::ipc::envelope::{Body, Status};
+use crate::logging;
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Endpoint, Failure as Unsent};
 use crate::reactor::interrupt;
@@ -316,7 +317,7 @@ impl<T: Portable, E: Portable> Reply<T, E> {
         match std::mem::replace(&mut self.state, State::Taken) {
             State::Failed(error) => Err(error),
             State::Sent(waiting) => match waiting.waiter.take() {
-                Some(outcome) => self.read(outcome),
+                Some(outcome) => logging::settle_if_failed(self.read(outcome)),
                 None => Err(CallError::Timeout(self.at.at())),
             },
             State::Taken => panic!("the reply of {} has been taken already", self.at.at()),

@@ -8,6 +8,7 @@ use std::ptr;
 use std::sync::{Mutex, Once, PoisonError};
 
 use crate::child::report::report;
+use crate::logging;
 use crate::reactor::{context, last_words};
 use crate::status::{StatusPage, WORDS, cut};
 use crate::sys::per_process;
@@ -65,8 +66,12 @@ fn take_hook() -> (Hook, bool) {
     (hook, is_usual)
 }
 
-/// Tells people of a panic. In one write, so that nothing comes between.
+/// Tells people of a panic: in the output of the test that it belongs to, or on standard error, in one write,
+/// so that nothing comes between.
 fn tell(report: &str) {
+    if logging::print(report) {
+        return;
+    }
     // A standard error that takes nothing is no reason to end otherwise.
     let _ = io::stderr().lock().write_all(report.as_bytes());
 }

@@ -143,7 +143,7 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     rlimit::set_descriptors(descriptors);
     context::set_identity(identity_of(spec, incarnation));
     last_words::keep(status_page);
-    crate::logging::inherit(spec.log.clone());
+    crate::logging::inherit(spec.log.clone(), spec.printer);
     if let Some(latch) = latch {
         slot.lazy = latch.pass();
         proctitle::set(&spec.name);

@@ -18,7 +18,8 @@ use tracing::field::{DebugValue, Field, Value as FieldValue, debug};
 
 use crate::ipc::{uplink, user_code};
 use crate::logging::Origin;
-use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK};
+use crate::logging::outbox::{EVENT, FRONT, LARGE, MARK, PRINT};
+use crate::logging::printers;
 use crate::logging::record::{LARGEST_ENCODED, Record, Value, moment};
 use crate::logging::sites::{ADDED, Found, OWN_FIELDS, Place, Places};
 use crate::sys::per_process::Own;
@@ -64,7 +65,8 @@ pub(crate) fn open() {
     }
 }
 
-/// Waits until everything that lay in the uplink at the call has been handed to the subscriber, 1 s at most.
+/// Waits until everything that lay in the uplink at the call has been handed to the subscriber, or printed,
+/// 1 s at most.
 pub(crate) fn settle() {
     let has_reader = progress().has_reader;
     let Some(line) = uplink::log().filter(|_| has_reader && !READS.get()) else { return };
@@ -87,6 +89,8 @@ pub(crate) fn settle() {
             .0;
     }
     progress.marks.remove(&mark);
+    drop(progress);
+    printers::settle(until);
 }
 
 struct Inbox {
@@ -148,6 +152,10 @@ impl Inbox {
             LARGE => {
                 let file = memfd::Payload::open(fds.first()?.as_fd(), LARGEST_ENCODED as u64).ok()?;
                 self.read(packet, &file)
+            }
+            PRINT => {
+                let printer = u32::from_le_bytes(packet.get(1..5)?.try_into().ok()?);
+                printers::print(printer, packet.get(5..)?).then_some(())
             }
             MARK => {
                 let mark = u64::from_le_bytes(packet.get(1..)?.try_into().ok()?);

@@ -79,6 +79,7 @@ mod format;
 mod forward;
 mod inbox;
 pub(crate) mod outbox;
+mod printers;
 pub(crate) mod record;
 mod sites;
 mod spans;
@@ -113,6 +114,9 @@ impl Wish {
 /// The wish that this process was born with; in the program, none.
 static INHERITED: OnceCell<Option<Wish>> = OnceCell::new();
 
+/// The printer that this process was born with; in the program, none.
+static PRINTER: OnceCell<Option<u32>> = OnceCell::new();
+
 /// The filter of `init`, if that has set the subscriber.
 static FILTER: OnceCell<String> = OnceCell::new();
 
@@ -121,13 +125,37 @@ pub(crate) fn wish() -> Option<Wish> {
     if let Some(inherited) = INHERITED.get() {
         return inherited.clone();
     }
-    let most = LevelFilter::current().into_level()?;
-    inbox::open();
-    Some(Wish { most: most.into(), filter: FILTER.get().cloned() })
+    let most = LevelFilter::current().into_level();
+    if most.is_some() || printers::are_wanted() {
+        inbox::open();
+    }
+    Some(Wish { most: most?.into(), filter: FILTER.get().cloned() })
+}
+
+/// Where the program prints what a process that this thread spawns tells of a panic: the number of a printer,
+/// or `None` if that process writes it itself.
+pub(crate) fn printer() -> Option<u32> {
+    PRINTER.get().copied().unwrap_or_else(printers::own)
+}
+
+/// Has the program print the report of a panic. Returns whether that was possible.
+pub(crate) fn print(report: &str) -> bool {
+    PRINTER.get().copied().flatten().is_some_and(|printer| outbox::print(printer, report))
+}
+
+/// In a test binary, after a failure: waits until what actors have told of their panics by then is printed,
+/// 1 s at most, so that the output of a test that fails because of one has it. After any failure, since that
+/// of a handler may come from a panic below its actor. For callers that block anyway.
+pub(crate) fn settle_if_failed<T, E>(result: Result<T, E>) -> Result<T, E> {
+    if result.is_err() && printers::exist() {
+        settle();
+    }
+    result
 }
 
 /// In a new process: sends its events to the program, if the program wants them.
-pub(crate) fn inherit(wish: Option<Wish>) {
+pub(crate) fn inherit(wish: Option<Wish>, printer: Option<u32>) {
+    let _ = PRINTER.set(printer);
     if let Some(wish) = &wish {
         let own = context::identity();
         let name = own.map_or(context::PROGRAM, |own| &own.name).to_owned();

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::ipc::uplink;
 use crate::logging::record::Record;
+use crate::status::cut;
 use crate::sys::per_process::Own;
 use crate::sys::{clock, fd, memfd, poll, seqpacket};
 
@@ -38,6 +39,9 @@ pub(crate) const EVENT: u8 = b'e';
 pub(crate) const LARGE: u8 = b'l';
 /// A mark that the program sends to itself, see [`crate::logging::inbox`].
 pub(crate) const MARK: u8 = b'm';
+
+/// A text for a printer, see [`crate::logging::printers`], whose number comes first.
+pub(crate) const PRINT: u8 = b'p';
 
 /// In front of the record: kind, number, how many were dropped before it.
 pub(crate) const FRONT: usize = 1 + 8 + 8;
@@ -103,6 +107,17 @@ pub(crate) fn send(record: &Record<'_>, patience: Duration) {
             outbox.blocked |= error.kind() == io::ErrorKind::WouldBlock;
         }
     }
+}
+
+/// Has a printer of the program print a text, of which the first 32 KiB are sent. Returns whether there was
+/// room for it. Takes no lock: its thread may have panicked anywhere.
+pub(crate) fn print(printer: u32, text: &str) -> bool {
+    let Some(line) = uplink::log() else { return false };
+    let mut packet = vec![PRINT];
+    packet.extend(printer.to_le_bytes());
+    let sent = cut(text, INLINE - packet.len());
+    packet.extend(sent.as_bytes());
+    until_room(line, clock::after(PATIENCE), || seqpacket::send_raw(line, &packet, &[])).is_ok()
 }
 
 impl Outbox {

@@ -14,6 +14,7 @@ use super::error::TaskError;
 use super::job::Outcome;
 use super::task_cell::{Callback, Cell, Inner, State, read};
 use crate::ipc::codec::Portable;
+use crate::logging;
 use crate::reactor::select::later;
 use crate::types::error::Never;
 
@@ -191,7 +192,7 @@ impl<T: Portable, E: Portable> TaskHandle<T, E> {
         let mut inner = self.cell.lock();
         loop {
             match inner.state {
-                State::Done(_) => return self.take(inner),
+                State::Done(_) => return logging::settle_if_failed(self.take(inner)),
                 State::Taken => panic!("the result of {} has been taken already", self.cell.at(None)),
                 _ => {}
             }

@@ -16,6 +16,7 @@ use crate::control::request::{Kind, Spec};
 use crate::ipc::codec::Encoded;
 use crate::ipc::envelope::Envelope;
 use crate::ipc::{bounds, channel};
+use crate::logging;
 use crate::policy::{self, Restart, Rules};
 use crate::reactor::driver::Reactor;
 use crate::reactor::endpoint::{Card, Endpoint};
@@ -67,6 +68,9 @@ pub(crate) struct Plan {
     pub(crate) fault: Option<&'static str>,
     /// The program restarts it after its root supervisor died, if its restart type allows that.
     pub(crate) outlives_root: bool,
+    /// Where its panics are printed: by the thread that has made the plan, since another one may spawn it for
+    /// async code.
+    pub(crate) printer: Option<u32>,
 }
 
 /// The endpoints of a future process and of all below it.
@@ -153,6 +157,7 @@ impl Plan {
             preload: None,
             fault: None,
             outlives_root: true,
+            printer: logging::printer(),
         }
     }
 
@@ -212,7 +217,7 @@ impl Plan {
         if started.is_err() {
             interrupt::park_if_interrupted();
         }
-        let endpoint = started?;
+        let endpoint = logging::settle_if_failed(started)?;
         for claim in claims {
             if let Err(error) = claim.confirm() {
                 // The registry is gone or does not reply. Without its names this is not the requested
@@ -334,7 +339,8 @@ impl Plan {
             type_name: self.entry.map_or("", |entry| (entry.value.type_name)()).to_owned(),
             build: executable::build_hash(),
             parent: std::process::id(),
-            log: crate::logging::wish(),
+            log: logging::wish(),
+            printer: self.printer,
             child_id: declared.then(|| self.id().to_owned()),
             policy: self.policy,
             attributes: self.attributes()?,

@@ -15,6 +15,7 @@ use crate::actor::spawning::Spawning;
 use crate::control::request::Kind;
 use crate::ipc::bounds;
 use crate::ipc::codec::{self, Portable};
+use crate::logging;
 use crate::reactor::death::Death;
 use crate::reactor::endpoint::Endpoint;
 use crate::reactor::monitor::Monitor;
@@ -135,13 +136,13 @@ impl<T: Portable, E: Portable> Process<T, E> {
     /// panicked, was killed, or called `exit`.
     pub fn join(&self) -> Result<T, CallError<E>> {
         let exit_record = self.handle().record_until(None);
-        self.result(exit_record.as_deref())
+        logging::settle_if_failed(self.result(exit_record.as_deref()))
     }
 
     /// Like [`join`](Self::join), but returns `None` after `limit`.
     pub fn join_timeout(&self, limit: Duration) -> Option<Result<T, CallError<E>>> {
         let exit_record = self.handle().record_until(Some(clock::after(limit)))?;
-        Some(self.result(Some(&exit_record)))
+        Some(logging::settle_if_failed(self.result(Some(&exit_record))))
     }
 
     /// Like [`join`](Self::join), as a future: it blocks no thread, and works under any executor. So does

@@ -28,6 +28,22 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
+/// A text of several lines, which stay lines; tabs stay too.
+pub(crate) fn lines(text: &str) -> Cow<'_, str> {
+    if !text.contains(|character| breaks_out(character) && !is_layout(character)) {
+        return Cow::Borrowed(text);
+    }
+    let parts = text.split_inclusive(is_layout).map(|part| match part.strip_suffix(is_layout) {
+        Some(inner) => one_line(inner) + &part[inner.len()..],
+        None => one_line(part),
+    });
+    Cow::Owned(parts.collect())
+}
+
+fn is_layout(character: char) -> bool {
+    matches!(character, '\n' | '\t')
+}
+
 /// Where a line is written.
 pub(crate) struct Line<'a>(&'a mut dyn fmt::Write);
 
@@ -74,6 +90,12 @@ mod tests {
         assert_eq!(line, expected);
         assert_eq!(one_line(&line), expected);
         assert!(matches!(one_line("приёмник"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_text_of_several_lines_keeps_them_and_nothing_else() {
+        assert_eq!(lines("a\n\tb\r\u{1b}[2J\n\u{202e}c\n\n"), "a\n\tb\\r\\u{1b}[2J\n\\u{202e}c\n\n");
+        assert!(matches!(lines("a\n\tb\n"), Cow::Borrowed(_)));
     }
 
     /// Everything that shows a text of another process, with a text that breaks out. A test of the

@@ -45,7 +45,8 @@ pub enum ExitReason {
         /// Whether a core was dumped.
         core_dumped: bool,
     },
-    /// It panicked, and the panic was not caught.
+    /// It panicked, and the panic was not caught. The panic is also written to its standard error, with its
+    /// name; under `cargo test`, to the output of the test that has started it.
     Panicked {
         /// The panic's message, its first 1024 bytes.
         message: String,

@@ -1,5 +1,6 @@
 //! How actors end, and what is said of it.
 
+mod captured;
 mod causes;
 mod deadlines;
 mod graces;
