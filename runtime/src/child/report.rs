@@ -83,6 +83,10 @@ fn between_the_ends(trace: &str) -> String {
     let mut lines: Vec<&str> = inner.collect();
     // Closures around a function with several arguments, and what the attributes expand to.
     while let Some(last) = lines.iter().rposition(|line| !is_place(line)).filter(|&at| is_ours(lines[at])) {
+        // The program's code may be inlined there, which only debug information would say.
+        if !lines[..last].iter().any(|line| is_of_the_program(line)) {
+            break;
+        }
         lines.truncate(last);
     }
     if lines.is_empty() { trace.to_owned() } else { numbered(&lines) }
@@ -98,6 +102,12 @@ fn is_ours(line: &str) -> bool {
     let between = ["phalanx::actor::traits::Actor", "core::ops::function::Fn"];
     function.trim_start_matches('<').starts_with("phalanx::")
         || between.iter().any(|name| function.contains(name))
+}
+
+fn is_of_the_program(line: &str) -> bool {
+    let function = frame(line).unwrap_or(line.trim_start()).trim_start_matches('<');
+    let others = ["core::", "std::", "alloc::", "__rustc", "rust_begin_unwind"];
+    !is_place(line) && !is_ours(line) && !others.iter().any(|other| function.starts_with(other))
 }
 
 /// The function of a line at which a frame begins; functions that are inlined there have lines without a
@@ -128,6 +138,16 @@ mod tests {
     fn a_short_backtrace_is_what_lies_between_the_marks() {
         let expected = "   0: core::panicking::panic_fmt\n   1: app::handler\n             at ./app.rs:3:3\n      app::inlined\n             at ./app.rs:4:4\n";
         assert_eq!(between_the_ends(TRACE), expected);
+    }
+
+    #[test]
+    fn a_frame_of_ours_stays_if_it_may_have_the_programs_code_in_it() {
+        let trace =
+            TRACE.replace("app::handler", "core::fmt").replace("      app::inlined", "      std::fmt");
+        assert!(
+            between_the_ends(&trace)
+                .ends_with("   2: app::_::<impl phalanx::actor::traits::Actor for app::A>::handle\n")
+        );
     }
 
     #[test]

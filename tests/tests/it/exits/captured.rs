@@ -3,9 +3,10 @@
 //! The tests of `on_stage` do something only when this test binary runs itself.
 
 use std::os::unix::net::UnixDatagram;
+use std::task::{Context, Poll, Waker};
 
 use phalanx::prelude::*;
-use phalanx_tests::Program;
+use phalanx_tests::{EVENT_TIMEOUT, Program, until};
 
 /// Says to the tests of `on_stage` that they are meant.
 const STAGE: &str = "PHALANX_TESTS_ON_STAGE";
@@ -97,6 +98,20 @@ mod on_stage {
         }
     }
 
+    /// Started by a thread of the library, for which tests are all the same.
+    #[test]
+    fn fails_in_async_code() {
+        if !is_absent() {
+            let mut started = Box::pin(Clumsy.builder().name("async").spawn_async());
+            let mut context = Context::from_waker(Waker::noop());
+            let clumsy = until("a start", EVENT_TIMEOUT, || match started.as_mut().poll(&mut context) {
+                Poll::Ready(started) => Some(started.unwrap()),
+                Poll::Pending => None,
+            });
+            clumsy.stumble("unexpected, in async code".into()).wait().unwrap();
+        }
+    }
+
     #[test]
     fn fails_with_forgeries() {
         if !is_absent() {
@@ -124,12 +139,13 @@ fn run(tests: &[&str], options: &[&str]) -> (Vec<(String, String)>, String, Stri
 }
 
 /// Each failing test, whose panic and which.
-const FAILING: [(&str, &str, &str); 6] = [
+const FAILING: [(&str, &str, &str); 7] = [
     ("fails", "loud", "unexpected, directly"),
     ("fails_below", "nested", "unexpected, below"),
     ("fails_in_a_task", "job", "unexpected, in a task"),
     ("fails_at_the_start", "early", "unexpected, at the start"),
     ("fails_in_a_thread", "far", "unexpected, far"),
+    ("fails_in_async_code", "async", "unexpected, in async code"),
     ("fails_with_forgeries", "after", "unexpected, after forgeries"),
 ];
 
