@@ -80,16 +80,20 @@ fn trace(text: &mut String, style: Style) {
 fn between_the_ends(trace: &str) -> String {
     let from_end = trace.lines().skip_while(|line| !line.contains(END)).skip(1);
     let inner = from_end.skip_while(|line| is_place(line)).take_while(|line| !line.contains(BEGIN));
-    let mut lines: Vec<&str> = inner.collect();
-    // Closures around a function with several arguments, and what the attributes expand to.
-    while let Some(last) = lines.iter().rposition(|line| !is_place(line)).filter(|&at| is_ours(lines[at])) {
-        // The program's code may be inlined there, which only debug information would say.
-        if !lines[..last].iter().any(|line| is_of_the_program(line)) {
-            break;
-        }
-        lines.truncate(last);
-    }
-    if lines.is_empty() { trace.to_owned() } else { numbered(&lines) }
+    let lines: Vec<&str> = inner.collect();
+    let lines = &lines[..end_of_the_program(&lines)];
+    if lines.is_empty() { trace.to_owned() } else { numbered(lines) }
+}
+
+/// Where lines begin that only say how the library calls the program: closures around a function with several
+/// arguments, and what the attributes expand to. The program's code may be inlined into the first of them,
+/// which only debug information would say.
+fn end_of_the_program(lines: &[&str]) -> usize {
+    let places = |from: usize| lines[from..].iter().take_while(|line| is_place(line)).count();
+    let shown = lines.iter().rposition(|line| !is_place(line) && !is_ours(line)).map_or(0, |at| at + 1);
+    let has_own = lines[..shown].iter().any(|line| is_of_the_program(line));
+    let end = shown + places(shown);
+    if has_own || end == lines.len() { end } else { end + 1 + places(end + 1) }
 }
 
 /// Whether a line says where the function of the line above is.
