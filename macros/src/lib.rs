@@ -67,6 +67,7 @@ use proc_macro::TokenStream;
 /// | `spare` | its next process is always kept ready, at the price of one idle process. Default: for a second after each crash |
 /// | `nice = 10` | its niceness, from -20 (first) to 19 (last). Default: that of the program |
 /// | `depth = 1000` | how many levels deep its state, its arguments and its results may be. Default: 128 |
+/// | `output = log` | where its standard output and standard error go: `inherit`, the program's; `log`, its log; `null`, nowhere. Default: `inherit` |
 /// | `no_derive` | no serde implementations are derived |
 /// | `crate = path` | where to find the crate `phalanx` (also on the impl block) |
 ///
@@ -175,7 +176,7 @@ pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `intensity = "2 in 1s"` | an allowance of its own, beside that of the supervisor | none |
 /// | `backoff = "1s..1m"` | instead of the supervisor's | the supervisor's |
 /// | `significant` | its end by itself may end the supervisor, which has an `auto_shutdown` | no |
-/// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..`, `drain`, `spare`, `nice`, `depth` | as for an actor | the actor's |
+/// | `name`, `mailbox`, `daemon`, `deadline`, `start`, `grace`, `timeout`, `memory`, `recycle_..`, `drain`, `spare`, `nice`, `depth`, `output` | as for an actor | the actor's |
 /// | `builder` | its argument is an `ActorBuilder`, though it has no `#[init]` | its state |
 ///
 /// Contradictions are errors of the compiler, also across attributes: a significant child that is permanent,
@@ -202,7 +203,7 @@ pub fn supervisor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `Result<T, E>` as `T`, or as an error that carries `E`.
 ///
 /// Options, explained at [`macro@actor`]: `name`, `daemon`, `deadline`, `start`, `grace`, `memory`,
-/// `restart`, `intensity`, `backoff`, `shutdown`, `significant`, `nice`, `depth`, `crate`.
+/// `restart`, `intensity`, `backoff`, `shutdown`, `significant`, `nice`, `depth`, `output`, `crate`.
 ///
 /// A pool runs it too, given as the function (`pool.run(square, 4)`) or by name
 /// (`pool.run(square::task(), 4)`), where the `Err` of a `Result` is told apart from the pool's own errors.

@@ -135,7 +135,8 @@ fn an_actor_that_is_restarted_and_recycled() {
             significant,
             recycle_after = 1000,
             recycle_jitter = 10,
-            drain = always
+            drain = always,
+            output = log
         ),
         quote! {
             struct Importer {

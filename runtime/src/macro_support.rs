@@ -20,7 +20,7 @@ pub use crate::actor::roles::{AppError, Argument, Arguments, Field, Returned, St
 pub use crate::actor::spawning::Spawning;
 pub use crate::actor::traits::{Actor, ActorStruct, Calls, InitFailure, ResultLike};
 pub use crate::ipc::codec::Portable;
-pub use crate::policy::{AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown};
+pub use crate::policy::{AutoShutdown, Backoff, Destination, Drain, Intensity, Restart, Shutdown};
 pub use crate::spawn::plan::Found;
 pub use crate::spawn::root::leave_signals;
 pub use crate::spawn::shutdown::run_main;

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{LitStr, Path};
 
-use super::supervision::{Backoff, Drain, Intensity, Recycle, Restart, Shutdown, ToExpr};
+use super::supervision::{Backoff, Destination, Drain, Intensity, Recycle, Restart, Shutdown, ToExpr};
 use super::units::duration_expr;
 
 /// The parts that complete an expression.
@@ -72,4 +72,5 @@ values! {
     Backoff: |backoff, private| backoff.to_expr(private);
     Shutdown: |shutdown, private| shutdown.to_expr(private);
     Drain: |drain, private| drain.to_expr(private);
+    Destination: |output, private| output.to_expr(private);
 }

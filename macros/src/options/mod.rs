@@ -135,7 +135,7 @@ pub(crate) fn handler_options(attribute: &syn::Attribute, errors: &mut Errors) -
 mod tests {
     use std::time::Duration;
 
-    use super::supervision::{Backoff, Drain, Intensity, Recycle, Shutdown};
+    use super::supervision::{Backoff, Destination, Drain, Intensity, Recycle, Shutdown};
     use super::*;
 
     fn parsed(place: Place, tokens: TokenStream) -> (Options, String) {
@@ -229,6 +229,21 @@ mod tests {
             [quote!(nice), quote!(nice = 20), quote!(nice = -21), quote!(nice = "5"), quote!(nice = !5)]
         {
             assert!(parsed(Place::Task, tokens.clone()).1.contains("-20 to 19"), "{tokens} was accepted");
+        }
+    }
+
+    #[test]
+    fn output_goes_to_one_of_three_places() {
+        for (tokens, output) in [
+            (quote!(output = log), Destination::Log),
+            (quote!(output = inherit), Destination::Inherit),
+            (quote!(output = null), Destination::Null),
+        ] {
+            let (options, errors) = parsed(Place::Task, tokens);
+            assert_eq!((options.output, errors.as_str()), (Some(output), ""));
+        }
+        for tokens in [quote!(output), quote!(output = "log"), quote!(output = pipe)] {
+            assert!(parsed(Place::Task, tokens.clone()).1.contains("`log`"), "{tokens} was accepted");
         }
     }
 

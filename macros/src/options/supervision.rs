@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use phalanx_policy::duration;
 pub(crate) use phalanx_policy::{
-    AutoShutdown, Backoff, Drain, Intensity, Restart, Shutdown, SpecError, Strategy,
+    AutoShutdown, Backoff, Destination, Drain, Intensity, Restart, Shutdown, SpecError, Strategy,
 };
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -73,7 +73,7 @@ macro_rules! by_their_names {
     )+};
 }
 
-by_their_names!(Restart AutoShutdown Drain);
+by_their_names!(Restart AutoShutdown Drain Destination);
 
 impl ToExpr for Shutdown {
     fn to_expr(&self, private: &Path) -> TokenStream {

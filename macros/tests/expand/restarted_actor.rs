@@ -66,6 +66,7 @@ const _: () = {
                 ..::phalanx::__private::Recycle::NEVER
             }),
             drain: ::core::option::Option::Some(::phalanx::__private::Drain::Always),
+            output: ::core::option::Option::Some(::phalanx::__private::Destination::Log),
             ..::phalanx::__private::Options::DEFAULT
         };
     }

@@ -1,7 +1,7 @@
 //! Descriptors: duplicating, inspecting, closing what a new process must not have.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
@@ -108,20 +108,38 @@ pub fn standard_input() -> BorrowedFd<'static> {
 /// # Errors
 /// `EMFILE`, `ENFILE`; `EBADF` if the number is no standard one.
 pub fn put_nothing(number: RawFd) -> io::Result<()> {
-    let nothing = nothing()?;
-    if nothing.as_raw_fd() == number {
+    put(nothing()?, number)
+}
+
+/// Replaces a standard descriptor by this one, which is closed where it was.
+///
+/// # Errors
+/// `EBADF` if the number is no standard one.
+pub fn put(fd: OwnedFd, number: RawFd) -> io::Result<()> {
+    if fd.as_raw_fd() == number {
         // As it would be if dup2 had put it there.
         fcntl(number, Command::KeepOverExec)?;
-        std::mem::forget(nothing);
+        std::mem::forget(fd);
         return Ok(());
     }
     // Each replaces what was there in one step.
     match number {
-        0 => Ok(dup2_stdin(nothing)?),
-        1 => Ok(dup2_stdout(nothing)?),
-        2 => Ok(dup2_stderr(nothing)?),
+        0 => Ok(dup2_stdin(fd)?),
+        1 => Ok(dup2_stdout(fd)?),
+        2 => Ok(dup2_stderr(fd)?),
         _ => Err(io::Error::from_raw_os_error(libc::EBADF)),
     }
+}
+
+/// A pipe, close-on-exec: the end to read from, which never blocks, and the end to write to, which does.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = std::io::pipe().map_err(|error| super::named("pipe2", error))?;
+    let (reader, writer) = (raise(reader.into())?, raise(writer.into())?);
+    never_block(reader.as_fd())?;
+    Ok((reader, writer))
 }
 
 /// The null device. Where it does not exist, or not for this user: the reading end of a pipe without a
@@ -367,7 +385,6 @@ pub fn widen(socket: &OwnedFd, messages: u32) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::fd::AsFd;
     use std::process::Command;
 
     use super::*;
@@ -409,6 +426,7 @@ mod tests {
         let (_epoll, _event, _pidfd) =
             (poll::Epoll::new(), poll::Event::new(), process::pidfd(process::pid()));
         let _payload = memfd::payload(b"bytes");
+        let _pipe = pipe();
         if !standard().is_empty() {
             std::process::exit(5);
         }
@@ -418,5 +436,16 @@ mod tests {
             std::process::exit(4);
         }
         std::process::exit(7);
+    }
+
+    #[test]
+    fn the_end_of_a_pipe_that_is_read_never_blocks() {
+        let (reader, writer) = pipe().unwrap();
+        let mut bytes = [0; 8];
+        assert_eq!(read(reader.as_fd(), &mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(write(writer.as_fd(), b"some").unwrap(), 4);
+        assert_eq!(read(reader.as_fd(), &mut bytes).unwrap(), 4);
+        drop(writer);
+        assert_eq!(read(reader.as_fd(), &mut bytes).unwrap(), 0);
     }
 }

@@ -42,6 +42,7 @@ macro_rules! spawn_options {
             spare: Switch                { "spare" [ActorStruct ActorChild] = flag(); }
             nice: Option<i32>            { "nice" [ActorStruct Child Task] = niceness(); }
             depth: Option<u32>           { "depth" [ActorStruct ActorChild Task] = depth(); }
+            output: Option<Destination>  { "output" [ActorStruct Child Task] = one_of(Destination::WORDS); }
         ] $($rest)* }
     };
 }

@@ -140,6 +140,23 @@ impl Drain {
         &[("at_end", Drain::AtEnd), ("always", Drain::Always), ("never", Drain::Never)];
 }
 
+/// Where the standard output and the standard error of an actor or a task go, as an attribute says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Destination {
+    /// The streams of the program.
+    Inherit,
+    /// The log of the program, line by line.
+    Log,
+    /// Nowhere.
+    Null,
+}
+
+impl Destination {
+    /// The words of the attributes for these.
+    pub const WORDS: &[(&str, Destination)] =
+        &[("inherit", Destination::Inherit), ("log", Destination::Log), ("null", Destination::Null)];
+}
+
 /// Whether a supervisor ends when significant children have ended by themselves.
 ///
 /// OTP's [`auto_shutdown`](https://www.erlang.org/doc/apps/stdlib/supervisor.html#module-automatic-shutdown).

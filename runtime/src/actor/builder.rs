@@ -237,6 +237,53 @@ macro_rules! options {
             self
         }
 
+        /// Where its standard output goes, and that of the commands it starts: to the
+        /// [log](crate::Output::Log) line by line, to a [file](crate::Output::File), nowhere, or to the
+        /// program's standard output, which is the default ([`Output::Inherit`](crate::Output::Inherit)).
+        ///
+        /// A stream that goes to the log is a pipe, which the supervisor reads. A write blocks while that is
+        /// full (64 KiB), so while the program's subscriber takes no events: 5 s at most, then lines are
+        /// dropped and counted. What the process has written when it dies arrives before the event of its
+        /// end.
+        ///
+        /// A file or null device that cannot be opened fails the start, as does a
+        /// [pipe](crate::Output::Pipe), which only commands have:
+        /// [`SpawnError::Option`](crate::SpawnError::Option).
+        ///
+        /// ```
+        /// # use phalanx::prelude::*;
+        /// use phalanx::Output;
+        ///
+        /// # #[phalanx::main]
+        /// # fn main() -> phalanx::Result<()> {
+        /// let file = std::env::temp_dir().join(format!("written-{}", std::process::id()));
+        /// let builder = Process::builder(|(): ()| println!("hello"), ()).stdout(Output::file(&file));
+        /// builder.spawn()?.join()?;
+        /// assert_eq!(std::fs::read_to_string(&file)?, "hello\n");
+        /// # std::fs::remove_file(&file)?;
+        /// let piped = Process::builder(|(): ()| (), ()).stdout(Output::Pipe).spawn();
+        /// assert!(matches!(piped, Err(SpawnError::Option { .. })));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn stdout(mut self, output: $crate::types::output::Output) -> Self {
+            self.plan.attributes.set_output($crate::types::output::Channel::Stdout, output);
+            self
+        }
+
+        /// Where its standard error goes: see [`stdout`](Self::stdout). Default:
+        /// [`Output::Inherit`](crate::Output::Inherit). A panic message goes there, too.
+        pub fn stderr(mut self, output: $crate::types::output::Output) -> Self {
+            self.plan.attributes.set_output($crate::types::output::Channel::Stderr, output);
+            self
+        }
+
+        /// Where both its standard output and its standard error go: see [`stdout`](Self::stdout). Default:
+        /// [`Output::Inherit`](crate::Output::Inherit).
+        pub fn output(self, output: $crate::types::output::Output) -> Self {
+            self.stdout(output.clone()).stderr(output)
+        }
+
         /// Calls a function, or a closure that captures nothing, in each of its processes: after the spawn
         /// attributes are set, and before the arguments are decoded and the `#[init]` (of a task: its
         /// function) runs. Several are called in order. For what must be done early and once: a seed, a

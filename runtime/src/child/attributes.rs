@@ -3,12 +3,13 @@
 use crate::child::panic;
 use crate::control::attributes::SpawnAttributes;
 use crate::control::boot_env::TREE;
-use crate::control::entry;
+use crate::control::{entry, output};
 use crate::ipc::user_code;
 use crate::reactor::context;
 use crate::status::{ExitNotice, StatusPage};
-use crate::sys::attributes;
+use crate::sys::{attributes, fd};
 use crate::types::exit::PANIC_CODE;
+use crate::types::output::{Channel, Output};
 
 /// Applies the attributes and calls the hooks. After an error, notes it in the status page and returns the
 /// code to exit with.
@@ -46,6 +47,24 @@ fn apply(of: &SpawnAttributes) -> Result<(), String> {
         };
         std::env::set_current_dir(directory).map_err(told)?;
     }
+    redirect(&of.streams)?;
     attributes::set(of.nice, of.affinity.as_deref(), &of.limits)
         .map_err(|(attribute, error)| of.explain(attribute, &error))
+}
+
+/// Opens what the streams go to. Those of the log were put in their places before, see
+/// [`Writers`](crate::control::output::Writers).
+fn redirect(streams: &[Option<Output>; 2]) -> Result<(), String> {
+    for channel in Channel::BOTH {
+        let file = match &streams[channel as usize] {
+            Some(Output::Null) => output::open_null(),
+            Some(Output::File(path)) => output::open(path),
+            None | Some(Output::Inherit | Output::Log | Output::Pipe) => continue,
+        };
+        let put = file.and_then(|file| {
+            fd::put(file.into(), channel.number()).map_err(|error| error.to_string())
+        });
+        put.map_err(|error| format!("the option `{}`: {error}", channel.name()))?;
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ use crate::control::entry::{Entry, Start};
 use crate::control::fd_store::FdStore;
 use crate::control::link;
 use crate::control::notification::Slot;
+use crate::control::output::Writers;
 use crate::control::request::{Kind, Spawn, Spec};
 use crate::ipc::{bounds, codec, uplink};
 use crate::reactor::context::{self, Identity};
@@ -32,6 +33,8 @@ pub(crate) struct ChildSetup {
     /// The sending end of the child's requests.
     pub(crate) control: OwnedFd,
     pub(crate) slot: Slot,
+    /// The pipes that its output goes into.
+    pub(crate) output: Writers,
     /// All descriptors but the child's own.
     pub(crate) close: fd::Others,
     pub(crate) supervisor: i32,
@@ -92,7 +95,12 @@ pub(crate) fn prepare() {
 }
 
 /// The descriptors of a child of this kind, beside those that every process of the tree has.
-pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>) -> Vec<RawFd> {
+pub(crate) fn descriptors(
+    spawn: &Spawn,
+    control: &OwnedFd,
+    bell: BorrowedFd<'_>,
+    output: &Writers,
+) -> Vec<RawFd> {
     let own = [spawn.receiver.as_raw_fd(), control.as_raw_fd(), bell.as_raw_fd()];
     own.into_iter()
         .chain(spawn.sender.iter().map(AsRawFd::as_raw_fd))
@@ -100,6 +108,7 @@ pub(crate) fn descriptors(spawn: &Spawn, control: &OwnedFd, bell: BorrowedFd<'_>
         .chain(uplink::descriptors())
         .chain(spawn.fd_store.iter().flat_map(FdStore::descriptors))
         .chain(spawn.fds.iter().map(AsRawFd::as_raw_fd))
+        .chain(output.descriptors())
         .collect()
 }
 
@@ -117,6 +126,7 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
     let ChildSetup {
         mut spawn,
         entry,
+        output,
         control,
         mut slot,
         descriptors,
@@ -126,6 +136,9 @@ pub(crate) fn enter(birth: ChildSetup) -> ! {
         supervisor,
         ..
     } = birth;
+    if !output.install() {
+        process::exit_now(1);
+    }
     memfd::keep_pages_from_children(false);
     spawn.reset_after_fork();
     let Spawn { spec, receiver, sender, status_page, init, fds, fd_store, .. } = spawn;

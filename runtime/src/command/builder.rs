@@ -10,7 +10,7 @@ use super::calls::CommandRef;
 use super::ready::Ready;
 use super::shim::Shim;
 use super::spec::{CommandSpec, StreamSpec};
-use super::streams::{Inherited, Input, Output};
+use super::streams::{Inherited, Input};
 use crate::actor::builder::ActorBuilder;
 use crate::actor::spawning::Spawning;
 use crate::actor::traits::ActorStruct;
@@ -18,6 +18,7 @@ use crate::supervision::declared::{Frame, Supervised};
 use crate::supervision::{ChildSpec, IntoChild};
 use crate::types::error::SpawnError;
 use crate::types::options::Options;
+use crate::types::output::Output;
 
 /// Any executable as a supervised child, with the start, the stop and the end of an actor; options, then
 /// [`spawn`](Self::spawn).

@@ -10,6 +10,7 @@ use crate::reactor::{last_words, own};
 use crate::status::cut;
 use crate::sys::process::{self, Wait};
 use crate::sys::signal;
+use crate::types::output::Channel;
 
 /// How much is kept of the last line read, in bytes.
 const WORDS: usize = 512;
@@ -80,13 +81,6 @@ enum Stage {
     Running,
     /// The command has been told to end.
     Stopping,
-}
-
-/// The two streams of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Channel {
-    Stdout = 0,
-    Stderr = 1,
 }
 
 impl Course {

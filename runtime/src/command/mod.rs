@@ -27,7 +27,9 @@ pub use error::{CommandError, StreamError};
 pub use pipes::{InputWriter, OutputReader};
 pub use ready::Ready;
 pub use shim::Shim;
-pub use streams::{Input, Output};
+pub use streams::Input;
+
+pub use crate::types::output::Output;
 
 /// How often the shim polls for what wakes no thread: a port that opens, a probe that is due, and SIGTERM.
 const TICK: Duration = Duration::from_millis(10);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::builder::Command;
 use super::ready::Ready;
-use super::streams::{Input, Output};
+use super::streams::Input;
 use crate::policy::{Restart, Shutdown};
 use crate::sys::rlimit::Limit;
+use crate::types::output::Output;
 
 /// Options.
 impl Command {

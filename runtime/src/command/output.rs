@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::exit_race::{Channel, Course};
+use super::exit_race::Course;
 use super::ready::Ready;
 use super::spec::{CommandSpec, Level};
-use super::streams::{self, Output};
+use crate::control::output::open;
 use crate::ipc::user_code;
+use crate::logging::lines::Lines;
 use crate::logging::outbox;
 use crate::sys::poll::{self, Event};
+use crate::types::output::{Channel, Output};
 
-/// The longest line that is kept whole.
-const LINE: usize = 64 << 10;
 const CHUNK: usize = 16 << 10;
 
 /// One of the streams of a command, read by a thread of its own.
@@ -47,9 +47,9 @@ impl Sink {
     fn of(channel: Channel, spec: &CommandSpec) -> Result<Sink, String> {
         let stream = spec.stream(channel);
         Ok(match &stream.output {
-            Output::Log => Sink::Log(stream.level.unwrap_or(channel.level())),
+            Output::Log => Sink::Log(stream.level.unwrap_or(usual_level(channel))),
             Output::Inherit => Sink::Inherit,
-            Output::File(path) => Sink::File(streams::open(&spec.directory().join(path))?),
+            Output::File(path) => Sink::File(open(&spec.directory().join(path))?),
             Output::Null | Output::Pipe => Sink::Null,
         })
     }
@@ -184,93 +184,10 @@ impl Stream {
 /// The target of events about commands, to filter by.
 pub(super) const TARGET: &str = "phalanx::command";
 
-impl Channel {
-    fn name(self) -> &'static str {
-        match self {
-            Channel::Stdout => "stdout",
-            Channel::Stderr => "stderr",
-        }
-    }
-
-    /// The level of its lines, unless an option says otherwise.
-    fn level(self) -> Level {
-        match self {
-            Channel::Stdout => Level::Info,
-            Channel::Stderr => Level::Warn,
-        }
-    }
-}
-
-/// Makes lines of bytes.
-#[derive(Debug, Default)]
-struct Lines {
-    line: Vec<u8>,
-    /// How many bytes of the line were dropped for lack of room.
-    excess: usize,
-}
-
-impl Lines {
-    fn push(&mut self, mut bytes: &[u8], mut deliver: impl FnMut(&str)) {
-        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
-            self.add(&bytes[..end]);
-            self.end(&mut deliver);
-            bytes = &bytes[end + 1..];
-        }
-        self.add(bytes);
-    }
-
-    /// Ends the input: bytes without an end of line are a line too.
-    fn finish(&mut self, deliver: impl FnMut(&str)) {
-        if !self.line.is_empty() {
-            self.end(deliver);
-        }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let (kept, excess) = bytes.split_at(bytes.len().min(LINE - self.line.len()));
-        self.line.extend_from_slice(kept);
-        self.excess += excess.len();
-    }
-
-    fn end(&mut self, mut deliver: impl FnMut(&str)) {
-        let text = String::from_utf8_lossy(self.line.strip_suffix(b"\r").unwrap_or(&self.line));
-        match self.excess {
-            0 => deliver(&text),
-            excess => deliver(&format!("{text} [cut here, {excess} bytes are missing]")),
-        }
-        self.line.clear();
-        self.excess = 0;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines_of(chunks: &[&[u8]]) -> Vec<String> {
-        let (mut lines, mut said) = (Lines::default(), Vec::new());
-        for chunk in chunks {
-            lines.push(chunk, |line| said.push(line.to_owned()));
-        }
-        lines.finish(|line| said.push(line.to_owned()));
-        said
-    }
-
-    #[test]
-    fn lines_do_not_depend_on_how_they_come() {
-        let text = b"one\n\ntwo\r\nthree \xff\nlast";
-        let whole = lines_of(&[text]);
-        assert_eq!(whole, ["one", "", "two", "three \u{fffd}", "last"]);
-        assert_eq!(lines_of(&text.chunks(1).collect::<Vec<_>>()), whole);
-        assert_eq!(lines_of(&text.chunks(3).collect::<Vec<_>>()), whole);
-        assert_eq!(lines_of(&[b"one\n"]), ["one"]);
-    }
-
-    #[test]
-    fn a_long_line_is_cut_and_says_so() {
-        let exact = "x".repeat(LINE);
-        assert_eq!(lines_of(&[exact.as_bytes(), b"\n", b"next"]), [exact.as_str(), "next"]);
-        let said = lines_of(&[exact.as_bytes(), b"yy", b"zzz\nnext\n"]);
-        assert_eq!(said, [format!("{exact} [cut here, 5 bytes are missing]").as_str(), "next"]);
+/// The level of a stream's lines, unless an option says otherwise.
+fn usual_level(channel: Channel) -> Level {
+    match channel {
+        Channel::Stdout => Level::Info,
+        Channel::Stderr => Level::Warn,
     }
 }

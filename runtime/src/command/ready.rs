@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::as_bytes;
+use crate::types::output::as_bytes;
 
 /// When a [`Command`](crate::command::Command) is ready, and its `spawn` returns.
 ///

@@ -44,7 +44,7 @@ use std::time::{Duration, Instant};
 use super::TICK;
 use super::calls::{self, CommandCalls};
 use super::error::CommandError;
-use super::exit_race::{Channel, Course, End};
+use super::exit_race::{Course, End};
 use super::notify::{self, Notifications};
 use super::output::{Stream, TARGET};
 use super::pipes::{self, InputWriter, OutputReader, Pipes};
@@ -62,6 +62,7 @@ use crate::sys::{procfs, signal};
 use crate::types::exit::ExitReason;
 use crate::types::method::Method;
 use crate::types::options::Options;
+use crate::types::output::Channel;
 
 /// How long the shim reads on after the end of the command, while processes of its group hold the pipes.
 const DRAIN: Duration = Duration::from_millis(500);
@@ -154,7 +155,7 @@ impl Shim {
         let stdin = child.stdin.take().map(OwnedFd::from);
         let mut stdout = child.stdout.take().map(OwnedFd::from);
         let mut stderr = child.stderr.take().map(OwnedFd::from);
-        let is_read = [Channel::Stdout, Channel::Stderr].map(|channel| spec.is_read(channel));
+        let is_read = Channel::BOTH.map(|channel| spec.is_read(channel));
         let read = [
             (Channel::Stdout, stdout.take_if(|_| is_read[0])),
             (Channel::Stderr, stderr.take_if(|_| is_read[1])),

@@ -8,13 +8,13 @@ use std::{fmt, fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::exit_race::Channel;
 use super::ready::Ready;
-use super::streams::{Inherited, Input, Output};
+use super::streams::{Inherited, Input};
 use crate::control::attributes::SpawnAttributes;
 use crate::control::boot_env::TREE;
 use crate::sys::attributes::{Attribute, User};
 use crate::sys::process::{self, Preparation, Refusal};
+use crate::types::output::{Channel, Output};
 
 /// A command that any process can run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -196,26 +196,5 @@ impl CommandSpec {
             }
             None => format!("cannot run `{program}`: {error}"),
         }
-    }
-}
-
-/// serde wants paths to be UTF-8; the system does not.
-pub(super) mod as_bytes {
-    use std::ffi::OsString;
-    use std::path::{Path, PathBuf};
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(in crate::command) fn serialize<S: Serializer>(
-        path: &Path,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        path.as_os_str().serialize(serializer)
-    }
-
-    pub(in crate::command) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<PathBuf, D::Error> {
-        OsString::deserialize(deserializer).map(PathBuf::from)
     }
 }

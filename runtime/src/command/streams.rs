@@ -1,17 +1,17 @@
 //! Where the input of a command comes from, and where its output goes.
 
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::spec::as_bytes;
+use crate::control::output::open;
 use crate::ipc::codec;
 use crate::sys::fd;
+use crate::types::output::Output;
 
 /// Where the standard input of a [`Command`](crate::command::Command) comes from.
 ///
@@ -45,56 +45,7 @@ pub enum Input {
     Pipe,
 }
 
-/// Where a stream of a [`Command`](crate::command::Command) goes.
-///
-/// ```
-/// # use phalanx::{ExitReason, command::{Command, Output}};
-/// # #[phalanx::main]
-/// # fn main() -> phalanx::Result<()> {
-/// let chatty = Command::shell("yes | head -c 100000000").output(Output::Null).spawn()?;
-/// assert_eq!(chatty.join(), ExitReason::Exited(0));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Output {
-    /// Each line is an event of `tracing`, with the target `phalanx::command` and the fields `command` (the
-    /// name) and `stream`: standard output at level INFO, standard error at level WARN, unless
-    /// [`stdout_level`](crate::command::Command::stdout_level) and
-    /// [`stderr_level`](crate::command::Command::stderr_level) say otherwise. The events arrive in the
-    /// program's subscriber if it had one when the command was spawned, see [`logging`](crate::logging).
-    ///
-    /// A command that writes more than the log takes waits, 100 ms at most; then lines are dropped, and
-    /// counted.
-    ///
-    /// Bytes that are not UTF-8 are replaced. Of a line of more than 64 KiB the beginning is kept, with a
-    /// note of how many bytes are missing.
-    #[default]
-    Log,
-    /// The stream of the program.
-    Inherit,
-    /// Thrown away.
-    Null,
-    /// Appended to this file, which is made if it is not there. It is opened anew for each process of the
-    /// command, with the rights of the program. A relative path begins in the directory of the command.
-    File(#[serde(with = "as_bytes")] PathBuf),
-    /// A pipe. The ref hands out the end to read from, once for each process of the command
-    /// ([`stdout`](crate::command::CommandCalls::stdout), [`stderr`](crate::command::CommandCalls::stderr)).
-    ///
-    /// As with every pipe, a command that writes more than 64 KiB waits until that is read, and gets SIGPIPE
-    /// when the reader is gone. What lies in the pipe when the command ends can still be read, by a reader
-    /// that was handed out. So that a spawner has the time to ask for it, the end of a command whose reader
-    /// was not handed out is reported 5 s late, unless it is stopped.
-    Pipe,
-}
-
 impl Output {
-    /// [`Output::File`].
-    pub fn file(path: impl Into<PathBuf>) -> Output {
-        Output::File(path.into())
-    }
-
     /// What the command is started with, if its shim does not read the stream.
     ///
     /// # Errors
@@ -107,15 +58,6 @@ impl Output {
             Output::File(path) => open(&directory.join(path))?.into(),
         })
     }
-}
-
-/// Opens a file to append to.
-///
-/// # Errors
-/// In words.
-pub(super) fn open(path: &Path) -> Result<File, String> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.map_err(|error| format!("cannot append to `{}`: {error}", path.display()))
 }
 
 /// A standard input that travels to the shim, and is kept for a restart.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::attributes::Attribute;
 use crate::sys::rlimit::Limit;
+use crate::types::output::{Channel, Output};
 
 /// The attributes share one packet with the rest of a request.
 const LARGEST: usize = 16 * 1024;
@@ -26,6 +27,8 @@ pub(crate) struct SpawnAttributes {
     pub(crate) nice: Option<i32>,
     pub(crate) affinity: Option<Vec<u32>>,
     pub(crate) limits: BTreeMap<Limit, u64>,
+    /// Where standard output and standard error go; `None`: inherited.
+    pub(crate) streams: [Option<Output>; 2],
     /// The functions to call first: the offset, and the type name to check it by.
     pub(crate) hooks: Vec<(u64, String)>,
 }
@@ -54,6 +57,10 @@ impl SpawnAttributes {
 
     pub(crate) fn set_limit(&mut self, limit: Limit, value: u64) {
         self.limits.insert(limit, value);
+    }
+
+    pub(crate) fn set_output(&mut self, channel: Channel, output: Output) {
+        self.streams[channel as usize] = Some(output);
     }
 
     /// Says which option the system has refused, and why.
@@ -100,8 +107,25 @@ impl SpawnAttributes {
         if self.affinity.as_ref().is_some_and(|cores| cores.is_empty() || cores.len() > 4096) {
             return Err("the option `affinity` takes at least one core".to_owned());
         }
+        for channel in Channel::BOTH {
+            let name = channel.name();
+            match &self.streams[channel as usize] {
+                Some(Output::Pipe) => {
+                    return Err(format!("the option `{name}` cannot be a pipe: only commands have one"));
+                }
+                Some(Output::File(path)) if is_no_path(path) => {
+                    return Err(format!("the option `{name}` takes a path of 1 to 4096 bytes, none of them 0"));
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
+}
+
+fn is_no_path(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    !(1..=4096).contains(&bytes.len()) || bytes.contains(&0)
 }
 
 #[cfg(test)]
@@ -121,6 +145,10 @@ mod tests {
         assert!(refused(|it| it.set_env("A".as_ref(), Some("x".repeat(LARGEST).as_ref()))));
         assert!(refused(|it| it.set_directory("a\0b".as_ref())));
         assert!(refused(|it| it.set_affinity([])));
+        assert!(refused(|it| it.set_output(Channel::Stdout, Output::Pipe)));
+        assert!(refused(|it| it.set_output(Channel::Stderr, Output::file("a\0b"))));
+        assert!(refused(|it| it.set_output(Channel::Stderr, Output::file(""))));
+        assert!(!refused(|it| it.set_output(Channel::Stderr, Output::file("a"))));
         assert!(!refused(|it| it.set_env("A".as_ref(), Some("=".as_ref()))));
     }
 }

@@ -16,5 +16,6 @@ pub(crate) mod function;
 pub(crate) mod link;
 pub(crate) mod notification;
 pub(crate) mod orphans;
+pub(crate) mod output;
 pub(crate) mod request;
 pub(crate) mod step;

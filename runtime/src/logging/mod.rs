@@ -78,6 +78,7 @@
 mod format;
 mod forward;
 mod inbox;
+pub(crate) mod lines;
 pub(crate) mod outbox;
 mod printers;
 pub(crate) mod record;

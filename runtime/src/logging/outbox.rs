@@ -85,19 +85,10 @@ pub(crate) fn await_room(is_over: impl Fn() -> bool) {
 /// Sends an event to the program, or drops it: at once if there is no room and `patience` is zero.
 pub(crate) fn send(record: &Record<'_>, patience: Duration) {
     let Some(line) = uplink::log() else { return };
-    let Some(mut packet) = record.encode(vec![EVENT; FRONT]) else { return };
+    let Some(packet) = record.encode(vec![EVENT; FRONT]) else { return };
     let mut outbox = outbox();
-    outbox.number += 1;
-    packet[1..9].copy_from_slice(&outbox.number.to_le_bytes());
-    packet[9..FRONT].copy_from_slice(&outbox.dropped.to_le_bytes());
     let patience = if outbox.blocked { Duration::ZERO } else { patience };
-    let until = clock::after(patience);
-    let sent = if packet.len() <= INLINE {
-        until_room(line, until, || seqpacket::send_raw(line, &packet, &[]))
-    } else {
-        outbox.send_large(line, &mut packet, until)
-    };
-    match sent {
+    match outbox.post(line, packet, clock::after(patience)) {
         Ok(()) => (outbox.dropped, outbox.blocked) = (0, false),
         Err(error) => {
             outbox.dropped += 1;
@@ -120,7 +111,43 @@ pub(crate) fn print(printer: u32, text: &str) -> bool {
     until_room(line, clock::after(PATIENCE), || seqpacket::send_raw(line, &packet, &[])).is_ok()
 }
 
+/// Sends an event to the program, if there is room now. Returns `false` if there is none: then nothing has
+/// happened, and the event can be offered again, or counted by [`count_lost`].
+pub(crate) fn offer(record: &Record<'_>) -> bool {
+    let Some(line) = uplink::log() else { return true };
+    let Some(packet) = record.encode(vec![EVENT; FRONT]) else { return true };
+    let mut outbox = outbox();
+    match outbox.post(line, packet, clock::now()) {
+        Ok(()) => (outbox.dropped, outbox.blocked) = (0, false),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            outbox.number -= 1;
+            return false;
+        }
+        Err(_) => outbox.dropped += 1,
+    }
+    true
+}
+
+/// Counts events that are not sent for lack of room.
+pub(crate) fn count_lost(events: u64) {
+    let mut outbox = outbox();
+    outbox.number += events;
+    outbox.dropped += events;
+}
+
 impl Outbox {
+    /// Sends the next event, and waits for room until this time at most.
+    fn post(&mut self, line: BorrowedFd<'_>, mut packet: Vec<u8>, until: u64) -> io::Result<()> {
+        self.number += 1;
+        packet[1..9].copy_from_slice(&self.number.to_le_bytes());
+        packet[9..FRONT].copy_from_slice(&self.dropped.to_le_bytes());
+        if packet.len() <= INLINE {
+            until_room(line, until, || seqpacket::send_raw(line, &packet, &[]))
+        } else {
+            self.send_large(line, &mut packet, until)
+        }
+    }
+
     fn send_large(&mut self, line: BorrowedFd<'_>, packet: &mut [u8], until: u64) -> io::Result<()> {
         while let Some(last) = &self.large {
             if fd::hung_up(last.as_fd()) {

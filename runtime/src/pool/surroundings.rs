@@ -1,5 +1,5 @@
-//! What the workers of a pool find in their processes: environment, directory, niceness, cores, limits, and
-//! functions to call first.
+//! What the workers of a pool find in their processes: environment, directory, niceness, cores, limits,
+//! output, and functions to call first.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,6 +10,7 @@ use crate::control::attributes::SpawnAttributes;
 use crate::control::entry::{Hook, OfHook};
 use crate::sys::executable::Located;
 use crate::sys::rlimit::Limit;
+use crate::types::output::{Channel, Output};
 
 /// The spawn attributes of each worker.
 #[derive(Clone, Default)]
@@ -100,6 +101,39 @@ impl PoolBuilder {
     /// those of the program; for memory, see [`memory`](Self::memory).
     pub fn limit(self, limit: Limit, value: u64) -> Self {
         self.attribute(|attributes| attributes.set_limit(limit, value))
+    }
+
+    /// Where the standard output of each worker goes: to the [log](Output::Log) line by line, to a
+    /// [file](Output::File), nowhere, or to the program's standard output, which is the default
+    /// ([`Output::Inherit`]). It blocks and fails as for an [actor](crate::ActorBuilder::stdout).
+    ///
+    /// ```
+    /// use phalanx::{Output, Pool};
+    ///
+    /// # #[phalanx::main]
+    /// # fn main() -> phalanx::Result<()> {
+    /// let file = std::env::temp_dir().join(format!("worked-{}", std::process::id()));
+    /// let pool = Pool::builder().workers(1).stdout(Output::file(&file)).build()?;
+    /// pool.run(|word: String| println!("{word}"), "done".to_owned())?;
+    /// assert_eq!(std::fs::read_to_string(&file)?, "done\n");
+    /// # std::fs::remove_file(&file)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stdout(self, output: Output) -> Self {
+        self.attribute(|attributes| attributes.set_output(Channel::Stdout, output))
+    }
+
+    /// Where the standard error of each worker goes: see [`stdout`](Self::stdout). Default:
+    /// [`Output::Inherit`].
+    pub fn stderr(self, output: Output) -> Self {
+        self.attribute(|attributes| attributes.set_output(Channel::Stderr, output))
+    }
+
+    /// Where both the standard output and the standard error of each worker go: see
+    /// [`stdout`](Self::stdout). Default: [`Output::Inherit`].
+    pub fn output(self, output: Output) -> Self {
+        self.stdout(output.clone()).stderr(output)
     }
 
     /// Calls a function, or a closure that captures nothing, in each worker: after the options above are in

@@ -33,6 +33,7 @@ use crate::sys::executable::{self, Located};
 use crate::sys::{clock, credentials, fd, process};
 use crate::types::error::SpawnError;
 use crate::types::options::Options;
+use crate::types::output::Output;
 use crate::types::spawn_error_kind::SpawnErrorKind;
 
 /// How much longer than the start limit to wait for the supervisor's report.
@@ -353,6 +354,11 @@ impl Plan {
         let mut attributes = self.attributes.clone();
         // Applied in its order among the others.
         attributes.nice = self.options.nice;
+        if let Some(declared) = self.options.output {
+            for stream in &mut attributes.streams {
+                stream.get_or_insert_with(|| Output::of(declared));
+            }
+        }
         for hook in &self.hooks {
             let offset = hook.offset().ok_or(SpawnErrorKind::NotInExecutable)?;
             attributes.hooks.push((offset, (hook.value.type_name)().to_owned()));

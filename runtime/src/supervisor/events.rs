@@ -8,12 +8,16 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::output::Source;
 use crate::control::request::Spec;
 use crate::logging::outbox;
 use crate::logging::record::{self, Record, Severity, Site, TARGET, Value};
 use crate::status::ExitRecord;
 use crate::sys::signal;
 use crate::types::exit::ExitReason;
+
+/// The target of what actors and tasks write to their standard output and standard error.
+const OUTPUT: &str = "phalanx::output";
 
 /// Set when everything ends because the owner of this supervisor is gone: see [`tear_down`].
 static TORN_DOWN: AtomicBool = AtomicBool::new(false);
@@ -89,6 +93,25 @@ pub(crate) fn escalated(spec: &Spec, pid: i32, incarnation: u64, reason: &ExitRe
 /// The child is not started again.
 pub(crate) fn gave_up(spec: &Spec, pid: i32, incarnation: u64, reason: &ExitReason) {
     say(spec, pid, incarnation, Severity::Error, "gave up", vec![("reason", shown(reason))]);
+}
+
+/// A line that a child wrote to this stream. Returns `false` if there is no room for it now.
+pub(super) fn line(of: &Source, line: &str) -> bool {
+    let level = of.level();
+    let record = Record {
+        actor: Cow::Borrowed(&of.actor),
+        pid: of.pid.unsigned_abs(),
+        incarnation: of.incarnation,
+        time: record::now(),
+        level,
+        site: Site { target: OUTPUT, name: "line", module: Some(module_path!()), file: None, line: None },
+        spans: "".into(),
+        fields: vec![
+            ("message", Value::Debug(line.into())),
+            ("stream", Value::Str(of.channel.name().into())),
+        ],
+    };
+    outbox::offer(&record)
 }
 
 fn shown(reason: &ExitReason) -> Value<'static> {

@@ -15,7 +15,7 @@
 //! [`Supervisor`] has the control channel, the owner, the policy, the children and the loop. The rest of its
 //! state is in parts, each with its invariant at the head of its file: the child of each process
 //! (`processes`), starting children (`readiness`), when to look at which child (`timers`), processes forked
-//! ahead (`standby`), supervisors of actors (`nested`), requests without a reply (`pending`), the orderly end
+//! ahead (`standby`), supervisors of actors (`nested`), output that goes to the log (`output`), requests without a reply (`pending`), the orderly end
 //! (`ending`), trees that are still arriving (`reassembly`). The parts hold data and return what to do. Only
 //! methods of `Supervisor` and `Child` do it, in one file per task: `start`, `prefork`, `inspect`, `stop`,
 //! `reap`, `actions`, `requests`. The process of a child is in one stage at a time (`running`).
@@ -28,6 +28,7 @@ pub(crate) mod exit_cause;
 mod inspect;
 mod knowledge;
 mod nested;
+mod output;
 mod pending;
 mod prefork;
 mod preload;
@@ -52,6 +53,7 @@ use std::time::Duration;
 
 use ending::Ending;
 use nested::Nested;
+use output::Outputs;
 use pending::PendingRequests;
 use prefork::Spare;
 use processes::Processes;
@@ -98,6 +100,7 @@ pub(crate) struct Supervisor {
     blocked_starts: BTreeSet<Key>,
     standby: Standby,
     nested: Nested,
+    outputs: Outputs,
     assembly: Assembly,
     requests: PendingRequests,
     /// Numbers for children and for requests.
@@ -204,6 +207,7 @@ impl Supervisor {
             blocked_starts: BTreeSet::new(),
             standby: Standby::default(),
             nested: Nested::default(),
+            outputs: Outputs::default(),
             assembly: Assembly::default(),
             requests: PendingRequests::default(),
             next,
@@ -228,7 +232,9 @@ impl Supervisor {
         setup::prepare();
         self.tell_policy(Event::Boot);
         loop {
-            let ready = self.wait();
+            let mut ready = self.wait();
+            let output = ready.split_off(ready.len().min(2 + self.masters.len()));
+            self.pass_output_on(&output);
             // Reap first: no other process can have the pids of unreaped children. While there is always
             // something to read, the wait does not let the signal in.
             if signal::take(process::SIGCHLD) || ready.contains(&true) && signal::is_pending(process::SIGCHLD)
@@ -253,13 +259,15 @@ impl Supervisor {
         }
     }
 
-    /// The one wait. Returns what is ready: requests, the doorbell, the end of each master.
+    /// The one wait. Returns what is ready: requests, the doorbell, the end of each master, and output of the
+    /// children.
     fn wait(&self) -> Vec<bool> {
         let of = |key| self.children.get(&key).and_then(|child| child.running.as_ref()?.due());
         let timers = self.timers.due(of);
         let due = timers
             .into_iter()
             .chain(self.nested.due())
+            .chain(self.outputs.due())
             .chain(self.policy.due())
             .chain(self.ending.due())
             .chain(self.readiness.due())
@@ -268,6 +276,7 @@ impl Supervisor {
         let limit = due.min().map(clock::until);
         let mut fds = vec![(self.control.as_fd(), false), (self.readiness.doorbell(), false)];
         fds.extend(self.masters.iter().map(|master| (master.as_fd(), false)));
+        fds.extend(self.outputs.awaited().map(|pipe| (pipe, false)));
         poll::wait(&fds, limit, Some(&Mask::of(&[]))).unwrap_or_else(|error| {
             // A signal, or no memory at the moment.
             if error.kind() != io::ErrorKind::Interrupted {

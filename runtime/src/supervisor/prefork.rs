@@ -12,6 +12,7 @@ use super::running::RunningProcess;
 use super::start::Worker;
 use super::{Child, Supervisor};
 use crate::child::setup::{self, ChildSetup, Latch};
+use crate::control::output::Readers;
 use crate::control::request::Kind;
 use crate::policy::{Key, Restart};
 use crate::sys::process::{Fork, SIGKILL};
@@ -20,17 +21,24 @@ use crate::sys::{clock, fd, process};
 /// An actor's next process.
 pub(super) struct Spare {
     pid: i32,
-    /// Its latch, and the receiving end of its requests.
-    waiting: Option<(Latch, OwnedFd)>,
+    waiting: Option<Waiting>,
+}
+
+/// What is kept for it until it is released.
+pub(super) struct Waiting {
+    pub(super) latch: Latch,
+    /// The receiving end of its requests.
+    pub(super) control: OwnedFd,
+    /// Its output, if that goes to the log.
+    pub(super) output: Readers,
 }
 
 impl Spare {
-    /// Lets it go on as the actor's process. Returns its pid, its latch, and the receiving end of its
-    /// requests.
-    pub(super) fn release(mut self, lazy: bool) -> Option<(i32, Latch, OwnedFd)> {
-        let (latch, control) = self.waiting.take()?;
-        latch.open(lazy);
-        Some((self.pid, latch, control))
+    /// Lets it go on as the actor's process. Returns its pid, and what was kept for it.
+    pub(super) fn release(mut self, lazy: bool) -> Option<(i32, Waiting)> {
+        let waiting = self.waiting.take()?;
+        waiting.latch.open(lazy);
+        Some((self.pid, waiting))
     }
 }
 
@@ -73,7 +81,7 @@ impl Supervisor {
     /// Forks a standby process. If that fails, the next process is forked when it is needed.
     fn fork_spare(&mut self, key: Key, mut child: Box<Child>) -> Box<Child> {
         let (Ok(worker), Ok(latch)) = (Worker::of(&child, self.build), Latch::new()) else { return child };
-        let mut keep = setup::descriptors(&child.spawn, &worker.sender, self.readiness.doorbell());
+        let mut keep = worker.descriptors(&child.spawn, self.readiness.doorbell());
         keep.push(latch.as_fd().as_raw_fd());
         let close = fd::Others::than(&keep);
         let parent = process::pid();
@@ -85,7 +93,8 @@ impl Supervisor {
                 process::group_of(pid);
                 process::volunteer_for_oom(pid);
                 self.standby.add(pid, key, child.spec().options.spare, clock::now());
-                child.spare = Some(Spare { pid, waiting: Some((latch, worker.receiver)) });
+                let waiting = Waiting { latch, control: worker.receiver, output: worker.readers };
+                child.spare = Some(Spare { pid, waiting: Some(waiting) });
                 child
             }
             // As in `launch_now`, nothing of the supervisor is touched from here on.
@@ -97,6 +106,7 @@ impl Supervisor {
                     incarnation: incarnation + 1,
                     control: worker.sender,
                     slot: self.readiness.slot(slot, true),
+                    output: worker.writers,
                     close,
                     supervisor: parent,
                     descriptors: self.descriptors,

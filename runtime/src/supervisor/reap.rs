@@ -9,7 +9,7 @@ use crate::control::orphans;
 use crate::control::request::Kind;
 use crate::policy::{Action, Event, Exit, Key, Restart};
 use crate::status::{ExitRecord, State, StopMode};
-use crate::supervisor::exit_cause;
+use crate::supervisor::{events, exit_cause};
 use crate::sys::process::{self, Wait};
 use crate::sys::{clock, fd, procfs};
 use crate::types::spawn_error_kind::SpawnErrorKind;
@@ -87,6 +87,7 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return };
         // Kill its group while the pid still names it.
         process::kill(-pid, process::SIGKILL);
+        self.outputs.finish(pid, clock::now(), events::line);
         if child.died_before_release() && !self.leaving {
             return self.replace_spare(key, pid);
         }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use super::output::Source;
+use super::prefork::Waiting;
 use super::running::{RunningProcess, Starting};
 use super::watch::Watch;
 use super::{Child, Config, Declared, Equipment, Supervisor, preload};
@@ -11,6 +13,7 @@ use crate::child::setup::{self, ChildSetup, Latch};
 use crate::control::entry::{self, Entry};
 use crate::control::fd_store::FdStore;
 use crate::control::notification::{Notifications, Slot};
+use crate::control::output::{Readers, Writers};
 use crate::control::request::{Kind, Spawn};
 use crate::ipc::envelope::Body;
 use crate::ipc::uplink;
@@ -39,9 +42,9 @@ impl Supervisor {
         // Taken out of the table before the fork: what the child changes there would cost it memory pages.
         let mut child = self.children.remove(&key)?;
         let lazy = child.lazy_ready;
-        if let Some((pid, latch, control)) = child.spare.take().and_then(|spare| spare.release(lazy)) {
+        if let Some((pid, Waiting { latch, control, output })) = child.spare.take().and_then(|spare| spare.release(lazy)) {
             self.standby.remove(pid);
-            let forked = Forked { control: Some(control), latch: Some(latch), ..Forked::default() };
+            let forked = Forked { control: Some(control), latch: Some(latch), output, ..Forked::default() };
             self.adopt(key, child, pid, forked);
             return None;
         }
@@ -52,9 +55,7 @@ impl Supervisor {
             Err(refusal) => Some(self.fail_to_launch(key, child, refusal)),
             Ok((plan, Fork::Parent(pid))) => {
                 process::group_of(pid);
-                let (control, sender) = plan.worker.map(|worker| (worker.receiver, worker.sender)).unzip();
-                let lent = sender.into_iter().collect();
-                self.adopt(key, child, pid, Forked { control, lent, shares: plan.shares, latch: None });
+                self.adopt(key, child, pid, Forked::of(plan));
                 process::volunteer_for_oom(pid);
                 None
             }
@@ -85,6 +86,7 @@ impl Supervisor {
             incarnation,
             control: worker.sender,
             slot,
+            output: worker.writers,
             close,
             supervisor,
             descriptors: self.descriptors,
@@ -120,7 +122,7 @@ impl Supervisor {
             _ => Some(Worker::of(child, self.build)?),
         };
         let keep = match &worker {
-            Some(worker) => setup::descriptors(&child.spawn, &worker.sender, self.readiness.doorbell()),
+            Some(worker) => worker.descriptors(&child.spawn, self.readiness.doorbell()),
             None => {
                 let own = child.spawn.descriptors().into_iter().chain(uplink::descriptors());
                 own.chain([self.readiness.doorbell().as_raw_fd()]).collect()
@@ -143,12 +145,13 @@ impl Supervisor {
 
     /// In the parent: notes the new process.
     fn adopt(&mut self, key: Key, mut child: Box<Child>, pid: i32, forked: Forked) {
-        let Forked { mut control, mut lent, shares, latch } = forked;
+        let Forked { mut control, mut lent, shares, latch, output } = forked;
         child.say_that_it_has_started(pid);
         let now = clock::now();
         let start = clock::nanos(child.spec().start_limit());
         child.last_pid = pid;
         self.processes.add(pid, key, child.spec().id, child.incarnation);
+        self.outputs.add(output, &Source::of(child.spec(), pid, child.incarnation));
         let was_down = child.state == State::Down;
         child.state = State::Starting;
         lent.extend(child.spawn.move_up());
@@ -255,6 +258,18 @@ struct Forked {
     lent: Vec<OwnedFd>,
     shares: bool,
     latch: Option<Latch>,
+    output: Readers,
+}
+
+impl Forked {
+    fn of(plan: ForkPlan) -> Forked {
+        let shares = plan.shares;
+        let Some(Worker { receiver, sender, readers, writers, .. }) = plan.worker else {
+            return Forked { shares, ..Forked::default() };
+        };
+        let lent = std::iter::once(sender).chain(writers.into_ends()).collect();
+        Forked { control: Some(receiver), lent, shares, latch: None, output: readers }
+    }
 }
 
 /// What an actor or a task runs, and the channel by which it can request its own supervisor later.
@@ -262,6 +277,9 @@ pub(super) struct Worker {
     pub(super) entry: &'static Entry,
     pub(super) receiver: OwnedFd,
     pub(super) sender: OwnedFd,
+    /// Its output, if that goes to the log.
+    pub(super) readers: Readers,
+    pub(super) writers: Writers,
 }
 
 impl Worker {
@@ -270,7 +288,14 @@ impl Worker {
         let entry = entry.filter(|_| child.spec().build == build).ok_or(SpawnErrorKind::Mismatch)?;
         let (receiver, sender) = fd::seqpacket_pair()?;
         credentials::ask_for_senders(receiver.as_fd())?;
-        Ok(Worker { entry, receiver, sender })
+        let streams = child.spec().attributes.as_ref().map(|attributes| &attributes.streams);
+        let (readers, writers) = streams.map(Writers::for_logged).transpose()?.unwrap_or_default();
+        Ok(Worker { entry, receiver, sender, readers, writers })
+    }
+
+    /// The descriptors of its process.
+    pub(super) fn descriptors(&self, spawn: &Spawn, bell: BorrowedFd<'_>) -> Vec<RawFd> {
+        setup::descriptors(spawn, &self.sender, bell, &self.writers)
     }
 }
 

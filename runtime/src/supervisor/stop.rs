@@ -45,6 +45,7 @@ impl Supervisor {
             left.iter().for_each(|&pid| orphans::kill_with_group(pid));
             self.reap_children();
             if left.is_empty() || clock::now() > deadline {
+                self.pass_rest_of_output_on();
                 process::exit_now(code);
             }
             // SIGCHLD interrupts this; a child that was forked meanwhile is found after it.

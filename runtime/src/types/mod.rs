@@ -11,5 +11,6 @@ pub(crate) mod id;
 pub(crate) mod method;
 pub(crate) mod name_error;
 pub(crate) mod options;
+pub(crate) mod output;
 pub(crate) mod sealed;
 pub(crate) mod spawn_error_kind;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{Backoff, ChildRules, Drain, Intensity, Restart, Shutdown};
+use crate::policy::{Backoff, ChildRules, Destination, Drain, Intensity, Restart, Shutdown};
 
 const MAX_MAILBOX: u32 = 65_535;
 
