@@ -170,7 +170,6 @@ pub use types::down::{Down, InProgress, Who};
 pub use types::error::{At, CallError, Error, Executed, Never, Result, SendError, SpawnError, TrySendError};
 pub use types::exit::{ExitReason, StoppedBy};
 pub use types::id::ActorId;
-pub use types::output::Output;
 
 /// What most programs use.
 pub mod prelude {

@@ -31,7 +31,7 @@ fn never() -> ! {
     std::process::exit(0)
 }
 
-#[task(mailbox = 3, name = "one", name = "two", start_timeout = "5")]
+#[task(mailbox = 3, name = "one", name = "two", start_timeout = "5", output = pipe)]
 fn options() {}
 
 struct Holder;

@@ -10,7 +10,9 @@ use syn::{LitStr, Path};
 
 use super::entry::Entry;
 use super::expr::{Base, ToField};
-use super::supervision::{self, AutoShutdown, Backoff, Destination, Drain, Intensity, Restart, Shutdown, Strategy};
+use super::supervision::{
+    self, AutoShutdown, Backoff, Destination, Drain, Intensity, Restart, Shutdown, Strategy,
+};
 
 /// Where the options stand. Each place has its own.
 #[derive(Clone, Copy, PartialEq)]

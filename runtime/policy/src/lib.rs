@@ -17,7 +17,9 @@ mod machine;
 mod options;
 mod spec;
 
-pub use spec::{AutoShutdown, Backoff, Destination, Drain, Intensity, Restart, Shutdown, SpecError, Strategy};
+pub use spec::{
+    AutoShutdown, Backoff, Destination, Drain, Intensity, Restart, Shutdown, SpecError, Strategy,
+};
 
 pub use intensity::Recent;
 pub use machine::{Action, Answer, ChildRules, End, Event, Exit, Key, Policy, Rules, Status, Ticket};

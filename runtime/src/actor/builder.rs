@@ -238,8 +238,8 @@ macro_rules! options {
         }
 
         /// Where its standard output goes, and that of the commands it starts: to the
-        /// [log](crate::Output::Log) line by line, to a [file](crate::Output::File), nowhere, or to the
-        /// program's standard output, which is the default ([`Output::Inherit`](crate::Output::Inherit)).
+        /// [log](crate::command::Output::Log) line by line, to a [file](crate::command::Output::File), nowhere, or to the
+        /// program's standard output, which is the default ([`Output::Inherit`](crate::command::Output::Inherit)).
         ///
         /// A stream that goes to the log is a pipe, which the supervisor reads. A write blocks while that is
         /// full (64 KiB), so while the program's subscriber takes no events: 5 s at most, then lines are
@@ -247,12 +247,12 @@ macro_rules! options {
         /// end.
         ///
         /// A file or null device that cannot be opened fails the start, as does a
-        /// [pipe](crate::Output::Pipe), which only commands have:
+        /// [pipe](crate::command::Output::Pipe), which only commands have:
         /// [`SpawnError::Option`](crate::SpawnError::Option).
         ///
         /// ```
         /// # use phalanx::prelude::*;
-        /// use phalanx::Output;
+        /// use phalanx::command::Output;
         ///
         /// # #[phalanx::main]
         /// # fn main() -> phalanx::Result<()> {
@@ -272,14 +272,14 @@ macro_rules! options {
         }
 
         /// Where its standard error goes: see [`stdout`](Self::stdout). Default:
-        /// [`Output::Inherit`](crate::Output::Inherit). A panic message goes there, too.
+        /// [`Output::Inherit`](crate::command::Output::Inherit). A panic message goes there, too.
         pub fn stderr(mut self, output: $crate::types::output::Output) -> Self {
             self.plan.attributes.set_output($crate::types::output::Channel::Stderr, output);
             self
         }
 
         /// Where both its standard output and its standard error go: see [`stdout`](Self::stdout). Default:
-        /// [`Output::Inherit`](crate::Output::Inherit).
+        /// [`Output::Inherit`](crate::command::Output::Inherit).
         pub fn output(self, output: $crate::types::output::Output) -> Self {
             self.stdout(output.clone()).stderr(output)
         }

@@ -61,9 +61,8 @@ fn redirect(streams: &[Option<Output>; 2]) -> Result<(), String> {
             Some(Output::File(path)) => output::open(path),
             None | Some(Output::Inherit | Output::Log | Output::Pipe) => continue,
         };
-        let put = file.and_then(|file| {
-            fd::put(file.into(), channel.number()).map_err(|error| error.to_string())
-        });
+        let put =
+            file.and_then(|file| fd::put(file.into(), channel.number()).map_err(|error| error.to_string()));
         put.map_err(|error| format!("the option `{}`: {error}", channel.name()))?;
     }
     Ok(())

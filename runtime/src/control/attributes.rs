@@ -114,7 +114,9 @@ impl SpawnAttributes {
                     return Err(format!("the option `{name}` cannot be a pipe: only commands have one"));
                 }
                 Some(Output::File(path)) if is_no_path(path) => {
-                    return Err(format!("the option `{name}` takes a path of 1 to 4096 bytes, none of them 0"));
+                    return Err(format!(
+                        "the option `{name}` takes a path of 1 to 4096 bytes, none of them 0"
+                    ));
                 }
                 _ => {}
             }

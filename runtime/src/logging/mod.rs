@@ -60,6 +60,9 @@
 //! `the root supervisor died` (ERROR, with `reason`) is said by the program itself: everything that it had
 //! started has ended with it.
 //!
+//! What actors and tasks write to their standard output and standard error is among the events if an option
+//! says so ([`Output::Log`](crate::command::Output::Log)): target `phalanx::output`, with the field `stream`.
+//!
 //! A process that ends because its owner has ended is `stopped`: that is no crash of its own.
 //!
 //! # How much it costs

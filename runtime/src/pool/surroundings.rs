@@ -108,7 +108,7 @@ impl PoolBuilder {
     /// ([`Output::Inherit`]). It blocks and fails as for an [actor](crate::ActorBuilder::stdout).
     ///
     /// ```
-    /// use phalanx::{Output, Pool};
+    /// use phalanx::{Pool, command::Output};
     ///
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {

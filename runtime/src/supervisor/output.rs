@@ -301,13 +301,8 @@ mod tests {
     /// A stream, and the end to write to.
     fn stream(outputs: &mut Outputs, pid: i32, wanted: bool) -> OwnedFd {
         let (reader, writer) = fd::pipe().unwrap();
-        let source = Source {
-            actor: "a".into(),
-            pid,
-            incarnation: 1,
-            channel: Channel::Stdout,
-            wanted: [wanted; 2],
-        };
+        let source =
+            Source { actor: "a".into(), pid, incarnation: 1, channel: Channel::Stdout, wanted: [wanted; 2] };
         outputs.add([Some(reader), None], &source);
         writer
     }
@@ -316,7 +311,8 @@ mod tests {
         assert_eq!(fd::write(end.as_fd(), text.as_bytes()).unwrap(), text.len());
     }
 
-    /// Takes turns until nothing is left to send. Returns the lines, and how many turns it took.
+    /// Takes turns, each later than any pause, until nothing is left to send. Returns the lines, and how many
+    /// turns it took.
     fn lines(outputs: &mut Outputs) -> (Vec<String>, usize) {
         let (mut said, mut turns) = (Vec::new(), 0);
         loop {
@@ -325,7 +321,7 @@ mod tests {
             if !readable.contains(&true) && outputs.due().is_none() {
                 return (said, turns);
             }
-            outputs.turn(&readable, 0, |_, line| {
+            outputs.turn(&readable, u64::MAX, |_, line| {
                 said.push(line.to_owned());
                 true
             });
@@ -367,7 +363,10 @@ mod tests {
             said.push(line.to_owned());
             true
         });
-        assert_eq!((said, outputs.awaited().count(), outputs.due()), (vec!["one".into(), "two".into()], 1, None));
+        assert_eq!(
+            (said, outputs.awaited().count(), outputs.due()),
+            (vec!["one".into(), "two".into()], 1, None)
+        );
     }
 
     #[test]

@@ -42,7 +42,9 @@ impl Supervisor {
         // Taken out of the table before the fork: what the child changes there would cost it memory pages.
         let mut child = self.children.remove(&key)?;
         let lazy = child.lazy_ready;
-        if let Some((pid, Waiting { latch, control, output })) = child.spare.take().and_then(|spare| spare.release(lazy)) {
+        if let Some((pid, Waiting { latch, control, output })) =
+            child.spare.take().and_then(|spare| spare.release(lazy))
+        {
             self.standby.remove(pid);
             let forked = Forked { control: Some(control), latch: Some(latch), output, ..Forked::default() };
             self.adopt(key, child, pid, forked);

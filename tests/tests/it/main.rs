@@ -21,6 +21,7 @@ mod mailbox;
 mod names;
 mod nothing_left;
 mod os;
+mod output;
 mod packaging;
 mod payloads;
 mod pipes;

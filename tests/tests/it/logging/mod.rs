@@ -22,10 +22,10 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// What the subscriber of the program was given.
 #[derive(Clone, Debug)]
-struct Heard {
-    level: Level,
-    target: String,
-    name: String,
+pub(crate) struct Heard {
+    pub(crate) level: Level,
+    pub(crate) target: String,
+    pub(crate) name: String,
     module: Option<String>,
     file: Option<String>,
     line: Option<u32>,
@@ -45,7 +45,7 @@ enum Value {
     Error(Vec<String>),
 }
 
-static HEARD: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
+pub(crate) static HEARD: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
 
 struct Listener;
 
@@ -109,21 +109,25 @@ impl Visit for Fields {
 }
 
 impl Heard {
-    fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         match self.fields.get("message") {
             Some(Value::Debug(text) | Value::Str(text)) => text,
             _ => "",
         }
     }
 
-    fn text(&self, field: &str) -> &str {
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    pub(crate) fn text(&self, field: &str) -> &str {
         match self.fields.get(field) {
             Some(Value::Str(text) | Value::Debug(text)) => text,
             other => panic!("{field}: {other:?} in {self:#?}"),
         }
     }
 
-    fn number(&self, field: &str) -> u64 {
+    pub(crate) fn number(&self, field: &str) -> u64 {
         match self.fields.get(field) {
             Some(Value::U64(number)) => *number,
             other => panic!("{field}: {other:?} in {self:#?}"),
@@ -132,19 +136,19 @@ impl Heard {
 }
 
 /// The program's subscriber, with this filter.
-fn listen(filter: &str) {
+pub(crate) fn listen(filter: &str) {
     let chosen = EnvFilter::new(filter);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(chosen).with(Listener))
         .unwrap();
 }
 
 /// The program's subscriber, for everything up to this level.
-fn listen_to(level: LevelFilter) {
+pub(crate) fn listen_to(level: LevelFilter) {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(level).with(Listener))
         .unwrap();
 }
 
-fn all() -> Vec<Heard> {
+pub(crate) fn all() -> Vec<Heard> {
     HEARD.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -161,13 +165,13 @@ fn counted() -> usize {
 
 /// Waits until this was said.
 #[track_caller]
-fn hear(message: &str) -> Heard {
+pub(crate) fn hear(message: &str) -> Heard {
     until(message, EVENT_TIMEOUT, || said(message).into_iter().next())
 }
 
 /// Waits until a supervisor has said this of an actor.
 #[track_caller]
-fn hear_of(actor: &str, message: &str) -> Heard {
+pub(crate) fn hear_of(actor: &str, message: &str) -> Heard {
     let is_it = |heard: &Heard| {
         heard.target == "phalanx::supervisor" && heard.message() == message && heard.text("actor") == actor
     };
