@@ -15,10 +15,11 @@
 //! [`Supervisor`] has the control channel, the owner, the policy, the children and the loop. The rest of its
 //! state is in parts, each with its invariant at the head of its file: the child of each process
 //! (`processes`), starting children (`readiness`), when to look at which child (`timers`), processes forked
-//! ahead (`standby`), supervisors of actors (`nested`), output that goes to the log (`output`), requests without a reply (`pending`), the orderly end
-//! (`ending`), trees that are still arriving (`reassembly`). The parts hold data and return what to do. Only
-//! methods of `Supervisor` and `Child` do it, in one file per task: `start`, `prefork`, `inspect`, `stop`,
-//! `reap`, `actions`, `requests`. The process of a child is in one stage at a time (`running`).
+//! ahead (`standby`), supervisors of actors (`nested`), output that goes to the log (`output`), requests
+//! without a reply (`pending`), the orderly end (`ending`), trees that are still arriving (`reassembly`). The
+//! parts hold data and return what to do. Only methods of `Supervisor` and `Child` do it, in one file per
+//! task: `start`, `prefork`, `inspect`, `stop`, `reap`, `actions`, `requests`. The process of a child is in
+//! one stage at a time (`running`).
 
 pub(crate) mod actions;
 pub(crate) mod boot;
