@@ -282,7 +282,7 @@ fn said(scenario: &str, backtrace: &str) -> (Vec<String>, usize) {
 
 /// Whose panic each was, and its message: the lines before and after.
 const STUMBLES: [(&str, &str); 9] = [
-    ("db", "no columns"),
+    ("parent", "no columns"),
     ("db", "no rows"),
     ("files", "no"),
     ("init", "no start"),
