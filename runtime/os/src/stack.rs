@@ -73,21 +73,38 @@ fn find_limit() -> usize {
     limit
 }
 
-/// Runs `act`, which takes a part of the reserve, on this stack or on a new one. `None`, and `act` does not
-/// run, if there is no memory for a new stack.
-#[inline(always)]
-pub fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
+/// Whether this stack has the reserve left. Not generic, as [`with_room`] is compiled for each type of `act`.
+#[inline]
+fn has_reserve() -> bool {
     let limit = match LIMIT.get() {
         0 => find_limit(),
         limit => limit,
     };
-    if here().saturating_sub(limit) >= RESERVE { Some(act()) } else { with(SEGMENT, act) }
+    here().saturating_sub(limit) >= RESERVE
+}
+
+/// Runs `act`, which takes a part of the reserve, on this stack or on a new one. `None`, and `act` does not
+/// run, if there is no memory for a new stack.
+#[inline(always)]
+pub fn with_room<T>(act: impl FnOnce() -> T) -> Option<T> {
+    if has_reserve() { Some(act()) } else { with(SEGMENT, act) }
 }
 
 /// Runs `act` on a new stack of this size. `None`, and `act` does not run, if there is no memory for it.
 #[cold]
 #[inline(never)]
 pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
+    let (mut act, mut done) = (Some(act), None);
+    on_stack(size, &mut || {
+        if let Some(act) = act.take() {
+            done = Some(act());
+        }
+    });
+    done
+}
+
+/// As [`with`], but compiled once: the code of this crate alone has some 600 types of `act`.
+fn on_stack(size: usize, act: &mut dyn FnMut()) {
     /// Restores the limit of the former stack, also if `act` panics.
     struct Back(usize);
     impl Drop for Back {
@@ -96,14 +113,14 @@ pub fn with<T>(size: usize, act: impl FnOnce() -> T) -> Option<T> {
         }
     }
     // The library does not check what is added to it.
-    let size = size.checked_add(MARGIN).filter(|&size| isize::try_from(size).is_ok())?;
+    let Some(size) = size.checked_add(MARGIN).filter(|&size| isize::try_from(size).is_ok()) else { return };
     // Whichever of its calls fails, it is for want of memory or of mappings.
-    let stack = DefaultStack::new(size).ok()?;
+    let Ok(stack) = DefaultStack::new(size) else { return };
     let _back = Back(LIMIT.get());
-    Some(corosensei::on_stack(stack, || {
+    corosensei::on_stack(stack, || {
         LIMIT.set(here().saturating_sub(size - MARGIN));
-        act()
-    }))
+        act();
+    });
 }
 
 #[cfg(test)]
