@@ -125,7 +125,8 @@ impl<A: ActorStruct> ActorRef<A> {
     /// # #[phalanx::main]
     /// # fn main() -> phalanx::Result<()> {
     /// let slow = Slow.spawn()?;
-    /// while slow.try_().sleep().is_ok() {} // one in progress, and one in the mailbox
+    /// slow.sleep()?; // soon in progress
+    /// slow.sleep()?; // waits for room until then, and takes it
     /// let reply = slow.within(Duration::from_secs(1)).try_().add(41);
     /// assert!(matches!(reply.wait(), Err(CallError::Full(_))));
     /// # slow.kill()?;
