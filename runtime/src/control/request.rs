@@ -157,7 +157,7 @@ pub(crate) struct Spec {
     pub(crate) parent: u32,
     /// Which of its events the program wants, if any.
     pub(crate) log: Option<Wish>,
-    /// Who prints in the program what it tells of a panic, if it does not write that itself.
+    /// The printer in the program for its panic reports. `None`: it writes them to its standard error.
     pub(crate) printer: Option<u32>,
     /// Its id below a declared supervisor, if it is a child of one.
     pub(crate) child_id: Option<String>,

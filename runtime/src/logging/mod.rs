@@ -159,6 +159,7 @@ pub(crate) fn settle_if_failed<T, E>(result: Result<T, E>) -> Result<T, E> {
 
 /// In a new process: sends its events to the program, if the program wants them.
 pub(crate) fn inherit(wish: Option<Wish>, printer: Option<u32>) {
+    // Set once: a process inherits nothing a second time.
     let _ = PRINTER.set(printer);
     if let Some(wish) = &wish {
         let own = context::identity();

@@ -21,7 +21,7 @@ fn busy(latch: &Latch) -> (Pool, Vec<TaskHandle<u64>>) {
     let pool = Pool::builder().workers(1).queue(1).build().unwrap();
     let mut held = vec![pool.submit(pass, latch.clone())];
     eventually("the worker to begin", LATCH_TIMEOUT, || held[0].is_running());
-    // The worker may be given one ahead.
+    // None is given ahead to a worker whose tasks are not known to be short, so the queue stays full.
     while let Ok(task) = pool.try_submit(pass, latch.clone()) {
         held.push(task);
     }
